@@ -1,0 +1,57 @@
+# Everything starts here: `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run dev demo check test docs update-ytdlp clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install what the service needs into .venv (done by itself when needed)
+
+$(READY): requirements.txt requirements-stores.txt scripts/setup.sh
+	@scripts/setup.sh requirements.txt
+	@touch $@
+
+$(READY_DEV): $(READY) requirements-dev.txt
+	@scripts/setup.sh requirements-dev.txt
+	@touch $@
+
+run: $(READY) ## start everything; Ctrl-C stops it
+	@exec $(PY) start_server.py
+
+dev: $(READY) ## the same for development: begins again when a source file changes
+	@exec $(PY) run.py
+
+demo: $(READY_DEV) ## the whole story, from a link to a clip, without internet
+	@exec $(PY) -m tests.demo
+
+check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minutes
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m bandit -q -r src -ll
+	$(VENV)/bin/lint-imports --no-cache
+	$(PY) -m pytest -q -m "not slow and not browser and not real_youtube"
+
+test: $(READY_DEV) ## every test but those that need the real site; installs what they need
+	@scripts/test-packages.sh
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube" --cov --cov-report=term:skip-covered
+
+docs: $(READY) ## write the generated pages and .env.example anew
+	$(PY) -m src.settings_docs
+	$(PY) -m src.error_docs
+	$(PY) -m src.postman_docs
+
+update-ytdlp: $(READY) ## the newest yt-dlp and the yt-dlp-ejs that belongs to it, nothing else
+	$(PY) scripts/update_ytdlp.py
+	@touch $(READY)
+
+clean: ## remove what was installed and generated; data, downloads and uploads stay
+	rm -rf $(VENV) .cache .coverage .coverage.* htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Makes .venv if there is none, and installs a requirements file into it. Follows the user's own pip settings.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+requirements=$1
+
+find_python() {
+    local name
+    for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+        if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+            command -v "$name"
+            return
+        fi
+    done
+    echo "Python 3.11 or newer was not found. On Debian or Ubuntu: sudo apt-get install python3 python3-venv;" >&2
+    echo "if it is not on the PATH: make setup PYTHON=/path/to/python3" >&2
+    exit 1
+}
+
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    python=$(find_python)
+    echo "Making .venv with $("$python" --version) ..."
+    rm -rf .venv
+    if ! said=$("$python" -m venv .venv 2>&1); then
+        rm -rf .venv
+        printf '%s\n' "$said" "This Python cannot make virtual environments: sudo apt-get install python3-venv" >&2
+        exit 1
+    fi
+fi
+
+pip=(.venv/bin/python -m pip --disable-pip-version-check install --quiet)
+echo "Installing $requirements (about a minute the first time) ..."
+"${pip[@]}" --no-deps --require-hashes -r requirements-stores.txt
+"${pip[@]}" -r "$requirements"
