@@ -1,0 +1,27 @@
+"""Celery's entry: ``celery -A celery_worker worker -Q downloads``."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Any
+
+from celery.signals import worker_init, worker_ready
+
+from src.launcher.readiness import tell_ready
+from src.tasks import celery_app
+
+app = celery_app
+
+
+@worker_init.connect
+def _share_memory(**_: Any) -> None:
+    # What is loaded by now is never freed: the collector must not touch, and so copy, it in each pool child.
+    gc.collect()
+    gc.freeze()
+
+
+@worker_ready.connect
+def _tell_starter(**_: Any) -> None:
+    # systemd's protocol and not a setting: the launcher and ``Type=notify`` units give the address.
+    tell_ready(os.environ.get("NOTIFY_SOCKET"))

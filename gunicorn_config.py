@@ -1,0 +1,75 @@
+"""gunicorn: ``gunicorn -c gunicorn_config.py "start_server:create_application()"``."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from src.config import Settings
+from src.utils.process import die_with_parent
+
+_settings = Settings.load()
+_shared_memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes an unguessable, unlinked file there)
+
+chdir = str(Path(__file__).resolve().parent)
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+backlog = 1024
+
+# Requests wait for jobs, for slow clients and for events, not for the processor: threads.
+worker_class = "gthread"
+workers = _settings.api_processes
+threads = _settings.api_threads
+# Above the number of threads: connections that are only kept alive need none.
+worker_connections = _settings.api_threads * 4
+keepalive = 5
+
+# How long a process may be silent (not a request: those are answered in threads).
+timeout = 60
+# On SIGTERM: how long running requests may finish. Below the 10 s after which the launcher kills.
+graceful_timeout = 8
+# The life sign of a process must not wait for a busy disk.
+worker_tmp_dir = str(_shared_memory) if os.access(_shared_memory, os.W_OK) else None
+
+# A stream save has a token in its path: about 400 characters; nothing longer than this is ours.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+# Proxies in front are believed by TRUSTED_PROXIES, in the application, and by nothing else.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+header_map = "drop"
+
+# The application logs each request itself, without tokens.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# No remote control.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Load the code once: the processes share its memory. Connections are made in each process, after the fork."""
+    importlib.import_module("src.app")
+    gc.freeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """A killed master takes its processes along."""
+    die_with_parent(worker.ppid)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Asked to end, a process answers those who wait for a job instead of making them wait for the time-out."""
+    shutdown = worker.wsgi.extensions["yt-downloader"].runner.shutdown
+    stop = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: Any) -> None:
+        shutdown.set()
+        if callable(stop):
+            stop(number, frame)
+
+    signal.signal(signal.SIGTERM, end)

@@ -1,0 +1,76 @@
+"""The Flask app: start reading here. ``create_app`` puts services, surfaces and middleware together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from src.bootstrap import Services, build, prepare_database
+from src.broker import CeleryDoorbell, make_celery
+from src.config import Settings
+from src.middleware import documents, errors, headers, limits, request_log, wiring
+from src.middleware.networks import read_networks
+from src.middleware.uploads import StreamingRequest
+from src.routes import ALWAYS, SURFACES, choose_surfaces
+
+EXPOSED_HEADERS = [
+    *("Content-Disposition", "Location", "Retry-After", "X-Request-ID", "ETag", "Content-Range", "Accept-Ranges"),
+    *("RateLimit", "RateLimit-Policy"),
+    *("Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size"),
+    *("Upload-Offset", "Upload-Length", "Upload-Expires"),
+]
+
+
+class App(Flask):
+    """Flask with requests that stream uploads to disk."""
+
+    request_class = StreamingRequest
+
+
+def create_app(settings: Settings, services: Services | None = None, surfaces: Sequence[str] | None = None) -> Flask:
+    """The API as a WSGI app. Without ``services`` it builds its own and creates missing database indexes.
+
+    ``surfaces`` names the parts to serve (``archive.jobs``, or ``archive`` for all of it); without it ``SURFACES``
+    says so.
+
+    Raises:
+        SettingsError: something that the service needs is not set, or a surface has no such name.
+        StoreUnavailable: MongoDB cannot be reached.
+    """
+    if services is None:
+        settings.require_complete()
+        services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)))
+        prepare_database(services.database)
+    app = App("yt-downloader", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = True
+    served = choose_surfaces(settings.surfaces.split(",") if surfaces is None else surfaces)
+    read_networks(settings.archive_allowed_networks)
+    wiring.attach(app, services, [surface.name for surface in served])
+    request_log.install(app)
+    errors.install(
+        app,
+        [(prefix, surface.error_body) for surface in SURFACES for prefix in surface.prefixes],
+        {blueprint.name: surface.error_body for surface in SURFACES for blueprint in surface.blueprints},
+    )
+    for blueprint in dict.fromkeys([*ALWAYS, *(each for surface in served for each in surface.blueprints)]):
+        app.register_blueprint(blueprint)
+    documents.install(app)
+    limits.install(app)
+    headers.install(app)
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    CORS(
+        app,
+        origins=origins,
+        send_wildcard="*" in origins,  # never a stranger's origin as if it had been chosen
+        supports_credentials=False,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=600,
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

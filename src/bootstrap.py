@@ -1,0 +1,317 @@
+"""Builds and connects everything: the only place that constructs services. A test replaces a part by an argument."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import redis
+from pymongo.database import Database
+
+from src.config import Settings
+from src.data.archive_data import ArchiveData
+from src.data.channel_token_data import ChannelTokenData
+from src.data.claim_data import ClaimData
+from src.data.expiry_data import ExpiryData
+from src.data.guest_data import GuestData
+from src.data.idempotency_data import IdempotencyData
+from src.data.lock_data import LockData
+from src.data.session_data import RevocationData, SessionData
+from src.data.share_data import ShareData
+from src.data.upload_data import UploadData
+from src.data.user_data import UserData
+from src.data.video_data import VideoData
+from src.data.webhook_data import WebhookData
+from src.data.work_plan_data import WorkPlanData
+from src.services import db_service
+from src.services.account_service import AccountService, build_accounts
+from src.services.anonymous_saves import AnonymousSaves
+from src.services.audio_service import AudioService
+from src.services.auto_download_service import AutoDownloadService
+from src.services.cache_service import CacheService, connect_redis
+from src.services.catalog_service import CatalogService
+from src.services.channel_token_service import ChannelTokenService
+from src.services.chat.cooldown import Cooldown
+from src.services.chat_service import ChatService
+from src.services.cleanup_service import CleanupService
+from src.services.clip_batch_service import ClipBatchService
+from src.services.clip_service import ClipService
+from src.services.download_service import DownloadService
+from src.services.egress import EgressProxy
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.file_store import FileStore
+from src.services.guest_service import GuestService
+from src.services.health_service import HealthService
+from src.services.idempotency_service import IdempotencyService
+from src.services.job_events import JobEvents
+from src.services.job_service import JobService
+from src.services.jobs.handler import Engines
+from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.registry import BY_KIND
+from src.services.jobs.runner import JobRunner
+from src.services.library_service import LibraryService
+from src.services.live_service import LiveService
+from src.services.media_links import MediaLinks
+from src.services.metadata_service import MetadataService
+from src.services.progress_cache import ProgressCache
+from src.services.progress_feed import ProgressFeed
+from src.services.resumable_upload_service import ResumableUploadService
+from src.services.share_service import ShareService
+from src.services.sound_service import SoundService
+from src.services.stream_requests import StreamRequests
+from src.services.stream_service import StreamService
+from src.services.upload_service import UploadService
+from src.services.video_service import VideoService
+from src.services.webhook_service import WebhookService
+from src.services.window_counters import WindowCounters
+from src.services.work_plan_service import WorkPlanService
+from src.services.youtube_service import YouTubeService
+from src.utils.clock import Clock, SystemClock
+from src.utils.ffmpeg_program import find_ffmpeg
+from src.utils.latency import latency_seconds
+from src.utils.signing import Signer
+
+
+class Bell(Protocol):
+    """Wakes workers: for a job that waits, and for a saved one whose source should be looked up."""
+
+    def ring(self, job_id: str, queue: str) -> None:
+        """A job waits in this queue."""
+
+    def describe(self, job_id: str) -> None:
+        """The source of this job should be looked up."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that a route or a task may use."""
+
+    settings: Settings
+    database: Database[dict[str, Any]]
+    cache: CacheService
+    accounts: AccountService
+    anonymous_saves: AnonymousSaves
+    jobs: JobService
+    clips: ClipService
+    channel_tokens: ChannelTokenService
+    chat: ChatService
+    uploads: UploadService
+    resumable: ResumableUploadService
+    metadata: MetadataService
+    guests: GuestService
+    downloads: DownloadService
+    catalog: CatalogService
+    library: LibraryService
+    events: JobEvents
+    webhooks: WebhookService
+    shares: ShareService
+    idempotency: IdempotencyService
+    streams: StreamRequests
+    auto_downloads: AutoDownloadService
+    media_links: MediaLinks
+    work_plans: WorkPlanService
+    health: HealthService
+    counters: WindowCounters
+    encoder: EncodingService
+    cleanup: CleanupService
+    runner: JobRunner
+    files: FileStore
+    progress: ProgressCache
+    locks: LockData
+
+
+def build(
+    settings: Settings,
+    *,
+    doorbell: Bell,
+    worker: str = "api",
+    database: Database[dict[str, Any]] | None = None,
+    redis_client: redis.Redis | None = None,
+    clock: Clock | None = None,
+    shutdown: ShutdownFlag | None = None,
+    youtube: YouTubeService | None = None,
+    encoder: EncodingService | None = None,
+    videos: VideoService | None = None,
+    live: LiveService | None = None,
+    sounds: SoundService | None = None,
+) -> Services:
+    """All services of one process.
+
+    Raises:
+        SettingsError: an address of a store cannot be understood.
+        FfmpegMissing: there is no FFmpeg.
+    """
+    clock = clock or SystemClock()
+    database = db_service.connect(settings.mongodb_uri) if database is None else database
+    cache = CacheService(redis_client or connect_redis(settings.redis_uri), clock=clock)
+    users, sessions = UserData(database), SessionData(database)
+    jobs_data, claims, locks = VideoData(database), ClaimData(database), LockData(database)
+    files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
+    progress = ProgressCache(cache)
+
+    ffmpeg = FFmpeg(find_ffmpeg(settings.ffmpeg_path))
+    encoder = encoder or EncodingService(ffmpeg, hardware=settings.hardware_encoding)
+    egress = EgressProxy.of(settings)
+    youtube = youtube or YouTubeService(settings, cache, egress=egress)
+    videos = videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress)
+    runner = JobRunner(
+        jobs=jobs_data,
+        claims=claims,
+        files=files,
+        progress=progress,
+        doorbell=doorbell,
+        handlers=BY_KIND,
+        engines=Engines(
+            videos=videos,
+            encoder=encoder,
+            youtube=youtube,
+            streams=StreamService(settings, EgressProxy.of(settings), ffmpeg),
+            live=live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
+            batches=ClipBatchService(settings, youtube, ffmpeg, egress),
+            sounds=sounds or SoundService(settings, youtube, AudioService(ffmpeg), egress=egress),
+        ),
+        worker=worker,
+        lease_seconds=settings.job_lease_seconds,
+        hard_limit_seconds=settings.job_hard_limit_seconds,
+        max_attempts=settings.job_max_attempts,
+        retry_limit=settings.job_retry_limit,
+        retry_base_seconds=settings.job_retry_base_seconds,
+        keep_seconds=settings.video_retention_minutes * 60,
+        shutdown=shutdown,
+    )
+    jobs = JobService(
+        jobs_data,
+        files,
+        progress,
+        runner,
+        clock,
+        max_open=settings.max_pending_per_user,
+        quota_bytes=settings.user_quota_mb * 1_000_000,
+        max_waiting=settings.api_threads // 2,
+    )
+    counters = WindowCounters(cache, clock)
+    signer = Signer(settings.flask_secret_key)
+    guests = GuestService(
+        GuestData(database),
+        jobs_data,
+        counters,
+        clock,
+        session_limit=settings.session_limit,
+        job_limit=settings.session_job_limit,
+        life=timedelta(hours=settings.session_hours),
+        per_address=settings.sessions_per_address if settings.rate_limit_enabled else None,
+    )
+    downloads = DownloadService(
+        jobs,
+        guests,
+        files,
+        archive_max_bytes=settings.archive_max_file_mb * 1_000_000,
+        archive_keep_seconds=settings.archive_retention_days * 86_400 or math.inf,
+    )
+    clips = ClipService(
+        jobs,
+        users,
+        doorbell,
+        clock,
+        max_seconds=settings.max_video_duration,
+        default_format=settings.default_video_format,
+        default_resolution=settings.default_video_resolution,
+    )
+    channel_tokens = ChannelTokenService(ChannelTokenData(database), clock, max_seconds=settings.max_video_duration)
+    uploads = UploadService(jobs, files, encoder, clock, keep_minutes=settings.video_retention_minutes)
+    webhooks = WebhookService(
+        WebhookData(database),
+        jobs,
+        egress,
+        signer,
+        clock,
+        attempts=settings.webhook_attempts,
+        timeout=settings.webhook_timeout_seconds,
+    )
+    return Services(
+        settings=settings,
+        database=database,
+        cache=cache,
+        anonymous_saves=AnonymousSaves(
+            users, counters, clock, per_hour=settings.anonymous_saves_per_hour, enabled=settings.rate_limit_enabled
+        ),
+        accounts=build_accounts(settings, users, sessions, cache, clock),
+        jobs=jobs,
+        clips=clips,
+        channel_tokens=channel_tokens,
+        chat=ChatService(
+            clips,
+            jobs,
+            channel_tokens,
+            Cooldown(counters, enabled=settings.rate_limit_enabled),
+            youtube,
+            clock,
+            latency=latency_seconds(settings.live_latency),
+            tell=webhooks.register,
+        ),
+        uploads=uploads,
+        resumable=ResumableUploadService(
+            UploadData(database), uploads, files, clock, max_bytes=settings.max_upload_size_mb * 1_000_000
+        ),
+        webhooks=webhooks,
+        shares=ShareService(ShareData(database), jobs, signer, clock, life=timedelta(hours=settings.share_hours)),
+        idempotency=IdempotencyService(IdempotencyData(database), clock),
+        events=JobEvents(
+            jobs,
+            ProgressFeed(cache),
+            clock,
+            most=settings.event_streams,
+            heartbeat=settings.event_heartbeat_seconds,
+        ),
+        streams=StreamRequests(jobs, signer, settings),
+        auto_downloads=AutoDownloadService(jobs, jobs_data, users, clock, seconds=settings.auto_download_timeout),
+        media_links=MediaLinks(jobs, signer, clock),
+        metadata=MetadataService(youtube, jobs_data),
+        guests=guests,
+        downloads=downloads,
+        catalog=CatalogService(youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
+        library=LibraryService(ArchiveData(database), jobs_data, jobs, files, encoder, clock),
+        work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
+        health=HealthService(guests, files, clock, mongodb=lambda: db_service.ping(database), redis=cache.ping),
+        counters=counters,
+        encoder=encoder,
+        cleanup=CleanupService(
+            ExpiryData(database),
+            files,
+            clock,
+            record_days=settings.record_retention_days,
+            saved_days=settings.saved_retention_days,
+        ),
+        runner=runner,
+        files=files,
+        progress=progress,
+        locks=locks,
+    )
+
+
+COLLECTIONS = (
+    UserData,
+    UploadData,
+    SessionData,
+    RevocationData,
+    VideoData,
+    GuestData,
+    ArchiveData,
+    WorkPlanData,
+    ChannelTokenData,
+    WebhookData,
+    IdempotencyData,
+    ShareData,
+)
+
+
+def prepare_database(database: Database[dict[str, Any]]) -> None:
+    """Create the indexes that are missing.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached.
+    """
+    db_service.ensure_indexes(database, COLLECTIONS)

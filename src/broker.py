@@ -1,0 +1,81 @@
+"""The Celery app and its settings: the doorbell of the workers. What is to be done stands in MongoDB alone."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from src.config import Settings
+
+log = logging.getLogger(__name__)
+
+RUN_JOB = "yt_downloader.run_job"
+DESCRIBE_JOB = "yt_downloader.describe_job"
+QUEUES = ("downloads", "encodes", "metadata")
+
+
+def broker_url(redis_uri: str) -> str:
+    """The address in Celery's words: ``unix:///path?db=0`` becomes ``redis+socket:///path?virtual_host=0``."""
+    if redis_uri.startswith("unix://"):
+        return redis_uri.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+    return redis_uri
+
+
+def make_celery(settings: Settings) -> Celery:
+    """A Celery app. Each setting below differs from the default because the default loses or doubles jobs."""
+    app = Celery("yt_downloader", broker=broker_url(settings.redis_uri), set_as_current=False)
+    hard_limit = settings.job_hard_limit_seconds
+    app.conf.update(
+        task_default_queue="metadata",
+        task_ignore_result=True,  # results are records in MongoDB
+        task_store_errors_even_if_ignored=False,
+        # A message is done when its task has returned: a worker that dies gives it back.
+        task_acks_late=True,
+        # A killed pool child must not loop one poisonous message; the reconciler rings again, with a count.
+        task_reject_on_worker_lost=False,
+        task_time_limit=hard_limit + 60,  # behind our own limit, which cleans up
+        worker_prefetch_multiplier=1,  # a waiting message must stay where another worker can take it
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # with it on, a lost broker ends running jobs
+        worker_max_tasks_per_child=50,  # whatever leaks in a codec library leaves with its process
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=3,
+        broker_transport_options={
+            # Longer than any task: with less, Redis hands a running task out a second time.
+            "visibility_timeout": max(3 * 3600, 2 * hard_limit),
+            "unacked_restore_interval": 30,
+            # A half-open connection is noticed; with no timeouts it is never consumed from again.
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        task_publish_retry=False,  # an API thread must not wait for a dead broker; the reconciler rings again
+    )
+    return app
+
+
+class CeleryDoorbell:
+    """Rings by sending a message; a dead broker is logged and otherwise no matter."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def ring(self, job_id: str, queue: str) -> None:
+        """Wake a worker of this queue for this job."""
+        self._send(RUN_JOB, job_id, queue)
+
+    def describe(self, job_id: str) -> None:
+        """Have the source of this saved job looked up."""
+        self._send(DESCRIBE_JOB, job_id, "metadata", expires=300)
+
+    def _send(self, task: str, job_id: str, queue: str, **options: Any) -> None:
+        try:
+            self._app.send_task(task, args=[job_id], queue=queue, retry=False, ignore_result=True, **options)
+        except (OperationalError, OSError) as error:
+            log.warning("The broker did not take the message for job %s: %s", job_id, error)

@@ -1,0 +1,245 @@
+"""Settings: one row per variable (name, type, default, meaning), and the only file that reads the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
+
+Megabytes = int
+SECRET_NAMES = ("jwt_public_secret", "jwt_private_secret", "flask_secret_key")
+HOW_TO_MAKE_A_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105 (a command, not a secret)
+
+
+class SettingsError(Exception):
+    """The environment does not hold what the service needs; the message lists everything at once."""
+
+
+def row(default: Any, meaning: str, **limits: Any) -> Any:
+    """One variable: its default and, for ``.env.example`` and ``docs/settings.md``, its meaning."""
+    return Field(default=default, description=meaning, **limits)
+
+
+# What the keys of ``config.json``, the settings of stream downloaders, are called here.
+CONFIG_FILE_KEYS = {
+    "output_path": "DOWNLOADS_DIR",
+    "default_resolution": "STREAM_RESOLUTION",
+    "use_multithreading": "STREAM_PARALLEL",
+    "max_concurrent_downloads": "DOWNLOAD_WORKERS",
+    "max_queue_size": "STREAM_QUEUE_SIZE",
+    "proxy": "STREAM_PROXY",
+    "max_retries": "STREAM_RETRIES",
+    "connection_timeout": "STREAM_CONNECT_SECONDS",
+    "ffmpeg_path": "FFMPEG_PATH",
+    "clean_jobs_after_days": "STREAM_RETENTION_DAYS",
+    "max_jobs_per_ip": "STREAM_LIMIT_PER_ADDRESS",
+}
+# Known and without a meaning here: work folders lie in DOWNLOADS_DIR, and the sizes of pieces are the fetcher's.
+_UNUSED_CONFIG_KEYS = frozenset({"temp_path", "chunk_size"})
+
+
+def _read_config_file(path: Path) -> dict[str, str]:
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise SettingsError(f"{path} must hold a JSON object")
+    unknown = sorted(set(given) - set(CONFIG_FILE_KEYS) - _UNUSED_CONFIG_KEYS)
+    if unknown:
+        raise SettingsError(f"{path} has unknown keys: {', '.join(unknown)}")
+    names = {key: name for key, name in CONFIG_FILE_KEYS.items() if given.get(key) is not None}
+    return {name: str(given[key]) for key, name in names.items()}
+
+
+class Settings(BaseModel):
+    """All variables. An environment variable has the field's name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Where the service listens and keeps things.
+    host: str = row("127.0.0.1", "Address that the API listens on.")
+    port: int = row(5000, "Port that the API listens on.", ge=0, le=65535)
+    surfaces: str = row(
+        "", "Parts of the API to serve, comma-separated, for example backend,sessions,archive.jobs. Empty: all."
+    )
+    data_dir: Path = row(Path("./data"), "Private folder: embedded stores, generated secrets, caches.")
+    downloads_dir: Path = row(Path("./downloads"), "Finished files and the work folders of running jobs.")
+    uploads_dir: Path = row(Path("./uploads"), "Uploaded files, until they are encoded or expire.")
+    mongodb_uri: str = row("", "MongoDB, for example mongodb://localhost:27017/yt_downloader. Empty: embedded server.")
+    redis_uri: str = row("", "Redis or Valkey, for example redis://localhost:6379/0. Empty: embedded server.")
+
+    # Secrets.
+    jwt_public_secret: str = row("", "Signs public tokens. Made once and kept in DATA_DIR with the embedded stores.")
+    jwt_private_secret: str = row("", "Signs private tokens. Must differ from JWT_PUBLIC_SECRET.")
+    flask_secret_key: str = row("", "Signs links that expire.")
+    jwt_public_hours: int = row(24, "Life of a public token, in hours.", gt=0)
+    jwt_private_days: int = row(7, "Life of a login, in days.", gt=0)
+    password_hash_cost: int = row(12, "Cost of a password's bcrypt hash; each step more doubles it.", ge=4, le=16)
+
+    # Limits.
+    max_video_duration: int = row(3600, "Longest clip, in seconds.", gt=0)
+    max_upload_size_mb: Megabytes = row(500, "Largest upload, in MB.", gt=0)
+    max_pending_per_user: int = row(200, "Saved or waiting jobs that one account may have.", gt=0)
+    video_retention_minutes: int = row(30, "Files are deleted this long after they were finished, in minutes.", gt=0)
+    record_retention_days: int = row(7, "Records are deleted this long after their file, in days.", ge=0)
+    saved_retention_days: int = row(30, "Saved requests that nobody asks for are deleted after so long, in days.", gt=0)
+    cleanup_interval_minutes: float = row(5, "Pause between two cleanups, in minutes.", gt=0)
+    sync_wait_seconds: float = row(
+        20, "How long a download or encode request waits for its end before it answers 202.", ge=0, le=60
+    )
+    rate_limit_enabled: bool = row(True, "Limit attempts and requests per address and account.")
+    anonymous_saves_per_hour: int = row(
+        600, "Clips that others than the owner may save for one account in an hour.", ge=1
+    )
+    user_quota_mb: Megabytes = row(
+        0, "Room that the files of one account may take together, in MB; 0 is no limit.", ge=0
+    )
+    min_free_disk_mb: Megabytes = row(500, "Below this, new uploads and jobs are refused with 507.", ge=0)
+
+    # Guest sessions and the archive.
+    session_limit: int = row(100, "Guest sessions that may exist at once.", ge=1)
+    session_job_limit: int = row(10, "Jobs that one guest session may have.", ge=1)
+    session_hours: float = row(24, "A guest session ends this long after its last use, in hours.", gt=0)
+    sessions_per_address: int = row(20, "Guest sessions that one network address may create in an hour.", ge=1)
+    archive_allowed_networks: str = row(
+        "", "Networks, comma-separated, that may call the archive services without a token; loopback always may."
+    )
+    archive_requests_per_minute: int = row(1000, "Requests to the archive services that one caller may send.", ge=1)
+    archive_max_file_mb: Megabytes = row(5000, "Largest video that the archive fetches or takes in, in MB.", gt=0)
+    archive_retention_days: int = row(
+        0, "Files of the archive are deleted after so long, in days; 0 keeps them until somebody deletes them.", ge=0
+    )
+    metadata_cache_minutes: float = row(60, "How long the archive's answers about videos are kept, in minutes.", gt=0)
+
+    # Videos.
+    default_video_format: Literal["mp4", "webm", "best"] = row("mp4", "Container when a request names none.")
+    default_video_resolution: str = row(
+        "1080p", "Resolution when a request names none: 144p ... 4320p or best.", pattern=r"^(\d{3,4}p|best)$"
+    )
+    high_resolution_mp4: Literal["h265-lossless", "remux"] = row(
+        "h265-lossless", "How an MP4 of 1440p and more is made: lossless H.265 of the WebM, or its streams as they are."
+    )
+    share_hours: float = row(
+        24, "A link to a clip counts for so long, in hours, or until its file is deleted.", gt=0, le=720
+    )
+    live_latency: str = row(
+        "normal",
+        "How late viewers of a live stream see it, when a request does not say: ultra-low, low, normal, or seconds.",
+        pattern=r"^(ultra-low|low|normal|\d{1,3}(\.\d+)?)$",
+    )
+    ytdlp_proxy: str = row("", "HTTP proxy for everything that is fetched from video sites.")
+    ytdlp_verify_tls: bool = row(True, "Check the certificates of video sites.")
+    ytdlp_cookies_file: Path | None = row(None, "Cookies in Netscape format; each job works on a copy.")
+    ytdlp_options: Json[dict[str, Any]] | dict[str, Any] = row(
+        {}, "More options for yt-dlp, as a JSON object of its Python names."
+    )
+    ffmpeg_path: str = row("", "FFmpeg program. Empty: from the PATH, otherwise the bundled one.")
+    hardware_encoding: Literal["off", "auto", "nvenc", "qsv", "vaapi", "amf"] = row(
+        "off", "Graphics processor for encodes of the presets high and medium: none, any that works, or one kind."
+    )
+    fetch_connections: int = row(8, "Parallel connections with which one file is fetched.", ge=1, le=32)
+    fetch_rate_limit_kb: int = row(0, "Most that one job fetches per second, in kB; 0 is no limit.", ge=0)
+
+    # Streams of other sites, and sound.
+    stream_limit_per_address: int = row(5, "Unfinished streams that one network address may have.", ge=1)
+    stream_queue_size: int = row(100, "Streams that may wait; beyond that new ones are refused.", ge=1)
+    stream_retention_days: float = row(7, "Files of streams are deleted after so long, in days.", gt=0)
+    stream_retries: int = row(3, "How often a piece of a stream is tried again.", ge=0)
+    stream_connect_seconds: float = row(10, "How long a connection to a stream's site may take, in seconds.", gt=0)
+    stream_max_seconds: float = row(14_400, "Longest stream when a request does not say, in seconds.", gt=0)
+    stream_resolution: str = row(
+        "", "Resolution of streams when a request names none, as 1920x1080; empty is the best.", pattern=r"^(\d+x\d+)?$"
+    )
+    stream_parallel: bool = row(True, "Whether pieces of a stream are fetched at the same time.")
+    stream_proxy: str = row("", "HTTP proxy at a public address for streams whose request names none.")
+    auto_download_timeout: float = row(300, "How long a request for sound waits for its file, in seconds.", gt=0)
+
+    job_max_fetch_mb: Megabytes = row(50_000, "Most that one job fetches, in MB, retries included.", gt=0)
+
+    # Jobs.
+    download_workers: int = row(3, "Downloads that one host runs at once.", ge=1)
+    encode_workers: int = row(1, "Encodes that one host runs at once.", ge=1)
+    job_lease_seconds: float = row(30, "A worker that is not heard of for so long loses its job.", gt=0)
+    job_max_attempts: int = row(5, "How often a job is begun before it is given up.", ge=1)
+    job_retry_limit: int = row(3, "How often a job is tried when the cause may pass by itself.", ge=1)
+    job_retry_base_seconds: float = row(4, "Pause before the first retry, in seconds; it doubles each time.", gt=0)
+    job_hard_limit_seconds: int = row(7200, "Longest life of one attempt, in seconds.", gt=0)
+    reconcile_interval_seconds: float = row(10, "Pause between two looks for jobs that nobody works on.", gt=0)
+
+    # Telling progress.
+    event_streams: int = row(200, "Event streams and WebSockets that one API process serves at once.", ge=1)
+    event_heartbeat_seconds: float = row(15, "Pause between signs of life on an event stream, in seconds.", gt=0)
+    webhook_attempts: int = row(6, "How often a webhook is tried; the pause doubles each time.", ge=1)
+    webhook_timeout_seconds: float = row(10, "How long the receiver of a webhook may take, in seconds.", gt=0)
+    webhook_interval_seconds: float = row(2, "Pause between two looks for webhooks that are due, in seconds.", gt=0)
+
+    # The network around the service.
+    allow_private_networks: str = row(
+        "", "Exact host:port addresses inside private networks that jobs may fetch from, separated by commas."
+    )
+    trusted_proxies: int = row(0, "Reverse proxies in front whose X-Forwarded-For is believed.", ge=0)
+    cors_origins: str = row("*", "Origins whose pages may call the API, comma-separated; * is all, without cookies.")
+    x_accel_prefix: str = row("", "Internal nginx location that serves DOWNLOADS_DIR, for example /_files/.")
+    api_threads: int = row(256, "Requests that one API process answers at once.", ge=4)
+    api_processes: int = row(2, "API processes.", ge=1)
+
+    # Logs.
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = row("INFO", "Least important level that is logged.")
+    log_file: str = row("./logs/app.log", "Log file, rotated at 10 MB, 5 kept. Empty: console only.")
+
+    @classmethod
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        dotenv: Path | None = Path(".env"),
+        config_file: Path | None = Path("config.json"),
+    ) -> Settings:
+        """Read the environment over ``.env`` over ``config.json`` over the defaults.
+
+        Raises:
+            SettingsError: with one line per variable that cannot be used.
+        """
+        found: dict[str, str] = {}
+        if config_file is not None and config_file.is_file():
+            found.update(_read_config_file(config_file))
+        if dotenv is not None and dotenv.is_file():
+            found.update({name: value for name, value in dotenv_values(dotenv).items() if value is not None})
+        found.update(os.environ if environ is None else environ)
+        known = {name: found[name.upper()] for name in cls.model_fields if found.get(name.upper(), "") != ""}
+        try:
+            return cls.model_validate(known)
+        except ValidationError as error:
+            lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether at least one store has to be started by the launcher."""
+        return not (self.mongodb_uri and self.redis_uri)
+
+    def require_complete(self) -> Settings:
+        """This, if stores and secrets are all set.
+
+        Raises:
+            SettingsError: naming everything that is missing and how to make it.
+        """
+        missing = [name.upper() for name in ("mongodb_uri", "redis_uri") if not getattr(self, name)]
+        secrets = [name.upper() for name in SECRET_NAMES if not getattr(self, name)]
+        lines = [f"{name} is not set: give the address of a server, or start with 'make run'" for name in missing]
+        lines += [f"{name} is not set: make one with {HOW_TO_MAKE_A_SECRET}" for name in secrets]
+        if not secrets and self.jwt_public_secret == self.jwt_private_secret:
+            lines.append("JWT_PUBLIC_SECRET and JWT_PRIVATE_SECRET must differ")
+        lines += [
+            f"{name.upper()} is too short: 32 characters at least"
+            for name in SECRET_NAMES
+            if 0 < len(getattr(self, name)) < 32
+        ]
+        if lines:
+            raise SettingsError("The service cannot start:\n  " + "\n  ".join(lines))
+        return self

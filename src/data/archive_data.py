@@ -1,0 +1,174 @@
+"""Stored videos in MongoDB: the ``archive_videos`` collection and its text index.
+
+A text index finds words anywhere in its fields; which of the fields they stand in is decided by lists of the folded
+words that lie beside them. Metadata are strangers' JSON with any keys: they are kept as text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from src.data.translated import translated
+from src.models.archive import ArchiveTotals, SearchIn, SortBy, StoredVideo
+from src.models.page import Page
+from src.models.video import Owner
+
+Document = dict[str, Any]
+
+_SORT_FIELDS: dict[SortBy, str] = {"stored_at": "stored_at", "title": "title_key", "duration": "duration"}
+_WORDS = re.compile(r"\w+")
+MAX_WORDS = 5000
+
+
+class ArchiveData:
+    """The ``archive_videos`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "archive_videos"
+    INDEXES = (
+        IndexModel([("owner", ASCENDING), ("video_id", ASCENDING)], name="video_id", unique=True),
+        IndexModel([("owner", ASCENDING), ("stored_at", DESCENDING)], name="stored_at"),
+        IndexModel([("file", ASCENDING)], name="file", sparse=True),
+        IndexModel(
+            [("owner", ASCENDING), ("title", TEXT), ("description", TEXT)],
+            name="text",
+            weights={"title": 10, "description": 1},
+            default_language="none",  # titles are of all languages: no stemming, no stop words
+            language_override="text_language",
+        ),
+    )
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._videos = database[self.COLLECTION]
+
+    def put(self, owner: Owner, video: StoredVideo, before: StoredVideo | None) -> bool:
+        """Store a video in place of ``before``, as it was found; ``False`` when somebody changed it meanwhile."""
+        document = _to_document(owner, video)
+        with translated():
+            if before is None:
+                try:
+                    self._videos.insert_one(document)
+                except DuplicateKeyError:
+                    return False
+                return True
+            unchanged = {"stored_at": before.stored_at, "job_id": before.job_id, "file_path": before.file_path}
+            wanted = {"owner": _key(owner), "video_id": video.video_id, **unchanged}
+            return self._videos.replace_one(wanted, document).matched_count == 1
+
+    def find(self, owner: Owner, video_id: str) -> StoredVideo | None:
+        """The owner's video with this id."""
+        with translated():
+            found = self._videos.find_one({"owner": _key(owner), "video_id": video_id})
+        return _to_video(found) if found else None
+
+    def delete(self, owner: Owner, video_id: str) -> StoredVideo | None:
+        """Forget a video; what it was."""
+        with translated():
+            found = self._videos.find_one_and_delete({"owner": _key(owner), "video_id": video_id})
+        return _to_video(found) if found else None
+
+    def page(
+        self, owner: Owner, *, search: str | None, sort: SortBy, descending: bool, offset: int, limit: int
+    ) -> Page[StoredVideo]:
+        """Some of the owner's videos; with ``search`` of those that hold one of its words."""
+        wanted = _matching(owner, search, "all") if search else {"owner": _key(owner)}
+        direction = DESCENDING if descending else ASCENDING
+        if wanted is None:
+            return Page([], 0, offset)
+        with translated():
+            total = self._videos.count_documents(wanted)
+            found = self._videos.find(wanted).sort([(_SORT_FIELDS[sort], direction), ("_id", direction)])
+            return Page([_to_video(document) for document in found.skip(offset).limit(limit)], total, offset)
+
+    def search(self, owner: Owner, text: str, where: SearchIn, limit: int) -> Page[StoredVideo]:
+        """The owner's videos that hold a word of the text there, best first, with their relevance."""
+        wanted = _matching(owner, text, where)
+        if wanted is None:
+            return Page([], 0)
+        score = {"score": {"$meta": "textScore"}}
+        with translated():
+            total = self._videos.count_documents(wanted)
+            found = self._videos.find(wanted, score).sort([("score", {"$meta": "textScore"}), ("_id", -1)]).limit(limit)
+            return Page([_to_video(document) for document in found], total)
+
+    def totals(self, owner: Owner) -> ArchiveTotals:
+        """What the owner's archive holds in all."""
+        grouped = {
+            "_id": None,
+            "videos": {"$sum": 1},
+            "file_bytes": {"$sum": "$file_size"},
+            "metadata_bytes": {"$sum": {"$strLenBytes": "$metadata"}},
+            "duration_seconds": {"$sum": "$duration"},
+            "oldest_at": {"$min": "$stored_at"},
+            "newest_at": {"$max": "$stored_at"},
+        }
+        with translated():
+            found = list(self._videos.aggregate([{"$match": {"owner": _key(owner)}}, {"$group": grouped}]))
+        return (
+            ArchiveTotals(**{name: found[0][name] for name in grouped if name != "_id"}) if found else ArchiveTotals()
+        )
+
+
+def fold(text: str) -> list[str]:
+    """The words of a text as the text index sees them: without accents, in lower case, each once."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return list(dict.fromkeys(_WORDS.findall(plain.casefold())))[:MAX_WORDS]
+
+
+def _matching(owner: Owner, text: str | None, where: SearchIn) -> Document | None:
+    words = fold(text or "")
+    if not words:
+        return None
+    # Only words reach the index: its signs for phrases and negations are not the caller's to write.
+    wanted: Document = {"owner": _key(owner), "$text": {"$search": " ".join(words)}}
+    if where != "all":
+        wanted[f"{where}_words"] = {"$in": words}
+    return wanted
+
+
+def _key(owner: Owner) -> str:
+    return f"{owner.kind.value}:{owner.id}"
+
+
+def _to_document(owner: Owner, video: StoredVideo) -> Document:
+    return {
+        "owner": _key(owner),
+        "video_id": video.video_id,
+        "title": video.title,
+        "title_key": video.title.casefold(),
+        "title_words": fold(video.title),
+        "description": video.description,
+        "description_words": fold(video.description),
+        "duration": video.duration_seconds,
+        "stored_at": video.stored_at,
+        "file_path": video.file_path,
+        "file_size": video.file_size,
+        "metadata": json.dumps(video.metadata, ensure_ascii=False),
+        "job_id": video.job_id,
+        "file_at": video.file_at,
+        **({"file": str(video.file)} if video.file else {}),
+    }
+
+
+def _to_video(document: Document) -> StoredVideo:
+    return StoredVideo(
+        video_id=document["video_id"],
+        title=document["title"],
+        stored_at=document["stored_at"],
+        description=document["description"],
+        duration_seconds=document["duration"],
+        file_path=document["file_path"],
+        file_size=document["file_size"],
+        metadata=json.loads(document["metadata"]),
+        job_id=document["job_id"],
+        file=Path(document["file"]) if document.get("file") else None,
+        file_at=document["file_at"],
+        relevance=document.get("score"),
+    )

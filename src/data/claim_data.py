@@ -1,0 +1,180 @@
+"""Who may work on a job: claims with a lease and a fence, and the only writes that end a job.
+
+All times are the database server's own (``$$NOW``), so that workers with wrong clocks cannot take a job
+from each other. A fence is a number that grows with each claim; every later write names it, so a worker
+that lost its lease without noticing writes nothing. MongoDB is the truth and the broker only a doorbell:
+a message that comes twice, late or never changes nothing here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from src.data.job_documents import Document, artifact_fields, by_id, to_job
+from src.data.translated import translated
+from src.data.video_data import VideoData
+from src.models.video import Artifact, Failure, Lease, Status, VideoJob
+
+_NO_LEASE: Document = {"lease_until": None, "worker": None}
+
+
+def _after_now(seconds: float) -> Document:
+    return {"$add": ["$$NOW", round(seconds * 1000)]}
+
+
+class ClaimData:
+    """The ``videos`` collection, as workers and the reconciler see it."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._videos = database[VideoData.COLLECTION]
+
+    def claim(self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
+        """Take the right to work on a job, if it waits or its worker is gone; ``None`` when it is not to be had."""
+        claimable = {
+            "attempts": {"$lt": max_attempts},
+            "$expr": {
+                "$or": [
+                    {
+                        "$and": [
+                            {"$eq": ["$status", Status.PENDING.value]},
+                            {"$ne": [{"$ifNull": ["$queued_at", None]}, None]},
+                            {"$lte": [{"$ifNull": ["$not_before", None]}, "$$NOW"]},
+                        ]
+                    },
+                    {
+                        "$and": [
+                            {"$eq": ["$status", Status.PROCESSING.value]},
+                            {"$lt": ["$lease_until", "$$NOW"]},
+                        ]
+                    },
+                ]
+            },
+        }
+        taken = {
+            "status": Status.PROCESSING.value,
+            "worker": worker,
+            "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]},
+            "attempts": {"$add": [{"$ifNull": ["$attempts", 0]}, 1]},
+            "lease_until": _after_now(lease_seconds),
+            "started_at": "$$NOW",
+        }
+        with translated():
+            document = self._videos.find_one_and_update(
+                {**by_id(job_id), **claimable}, [{"$set": taken}], return_document=ReturnDocument.AFTER
+            )
+        return to_job(document) if document else None
+
+    def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
+        """Keep the right to work for another lease; ``None`` when it is lost."""
+        with translated():
+            document = self._videos.find_one_and_update(
+                self._held(job_id, lease),
+                [{"$set": {"lease_until": _after_now(lease_seconds)}}],
+                return_document=ReturnDocument.AFTER,
+            )
+        return to_job(document) if document else None
+
+    def complete(
+        self, job_id: str, lease: Lease, artifact: Artifact, report: Mapping[str, Any], *, keep_seconds: float
+    ) -> VideoJob | None:
+        """End a job well. ``None`` when the lease was lost: the caller then deletes the file it made.
+
+        ``keep_seconds`` may be infinite: then the file expires never.
+        """
+        return self._end(
+            job_id,
+            lease,
+            {
+                "status": Status.COMPLETED.value,
+                **{name: {"$literal": value} for name, value in artifact_fields(artifact).items()},
+                "report": {"$literal": dict(report)},
+                "completed_at": "$$NOW",
+                "expires_at": None if math.isinf(keep_seconds) else _after_now(keep_seconds),
+                "error_code": None,
+                "error_message": None,
+            },
+        )
+
+    def fail(self, job_id: str, lease: Lease, failure: Failure, *, keep_seconds: float) -> VideoJob | None:
+        """End a job badly; its input, if it has one, expires like a file."""
+        return self._end(
+            job_id,
+            lease,
+            {
+                "status": (Status.CANCELLED if failure.code == "CANCELLED" else Status.FAILED).value,
+                "error_code": failure.code,
+                "error_message": {"$literal": failure.message},
+                "completed_at": "$$NOW",
+                "expires_at": _after_now(keep_seconds),
+            },
+        )
+
+    def hand_back(self, job_id: str, lease: Lease, *, delay_seconds: float, count_attempt: bool) -> VideoJob | None:
+        """Give up a job that somebody else, or this worker later, should take up again."""
+        changes: Document = {"status": Status.PENDING.value, "not_before": _after_now(delay_seconds), "rung_at": None}
+        if not count_attempt:
+            changes["attempts"] = {"$subtract": ["$attempts", 1]}
+        return self._end(job_id, lease, changes)
+
+    def unattended(self, *, rung_before_seconds: float, limit: int = 100) -> list[VideoJob]:
+        """Jobs that wait and were not rung for lately, and jobs whose worker is gone."""
+        quiet = {"$lt": [{"$ifNull": ["$rung_at", None]}, _after_now(-rung_before_seconds)]}
+        waiting = {
+            "status": Status.PENDING.value,
+            "queued_at": {"$ne": None},
+            "$expr": {"$and": [quiet, {"$lte": [{"$ifNull": ["$not_before", None]}, "$$NOW"]}]},
+        }
+        orphaned = {
+            "status": Status.PROCESSING.value,
+            "$expr": {"$and": [quiet, {"$lt": ["$lease_until", "$$NOW"]}]},
+        }
+        with translated():
+            found = list(self._videos.find({"$or": [waiting, orphaned]}).sort("queued_at", 1).limit(limit))
+        return [to_job(document) for document in found]
+
+    def note_rung(self, job_id: str) -> None:
+        """Remember that the doorbell was rung for this job just now."""
+        with translated():
+            self._videos.update_one(by_id(job_id), [{"$set": {"rung_at": "$$NOW"}}])
+
+    def give_up(self, job_id: str, failure: Failure, *, max_attempts: int, keep_seconds: float) -> VideoJob | None:
+        """Fail a job that was begun ``max_attempts`` times and never ended."""
+        spent = {
+            "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
+            "attempts": {"$gte": max_attempts},
+            "$expr": {"$lt": [{"$ifNull": ["$lease_until", None]}, "$$NOW"]},
+        }
+        ended = {
+            "status": Status.FAILED.value,
+            "error_code": failure.code,
+            "error_message": {"$literal": failure.message},
+            "completed_at": "$$NOW",
+            "expires_at": _after_now(keep_seconds),
+            **_NO_LEASE,
+        }
+        with translated():
+            document = self._videos.find_one_and_update(
+                {**by_id(job_id), **spent}, [{"$set": ended}], return_document=ReturnDocument.AFTER
+            )
+        return to_job(document) if document else None
+
+    def _end(self, job_id: str, lease: Lease, changes: Document) -> VideoJob | None:
+        with translated():
+            document = self._videos.find_one_and_update(
+                self._held(job_id, lease), [{"$set": {**changes, **_NO_LEASE}}], return_document=ReturnDocument.AFTER
+            )
+        return to_job(document) if document else None
+
+    @staticmethod
+    def _held(job_id: str, lease: Lease) -> Document:
+        return {
+            **by_id(job_id),
+            "status": Status.PROCESSING.value,
+            "worker": lease.worker,
+            "fence": lease.fence,
+        }

@@ -1,0 +1,109 @@
+"""Guest sessions in MongoDB: ``guest_sessions``, with a bounded number of places that a unique index gives away.
+
+A session holds a place by its number. Two that are created at once may choose the same free number; the index lets
+one of them have it and the other looks again, so there are never more sessions than places. The jobs of a session
+are bounded the same way, by one conditional update of the list of their ids.
+
+MongoDB deletes documents some time after ``expires_at`` by itself; whether a session counts is decided by the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from src.data.translated import translated
+from src.models.guest import GuestSession
+
+Document = dict[str, Any]
+
+
+class GuestData:
+    """The ``guest_sessions`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "guest_sessions"
+    INDEXES = (
+        IndexModel(
+            [("place", ASCENDING)], name="place", unique=True, partialFilterExpression={"place": {"$type": "int"}}
+        ),
+        IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),
+    )
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._sessions = database[self.COLLECTION]
+
+    def insert(self, session: GuestSession, place: int) -> bool:
+        """Store a new session in this place; whether the place was still free."""
+        with translated():
+            try:
+                self._sessions.insert_one(
+                    {
+                        "_id": session.id,
+                        "place": place,
+                        "created_at": session.created_at,
+                        "last_activity_at": session.last_activity_at,
+                        "expires_at": session.expires_at,
+                        "job_ids": [],
+                    }
+                )
+            except DuplicateKeyError:
+                return False
+        return True
+
+    def taken_places(self, now: datetime) -> set[int]:
+        """The places of all sessions that count now; those of expired ones are given back first."""
+        with translated():
+            self._sessions.update_many({"expires_at": {"$lte": now}, "place": {"$ne": None}}, {"$unset": {"place": 1}})
+            return set(self._sessions.distinct("place", {"expires_at": {"$gt": now}}))
+
+    def find(self, session_id: str, now: datetime) -> GuestSession | None:
+        """The session with this id, if it counts now."""
+        with translated():
+            found = self._sessions.find_one({"_id": session_id, "expires_at": {"$gt": now}})
+        return _to_session(found) if found else None
+
+    def prolong(self, session_id: str, now: datetime, expires_at: datetime) -> GuestSession | None:
+        """Note that a session is used now; ``None`` when it has expired meanwhile."""
+        with translated():
+            found = self._sessions.find_one_and_update(
+                {"_id": session_id, "expires_at": {"$gt": now}},
+                {"$set": {"last_activity_at": now, "expires_at": expires_at}},
+                return_document=True,
+            )
+        return _to_session(found) if found else None
+
+    def count(self, now: datetime) -> int:
+        """How many sessions count now."""
+        with translated():
+            return self._sessions.count_documents({"expires_at": {"$gt": now}})
+
+    def add_job(self, session_id: str, job_id: str, *, limit: int) -> bool:
+        """Give a job to a session that has fewer than ``limit``; whether it was given."""
+        room = {"_id": session_id, f"job_ids.{limit - 1}": {"$exists": False}}
+        with translated():
+            return self._sessions.update_one(room, {"$push": {"job_ids": job_id}}).matched_count == 1
+
+    def drop_jobs(self, session_id: str, job_ids: Collection[str]) -> None:
+        """Take jobs from a session."""
+        with translated():
+            self._sessions.update_one({"_id": session_id}, {"$pull": {"job_ids": {"$in": list(job_ids)}}})
+
+    def job_ids(self, session_id: str) -> list[str]:
+        """The jobs that a session was given."""
+        with translated():
+            found = self._sessions.find_one({"_id": session_id}, {"job_ids": True})
+        return list(found["job_ids"]) if found else []
+
+
+def _to_session(document: Document) -> GuestSession:
+    return GuestSession(
+        id=document["_id"],
+        created_at=document["created_at"],
+        last_activity_at=document["last_activity_at"],
+        expires_at=document["expires_at"],
+    )

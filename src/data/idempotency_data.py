@@ -1,0 +1,73 @@
+"""Requests that were sent with a key: what was asked, and what was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from src.data.translated import translated
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """An answer: its status, its body as it was sent, and the headers that belong to it."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request of this key: the fingerprint of its content, and its answer once there is one."""
+
+    fingerprint: str
+    reply: StoredReply | None
+
+
+class IdempotencyData:
+    """The ``idempotency`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "idempotency"
+    INDEXES = (IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),)
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._requests = database[self.COLLECTION]
+
+    def begin(self, key: str, fingerprint: str, now: datetime, *, keep: timedelta, stale: timedelta) -> bool:
+        """Take a key; ``False`` when there is a request of it already. One that was never answered may be replaced."""
+        fresh = {"fingerprint": fingerprint, "started_at": now, "expires_at": now + keep, "reply": None}
+        with translated():
+            try:
+                self._requests.insert_one({"_id": key, **fresh})
+            except DuplicateKeyError:
+                left = {"_id": key, "reply": None, "started_at": {"$lt": now - stale}}
+                return self._requests.update_one(left, {"$set": fresh}).modified_count == 1
+        return True
+
+    def find(self, key: str) -> KeyedRequest | None:
+        """The request of a key."""
+        with translated():
+            found = self._requests.find_one({"_id": key})
+        if found is None:
+            return None
+        reply = found["reply"]
+        return KeyedRequest(found["fingerprint"], StoredReply(**reply) if reply else None)
+
+    def finish(self, key: str, reply: StoredReply) -> None:
+        """Keep the answer."""
+        stored = {"status": reply.status, "body": reply.body, "headers": reply.headers}
+        with translated():
+            self._requests.update_one({"_id": key}, {"$set": {"reply": stored}})
+
+    def release(self, key: str) -> None:
+        """Forget a request that was not answered well: it may be sent again."""
+        with translated():
+            self._requests.delete_one({"_id": key, "reply": None})

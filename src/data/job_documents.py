@@ -1,0 +1,104 @@
+"""The one place that knows how a job lies in the ``videos`` collection: documents to records and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bson.objectid import ObjectId
+
+from src.data.translated import object_id
+from src.models.params import JobParams
+from src.models.video import Artifact, Failure, Lease, Owner, OwnerKind, Status, VideoJob
+
+Document = dict[str, Any]
+
+# What was learnt about the source; kept flat, under the documented name where there is one.
+FACTS = ("available_formats", "title", "source_duration", "request")
+
+
+def to_document(job: VideoJob) -> Document:
+    """A new job as the document that is inserted."""
+    owner_id = ObjectId(job.owner.id) if job.owner.kind is OwnerKind.USER else None
+    return {
+        "_id": ObjectId(job.id),
+        "user_id": owner_id,
+        "owner_kind": job.owner.kind.value,
+        "owner_id": job.owner.id,
+        "kind": job.kind,
+        **job.params.model_dump(),
+        "status": job.status.value,
+        "created_at": job.created_at,
+        "expires_at": job.expires_at,
+        "queued_at": job.queued_at,
+        "keep_seconds": job.keep_seconds,
+        "attempts": 0,
+        "fence": 0,
+        "cancel_requested": False,
+        "file_path": None,
+        "error_message": None,
+        **{name: job.facts[name] for name in FACTS if name in job.facts},
+    }
+
+
+def to_job(document: Document) -> VideoJob:
+    """A stored document as a record."""
+    return VideoJob(
+        id=str(document["_id"]),
+        owner=Owner(OwnerKind(document["owner_kind"]), document["owner_id"]),
+        params=JobParams.parse(document["kind"], document),
+        status=Status(document["status"]),
+        created_at=document["created_at"],
+        attempts=document.get("attempts", 0),
+        lease=_lease(document),
+        queued_at=document.get("queued_at"),
+        started_at=document.get("started_at"),
+        completed_at=document.get("completed_at"),
+        expires_at=document.get("expires_at"),
+        keep_seconds=document.get("keep_seconds"),
+        cancel_requested=document.get("cancel_requested", False),
+        artifact=_artifact(document),
+        failure=_failure(document),
+        facts={name: document[name] for name in FACTS if document.get(name) is not None},
+        report=document.get("report") or {},
+    )
+
+
+def by_id(job_id: str) -> Document:
+    """The filter for one job; matches nothing when the text is no id."""
+    return {"_id": object_id(job_id) or "no such id"}
+
+
+def artifact_fields(artifact: Artifact | None) -> Document:
+    """How a finished file (or none) lies in the document."""
+    if artifact is None:
+        return {"file_path": None, "file_size_bytes": None, "file_mime": None, "download_name": None}
+    return {
+        "file_path": str(artifact.path),
+        "file_size_bytes": artifact.size_bytes,
+        "file_mime": artifact.mime,
+        "download_name": artifact.download_name,
+    }
+
+
+def _artifact(document: Document) -> Artifact | None:
+    if not document.get("file_path"):
+        return None
+    return Artifact(
+        path=Path(document["file_path"]),
+        size_bytes=document["file_size_bytes"],
+        mime=document["file_mime"],
+        download_name=document["download_name"],
+    )
+
+
+def _failure(document: Document) -> Failure | None:
+    if not document.get("error_code"):
+        return None
+    return Failure(document["error_code"], document["error_message"], told=document.get("error_told", False))
+
+
+def _lease(document: Document) -> Lease | None:
+    if not document.get("lease_until"):
+        return None
+    return Lease(worker=document["worker"], fence=document["fence"], until=document["lease_until"])

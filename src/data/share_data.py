@@ -1,0 +1,53 @@
+"""Links to clips: the ``shares`` collection. MongoDB deletes what has expired."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from bson.objectid import ObjectId
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+
+from src.data.translated import object_id, translated
+from src.models.share import Share
+
+Document = dict[str, Any]
+
+
+class ShareData:
+    """The ``shares`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "shares"
+    INDEXES = (
+        IndexModel([("job_id", ASCENDING)], name="job_id"),
+        IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),
+    )
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._shares = database[self.COLLECTION]
+
+    @staticmethod
+    def new_id() -> str:
+        """An id for a link that is not stored yet."""
+        return str(ObjectId())
+
+    def insert(self, share: Share) -> None:
+        """Store a new link."""
+        document = asdict(share)
+        document["_id"] = ObjectId(document.pop("id"))
+        with translated():
+            self._shares.insert_one(document)
+
+    def find(self, share_id: str) -> Share | None:
+        """The link with this id."""
+        with translated():
+            document = self._shares.find_one({"_id": object_id(share_id) or "no such id"})
+        if document is None:
+            return None
+        return Share(id=str(document.pop("_id")), **document)
+
+    def delete_of_job(self, job_id: str) -> int:
+        """Take all links to a job back; how many there were."""
+        with translated():
+            return self._shares.delete_many({"job_id": job_id}).deleted_count

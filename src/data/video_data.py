@@ -1,0 +1,222 @@
+"""Jobs in MongoDB, as their owners see them: saved, asked for, found, listed, cancelled, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from bson.objectid import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from src.data.job_documents import Document, artifact_fields, by_id, to_document, to_job
+from src.data.translated import object_id, translated
+from src.models.video import Owner, Status, VideoJob
+
+STARTABLE = (Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+class VideoData:
+    """The ``videos`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "videos"
+    INDEXES = (
+        IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="user_id"),
+        IndexModel([("owner_id", ASCENDING), ("kind", ASCENDING), ("created_at", DESCENDING)], name="owner_id"),
+        IndexModel([("status", ASCENDING), ("queued_at", ASCENDING)], name="status"),
+        IndexModel([("expires_at", ASCENDING)], name="expires_at"),
+        IndexModel([("youtube_video_id", ASCENDING), ("status", ASCENDING)], name="youtube_video_id"),
+    )
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._videos = database[self.COLLECTION]
+
+    @staticmethod
+    def new_id() -> str:
+        """An id for a job that is not stored yet."""
+        return str(ObjectId())
+
+    @staticmethod
+    def made_at(job_id: str) -> datetime:
+        """When ``new_id`` made this id, to the second."""
+        return ObjectId(job_id).generation_time
+
+    def insert(self, job: VideoJob) -> None:
+        """Store a new job."""
+        with translated():
+            self._videos.insert_one(to_document(job))
+
+    def insert_once(self, job: VideoJob) -> bool:
+        """Store a new job unless there is one with its id; whether it was stored."""
+        try:
+            self.insert(job)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def find(self, job_id: str) -> VideoJob | None:
+        """The job with this id, if there is one."""
+        with translated():
+            document = self._videos.find_one(by_id(job_id))
+        return to_job(document) if document else None
+
+    def page(
+        self, owner: Owner, kinds: Collection[str], *, skip: int, limit: int, states: Collection[Status] = ()
+    ) -> tuple[list[VideoJob], int]:
+        """The owner's jobs of these kinds (and in one of these states), newest first, and how many there are in all."""
+        wanted = _of_owner(owner, kinds)
+        if states:
+            wanted["status"] = {"$in": [status.value for status in states]}
+        with translated():
+            total = self._videos.count_documents(wanted)
+            found = list(self._videos.find(wanted).sort([("created_at", -1), ("_id", -1)]).skip(skip).limit(limit))
+        return [to_job(document) for document in found], total
+
+    def tally(self, owner: Owner | None = None) -> tuple[dict[Status, int], int]:
+        """How many jobs there are in each state, and the bytes of their files: of one owner, or of all."""
+        wanted = {} if owner is None else {"owner_id": owner.id, "owner_kind": owner.kind.value}
+        grouped = {"_id": "$status", "number": {"$sum": 1}, "bytes": {"$sum": {"$ifNull": ["$file_size_bytes", 0]}}}
+        with translated():
+            found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
+        return {Status(each["_id"]): each["number"] for each in found}, sum(each["bytes"] for each in found)
+
+    def statuses(self, job_ids: Collection[str]) -> dict[str, Status]:
+        """The states of those of these jobs that exist."""
+        ids = [found for text in job_ids if (found := object_id(text)) is not None]
+        with translated():
+            return {
+                str(each["_id"]): Status(each["status"])
+                for each in self._videos.find({"_id": {"$in": ids}}, {"status": True})
+            }
+
+    def unshelved(self, owner: Owner, kinds: Collection[str], limit: int = 200) -> list[VideoJob]:
+        """Finished jobs of the owner's archive that its library has not entered yet, oldest first."""
+        wanted = {
+            **_of_owner(owner, kinds),
+            "status": Status.COMPLETED.value,
+            "request.archive": True,
+            "shelved": {"$ne": True},
+            "file_path": {"$ne": None},
+        }
+        with translated():
+            return [to_job(document) for document in self._videos.find(wanted).sort("completed_at", 1).limit(limit)]
+
+    def count_open(self, owner: Owner) -> int:
+        """How many jobs of this owner are saved, waiting or being worked on."""
+        with translated():
+            return self._videos.count_documents(
+                {"owner_id": owner.id, "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]}}
+            )
+
+    def bytes_of(self, owner: Owner) -> int:
+        """How much room the files of this owner take: finished ones, and uploads that are still there."""
+
+        def size(path: str, size: str) -> Document:
+            return {"$cond": [{"$gt": [f"${path}", ""]}, {"$ifNull": [f"${size}", 0]}, 0]}
+
+        both = {"$add": [size("file_path", "file_size_bytes"), size("input_file_path", "input_size_bytes")]}
+        with translated():
+            found = list(
+                self._videos.aggregate(
+                    [{"$match": {"owner_id": owner.id}}, {"$group": {"_id": None, "bytes": {"$sum": both}}}]
+                )
+            )
+        return int(found[0]["bytes"]) if found else 0
+
+    def find_twin(self, kind: str, fields: Mapping[str, Any], now: datetime) -> VideoJob | None:
+        """A finished job of this kind with these parameters whose file is still there, whoever owns it."""
+        wanted = {
+            **fields,
+            "kind": kind,
+            "status": Status.COMPLETED.value,
+            "file_path": {"$ne": None},
+            "$or": [{"expires_at": None}, {"expires_at": {"$gt": now}}],
+        }
+        with translated():
+            document = self._videos.find_one(wanted, sort=[("completed_at", -1)])
+        return to_job(document) if document else None
+
+    def count_of_kinds(self, kinds: Collection[str], states: Collection[Status], owner: Owner | None = None) -> int:
+        """How many jobs of these kinds are in one of these states: of one owner, or of all."""
+        wanted: Document = {"kind": {"$in": list(kinds)}} if owner is None else _of_owner(owner, kinds)
+        wanted["status"] = {"$in": [status.value for status in states]}
+        with translated():
+            return self._videos.count_documents(wanted)
+
+    def enqueue(self, job_id: str, changes: Mapping[str, Any], now: datetime) -> VideoJob | None:
+        """Ask for a job that nobody is working on; ``None`` when it is waiting or processing already.
+
+        ``changes`` are fields of its parameters. What an earlier run left in the record is cleared; the
+        caller deletes its file.
+        """
+        startable = {
+            "$or": [
+                {"status": Status.PENDING.value, "queued_at": None},
+                {"status": {"$in": [status.value for status in STARTABLE if status is not Status.PENDING]}},
+            ]
+        }
+        fresh = {
+            **changes,
+            **artifact_fields(None),
+            "status": Status.PENDING.value,
+            "queued_at": now,
+            "not_before": now,
+            "rung_at": None,
+            "attempts": 0,
+            "cancel_requested": False,
+            "error_code": None,
+            "error_message": None,
+            "error_told": False,
+            "report": None,
+            "started_at": None,
+            "completed_at": None,
+            "expires_at": None,
+        }
+        with translated():
+            document = self._videos.find_one_and_update(
+                {**by_id(job_id), **startable}, {"$set": fresh}, return_document=ReturnDocument.AFTER
+            )
+        return to_job(document) if document else None
+
+    def set_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
+        """Keep what was learnt about the source."""
+        with translated():
+            self._videos.update_one(by_id(job_id), {"$set": dict(facts)})
+
+    def hand_over(self, mark: str, owner: Owner, since: datetime) -> int:
+        """Give jobs of nobody's account that carry this mark among the caller's words to a user; how many."""
+        wanted = {f"request.{mark}": {"$exists": True}, "user_id": None, "created_at": {"$gte": since}}
+        theirs = {"user_id": ObjectId(owner.id), "owner_kind": owner.kind.value, "owner_id": owner.id}
+        with translated():
+            return self._videos.update_many(wanted, {"$set": theirs}).modified_count
+
+    def note_told(self, job_id: str) -> None:
+        """Remember that the owner has had the failure as an answer."""
+        with translated():
+            self._videos.update_one({**by_id(job_id), "status": Status.FAILED.value}, {"$set": {"error_told": True}})
+
+    def cancel(self, job_id: str, now: datetime) -> VideoJob | None:
+        """Cancel a job that has not begun at once, and ask a running one to stop. ``None``: it has ended already."""
+        with translated():
+            document = self._videos.find_one_and_update(
+                {**by_id(job_id), "status": Status.PENDING.value},
+                {"$set": {"status": Status.CANCELLED.value, "completed_at": now, "cancel_requested": True}},
+                return_document=ReturnDocument.AFTER,
+            ) or self._videos.find_one_and_update(
+                {**by_id(job_id), "status": Status.PROCESSING.value},
+                {"$set": {"cancel_requested": True}},
+                return_document=ReturnDocument.AFTER,
+            )
+        return to_job(document) if document else None
+
+    def delete(self, job_id: str) -> bool:
+        """Forget a job that nobody is working on; whether it was there."""
+        with translated():
+            gone = self._videos.delete_one({**by_id(job_id), "status": {"$ne": Status.PROCESSING.value}})
+        return gone.deleted_count == 1
+
+
+def _of_owner(owner: Owner, kinds: Collection[str]) -> Document:
+    return {"owner_id": owner.id, "owner_kind": owner.kind.value, "kind": {"$in": list(kinds)}}

@@ -1,0 +1,47 @@
+"""Writes ``docs/errors.md`` from the catalogue of errors: ``python -m src.error_docs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from src.errors import AppError, Remedy, catalogue
+from src.middleware.errors import STATUS
+from src.services.jobs.lease_keeper import HandedBack, LeaseLost
+
+PATH = Path("docs/errors.md")
+_INTERNAL: tuple[type[AppError], ...] = (LeaseLost, HandedBack)
+_WHO = {
+    Remedy.USER: "you: change the request or choose another video",
+    Remedy.OPERATOR: "the operator of the service",
+    Remedy.LATER: "nobody: it may pass by itself, try again later",
+    Remedy.DEVELOPER: "the developers: please report it",
+}
+_HEAD = """# Error codes
+
+Every error is `{"error": sentence, "code": CODE, "details": {}}` with the status below. Codes are stable; sentences may
+change. A job that failed keeps its code: the status of the job tells it, and so does the next request for its file. The
+service itself tries again only what "may pass by itself".
+
+This page is made from `src/errors.py` by `make docs`.
+
+| code | status | meaning | who can act |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    rows = [
+        f"| `{code}` | {STATUS[error.kind]} | {_sentence(error)} | {_WHO[error.remedy]} |"
+        for code, error in sorted(catalogue().items())
+        if error not in _INTERNAL and not error.__subclasses__()
+    ]
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+def _sentence(error: type[AppError]) -> str:
+    return " ".join((error.__doc__ or "").split())
+
+
+if __name__ == "__main__":
+    PATH.write_text(page(), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Starts, watches and stops everything the service consists of: embedded stores, API, workers, scheduler."""

@@ -1,0 +1,157 @@
+"""The command line of the launcher: ``python start_server.py`` and ``python run.py`` come here."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from src.config import SECRET_NAMES, Settings, SettingsError
+from src.launcher import data_folder, secrets, service
+from src.launcher.joining import join, joinable
+from src.launcher.problems import CannotStart
+from src.launcher.processes import ChildSpec, Stage
+from src.launcher.readiness import tell_ready
+from src.launcher.signals import SignalWait
+from src.launcher.sources import SourceWatch
+from src.launcher.stores import embedded_stores
+from src.launcher.supervisor import StopRequested, Supervisor
+from src.utils import logs
+
+log = logging.getLogger("src.launcher")
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until Ctrl-C or SIGTERM; return the exit code."""
+    options = _options(argv)
+    # Relative folders and the .env file belong to the project, wherever the command was typed.
+    os.chdir(PROJECT)
+    notify_address = os.environ.pop("NOTIFY_SOCKET", None)  # ours, not the children's
+    try:
+        settings = _settings(options)
+        logs.configure(settings.log_level, settings.log_file)
+        with ExitStack() as stack:
+            children, ready_line = stack.enter_context(_everything(settings, _role(options, settings)))
+            wait = stack.enter_context(SignalWait())
+            supervisor = Supervisor(children, wait=wait, forgiving=options.dev)
+            try:
+                supervisor.start()
+                sys.stdout.write(ready_line + "\n")
+                sys.stdout.flush()
+                tell_ready(notify_address)
+                supervisor.run(_reloader(supervisor) if options.dev else None)
+            except StopRequested:
+                log.info("stopped before everything was ready")
+            finally:
+                supervisor.stop()
+    except (CannotStart, SettingsError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="start_server.py", description="Start yt-downloader.")
+    parser.add_argument(
+        "--role",
+        choices=("all", "api", "workers"),
+        help="all: API, workers and scheduler, with embedded stores where no address is set (default); "
+        "api, workers: only this, for the stores of MONGODB_URI and REDIS_URI or of an instance that runs on DATA_DIR "
+        "(api is the default for a --surface beside a running instance)",
+    )
+    parser.add_argument(
+        "--surface", action="append", metavar="NAME", help="serve only this part of the API, like SURFACES"
+    )
+    parser.add_argument("--port", type=int, help="listen on this port, like PORT")
+    parser.add_argument("--dev", action="store_true", help="begin the processes again when a source file changes")
+    return parser.parse_args(argv)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The environment's settings under those of the command line.
+
+    Raises:
+        SettingsError: one of them cannot be used.
+    """
+    if options.port is not None:
+        os.environ["PORT"] = str(options.port)
+    if options.surface:
+        os.environ["SURFACES"] = ",".join(options.surface)
+    return Settings.load()
+
+
+def _role(options: argparse.Namespace, settings: Settings) -> str:
+    if options.role:
+        return str(options.role)
+    beside = options.surface and settings.embedded and data_folder.is_owned(settings.data_dir)
+    return "api" if beside else "all"
+
+
+@contextmanager
+def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec], str]]:
+    """All children to run, and the line to print when they are ready.
+
+    Raises:
+        CannotStart, SettingsError: something is missing or in use.
+    """
+    with ExitStack() as stack:
+        children: list[ChildSpec] = []
+        if role != "all":
+            settings = join(settings)
+        elif settings.embedded:
+            settings, stores = stack.enter_context(_embedded(settings))
+            children += stores
+        env = _environment(settings.require_complete())
+        ready_line = "yt-downloader workers are ready"
+        if role != "api":
+            children += service.worker_children(settings, env)
+        if role == "all":
+            children.append(service.scheduler_child(env))
+        if role != "workers":
+            listener = service.listen(settings)
+            stack.callback(listener.socket.close)
+            children.append(service.api_child(listener, env))
+            ready_line = f"yt-downloader is ready: {listener.url}  docs: {listener.url}/docs"
+        yield children, ready_line
+
+
+@contextmanager
+def _embedded(settings: Settings) -> Iterator[tuple[Settings, tuple[ChildSpec, ...]]]:
+    """The settings completed by what this machine provides, and the stores to run."""
+    folder = data_folder.make_private(settings.data_dir)
+    with embedded_stores(folder, mongodb=not settings.mongodb_uri, redis=not settings.redis_uri) as stores:
+        made = secrets.keep_secrets(folder, [name.upper() for name in SECRET_NAMES if not getattr(settings, name)])
+        changes = {name.lower(): value for name, value in made.items()}
+        changes["mongodb_uri"] = settings.mongodb_uri or stores.mongodb_uri
+        changes["redis_uri"] = settings.redis_uri or stores.redis_uri
+        complete = settings.model_copy(update=changes)
+        with joinable(folder, complete):
+            yield complete, stores.children
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What the children are told beyond the environment that they inherit."""
+    return {name.upper(): getattr(settings, name) for name in ("mongodb_uri", "redis_uri", *SECRET_NAMES)}
+
+
+def _reloader(supervisor: Supervisor) -> Callable[[], None]:
+    watch = SourceWatch(PROJECT)
+
+    def look() -> None:
+        if watch.changed():
+            log.info("a source file has changed: the processes begin again")
+            supervisor.restart((Stage.API, Stage.WORKERS))
+
+    return look
+
+
+if __name__ == "__main__":
+    sys.exit(main())

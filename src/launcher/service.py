@@ -1,0 +1,102 @@
+"""The processes of the service itself: the API, one Celery worker per kind of work, the scheduler."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from src.config import Settings
+from src.launcher.problems import PortInUse
+from src.launcher.processes import ChildSpec, Stage
+from src.launcher.readiness import ReadySocket, answers_http
+
+# Many threads share two memory pools instead of having up to 8 per core: man 3 mallopt, M_ARENA_MAX.
+_LEAN = {"MALLOC_ARENA_MAX": "2"}
+# Lookups wait for the network; they share one process. What runs FFmpeg needs processes that can be killed.
+_METADATA_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Listener:
+    """The open socket of the API. The launcher holds it, so that a restarting API refuses no connection."""
+
+    socket: socket.socket
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+
+def listen(settings: Settings) -> Listener:
+    """Listen on HOST and PORT.
+
+    Raises:
+        PortInUse: someone else does.
+    """
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        opened = socket.create_server(address[:2], family=family, backlog=1024)
+    except OSError as error:
+        raise PortInUse(
+            f"The API cannot listen on {settings.host}:{settings.port} ({_reason(error)}). "
+            "Stop what uses that port, or choose another one: PORT=5001 make run"
+        ) from None
+    bound = str(address[0])
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104 (looked at, not bound) # nosec B104
+    return Listener(opened, host, opened.getsockname()[1])
+
+
+def _reason(error: OSError) -> str:
+    # Python adds the address to the system's words; ours names it already.
+    return str(error.strerror).partition(" (")[0]
+
+
+def api_child(listener: Listener, env: Mapping[str, str]) -> ChildSpec:
+    """gunicorn on the open socket."""
+    descriptor = listener.socket.fileno()
+    options = ("-c", "gunicorn_config.py", "--bind", f"fd://{descriptor}", "start_server:create_application()")
+    return ChildSpec(
+        name="api",
+        argv=(sys.executable, "-m", "gunicorn", *options),
+        stage=Stage.API,
+        env={**_LEAN, **env},
+        ready=lambda: answers_http(listener.host, listener.port, "/api/health/simple"),
+        pass_fds=(descriptor,),
+    )
+
+
+def worker_children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
+    """One Celery worker per queue: long work of one kind never holds up another, and each has its own limit."""
+    pools = {
+        "downloads": ("prefork", settings.download_workers),
+        "encodes": ("prefork", settings.encode_workers),
+        "metadata": ("threads", _METADATA_THREADS),
+    }
+    return [_worker(queue, pool, at_once, env) for queue, (pool, at_once) in pools.items()]
+
+
+def _worker(queue: str, pool: str, at_once: int, env: Mapping[str, str]) -> ChildSpec:
+    said = ReadySocket()
+    # Workers need no news of each other: less traffic, and a second less to start.
+    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    options = ("-Q", queue, "-n", f"{queue}@%h", "--pool", pool, "--concurrency", str(at_once), *alone)
+    return ChildSpec(
+        name=f"worker-{queue}",
+        argv=(sys.executable, "-m", "celery", "-q", "-A", "celery_worker", "worker", *options),
+        stage=Stage.WORKERS,
+        env={**_LEAN, **env, "NOTIFY_SOCKET": said.address},
+        ready=said.ready,
+        stop_seconds=15,
+    )
+
+
+def scheduler_child(env: Mapping[str, str]) -> ChildSpec:
+    """APScheduler: cleanup, and jobs that nobody works on."""
+    argv = (sys.executable, "-m", "src.scheduler")
+    return ChildSpec(name="scheduler", argv=argv, stage=Stage.WORKERS, env={**_LEAN, **env})

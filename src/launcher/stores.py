@@ -1,0 +1,143 @@
+"""The embedded stores: a private mongod and a private Valkey on unix sockets, with no port open."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from src.launcher import data_folder, programs
+from src.launcher.processes import ChildSpec, Stage
+from src.launcher.supervisor import Supervisor
+
+DATABASE = "yt_downloader"
+_LOG_KEPT_BYTES = 5_000_000
+
+# What a small private mongod needs, and no more: 17 MB of disk at first instead of 301, 125 MB of memory.
+_MONGOD_OPTIONS = (
+    "--wiredTigerCacheSizeGB=0.25",
+    "--wiredTigerEngineConfigString=log=(prealloc=false,file_max=16MB)",
+    "--setParameter=diagnosticDataCollectionEnabled=false",
+    "--enableFreeMonitoring=off",  # it telephones home otherwise, when asked to
+    "--networkMessageCompressors=disabled",  # nothing to gain on a socket
+    "--slowms=2000",
+    "--quiet",
+)
+_VALKEY_OPTIONS = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "daemonize": "no",
+    "appendonly": "yes",
+    "appendfsync": "everysec",  # a killed process loses nothing, a power cut one second
+    "save": "",
+    # Only keys that expire may go when memory is short: the cache, never a queue.
+    "maxmemory": "256mb",
+    "maxmemory-policy": "volatile-ttl",
+    "loglevel": "notice",
+}
+
+
+@dataclass(frozen=True)
+class EmbeddedStores:
+    """Child processes to run, and the addresses under which they can be reached. An empty address: not embedded."""
+
+    children: tuple[ChildSpec, ...]
+    mongodb_uri: str
+    redis_uri: str
+
+
+@contextmanager
+def embedded_stores(
+    folder: Path, *, mongodb: bool = True, redis: bool = True, mongod_options: Sequence[str] = ()
+) -> Iterator[EmbeddedStores]:
+    """Own the folder and prepare the wanted stores in it. Nothing runs yet: a `Supervisor` starts the children.
+
+    Raises:
+        DataFolderInUse, EngineTooOld, StoreProgramMissing: the message says what helps.
+    """
+    folder = data_folder.make_private(folder)
+    with data_folder.only_owner(folder) as lock, data_folder.socket_folder(folder) as sockets:
+        children: list[ChildSpec] = []
+        mongodb_uri = redis_uri = ""
+        if mongodb:
+            address = sockets / "mongodb.sock"
+            children.append(_mongod(folder, address, lock, mongod_options))
+            mongodb_uri = f"mongodb://{quote(str(address), safe='')}/{DATABASE}"
+        if redis:
+            address = sockets / "redis.sock"
+            children.append(_valkey(folder, address, lock))
+            redis_uri = f"unix://{address}?db=0"
+        yield EmbeddedStores(tuple(children), mongodb_uri, redis_uri)
+
+
+@contextmanager
+def running_stores(folder: Path, *, mongod_options: Sequence[str] = ()) -> Iterator[EmbeddedStores]:
+    """Both stores, ready; stopped at the end."""
+    with embedded_stores(folder, mongod_options=mongod_options) as stores:
+        supervisor = Supervisor(stores.children)
+        try:
+            supervisor.start()
+            yield stores
+        finally:
+            supervisor.stop()
+
+
+def _mongod(folder: Path, address: Path, lock: int, options: Sequence[str]) -> ChildSpec:
+    program = programs.find_mongodb(folder / "lib")
+    data_folder.check_engine(folder, "mongodb", program)
+    data = data_folder.make_private(folder / "mongodb")
+    address.unlink(missing_ok=True)
+    argv = [str(program.path), f"--dbpath={data}", f"--bind_ip={address}", "--nounixsocket", "--filePermissions=0600"]
+    return ChildSpec(
+        name="mongodb",
+        argv=(*argv, *_MONGOD_OPTIONS, *options),
+        stage=Stage.STORES,
+        env=program.env,
+        ready=lambda: _answers(address, b"", b""),
+        pass_fds=(lock,),
+        output=_fresh_log(folder / "mongodb.log"),
+        stop_seconds=20,
+    )
+
+
+def _valkey(folder: Path, address: Path, lock: int) -> ChildSpec:
+    program = programs.find_redis(folder / "lib")
+    data_folder.check_engine(folder, "redis", program)
+    data = data_folder.make_private(folder / "redis")
+    address.unlink(missing_ok=True)
+    options = {**_VALKEY_OPTIONS, "dir": str(data), "unixsocket": str(address)}
+    return ChildSpec(
+        name="redis",
+        argv=(str(program.path), *(word for name, value in options.items() for word in (f"--{name}", value))),
+        stage=Stage.STORES,
+        env=program.env,
+        # While it still reads its file it accepts connections and answers -LOADING.
+        ready=lambda: _answers(address, b"PING\r\n", b"+PONG"),
+        pass_fds=(lock,),
+        output=_fresh_log(folder / "redis.log"),
+        stop_seconds=20,
+    )
+
+
+def _answers(address: Path, question: bytes, answer: bytes) -> bool:
+    """Whether a server listens there and, if it is asked something, answers so."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(str(address))
+            if question:
+                connection.sendall(question)
+                return connection.recv(64).startswith(answer)
+            return True
+    except OSError:
+        return False
+
+
+def _fresh_log(path: Path) -> Path:
+    """The log file; a long one of earlier runs is put aside first."""
+    if path.exists() and path.stat().st_size > _LOG_KEPT_BYTES:
+        path.replace(path.with_suffix(".old.log"))
+    return path

@@ -1,0 +1,157 @@
+"""Who calls: from the ``Authorization`` header, or a token in the path, to a ``Caller``.
+
+A public token shows that its bearer fetched a token here, and nothing more. A private token is accepted where a
+public one is asked for, so that a signed-in web page need not hold two; the other way round never. In a path only
+public tokens and channel tokens are accepted: paths are shown in browsers and in bots' commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from flask import request
+
+from src.errors import RateLimitExceeded, SessionMissing, TokenExpired, TokenInvalid, TokenMissing
+from src.middleware.networks import from_allowed_network
+from src.middleware.wiring import services
+from src.models.channel_token import ChannelToken
+from src.models.guest import GuestSession
+from src.models.session import Identity
+from src.models.video import Owner, OwnerKind
+from src.services.account_service import AccountService
+from src.services.channel_token_service import looks_like_channel_token
+from src.utils.token import Tier
+
+
+class Auth(Enum):
+    """What an endpoint asks of its caller."""
+
+    NONE = "none"
+    PUBLIC = "public"  # a public or a private token
+    PRIVATE = "private"
+    SESSION = "session"  # the id of a guest session, or a private token
+    GUEST = "guest"  # anyone; a guest session is known where its id is sent
+    NETWORK = "network"  # a private token, or none from an allowed network
+    ANY = "any"  # a guest session, a private token, or none from an allowed network
+    PATH_TOKEN = "path"  # noqa: S105 (where the token is, not a token); a public or a channel token
+    CHANNEL = "channel"  # a channel token in the path
+
+
+# Whoever may call the archive without a token has the same right to all of it, so there is one owner for all.
+ARCHIVE = Owner(OwnerKind.ADDRESS, "archive")
+SESSION_HEADER = "X-Session-ID"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. ``tier`` is that of the token; ``identity`` is known with a private one only.
+
+    ``session`` is the guest session and ``session_key`` the secret that opened it. ``channel`` is the channel token.
+    """
+
+    address: str
+    tier: Tier | None = None
+    identity: Identity | None = None
+    session: GuestSession | None = None
+    session_key: str | None = field(default=None, repr=False)
+    channel: ChannelToken | None = None
+
+    @property
+    def owner(self) -> Owner:
+        """Whose jobs the caller's are. Those who need no token share one archive: it is the network's."""
+        if self.session is not None:
+            return Owner(OwnerKind.SESSION, self.session.id)
+        return ARCHIVE if self.identity is None else Owner.user(self.user_id)
+
+    @property
+    def user_id(self) -> str:
+        """The user's id. Only an endpoint with ``Auth.PRIVATE`` may ask; others get ``TokenMissing``."""
+        return self.signed_in.user_id
+
+    @property
+    def signed_in(self) -> Identity:
+        """The user and the login. Only an endpoint with ``Auth.PRIVATE`` may ask; others get ``TokenMissing``."""
+        if self.identity is None:
+            raise TokenMissing()
+        return self.identity
+
+
+def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
+    """Who sends the current request.
+
+    Raises:
+        TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller is not what ``auth``
+            asks for.
+        RateLimitExceeded: too many requests to the archive.
+        StoreUnavailable: whether a login still counts cannot be found out now.
+    """
+    address = request.remote_addr or "unknown"
+    if auth is Auth.NONE:
+        return Caller(address)
+    if auth in (Auth.SESSION, Auth.GUEST, Auth.ANY) and (key := request.headers.get(SESSION_HEADER, "").strip()):
+        return Caller(address, session=services().guests.open(key), session_key=key.lower())
+    if auth is Auth.GUEST:
+        return Caller(address)
+    if auth is Auth.SESSION and "Authorization" not in request.headers:
+        raise SessionMissing()
+    if auth in (Auth.NETWORK, Auth.ANY):
+        return _of_network(address)
+    accounts = services().accounts
+    if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and looks_like_channel_token(path_token or "")):
+        return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
+    if auth is Auth.PATH_TOKEN:
+        accounts.verify_public_token(path_token or "")
+        return Caller(address, Tier.PUBLIC)
+    token = _bearer_token()
+    if auth is Auth.PUBLIC:
+        try:
+            accounts.verify_public_token(token)
+            return Caller(address, Tier.PUBLIC)
+        except TokenInvalid:
+            pass  # then it may be a private one
+    try:
+        return Caller(address, Tier.PRIVATE, accounts.identify(token))
+    except TokenInvalid:
+        if auth is Auth.PRIVATE and _is_public(token, accounts):
+            raise TokenInvalid("This is a public token; sign in and send the token of the login.") from None
+        raise
+
+
+def _of_network(address: str) -> Caller:
+    if "Authorization" in request.headers:
+        caller = Caller(address, Tier.PRIVATE, services().accounts.identify(_bearer_token()))
+    elif from_allowed_network():
+        caller = Caller(address)
+    else:
+        raise TokenMissing()
+    settings = services().settings
+    if settings.rate_limit_enabled:
+        key = f"archive:{caller.user_id if caller.identity else address}"
+        count = services().counters.add(key, 1, window_seconds=60)
+        if count.number > settings.archive_requests_per_minute:
+            raise RateLimitExceeded(retry_after_seconds=max(1, round(count.seconds_left)))
+    return caller
+
+
+def _is_public(token: str, accounts: AccountService) -> bool:
+    try:
+        accounts.verify_public_token(token)
+    except TokenExpired:
+        return True
+    except TokenInvalid:
+        return False
+    return True
+
+
+def _bearer_token() -> str:
+    headers = request.headers.getlist("Authorization")
+    if not headers:
+        raise TokenMissing()
+    # Several headers of one name arrive as one, joined by a comma, or as a list: neither is a token.
+    if len(headers) != 1:
+        raise TokenInvalid()
+    scheme, _, token = headers[0].strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise TokenMissing()
+    return token.strip()

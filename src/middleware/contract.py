@@ -1,0 +1,184 @@
+"""What comes in and what goes out: one declaration per endpoint, checked here and read by the OpenAPI document.
+
+A view is a plain function whose parameters are filled by name:
+
+- names of the URL rule (``video_id``): text from the path;
+- ``body``: the JSON body, as its annotated pydantic model; with a default of ``None`` the body may be absent;
+- ``query``: the query string, as its annotated model;
+- ``caller``: who calls, as ``middleware/auth.py`` found;
+- ``wait_seconds``: how long the caller is ready to wait (RFC 7240 ``Prefer``);
+- ``plain_text``: whether the caller would rather have text than JSON (``Accept``).
+
+It returns a model with its status and, where it has some, headers; or a ready Flask response (a file).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, TypeVar, get_args
+
+from flask import Response, jsonify, request
+from pydantic import BaseModel, ValidationError
+
+from src.errors import AppError, RequestInvalid
+from src.middleware.auth import Auth, authenticate
+from src.middleware.body import read_json
+from src.middleware.creation import creating
+from src.middleware.prefer import wait_seconds, wants_plain_text
+
+Model = TypeVar("Model", bound=BaseModel)
+View = Callable[..., Any]
+Reply = tuple[BaseModel, int] | tuple[BaseModel, int, dict[str, str]] | Response
+
+
+@dataclass(frozen=True)
+class File:
+    """A reply that is a file instead of JSON; ``mime`` as OpenAPI should name it."""
+
+    mime: str = "video/mp4"
+
+
+class Empty(BaseModel):
+    """A reply without a body: its status and headers say all."""
+
+
+class Limit(Enum):
+    """Which class of requests an endpoint belongs to; ``middleware/limits.py`` says how many there may be."""
+
+    NONE = "none"  # for load balancers and the operator's own tools
+    BY_METHOD = "by method"  # READ or WRITE
+    READ = "read"
+    WRITE = "write"
+    SAVE = "save"  # for somebody, by anybody
+    START = "start"  # begins work
+    LOOK_UP = "look up"  # asks a video site
+    SIGN_IN = "sign in"
+    TOKEN = "token"  # noqa: S105 (a class of requests)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The contract of one view."""
+
+    auth: Auth
+    replies: Mapping[int, type[BaseModel] | File]
+    errors: tuple[type[AppError], ...] = ()
+    body: type[BaseModel] | None = None
+    body_required: bool = False
+    query: type[BaseModel] | None = None
+    limit: Limit = Limit.BY_METHOD
+    form_file: str | None = None
+    creates: str | None = None
+    summary: str = ""
+    view: View = field(default=lambda: None, repr=False)
+
+
+def endpoint(
+    *,
+    auth: Auth,
+    replies: Mapping[int, type[BaseModel] | File],
+    errors: tuple[type[AppError], ...] = (),
+    limit: Limit = Limit.BY_METHOD,
+    form_file: str | None = None,
+    creates: str | None = None,
+) -> Callable[[View], View]:
+    """Declare who may call a view, what it answers and which errors are part of its contract.
+
+    ``form_file`` names the multipart field of an upload, which the view reads itself.
+    ``creates`` names the field of reply or path with the id of the job that a request brings about: such a request may
+    carry an ``Idempotency-Key``, and in its body a ``webhook_url``.
+    """
+
+    def declare(view: View) -> View:
+        hints = typing.get_type_hints(view)
+        parameters = inspect.signature(view).parameters
+        contract = Endpoint(
+            auth=auth,
+            replies=replies,
+            errors=errors,
+            body=_model_of(hints.get("body")),
+            body_required="body" in parameters and parameters["body"].default is inspect.Parameter.empty,
+            query=_model_of(hints.get("query")),
+            limit=limit,
+            form_file=form_file,
+            creates=creates,
+            summary=inspect.getdoc(view) or "",
+            view=view,
+        )
+
+        @functools.wraps(view)
+        def checked(**path: Any) -> Response:
+            given, sent = _arguments(contract, parameters, path)
+            if contract.creates is None:
+                return _send(contract, view(**given))
+            return creating(contract.creates, path, sent, lambda: _send(contract, view(**given)))
+
+        checked.contract = contract  # type: ignore[attr-defined]
+        return checked
+
+    return declare
+
+
+def contract_of(view: View) -> Endpoint | None:
+    """The contract that a registered view was declared with."""
+    return getattr(view, "contract", None)
+
+
+def _model_of(hint: Any) -> type[BaseModel] | None:
+    options = get_args(hint) or (hint,)
+    return next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)
+
+
+def _arguments(contract: Endpoint, parameters: Mapping[str, Any], path: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    # Who calls is settled before anything else that the stranger sent is looked at.
+    in_path = contract.auth in (Auth.PATH_TOKEN, Auth.CHANNEL)
+    caller = authenticate(contract.auth, path.pop("token", None) if in_path else None)
+    given: dict[str, Any] = dict(path)
+    sent: Any = None
+    if "caller" in parameters:
+        given["caller"] = caller
+    if contract.query is not None:
+        given["query"] = validated(contract.query, request.args.to_dict())
+    if contract.body is not None:
+        sent = read_json(required=contract.body_required)
+        given["body"] = None if sent is None else validated(contract.body, sent)
+    if "wait_seconds" in parameters:
+        given["wait_seconds"] = wait_seconds()
+    if "plain_text" in parameters:
+        given["plain_text"] = wants_plain_text()
+    return given, sent
+
+
+def validated(model: type[Model], sent: Any) -> Model:
+    """What a stranger sent, as this model.
+
+    Raises:
+        RequestInvalid: with every field that is wrong.
+    """
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        fields = [
+            {"field": ".".join(map(str, e["loc"])) or "body", "problem": e["msg"].removeprefix("Value error, ")}
+            for e in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        first = fields[0]
+        raise RequestInvalid(f"{first['field']}: {first['problem']}", fields=fields) from None
+
+
+def _send(contract: Endpoint, reply: Reply) -> Response:
+    if isinstance(reply, Response):
+        return reply
+    model, status, headers = reply if len(reply) == 3 else (*reply, {})
+    if not isinstance(model, contract.replies[status]):  # type: ignore[arg-type]
+        raise TypeError(f"{type(model).__name__} is not what this endpoint answers with {HTTPStatus(status)}")
+    response = jsonify(model.model_dump(mode="json", exclude_none=False))
+    response.status_code = status
+    response.headers.update(headers)
+    return response

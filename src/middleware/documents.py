@@ -1,0 +1,47 @@
+"""``/openapi.json`` and ``/docs``: the contract of the API for programs and, as one plain page, for people."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from flask import Flask, Response, jsonify, redirect, render_template_string, request
+
+from src.middleware.openapi import openapi
+
+TITLE, VERSION = "yt-downloader", "1.0.0"
+# The product first; the neighbouring surfaces follow by their names.
+_ORDER = {tag: place for place, tag in enumerate(("auth", "video", "encode", "tus", "share", "chat", "channel_tokens"))}
+
+
+def install(app: Flask) -> None:
+    """Serve both. The document is made at the first request and then kept."""
+
+    @cache
+    def document() -> dict[str, Any]:
+        return openapi(app, title=TITLE, version=VERSION)
+
+    def openapi_json() -> Response:
+        return jsonify(document())
+
+    def docs() -> Response:
+        template = files("src.middleware").joinpath("docs.html").read_text(encoding="utf-8")
+        page = render_template_string(
+            template, api=document(), groups=_by_tag(document()), base=request.host_url.rstrip("/")
+        )
+        response = Response(page, mimetype="text/html")
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        return response
+
+    app.add_url_rule("/openapi.json", "openapi_json", openapi_json)
+    app.add_url_rule("/docs", "docs", docs)
+    app.add_url_rule("/", "home", lambda: redirect("/docs"))
+
+
+def _by_tag(api: dict[str, Any]) -> dict[str, list[tuple[str, str, Any]]]:
+    groups: dict[str, list[tuple[str, str, Any]]] = {}
+    for path, methods in api["paths"].items():
+        for method, operation in methods.items():
+            groups.setdefault(operation["tags"][0], []).append((path, method, operation))
+    return dict(sorted(groups.items(), key=lambda group: _ORDER.get(group[0], len(_ORDER))))

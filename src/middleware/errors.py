@@ -1,0 +1,125 @@
+"""How errors look: one table from kind to status, one body per surface, for every error of the app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from src.errors import (
+    AppError,
+    BodyTooLarge,
+    DiskFull,
+    EndpointNotFound,
+    ErrorKind,
+    InternalError,
+    MediaTypeUnsupported,
+    MethodNotAllowed,
+    RangeNotSatisfiable,
+    RequestInvalid,
+    means_full_disk,
+)
+from src.middleware.chat import CHAT_PATHS, hints, text
+from src.services.chat_service import sentence_of
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    ErrorKind.INVALID: 400,
+    ErrorKind.UNAUTHENTICATED: 401,
+    ErrorKind.FORBIDDEN: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.METHOD_NOT_ALLOWED: 405,
+    ErrorKind.CONFLICT: 409,
+    ErrorKind.PRECONDITION_FAILED: 412,
+    ErrorKind.TOO_LARGE: 413,
+    ErrorKind.UNPROCESSABLE: 422,
+    ErrorKind.UNSUPPORTED_TYPE: 415,
+    ErrorKind.RANGE_NOT_SATISFIABLE: 416,
+    ErrorKind.TOO_MANY: 429,
+    ErrorKind.JOB_FAILED: 500,
+    ErrorKind.INTERNAL: 500,
+    ErrorKind.UNAVAILABLE: 503,
+    ErrorKind.STORAGE_FULL: 507,
+}
+
+_FROM_STATUS: dict[int, type[AppError]] = {
+    404: EndpointNotFound,
+    405: MethodNotAllowed,
+    413: BodyTooLarge,
+    415: MediaTypeUnsupported,
+    416: RangeNotSatisfiable,
+}
+
+ErrorBody = Callable[[AppError], dict[str, Any]]
+
+
+def flat_body(error: AppError) -> dict[str, Any]:
+    """``{"error", "code", "details"}``: the body of the product's own API."""
+    return {"error": error.message, "code": error.code, "details": error.details}
+
+
+def envelope_body(error: AppError) -> dict[str, Any]:
+    """``{"status", "error": {"code", "message", "details"}, "timestamp"}``: the archive services' envelope."""
+    return {
+        "status": "error",
+        "error": {"code": error.code, "message": error.message, "details": error.details},
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+
+
+def install(
+    app: Flask, bodies: Sequence[tuple[str, ErrorBody]] = (), by_blueprint: Mapping[str, ErrorBody] | None = None
+) -> None:
+    """Answer every error of this app in the shape that its endpoint, or else its path, asks for.
+
+    ``by_blueprint`` counts where an endpoint was found. ``bodies`` holds (path prefix, body) pairs for the others;
+    the first prefix that fits counts, ``flat_body`` otherwise.
+    """
+    of_endpoints = by_blueprint or {}
+
+    def answer(error: AppError) -> Response:
+        if request.path.startswith(CHAT_PATHS) and hints().bot:
+            return text(sentence_of(error))
+        body = of_endpoints.get(request.blueprint or "") or next(
+            (body for prefix, body in bodies if request.path.startswith(prefix)), flat_body
+        )
+        response = jsonify(body(error))
+        response.status_code = STATUS[error.kind]
+        retry_after = error.details.get("retry_after_seconds")
+        if isinstance(retry_after, int | float):
+            response.headers["Retry-After"] = str(max(1, round(retry_after)))
+        if response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+
+    def of_app(error: AppError) -> Response:
+        if error.kind is ErrorKind.INTERNAL:
+            log.error("%s: %s", error.code, error.message, exc_info=error)
+        return answer(error)
+
+    def of_werkzeug(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:  # a redirect of the router, to the address with or without the slash
+            return Response(status=status, headers={"Location": dict(error.get_headers(request.environ))["Location"]})
+        fact = _FROM_STATUS.get(status) or (RequestInvalid if status < 500 else InternalError)
+        response = answer(fact())
+        for name, value in error.get_headers():
+            if name in {"Allow", "Content-Range", "Retry-After"}:
+                response.headers[name] = value
+        return response
+
+    def of_anything(error: Exception) -> Response:
+        if means_full_disk(error):
+            log.warning("the disk is full: %s", error)
+            return answer(DiskFull())
+        log.error("Unexpected error", exc_info=error)
+        return answer(InternalError())
+
+    app.register_error_handler(AppError, of_app)
+    app.register_error_handler(HTTPException, of_werkzeug)
+    app.register_error_handler(Exception, of_anything)

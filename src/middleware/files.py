@@ -1,0 +1,60 @@
+"""Files as replies: names that survive every header, ranges, and nginx's own hands where it has them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Response, request, send_file
+
+from src.errors import FileGone
+from src.middleware.wiring import services
+from src.models.video import Artifact, VideoJob
+from src.utils.filenames import content_disposition
+
+
+def file_reply(job: VideoJob) -> Response:
+    """The finished file of a job: see ``artifact_reply``."""
+    return artifact_reply(job.artifact)
+
+
+def public_address(path: str) -> str:
+    """A path of ours as the caller reaches it: with the scheme and the host of this request."""
+    return request.host_url.rstrip("/") + path
+
+
+def text_reply(text: str, content_type: str = "text/plain; charset=utf-8") -> Response:
+    """Text for programs that want no JSON."""
+    return Response(text, content_type=content_type)
+
+
+def artifact_reply(artifact: Artifact | None) -> Response:
+    """A finished file as an attachment, with ``ETag``, ``Range``, ``If-Range`` and ``HEAD``.
+
+    With ``X_ACCEL_PREFIX`` set nginx sends the bytes, and this process is free at once.
+
+    Raises:
+        FileGone: the file was deleted meanwhile.
+    """
+    if artifact is None or not artifact.path.is_file():
+        raise FileGone()
+    if request.range is None or request.range.units != "bytes" or len(request.range.ranges) != 1:
+        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 14.2: what is not understood is passed over
+    prefix = services().settings.x_accel_prefix
+    if prefix:
+        relative = artifact.path.relative_to(services().files.downloads)
+        response = Response(status=200, mimetype=artifact.mime)
+        response.headers["X-Accel-Redirect"] = prefix.rstrip("/") + "/" + quote(str(relative))
+        response.headers["Content-Disposition"] = content_disposition(artifact.download_name)
+    else:
+        try:
+            response = send_file(
+                artifact.path, mimetype=artifact.mime, conditional=True, etag=artifact.path.stem, max_age=0
+            )
+        except FileNotFoundError:
+            raise FileGone() from None
+        response.headers["Content-Disposition"] = content_disposition(artifact.download_name)
+        if request.method == "HEAD":
+            response.headers.setdefault("Accept-Ranges", "bytes")
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,102 @@
+"""How many requests one caller may send: classes of endpoints, counted in Redis, in this process while Redis is away.
+
+Which class an endpoint belongs to stands in its contract. Callers are network addresses (of IPv6 the /64 that one
+customer has); whoever shows a token in the path is counted by the token, because chat bots call for thousands of
+channels from a few addresses. Counting comes before anything else: also before a token is looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_limiter import Limiter, RequestLimit
+from flask_limiter import RateLimitExceeded as Exceeded
+
+from src.errors import RateLimitExceeded
+from src.middleware.contract import Limit, contract_of
+from src.middleware.wiring import services
+from src.utils.addresses import network_of
+
+# Requests of one caller to all endpoints of a class together. A person clicks seldom; a page polls each second; an
+# office shares one address.
+RATES: dict[Limit, str] = {
+    Limit.READ: "3000/minute",
+    Limit.WRITE: "300/minute",
+    Limit.SAVE: "120/minute;1500/hour",
+    Limit.START: "60/minute",
+    Limit.LOOK_UP: "30/minute",
+    Limit.SIGN_IN: "30/minute",
+    Limit.TOKEN: "60/minute",
+}
+
+
+def install(app: Flask) -> None:
+    """Count the requests to every endpoint that has a contract. After all blueprints are registered."""
+    store, settings = services_of(app)
+    limiter = Limiter(
+        caller,
+        app=app,
+        storage_uri="redis://",
+        storage_options={"connection_pool": store},
+        strategy="fixed-window",
+        key_prefix="rates",
+        in_memory_fallback_enabled=True,  # without it a Redis that is away would be an error of every request
+        enabled=settings.rate_limit_enabled,
+    )
+    app.extensions["yt-downloader.limiter"] = limiter
+    for name, view in list(app.view_functions.items()):
+        contract = contract_of(view)
+        if contract is None or contract.limit is Limit.NONE:
+            continue
+        app.view_functions[name] = _limited(limiter, view, contract.limit)
+
+    def refuse(error: Exceeded) -> Response:
+        hit = limiter.current_limit
+        left = max(1, int(hit.reset_at - time.time())) if hit else 60
+        answer: Response = app.handle_user_exception(RateLimitExceeded(retry_after_seconds=left))  # type: ignore[assignment]
+        return answer
+
+    def tell(response: Response) -> Response:
+        """``RateLimit`` and ``RateLimit-Policy`` as in the IETF's draft."""
+        known: list[RequestLimit] = limiter.current_limits if settings.rate_limit_enabled else []
+        if known:
+            tightest = min(known, key=lambda each: each.remaining / max(each.limit.amount, 1))
+            seconds = max(0, int(tightest.reset_at - time.time()))
+            response.headers["RateLimit-Policy"] = ", ".join(
+                f'"{_name(each)}";q={each.limit.amount};w={each.limit.get_expiry()}' for each in known
+            )
+            response.headers["RateLimit"] = f'"{_name(tightest)}";r={max(0, tightest.remaining)};t={seconds}'
+        return response
+
+    app.register_error_handler(Exceeded, refuse)
+    app.after_request(tell)
+
+
+def services_of(app: Flask) -> tuple[Any, Any]:
+    """(the pool of connections to Redis, the settings) of an app."""
+    with app.app_context():
+        return services().cache.client.connection_pool, services().settings
+
+
+def _limited(limiter: Limiter, view: Callable[..., Any], limit: Limit) -> Callable[..., Any]:
+    if limit is not Limit.BY_METHOD:
+        return limiter.shared_limit(RATES[limit], scope=limit.value)(view)
+    for methods, each in ((["GET", "HEAD"], Limit.READ), (["POST", "PUT", "PATCH", "DELETE"], Limit.WRITE)):
+        view = limiter.shared_limit(RATES[each], scope=each.value, methods=methods)(view)
+    return view
+
+
+def _name(limit: RequestLimit) -> str:
+    return f"{limit.limit.amount} per {limit.limit.GRANULARITY.name}"
+
+
+def caller() -> str:
+    """Who is counted."""
+    token = (request.view_args or {}).get("token")
+    if token:
+        return "token:" + hashlib.sha256(str(token).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return network_of(request.remote_addr or "unknown")

@@ -1,0 +1,209 @@
+"""The OpenAPI 3.1 document, made from the contracts of the registered endpoints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import Rule
+
+from src.errors import (
+    AppError,
+    BodyTooLarge,
+    DiskFull,
+    InternalError,
+    RangeNotSatisfiable,
+    RateLimitExceeded,
+    RequestInvalid,
+    SessionInvalid,
+    SessionMissing,
+    StoreUnavailable,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+)
+from src.middleware.auth import SESSION_HEADER, Auth
+from src.middleware.contract import Empty, Endpoint, File, contract_of
+from src.middleware.errors import STATUS
+
+_REF = "#/components/schemas/{model}"
+_PATH_PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9.\-_]")
+# Any one of these will do; an empty one is none.
+_SECURITY: dict[Auth, tuple[str, ...]] = {
+    Auth.PUBLIC: ("publicToken", "privateToken"),
+    Auth.PRIVATE: ("privateToken",),
+    Auth.SESSION: ("guestSession", "privateToken"),
+    Auth.GUEST: ("", "guestSession"),
+    Auth.NETWORK: ("", "privateToken"),
+    Auth.ANY: ("", "guestSession", "privateToken"),
+}
+_EVERYWHERE: tuple[type[AppError], ...] = (RateLimitExceeded, InternalError, StoreUnavailable)
+
+Json = dict[str, Any]
+
+
+def openapi(app: Flask, *, title: str, version: str) -> Json:
+    """The whole document. Every registered endpoint that has a contract is in it."""
+    found = [
+        (rule, contract)
+        for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
+        if (contract := contract_of(app.view_functions[rule.endpoint])) is not None
+    ]
+    schemas = _schemas(contract for _, contract in found)
+    paths: dict[str, Json] = {}
+    for rule, contract in found:
+        path = paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", rule.rule), {})
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            path[method.lower()] = _operation(rule, method, contract)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": "A link and a time range in, a video file out."},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "publicToken": {"type": "http", "scheme": "bearer", "description": "GET /api/auth/token/public"},
+                "privateToken": {"type": "http", "scheme": "bearer", "description": "POST /api/auth/login"},
+                "guestSession": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": SESSION_HEADER,
+                    "description": "POST /api/sessions/",
+                },
+            },
+        },
+    }
+
+
+def _schemas(contracts: Iterable[Endpoint]) -> Json:
+    wanted: dict[tuple[type[BaseModel], Any], None] = {}
+    for contract in contracts:
+        if contract.body is not None:
+            wanted[(contract.body, "validation")] = None
+        for reply in contract.replies.values():
+            if not isinstance(reply, File) and reply is not Empty:
+                wanted[(reply, "serialization")] = None
+    _, document = models_json_schema(list(wanted), ref_template=_REF)
+    schemas: Json = dict(document.get("$defs", {}))
+    schemas["Error"] = _error_shapes()
+    return schemas
+
+
+def _error_shapes() -> Json:
+    """How errors look: each group of endpoints has one of these shapes, all of them a sentence and a code."""
+    text = {"type": "string", "description": "A sentence for people."}
+    code = {"type": "string", "description": "A stable code for programs."}
+
+    def shape(title: str, **fields: Json) -> Json:
+        return {"title": title, "type": "object", "required": list(fields), "properties": fields}
+
+    inner = shape("What went wrong", message=text, code=code, details={"type": "object"})
+    status, timestamp = {"type": "string", "const": "error"}, {"type": "string"}
+    return {
+        "anyOf": [
+            shape("Most endpoints", error=text, code=code, details={"type": "object"}),
+            shape("The archive", status=status, error=inner, timestamp=timestamp),
+            shape("Streams", detail=text, code=code),
+            shape("Audio", success={"type": "boolean", "const": False}, error=text),
+        ]
+    }
+
+
+def _operation(rule: Rule, method: str, contract: Endpoint) -> Json:
+    summary, _, description = contract.summary.replace("``", "`").partition("\n")
+    operation: Json = {
+        "operationId": f"{rule.endpoint}.{method}".lower().replace(".", "_"),
+        "summary": summary.rstrip("."),
+        "tags": [rule.endpoint.split(".")[0]],
+        "parameters": [*_path_parameters(rule), *_query_parameters(contract)],
+        "responses": _responses(contract, method),
+    }
+    if description.strip():
+        operation["description"] = description.strip()
+    if contract.auth in _SECURITY:
+        operation["security"] = [{scheme: []} if scheme else {} for scheme in _SECURITY[contract.auth]]
+    if contract.body is not None and method != "GET":
+        schema = _reference(contract.body)
+        operation["requestBody"] = {
+            "required": contract.body_required,
+            "content": {"application/json": {"schema": schema}},
+        }
+    elif contract.form_file is not None:
+        form = {
+            "type": "object",
+            "required": [contract.form_file],
+            "properties": {contract.form_file: {"type": "string", "contentMediaType": "application/octet-stream"}},
+        }
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    return operation
+
+
+def _reference(model: type[BaseModel]) -> Json:
+    return {"$ref": _REF.format(model=_NOT_IN_NAMES.sub("_", model.__name__))}
+
+
+def _path_parameters(rule: Rule) -> list[Json]:
+    names = _PATH_PARAMETER.findall(rule.rule)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameters(contract: Endpoint) -> list[Json]:
+    if contract.query is None:
+        return []
+    schema = contract.query.model_json_schema(ref_template=_REF)
+    required = set(schema.get("required", []))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": field}
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _responses(contract: Endpoint, method: str) -> Json:
+    responses: Json = {}
+    for status, reply in contract.replies.items():
+        if reply is Empty:
+            responses[str(status)] = {"description": HTTPStatus(status).phrase}
+            continue
+        content: Json = (
+            {reply.mime: {"schema": {"type": "string", "contentMediaType": reply.mime}}}
+            if isinstance(reply, File)
+            else {"application/json": {"schema": _reference(reply)}}
+        )
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+        if isinstance(reply, File) and method in {"GET", "HEAD"}:
+            responses["206"] = {"description": "The asked range of the file", "content": content}
+    by_status: dict[int, list[str]] = {}
+    for error in _possible_errors(contract):
+        by_status.setdefault(STATUS[error.kind], []).append(error.code)
+    for status, codes in sorted(by_status.items()):
+        responses.setdefault(
+            str(status),
+            {
+                "description": f"{HTTPStatus(status).phrase}: {', '.join(dict.fromkeys(codes))}",
+                "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
+            },
+        )
+    return responses
+
+
+def _possible_errors(contract: Endpoint) -> list[type[AppError]]:
+    errors = [*contract.errors, *_EVERYWHERE]
+    if contract.auth in (Auth.SESSION, Auth.GUEST):
+        errors += [SessionMissing, SessionInvalid]
+    if contract.auth not in (Auth.NONE, Auth.GUEST):
+        errors += [TokenMissing, TokenInvalid, TokenExpired]
+    if contract.body is not None or contract.query is not None or contract.form_file is not None:
+        errors += [RequestInvalid]
+    if contract.body is not None:
+        errors += [BodyTooLarge]
+    if contract.form_file is not None or any(isinstance(reply, File) for reply in contract.replies.values()):
+        errors += [DiskFull]
+    if any(isinstance(reply, File) for reply in contract.replies.values()):
+        errors += [RangeNotSatisfiable]
+    return errors

@@ -1,0 +1,28 @@
+"""Captions: what is said in a video, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One caption. Times are milliseconds from the start of the video; lines are separated by a line feed."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """The captions of a video in one language, in the order of their starts.
+
+    ``automatic``: made by the site's speech recognition or translation, not written by people.
+    """
+
+    video_id: str
+    title: str
+    language: str
+    automatic: bool
+    cues: tuple[Cue, ...]

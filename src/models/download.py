@@ -1,0 +1,62 @@
+"""What was asked of a download and what the finished file really is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+CutMethod = Literal["smart", "copy", "reencode", "section"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The wishes as they were understood. Times are seconds of the video."""
+
+    resolution: str
+    format: str
+    start: float
+    end: float
+    compatibility: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actual:
+    """The finished file. ``start`` and ``end`` are seconds of the video: first frame, end of the last one.
+
+    Codecs are FFmpeg's names; ``method`` is how the clip was cut; ``encoded`` tells whether it was encoded whole after
+    the cut; ``bytes`` is the file's size and ``bytes_fetched`` what was loaded for it.
+    """
+
+    resolution: str
+    width: int
+    height: int
+    fps: float | None
+    frames: int
+    container: str
+    codec: str
+    audio_codec: str | None
+    start: float
+    end: float
+    duration: float
+    method: CutMethod
+    encoded: str | None
+    bytes: int
+    bytes_fetched: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadReport:
+    """A finished, verified clip. ``facts`` is what was learnt about the video, as JSON values."""
+
+    path: Path
+    requested: Requested
+    actual: Actual
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_fields(self) -> dict[str, Any]:
+        """The report as it is stored with the job: JSON values."""
+        requested = {name: getattr(self.requested, name) for name in Requested.__slots__}
+        actual = {name: getattr(self.actual, name) for name in Actual.__slots__}
+        return {"requested": requested, "actual": {**actual, "notes": list(self.notes)}}

@@ -1,0 +1,163 @@
+"""What an encode will do, decided before any program runs, and what it turned out to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Literal
+
+from src.models.params import Codec, Quality
+
+Options = tuple[tuple[str, str], ...]
+Scan = Literal["progressive", "tff", "bff"]
+Action = Literal["encode", "copy"]
+
+
+class NoteCode(StrEnum):
+    """What the file does not keep, or has beside what was asked: told to the user, never hidden."""
+
+    REMUXED = "remuxed"
+    BIT_DEPTH_REDUCED = "bit_depth_reduced"
+    CHROMA_REDUCED = "chroma_reduced"
+    PIXELS_CONVERTED = "pixels_converted"
+    ALPHA_DROPPED = "alpha_dropped"
+    TONE_MAPPED = "tone_mapped"
+    HDR_METADATA_DROPPED = "hdr_metadata_dropped"
+    CROPPED = "cropped"
+    PADDED = "padded"
+    DEINTERLACED = "deinterlaced"
+    INTERLACED = "interlaced"
+    PLAYBACK_LIMITED = "playback_limited"
+    SOUND_LOSSY = "sound_lossy"
+    SOUND_COPIED = "sound_copied"
+    SURROUND = "surround"
+    SOUND_CONVERTED = "sound_converted"
+    TRACKS_DROPPED = "tracks_dropped"
+    SUBTITLES_DROPPED = "subtitles_dropped"
+    SOURCE_DAMAGED = "source_damaged"
+    HARDWARE = "hardware"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that is told, as a code and a sentence."""
+
+    code: NoteCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One FFmpeg filter: its name and its named options."""
+
+    name: str
+    options: Options = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Color:
+    """Colour tags as FFmpeg's options take them; None is not said."""
+
+    primaries: str | None = None
+    transfer: str | None = None
+    space: str | None = None
+    range: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlan:
+    """The video stream: which, how it is filtered, and what writes it.
+
+    ``width`` x ``height`` are those that are stored; ``keep_rotation`` leaves the turning to the player.
+    ``time_base`` None lets frames lie on multiples of 1 / frame rate. ``keep_all_frames`` writes every decoded frame,
+    even two of the same time.
+    """
+
+    stream_index: int
+    action: Action
+    codec: Codec
+    encoder: str
+    options: Options
+    pixel_format: str
+    width: int
+    height: int
+    tag: str
+    lossless: bool = False
+    filters: tuple[Filter, ...] = ()
+    color: Color = Color()
+    keep_rotation: bool = False
+    keep_all_frames: bool = False
+    time_base: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPlan:
+    """One audio stream: copied, or AAC of so many kbit/s, channels and Hz."""
+
+    stream_index: int
+    action: Action
+    kilobits: int = 192
+    layout: str | None = None
+    sample_rate: int | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitlePlan:
+    """One text subtitle stream that becomes ``mov_text``."""
+
+    stream_index: int
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodePlan:
+    """Everything FFmpeg has to be told, and everything the user should be told."""
+
+    demuxer: str
+    video: VideoPlan
+    audio: tuple[AudioPlan, ...] = ()
+    subtitles: tuple[SubtitlePlan, ...] = ()
+    cover_art_index: int | None = None
+    notes: tuple[Note, ...] = ()
+    expected_frames: int | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeReport:
+    """What the finished file is. ``verified_frames`` counts the frames that were proven equal to the source's."""
+
+    codec: Codec
+    quality: Quality
+    encoder: str
+    width: int
+    height: int
+    pixel_format: str
+    frames: int
+    duration_seconds: float
+    size_bytes: int
+    wall_seconds: float
+    verified_frames: int | None = None
+    notes: tuple[Note, ...] = ()
+    targets: dict[str, float] = field(default_factory=dict)
+
+    def to_fields(self) -> dict[str, Any]:
+        """As it is stored and shown."""
+        lossless = {} if self.verified_frames is None else {"verified": f"{self.verified_frames} frames"}
+        return {
+            "codec": self.codec,
+            "quality": self.quality,
+            "encoder": self.encoder,
+            "resolution": f"{self.width}x{self.height}",
+            "pixel_format": self.pixel_format,
+            "frames": self.frames,
+            "duration": round(self.duration_seconds, 3),
+            "file_size_bytes": self.size_bytes,
+            "encode_seconds": round(self.wall_seconds, 2),
+            "notes": [{"code": note.code.value, "text": note.text} for note in self.notes],
+            **lossless,
+            **self.targets,
+        }

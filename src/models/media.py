@@ -1,0 +1,174 @@
+"""What a media file is made of, as a probe found it. Facts only; no decision is taken here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class MasteringDisplay:
+    """SMPTE ST 2086: chromaticities (x, y) of the display a film was graded on, luminances in cd/m2."""
+
+    red: tuple[float, float]
+    green: tuple[float, float]
+    blue: tuple[float, float]
+    white: tuple[float, float]
+    min_luminance: float
+    max_luminance: float
+
+
+@dataclass(frozen=True, slots=True)
+class LightLevel:
+    """CTA-861.3: brightest pixel and brightest frame average of the film, in cd/m2."""
+
+    max_content: int
+    max_frame_average: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoStream:
+    """One video stream. Names of codecs, pixel formats and colours are FFmpeg's.
+
+    ``width`` x ``height`` are as stored; ``rotation_degrees`` (0, 90, 180, 270, counter-clockwise, as FFmpeg counts)
+    and ``mirrored`` say how a player turns them. ``frame_rate`` is the average, ``base_rate`` the lowest rate that
+    can write all time stamps: they differ where the cadence varies. ``interlaced`` is what the first frames say of
+    themselves; ``frames`` is the container's own word, if it has one.
+    """
+
+    index: int
+    codec: str
+    width: int
+    height: int
+    pixel_format: str
+    frame_rate: Fraction | None
+    time_base: Fraction
+    profile: str | None = None
+    rotation_degrees: int = 0
+    sample_aspect: Fraction = Fraction(1)
+    color_primaries: str | None = None
+    color_transfer: str | None = None
+    color_space: str | None = None
+    color_range: str | None = None
+    field_order: str | None = None
+    duration_seconds: float | None = None
+    attached_picture: bool = False
+    base_rate: Fraction | None = None
+    start_seconds: float | None = None
+    bit_rate: int | None = None
+    frames: int | None = None
+    mirrored: bool = False
+    interlaced: bool = False
+    mastering_display: MasteringDisplay | None = None
+    light_level: LightLevel | None = None
+    dolby_vision: bool = False
+    codec_tag: str | None = None
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as a player shows them: pixels made square, then turned."""
+        width, height = round(self.width * self.sample_aspect), self.height
+        return (height, width) if self.rotation_degrees % 180 else (width, height)
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the picture is PQ or HLG."""
+        return self.color_transfer in ("smpte2084", "arib-std-b67")
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """One audio stream."""
+
+    index: int
+    codec: str
+    sample_rate: int
+    channels: int
+    layout: str | None = None
+    language: str | None = None
+    profile: str | None = None
+    bit_rate: int | None = None
+    start_seconds: float | None = None
+    duration_seconds: float | None = None
+    default: bool = False
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleStream:
+    """One subtitle stream."""
+
+    index: int
+    codec: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """One file: its container (FFmpeg's format names), length in seconds, size in bytes, and streams."""
+
+    container: str
+    duration_seconds: float | None
+    size_bytes: int
+    bit_rate: int | None = None
+    video: tuple[VideoStream, ...] = ()
+    audio: tuple[AudioStream, ...] = ()
+    subtitles: tuple[SubtitleStream, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    chapters: int = 0
+    start_seconds: float | None = None
+
+    @property
+    def main_video(self) -> VideoStream | None:
+        """The first video stream that is not cover art."""
+        return next((stream for stream in self.video if not stream.attached_picture), None)
+
+    @property
+    def cover_art(self) -> VideoStream | None:
+        """The first attached picture."""
+        return next((stream for stream in self.video if stream.attached_picture), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTimeline:
+    """What lies on the time axis of one stream: units (frames of video, packets of sound), first and last time and
+    the end of the last unit in seconds, and the smallest and largest gap between two neighbours."""
+
+    index: int
+    kind: str
+    units: int
+    first_seconds: float | None = None
+    last_seconds: float | None = None
+    end_seconds: float | None = None
+    largest_gap_seconds: float = 0.0
+    smallest_gap_seconds: float = 0.0
+    keyframes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIndex:
+    """Every shown frame of the main video: presentation times in ticks of ``time_base``, and those of key frames."""
+
+    time_base: Fraction
+    ticks: tuple[int, ...]
+    key_ticks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The time axes of the main video and of all sound of a file. ``decoded`` tells whether the units are decoded
+    frames or packets as they lie in the file; ``errors`` counts what could not be decoded."""
+
+    streams: tuple[StreamTimeline, ...]
+    decoded: bool = False
+    errors: int = 0
+
+    @property
+    def video(self) -> StreamTimeline | None:
+        """The main video's axis."""
+        return next((stream for stream in self.streams if stream.kind == "video"), None)
+
+    @property
+    def audio(self) -> tuple[StreamTimeline, ...]:
+        """The axes of the sound."""
+        return tuple(stream for stream in self.streams if stream.kind == "audio")

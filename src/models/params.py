@@ -1,0 +1,167 @@
+"""What each kind of job needs to know: one frozen model per kind, stored flat in the job's record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Container = Literal["mp4", "webm", "best"]
+Codec = Literal["h264", "h265", "av1"]
+Quality = Literal["lossless", "high", "medium"]
+CaptionFormat = Literal["vtt", "srt", "txt", "json"]
+CaptionSource = Literal["any", "manual", "automatic"]
+
+
+class JobParams(BaseModel):
+    """Base of all parameters. A subclass with a ``kind`` is a kind of job and is found by that name."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: ClassVar[str]
+
+    @staticmethod
+    def kinds() -> tuple[str, ...]:
+        """All kinds of jobs."""
+        return tuple(model.kind for model in JobParams.__subclasses__())
+
+    @staticmethod
+    def parse(kind: str, fields: dict[str, Any]) -> JobParams:
+        """The parameters of this kind from stored fields; fields of no meaning to the kind are ignored."""
+        model = next(model for model in JobParams.__subclasses__() if model.kind == kind)
+        return model.model_validate({name: fields[name] for name in model.model_fields if name in fields})
+
+
+class ClipParams(JobParams):
+    """A time range of a video of a site. Times are seconds from the start of the video."""
+
+    kind = "clip"
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str | None = None
+    start_time: float
+    end_time: float
+    format_preference: Container = "mp4"
+    resolution_preference: str = "1080p"
+    compatibility: Literal["h265"] | None = None
+    clip_mode: Literal["exact", "keyframe", "reencode"] = "exact"
+    additional_message: str | None = None
+    clip_offset: float | None = None
+
+
+class LiveClipParams(JobParams):
+    """A moment of a live stream, by the clock: ``[event_at - clip_offset, event_at - clip_offset + clip_duration]``.
+
+    ``event_at`` is when what viewers saw had happened: ``latency_seconds`` before they asked. ``stream`` names the
+    channel whose stream is meant; its ``youtube_video_id`` is then found out by a worker. ``start_time`` and
+    ``end_time`` (seconds from the start of the stream) are known once the stream was looked up. ``saved_with`` is the
+    id of the channel token, ``viewer`` whom the bot named.
+    """
+
+    kind = "live_clip"
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str | None
+    stream: str | None = None
+    event_at: datetime
+    latency_seconds: float = 0
+    saved_with: str | None = None
+    viewer: str | None = None
+    clip_offset: float = 60
+    clip_duration: float = 120
+    start_time: float | None = None
+    end_time: float | None = None
+    format_preference: Container = "mp4"
+    resolution_preference: str = "1080p"
+    compatibility: Literal["h265"] | None = None
+    clip_mode: Literal["exact", "keyframe", "reencode"] = "exact"
+    additional_message: str | None = None
+
+
+class EncodeParams(JobParams):
+    """An uploaded file that becomes an MP4. The codec and preset are chosen when the encode is started."""
+
+    kind = "encode"
+
+    source_type: Literal["upload"] = "upload"
+    original_filename: str
+    input_file_path: str | None
+    input_size_bytes: int = 0
+    video_codec: Codec | None = None
+    quality_preset: Quality | None = None
+    audio_codec: Literal["aac"] = "aac"
+    target_size_mb: float | None = None
+    target_vmaf: float | None = None
+
+
+class VideoParams(JobParams):
+    """A whole video of a site. ``max_bytes`` is the largest file that is fetched."""
+
+    kind = "video"
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str
+    format_preference: Container = "mp4"
+    resolution_preference: str = "best"
+    compatibility: Literal["h265"] | None = None
+    max_bytes: int | None = None
+
+
+class TranscriptParams(JobParams):
+    """The captions of a video: written by people, made by the site, or either with the written ones first."""
+
+    kind = "transcript"
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str
+    transcript_format: CaptionFormat = "vtt"
+    transcript_source: CaptionSource = "any"
+    caption_language: str | None = None
+
+
+class BatchParams(JobParams):
+    """Several time ranges of one video, in seconds from its start; ``joined`` into one film, or one file for each."""
+
+    kind = "batch"
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str
+    ranges: tuple[tuple[float, float], ...]
+    joined: bool = False
+    format_preference: Container = "mp4"
+    resolution_preference: str = "1080p"
+    clip_mode: Literal["exact", "keyframe", "reencode"] = "exact"
+
+
+class StreamParams(JobParams):
+    """A playlist or a video file at any public address. ``size`` is the largest (width, height) that is wanted.
+
+    ``max_seconds`` of media end it, which matters where a live stream does not; ``parallel`` is whether pieces are
+    fetched at the same time.
+    """
+
+    kind = "stream"
+
+    url: str
+    stream_type: Literal["hls", "mp4"] = "hls"
+    size: tuple[int, int] | None = None
+    parallel: bool = True
+    proxy: str | None = None
+    video_name: str | None = None
+    max_seconds: float | None = None
+
+
+class AudioParams(JobParams):
+    """The sound of a video, as a file of its own."""
+
+    kind = "audio"
+
+    url: str
+    youtube_video_id: str | None
+    audio_format: Literal["mp3", "wav", "flac"] = "mp3"
+    audio_quality: Literal["best", "worst", "128k", "192k", "320k"] = "best"

@@ -1,0 +1,52 @@
+"""How far a job is, and the monitor through which an engine tells it and learns that it should stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Phase(StrEnum):
+    """What a job is doing now. The first three are the documented words."""
+
+    INITIALIZING = "initializing"
+    DOWNLOADING = "downloading"
+    ENCODING = "encoding"
+    VERIFYING = "verifying"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One reading. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1 MB/s")."""
+
+    phase: Phase = Phase.INITIALIZING
+    download_percent: float = 0.0
+    encode_percent: float = 0.0
+    speed: str | None = None
+    eta_seconds: float | None = None
+    fps: float | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    segments_done: int | None = None
+    segments_total: int | None = None
+
+
+class Monitor(Protocol):
+    """What an engine needs of whoever started it. Both calls are cheap and may come from any thread."""
+
+    def report(self, progress: Progress) -> None:
+        """Tell the progress, then ``check``. Call it as often as convenient: it is throttled behind."""
+
+    def check(self) -> None:
+        """Raise ``Cancelled`` (or another ``AppError``) when the work should stop; call it at least twice a second."""
+
+
+class SilentMonitor:
+    """A monitor for work that nobody watches."""
+
+    def report(self, progress: Progress) -> None:
+        """Forget it."""
+
+    def check(self) -> None:
+        """Never stops."""

@@ -1,0 +1,56 @@
+"""The archive services' words for errors: one table from our codes to the documented ones, service by service."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from src import errors
+from src.errors import AppError, SourceError
+from src.middleware.errors import ErrorBody, envelope_body
+
+Service = Literal["jobs", "metadata", "download", "storage"]
+
+EVERYWHERE: dict[str, tuple[type[AppError], ...]] = {
+    "INVALID_VIDEO_ID": (errors.VideoIdInvalid, errors.UrlInvalid),
+    "VIDEO_NOT_FOUND": (errors.VideoRemoved, errors.VideoUnavailable, errors.StoredVideoNotFound),
+    "QUALITY_NOT_AVAILABLE": (errors.FormatNotAvailable,),
+    "DOWNLOAD_TIMEOUT": (errors.NetworkTimeout, errors.JobTimeout),
+    "DOWNLOAD_FAILED": (errors.ClipIncomplete, errors.EncodeFailed, errors.FileTooLarge, errors.JobLost),
+    "JOB_CANCELLED": (errors.Cancelled,),
+    "FILE_NOT_FOUND": (errors.FileGone, errors.FileNotReady, errors.UploadMissing),
+    "STORAGE_ERROR": (errors.StoreUnavailable, errors.MediaInvalid, errors.UploadIncomplete),
+    "YTDLP_ERROR": (SourceError,),
+}
+# What a service says otherwise.
+OF_SERVICE: dict[Service, dict[str, tuple[type[AppError], ...]]] = {
+    "jobs": {"COORDINATION_ERROR": (errors.StoreUnavailable, errors.JobEnded)},
+    "metadata": {
+        "API_QUOTA_EXCEEDED": (errors.RateLimited,),
+        "CACHE_ERROR": (errors.StoreUnavailable,),
+        "YOUTUBE_API_ERROR": (SourceError,),
+    },
+    "download": {"DOWNLOAD_FAILED": (errors.StoreUnavailable,)},
+    "storage": {"METADATA_INVALID": (errors.RequestInvalid,)},
+}
+
+
+def documented_code(code: str, service: Service) -> str:
+    """The documented code for one of ours; where the document has none, ours."""
+    fact = errors.catalogue().get(code, AppError)
+    rows = [*EVERYWHERE.items(), *OF_SERVICE[service].items()]
+    words = {each: word for word, facts in rows for each in facts}
+    return next((words[each] for each in fact.__mro__ if each in words), code)
+
+
+def error_body(service: Service) -> ErrorBody:
+    """The envelope of a service's errors; ``details.reason`` keeps our own, finer code."""
+
+    def body(error: AppError) -> dict[str, Any]:
+        envelope = envelope_body(error)
+        code = documented_code(error.code, service)
+        return {
+            **envelope,
+            "error": {**envelope["error"], "code": code, "details": {**error.details, "reason": error.code}},
+        }
+
+    return body

@@ -1,0 +1,63 @@
+"""``/audio_dl/api/*``: the sound of a video in one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from src.errors import AppError, DiskFull, ErrorKind, FileGone, JobTimeout, TooManyPending, UrlInvalid
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import Limit, Reply, endpoint
+from src.middleware.files import public_address
+from src.middleware.wiring import services
+from src.routes.schemas.audio import AudioHistory, AudioListed, AutoDownloaded, AutoDownloadRequest
+from src.routes.schemas.sessions import JobPage
+from src.services.auto_download_service import session_of
+
+bp = Blueprint("audio", __name__, url_prefix="/audio_dl/api")
+
+_TEXTS = {
+    "URL_INVALID": "Only YouTube URLs are supported",
+    "VIDEO_ID_INVALID": "Only YouTube URLs are supported",
+    "STORE_UNAVAILABLE": "Audio downloader not available",
+    "FFMPEG_MISSING": "Audio downloader not available",
+}
+_NO_JSON = ("The body", "A JSON body")
+
+
+def success_body(error: AppError) -> dict[str, Any]:
+    """``{"success": false, "error"}`` with the documented texts; what happened more exactly stands beside them."""
+    text = _TEXTS.get(error.code, "Download failed")
+    if error.code not in _TEXTS and error.kind is not ErrorKind.JOB_FAILED:
+        text = "Invalid JSON in request body" if error.message.startswith(_NO_JSON) else error.message
+    return {"success": False, "error": text, "code": error.code, "detail": error.message}
+
+
+@bp.post("/auto-download/", strict_slashes=False)
+@endpoint(
+    auth=Auth.NONE,
+    limit=Limit.START,
+    replies={200: AutoDownloaded},
+    errors=(UrlInvalid, TooManyPending, JobTimeout, DiskFull, FileGone),
+    creates="job_id",
+)
+def auto_download(body: AutoDownloadRequest, caller: Caller) -> Reply:
+    """Fetch the sound of a YouTube video as mp3, wav or flac; answers when the file is there."""
+    made = services().auto_downloads.fetch(caller.address, body.to_params(), body.username)
+    link = services().media_links.link(made.job, made.session_id)
+    if link is None:
+        raise FileGone()
+    return AutoDownloaded.of(made, link, public_address(link.address)), 200
+
+
+@bp.get("/history/", strict_slashes=False)
+@endpoint(auth=Auth.PRIVATE, replies={200: AudioHistory})
+def history(caller: Caller, query: JobPage) -> Reply:
+    """List the audio downloads of the caller's account, newest first."""
+    found, total = services().auto_downloads.history(caller.user_id, offset=query.offset, limit=query.limit)
+    listed = []
+    for job in found:
+        link = services().media_links.link(job, session_of(job))
+        listed.append(AudioListed.of(job, session_of(job), public_address(link.address) if link else None))
+    return AudioHistory(downloads=listed, total=total), 200

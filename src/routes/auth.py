@@ -1,0 +1,103 @@
+"""``/api/auth/*``: accounts, logins and tokens."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from src.errors import (
+    Busy,
+    CredentialsInvalid,
+    CurrentPasswordWrong,
+    EmailInvalid,
+    EmailTaken,
+    PasswordInvalid,
+    TooManyAttempts,
+)
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import Limit, Reply, endpoint
+from src.middleware.wiring import services
+from src.routes.schemas.auth import (
+    ChangePassword,
+    Credentials,
+    LoggedIn,
+    LoggedOut,
+    Me,
+    PasswordChanged,
+    Preferences,
+    PublicTokenIssued,
+    Registered,
+)
+
+bp = Blueprint("auth", __name__, url_prefix="/api/auth")
+
+
+@bp.post("/register")
+@endpoint(
+    auth=Auth.NONE,
+    limit=Limit.SIGN_IN,
+    replies={201: Registered},
+    errors=(EmailInvalid, PasswordInvalid, EmailTaken, Busy),
+)
+def register(body: Credentials) -> Reply:
+    """Create an account."""
+    user = services().accounts.register(body.email, body.password)
+    return Registered(user_id=user.id), 201
+
+
+@bp.post("/login")
+@endpoint(
+    auth=Auth.NONE, limit=Limit.SIGN_IN, replies={200: LoggedIn}, errors=(CredentialsInvalid, TooManyAttempts, Busy)
+)
+def login(body: Credentials, caller: Caller) -> Reply:
+    """Sign in and get a private token.
+
+    Wrong tries are limited for each network address, at each account and in all; see ``Retry-After``.
+    """
+    opened = services().accounts.login(body.email, body.password, address=caller.address)
+    return LoggedIn.of(opened.user, opened.token), 200
+
+
+@bp.post("/logout")
+@endpoint(auth=Auth.PRIVATE, replies={200: LoggedOut})
+def logout(caller: Caller) -> Reply:
+    """End this login; its token counts nowhere from now on."""
+    services().accounts.logout(caller.signed_in)
+    return LoggedOut(), 200
+
+
+@bp.post("/change-password")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.SIGN_IN,
+    replies={200: PasswordChanged},
+    errors=(PasswordInvalid, CurrentPasswordWrong, TooManyAttempts, Busy),
+)
+def change_password(body: ChangePassword, caller: Caller) -> Reply:
+    """Set a new password and end every login of the user, this one too."""
+    services().accounts.change_password(
+        caller.signed_in, body.current_password, body.new_password, address=caller.address
+    )
+    return PasswordChanged(), 200
+
+
+@bp.get("/token/public")
+@endpoint(auth=Auth.NONE, limit=Limit.TOKEN, replies={200: PublicTokenIssued})
+def public_token() -> Reply:
+    """Get a public token, with which clips can be saved (bots, web pages)."""
+    issued = services().accounts.issue_public_token()
+    return PublicTokenIssued(token=issued.token, expires_in=issued.expires_in_seconds), 200
+
+
+@bp.patch("/me")
+@endpoint(auth=Auth.PRIVATE, replies={200: Preferences})
+def change_preferences(body: Preferences, caller: Caller) -> Reply:
+    """Decide whether others, who have a public token only, may save clips for you."""
+    services().anonymous_saves.switch(caller.user_id, body.accept_anonymous_saves)
+    return body, 200
+
+
+@bp.get("/me")
+@endpoint(auth=Auth.PRIVATE, replies={200: Me})
+def me(caller: Caller) -> Reply:
+    """Tell who is signed in."""
+    return Me.of(caller.signed_in), 200

@@ -1,0 +1,65 @@
+"""``/api/auth/tokens``: the tokens that an account gives to chat bots."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from src.errors import ChannelTokenNotFound, TokenInvalid, TooManyChannelTokens, VideoIdInvalid, WebhookInvalid
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import Reply, endpoint
+from src.middleware.wiring import services
+from src.routes.schemas.channel_tokens import (
+    BotCommands,
+    ChannelTokenMade,
+    ChannelTokenRevoked,
+    ChannelTokens,
+    ChannelTokenShown,
+    NewChannelToken,
+)
+from src.services.chat.commands import commands_for
+
+bp = Blueprint("channel_tokens", __name__, url_prefix="/api/auth/tokens")
+
+TOKEN_HEADER = "X-Channel-Token"  # noqa: S105 (the name of a header)
+
+
+@bp.post("")
+@endpoint(
+    auth=Auth.PRIVATE,
+    replies={201: ChannelTokenMade},
+    errors=(TooManyChannelTokens, VideoIdInvalid, WebhookInvalid),
+)
+def make_token(caller: Caller, body: NewChannelToken) -> Reply:
+    """Make a token for a chat bot. It may save clips into this account and nothing else; it is shown only now."""
+    token, secret = services().channel_tokens.make(caller.user_id, body.to_wish())
+    return ChannelTokenMade.made(token, secret, commands_for(request.url_root, secret, token.stream)), 201
+
+
+@bp.get("")
+@endpoint(auth=Auth.PRIVATE, replies={200: ChannelTokens})
+def list_tokens(caller: Caller) -> Reply:
+    """List the tokens of this account, and when each was last used."""
+    found = services().channel_tokens.of_user(caller.user_id)
+    return ChannelTokens(tokens=[ChannelTokenShown.of(token) for token in found]), 200
+
+
+@bp.delete("/<token_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: ChannelTokenRevoked}, errors=(ChannelTokenNotFound,))
+def revoke_token(token_id: str, caller: Caller) -> Reply:
+    """Revoke a token; it counts nowhere from this moment on."""
+    services().channel_tokens.revoke(token_id, caller.user_id)
+    return ChannelTokenRevoked(), 200
+
+
+@bp.get("/<token_id>/commands")
+@endpoint(auth=Auth.PRIVATE, replies={200: BotCommands}, errors=(ChannelTokenNotFound,))
+def token_commands(token_id: str, caller: Caller) -> Reply:
+    """Commands for Nightbot, StreamElements, Fossabot, Streamer.bot and Moobot.
+
+    The service does not know the token any more: send it as ``X-Channel-Token`` to have it filled in.
+    """
+    token = services().channel_tokens.find(token_id, caller.user_id)
+    secret = request.headers.get(TOKEN_HEADER)
+    if secret is not None and services().channel_tokens.identify(secret).id != token.id:
+        raise TokenInvalid("This is another channel token.")
+    return BotCommands(id=token.id, commands=commands_for(request.url_root, secret, token.stream)), 200

@@ -1,0 +1,95 @@
+"""Clips from a chat: the documented address, and a short one for bots that hold a channel token."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from src.errors import (
+    AdjustmentInvalid,
+    AnonymousSavesOff,
+    ChannelNotLive,
+    ClipRangeInvalid,
+    ClipTooLong,
+    CooldownActive,
+    NothingClipped,
+    RequestInvalid,
+    ScopeMissing,
+    TooManyPending,
+    UserUnknown,
+    VideoIdInvalid,
+)
+from src.middleware.auth import Auth, Caller
+from src.middleware.chat import hints, speaks_to_bots, text
+from src.middleware.contract import Limit, Reply, endpoint
+from src.middleware.wiring import services
+from src.routes.schemas.chat import ChatAnswered, ChatQuery, StreamClipQuery, StreamClipSaved
+from src.services.chat.adjustments import read_message
+from src.services.chat.requests import ChatRequest
+from src.utils.latency import latency_seconds
+
+bp = Blueprint("chat", __name__)
+
+_REFUSALS = (VideoIdInvalid, AdjustmentInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown, ChannelNotLive)
+_NOT_NOW = (CooldownActive, TooManyPending, AnonymousSavesOff)
+_DOCUMENTED = "/api/video/save/stream/<token>"
+
+
+@bp.route(f"{_DOCUMENTED}/<video_id>", methods=["GET", "POST"])
+@bp.route(f"{_DOCUMENTED}/<path:video_id>", methods=["GET", "POST"], endpoint="save_stream_clip_of_link")
+@speaks_to_bots
+@endpoint(auth=Auth.PATH_TOKEN, limit=Limit.SAVE, replies={201: StreamClipSaved}, errors=(*_REFUSALS, *_NOT_NOW))
+def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> Reply:
+    """Save a clip around this moment of a live stream.
+
+    ``video_id`` may also be a link, a live-chat id, a channel's id or handle. Known chat bots, and whoever sends
+    ``format=text``, get a sentence with status 200 instead, whatever happens.
+    """
+    user_id = caller.channel.user_id if caller.channel else query.user_id
+    if not user_id:
+        raise RequestInvalid("user_id: Field required")
+    if caller.channel is None:  # a channel token was made by the owner
+        services().anonymous_saves.require_welcome(user_id, by=None)
+    return _answer(video_id, user_id, caller, query)
+
+
+@bp.route("/c/<token>", methods=["GET", "POST"])
+@bp.route("/c/<token>/<path:stream>", methods=["GET", "POST"], endpoint="clip_of_stream")
+@speaks_to_bots
+@endpoint(
+    auth=Auth.CHANNEL,
+    limit=Limit.SAVE,
+    replies={201: StreamClipSaved, 200: ChatAnswered},
+    errors=(*_REFUSALS, *_NOT_NOW, ScopeMissing, NothingClipped),
+)
+def clip(caller: Caller, query: ChatQuery, stream: str = "") -> Reply:
+    """Save a clip of the channel's stream, with a channel token.
+
+    The message may begin or end with ``+20``, ``-15``, ``45s`` or ``1:30``, or be one of the words ``last``,
+    ``delete`` and ``rename``. Chat bots get a sentence.
+    """
+    assert caller.channel is not None
+    return _answer(stream or query.stream, caller.channel.user_id, caller, query)
+
+
+def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Reply:
+    hinted = hints()
+    request = ChatRequest(
+        user_id=user_id,
+        token=caller.channel,
+        stream=stream,
+        channel=hinted.channel,
+        message=query.message,
+        viewer=hinted.viewer or query.viewer[:100],
+        message_id=query.message_id or hinted.message_id,
+        offset=query.offset,
+        duration=query.duration,
+        latency=None if query.latency is None else latency_seconds(query.latency),
+        bot=hinted.bot,
+        response_url=hinted.response_url,
+    )
+    reply = services().chat.answer(request)
+    if hinted.bot:
+        return text(reply.text)
+    if reply.job is None or (caller.channel is not None and read_message(query.message).word is not None):
+        return ChatAnswered(message=reply.text, video_id=reply.job.id if reply.job else None), 200
+    return StreamClipSaved.of(reply.job), 201

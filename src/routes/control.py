@@ -1,0 +1,84 @@
+"""``DELETE``, ``cancel`` and ``retry`` on ``/api/video`` and ``/api/encode``; the secret of an owner's webhooks."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from src.errors import DiskFull, EncodeNotFound, FileGone, NotOwner, VideoNotFound
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import Reply, endpoint
+from src.middleware.wiring import services
+from src.models.params import BatchParams, EncodeParams
+from src.models.video import Owner, VideoJob
+from src.routes.schemas.control import EncodeControlled, VideoControlled, WebhookSecret
+from src.services.clip_service import KINDS as CLIP_KINDS
+
+bp = Blueprint("control", __name__, url_prefix="/api")
+
+VIDEO_KINDS = (*CLIP_KINDS, BatchParams.kind)
+OF_A_VIDEO = (NotOwner, VideoNotFound)
+OF_AN_ENCODE = (NotOwner, EncodeNotFound)
+
+
+@bp.delete("/video/<video_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
+def delete_video(video_id: str, caller: Caller) -> Reply:
+    """Cancel a video that is being made; forget one that is not, with its file."""
+    return VideoControlled.of(*_dismissed(_video(video_id, caller))), 200
+
+
+@bp.post("/video/<video_id>/cancel")
+@endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
+def cancel_video(video_id: str, caller: Caller) -> Reply:
+    """Stop a video that waits or is being made; one that has ended stays as it is."""
+    return VideoControlled.of(services().jobs.cancel(_video(video_id, caller)), False), 200
+
+
+@bp.post("/video/<video_id>/retry")
+@endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull))
+def retry_video(video_id: str, caller: Caller) -> Reply:
+    """Start a failed or cancelled video anew; others stay as they are."""
+    return VideoControlled.of(services().jobs.retry(_video(video_id, caller)), False), 200
+
+
+@bp.delete("/encode/<encode_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=OF_AN_ENCODE)
+def delete_encode(encode_id: str, caller: Caller) -> Reply:
+    """Cancel an encode that goes on; forget one that does not, with its upload and its file."""
+    return EncodeControlled.of(*_dismissed(_encode(encode_id, caller))), 200
+
+
+@bp.post("/encode/<encode_id>/cancel")
+@endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=OF_AN_ENCODE)
+def cancel_encode(encode_id: str, caller: Caller) -> Reply:
+    """Stop an encode that waits or goes on; one that has ended stays as it is."""
+    return EncodeControlled.of(services().jobs.cancel(_encode(encode_id, caller)), False), 200
+
+
+@bp.post("/encode/<encode_id>/retry")
+@endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=(*OF_AN_ENCODE, DiskFull, FileGone))
+def retry_encode(encode_id: str, caller: Caller) -> Reply:
+    """Start a failed or cancelled encode anew; others stay as they are."""
+    return EncodeControlled.of(services().jobs.retry(_encode(encode_id, caller)), False), 200
+
+
+@bp.get("/webhooks/secret")
+@endpoint(auth=Auth.SESSION, replies={200: WebhookSecret})
+def webhook_secret(caller: Caller) -> Reply:
+    """Tell what webhooks about the caller's jobs are signed with."""
+    return WebhookSecret(secret=services().webhooks.secret_of(caller.owner)), 200
+
+
+def _video(video_id: str, caller: Caller) -> VideoJob:
+    return services().jobs.find(video_id, Owner.user(caller.user_id), VIDEO_KINDS, missing=VideoNotFound)
+
+
+def _encode(encode_id: str, caller: Caller) -> VideoJob:
+    kinds = (EncodeParams.kind,)
+    return services().jobs.find(encode_id, Owner.user(caller.user_id), kinds, missing=EncodeNotFound)
+
+
+def _dismissed(job: VideoJob) -> tuple[VideoJob, bool]:
+    if job.ended or job.waiting or job.queued_at is not None:
+        return services().jobs.dismiss(job)
+    return job, services().jobs.forget(job)  # it was only saved: there is nothing to cancel

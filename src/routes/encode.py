@@ -1,0 +1,111 @@
+"""``/api/encode/*``: upload a video, have it encoded, watch it, fetch it."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from src.errors import (
+    CodecUnsupported,
+    EncodeNotFound,
+    FileGone,
+    FileNotReady,
+    MediaInvalid,
+    NotOwner,
+    TooManyPending,
+    UploadIncomplete,
+    UploadMissing,
+    UploadTooLarge,
+    UploadTypeUnsupported,
+)
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import File, Limit, Reply, endpoint
+from src.middleware.files import file_reply
+from src.middleware.uploads import received_file
+from src.middleware.wiring import services
+from src.models.params import EncodeParams
+from src.models.video import Owner, Status, VideoJob
+from src.routes.schemas.common import Processing, megabytes
+from src.routes.schemas.encode import Codecs, EncodeStatus, StartEncoding, VideoEncoded, VideoUploaded
+
+bp = Blueprint("encode", __name__, url_prefix="/api/encode")
+
+KINDS = (EncodeParams.kind,)
+
+
+@bp.post("/upload")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.START,
+    replies={201: VideoUploaded},
+    errors=(UploadMissing, UploadTypeUnsupported, UploadTooLarge, UploadIncomplete, MediaInvalid, TooManyPending),
+    form_file="video",
+    creates="encode_id",
+)
+def upload_video(caller: Caller) -> Reply:
+    """Upload a video file (form field ``video``) for encoding."""
+    with received_file("video") as received:
+        uploaded = services().uploads.accept(Owner.user(caller.user_id), received.path, received.filename)
+    return VideoUploaded.of(uploaded), 201
+
+
+@bp.post("/start/<encode_id>")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.START,
+    replies={200: VideoEncoded, 202: Processing},
+    errors=(CodecUnsupported, NotOwner, EncodeNotFound, FileGone),
+    creates="encode_id",
+)
+def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: StartEncoding) -> Reply:
+    """Encode an upload to MP4 with this codec and quality.
+
+    Waits for the end up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then answers 202.
+    """
+    job = _find(encode_id, caller)
+    choice = body.choice(services().encoder.supported_codecs())
+    job = services().jobs.wait(services().uploads.start(job, choice), wait_seconds)
+    services().jobs.require_success(job)
+    if job.status is Status.COMPLETED and job.artifact is not None:
+        return VideoEncoded(encode_id=job.id, file_size_mb=megabytes(job.artifact.size_bytes)), 200
+    return _still_encoding(job)
+
+
+@bp.get("/status/<encode_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: EncodeStatus}, errors=(NotOwner, EncodeNotFound))
+def encode_status(encode_id: str, caller: Caller) -> Reply:
+    """Tell how far an encode is."""
+    job = _find(encode_id, caller)
+    return EncodeStatus.of(job, services().jobs.progress(job)), 200
+
+
+@bp.route("/download/<encode_id>", methods=["GET", "POST"])
+@endpoint(
+    auth=Auth.PRIVATE,
+    replies={200: File(), 202: Processing},
+    errors=(NotOwner, EncodeNotFound, FileNotReady, FileGone),
+)
+def download_encoded(encode_id: str, caller: Caller) -> Reply:
+    """Fetch the encoded file."""
+    job = _find(encode_id, caller)
+    services().jobs.require_success(job)
+    if job.status is Status.COMPLETED:
+        return file_reply(job)
+    if job.status is Status.PENDING and not job.waiting:
+        raise FileNotReady()
+    return _still_encoding(job)
+
+
+@bp.get("/codecs")
+@endpoint(auth=Auth.NONE, replies={200: Codecs})
+def supported_codecs() -> Reply:
+    """Tell the codecs and quality presets."""
+    return Codecs(codecs=services().encoder.supported_codecs()), 200
+
+
+def _find(encode_id: str, caller: Caller) -> VideoJob:
+    return services().jobs.find(encode_id, Owner.user(caller.user_id), KINDS, missing=EncodeNotFound)
+
+
+def _still_encoding(job: VideoJob) -> Reply:
+    again = {"Location": f"/api/encode/status/{job.id}", "Retry-After": "2"}
+    return Processing(message="Video is currently being encoded", status="processing"), 202, again

@@ -1,0 +1,44 @@
+"""``/api/jobs/{id}/events``, ``/api/events``, ``/ws``: progress as it happens."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from src.errors import JobNotFound, NotOwner, TooManyListeners
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import File, Reply, endpoint
+from src.middleware.push import event_stream, last_event_id, web_socket
+from src.middleware.wiring import services
+from src.models.params import JobParams
+
+bp = Blueprint("events", __name__)
+
+STREAM = {200: File("text/event-stream")}
+
+
+@bp.get("/api/jobs/<job_id>/events")
+@endpoint(auth=Auth.SESSION, replies=STREAM, errors=(JobNotFound, NotOwner, TooManyListeners))
+def job_events(job_id: str, caller: Caller) -> Reply:
+    """Tell how a job stands and every change, as server-sent events, until it has ended.
+
+    ``Last-Event-ID`` goes on where an earlier stream stopped; 204 when there is nothing to come any more.
+    """
+    job = services().jobs.find(job_id, caller.owner, JobParams.kinds(), missing=JobNotFound)
+    heard = last_event_id()
+    if services().events.has_heard_all(job, heard):
+        return Response(status=204)
+    return event_stream(services().events.of_job(job.id, heard), services().events.enter())
+
+
+@bp.get("/api/events")
+@endpoint(auth=Auth.SESSION, replies=STREAM, errors=(TooManyListeners,))
+def all_events(caller: Caller) -> Reply:
+    """Tell how all jobs of the caller stand and every change, as server-sent events."""
+    return event_stream(services().events.of_owner(caller.owner, last_event_id()), services().events.enter())
+
+
+@bp.get("/ws", websocket=True)
+@endpoint(auth=Auth.ANY, replies={200: File("application/json")}, errors=(TooManyListeners,))
+def progress_socket(caller: Caller) -> Reply:
+    """Tell the same as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``."""
+    return web_socket(services().events.of_owner(caller.owner), services().events.enter())

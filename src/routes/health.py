@@ -1,0 +1,85 @@
+"""``/api/health``, ``/api/metrics``, ``/metrics``, ``/api/status``: whether the service is well, and its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from src.middleware.auth import Auth
+from src.middleware.contract import File, Limit, Reply, endpoint
+from src.middleware.files import text_reply
+from src.middleware.wiring import services
+from src.models.video import Status
+from src.routes.schemas.metrics import Alive, Health, MetricsReading, StatusReading, SystemLoad
+from src.services.health_service import Metrics, prometheus_text
+
+bp = Blueprint("health", __name__)
+
+VERSION = "1.0.0"
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@bp.get("/api/health/simple")
+@endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: Alive})
+def alive() -> Reply:
+    """Tell that this process answers, whatever the stores do."""
+    return Alive(), 200
+
+
+@bp.get("/api/health")
+@endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: Health, 503: Health})
+def health() -> Reply:
+    """Tell whether the stores answer, and whether a limit is near."""
+    reading = services().health.health()
+    reply = Health(
+        status=reading.status,
+        version=VERSION,
+        stores={"mongodb": "up" if reading.mongodb else "down", "redis": "up" if reading.redis else "down"},
+        reasons=list(reading.reasons),
+    )
+    return reply, 503 if reading.status == "unhealthy" else 200
+
+
+@bp.get("/api/metrics")
+@endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: MetricsReading})
+def metrics(plain_text: bool) -> Reply:
+    """Tell the numbers of the service; with ``Accept: text/plain`` for Prometheus."""
+    found = services().health.metrics()
+    return text_reply(prometheus_text(found), PROMETHEUS) if plain_text else (MetricsReading(**_numbers(found)), 200)
+
+
+@bp.get("/metrics")
+@endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: File("text/plain")})
+def prometheus() -> Reply:
+    """Tell the numbers of the service to Prometheus."""
+    return text_reply(prometheus_text(services().health.metrics()), PROMETHEUS)
+
+
+@bp.get("/api/status")
+@endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: StatusReading})
+def detailed_status() -> Reply:
+    """Tell everything at once: health, numbers, limits."""
+    reading, settings = services().health.health(), services().settings
+    limits = {
+        "max_sessions": settings.session_limit,
+        "max_jobs_per_session": settings.session_job_limit,
+        "session_timeout_hours": settings.session_hours,
+        "file_retention_minutes": settings.video_retention_minutes,
+        "concurrent_downloads": settings.download_workers,
+    }
+    numbers = _numbers(services().health.metrics())
+    return StatusReading(
+        **numbers, status=reading.status, reasons=list(reading.reasons), version=VERSION, limits=limits
+    ), 200
+
+
+def _numbers(metrics: Metrics) -> dict[str, Any]:
+    jobs = metrics.jobs
+    return {
+        "uptime_seconds": metrics.uptime_seconds,
+        "sessions": {"active": metrics.active_sessions, "max": metrics.session_limit},
+        "jobs": {"total": jobs.total, "active": jobs.active, **{each.value: jobs.of(each) for each in Status}},
+        "storage_used_bytes": jobs.file_bytes,
+        "system": SystemLoad.model_validate(metrics.machine),
+    }

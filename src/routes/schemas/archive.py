@@ -1,0 +1,200 @@
+"""JSON of the archive services: the envelope around everything, jobs and downloads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Field, StrictStr
+
+from src.models.video import Status
+from src.routes.archive_words import documented_code
+from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime
+from src.services.download_service import DownloadRequest
+from src.utils.filenames import told_folder
+from src.utils.validators import canonical_url
+
+T = TypeVar("T")
+JobWord = Literal["queued", "downloading", "completed", "failed", "cancelled"]
+JOB_WORDS: dict[Status, JobWord] = {
+    Status.PENDING: "queued",
+    Status.PROCESSING: "downloading",
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+}
+Said = Annotated[JobWord, BeforeValidator(lambda status: JOB_WORDS.get(status, status))]
+VideoId = Annotated[StrictStr, Field(max_length=64, examples=["dQw4w9WgXcQ"])]
+Folder = Annotated[StrictStr, Field(max_length=500), AfterValidator(told_folder)]
+Limit = Annotated[int, Field(ge=1, le=200)]
+Offset = Annotated[int, Field(ge=0, le=1_000_000)]
+VideoIds = Annotated[list[VideoId], Field(min_length=1, max_length=50)]
+Percent = Annotated[int, BeforeValidator(round), Field(validation_alias="percent")]
+Duration = Annotated[Seconds | None, Field(validation_alias="duration_seconds")]
+
+
+# The documented example. Nobody knows it better before the formats are chosen.
+ESTIMATED_TIME = timedelta(minutes=2)
+
+
+def _of_job(*path: str, **default: Any) -> Any:
+    """A field that is read off the job of a ``JobView``."""
+    return Field(validation_alias=AliasPath("job", *path), **default)
+
+
+class Envelope(BaseModel, Generic[T]):
+    """Every success: ``data`` is what was asked for."""
+
+    status: Literal["success"] = "success"
+    data: T
+    timestamp: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class Part(RequestBody):
+    """Which part of a list."""
+
+    limit: Limit = 50
+    offset: Offset = 0
+
+
+class PartOfList(Record):
+    """How much there is beside what is shown."""
+
+    total: int
+    has_more: bool
+
+
+class ServiceHealth(BaseModel):
+    """Which service answers; without an envelope."""
+
+    status: str
+    service: str
+    timestamp: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+# --- jobs and downloads -----------------------------------------------------------------------------------------
+
+
+class CreateArchiveJob(RequestBody):
+    """A video to fetch. ``output_path`` names a folder for the archive's own lists; it is no path of the server."""
+
+    video_id: VideoId
+    quality: StrictStr = Field(default="best", max_length=20, description="best, worst, 720p, ..., or audio")
+    output_path: Folder = "/downloads"
+    metadata_requested: bool = True
+
+    def to_request(self, metadata: dict[str, Any]) -> DownloadRequest:
+        """The request in the words of the core."""
+        url, words = canonical_url(self.video_id), {"output_path": self.output_path, "metadata": metadata}
+        if self.quality == "audio":
+            return DownloadRequest(url, "audio", words=words)
+        return DownloadRequest(url, "video", self.quality, words=words)
+
+
+class StartDownload(CreateArchiveJob):
+    """A download. ``job_id`` names a job that is there already; ``format_selection`` may limit the height."""
+
+    job_id: StrictStr | None = Field(default=None, max_length=64)
+    format_selection: StrictStr | None = Field(
+        default=None, pattern=r"^(best|worst|bestaudio|(best|bestvideo)\[height<=?\d{3,4}\](\+bestaudio)?)$"
+    )
+    extract_audio: bool = False
+
+    def chosen(self) -> CreateArchiveJob:
+        """The same as a job: what ``format_selection`` and ``extract_audio`` say goes before ``quality``."""
+        selection = self.format_selection or ""
+        height = "".join(char for char in selection if char.isdigit())
+        sound = self.extract_audio or selection == "bestaudio"
+        quality = "audio" if sound else f"{height}p" if height else selection or self.quality
+        return self.model_copy(update={"quality": quality})
+
+
+class JobQuery(Part):
+    """Which jobs."""
+
+    status: JobWord | None = None
+
+
+class ArchiveFailure(Record):
+    """Why a job failed."""
+
+    code: Annotated[str, AfterValidator(lambda code: documented_code(code, "jobs"))]
+    message: str
+
+
+class ArchiveJobListed(Record):
+    """One entry of the list of jobs."""
+
+    job_id: str = _of_job("id")
+    video_id: str = _of_job("params", "youtube_video_id")
+    status: Said = _of_job("status")
+    created_at: UtcTime = _of_job("created_at")
+
+
+class ArchiveJobCreated(ArchiveJobListed):
+    """A job that was begun."""
+
+    estimated_completion: Annotated[UtcTime, BeforeValidator(lambda at: at + ESTIMATED_TIME)] = _of_job("created_at")
+
+
+class ArchiveJob(ArchiveJobListed):
+    """Everything about a job."""
+
+    progress: Percent
+    updated_at: UtcTime = _of_job("changed_at")
+    metadata: dict[str, Any] = _of_job("facts", "request", "metadata", default={})
+    download_path: str = Field(validation_alias="archive_path")
+    error: ArchiveFailure | None = _of_job("failure")
+
+
+class ArchiveJobs(PartOfList):
+    """Some of the jobs, newest first."""
+
+    jobs: list[ArchiveJobListed] = Field(validation_alias="items")
+
+
+class ArchiveJobCancelled(Record):
+    """A job, which is a download as well, that is being stopped."""
+
+    job_id: str = Field(validation_alias="id")
+    download_id: str = Field(validation_alias="id")
+    status: Said
+    cancelled_at: Annotated[UtcTime, BeforeValidator(lambda at: at or datetime.now(UTC))] = Field(
+        validation_alias="completed_at"
+    )
+
+
+class ActiveDownload(Record):
+    """One entry of the list of downloads."""
+
+    download_id: str = _of_job("id")
+    video_id: str = _of_job("params", "youtube_video_id")
+    status: Said = _of_job("status")
+    progress: Percent
+
+
+class DownloadStarted(ActiveDownload):
+    """A download that was begun. ``estimated_size`` is null where the site does not tell."""
+
+    estimated_size: int | None = None
+    output_path: str = Field(validation_alias="archive_path")
+    started_at: UtcTime = _of_job("begun_at")
+
+
+class DownloadReading(DownloadStarted):
+    """Everything about a download. What is not known yet is null."""
+
+    downloaded_bytes: int = Field(validation_alias="bytes_done")
+    total_bytes: int | None = Field(validation_alias="bytes_total")
+    speed: str | None
+    eta: str | None
+    completed_at: UtcTime | None = _of_job("completed_at")
+    error: ArchiveFailure | None = _of_job("failure")
+
+
+class ActiveDownloads(BaseModel):
+    """What is being fetched, and how much waits."""
+
+    downloads: list[ActiveDownload]
+    active_count: int
+    queue_count: int

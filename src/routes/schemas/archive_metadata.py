@@ -1,0 +1,123 @@
+"""JSON of the archive services: facts of videos and playlists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Field
+
+from src.routes.archive_words import documented_code
+from src.routes.schemas.archive import Duration, Limit, VideoId, VideoIds
+from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime
+
+Quality = Annotated[str, BeforeValidator(lambda resolution: f"{resolution}p" if resolution else "audio")]
+
+
+class Channel(Record):
+    """Who published."""
+
+    id: str | None
+    title: str | None
+    subscriber_count: int | None = None
+
+
+class Statistics(Record):
+    """Numbers that the site tells; null where it does not."""
+
+    view_count: int | None
+    like_count: int | None
+    comment_count: int | None
+
+
+class VideoFormat(Record):
+    """One format of a video."""
+
+    format_id: str = Field(validation_alias="id")
+    quality: Quality = Field(validation_alias="resolution")
+    container: str
+    filesize: int | None = Field(validation_alias="size_bytes")
+
+
+class VideoMetadata(Record):
+    """The facts of a video, and until when they are believed."""
+
+    video_id: str = Field(validation_alias=AliasPath("info", "id"))
+    title: str = Field(validation_alias=AliasPath("info", "title"))
+    description: str = Field(validation_alias=AliasPath("info", "description"))
+    duration: Seconds | None = Field(validation_alias=AliasPath("info", "duration_seconds"))
+    published_at: UtcTime | None = Field(validation_alias=AliasPath("info", "published_at"))
+    channel: Channel = Field(validation_alias=AliasPath("info", "channel"))
+    statistics: Statistics = Field(validation_alias="info")
+    thumbnails: dict[str, str] = Field(validation_alias=AliasPath("info", "thumbnails"))
+    formats: list[VideoFormat] = Field(validation_alias=AliasPath("info", "formats"))
+    cached: bool
+    cache_expires_at: UtcTime = Field(validation_alias="expires_at")
+
+
+class BatchOf(RequestBody):
+    """Videos to look up at once."""
+
+    video_ids: VideoIds
+    include_formats: bool = False
+
+
+class FailedVideo(Record):
+    """A video that could not be looked up."""
+
+    video_id: str
+    code: Annotated[str, AfterValidator(lambda code: documented_code(code, "metadata"))] = Field(
+        validation_alias=AliasPath("error", "code")
+    )
+    message: str = Field(validation_alias=AliasPath("error", "message"))
+
+
+class MetadataBatch(Record):
+    """The facts of several videos by id. ``api_calls_used``: looks at the site that were needed."""
+
+    metadata: dict[str, VideoMetadata] = Field(validation_alias="found")
+    failed: list[FailedVideo]
+    cached_count: int = Field(validation_alias="cached")
+    api_calls_used: int = Field(validation_alias="looks")
+
+
+class PlaylistQuery(RequestBody):
+    """How much of a playlist."""
+
+    include_videos: bool = False
+    limit: Limit = 50
+
+
+class PlaylistVideo(Record):
+    """A video of a playlist; ``metadata`` when it was asked for and could be had."""
+
+    video_id: str
+    title: str
+    position: int
+    duration: Duration
+    metadata: VideoMetadata | None = Field(validation_alias="facts")
+
+
+class PlaylistMetadata(Record):
+    """The facts of a playlist and its first videos."""
+
+    playlist_id: str = Field(validation_alias="id")
+    title: str
+    description: str
+    channel: Channel
+    video_count: int
+    videos: list[PlaylistVideo] = Field(validation_alias="entries")
+
+
+class CacheQuery(RequestBody):
+    """What to forget: one video, or all."""
+
+    video_id: VideoId | None = None
+    expired_only: bool = False
+
+
+class CacheCleared(BaseModel):
+    """How many entries were forgotten."""
+
+    cleared_count: int
+    video_id: str | None
+    expired_only: bool

@@ -1,0 +1,79 @@
+"""JSON of ``/api/video/batch``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, StrictBool, StrictStr
+
+from src.models.params import BatchParams
+from src.models.video import VideoJob
+from src.routes.schemas.common import RequestBody, UtcTime
+from src.routes.schemas.video import ProgressReading, Resolution, TimeText
+from src.services.clip_service import ClipRequest
+
+MOST_RANGES = 50
+
+
+class Range(RequestBody):
+    """A time range. Times as in ``POST /api/video/save``."""
+
+    start_time: TimeText
+    end_time: TimeText
+
+
+class SaveBatch(RequestBody):
+    """Several time ranges of one video, made from one fetch. ``join``: one film of all, in the order of the ranges."""
+
+    url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
+    ranges: list[Range] = Field(min_length=1, max_length=MOST_RANGES)
+    join: StrictBool = False
+    format_preference: Literal["mp4", "webm", "best"] = "mp4"
+    resolution_preference: Resolution = "1080p"
+
+    def to_requests(self) -> list[ClipRequest]:
+        """The ranges in the words of the core."""
+        return [ClipRequest(self.url, each.start_time, each.end_time) for each in self.ranges]
+
+
+class Batch(BaseModel):
+    """A batch. Without ``join`` its file is a ZIP of clips, in the order of the ranges."""
+
+    video_id: str
+    url: str
+    status: str
+    ranges: list[tuple[float, float]]
+    join: bool
+    created_at: UtcTime
+    completed_at: UtcTime | None
+    expires_at: UtcTime | None
+    title: str | None
+    progress: ProgressReading | None
+    file_available: bool
+    file_size_bytes: int | None
+    clips: list[dict[str, Any]] | None
+    error: str | None
+    code: str | None
+
+    @classmethod
+    def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> Batch:
+        """A job with its last reading."""
+        params = job.params
+        assert isinstance(params, BatchParams)
+        return cls(
+            video_id=job.id,
+            url=params.url,
+            status=job.status.value,
+            ranges=list(params.ranges),
+            join=params.joined,
+            created_at=job.created_at,
+            completed_at=job.completed_at,
+            expires_at=job.expires_at,
+            title=job.facts.get("title"),
+            progress=ProgressReading(**progress) if progress else None,
+            file_available=job.artifact is not None,
+            file_size_bytes=job.artifact.size_bytes if job.artifact else None,
+            clips=job.report.get("actual", {}).get("clips"),
+            error=job.failure.message if job.failure else None,
+            code=job.failure.code if job.failure else None,
+        )

@@ -1,0 +1,123 @@
+"""JSON of ``/api/auth/tokens``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field, StrictStr, field_validator
+
+from src.models.channel_token import ChannelToken, Scope
+from src.routes.schemas.common import RequestBody, Seconds, UtcTime
+from src.services.channel_token_service import TokenWish
+from src.utils.latency import latency_seconds
+
+
+class NewChannelToken(RequestBody):
+    """What a chat bot's token should be like. ``latency`` is a preset (ultra-low, low, normal) or seconds.
+
+    ``webhook`` is told when a clip is ready: a Discord webhook, or an https address of the owner's (signed).
+    """
+
+    name: StrictStr = Field(default="chat bot", min_length=1, max_length=60)
+    scopes: list[Scope] = Field(default_factory=lambda: [Scope.SAVE], max_length=4)
+    stream: StrictStr | None = Field(default=None, max_length=2000, description="Meant when the bot names none.")
+    latency: StrictStr | float = Field(default="normal", validate_default=True)
+    offset: float = Field(default=60, ge=0, le=43_200)
+    duration: float = Field(default=120, gt=0, le=43_200)
+    cooldown_seconds: int = Field(default=5, ge=0, le=3600, description="Between two clips of the channel.")
+    viewer_cooldown_seconds: int = Field(default=15, ge=0, le=3600, description="Between two clips of one viewer.")
+    webhook: StrictStr | None = Field(default=None, max_length=500)
+
+    @field_validator("latency")
+    @classmethod
+    def _known_latency(cls, value: str | float) -> float:
+        return latency_seconds(str(value))
+
+    def to_wish(self) -> TokenWish:
+        """The wish in the words of the core."""
+        return TokenWish(
+            name=self.name,
+            scopes=self.scopes,
+            cooldown_seconds=self.cooldown_seconds,
+            viewer_cooldown_seconds=self.viewer_cooldown_seconds,
+            latency_seconds=float(self.latency),
+            offset_seconds=self.offset,
+            duration_seconds=self.duration,
+            stream=self.stream,
+            webhook=self.webhook,
+        )
+
+
+class ChannelTokenShown(BaseModel):
+    """A token as its owner sees it later: without the secret."""
+
+    id: str
+    name: str
+    hint: str = Field(description="How the token begins.")
+    scopes: list[str]
+    stream: str | None
+    latency_seconds: Seconds
+    offset: Seconds
+    duration: Seconds
+    cooldown_seconds: int
+    viewer_cooldown_seconds: int
+    webhook: str | None
+    created_at: UtcTime
+    last_used_at: UtcTime | None
+    uses: int
+
+    @classmethod
+    def of(cls, token: ChannelToken) -> ChannelTokenShown:
+        """The entry of a token."""
+        return cls(**_shown(token))
+
+
+class ChannelTokenMade(ChannelTokenShown):
+    """A new token. It is shown only here, and so is the secret that its webhook is signed with."""
+
+    token: str
+    webhook_secret: str | None
+    commands: dict[str, str]
+
+    @classmethod
+    def made(cls, token: ChannelToken, secret: str, commands: dict[str, str]) -> ChannelTokenMade:
+        """The reply for a new token."""
+        return cls(**_shown(token), token=secret, webhook_secret=token.webhook_secret, commands=commands)
+
+
+class ChannelTokens(BaseModel):
+    """All tokens of an account."""
+
+    tokens: list[ChannelTokenShown]
+
+
+class ChannelTokenRevoked(BaseModel):
+    """The token counts nowhere from now on."""
+
+    message: str = "Token revoked"
+
+
+class BotCommands(BaseModel):
+    """A command for each bot, ready to paste; without the token in ``X-Channel-Token``, its place is marked."""
+
+    id: str
+    commands: dict[str, str]
+
+
+def _shown(token: ChannelToken) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "hint": f"{token.hint}\u2026",
+        "scopes": [scope.value for scope in token.scopes],
+        "stream": token.stream,
+        "latency_seconds": token.latency_seconds,
+        "offset": token.offset_seconds,
+        "duration": token.duration_seconds,
+        "cooldown_seconds": token.cooldown_seconds,
+        "viewer_cooldown_seconds": token.viewer_cooldown_seconds,
+        "webhook": token.webhook,
+        "created_at": token.created_at,
+        "last_used_at": token.last_used_at,
+        "uses": token.uses,
+    }

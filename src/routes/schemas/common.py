@@ -1,0 +1,58 @@
+"""Field types that several surfaces share: how times, sizes and ids look in JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+
+def utc_text(moment: datetime) -> str:
+    """``2026-01-18T10:00:00Z``, as the documents write times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def plain_number(seconds: float) -> int | float:
+    """A whole number without a decimal point, others as they are."""
+    return int(seconds) if seconds == int(seconds) else seconds
+
+
+UtcTime = Annotated[
+    datetime,
+    PlainSerializer(utc_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Seconds = Annotated[
+    float, PlainSerializer(plain_number, return_type=Any), WithJsonSchema({"type": "number", "description": "seconds"})
+]
+
+
+def megabytes(size_bytes: int) -> float:
+    """Megabytes (10**6 bytes) with two decimals."""
+    return round(size_bytes / 1_000_000, 2)
+
+
+class RequestBody(BaseModel):
+    """Base of request models: unknown fields are ignored, types are not bent."""
+
+    model_config = ConfigDict(extra="ignore", str_max_length=10_000)
+
+
+class Record(BaseModel):
+    """Base of replies that are read off a record: ``model_validate(record)``; aliases say where a field is found."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Message(BaseModel):
+    """A sentence for people."""
+
+    message: str
+
+
+class Processing(BaseModel):
+    """The file is not ready yet: ask again."""
+
+    message: str
+    status: str

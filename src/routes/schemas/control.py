@@ -1,0 +1,44 @@
+"""JSON of what is done with a job."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel
+
+from src.models.video import Status, VideoJob
+
+
+class Controlled(BaseModel):
+    """What a job is now. A running one that is cancelled stops within seconds."""
+
+    message: str
+    status: str
+    deleted: bool
+
+    @classmethod
+    def of(cls, job: VideoJob, deleted: bool) -> Self:
+        """A job, and whether it was deleted."""
+        stopping = job.cancel_requested and job.status is Status.PROCESSING
+        status = Status.CANCELLED if stopping else job.status
+        message = "Deleted" if deleted else f"The job is {status.value}"
+        ids = {"video_id": job.id, "encode_id": job.id}
+        return cls.model_validate({"message": message, "status": status.value, "deleted": deleted, **ids})
+
+
+class VideoControlled(Controlled):
+    """A video."""
+
+    video_id: str
+
+
+class EncodeControlled(Controlled):
+    """An encode."""
+
+    encode_id: str
+
+
+class WebhookSecret(BaseModel):
+    """``X-Webhook-Signature: t=<seconds>,v1=<hex>`` is HMAC-SHA256 of ``<seconds>.<body>`` under this secret."""
+
+    secret: str

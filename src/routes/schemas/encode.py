@@ -1,0 +1,132 @@
+"""JSON of ``/api/encode/*``."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic import BaseModel, Field, StrictStr
+
+from src.errors import CodecUnsupported, RequestInvalid
+from src.models.params import Codec, EncodeParams, Quality
+from src.models.video import VideoJob
+from src.routes.schemas.common import RequestBody, UtcTime, megabytes
+from src.routes.schemas.video import ErrorFact
+from src.services.upload_service import EncodeChoice, Uploaded
+
+
+class StartEncoding(RequestBody):
+    """Codec (h264, h265, av1) and quality (lossless, high, medium).
+
+    At most one target may replace the number of a lossy quality: ``target_size_mb`` (a file of at most so many 10^6
+    bytes) or ``target_vmaf`` (picture quality, 0 to 100, measured on samples).
+    """
+
+    video_codec: StrictStr
+    quality_preset: StrictStr
+    target_size_mb: float | None = Field(default=None, gt=0, le=1_000_000)
+    target_vmaf: float | None = Field(default=None, ge=20, le=100)
+
+    def choice(self, known: dict[str, list[str]]) -> EncodeChoice:
+        """What was asked for, if it is known.
+
+        Raises:
+            CodecUnsupported: it is not.
+            RequestInvalid: two targets, or one for a lossless encode.
+        """
+        if self.quality_preset not in known.get(self.video_codec, []):
+            raise CodecUnsupported(codecs=known)
+        targets = [target for target in (self.target_size_mb, self.target_vmaf) if target is not None]
+        if len(targets) > 1 or (targets and self.quality_preset == "lossless"):
+            raise RequestInvalid("A target needs quality 'high' or 'medium', and there can be only one.")
+        return EncodeChoice(
+            cast(Codec, self.video_codec),
+            cast(Quality, self.quality_preset),
+            self.target_size_mb,
+            self.target_vmaf,
+        )
+
+
+class VideoUploaded(BaseModel):
+    """An upload was kept."""
+
+    message: str = "Video uploaded successfully"
+    encode_id: str
+    original_filename: str
+    file_size_mb: float
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, uploaded: Uploaded) -> VideoUploaded:
+        """The reply for a kept upload."""
+        assert isinstance(uploaded.job.params, EncodeParams)
+        return cls(
+            encode_id=uploaded.job.id,
+            original_filename=uploaded.job.params.original_filename,
+            file_size_mb=megabytes(uploaded.size_bytes),
+            metadata=uploaded.metadata,
+        )
+
+
+class VideoEncoded(BaseModel):
+    """The encode is done."""
+
+    message: str = "Video encoded successfully"
+    encode_id: str
+    file_size_mb: float
+
+
+class EncodeStatus(BaseModel):
+    """Everything about one encode. ``progress`` is 0-100; the size is the upload's until the encode is done."""
+
+    encode_id: str
+    status: str
+    progress: float
+    original_filename: str
+    video_codec: str | None
+    quality_preset: str | None
+    created_at: UtcTime
+    encoding_started_at: UtcTime | None
+    encoding_completed_at: UtcTime | None
+    expires_at: UtcTime | None
+    file_available: bool
+    file_size_mb: float
+    speed: str | None = None
+    eta: str | None = None
+    fps: float | None = None
+    error: ErrorFact | None = None
+    error_message: str | None = None
+    report: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> EncodeStatus:
+        """The status of a job with its last reading."""
+        params = job.params
+        assert isinstance(params, EncodeParams)
+        reading = progress or {}
+        done = 100 if job.status == "completed" else reading.get("encoding_progress", 0)
+        return cls(
+            encode_id=job.id,
+            status=job.status.value,
+            progress=int(done) if done == int(done) else done,
+            original_filename=params.original_filename,
+            video_codec=params.video_codec,
+            quality_preset=params.quality_preset,
+            created_at=job.created_at,
+            encoding_started_at=job.started_at,
+            encoding_completed_at=job.completed_at,
+            expires_at=job.expires_at,
+            file_available=job.artifact is not None,
+            file_size_mb=megabytes(job.artifact.size_bytes if job.artifact else params.input_size_bytes),
+            speed=reading.get("speed"),
+            eta=reading.get("eta"),
+            fps=reading.get("fps"),
+            error=ErrorFact(code=job.failure.code, message=job.failure.message) if job.failure else None,
+            error_message=job.failure.message if job.failure else None,
+            report=job.report or None,
+        )
+
+
+class Codecs(BaseModel):
+    """What can be encoded to."""
+
+    codecs: dict[str, list[str]]

@@ -1,0 +1,55 @@
+"""JSON of ``/api/health``, ``/api/metrics`` and ``/api/status``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from src.routes.schemas.common import Record, UtcTime
+from src.services.health_service import HealthStatus
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Health(BaseModel):
+    """``healthy``; ``degraded``: it works and somebody should look; ``unhealthy``: it does not. ``reasons`` say why."""
+
+    status: HealthStatus
+    version: str
+    stores: dict[str, Literal["up", "down"]]
+    reasons: list[str]
+
+
+class SystemLoad(Record):
+    """Percentages 0-100; null where the system does not tell."""
+
+    cpu_percent: float | None
+    memory_percent: float | None
+    disk_percent: float
+    disk_free_bytes: int
+
+
+class MetricsReading(BaseModel):
+    """Numbers of the whole service."""
+
+    timestamp: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+    uptime_seconds: float
+    sessions: dict[Literal["active", "max"], int]
+    jobs: dict[str, int]
+    storage_used_bytes: int
+    system: SystemLoad
+
+
+class StatusReading(MetricsReading):
+    """The numbers, how well the service is, and its limits."""
+
+    status: HealthStatus
+    reasons: list[str]
+    version: str
+    limits: dict[str, float]

@@ -1,0 +1,121 @@
+"""JSON of ``/api/sessions/*`` and ``/api/jobs/*``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AliasPath, BaseModel, Field, StrictStr
+
+from src.routes.schemas.common import Record, RequestBody, UtcTime
+from src.services.download_service import DownloadRequest, Media
+
+
+def _of_job(*path: str, **default: Any) -> Any:
+    """A field that is read off the job of a ``JobView``."""
+    return Field(validation_alias=AliasPath("job", *path), **default)
+
+
+class CreateJob(RequestBody):
+    """What to fetch. ``quality``: best, worst, 720p; of sound 192k; of transcripts manual or automatic."""
+
+    url: StrictStr = Field(max_length=2000, examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"])
+    media_type: Media = "video"
+    quality: StrictStr = Field(default="best", max_length=20)
+    output_format: StrictStr | None = Field(default=None, max_length=20, description="mp4, webm; mp3; vtt, srt, txt")
+    language: StrictStr | None = Field(default=None, max_length=20, description="Of a transcript.")
+
+    def to_request(self) -> DownloadRequest:
+        """The request in the words of the core."""
+        words = self.model_dump(include={"url", "quality", "output_format"})
+        return DownloadRequest(self.url, self.media_type, self.quality, self.output_format, self.language, words=words)
+
+
+class JobPage(RequestBody):
+    """Which part of a list, and jobs in which state."""
+
+    status: Literal["pending", "processing", "completed", "failed", "cancelled"] | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+
+
+class JobNumbers(Record):
+    """Jobs in numbers, read off a ``Tally``."""
+
+    total_jobs: int = Field(validation_alias="total")
+    active_jobs: int = Field(validation_alias="active")
+    completed_jobs: int = Field(validation_alias="completed")
+    failed_jobs: int = Field(validation_alias="failed")
+    storage_used_bytes: int = Field(validation_alias="file_bytes")
+
+
+class GuestSessionInfo(JobNumbers):
+    """A session and its jobs in numbers. ``session_uuid`` opens it: whoever has it is its owner."""
+
+    session_uuid: str
+    created_at: UtcTime
+    last_activity: UtcTime
+    expires_at: UtcTime
+    is_active: bool = True
+    age_hours: float
+
+
+class GuestSessionList(BaseModel):
+    """The caller's own session, if it sent one, and how many there are: ids of others would open their sessions."""
+
+    sessions: list[GuestSessionInfo]
+    total: int
+    active_sessions: int
+    max_sessions: int
+
+
+class SessionOverview(JobNumbers):
+    """All sessions and all jobs in numbers."""
+
+    active_sessions: int
+    max_sessions: int
+    max_jobs_per_session: int
+
+
+class GuestJob(Record):
+    """A job. ``output_path`` is below the caller's own folder, as ``/paths`` tells it."""
+
+    job_uuid: str = _of_job("id")
+    session_uuid: str | None = None
+    job_url: str = _of_job("params", "url")
+    media_type: Media = _of_job("kind")
+    status: str = _of_job("status")
+    created_at: UtcTime = _of_job("created_at")
+    progress_percent: float | None = Field(validation_alias="percent_begun")
+    error_message: str | None = _of_job("failure", "message", default=None)
+    error_code: str | None = _of_job("failure", "code", default=None)
+    output_path: str | None = Field(validation_alias="path")
+    file_size_bytes: int | None = _of_job("artifact", "size_bytes", default=None)
+    title: str | None = _of_job("facts", "title", default=None)
+    quality: str | None = _of_job("facts", "request", "quality", default=None)
+    output_format: str | None = _of_job("facts", "request", "output_format", default=None)
+    started_at: UtcTime | None = _of_job("started_at")
+    completed_at: UtcTime | None = _of_job("completed_at")
+    expires_at: UtcTime | None = _of_job("expires_at")
+    speed: str | None
+    eta: str | None
+    deleted: bool = False
+
+
+class GuestJobList(Record):
+    """The caller's jobs, newest first."""
+
+    jobs: list[GuestJob] = Field(validation_alias="items")
+    total: int
+    has_more: bool
+
+
+class JobPaths(Record):
+    """Where the files of a job are: the folder of each medium, and the file once it is made."""
+
+    job_uuid: str = _of_job("id")
+    session_uuid: str | None = None
+    base_path: str = Field(validation_alias=AliasPath("folders", "base"))
+    video_path: str = Field(validation_alias=AliasPath("folders", "video"))
+    audio_path: str = Field(validation_alias=AliasPath("folders", "audio"))
+    transcripts_path: str = Field(validation_alias=AliasPath("folders", "transcript"))
+    output_path: str | None = Field(validation_alias="path")

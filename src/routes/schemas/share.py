@@ -1,0 +1,62 @@
+"""JSON of links to clips and of moved times."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field, StrictInt
+
+from src.models.share import Share
+from src.routes.schemas.common import RequestBody, Seconds, UtcTime
+
+
+class ShareVideo(RequestBody):
+    """How long the link should count; never longer than the file stays."""
+
+    expires_in_seconds: StrictInt | None = Field(default=None, ge=60, le=30 * 24 * 3600)
+
+
+class Shared(BaseModel):
+    """A new link. ``token`` is its last part."""
+
+    video_id: str
+    url: str
+    token: str
+    expires_at: UtcTime
+
+    @classmethod
+    def of(cls, share: Share, url: str, token: str) -> Shared:
+        """The reply for a new link."""
+        return cls(video_id=share.job_id, url=url, token=token, expires_at=share.expires_at)
+
+
+class SharesEnded(BaseModel):
+    """No link to this video counts any more."""
+
+    message: str = "Links revoked"
+    revoked: int
+
+
+class MoveTimes(RequestBody):
+    """New times. A clip of a video has ``start_time`` and ``end_time``; a live one also ``offset`` and ``duration``.
+
+    ``move_start`` and ``move_end`` are seconds to add to the times as they are; negative is earlier.
+    """
+
+    start_time: float | None = Field(default=None, ge=0, le=1e7)
+    end_time: float | None = Field(default=None, ge=0, le=1e7)
+    move_start: float | None = Field(default=None, ge=-3600, le=3600)
+    move_end: float | None = Field(default=None, ge=-3600, le=3600)
+    offset: float | None = Field(default=None, ge=0, le=43_200)
+    duration: float | None = Field(default=None, gt=0, le=43_200)
+
+
+class Moved(BaseModel):
+    """The clip is cut anew. ``refetched``: its source has to be asked again, because nothing beside it was kept."""
+
+    message: str
+    video_id: str
+    status: str
+    start_time: Seconds | None
+    end_time: Seconds | None
+    offset: Seconds | None
+    duration: Seconds | None
+    refetched: bool

@@ -1,0 +1,200 @@
+"""JSON of ``/api/video/*``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AliasChoices, BaseModel, Field, StrictFloat, StrictInt, StrictStr
+
+from src.models.params import ClipParams, LiveClipParams
+from src.models.video import VideoJob
+from src.routes.schemas.common import RequestBody, Seconds, UtcTime
+from src.services.clip_service import ClipRequest
+
+Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
+TimeText = StrictInt | StrictFloat | StrictStr
+MESSAGE_LENGTH = 500
+
+
+class SaveVideo(RequestBody):
+    """A time range of a video. Times are seconds, ``mm:ss``, ``h:mm:ss`` or ``1h2m3s``."""
+
+    url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
+    start_time: TimeText | None = Field(default=None, description="May be absent when the link has a t=.")
+    end_time: TimeText | None = None
+    user_id: StrictStr = Field(max_length=64)
+    additional_message: StrictStr | None = Field(default=None, max_length=MESSAGE_LENGTH)
+    clip_offset: float | None = Field(default=None, ge=-86_400, le=86_400)
+
+    def to_request(self) -> ClipRequest:
+        """The request in the words of the core."""
+        return ClipRequest(self.url, self.start_time, self.end_time, self.additional_message, self.clip_offset)
+
+
+class DownloadVideo(RequestBody):
+    """What kind of file; absent fields keep what was chosen before."""
+
+    format_preference: Literal["mp4", "webm", "best"] | None = None
+    resolution_preference: Resolution | None = None
+    compatibility: Literal["h265"] | None = None
+    clip_mode: Literal["exact", "keyframe", "reencode"] | None = Field(
+        default=None, validation_alias=AliasChoices("clip_mode", "mode")
+    )
+
+    def changes(self) -> dict[str, Any]:
+        """The parameters that this request names."""
+        return self.model_dump(exclude_none=True)
+
+
+class ResolutionsOf(RequestBody):
+    """The video to look at."""
+
+    url: StrictStr = Field(max_length=2000)
+
+
+class Page(RequestBody):
+    """Which part of a list."""
+
+    page: int = Field(default=1, ge=1, le=1_000_000)
+    per_page: int = Field(default=50, ge=1, le=200)
+
+
+class VideoSaved(BaseModel):
+    """A request was kept."""
+
+    message: str = "Video info saved successfully"
+    video_id: str
+
+
+class ProgressReading(BaseModel):
+    """How far a job is."""
+
+    current_phase: str
+    download_progress: float
+    encoding_progress: float
+    speed: str | None = None
+    eta: str | None = None
+    fps: float | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+
+
+class ErrorFact(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class VideoListed(BaseModel):
+    """One entry of the list."""
+
+    video_id: str
+    url: str
+    start_time: Seconds | None
+    end_time: Seconds | None
+    status: str
+    created_at: UtcTime
+    file_available: bool
+    title: str | None = None
+
+    @classmethod
+    def of(cls, job: VideoJob) -> VideoListed:
+        """The entry of a job."""
+        return cls(**_common(job))
+
+
+class VideoStatus(VideoListed):
+    """Everything about one video."""
+
+    youtube_video_id: str | None = None
+    available_formats: list[str]
+    progress: ProgressReading | None = None
+    format_preference: str
+    resolution_preference: str
+    additional_message: str | None = None
+    clip_offset: Seconds | None = None
+    started_at: UtcTime | None = None
+    completed_at: UtcTime | None = None
+    expires_at: UtcTime | None = None
+    file_size_bytes: int | None = None
+    error: ErrorFact | None = None
+    error_message: str | None = None
+    requested: dict[str, Any]
+    actual: dict[str, Any] | None = None
+    source: str | None = Field(default=None, description="Of a live clip: live, post_live or vod.")
+    attempts: int = 0
+
+    @classmethod
+    def of_job(cls, job: VideoJob, progress: dict[str, Any] | None) -> VideoStatus:
+        """The status of a job with its last reading."""
+        params = job.params
+        assert isinstance(params, ClipParams | LiveClipParams)
+        return cls(
+            **_common(job),
+            youtube_video_id=params.youtube_video_id,
+            available_formats=job.facts.get("available_formats") or [],
+            progress=ProgressReading(**progress) if progress else None,
+            format_preference=params.format_preference,
+            resolution_preference=params.resolution_preference,
+            additional_message=params.additional_message,
+            clip_offset=params.clip_offset,
+            started_at=job.started_at,
+            completed_at=job.completed_at,
+            expires_at=job.expires_at,
+            file_size_bytes=job.artifact.size_bytes if job.artifact else None,
+            error=ErrorFact(code=job.failure.code, message=job.failure.message) if job.failure else None,
+            error_message=job.failure.message if job.failure else None,
+            requested=job.report.get("requested")
+            or {
+                "resolution": params.resolution_preference,
+                "format": params.format_preference,
+                "start": params.start_time,
+                "end": params.end_time,
+                "compatibility": params.compatibility,
+            },
+            actual=job.report.get("actual"),
+            source=job.report.get("source"),
+            attempts=job.attempts,
+        )
+
+
+def _common(job: VideoJob) -> dict[str, Any]:
+    params = job.params
+    assert isinstance(params, ClipParams | LiveClipParams)
+    return {
+        "video_id": job.id,
+        "url": params.url,
+        "start_time": params.start_time,
+        "end_time": params.end_time,
+        "status": job.status.value,
+        "created_at": job.created_at,
+        "file_available": job.artifact is not None,
+        "title": job.facts.get("title"),
+    }
+
+
+class VideoList(BaseModel):
+    """One page of a user's videos, newest first."""
+
+    videos: list[VideoListed]
+    page: int
+    per_page: int
+    total: int
+
+
+class Formats(BaseModel):
+    """What a video can be had as."""
+
+    video_id: str
+    resolutions: tuple[str, ...]
+    extensions: tuple[str, ...]
+    formats: dict[str, tuple[str, ...]]
+
+
+class Resolutions(BaseModel):
+    """What a link can be had as."""
+
+    video_id: str
+    url: str
+    resolutions: list[str]

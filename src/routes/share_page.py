@@ -1,0 +1,76 @@
+"""The page behind a link to a clip, as text: nothing in it runs, and nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from pathlib import Path
+from string import Template
+
+from src.models.params import LiveClipParams
+from src.models.share import Share
+from src.models.video import VideoJob
+
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "share.css").read_text("utf-8")
+_PAGE = Template((_HERE / "share.html").read_text("utf-8"))
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; media-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy of the page."""
+
+
+def render(share: Share, job: VideoJob, base: str, token: str) -> str:
+    """The page; ``base`` is this service's address, for those that unfold links elsewhere."""
+    assert job.artifact is not None
+    actual = job.report.get("actual") or {}
+    source = str(job.facts.get("title") or "")
+    title = str(getattr(job.params, "additional_message", None) or source or "Clip")
+    path = f"/s/{token}"
+    file = f"clip{job.artifact.path.suffix}"
+    seconds = float(actual.get("duration") or 0)
+    words = {
+        "title": title,
+        "source": source if source != title else "",
+        "description": " · ".join(filter(None, [_length(seconds), str(actual.get("resolution") or ""), source])),
+        "page": base + path,
+        "poster": f"{base}{path}/poster.jpg",
+        "video": f"{base}{path}/{file}",
+        "mime": job.artifact.mime,
+        "width": str(actual.get("width") or 1280),
+        "height": str(actual.get("height") or 720),
+        "video_path": f"{path}/{file}",
+        "poster_path": f"{path}/poster.jpg",
+        "download_path": f"{path}/{file}?download=1",
+        "size": _size(job.artifact.size_bytes),
+        "until": share.expires_at.strftime("%-d %B %Y, %H:%M UTC"),
+        "until_iso": share.expires_at.isoformat(timespec="seconds"),
+    }
+    escaped = {name: html.escape(text) for name, text in words.items()}
+    return _PAGE.substitute(escaped, style=_STYLE, facts=_facts(job, seconds))
+
+
+def _facts(job: VideoJob, seconds: float) -> str:
+    actual = job.report.get("actual") or {}
+    fps = actual.get("fps")
+    rows = [("Length", _length(seconds))]
+    if actual.get("resolution"):
+        rows.append(("Picture", str(actual["resolution"]) + (f", {fps:g} fps" if fps else "")))
+    if isinstance(job.params, LiveClipParams):
+        rows.append(("Seen live", job.params.event_at.strftime("%-d %B %Y, %H:%M UTC")))
+        if job.params.viewer:
+            rows.append(("Clipped by", job.params.viewer))
+    return "\n".join(f"<div><dt>{html.escape(a)}</dt><dd>{html.escape(b)}</dd></div>" for a, b in rows if b)
+
+
+def _length(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if seconds else ""
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB" if count >= 100_000 else f"{max(count // 1000, 1)} kB"

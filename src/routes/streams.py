@@ -1,0 +1,64 @@
+"""``/download/``, ``/download/mp4``, ``/job/*``: playlists and video files of any site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from src.errors import AppError, DiskFull, JobNotFound, QueueFull, TooManyPending, UrlInvalid
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import Limit, Reply, endpoint
+from src.middleware.files import public_address
+from src.middleware.wiring import services
+from src.models.video import VideoJob
+from src.routes.schemas.streams import DownloadFile, DownloadStream, StreamJob
+from src.services.stream_requests import StreamRequest
+
+bp = Blueprint("streams", __name__)
+
+REFUSALS = (UrlInvalid, TooManyPending, QueueFull, DiskFull)
+FOLDER = "streams"
+
+
+def detail_body(error: AppError) -> dict[str, Any]:
+    """``{"detail", "code"}``: how this surface tells errors."""
+    return {"detail": error.message, "code": error.code}
+
+
+@bp.post("/download/", strict_slashes=True)
+@endpoint(auth=Auth.NONE, limit=Limit.START, replies={200: StreamJob}, errors=REFUSALS, creates="job_id")
+def download_stream(body: DownloadStream, caller: Caller) -> Reply:
+    """Download an HLS stream (m3u8)."""
+    return _begin(caller, body.to_request())
+
+
+@bp.post("/download/mp4")
+@endpoint(auth=Auth.NONE, limit=Limit.START, replies={200: StreamJob}, errors=REFUSALS, creates="job_id")
+def download_file(body: DownloadFile, caller: Caller) -> Reply:
+    """Download a video file."""
+    return _begin(caller, body.to_request())
+
+
+@bp.get("/job/<job_id>")
+@endpoint(auth=Auth.NONE, replies={200: StreamJob}, errors=(JobNotFound,))
+def stream_job(job_id: str) -> Reply:
+    """Tell how far a download is."""
+    return _told(services().streams.find(job_id)), 200
+
+
+@bp.delete("/job/<job_id>")
+@endpoint(auth=Auth.NONE, replies={200: StreamJob}, errors=(JobNotFound,))
+def cancel_stream(job_id: str) -> Reply:
+    """Cancel a download that goes on; forget one that has ended, with its file."""
+    return _told(services().streams.cancel(services().streams.find(job_id))), 200
+
+
+def _begin(caller: Caller, request: StreamRequest) -> Reply:
+    return _told(services().streams.request(caller.address, request)), 200
+
+
+def _told(job: VideoJob) -> StreamJob:
+    link = services().media_links.link(job, FOLDER)
+    told = (link.path, public_address(link.address)) if link else None
+    return StreamJob.of(job, services().streams.told_id(job), services().streams.reading(job), told)

@@ -1,0 +1,147 @@
+"""``/api/video/*``: save a time range, have it made, watch it, fetch it."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from src.errors import (
+    AnonymousSavesOff,
+    ClipRangeInvalid,
+    ClipTooLong,
+    FileGone,
+    FileNotReady,
+    NotOwner,
+    TooManyPending,
+    UrlInvalid,
+    UserUnknown,
+    VideoIdInvalid,
+    VideoNotFound,
+)
+from src.middleware.auth import Auth, Caller
+from src.middleware.contract import File, Limit, Reply, endpoint
+from src.middleware.files import file_reply
+from src.middleware.wiring import services
+from src.models.video import Owner, Status, VideoJob
+from src.routes.schemas.common import Processing
+from src.routes.schemas.video import (
+    DownloadVideo,
+    Formats,
+    Page,
+    Resolutions,
+    ResolutionsOf,
+    SaveVideo,
+    VideoList,
+    VideoListed,
+    VideoSaved,
+    VideoStatus,
+)
+from src.services.clip_service import KINDS
+
+bp = Blueprint("video", __name__, url_prefix="/api/video")
+
+
+@bp.post("/save")
+@endpoint(
+    auth=Auth.PUBLIC,
+    limit=Limit.SAVE,
+    replies={201: VideoSaved},
+    errors=(UrlInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown, TooManyPending, AnonymousSavesOff),
+    creates="video_id",
+)
+def save_video(body: SaveVideo, caller: Caller) -> Reply:
+    """Save a time range of a video for later, for the user named or, if that user accepts it, by anybody."""
+    services().anonymous_saves.require_welcome(body.user_id, by=caller.identity.user_id if caller.identity else None)
+    job = services().clips.save(body.user_id, body.to_request())
+    return VideoSaved(video_id=job.id), 201
+
+
+@bp.post("/download/<video_id>")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.START,
+    replies={200: File(), 202: Processing},
+    errors=(NotOwner, VideoNotFound, FileGone),
+    creates="video_id",
+)
+def download_video(video_id: str, caller: Caller, wait_seconds: float, body: DownloadVideo | None = None) -> Reply:
+    """Have the file made, if it is not there yet, and fetch it.
+
+    Waits for the end up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then answers
+    202: ask again. A failed video is tried again by a new request.
+    """
+    job = _find(video_id, caller)
+    changes = body.changes() if body else {}
+    if job.status is not Status.COMPLETED or job.artifact is None or _differs(job, changes):
+        job = services().jobs.wait(services().jobs.start(job, changes), wait_seconds)
+    return _delivered(job)
+
+
+@bp.get("/download/<video_id>")
+@endpoint(
+    auth=Auth.PRIVATE,
+    replies={200: File(), 202: Processing},
+    errors=(NotOwner, VideoNotFound, FileNotReady, FileGone),
+)
+def fetch_video(video_id: str, caller: Caller) -> Reply:
+    """Fetch a finished file, whole or in ranges; starts nothing."""
+    job = _find(video_id, caller)
+    if job.status is Status.PENDING and not job.waiting:
+        raise FileNotReady()
+    return _delivered(job)
+
+
+@bp.get("/status/<video_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: VideoStatus}, errors=(NotOwner, VideoNotFound))
+def video_status(video_id: str, caller: Caller) -> Reply:
+    """Tell how far a video is, what was asked and what was made."""
+    job = _find(video_id, caller)
+    return VideoStatus.of_job(job, services().jobs.progress(job)), 200
+
+
+@bp.get("/list")
+@endpoint(auth=Auth.PRIVATE, replies={200: VideoList})
+def list_videos(caller: Caller, query: Page) -> Reply:
+    """List the caller's videos, newest first."""
+    found, total = services().jobs.page(_owner(caller), KINDS, page=query.page, per_page=query.per_page)
+    listed = [VideoListed.of(job) for job in found]
+    return VideoList(videos=listed, page=query.page, per_page=query.per_page, total=total), 200
+
+
+@bp.get("/formats/<video_id>")
+@endpoint(
+    auth=Auth.PRIVATE, limit=Limit.LOOK_UP, replies={200: Formats}, errors=(NotOwner, VideoNotFound, VideoIdInvalid)
+)
+def video_formats(video_id: str, caller: Caller) -> Reply:
+    """Tell what a saved video, or any YouTube id, can be had as."""
+    youtube_id, table = services().metadata.formats(video_id, _owner(caller))
+    return Formats(
+        video_id=youtube_id, resolutions=table.resolutions, extensions=table.extensions, formats=table.formats
+    ), 200
+
+
+@bp.post("/resolutions")
+@endpoint(auth=Auth.NONE, limit=Limit.LOOK_UP, replies={200: Resolutions}, errors=(UrlInvalid,))
+def resolutions(body: ResolutionsOf) -> Reply:
+    """Tell which resolutions a link can be had in, before anybody signs in."""
+    youtube_id, found = services().metadata.resolutions(body.url)
+    return Resolutions(video_id=youtube_id, url=body.url, resolutions=found), 200
+
+
+def _owner(caller: Caller) -> Owner:
+    return Owner.user(caller.user_id)
+
+
+def _find(video_id: str, caller: Caller) -> VideoJob:
+    return services().jobs.find(video_id, _owner(caller), KINDS, missing=VideoNotFound)
+
+
+def _differs(job: VideoJob, changes: dict[str, object]) -> bool:
+    return any(getattr(job.params, name) != value for name, value in changes.items())
+
+
+def _delivered(job: VideoJob) -> Reply:
+    services().jobs.require_success(job)
+    if job.status is Status.COMPLETED:
+        return file_reply(job)
+    again = {"Location": f"/api/video/status/{job.id}", "Retry-After": "2"}
+    return Processing(message="Video is currently being processed", status="processing"), 202, again

@@ -1,0 +1,45 @@
+"""Whether somebody may keep something for somebody else: the owner's switch, and so many in an hour."""
+
+from __future__ import annotations
+
+from src.data.user_data import UserData
+from src.errors import AnonymousSavesOff, RateLimitExceeded, UserUnknown
+from src.services.window_counters import WindowCounters
+from src.utils.clock import Clock
+
+_HOUR = 3600
+
+
+class AnonymousSaves:
+    """The door for saves that come with a public token: they need no login, so their owner decides about them."""
+
+    def __init__(
+        self, users: UserData, counters: WindowCounters, clock: Clock, *, per_hour: int, enabled: bool = True
+    ) -> None:
+        """``per_hour``: for one owner, by everybody together; ``enabled=False`` does not count."""
+        self._users, self._counters, self._clock = users, counters, clock
+        self._per_hour, self._enabled = per_hour, enabled
+
+    def require_welcome(self, user_id: str, *, by: str | None) -> None:
+        """Pass a save for this user. ``by`` is the signed-in user who saves; the owner is always welcome.
+
+        Raises:
+            UserUnknown: there is nobody to keep it for.
+            AnonymousSavesOff: the owner wants none.
+            RateLimitExceeded: the owner got as many as anyone may within this hour.
+        """
+        if by is not None and by == user_id:
+            return
+        user = self._users.find(user_id)
+        if user is None:
+            raise UserUnknown()
+        if not user.accepts_anonymous_saves:
+            raise AnonymousSavesOff()
+        if self._enabled:
+            count = self._counters.add(f"saves:{user_id}", 1, window_seconds=_HOUR)
+            if count.number > self._per_hour:
+                raise RateLimitExceeded(retry_after_seconds=max(1, round(count.seconds_left)))
+
+    def switch(self, user_id: str, accept: bool) -> None:
+        """The owner's decision, from now on."""
+        self._users.set_accepts_anonymous_saves(user_id, accept, self._clock.now())

@@ -1,0 +1,208 @@
+"""Sound taken out of a file: mp3, wav or flac, with tags, cover art and even loudness on request."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from src.errors import EncodeFailed, FormatNotAvailable, MediaInvalid
+from src.models.audio import AudioFormat, AudioQuality, AudioReport, AudioTags
+from src.models.media import AudioStream, MediaInfo
+from src.models.progress import Monitor, Phase, Progress, SilentMonitor
+from src.services.encode.arguments import file_url, input_options
+from src.services.encode.reports import encode_reporter
+from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.media_probe import UNHURRIED, check_output, probe
+
+FORMATS: Final[tuple[AudioFormat, ...]] = ("mp3", "wav", "flac")
+QUALITIES: Final[tuple[AudioQuality, ...]] = ("best", "worst", "128k", "192k", "320k")
+TARGET_LUFS: Final = -16.0  # of streaming services for stereo (AES TD1008 speaks of -16 to -18)
+_TRUE_PEAK_DBTP: Final = -1.5
+_RANGE_LU: Final = 11.0
+_MEASURED: Final = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
+_MP3_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_PICTURES: Final = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PNG": "png_pipe", b"RIFF": "webp_pipe"}
+_WORST_RATE: Final = 22050
+_SLACK_SECONDS: Final = 0.2  # mp3 is whole frames of 26 ms with padding at both ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One extraction."""
+
+    source: Path
+    media: MediaInfo
+    stream: AudioStream
+    format: AudioFormat
+    quality: AudioQuality
+    tags: AudioTags
+    loudness: bool
+
+    @property
+    def copies(self) -> bool:
+        """The best mp3 of an mp3, and the best flac of a flac, is itself."""
+        return self.quality == "best" and self.stream.codec == self.format and not self.loudness
+
+
+class AudioService:
+    """Takes the first sound track out of any media file."""
+
+    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None) -> None:
+        self._ffmpeg = ffmpeg
+        self._limits = limits or Limits()
+
+    def extract(
+        self,
+        input_path: Path,
+        output_path: Path,
+        audio_format: AudioFormat,
+        quality: AudioQuality = "best",
+        *,
+        tags: AudioTags | None = None,
+        normalize_loudness: bool = False,
+        monitor: Monitor | None = None,
+    ) -> AudioReport:
+        """Write ``output_path`` and check it.
+
+        mp3: ``best`` is V0 (or the source itself, if it is mp3), ``worst`` V9, the others constant rates. wav and flac
+        lose nothing and have no rate: ``best`` and the rates keep the source's, ``worst`` is 22.05 kHz.
+
+        Raises:
+            FormatNotAvailable: unknown format or quality.
+            MediaInvalid: the input has no sound that can be read.
+            EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
+        """
+        if audio_format not in FORMATS or quality not in QUALITIES:
+            raise FormatNotAvailable(f"{audio_format} at {quality} is not offered")
+        watch = monitor or SilentMonitor()
+        media = probe(input_path, need="audio", limits=UNHURRIED)
+        stream = next((one for one in media.audio if one.default), media.audio[0])
+        job = _Job(input_path, media, stream, audio_format, quality, tags or AudioTags(), normalize_loudness)
+        program = self._ffmpeg.confined(
+            reads=[path for path in (input_path, job.tags.cover) if path is not None], writes=[output_path.parent]
+        )
+        try:
+            measured = self._measure(program, job, watch) if normalize_loudness else None
+            program.run(
+                arguments(job, output_path, measured),
+                monitor=watch,
+                duration_seconds=media.duration_seconds,
+                on_progress=encode_reporter(watch),
+                limits=self._limits,
+            )
+            watch.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
+            return self._check(job, output_path)
+        except BaseException:
+            output_path.unlink(missing_ok=True)
+            raise
+
+    def _measure(self, program: FFmpeg, job: _Job, monitor: Monitor) -> dict[str, Any]:
+        """The first of the two passes of loudnorm: how loud the sound is."""
+        args = [*_opened(job), "-map", f"0:{job.stream.index}", "-filter:a", f"{_loudness()}:print_format=json"]
+        result = program.run([*args, "-f", "null", "-"], monitor=monitor, limits=self._limits, log_level="info")
+        found = _MEASURED.findall("\n".join(result.log))
+        if not found:
+            raise EncodeFailed("The loudness could not be measured")
+        measured: dict[str, Any] = json.loads(found[-1])
+        return measured
+
+    def _check(self, job: _Job, output: Path) -> AudioReport:
+        try:
+            made, axis = probe(output, need="audio", limits=UNHURRIED), check_output(output)
+        except MediaInvalid as error:
+            raise EncodeFailed(f"The audio file cannot be read: {error.message}") from None
+        had = job.stream.duration_seconds or job.media.duration_seconds
+        has = axis.audio[0].end_seconds or made.duration_seconds or 0.0
+        if axis.errors or (had is not None and had - has > _SLACK_SECONDS + 0.01 * had):
+            raise EncodeFailed("The audio file is shorter than its source")
+        return AudioReport(
+            format=job.format,
+            quality=job.quality,
+            duration_seconds=made.duration_seconds or has,
+            size_bytes=made.size_bytes,
+            sample_rate=made.audio[0].sample_rate,
+            channels=made.audio[0].channels,
+            copied=job.copies,
+            has_cover=made.cover_art is not None,
+            loudness_lufs=TARGET_LUFS if job.loudness else None,
+        )
+
+
+def arguments(job: _Job, output: Path, measured: dict[str, Any] | None) -> list[str]:
+    """FFmpeg's arguments for one extraction; ``measured`` are the values of loudnorm's first pass."""
+    args = _opened(job)
+    picture = _picture_demuxer(job.tags.cover) if job.tags.cover is not None and job.format != "wav" else None
+    if picture is not None and job.tags.cover is not None:
+        args += ["-f", picture, "-protocol_whitelist", "file", "-i", file_url(job.tags.cover)]
+    args += ["-map", f"0:{job.stream.index}"]
+    if picture is not None:
+        args += [
+            "-map",
+            "1:v:0",
+            "-c:v:0",
+            "mjpeg",
+            "-q:v:0",
+            "3",
+            "-disposition:v:0",
+            "attached_pic",
+        ]
+        args += [
+            "-filter:v:0",
+            "trim=end_frame=1,scale=w='min(iw,1400)':h=-2,format=yuvj420p",
+            "-metadata:s:v:0",
+            "comment=Cover (front)",
+        ]
+    args += ["-c:a", "copy"] if job.copies else _encoder(job, measured)
+    args += ["-map_metadata", "-1", "-map_chapters", "-1"]
+    for name, value in job.tags.to_fields().items():
+        args += ["-metadata", f"{name}={value}"]
+    if job.format == "mp3":
+        args += ["-id3v2_version", "3", "-write_id3v1", "1"]
+    return [*args, "-f", job.format, file_url(output)]
+
+
+def _opened(job: _Job) -> list[str]:
+    options = input_options(job.media.container.split(",")[0])
+    flat = [part for name, value in options.items() for part in (f"-{name}", str(value))]
+    return [*flat, "-i", file_url(job.source)]
+
+
+def _encoder(job: _Job, measured: dict[str, Any] | None) -> list[str]:
+    rate, channels = job.stream.sample_rate, job.stream.channels
+    filters = []
+    if measured is not None:
+        names = {"I": "i", "TP": "tp", "LRA": "lra", "thresh": "thresh"}
+        values = ":".join(f"measured_{name}={measured[f'input_{key}']}" for name, key in names.items())
+        filters.append(f"{_loudness()}:{values}:offset={measured['target_offset']}:linear=true")
+    if job.format == "mp3":
+        rate = next((known for known in _MP3_RATES if known >= rate), 48000)
+        channels = min(channels, 2)
+        settings = {"best": ["-q:a", "0"], "worst": ["-q:a", "9"]}.get(job.quality, ["-b:a", job.quality])
+        codec = ["-c:a", "libmp3lame", *settings]
+    else:
+        if job.quality == "worst":
+            rate = min(rate, _WORST_RATE)
+        codec = (
+            ["-c:a", "flac"] if job.format == "flac" else ["-c:a", "pcm_s24le" if _is_deep(job.stream) else "pcm_s16le"]
+        )
+    chain = ["-filter:a", ",".join(filters)] if filters else []
+    return [*codec, *chain, "-ar", str(rate), "-ac", str(channels)]
+
+
+def _is_deep(stream: AudioStream) -> bool:
+    """Whether more than 16 bits a sample are worth keeping in a wav."""
+    return stream.codec.startswith(("pcm_s24", "pcm_s32", "pcm_f")) or stream.codec in ("alac", "truehd")
+
+
+def _loudness() -> str:
+    return f"loudnorm=I={TARGET_LUFS}:TP={_TRUE_PEAK_DBTP}:LRA={_RANGE_LU}"
+
+
+def _picture_demuxer(path: Path) -> str | None:
+    """The demuxer of a picture by its first bytes; anything else is no cover."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return next((name for magic, name in _PICTURES.items() if head.startswith(magic)), None)

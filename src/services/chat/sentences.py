@@ -1,0 +1,85 @@
+"""Sentences for a chat: one line, short, never empty, and nothing in them that a bot or a chat would act on."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+
+MOST_CHARACTERS = 200
+_MOST_ECHO = 60
+_NEVER_EMPTY = "OK."
+# What bots expand (variables of Nightbot, StreamElements, Fossabot, Streamer.bot), whom chats call, and links.
+_ACTIVE = re.compile(r"\$+(?=[({\[])|\{+(?=\{)|%(?=\w+%)|(?<=\w):/+")
+_LEADING = re.compile(r"^[\s!/.\\#~*+=<>|-]+")
+_CALLS = str.maketrans({"@": None, "\uff20": None, "\ufe6b": None})
+
+
+def one_line(text: str, *, most: int = MOST_CHARACTERS) -> str:
+    """``text`` as one harmless line of at most ``most`` characters, counted as UTF-16 does, as chats do."""
+    line = neutral(text)
+    if _units(line) > most:
+        while _units(line) > most - 1:
+            line = line[:-1]
+        line = line.rstrip() + "\u2026"
+    return line or _NEVER_EMPTY
+
+
+def neutral(text: str) -> str:
+    """``text`` in one line without control characters, heaps of accents, commands, calls and variables.
+
+    Taking a part out may join its neighbours to something new, so it goes on until nothing changes.
+    """
+    before = None
+    while text != before:
+        before = text
+        text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
+        text = "".join(_plain(character) for character in text)
+        text = re.sub(r"(\W)(?:\s*\1){4,}", r"\1", _without_heaps(text))
+        text = _ACTIVE.sub("", text.translate(_CALLS))
+        text = _LEADING.sub("", " ".join(text.split()))
+    return text
+
+
+def echo(text: str | None, *, most: int = _MOST_ECHO) -> str:
+    """What a stranger wrote, short and in quotation marks with a space before them; nothing when nothing is left."""
+    said = neutral(text or "").replace('"', "'")
+    return f' "{one_line(said, most=most)}"' if said else ""
+
+
+def spoken(seconds: float | Fraction) -> str:
+    """A length for people: ``45 s``, ``2 min``, ``1 min 30 s``."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    if not minutes or whole < 100:
+        return f"{whole} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def saved(offset: float, duration: float, title: str | None) -> str:
+    """A moment was saved."""
+    before, after = min(offset, duration), max(duration - offset, 0)
+    what = f"the last {spoken(before)}" if before else ""
+    if after:
+        what += f"{' and ' if what else ''}the next {spoken(after)}"
+    return f"Clip{echo(title)} saved: {what}."
+
+
+def _plain(character: str) -> str:
+    category = unicodedata.category(character)
+    return " " if category[0] in "CZ" and category != "Zs" else character
+
+
+def _without_heaps(text: str) -> str:
+    """At most two marks on one letter, and no more marks than letters and a few."""
+    kept: list[str] = []
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) or unicodedata.category(character) == "Me" else 0
+        if marks <= 2:
+            kept.append(character)
+    return "".join(kept)
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

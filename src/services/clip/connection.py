@@ -1,0 +1,188 @@
+"""One connection's work: fetch a chunk whatever the server does, or say in our words why that cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+import httpx
+
+from src.errors import AppError, MediaForbidden, Network, SourceError
+from src.services.clip import source
+from src.services.clip.resource import Chunk, Resource
+from src.services.clip.transport import (
+    Interrupted,
+    LinkRefused,
+    check_status,
+    content_length,
+    content_range,
+    translate,
+)
+
+if TYPE_CHECKING:
+    from src.services.clip.fetcher import Fetcher
+
+UNKNOWN_SIZE = 1 << 36  # addresses set aside for a resource whose server does not tell its size
+_LEAST_PROGRESS_BYTES = 4096  # an attempt that brings less has failed
+_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 0.25, 4.0
+_SLICE_SECONDS = 0.05  # a rate limit is kept in steps of this length
+
+
+class Throttle:
+    """Lets through so many bytes per second, over all connections together."""
+
+    def __init__(self, bytes_per_second: int | None) -> None:
+        self._rate = bytes_per_second
+        self._free_at = time.monotonic()
+
+    async def take(self, count: int) -> None:
+        """Wait until ``count`` more bytes may come."""
+        if self._rate is None:
+            return
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now - _SLICE_SECONDS) + count / self._rate
+        if self._free_at > now:
+            await asyncio.sleep(self._free_at - now)
+
+
+class Connection:
+    """Fetches one chunk after the other for a ``Fetcher``."""
+
+    def __init__(self, fetcher: Fetcher, client: httpx.AsyncClient, network: source.Network) -> None:
+        self._fetcher, self._client, self._network = fetcher, client, network
+        self._throttle = fetcher.throttle
+
+    async def fetch(self, chunk: Chunk, *, on_demand: bool = False) -> None:
+        """All bytes of the chunk into the spool; with ``on_demand`` no faster than they are wanted, in order.
+
+        Raises:
+            AppError: after all attempts failed.
+        """
+        resource = chunk.resource
+        while not (resource.complete if chunk.end is None else chunk.position >= chunk.end):
+            before, generation = chunk.position, resource.generation
+            try:
+                await (self._whole(chunk, on_demand=on_demand) if chunk.end is None else self._ranged(chunk))
+                if chunk.end is None or chunk.position >= chunk.end or resource.ranged is False:
+                    return
+                raise Interrupted(Network("The media server ended an answer early."))
+            except LinkRefused:
+                if resource.final_url is not None:
+                    resource.final_url = None  # a redirect's target may have expired, not the link itself
+                elif not await self._fetcher.renewed(resource, generation):
+                    raise MediaForbidden() from None
+            except Interrupted as interruption:
+                await self._wait_again(chunk, before, interruption)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                meaning = translate(error, self._network)
+                if isinstance(meaning, AppError):
+                    raise meaning from error
+                await self._wait_again(chunk, before, meaning)
+
+    async def _wait_again(self, chunk: Chunk, before: int, interruption: Interrupted) -> None:
+        moved = chunk.position - before >= _LEAST_PROGRESS_BYTES
+        chunk.failures = 1 if moved else chunk.failures + 1
+        chunk.resource.final_url = None
+        if chunk.failures > self._network.retries:
+            raise interruption.error
+        if moved:
+            return
+        wait = min(_FIRST_WAIT_SECONDS * 2 ** (chunk.failures - 1), _MOST_WAIT_SECONDS)
+        await asyncio.sleep(interruption.wait_seconds or wait * random.uniform(0.75, 1.25))  # noqa: S311 (only jitter)
+
+    def _stream(self, resource: Resource, byte_range: str | None) -> AbstractAsyncContextManager[httpx.Response]:
+        headers = {"User-Agent": "Mozilla/5.0", **resource.headers, "Accept-Encoding": "identity"}
+        if byte_range is not None:
+            headers["Range"] = byte_range
+        return self._client.stream("GET", resource.final_url or resource.url, headers=headers)
+
+    async def _ranged(self, chunk: Chunk) -> None:
+        """One request for what is left of the chunk; may end early."""
+        resource, last = chunk.resource, chunk.end
+        assert last is not None
+        async with self._stream(resource, f"bytes={chunk.position}-{last - 1}") as response:
+            check_status(response)
+            resource.final_url = str(response.url) if response.history else None
+            if response.status_code == 200:
+                self._no_ranges(resource, response)
+                return
+            told = content_range(response)
+            if told.first != chunk.position:
+                raise Interrupted(Network("The media server answered another range than the one asked for."))
+            self._settle(resource, told.total)
+            if resource.size is not None:
+                chunk.end = min(chunk.end or last, resource.size)
+            announced = content_length(response)
+            surplus = announced is not None and announced > last - chunk.position
+            async for data in response.aiter_raw():
+                self._fetcher.received(len(data))
+                data = data[: chunk.left]
+                if data:
+                    self._fetcher.arrived(resource, chunk.position, data)
+                    chunk.position += len(data)
+                if not chunk.left and (surplus or chunk.end != last):
+                    return  # somebody else took over the rest
+                await self._throttle.take(len(data))
+
+    def _settle(self, resource: Resource, size: int | None) -> None:
+        """Note what the first answer tells; later ones must agree."""
+        if resource.ranged is None:
+            resource.ranged, resource.size = True, size
+            resource.base = self._fetcher.spool.allocate(size if size is not None else UNKNOWN_SIZE)
+            self._fetcher.changed()
+        elif size is not None and resource.size is not None and size != resource.size:
+            raise SourceError("The media server changed the file while it was being fetched.")
+
+    def _no_ranges(self, resource: Resource, response: httpx.Response) -> None:
+        """The server ignores Range: from now on one connection reads this resource from its beginning."""
+        if resource.ranged:
+            raise Interrupted(Network("The media server stopped answering ranges."))
+        if resource.ranged is None:
+            resource.ranged, resource.size = False, content_length(response)
+            size = resource.size if resource.size is not None else UNKNOWN_SIZE
+            resource.base = self._fetcher.spool.allocate(size)
+            self._fetcher.forget_queued(resource)
+            self._fetcher.start_linear(resource)
+
+    async def _whole(self, chunk: Chunk, *, on_demand: bool = False) -> None:
+        """One request for everything from the chunk's position to the resource's end; may end early.
+
+        ``chunk.position`` counts bytes of the wire. With ``on_demand`` it reads no further than somebody wants.
+        """
+        resource = chunk.resource
+        again = f"bytes={chunk.position}-" if chunk.position and not on_demand else None
+        async with self._stream(resource, again) as response:
+            check_status(response)
+            resource.final_url = str(response.url) if response.history else None
+            seen = content_range(response).first if response.status_code == 206 else 0
+            announced = content_length(response)
+            if resource.base is None:
+                resource.base = self._fetcher.spool.allocate(announced or UNKNOWN_SIZE)
+            async for data in response.aiter_raw():
+                self._fetcher.received(len(data))
+                fresh = data[max(chunk.position - seen, 0) :]
+                seen += len(data)
+                chunk.position += len(fresh)
+                self._keep(resource, fresh)
+                await self._throttle.take(len(data))
+                while on_demand and chunk.position >= resource.wanted_end:
+                    await self._fetcher.idle()
+        if announced is not None and seen < announced:
+            raise Interrupted(Network("The media server ended an answer early."))
+        if resource.decryptor is not None:
+            self._keep_plain(resource, resource.decryptor.finish())
+        resource.size = resource.written
+        resource.complete = True
+        resource.ranged = bool(resource.ranged)
+        self._fetcher.changed()
+
+    def _keep(self, resource: Resource, data: bytes) -> None:
+        self._keep_plain(resource, data if resource.decryptor is None else resource.decryptor.update(data))
+
+    def _keep_plain(self, resource: Resource, data: bytes) -> None:
+        if data:
+            self._fetcher.arrived(resource, resource.written, data)
+            resource.written += len(data)

@@ -1,0 +1,70 @@
+"""Cuts the picture without encoding anything: from the key frame before the start, told as such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+
+from src.services.clip.demux import Demuxer, Pack
+from src.services.clip.encoder import codec_name
+from src.services.clip.joins import Join, SmartImpossible, join_for
+from src.services.clip.video_cut import StartMissed
+
+
+class KeyframeCut:
+    """Packets from the last key frame at or before ``low`` until all frames before ``high`` are there, in ticks.
+
+    ``hide``: the container can hide what comes before the first wanted frame (an edit list), so ``zero`` is that frame;
+    otherwise the clip begins with the key frame.
+    """
+
+    encoded = 0
+
+    def __init__(self, demuxer: Demuxer, low: int, high: int, *, hide: bool, check: Callable[[], None]) -> None:
+        self._demuxer, self._low, self._high, self._hide, self._check = demuxer, low, high, hide, check
+        self.copied = self.shown = 0
+        self.zero = self.last = self.stop = low
+        self.joins: tuple[int, ...] = ()
+        self.join: Join | None = None
+        with suppress(SmartImpossible):
+            self.join = join_for(codec_name(demuxer.video), demuxer.video.codec_context.extradata)
+
+    def packets(self) -> Iterator[Pack]:
+        """Raises StartMissed, SourceUnreadable, AppError."""
+        packs = self._demuxer.packets()
+        begin: list[Pack] = []
+        for pack in packs:  # up to where the first wanted frame is known
+            if pack.key and pack.pts <= self._low:
+                begin = []
+            if pack.key or begin:
+                begin.append(pack)
+            if pack.dts >= self._low and any(other.pts >= self._low for other in begin):
+                break
+        if not begin:
+            return
+        if begin[0].pts > self._low and not self._demuxer.layout.at_start:
+            raise StartMissed()
+        wanted = [pack.pts for pack in begin if self._low <= pack.pts < self._high]
+        if not wanted:
+            return
+        self.zero = min(wanted) if self._hide else begin[0].pts
+        waiting: list[Pack] = []
+        for pack in chain(begin, packs):
+            self._check()
+            if pack.dts >= self._high:
+                break
+            if pack.pts < begin[0].pts:
+                continue  # leading pictures of an open group: their references are not there
+            waiting.append(pack)
+            if pack.pts < self._high:  # everything up to here is needed, in decode order
+                for ready in waiting:
+                    yield self._copied(ready)
+                waiting = []
+
+    def _copied(self, pack: Pack) -> Pack:
+        self.copied += 1
+        self.shown += pack.pts >= self.zero
+        self.last, self.stop = max(self.last, pack.pts), max(self.stop, pack.pts + pack.duration)
+        return pack if self.join is None else replace(pack, data=self.join.copied(pack.data, first=False))

@@ -1,0 +1,121 @@
+"""Clips and whole videos from beginning to end: index, fetch, cut, verify, and the next way when one does not work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from src.errors import ClipRangeInvalid
+from src.models.progress import Monitor
+from src.services.clip.output import FAMILIES
+from src.services.clip.session import Session
+from src.services.clip.source import ClipReport, ClipSource, Mode, Network, TimeRange
+
+__all__ = ["Session", "fetch_whole", "make_clip", "make_clips"]
+
+_FOREVER = Fraction(10**7)  # seconds, longer than any video
+
+
+def make_clips(
+    source: ClipSource,
+    ranges: Sequence[TimeRange],
+    outputs: Sequence[Path],
+    *,
+    work_dir: Path,
+    network: Network,
+    mode: Mode = "exact",
+    ffmpeg: Path | None = None,
+    monitor: Monitor,
+    refresh: Callable[[], ClipSource] | None = None,
+) -> list[ClipReport]:
+    """Make one clip for each range, with one index and one fetch of what they share. The suffix of an output (.mp4,
+    .webm) is its container.
+
+    Args:
+        work_dir: existing folder for temporary files; nothing of this call is left in it.
+        mode: ``exact`` copies what it can and encodes the edges; ``keyframe`` encodes nothing and may show more;
+            ``reencode`` encodes everything.
+        ffmpeg: the program; encodes pictures that the linked encoders cannot take (VP9 of more than 8 bits).
+        refresh: extracts the source again when its links have expired; called at most once.
+
+    Raises:
+        ClipRangeInvalid: a range is empty or outside the video.
+        SourceUnreadable: the engine cannot index or read this source; nothing is wrong with the network.
+        AppError: MediaForbidden, MediaGone, Network, NetworkTimeout, ProxyError, TlsError, RateLimited, DrmProtected,
+            DiskFull, ClipIncomplete, and whatever ``monitor`` or ``refresh`` raise.
+    """
+    _check_arguments(source, ranges, outputs)
+    with Session(source, work_dir, network, monitor, refresh, ffmpeg) as session:
+        video, audio = session.indexes()
+        for number, wanted in enumerate(ranges):
+            session.want(video, audio, wanted, number)
+        return [
+            session.clip(video, audio, wanted, output, mode) for wanted, output in zip(ranges, outputs, strict=True)
+        ]
+
+
+def _check_arguments(source: ClipSource, ranges: Sequence[TimeRange], outputs: Sequence[Path]) -> None:
+    if len(ranges) != len(outputs):
+        raise ValueError("as many outputs as ranges")
+    for output in outputs:
+        if output.suffix.lower() not in FAMILIES:
+            raise ValueError(f"unknown container: {output.suffix}")
+    for wanted in ranges:
+        if not 0 <= wanted.start < wanted.end:
+            raise ClipRangeInvalid()
+        if source.duration_seconds is not None and wanted.start >= Fraction(source.duration_seconds) + 1:
+            raise ClipRangeInvalid("The time range begins behind the end of the video.")
+
+
+def make_clip(
+    source: ClipSource,
+    wanted: TimeRange,
+    output: Path,
+    *,
+    work_dir: Path,
+    network: Network,
+    mode: Mode = "exact",
+    ffmpeg: Path | None = None,
+    monitor: Monitor,
+    refresh: Callable[[], ClipSource] | None = None,
+) -> ClipReport:
+    """One clip; see ``make_clips``."""
+    return make_clips(
+        source,
+        [wanted],
+        [output],
+        work_dir=work_dir,
+        network=network,
+        mode=mode,
+        ffmpeg=ffmpeg,
+        monitor=monitor,
+        refresh=refresh,
+    )[0]
+
+
+def fetch_whole(
+    source: ClipSource,
+    output: Path,
+    *,
+    work_dir: Path,
+    network: Network,
+    ffmpeg: Path | None = None,
+    monitor: Monitor,
+    refresh: Callable[[], ClipSource] | None = None,
+) -> ClipReport:
+    """The whole video, fetched in parallel and stored in the container of ``output``'s suffix without a cut.
+
+    Codecs that the container cannot hold are encoded. Arguments and errors: see ``make_clips``.
+    """
+    return make_clip(
+        source,
+        TimeRange(Fraction(0), _FOREVER),
+        output,
+        work_dir=work_dir,
+        network=network,
+        mode="keyframe",
+        ffmpeg=ffmpeg,
+        monitor=monitor,
+        refresh=refresh,
+    )

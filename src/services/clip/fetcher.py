@@ -1,0 +1,299 @@
+"""Collects bytes of remote resources with parallel connections, in the order of their priority, and hands them out."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from src.errors import AppError, NetworkTimeout
+from src.services.clip.connection import Connection, Throttle
+from src.services.clip.resource import Chunk, Resource
+from src.services.clip.source import Network
+from src.services.clip.spool import Spool
+from src.services.clip.transport import make_client
+
+SMALLEST_CHUNK = 256 << 10
+LARGEST_CHUNK = 8 << 20  # content networks slow down requests of more than 10 MB
+ON_DEMAND_BYTES = 128 << 10
+_LEAST_PROGRESS_BYTES = 32 << 10  # fewer than this in Network.give_up_seconds is nothing
+_TICK_SECONDS = 0.2
+_URGENT = -1_000_000
+
+
+class Fetcher:
+    """The network side of one call, in a thread of its own. Its public methods may be called from any thread.
+
+    ``tick`` is called about five times a second while it lives; what it raises ends everything. ``renew`` gives a
+    resource that was refused, and all others, fresh links, unless it did before.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        network: Network,
+        tick: Callable[[], None],
+        renew: Callable[[Resource], None] | None = None,
+    ) -> None:
+        self.network, self.spool, self._tick, self.renew = network, spool, tick, renew
+        self.bytes_fetched = 0
+        self.bytes_wanted = 0
+        self.notes: list[str] = []
+        self._arrived = threading.Condition()
+        self._queue: list[tuple[int, int, Chunk]] = []
+        self._active: set[Chunk] = set()
+        self._numbers = itertools.count()
+        self._failure: BaseException | None = None
+        self._last_byte = time.monotonic()
+        self._counted = 0
+        self._closing = False
+        self._loop = asyncio.new_event_loop()
+        self._work = asyncio.Event()
+        self._renewing = asyncio.Lock()
+        self._linear: set[asyncio.Task[None]] = set()
+        self.throttle = Throttle(network.rate_limit_bytes)
+        self._client = make_client(network)
+        self._thread = threading.Thread(target=self._run, name="clip-fetch", daemon=True)
+        self._thread.start()
+
+    def want(
+        self, resource: Resource, start: int, end: int | None, priority: int = 0, least: int = SMALLEST_CHUNK
+    ) -> None:
+        """Ask for bytes [start, end); None: all of a resource of unknown size, in one piece. Returns at once.
+
+        ``least`` is the smallest request that it is split into: small ones come sooner, large ones waste less time.
+        """
+        with self._arrived:
+            if resource.complete or self._closing:
+                return
+            if end is None:
+                if not resource.whole:
+                    resource.whole = True
+                    self._push(Chunk(resource, 0, None, priority))
+            elif not resource.whole:
+                end = end if resource.size is None else min(end, resource.size)
+                resource.wanted_end = max(resource.wanted_end, end)
+                if resource.ranged is not False:
+                    self._split(resource, start, end, priority, least)
+        self._wake()
+
+    def read(self, resource: Resource, start: int, size: int) -> bytes:
+        """At least one of the bytes [start, start + size), at most all; none at the end of the resource. Blocks.
+
+        Raises:
+            AppError: the fetch failed or was stopped.
+        """
+        waited = False
+        while True:
+            with self._arrived:
+                if resource.size is not None and start >= resource.size:
+                    return b""
+                there = resource.present.end_of(start) - start
+                if there > 0 and resource.base is not None:
+                    break
+                self._raise_failure()
+                if waited:
+                    self._arrived.wait(_TICK_SECONDS)
+            if not waited:
+                self._hurry(resource, start)
+                waited = True
+        return self.spool.read(resource.base + start, min(size, there))
+
+    def wait_complete(self, resource: Resource) -> int:
+        """The size of a resource of unknown size, once all of it is there. Raises like ``read``."""
+        self.want(resource, 0, None)
+        with self._arrived:
+            while not resource.complete:
+                self._raise_failure()
+                self._arrived.wait(_TICK_SECONDS)
+        return resource.size or 0
+
+    def wait_started(self, resource: Resource) -> None:
+        """Block until the first answer told size and kind of the resource. Raises like ``read``."""
+        with self._arrived:
+            while resource.ranged is None and not resource.complete:
+                self._raise_failure()
+                self._arrived.wait(_TICK_SECONDS)
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Block until ``done``, which is asked whenever something arrived. Raises like ``read``."""
+        with self._arrived:
+            while not done():
+                self._raise_failure()
+                self._arrived.wait(_TICK_SECONDS)
+
+    def check(self) -> None:
+        """Raise what ended the fetch, if something did."""
+        with self._arrived:
+            self._raise_failure()
+
+    def fail(self, error: BaseException) -> None:
+        """End everything: all waiting callers get ``error``."""
+        with self._arrived:
+            self._failure = self._failure or error
+            self._queue.clear()
+            self._arrived.notify_all()
+
+    def close(self) -> None:
+        """Drop all connections and end the thread."""
+        with self._arrived:
+            self._closing = True
+            self._queue.clear()
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def arrived(self, resource: Resource, start: int, data: bytes) -> None:
+        """Keep plain bytes of a resource."""
+        assert resource.base is not None
+        self.spool.write(resource.base + start, data)
+        with self._arrived:
+            resource.present.add(start, start + len(data))
+            self._arrived.notify_all()
+
+    def received(self, count: int) -> None:
+        """Count bytes from the wire."""
+        self.bytes_fetched += count
+        if self.bytes_fetched - self._counted >= _LEAST_PROGRESS_BYTES:
+            self._counted, self._last_byte = self.bytes_fetched, time.monotonic()
+
+    def changed(self) -> None:
+        """Wake those who wait for facts of a resource."""
+        self._last_byte = time.monotonic()
+        with self._arrived:
+            self._arrived.notify_all()
+
+    async def idle(self) -> None:
+        """A pause of a connection that has nothing to do for now."""
+        self._last_byte = time.monotonic()
+        await asyncio.sleep(0.02)
+
+    async def renewed(self, resource: Resource, generation: int) -> bool:
+        """Whether the resource has another link than at ``generation``, after an attempt to get it one."""
+        async with self._renewing:
+            if resource.generation == generation and self.renew is not None and self._failure is None:
+                await asyncio.to_thread(self.renew, resource)
+                self._last_byte = time.monotonic()
+            return resource.generation != generation
+
+    def start_linear(self, resource: Resource) -> None:
+        """Read a resource whose server knows no ranges beside everything else, in order."""
+        self.notes.append("the server has no ranges: everything before the clip was fetched too")
+
+        async def run() -> None:
+            try:
+                chunk = Chunk(resource, 0, None, started=True)
+                await Connection(self, self._client, self.network).fetch(chunk, on_demand=True)
+            except Exception as error:
+                self.fail(error)
+
+        self._linear.add(self._loop.create_task(run()))
+
+    def forget_queued(self, resource: Resource) -> None:
+        """Drop what is queued of a resource."""
+        with self._arrived:
+            self._queue = [entry for entry in self._queue if entry[2].resource is not resource]
+            heapq.heapify(self._queue)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            failure = self._failure
+            raise type(failure)(failure.message, **failure.details) if isinstance(failure, AppError) else failure
+
+    def _push(self, chunk: Chunk) -> None:
+        heapq.heappush(self._queue, (chunk.priority, next(self._numbers), chunk))
+
+    def _split(self, resource: Resource, start: int, end: int, priority: int, least: int) -> None:
+        holes = resource.asked.missing(start, end)
+        total = sum(stop - first for first, stop in holes)
+        size = min(max(-(-total // self.network.connections), least), LARGEST_CHUNK)
+        for first, stop in holes:
+            for position in range(first, stop, size):
+                self._push(Chunk(resource, position, min(position + size, stop), priority))
+        resource.asked.add(start, end)
+        self.bytes_wanted += total
+
+    def _hurry(self, resource: Resource, start: int) -> None:
+        """Somebody waits for this byte: ask for it now, or move it to the front."""
+        with self._arrived:
+            for _, _, chunk in self._queue:
+                inside = chunk.end is None or chunk.position <= start < chunk.end
+                if chunk.resource is resource and inside and not chunk.started:
+                    heapq.heappush(self._queue, (_URGENT, next(self._numbers), chunk))
+                    return
+            if resource.asked.end_of(start) > start:
+                return  # on its way
+        self.want(resource, start, start + max(resource.read_ahead, ON_DEMAND_BYTES), _URGENT)
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):  # the loop may just have been closed
+            self._loop.call_soon_threadsafe(self._work.set)
+
+    def _take(self) -> Chunk | None:
+        """The next chunk to fetch: queued, or half of the largest rest that another connection still has to do."""
+        with self._arrived:
+            while self._queue:
+                chunk = heapq.heappop(self._queue)[2]
+                if not chunk.started:
+                    chunk.started = True
+                    return chunk
+        slowest = max(self._active, key=lambda chunk: chunk.left, default=None)
+        if slowest is None or slowest.left < 2 * SMALLEST_CHUNK or slowest.end is None:
+            return None
+        middle = slowest.end - slowest.left // 2
+        rest = Chunk(slowest.resource, middle, slowest.end, slowest.priority, started=True)
+        slowest.end = middle
+        return rest
+
+    async def _worker(self) -> None:
+        connection = Connection(self, self._client, self.network)
+        while True:
+            chunk = self._take()
+            if chunk is None:
+                self._work.clear()
+                if not self._queue:
+                    await self._work.wait()
+                continue
+            self._active.add(chunk)
+            try:
+                await connection.fetch(chunk)
+                self._last_byte = time.monotonic()
+            except Exception as error:
+                self.fail(error)
+            finally:
+                self._active.discard(chunk)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            try:
+                self._tick()
+            except BaseException as error:
+                self.fail(error)
+            busy = bool(self._active or self._queue)
+            if not busy:
+                self._last_byte = time.monotonic()
+            elif time.monotonic() - self._last_byte > self.network.give_up_seconds:
+                self.fail(NetworkTimeout("Nothing arrives from the media server any more."))
+            if self._failure is not None:
+                self._loop.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        tasks = [self._loop.create_task(self._worker()) for _ in range(self.network.connections)]
+        tasks.append(self._loop.create_task(self._watch()))
+        try:
+            self._loop.run_forever()
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            leftover = asyncio.all_tasks(self._loop)
+            with suppress(RuntimeError):  # asked to stop a second time
+                self._loop.run_until_complete(asyncio.wait(leftover, timeout=1.0))
+            with suppress(Exception):
+                self._loop.run_until_complete(asyncio.wait_for(self._client.aclose(), 1.0))
+        finally:
+            self._loop.close()

@@ -1,0 +1,191 @@
+"""Reads HLS playlists (RFC 8216): segments with their times, keys, initialisations and discontinuities."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from urllib.parse import urljoin
+
+from src.errors import DrmProtected, LiveNotSupported
+from src.services.clip.source import SourceUnreadable
+
+_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """Bytes [start, start + length) of a URL."""
+
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """AES-128: where the key is, and the initialisation vector, if it is not the segment's number."""
+
+    url: str
+    iv: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A URL or a part of it, encrypted or not."""
+
+    url: str
+    range: ByteRange | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment, from ``start`` up to ``end`` in seconds of the playlist.
+
+    ``number`` counts from the playlist's media sequence, ``group`` the discontinuities before.
+    """
+
+    piece: Piece
+    start: Fraction
+    end: Fraction
+    number: int
+    group: int
+    init: Piece | None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One entry of a master playlist: bits per second, (width, height) if told, and the playlist of its sound, if that
+    is apart."""
+
+    url: str
+    bandwidth: int
+    size: tuple[int, int] | None = None
+    sound_url: str | None = None
+
+
+def best_variant(text: str, url: str) -> str | None:
+    """The URL of the variant with the highest bandwidth, if this is a master playlist."""
+    best: tuple[int, str] | None = None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line, following in pairwise(lines):
+        if line.startswith("#EXT-X-STREAM-INF:") and not following.startswith("#"):
+            bandwidth = int(_attributes(line).get("BANDWIDTH", "0"))
+            if best is None or bandwidth > best[0]:
+                best = (bandwidth, urljoin(url, following))
+    return None if best is None else best[1]
+
+
+def variants(text: str, url: str) -> list[Variant]:
+    """The variants of a master playlist, in its order; none when it is a media playlist."""
+    sounds: dict[str, str] = {}
+    found = []
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        attributes = _attributes(line) if line.startswith("#EXT-X-MEDIA:") else {}
+        if attributes.get("TYPE") == "AUDIO" and "URI" in attributes:
+            group, address = attributes.get("GROUP-ID", ""), urljoin(url, attributes["URI"])
+            if attributes.get("DEFAULT") == "YES":
+                sounds[group] = address
+            sounds.setdefault(group, address)
+    for line, following in pairwise(lines):
+        if line.startswith("#EXT-X-STREAM-INF:") and not following.startswith("#"):
+            attributes = _attributes(line)
+            width, _, height = attributes.get("RESOLUTION", "").partition("x")
+            size = (int(width), int(height)) if width.isdigit() and height.isdigit() else None
+            rate = int(attributes.get("BANDWIDTH", "0"))
+            found.append(Variant(urljoin(url, following), rate, size, sounds.get(attributes.get("AUDIO", ""))))
+    return found
+
+
+def has_ended(text: str) -> bool:
+    """Whether nothing will be added to a media playlist."""
+    return "#EXT-X-ENDLIST" in text or "PLAYLIST-TYPE:VOD" in text
+
+
+def parse_playlist(text: str, url: str, *, growing: bool = False) -> list[Segment]:
+    """The segments of a media playlist that has ended; with ``growing`` also of one that has not.
+
+    Raises:
+        LiveNotSupported: it has not. DrmProtected: it needs a licence. SourceUnreadable: it is not understood.
+    """
+    if not text.lstrip("\ufeff").startswith("#EXTM3U"):
+        raise SourceUnreadable("it is no playlist")
+    if not growing and not has_ended(text):
+        raise LiveNotSupported()
+    state = _State(url)
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("#"):
+            name, _, value = line.partition(":")
+            state.tag(name, value)
+        elif line:
+            state.segment(urljoin(url, line))
+    if not state.segments:
+        raise SourceUnreadable("its playlist is empty")
+    return state.segments
+
+
+class _State:
+    """What the tags so far say about the next segment."""
+
+    def __init__(self, url: str) -> None:
+        self.segments: list[Segment] = []
+        self._url, self._time, self._duration = url, Fraction(0), Fraction(0)
+        self._first = self._group = 0
+        self._key: Key | None = None
+        self._init: Piece | None = None
+        self._range: str | None = None
+        self._ends: dict[str, int] = {}
+
+    def tag(self, name: str, value: str) -> None:
+        match name:
+            case "#EXTINF":
+                self._duration = Fraction(value.split(",", 1)[0].strip() or "0")
+            case "#EXT-X-MEDIA-SEQUENCE":
+                self._first = int(value)
+            case "#EXT-X-DISCONTINUITY":
+                self._group += 1 if self.segments else 0
+            case "#EXT-X-BYTERANGE":
+                self._range = value
+            case "#EXT-X-KEY":
+                self._key = self._read_key(_attributes(value))
+            case "#EXT-X-MAP":
+                attributes = _attributes(value)
+                target = urljoin(self._url, attributes["URI"])
+                part = attributes.get("BYTERANGE")
+                self._init = Piece(target, None if part is None else self._byte_range(part, target), self._key)
+            case _:
+                pass
+
+    def segment(self, url: str) -> None:
+        part = None if self._range is None else self._byte_range(self._range, url)
+        end = self._time + self._duration
+        number = self._first + len(self.segments)
+        piece = Piece(url, part, self._key)
+        if part is not None and self._key is not None:
+            raise SourceUnreadable("it encrypts parts of files")
+        self.segments.append(Segment(piece, self._time, end, number, self._group, self._init))
+        self._time, self._range = end, None
+
+    def _byte_range(self, text: str, url: str) -> ByteRange:
+        length, _, start = text.partition("@")
+        first = int(start) if start else self._ends.get(url, 0)
+        self._ends[url] = first + int(length)
+        return ByteRange(first, int(length))
+
+    def _read_key(self, attributes: dict[str, str]) -> Key | None:
+        method = attributes.get("METHOD", "NONE")
+        if method == "NONE":
+            return None
+        if attributes.get("KEYFORMAT", "identity") != "identity":
+            raise DrmProtected()
+        if method != "AES-128":
+            raise SourceUnreadable(f"it is encrypted with {method}")
+        iv = attributes.get("IV")
+        vector = None if iv is None else int(iv, 16).to_bytes(16, "big")
+        return Key(urljoin(self._url, attributes["URI"]), vector)
+
+
+def _attributes(text: str) -> dict[str, str]:
+    return {name: value.strip('"') for name, value in _ATTRIBUTE.findall(text)}

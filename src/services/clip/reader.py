@@ -1,0 +1,99 @@
+"""File objects for the demuxer: bytes that may still be on their way look like a file that is read slowly."""
+
+from __future__ import annotations
+
+import bisect
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from src.services.clip.fetcher import Fetcher
+from src.services.clip.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a virtual file: literal bytes, or [start, start + length) of a resource (None: all of it).
+
+    A part that is not ``eager`` lies beyond what is needed for certain: it is fetched only when somebody reads it.
+    """
+
+    content: bytes = b""
+    resource: Resource | None = None
+    start: int = 0
+    length: int | None = None
+    eager: bool = True
+
+
+class SequentialReader(io.RawIOBase):
+    """The parts one after the other; cannot seek, so a demuxer takes them as they come."""
+
+    def __init__(self, fetcher: Fetcher, parts: Sequence[Part]) -> None:
+        super().__init__()
+        self._fetcher, self._parts = fetcher, list(parts)
+        self._index = self._offset = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes; blocks until at least one is there. Raises like ``Fetcher.read``."""
+        while self._index < len(self._parts):
+            data = self._read_part(self._parts[self._index], size)
+            if data:
+                self._offset += len(data)
+                return data
+            self._index, self._offset = self._index + 1, 0
+        return b""
+
+    def _read_part(self, part: Part, size: int) -> bytes:
+        if part.resource is None:
+            return part.content[self._offset : self._offset + size]
+        length = part.length
+        if length is None:
+            length = self._fetcher.wait_complete(part.resource)
+        size = min(size, length - self._offset)
+        return self._fetcher.read(part.resource, part.start + self._offset, size) if size > 0 else b""
+
+
+class SeekableReader(io.RawIOBase):
+    """Parts of known length as one file in which a demuxer may jump."""
+
+    def __init__(self, fetcher: Fetcher, parts: Sequence[Part]) -> None:
+        super().__init__()
+        self._fetcher, self._parts = fetcher, list(parts)
+        self._starts: list[int] = []
+        self._size = 0
+        for part in parts:
+            self._starts.append(self._size)
+            assert part.resource is None or part.length is not None
+            self._size += len(part.content) if part.resource is None else part.length or 0
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes; blocks until at least one is there. Raises like ``Fetcher.read``."""
+        if self._position >= self._size:
+            return b""
+        index = bisect.bisect_right(self._starts, self._position) - 1
+        part, offset = self._parts[index], self._position - self._starts[index]
+        if part.resource is None:
+            data = part.content[offset : offset + size]
+        else:
+            size = min(size, (part.length or 0) - offset)
+            data = self._fetcher.read(part.resource, part.start + offset, size)
+        self._position += len(data)
+        return data

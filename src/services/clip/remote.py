@@ -1,0 +1,38 @@
+"""Small blocking reads from a resource, for whoever studies its structure before anything is planned."""
+
+from __future__ import annotations
+
+from src.services.clip.fetcher import Fetcher
+from src.services.clip.resource import Resource
+
+SPECULATIVE_BYTES = 64 << 10  # holds the headers and the index of hours of film
+_INDEX_PRIORITY = -1000
+
+
+class RemoteFile:
+    """Random access to a resource, as far as it is needed for its index."""
+
+    def __init__(self, fetcher: Fetcher, resource: Resource) -> None:
+        self.fetcher, self.resource = fetcher, resource
+
+    def prefetch(self) -> None:
+        """Ask for the beginning; returns at once."""
+        self.fetcher.want(self.resource, 0, SPECULATIVE_BYTES, _INDEX_PRIORITY)
+
+    @property
+    def size(self) -> int | None:
+        """Size in bytes, None if the server does not tell. Blocks until the first answer."""
+        self.fetcher.wait_started(self.resource)
+        return self.resource.size
+
+    def read(self, start: int, size: int) -> bytes:
+        """Bytes [start, start + size), fewer only at the end of the resource. Raises like ``Fetcher.read``."""
+        data = bytearray()
+        if size > SPECULATIVE_BYTES:
+            self.fetcher.want(self.resource, start, start + size, _INDEX_PRIORITY)
+        while len(data) < size:
+            more = self.fetcher.read(self.resource, start + len(data), size - len(data))
+            if not more:
+                break
+            data += more
+        return bytes(data)

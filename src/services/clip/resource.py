@@ -1,0 +1,93 @@
+"""A remote resource whose bytes are being collected, and the pieces of it that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from Cryptodome.Cipher import AES
+
+from src.errors import SourceError
+from src.services.clip.spool import Intervals
+
+_BLOCK = 16
+
+
+class Decryptor:
+    """AES-128-CBC with PKCS#7 padding, as HLS encrypts whole segments. ``key`` and ``iv`` have 16 bytes."""
+
+    def __init__(self, key: bytes, iv: bytes) -> None:
+        self._decrypt = AES.new(key, AES.MODE_CBC, iv).decrypt
+        self._cipher = b""
+        self._last = b""  # the last plain block is held back: it may be padding
+
+    def update(self, data: bytes) -> bytes:
+        """Plain bytes that are certain after ``data``."""
+        data = self._cipher + data
+        whole = len(data) // _BLOCK * _BLOCK
+        self._cipher = data[whole:]
+        plain = self._last + self._decrypt(data[:whole])
+        self._last = plain[-_BLOCK:]
+        return plain[:-_BLOCK]
+
+    def finish(self) -> bytes:
+        """The last plain bytes, without padding.
+
+        Raises:
+            SourceError: the key does not fit, or the end is missing.
+        """
+        count = self._last[-1] if self._last and not self._cipher else 0
+        if not 1 <= count <= _BLOCK or self._last[-count:] != bytes([count]) * count:
+            raise SourceError("An encrypted piece could not be decrypted.")
+        return self._last[:-count]
+
+
+@dataclass(eq=False, slots=True)
+class Resource:
+    """One URL. ``size`` is in bytes (of the plain text if it is encrypted), None until an answer told it.
+
+    ``ranged`` is whether the server honours Range, None until it was asked. ``identity`` says which track, and which
+    fragment of it, this is, so that it is found again after the links were renewed.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    identity: tuple[int, str] = (0, "")
+    decryptor: Decryptor | None = None
+    size: int | None = None
+    ranged: bool | None = None
+    whole: bool = False  # fetched from its beginning to its end in one piece
+    complete: bool = False
+    base: int | None = None  # its first address in the spool
+    present: Intervals = field(default_factory=Intervals)
+    asked: Intervals = field(default_factory=Intervals)
+    wanted_end: int = 0
+    written: int = 0  # plain bytes kept of a resource that is read in order
+    read_ahead: int = 0  # bytes to fetch at once when somebody reads where nothing was planned
+    generation: int = 0  # how often its link was renewed
+    final_url: str | None = None  # where redirects led to
+
+    def renew(self, url: str, headers: Mapping[str, str]) -> None:
+        """Take a fresh link for the same bytes."""
+        self.url, self.headers, self.final_url = url, headers, None
+        self.generation += 1
+
+
+@dataclass(eq=False, slots=True)
+class Chunk:
+    """Bytes [position, end) of a resource that one connection fetches; ``end`` None is up to the end of it.
+
+    ``position`` moves on as bytes arrive; ``end`` moves down when an idle connection takes over the rest.
+    """
+
+    resource: Resource
+    position: int
+    end: int | None
+    priority: int = 0
+    started: bool = False
+    failures: int = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes still to come, 0 if unknown."""
+        return 0 if self.end is None else self.end - self.position

@@ -1,0 +1,245 @@
+"""Segmented tracks (HLS playlists, DASH segment lists): which segments hold a stretch of time, and their clock."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+import av
+from av.error import FFmpegError
+
+from src.services.clip import boxes
+from src.services.clip.fetcher import Fetcher
+from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, parse_playlist
+from src.services.clip.index import Layout
+from src.services.clip.mp4_index import read_tracks, without_edits
+from src.services.clip.reader import Part
+from src.services.clip.resource import Decryptor, Resource
+from src.services.clip.source import Network, SourceUnreadable, Track
+from src.services.clip.transport import read_text
+from src.services.clip.webm_index import EBML
+
+_HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
+_MOST_CLOCK_DIFFERENCE = 10
+_URGENT = -1000
+
+
+class SegmentIndex:
+    """A track of segments whose times run through, group by group between discontinuities."""
+
+    def __init__(self, fetcher: Fetcher, segments: list[Segment], open_piece: Callable[[Piece, str], Resource]) -> None:
+        self.notes: tuple[str, ...] = ()
+        self.segments, self._fetcher, self._open = segments, fetcher, open_piece
+        self.duration: Fraction | None = segments[-1].end
+        self._resources: dict[int, Resource] = {}
+        self._inits: dict[Piece, tuple[bytes, dict[int, Fraction]]] = {}
+        self._origins: dict[int, Fraction] = {}
+        self.origin = self._origin(0)
+
+    def plan(self, start: Fraction, end: Fraction) -> Layout:
+        """See ``Index``."""
+        first = max((n for n, s in enumerate(self.segments) if s.start <= start), default=0)
+        last = max((n for n, s in enumerate(self.segments) if s.start < end), default=first)
+        group = self.segments[first].group
+        if self.segments[last].group != group:
+            raise SourceUnreadable("a discontinuity lies inside the clip")
+        parts = [self._part(number) for number in range(first, last + 1)]
+        following = last + 1 < len(self.segments) and self.segments[last + 1].group == group
+        if following:
+            parts.append(self._part(last + 1, eager=False))
+        init, shifts = self._init(self.segments[first].init)
+        origin = self._origin(group)
+        return Layout(
+            (Part(init), *parts) if init else tuple(parts),
+            self._container(init, first),
+            {place: shift + origin for place, shift in shifts.items()},
+            origin,
+            at_start=first == 0 or self.segments[first - 1].group != group,
+            at_end=not following,
+        )
+
+    def follow(self, other: SegmentIndex) -> None:
+        """Use the clock of ``other``, the picture of the same film, if both seem to have the same."""
+        if abs(other.origin - self.origin) < _MOST_CLOCK_DIFFERENCE:
+            self.origin = other.origin
+            self._origins = dict(other._origins)
+
+    def _resource(self, number: int) -> Resource:
+        if number not in self._resources:
+            segment = self.segments[number]
+            self._resources[number] = self._open(segment.piece, str(segment.number))
+        return self._resources[number]
+
+    def _part(self, number: int, *, eager: bool = True) -> Part:
+        piece, resource = self.segments[number].piece, self._resource(number)
+        if piece.range is None:
+            return Part(resource=resource, eager=eager)
+        return Part(resource=resource, start=piece.range.start, length=piece.range.length, eager=eager)
+
+    def _init(self, piece: Piece | None) -> tuple[bytes, dict[int, Fraction]]:
+        """The initialisation without edit lists, and what they shift each stream by."""
+        if piece is None:
+            return b"", {}
+        if piece not in self._inits:
+            content = read_piece(self._fetcher, self._open(piece, "init"), piece)
+            moov = boxes.find(content, "moov")
+            shifts: dict[int, Fraction] = {}
+            if moov is not None:
+                box = content[moov.start : moov.end]
+                shifts = {place: track.shift for place, track in enumerate(read_tracks(box))}
+                content = boxes.make(b"ftyp", b"iso6", bytes(4), b"iso6mp41") + without_edits(box)
+            self._inits[piece] = content, shifts
+        return self._inits[piece]
+
+    def _container(self, init: bytes, number: int) -> str:
+        if init:
+            return "matroska" if init[:4] == EBML.to_bytes(4, "big") else "mp4"
+        head = self._head(number, 16)
+        if head[:1] == b"\x47":
+            return "mpegts"
+        if head[4:8] in (b"ftyp", b"styp", b"moof", b"moov", b"sidx"):
+            return "mp4"
+        raise SourceUnreadable("its segments are of an unknown kind")
+
+    def _head(self, number: int, size: int) -> bytes:
+        """The beginning of a segment, without fetching all of it where that is possible."""
+        segment, resource = self.segments[number], self._resource(number)
+        begin = 0 if segment.piece.range is None else segment.piece.range.start
+        if resource.decryptor is not None or resource.whole:
+            size = min(size, self._fetcher.wait_complete(resource))
+        elif segment.piece.range is None:
+            resource = self._open(segment.piece, f"head {segment.number}")  # the segment itself comes in one piece
+        data = bytearray()
+        self._fetcher.want(resource, begin, begin + size, _URGENT)
+        while len(data) < size and (more := self._fetcher.read(resource, begin + len(data), size - len(data))):
+            data += more
+        return bytes(data)
+
+    def _origin(self, group: int) -> Fraction:
+        """What is to be subtracted from the times in a group to get times of the playlist."""
+        if group not in self._origins:
+            number = next(n for n, segment in enumerate(self.segments) if segment.group == group)
+            init, shifts = self._init(self.segments[number].init)
+            first = first_time(init + self._head(number, _HEAD_BYTES), self._container(init, number), shifts)
+            self._origins[group] = first - self.segments[number].start
+        return self._origins[group]
+
+
+def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -> Fraction:
+    """Presentation time of the first key frame (of the first sound, if there is no picture) in the beginning of a file.
+
+    Raises:
+        SourceUnreadable: it holds none.
+    """
+    try:
+        with av.open(io.BytesIO(content), "r", format=container) as file:
+            kinds = [stream.type for stream in file.streams]
+            for packet in file.demux():
+                right = packet.stream.type == "video" or "video" not in kinds
+                if packet.pts is not None and packet.is_keyframe and right:
+                    return packet.pts * packet.time_base - shifts.get(packet.stream_index, Fraction(0))
+    except FFmpegError as error:
+        raise SourceUnreadable(f"its first segment cannot be read: {error}") from error
+    raise SourceUnreadable("its first segment holds no key frame")
+
+
+def read_piece(fetcher: Fetcher, resource: Resource, piece: Piece) -> bytes:
+    """All of a small piece. Raises like ``Fetcher.read``."""
+    if piece.range is None:
+        start, size = 0, fetcher.wait_complete(resource)
+    else:
+        start, size = piece.range.start, piece.range.length
+        fetcher.want(resource, start, start + size, _URGENT)
+    data = bytearray()
+    while len(data) < size and (more := fetcher.read(resource, start + len(data), size - len(data))):
+        data += more
+    return bytes(data)
+
+
+class Segmented:
+    """Opens segmented tracks: one resource for each URL, keys fetched once."""
+
+    def __init__(self, fetcher: Fetcher, place: int, track: Track, register: Callable[[Resource], None]) -> None:
+        self._fetcher, self._place, self._track, self._register = fetcher, place, track, register
+        self._shared: dict[str, Resource] = {}
+        self._keys: dict[str, bytes] = {}
+        self._numbers: dict[Piece, int] = {}
+
+    def hls(self) -> SegmentIndex:
+        """The index of a playlist, or of the best variant of a master playlist.
+
+        Raises:
+            LiveNotSupported, DrmProtected, SourceUnreadable, AppError.
+        """
+        segments = _media_playlist(self._track.url, self._playlist)
+        self._numbers = {segment.piece: segment.number for segment in segments}
+        return SegmentIndex(self._fetcher, segments, self._open)
+
+    def dash(self) -> SegmentIndex:
+        """The index of a list of fragments. Raises SourceUnreadable, AppError."""
+        return SegmentIndex(self._fetcher, _fragment_list(self._track), self._open)
+
+    def links(self, fresh: Track, network: Network) -> dict[str, str]:
+        """Fresh links, by the names that resources were opened under.
+
+        Raises:
+            AppError, SourceUnreadable.
+        """
+        if fresh.protocol == "hls":
+            segments = _media_playlist(fresh.url, lambda url: read_text(url, fresh.headers, network))
+        else:
+            segments = _fragment_list(fresh)
+        found = {str(segment.number): segment.piece.url for segment in segments}
+        found |= {f"head {name}": url for name, url in found.items()}
+        init = segments[0].init
+        return found if init is None else found | {"init": init.url}
+
+    def _playlist(self, url: str) -> tuple[str, str]:
+        """(address after redirects, text)."""
+        resource = Resource(url, self._track.headers, (self._place, "playlist"))
+        data = read_piece(self._fetcher, resource, Piece(url))
+        return resource.final_url or url, data.decode("utf-8", "replace")
+
+    def _open(self, piece: Piece, name: str) -> Resource:
+        if piece.range is not None and piece.url in self._shared:
+            return self._shared[piece.url]
+        resource = Resource(piece.url, self._track.headers, (self._place, name))
+        if piece.key is not None:
+            resource.decryptor = self._decryptor(piece.key, self._numbers.get(piece, 0))
+        if piece.range is not None:
+            self._shared[piece.url] = resource
+        self._register(resource)
+        return resource
+
+    def _decryptor(self, key: Key, number: int) -> Decryptor:
+        if key.url not in self._keys:
+            resource = Resource(key.url, self._track.headers, (self._place, "key"))
+            content = read_piece(self._fetcher, resource, Piece(key.url))
+            if len(content) != 16:
+                raise SourceUnreadable("its key is none")
+            self._keys[key.url] = content
+        return Decryptor(self._keys[key.url], key.iv if key.iv is not None else number.to_bytes(16, "big"))
+
+
+def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Segment]:
+    """The segments at ``url``; ``read`` gives the address after redirects and the text."""
+    url, text = read(url)
+    variant = best_variant(text, url)
+    if variant is not None:
+        url, text = read(variant)
+    return parse_playlist(text, url)
+
+
+def _fragment_list(track: Track) -> list[Segment]:
+    fragments, init = list(track.fragments), None
+    if len(fragments) > 1 and not fragments[0].duration_seconds:
+        init = Piece(fragments.pop(0).url)
+    if not fragments or not all(fragment.duration_seconds for fragment in fragments):
+        raise SourceUnreadable("its fragments have no durations")
+    segments, time = [], Fraction(0)
+    for number, fragment in enumerate(fragments):
+        end = time + Fraction(fragment.duration_seconds or 0).limit_denominator(90000)
+        segments.append(Segment(Piece(fragment.url), time, end, number, 0, init))
+        time = end
+    return segments

@@ -1,0 +1,96 @@
+"""A sparse temporary file that holds fetched bytes, and the record of which bytes are there."""
+
+from __future__ import annotations
+
+import bisect
+import errno
+import os
+import threading
+from pathlib import Path
+
+from src.errors import DiskFull
+
+
+class Intervals:
+    """A set of integers kept as sorted, disjoint half-open intervals."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Include [start, end), joining whatever it touches."""
+        if start >= end:
+            return
+        first = bisect.bisect_left(self._ends, start)
+        last = bisect.bisect_right(self._starts, end)
+        if first < last:
+            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
+        self._starts[first:last] = [start]
+        self._ends[first:last] = [end]
+
+    def end_of(self, position: int) -> int:
+        """End of the interval that holds ``position``; ``position`` itself when none does."""
+        index = bisect.bisect_right(self._starts, position) - 1
+        return max(position, self._ends[index]) if index >= 0 else position
+
+    def missing(self, start: int, end: int) -> list[tuple[int, int]]:
+        """What of [start, end) is not included, in order."""
+        holes = []
+        while start < end:
+            start = self.end_of(start)
+            if start >= end:
+                break
+            index = bisect.bisect_right(self._starts, start)
+            stop = min(end, self._starts[index]) if index < len(self._starts) else end
+            holes.append((start, stop))
+            start = stop
+        return holes
+
+
+class Spool:
+    """One temporary file for everything that a call fetches; space is handed out in logical, sparse addresses."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._end = 0
+        self._lock = threading.Lock()
+
+    def allocate(self, size: int) -> int:
+        """The first of ``size`` logical addresses that nobody else has."""
+        with self._lock:
+            base = self._end
+            self._end += -(-size // 4096) * 4096
+            return base
+
+    def write(self, position: int, data: bytes) -> None:
+        """Put ``data`` at ``position``.
+
+        Raises:
+            DiskFull: there is no room.
+        """
+        view = memoryview(data)
+        try:
+            while view:
+                written = os.pwrite(self._file, view, position)
+                position, view = position + written, view[written:]
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise DiskFull() from error
+            raise
+
+    def read(self, position: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``position``."""
+        return os.pread(self._file, size, position)
+
+    def clear(self) -> None:
+        """Give all room back; every address that was handed out is void."""
+        with self._lock:
+            os.ftruncate(self._file, 0)
+            self._end = 0
+
+    def close(self) -> None:
+        """Delete the file."""
+        os.close(self._file)
+        self.path.unlink(missing_ok=True)

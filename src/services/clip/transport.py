@@ -1,0 +1,166 @@
+"""HTTP as the fetcher needs it: one client with the operator's proxy and TLS settings, and errors as our facts."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from src.errors import (
+    AppError,
+    MediaForbidden,
+    MediaGone,
+    Network,
+    NetworkTimeout,
+    ProxyError,
+    RateLimited,
+    TlsError,
+    UrlForbidden,
+)
+from src.services.clip import source
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_MOST_RETRY_AFTER_SECONDS = 10.0
+
+
+class Interrupted(Exception):
+    """A request failed in a way that may pass; ``error`` is what it is called when it does not."""
+
+    def __init__(self, error: AppError, wait_seconds: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error, self.wait_seconds = error, wait_seconds
+
+
+class LinkRefused(Exception):
+    """403: the link may have expired; a fresh one may work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """The part of a resource that an answer holds: its first byte and, if told, the size of the whole."""
+
+    first: int
+    total: int | None
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Reading the system's certificates takes as long as many a clip; one context serves all clients."""
+    return httpx.create_ssl_context()
+
+
+def make_client(network: source.Network) -> httpx.AsyncClient:
+    """A client with keep-alive and as many connections as wanted.
+
+    HTTP/1.1 on purpose: content networks throttle each connection, so streams inside one gain nothing.
+    """
+    known_hosts: set[str] = set()
+
+    async def ask_guard(request: httpx.Request) -> None:
+        address = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        if network.guard is not None and address not in known_hosts:
+            await asyncio.to_thread(network.guard, str(request.url))
+            known_hosts.add(address)
+
+    seconds = network.connect_seconds
+    return httpx.AsyncClient(
+        proxy=network.proxy or None,
+        verify=_certificates() if network.verify_tls else False,
+        trust_env=False,
+        follow_redirects=True,
+        timeout=httpx.Timeout(connect=seconds, read=network.stall_seconds, write=seconds, pool=None),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=network.connections + 4),
+        event_hooks={"request": [ask_guard]},
+    )
+
+
+def read_text(url: str, headers: Mapping[str, str], network: source.Network) -> tuple[str, str]:
+    """(address after redirects, text) of a small document, read apart from everything else.
+
+    Raises:
+        AppError: it could not be read.
+    """
+    if network.guard is not None:
+        network.guard(url)
+    try:
+        with httpx.Client(
+            proxy=network.proxy or None, verify=_certificates() if network.verify_tls else False, trust_env=False
+        ) as client:
+            response = client.get(url, headers=dict(headers), follow_redirects=True, timeout=network.stall_seconds)
+            check_status(response)
+            return str(response.url), response.text
+    except LinkRefused:
+        raise MediaForbidden() from None
+    except Interrupted as interruption:
+        raise interruption.error from None
+    except httpx.HTTPError as error:
+        meaning = translate(error, network)
+        raise (meaning.error if isinstance(meaning, Interrupted) else meaning) from error
+
+
+def check_status(response: httpx.Response) -> None:
+    """Pass 200 and 206.
+
+    Raises:
+        LinkRefused: 401 or 403. Interrupted: 408, 425, 429 and 5xx. MediaGone: everything else.
+    """
+    status = response.status_code
+    if status in (200, 206):
+        return
+    if status in (401, 403):
+        raise LinkRefused()
+    if status == 429:
+        raise Interrupted(RateLimited("The media server limits our requests for now."), _retry_after(response))
+    if status in (408, 425) or status >= 500:
+        raise Interrupted(Network(f"The media server answered {status}."), _retry_after(response))
+    if status == 451:
+        raise MediaForbidden(f"The media server answered {status}.")
+    raise MediaGone(f"The media server answered {status}.")
+
+
+def content_range(response: httpx.Response) -> ContentRange:
+    """Where the body of a 206 belongs.
+
+    Raises:
+        Interrupted: it does not say so.
+    """
+    found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+    if found is None:
+        raise Interrupted(Network("The media server answered a range without saying which."))
+    return ContentRange(int(found[1]), None if found[3] == "*" else int(found[3]))
+
+
+def content_length(response: httpx.Response) -> int | None:
+    """Announced length of the body in bytes."""
+    text = response.headers.get("content-length", "")
+    return int(text) if text.isdigit() else None
+
+
+def translate(error: httpx.HTTPError | httpx.InvalidURL, network: source.Network) -> Interrupted | AppError:
+    """What a failure of the client means: an ``Interrupted`` to be tried again, or an error that stands."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
+            return TlsError()
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ProxyError) and "Refused by egress rules" in str(error):
+        return UrlForbidden()  # the words of our own proxy (services/egress/exchange.py): trying again changes nothing
+    if isinstance(error, httpx.ProxyError):
+        return Interrupted(ProxyError(f"The configured proxy does not work: {error}"))
+    if isinstance(error, httpx.ConnectError) and network.proxy:
+        return Interrupted(ProxyError("The configured proxy could not be reached."))
+    if isinstance(error, httpx.TimeoutException):
+        return Interrupted(NetworkTimeout("The media server did not answer in time."))
+    if isinstance(error, httpx.TransportError):
+        return Interrupted(Network(f"The connection to the media server failed: {error or type(error).__name__}"))
+    return Network(f"The media server could not be asked: {error}")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return min(float(text), _MOST_RETRY_AFTER_SECONDS) if text.isdigit() else None

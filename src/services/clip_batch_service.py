@@ -1,0 +1,107 @@
+"""ClipBatchService: several time ranges of one video, looked up and fetched once; one file of all, or one for each."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from src.config import Settings
+from src.errors import ClipIncomplete, EncodeFailed
+from src.models.params import BatchParams
+from src.models.progress import Monitor, Phase, Progress
+from src.services.clip import ClipReport, ClipSource, SourceUnreadable, TimeRange, make_clips
+from src.services.clip_cutter import source_of
+from src.services.egress import EgressProxy
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.media_probe import check_output
+from src.services.video_service import job_limits, network_of
+from src.services.youtube.ranges import available_range, require_recorded
+from src.services.youtube.selection import Wish, choose
+from src.services.youtube_service import YouTubeService
+
+MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".zip": "application/zip"}
+
+
+class ClipBatchService:
+    """Uses the clip engine once for all ranges: one index, and each byte that several ranges need once."""
+
+    def __init__(self, settings: Settings, youtube: YouTubeService, ffmpeg: FFmpeg, egress: EgressProxy) -> None:
+        self._youtube, self._ffmpeg, self._egress = youtube, ffmpeg, egress
+        self._network, self._limits = network_of(settings), job_limits(settings)
+
+    def make(self, params: BatchParams, folder: Path, monitor: Monitor) -> tuple[Path, str, list[ClipReport]]:
+        """(file, title of the video, what was cut): ``batch.mp4`` or ``.webm``, or ``batch.zip`` of all clips.
+
+        Raises:
+            SourceError: the site or the network did not give it. ClipRangeInvalid: a range holds no frame.
+            EncodeFailed, DiskFull, and what ``monitor`` raises.
+        """
+        monitor.report(Progress(Phase.INITIALIZING))
+        video = self._youtube.extract(params.youtube_video_id, monitor)
+        require_recorded(video.info)
+        wish = Wish(params.format_preference, params.resolution_preference, None, "remux")
+        selection = choose(video.info.formats, wish)
+        wanted = [
+            available_range(TimeRange(Fraction(start), Fraction(end)), video.info.duration_seconds)
+            for start, end in params.ranges
+        ]
+        clips = [folder / f"clip-{number:02}.{selection.cut_container}" for number in range(1, len(wanted) + 1)]
+
+        def refreshed() -> ClipSource:
+            return source_of(self._youtube.extract(params.youtube_video_id, monitor), selection)
+
+        with self._egress.session(self._limits) as way:
+            try:
+                reports = make_clips(
+                    source_of(video, selection),
+                    wanted,
+                    clips,
+                    work_dir=folder,
+                    network=replace(self._network, proxy=way.proxy_url),
+                    mode=params.clip_mode,
+                    monitor=monitor,
+                    refresh=refreshed,
+                )
+            except SourceUnreadable as reason:
+                raise ClipIncomplete(f"The video cannot be cut in several places: {reason}") from reason
+        monitor.report(Progress(Phase.ENCODING, download_percent=100.0))
+        made = self._joined(clips, monitor) if params.joined else _packed(clips)
+        return made, video.info.title, reports
+
+    def _joined(self, clips: list[Path], monitor: Monitor) -> Path:
+        """All clips one behind the other: as they are where that plays, encoded anew where it does not."""
+        output = clips[0].with_name(f"batch{clips[0].suffix}")
+        names = output.with_name("clips.txt")
+        names.write_text("".join(f"file '{clip.name}'\n" for clip in clips))
+        frames = sum(_frames(clip) for clip in clips)
+        flags = ["-movflags", "+faststart"] if output.suffix == ".mp4" else []
+        copy = ["-f", "concat", "-safe", "1", "-i", str(names), "-map", "0", "-c", "copy", *flags]
+        self._ffmpeg.run([*copy, str(output)], monitor=monitor)
+        if _frames(output) != frames:
+            inputs = [part for clip in clips for part in ("-i", str(clip))]
+            pads = "".join(f"[{number}:v:0][{number}:a:0]" for number in range(len(clips)))
+            graph = f"{pads}concat=n={len(clips)}:v=1:a=1[v][a]"
+            video = ["-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-row-mt", "1", "-c:a", "libopus"]
+            if output.suffix == ".mp4":
+                video = ["-c:v", "libx264", "-crf", "16", "-preset", "veryfast", "-c:a", "aac", "-b:a", "192k"]
+            maps = ["-filter_complex", graph, "-map", "[v]", "-map", "[a]", *video, *flags]
+            self._ffmpeg.run([*inputs, *maps, str(output)], monitor=monitor)
+            if _frames(output) != frames:
+                raise EncodeFailed("The clips could not be joined")
+        return output
+
+
+def _frames(path: Path) -> int:
+    """Frames of a film that plays; -1 of one that does not."""
+    axis = check_output(path)
+    return -1 if axis.errors or axis.video is None else axis.video.units
+
+
+def _packed(clips: list[Path]) -> Path:
+    output = clips[0].with_name("batch.zip")
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_STORED) as archive:
+        for clip in clips:
+            archive.write(clip, clip.name)
+    return output

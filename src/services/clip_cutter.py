@@ -1,0 +1,164 @@
+"""Cutting one range out of the chosen formats: the clip engine first, FFmpeg's own reading second, both verified."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.errors import AppError, ClipIncomplete, MediaForbidden
+from src.models.download import CutMethod
+from src.models.progress import Monitor, Phase, Progress
+from src.models.source import Extraction, SourceFormat
+from src.services.clip import (
+    ClipReport,
+    ClipSource,
+    Mode,
+    Network,
+    SourceUnreadable,
+    TimeRange,
+    Track,
+    make_clip,
+)
+from src.services.clip_verification import Expected, Verified, verify
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.section_download import download_section
+from src.services.youtube.selection import Selection
+from src.services.youtube_service import YouTubeService
+
+log = logging.getLogger(__name__)
+_AT_THE_END_SECONDS = 2  # lengths are told in whole seconds, and sound may end before the picture
+
+
+@dataclass(frozen=True, slots=True)
+class CutTask:
+    """One cut: what of which video, from which formats, where to work (an existing folder), who watches."""
+
+    video_id: str
+    video: Extraction
+    selection: Selection
+    range: TimeRange
+    work_dir: Path
+    monitor: Monitor
+    mode: Mode = "exact"
+
+    @property
+    def path(self) -> Path:
+        """Where the clip is written."""
+        return self.work_dir / f"cut.{self.selection.cut_container}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A cut, verified clip."""
+
+    path: Path
+    report: ClipReport
+    method: CutMethod
+    verified: Verified
+
+
+class ClipCutter:
+    """Knows the ways to a clip and their order."""
+
+    def __init__(
+        self,
+        youtube: YouTubeService,
+        ffmpeg: FFmpeg,
+        network: Network,
+        *,
+        engine: Callable[..., ClipReport] = make_clip,
+    ) -> None:
+        """``engine`` is called like `make_clip`."""
+        self._youtube, self._ffmpeg, self._network, self._engine = youtube, ffmpeg, network, engine
+
+    def cut(self, task: CutTask) -> Cut:
+        """The clip by the first way that gives a whole one.
+
+        Raises:
+            SourceError: the network or the site did not give it, which no other way would change; ClipIncomplete when
+                the last way gave only a part.
+            ClipRangeInvalid: the range holds no frame.
+            DiskFull, EncodeFailed, JobTimeout: our own part went wrong.
+        """
+        try:
+            report = self._by_engine(task)
+            return self._verified(task, report, report.method)
+        except (SourceUnreadable, ClipIncomplete) as reason:
+            log.warning("%s: the clip engine could not cut it (%s); reading the section", task.video_id, reason)
+        except AppError:
+            raise
+        except Exception:  # a fault of the engine, for the log; the user can still have the clip
+            log.exception("%s: the clip engine failed; reading the section", task.video_id)
+        return self._verified(task, self._by_section(task), "section")
+
+    def _verified(self, task: CutTask, report: ClipReport, method: CutMethod) -> Cut:
+        task.monitor.report(Progress(Phase.VERIFYING, download_percent=100.0))
+        length = task.video.info.duration_seconds
+        expected = Expected(
+            seconds=float(report.actual.end - report.actual.start),
+            # A copy from the key frame before may hold more frames than it shows.
+            frames=None if task.mode == "keyframe" else report.encoded_frames + report.copied_frames,
+            with_sound=any(track.has_audio for track in source_of(task.video, task.selection).tracks),
+            to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
+        )
+        return Cut(task.path, report, method, verify(task.path, expected, task.monitor))
+
+    def _by_engine(self, task: CutTask) -> ClipReport:
+        return self._engine(
+            source_of(task.video, task.selection),
+            task.range,
+            task.path,
+            work_dir=task.work_dir,
+            network=self._network,
+            mode=task.mode,
+            monitor=task.monitor,
+            refresh=lambda: self._refresh(task),
+        )
+
+    def _by_section(self, task: CutTask) -> ClipReport:
+        def download(source: ClipSource) -> ClipReport:
+            return download_section(
+                source,
+                task.range,
+                task.path,
+                work_dir=task.work_dir,
+                network=self._network,
+                ffmpeg=self._ffmpeg,
+                monitor=task.monitor,
+            )
+
+        try:
+            return download(source_of(task.video, task.selection))
+        except MediaForbidden:
+            return download(self._refresh(task))
+
+    def _refresh(self, task: CutTask) -> ClipSource:
+        """The same formats with addresses of a new extraction. Raises MediaForbidden when they are gone."""
+        fresh = self._youtube.extract(task.video_id, task.monitor)
+        chosen = (task.selection.video, task.selection.audio)
+        if any(entry is not None and entry.id not in fresh.media for entry in chosen):
+            raise MediaForbidden
+        return source_of(fresh, task.selection)
+
+
+def source_of(video: Extraction, selection: Selection) -> ClipSource:
+    """What the engine is given for these formats."""
+    tracks = [_track(video, selection.video)]
+    if selection.audio is not None:
+        tracks.append(_track(video, selection.audio))
+    return ClipSource(tuple(tracks), video.info.duration_seconds)
+
+
+def _track(video: Extraction, entry: SourceFormat) -> Track:
+    address = video.media[entry.id]
+    return Track(
+        url=address.url,
+        headers=address.headers,
+        protocol="hls" if entry.segmented else "https",
+        container=entry.container,
+        has_video=entry.video_codec is not None,
+        has_audio=entry.audio_codec is not None,
+        size_bytes=entry.size_bytes,
+    )

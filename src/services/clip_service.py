@@ -1,0 +1,234 @@
+"""Saves requests for clips: a time range of a video, or a moment of a live stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any, Protocol
+
+from src.data.user_data import UserData
+from src.errors import AppError, ClipBusy, ClipRangeInvalid, ClipTooLong, UserUnknown
+from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams
+from src.models.video import Owner, Status, VideoJob
+from src.services.job_service import JobService
+from src.utils.clock import Clock
+from src.utils.stream_names import NameKind, StreamName
+from src.utils.timecode import parse_time, time_in_url
+from src.utils.validators import canonical_url, parse_video_id_from_url
+
+KINDS = (ClipParams.kind, LiveClipParams.kind)
+
+
+class Describer(Protocol):
+    """Has a worker look up what a saved job's source offers, some time soon; may be lost."""
+
+    def describe(self, job_id: str) -> None:
+        """Ask for it; never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """A time range as a stranger wrote it: times in any form that ``timecode`` reads."""
+
+    url: str
+    start_time: object
+    end_time: object
+    message: str | None = None
+    offset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRequest:
+    """A moment of a live stream: ``[now - latency - offset, ... + duration]``, all in seconds.
+
+    ``job_id``: see ``save_moment``. ``saved_with`` is the id of a channel token.
+    """
+
+    stream: StreamName
+    offset: float = 60
+    duration: float = 120
+    latency: float = 0
+    message: str | None = None
+    viewer: str | None = None
+    saved_with: str | None = None
+    job_id: str | None = None
+
+
+def _moved(params: JobParams, wish: Mapping[str, float]) -> dict[str, float]:
+    """The new times of a clip of a video."""
+    assert isinstance(params, ClipParams)
+    if "offset" in wish or "duration" in wish:
+        raise ClipRangeInvalid("Only a live clip has an offset and a duration.")
+    start = wish.get("start_time", params.start_time) + wish.get("move_start", 0)
+    end = wish.get("end_time", params.end_time) + wish.get("move_end", 0)
+    if start < 0 or end <= start:
+        raise ClipRangeInvalid("end_time must be after start_time, and start_time not below 0.")
+    return {"start_time": start, "end_time": end}
+
+
+def _moved_live(params: LiveClipParams, wish: Mapping[str, float]) -> dict[str, float]:
+    """The new window of a live clip. Times of the stream are moved by what they differ from those it has now."""
+    offset = wish.get("offset", params.clip_offset)
+    end = wish.get("duration", params.clip_duration) - offset
+    for name, now, side in (("start_time", params.start_time, 0), ("end_time", params.end_time, 1)):
+        if name in wish:
+            if now is None:
+                raise ClipRangeInvalid("The times of this stream are not known yet: use move_start and move_end.")
+            offset, end = (offset - (wish[name] - now), end) if side == 0 else (offset, end + wish[name] - now)
+    offset -= wish.get("move_start", 0)
+    end += wish.get("move_end", 0)
+    if offset + end <= 0:
+        raise ClipRangeInvalid("The end must be after the start.")
+    return {"clip_offset": offset, "clip_duration": offset + end}
+
+
+class ClipService:
+    """Checks what was asked and keeps it; nothing here waits for the video site."""
+
+    def __init__(
+        self,
+        jobs: JobService,
+        users: UserData,
+        describer: Describer,
+        clock: Clock,
+        *,
+        max_seconds: int,
+        default_format: Any,
+        default_resolution: str,
+    ) -> None:
+        self._jobs, self._users, self._describer, self._clock = jobs, users, describer, clock
+        self._max_seconds = max_seconds
+        self._defaults = {"format_preference": default_format, "resolution_preference": default_resolution}
+
+    def save(self, user_id: str, request: ClipRequest) -> VideoJob:
+        """Keep a time range of a video for this user.
+
+        Raises:
+            UrlInvalid: no link to a YouTube video.
+            ClipRangeInvalid, ClipTooLong: a range that cannot be cut.
+            UserUnknown: there is nobody to keep it for.
+        """
+        video_id = parse_video_id_from_url(request.url)
+        start, end = self._range(request)
+        return self._keep(
+            user_id,
+            ClipParams(
+                url=canonical_url(video_id),
+                youtube_video_id=video_id,
+                start_time=float(start),
+                end_time=float(end),
+                additional_message=request.message,
+                clip_offset=request.offset,
+                **self._defaults,
+            ),
+        )
+
+    def save_batch(
+        self, user_id: str, requests: Sequence[ClipRequest], *, joined: bool, container: Container, resolution: str
+    ) -> VideoJob:
+        """Keep several time ranges of one video, and ask for their file. Raises like ``save``."""
+        video_id = parse_video_id_from_url(requests[0].url)
+        ranges = [self._range(request) for request in requests]
+        self._require_allowed_length(float(sum(end - start for start, end in ranges)))
+        job = self._keep(
+            user_id,
+            BatchParams(
+                url=canonical_url(video_id),
+                youtube_video_id=video_id,
+                ranges=tuple((float(start), float(end)) for start, end in ranges),
+                joined=joined,
+                format_preference=container,
+                resolution_preference=resolution,
+            ),
+        )
+        return self._jobs.start(job)
+
+    def save_moment(self, user_id: str, request: MomentRequest) -> VideoJob:
+        """Keep what has just happened in a live stream for this user, and have it fetched at once: it leaves the
+        stream's window soon. A request with the ``job_id`` of an earlier one is answered with the earlier job.
+
+        Raises:
+            ClipRangeInvalid, ClipTooLong: a window that cannot be cut.
+            UserUnknown: there is nobody to keep it for.
+            TooManyPending, DiskFull: there is no room for it.
+        """
+        if not request.duration > 0 or request.offset < 0:
+            raise ClipRangeInvalid("The duration must be above 0, and the offset not below.")
+        self._require_allowed_length(request.duration)
+        video = request.stream if request.stream.kind is NameKind.VIDEO else None
+        params = LiveClipParams(
+            url=request.stream.url,
+            youtube_video_id=video.value if video else None,
+            stream=None if video else request.stream.value,
+            event_at=self._clock.now() - timedelta(seconds=request.latency),
+            latency_seconds=request.latency,
+            saved_with=request.saved_with,
+            viewer=request.viewer,
+            clip_offset=request.offset,
+            clip_duration=request.duration,
+            additional_message=request.message,
+            **self._defaults,
+        )
+        self._require_user(user_id)
+        job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id)
+        if job.status is not Status.PENDING or job.waiting:
+            return job
+        try:
+            return self._jobs.start(job)
+        except AppError:  # without its capture the moment is soon gone: better refused than kept in vain
+            self._jobs.forget(job)
+            raise
+
+    def move(self, job: VideoJob, wish: Mapping[str, float]) -> tuple[VideoJob, bool]:
+        """Have a clip cut anew with other times; the job, and whether its source has to be asked again.
+
+        ``wish`` has some of ``start_time``, ``end_time``, ``move_start``, ``move_end`` and, of a live clip,
+        ``offset`` and ``duration``: all in seconds.
+
+        Raises:
+            ClipRangeInvalid, ClipTooLong: times that cannot be cut.
+            ClipBusy: somebody works on it now.
+            DiskFull: there is no room for new work.
+        """
+        if job.status is Status.PROCESSING or job.waiting:
+            raise ClipBusy()
+        params = job.params
+        changes = _moved_live(params, wish) if isinstance(params, LiveClipParams) else _moved(params, wish)
+        length = changes.get("clip_duration") or changes["end_time"] - changes["start_time"]
+        self._require_allowed_length(length)
+        kept = isinstance(params, LiveClipParams) and self._jobs.has_kept(job)
+        if job.queued_at is None and job.completed_at is None:  # only saved: nothing was ever made of it
+            self._jobs.learn(job.id, changes)
+            return replace(job, params=params.model_copy(update=changes)), True
+        started = self._jobs.start(replace(job, failure=None), changes)
+        if started.params != params.model_copy(update=changes):
+            raise ClipBusy()
+        return started, not kept
+
+    def _keep(self, user_id: str, params: JobParams) -> VideoJob:
+        self._require_user(user_id)
+        job = self._jobs.save(Owner.user(user_id), params)
+        self._describer.describe(job.id)
+        return job
+
+    def _require_user(self, user_id: str) -> None:
+        if self._users.find(user_id) is None:
+            raise UserUnknown()
+
+    def _range(self, request: ClipRequest) -> tuple[Fraction, Fraction]:
+        start = time_in_url(request.url) if request.start_time is None else parse_time(request.start_time)
+        if start is None:
+            raise ClipRangeInvalid("start_time is required.")
+        if request.end_time is None:
+            raise ClipRangeInvalid("end_time is required.")
+        end = parse_time(request.end_time)
+        if end <= start:
+            raise ClipRangeInvalid("end_time must be after start_time.")
+        self._require_allowed_length(float(end - start))
+        return start, end
+
+    def _require_allowed_length(self, seconds: float) -> None:
+        if seconds > self._max_seconds:
+            raise ClipTooLong(f"A clip may have at most {self._max_seconds} seconds.", max_seconds=self._max_seconds)

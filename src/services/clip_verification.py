@@ -1,0 +1,82 @@
+"""Whether a finished clip is what it should be. Nothing is handed out that was not read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.errors import ClipIncomplete, MediaInvalid
+from src.models.media import MediaInfo, StreamTimeline, VideoStream
+from src.models.progress import Monitor
+from src.services.media_probe import check_output, probe
+from src.utils.background import in_background, result_of
+
+# How much later than the picture the sound may begin, and how much earlier it may end; where the video ends, as well.
+SOUND_TOLERANCE_SECONDS = 0.25
+SOUND_TOLERANCE_AT_END_SECONDS = 3.0
+START_TOLERANCE_SECONDS = 0.1
+_SPARE_FRAMES = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the clip must be. ``frames`` is None when nobody counted them; ``to_the_end`` when the clip reaches the
+    end of the video, where sound and picture seldom end together."""
+
+    seconds: float
+    frames: int | None
+    with_sound: bool
+    to_the_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The facts of a clip that passed."""
+
+    media: MediaInfo
+    video: VideoStream
+    frames: int
+
+
+def verify(path: Path, expected: Expected, monitor: Monitor) -> Verified:
+    """Read the file back: its streams, every packet's time, all key frames, the last pictures and all sound decoded.
+
+    Raises:
+        ClipIncomplete: it is not what was expected, in a sentence that says how.
+    """
+    probing = in_background(lambda: probe(path), "probe")
+    checking = in_background(lambda: check_output(path), "check")
+    try:
+        media = result_of(probing, monitor.check)
+        timeline = result_of(checking, monitor.check)
+    except MediaInvalid as error:
+        raise ClipIncomplete(f"The clip cannot be read: {error.message}") from None
+    video, axis = media.main_video, timeline.video
+    if video is None or axis is None or axis.units == 0:
+        raise ClipIncomplete("The clip has no picture")
+    if timeline.errors:
+        raise ClipIncomplete("The clip cannot be decoded to its end")
+    if expected.frames is not None and axis.units != expected.frames:
+        raise ClipIncomplete(f"The clip has {axis.units} frames instead of {expected.frames}")
+    frame = max(axis.largest_gap_seconds, 1 / float(video.frame_rate or 25))
+    length = _span(axis)
+    if abs(length - expected.seconds) > _SPARE_FRAMES * frame + 0.02:
+        raise ClipIncomplete(f"The clip is {length:.2f} s long instead of {expected.seconds:.2f} s")
+    if (axis.first_seconds or 0.0) > START_TOLERANCE_SECONDS + frame:
+        raise ClipIncomplete("The picture of the clip starts late")
+    if expected.with_sound:
+        _require_sound(timeline.audio, length, to_the_end=expected.to_the_end)
+    return Verified(media, video, axis.units)
+
+
+def _require_sound(tracks: tuple[StreamTimeline, ...], seconds: float, *, to_the_end: bool) -> None:
+    if not tracks or tracks[0].units == 0:
+        raise ClipIncomplete("The clip has lost its sound")
+    start, end = tracks[0].first_seconds or 0.0, tracks[0].end_seconds or 0.0
+    tolerance = SOUND_TOLERANCE_AT_END_SECONDS if to_the_end else SOUND_TOLERANCE_SECONDS
+    if start > SOUND_TOLERANCE_SECONDS or end < seconds - tolerance:
+        raise ClipIncomplete(f"The sound of the clip lasts from {start:.2f} to {end:.2f} s of {seconds:.2f} s")
+
+
+def _span(axis: StreamTimeline) -> float:
+    return (axis.end_seconds or 0.0) - (axis.first_seconds or 0.0)

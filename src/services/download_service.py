@@ -1,0 +1,192 @@
+"""Whole downloads: the video, the sound or the captions behind a link, for guests, users and the archive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from src.data.video_data import VideoData
+from src.errors import JobEnded, JobNotFound, RequestInvalid
+from src.models.page import Page
+from src.models.params import AudioParams, JobParams, TranscriptParams, VideoParams
+from src.models.video import Owner, Status, VideoJob
+from src.services.file_store import FileStore
+from src.services.guest_service import GuestService
+from src.services.job_service import JobService
+from src.services.job_view import JobView
+from src.utils.validators import canonical_url, parse_video_id_from_url
+
+Media = Literal["video", "audio", "transcript"]
+KINDS = (VideoParams.kind, AudioParams.kind, TranscriptParams.kind)
+
+
+_RESOLUTION = re.compile(r"(\d{3,4})p?")
+_BIT_RATE = re.compile(r"(128|192|320)k?")
+_LOWEST = "144p"  # where it does not exist, the lowest that does is taken
+_CAPTION_SOURCES = {"best": "any", "any": "any", "manual": "manual", "automatic": "automatic", "auto": "automatic"}
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """What is wanted of a link. ``words`` are the caller's own, kept for surfaces that repeat them.
+
+    ``quality``: of a video ``best``, ``worst`` or a resolution; of sound ``best``, ``worst`` or a bit rate; of
+    captions ``best``, ``manual`` or ``automatic``. ``keep_seconds``: as in ``VideoJob``.
+    """
+
+    url: str
+    media: Media = "video"
+    quality: str = "best"
+    output_format: str | None = None
+    language: str | None = None
+    max_bytes: int | None = None
+    keep_seconds: float | None = None
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DownloadService:
+    """From a request to a job that waits for a worker, and everything one may do with it afterwards."""
+
+    def __init__(
+        self,
+        jobs: JobService,
+        guests: GuestService,
+        files: FileStore,
+        *,
+        archive_max_bytes: int,
+        archive_keep_seconds: float,
+    ) -> None:
+        self._jobs, self._guests, self._files = jobs, guests, files
+        self._archive_max_bytes, self._archive_keep_seconds = archive_max_bytes, archive_keep_seconds
+
+    def request(self, owner: Owner, request: DownloadRequest) -> VideoJob:
+        """Keep the request and ask for its file.
+
+        Raises:
+            UrlInvalid, VideoIdInvalid, RequestInvalid: it cannot be understood.
+            SessionFull, TooManyPending: the owner has as many jobs as allowed.
+            DiskFull: there is no room for new work.
+        """
+        params = _params(request)
+        job_id = VideoData.new_id()
+        self._files.require_room()
+        self._guests.reserve(owner, job_id)
+        try:
+            saved = self._jobs.save(
+                owner,
+                params,
+                job_id=job_id,
+                facts={"request": dict(request.words)} if request.words else None,
+                keep_seconds=request.keep_seconds,
+            )
+        except BaseException:
+            self._guests.release(owner, job_id)
+            raise
+        return self._jobs.start(saved)
+
+    def request_for_archive(self, owner: Owner, request: DownloadRequest) -> VideoJob:
+        """The same for an archive: its own limit of size, and the file stays for as long as archives keep theirs."""
+        archived = replace(
+            request,
+            max_bytes=self._archive_max_bytes,
+            keep_seconds=self._archive_keep_seconds,
+            words={**request.words, "archive": True},
+        )
+        return self.request(owner, archived)
+
+    def find(self, job_id: str, owner: Owner) -> VideoJob:
+        """The owner's job.
+
+        Raises:
+            JobNotFound, NotOwner: it is not there, or not the owner's.
+        """
+        return self._jobs.find(job_id, owner, KINDS, missing=JobNotFound)
+
+    def look(self, job_id: str, owner: Owner) -> JobView:
+        """The owner's job with its last reading. Raises as ``find``."""
+        return self.view(self.find(job_id, owner))
+
+    def page(self, owner: Owner, *, offset: int, limit: int, state: Status | None = None) -> Page[JobView]:
+        """Some of the owner's jobs (in this state, if one is named), newest first."""
+        states = () if state is None else (state,)
+        found, total = self._jobs.some(owner, KINDS, offset=offset, limit=limit, states=states)
+        return Page(found, total, offset).map(self.view)
+
+    def retry(self, job_id: str, owner: Owner) -> JobView:
+        """Start a failed or cancelled job anew; others stay as they are. Raises as ``find``."""
+        return self.view(self._jobs.retry(self.find(job_id, owner)))
+
+    def cancel(self, job_id: str, owner: Owner) -> VideoJob:
+        """Stop a job: at once when it waits, within a second when it runs. It is told as cancelled in any case.
+
+        Raises:
+            JobNotFound, NotOwner: as ``find``.
+            JobEnded: there is nothing to stop any more.
+        """
+        job = self.find(job_id, owner)
+        if job.ended and job.status is not Status.CANCELLED:
+            raise JobEnded(status=job.status.value)
+        return replace(self._jobs.cancel(job), status=Status.CANCELLED)
+
+    def dismiss(self, job_id: str, owner: Owner) -> tuple[JobView, bool]:
+        """Cancel a job that goes on, forget one that has ended; the job, and whether it was forgotten.
+
+        A job that is being stopped is told as cancelled: its worker stops within a second. Raises as ``find``.
+        """
+        job, forgotten = self._jobs.dismiss(self.find(job_id, owner))
+        if forgotten:
+            self._guests.release(job.owner, job.id)
+        return self.view(job if forgotten else replace(job, status=Status.CANCELLED)), forgotten
+
+    def view(self, job: VideoJob) -> JobView:
+        """A job with its last reading."""
+        return JobView(job, self._jobs.progress(job) or {})
+
+
+def _params(request: DownloadRequest) -> JobParams:
+    video_id = parse_video_id_from_url(request.url)
+    source = {"url": canonical_url(video_id), "youtube_video_id": video_id}
+    quality, wanted = request.quality.strip().lower(), request.output_format
+    try:
+        if request.media == "audio":
+            return AudioParams.model_validate(
+                {**source, "audio_format": wanted or "mp3", "audio_quality": _rate(quality)}
+            )
+        if request.media == "transcript":
+            return TranscriptParams.model_validate(
+                {
+                    **source,
+                    "transcript_format": wanted or "vtt",
+                    "transcript_source": _CAPTION_SOURCES.get(quality, quality),
+                    "caption_language": request.language,
+                }
+            )
+        return VideoParams.model_validate(
+            {
+                **source,
+                "format_preference": wanted or "mp4",
+                "resolution_preference": _resolution(quality),
+                "max_bytes": request.max_bytes,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise RequestInvalid(f"{request.media}: {first['loc'][0]}: {first['msg']}") from None
+
+
+def _resolution(quality: str) -> str:
+    if quality in ("best", "worst"):
+        return "best" if quality == "best" else _LOWEST
+    found = _RESOLUTION.fullmatch(quality)
+    if found is None:
+        raise RequestInvalid("quality must be best, worst or a resolution such as 720p")
+    return f"{found[1]}p"
+
+
+def _rate(quality: str) -> str:
+    found = _BIT_RATE.fullmatch(quality)
+    return f"{found[1]}k" if found else quality

@@ -1,0 +1,137 @@
+"""Which network addresses are public, and how a host that a stranger wrote is read: pure rules, no look-up.
+
+What is not known to be public is refused. The tables follow the special-purpose registries of RFC 6890 and its
+updates; an IPv6 address is public only inside 2000::/3, the one block that is handed out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+Address = IPv4Address | IPv6Address
+
+_V4: tuple[tuple[IPv4Network, str], ...] = tuple(
+    (IPv4Network(network), reason)
+    for network, reason in (
+        ("0.0.0.0/8", "unspecified"),
+        ("10.0.0.0/8", "private"),
+        ("100.64.0.0/10", "shared"),  # carrier-grade NAT; some clouds keep their metadata here
+        ("127.0.0.0/8", "loopback"),
+        ("168.63.129.16/32", "cloud-metadata"),  # Azure's, in the middle of public addresses
+        ("169.254.0.0/16", "link-local"),
+        ("172.16.0.0/12", "private"),
+        ("192.0.0.0/24", "reserved"),
+        ("192.0.2.0/24", "documentation"),
+        ("192.88.99.0/24", "relay"),  # 6to4 relays
+        ("192.168.0.0/16", "private"),
+        ("198.18.0.0/15", "benchmarking"),
+        ("198.51.100.0/24", "documentation"),
+        ("203.0.113.0/24", "documentation"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),  # with the broadcast address
+    )
+)
+_V6: tuple[tuple[IPv6Network, str], ...] = tuple(
+    (IPv6Network(network), reason)
+    for network, reason in (
+        ("::/128", "unspecified"),
+        ("::1/128", "loopback"),
+        ("::ffff:0:0/96", "embedded-ipv4"),
+        ("::/96", "embedded-ipv4"),
+        ("64:ff9b:1::/48", "private"),  # translation inside one's own network
+        ("100::/64", "reserved"),
+        ("2001::/32", "tunnel"),  # Teredo
+        ("2001::/23", "reserved"),
+        ("2001:db8::/32", "documentation"),
+        ("2002::/16", "tunnel"),  # 6to4
+        ("3fff::/20", "documentation"),
+        ("fc00::/7", "private"),
+        ("fe80::/10", "link-local"),
+        ("fec0::/10", "private"),  # site-local, given up and still routed in places
+        ("ff00::/8", "multicast"),
+    )
+)
+_PUBLIC_V6 = IPv6Network("2000::/3")
+# The well-known prefix of NAT64: networks with IPv6 alone reach public IPv4 addresses this way.
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)")
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa", ".lan", ".intranet", ".corp")
+
+
+class HostInvalid(ValueError):
+    """This text is not a host that anything is fetched from."""
+
+
+def why_not_public(address: Address) -> str | None:
+    """One word that says why nothing is fetched from this address, or None when it is a public one."""
+    if isinstance(address, IPv4Address):
+        return next((reason for network, reason in _V4 if address in network), None)
+    if address.scope_id is not None:
+        return "zone"
+    if address in _NAT64:
+        return why_not_public(IPv4Address(int(address) & 0xFFFFFFFF))
+    found = next((reason for network, reason in _V6 if address in network), None)
+    return found or (None if address in _PUBLIC_V6 else "reserved")
+
+
+def read_host(text: str) -> Address | str:
+    """The address that a host is, or its name in small letters without a dot at the end.
+
+    Numbers in other spellings than four decimals (``0x7f.1``, ``017700000001``, ``2130706433``) are nobody's name:
+    resolvers read them as addresses, each in its own way. So are names that only the own network knows.
+
+    Raises:
+        HostInvalid: it is neither; the text of the error is one word.
+    """
+    host = text.lower()
+    if host.startswith("[") and host.endswith("]"):
+        return _read_v6(host[1:-1])
+    if ":" in host:
+        raise HostInvalid("spelling")
+    host = host.removesuffix(".")
+    if not host or len(host) > 253 or not _NAME.fullmatch(host):
+        raise HostInvalid("spelling")
+    try:
+        return IPv4Address(host)
+    except ValueError:
+        pass
+    if _NUMBER.fullmatch(host.rpartition(".")[2]) or _is_old_number(host):
+        raise HostInvalid("spelling")
+    if "." not in host or f".{host}".endswith(_LOCAL_NAMES):
+        raise HostInvalid("local-name")
+    return host
+
+
+def _read_v6(text: str) -> IPv6Address:
+    if "%" in text:
+        raise HostInvalid("zone")
+    try:
+        return IPv6Address(text)
+    except ValueError:
+        raise HostInvalid("spelling") from None
+
+
+def _is_old_number(host: str) -> bool:
+    """Whether the C library would take this for an address without asking anybody."""
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        return False
+    return True
+
+
+def read_address(text: str) -> Address:
+    """An address as a resolver gives it, which may carry a zone.
+
+    Raises:
+        HostInvalid: it is none.
+    """
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise HostInvalid("spelling") from None

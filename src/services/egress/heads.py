@@ -1,0 +1,106 @@
+"""Heads of HTTP messages as the proxy needs them: read strictly, because two readers of one head must agree."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from dataclasses import dataclass
+
+MAX_HEAD_BYTES = 64 * 1024
+_REQUEST = re.compile(rb"([A-Z]{3,10}) (\S{1,16384}) HTTP/1\.[01]")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: .*)?")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*")
+# They belong to one connection and are never passed on (RFC 9110, 7.6.1); Expect would have to be answered first.
+_HOP_BY_HOP = frozenset(
+    {b"connection", b"proxy-connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"expect"}
+    | {b"proxy-authorization", b"proxy-authenticate", b"proxy-authentication-info"}
+)
+
+
+class HeadInvalid(Exception):
+    """What was sent is not the head of an HTTP message."""
+
+
+@dataclass(slots=True)
+class Head:
+    """First line, fields in order, and the bytes that came behind the head."""
+
+    line: bytes
+    fields: list[tuple[bytes, bytes]]
+    rest: bytes
+
+    def all(self, name: bytes) -> list[bytes]:
+        """The values of a field (name in small letters)."""
+        return [value for found, value in self.fields if found.lower() == name]
+
+    @property
+    def request(self) -> tuple[str, str]:
+        """(method, target). Raises HeadInvalid."""
+        found = _REQUEST.fullmatch(self.line)
+        if found is None or not found[2].isascii():
+            raise HeadInvalid("request line")
+        return found[1].decode(), found[2].decode()
+
+    @property
+    def status(self) -> int:
+        """The status of a reply. Raises HeadInvalid."""
+        found = _STATUS.fullmatch(self.line)
+        if found is None:
+            raise HeadInvalid("status line")
+        return int(found[1])
+
+    @property
+    def body_bytes(self) -> int:
+        """Length of a request's body. Raises HeadInvalid when it cannot be known from one field alone."""
+        lengths = self.all(b"content-length")
+        if self.all(b"transfer-encoding") or len(lengths) > 1 or any(not text.isdigit() for text in lengths):
+            raise HeadInvalid("length")
+        return int(lengths[0]) if lengths else 0
+
+    def end_to_end(self) -> list[tuple[bytes, bytes]]:
+        """The fields that are meant for the other end."""
+        named = {word.strip().lower() for value in self.all(b"connection") for word in value.split(b",")}
+        return [(name, value) for name, value in self.fields if name.lower() not in _HOP_BY_HOP | named]
+
+
+def read_head(connection: socket.socket, *, seconds: float) -> Head | None:
+    """The next head that arrives; None when the other side closed instead.
+
+    Raises:
+        HeadInvalid: it is none, or larger than 64 kB.
+        TimeoutError: it was not there in time, however slowly it came.
+    """
+    deadline = time.monotonic() + seconds
+    data = bytearray()
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        more = connection.recv(16384)
+        if not more:
+            if data:
+                raise HeadInvalid("cut off")
+            return None
+        data += more
+        if len(data) > MAX_HEAD_BYTES and not 0 <= data.find(b"\r\n\r\n") <= MAX_HEAD_BYTES:
+            raise HeadInvalid("size")
+    return parse_head(bytes(data[:end]), bytes(data[end + 4 :]))
+
+
+def parse_head(head: bytes, rest: bytes = b"") -> Head:
+    """A head without its empty line. Raises HeadInvalid."""
+    line, *lines = head.split(b"\r\n")
+    fields = []
+    for text in lines:
+        found = _FIELD.fullmatch(text)
+        if found is None:
+            raise HeadInvalid("field")
+        fields.append((found[1], found[2]))
+    return Head(line, fields, rest)
+
+
+def write_head(line: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
+    """A head with its empty line."""
+    return b"\r\n".join([line, *(name + b": " + value for name, value in fields), b"", b""])

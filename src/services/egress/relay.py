@@ -1,0 +1,171 @@
+"""Moves bytes between two sockets in both directions until both have ended: in the kernel where it can (Linux)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+# Measured (docs/benchmarks/egress.md): more gains nothing, and unprivileged users may have 64 MB in all their pipes.
+BUFFER_BYTES = 256 * 1024
+_F_SETPIPE_SZ = 1031
+_PIECES = 16  # of one direction before the other one is looked at
+_LINGER_SECONDS = 10.0  # how long one direction may go on, without a byte, after the other one has ended
+
+
+class _Flow(Protocol):
+    """One direction."""
+
+    source: socket.socket
+    target: socket.socket
+    waiting: int  # bytes taken from the source that the target has not got yet
+    ended: bool
+
+    def take(self) -> int: ...
+    def give(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Spliced:
+    """Through a pipe, without a copy into this process."""
+
+    def __init__(self, source: socket.socket, target: socket.socket) -> None:
+        self.source, self.target, self.waiting, self.ended = source, target, 0, False
+        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        import fcntl
+
+        with contextlib.suppress(OSError):  # above the limit of this user a pipe stays small
+            fcntl.fcntl(self._write_end, _F_SETPIPE_SZ, BUFFER_BYTES)
+
+    def take(self) -> int:
+        """Take what is there; the number of bytes, 0 at the end."""
+        count = os.splice(self.source.fileno(), self._write_end, BUFFER_BYTES, flags=os.SPLICE_F_NONBLOCK)
+        self.waiting += count
+        return count
+
+    def give(self) -> None:
+        """Pass on what can be passed on now."""
+        while self.waiting:
+            flags = os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE
+            self.waiting -= os.splice(self._read_end, self.target.fileno(), self.waiting, flags=flags)
+
+    def close(self) -> None:
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+
+class _Copied:
+    """Through a buffer of this process."""
+
+    def __init__(self, source: socket.socket, target: socket.socket) -> None:
+        self.source, self.target, self.waiting, self.ended = source, target, 0, False
+        self._buffer = memoryview(b"")
+
+    def take(self) -> int:
+        self._buffer = memoryview(self.source.recv(BUFFER_BYTES))
+        self.waiting = len(self._buffer)
+        return self.waiting
+
+    def give(self) -> None:
+        while self.waiting:
+            sent = self.target.send(self._buffer)
+            self._buffer = self._buffer[sent:]
+            self.waiting -= sent
+
+    def close(self) -> None:
+        self._buffer = memoryview(b"")
+
+
+def relay(
+    client: socket.socket,
+    server: socket.socket,
+    *,
+    idle_seconds: float,
+    count: Callable[[int, int], None],
+) -> None:
+    """Pass bytes both ways until both sides have ended, or one has broken, or nothing came for ``idle_seconds``.
+
+    ``count(received, sent)`` is told of every piece (from the server, to the server) before it is passed on; what it
+    raises ends both connections. A side that breaks breaks the other: a cut transfer must not look like a whole one.
+    """
+    for end in (client, server):
+        end.setblocking(False)
+    kind = _Spliced if sys.platform == "linux" and hasattr(os, "splice") else _Copied
+    up: _Flow = kind(client, server)
+    down: _Flow = kind(server, client)
+    try:
+        _pump(up, down, idle_seconds, count)
+    except BaseException:
+        for end in (client, server):
+            reset(end)
+        raise
+    finally:
+        up.close()
+        down.close()
+
+
+def reset(connection: socket.socket) -> None:
+    """Have the next close break the connection instead of ending it properly."""
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def _pump(up: _Flow, down: _Flow, idle_seconds: float, count: Callable[[int, int], None]) -> None:
+    numbers = [end.fileno() for end in (up.source, up.target)]
+    poller = select.poll()
+    for number in numbers:
+        poller.register(number, 0)
+    moved = time.monotonic()
+    while not (up.ended and down.ended):
+        wanted = dict.fromkeys(numbers, 0)
+        for flow in (up, down):
+            if flow.waiting:
+                wanted[flow.target.fileno()] |= select.POLLOUT
+            elif not flow.ended:
+                wanted[flow.source.fileno()] |= select.POLLIN
+        for number, events in wanted.items():
+            if events:
+                poller.register(number, events)
+            else:
+                with contextlib.suppress(KeyError):
+                    poller.unregister(number)
+        patience = min(idle_seconds, _LINGER_SECONDS) if up.ended or down.ended else idle_seconds
+        left = moved + patience - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        ready = {number for number, _ in poller.poll(left * 1000)}
+        for flow in (up, down):
+            due = flow.target if flow.waiting else flow.source
+            if due.fileno() in ready and _step(flow, count, received=flow is down):
+                moved = time.monotonic()
+
+
+def _step(flow: _Flow, count: Callable[[int, int], None], *, received: bool) -> bool:
+    """Pass on pieces until one side is not ready; whether anything moved."""
+    moved = False
+    try:
+        for _ in range(_PIECES):
+            if flow.waiting:
+                before = flow.waiting
+                try:
+                    flow.give()
+                finally:
+                    moved = moved or flow.waiting < before
+            if flow.ended:
+                break
+            taken = flow.take()
+            moved = True
+            if not taken:
+                flow.ended = True
+                with contextlib.suppress(OSError):
+                    flow.target.shutdown(socket.SHUT_WR)
+                break
+            count(taken, 0) if received else count(0, taken)
+    except BlockingIOError:
+        pass
+    return moved

@@ -1,0 +1,71 @@
+"""The size of the picture in the file: turned, even where it must be, and never too small for its encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from src.models.encode_plan import Filter, Note, NoteCode, Options
+from src.models.media import VideoStream
+from src.models.params import Codec
+from src.services.encode.pixel_formats import layout
+
+SMALLEST: Final[dict[Codec, int]] = {"h264": 2, "h265": 16, "av1": 2}  # libx265 refuses what is below 16 pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Stored size in pixels, the filters that make it, and what is to tell about it."""
+
+    width: int
+    height: int
+    filters: tuple[Filter, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def plan_geometry(
+    source: VideoStream, codec: Codec, pixel_format: str, *, lossless: bool, convert: Options = ()
+) -> Geometry:
+    """Lossy pictures are turned, and cropped to even sizes; lossless ones keep every pixel and are padded if need be.
+
+    ``scale`` holds the size if the source changes its own in the middle, and does the change of pixel format, with
+    the options of ``convert``.
+    """
+    width, height = source.width, source.height
+    if not lossless and source.rotation_degrees % 180:
+        width, height = height, width
+    filters: list[Filter] = []
+    notes: list[Note] = []
+    wide, high = _steps(codec, pixel_format, lossless=lossless)
+    even_width, even_height = width - width % wide, height - height % high
+    if not lossless and (even_width, even_height) != (width, height) and even_width and even_height:
+        size = (("w", str(even_width)), ("h", str(even_height)), ("x", "0"), ("y", "0"), ("exact", "1"))
+        filters.append(Filter("crop", size))
+        notes.append(Note(NoteCode.CROPPED, f"{width}x{height} became {even_width}x{even_height}: sizes must be even"))
+        width, height = even_width, even_height
+    filters.append(Filter("scale", (("w", str(width)), ("h", str(height)), *convert)))
+    least = SMALLEST[codec]
+    full_width = max(width + -width % wide, least)
+    full_height = max(height + -height % high, least)
+    if (full_width, full_height) != (width, height):
+        filters += _padding(width, height, full_width, full_height)
+        text = f"{width}x{height} became {full_width}x{full_height} by repeating edge pixels, as the codec demands"
+        notes.append(Note(NoteCode.PADDED, text))
+    return Geometry(full_width, full_height, tuple(filters), tuple(notes))
+
+
+def _steps(codec: Codec, pixel_format: str, *, lossless: bool) -> tuple[int, int]:
+    """Of what the width and the height must be multiples."""
+    if not lossless:
+        return 2, 2
+    if codec == "av1":
+        return 1, 1
+    chroma = layout(pixel_format).chroma
+    return 1 << chroma[0], 1 << chroma[1]
+
+
+def _padding(width: int, height: int, full_width: int, full_height: int) -> list[Filter]:
+    right, bottom = full_width - width, full_height - height
+    size = (("w", str(full_width)), ("h", str(full_height)), ("x", "0"), ("y", "0"))
+    smear = (("right", str(right)), ("bottom", str(bottom)), ("mode", "smear"))
+    return [Filter("pad", size), Filter("fillborders", smear)]

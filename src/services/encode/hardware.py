@@ -1,0 +1,89 @@
+"""Encoders of graphics processors: which of them work here, and a plan that uses one.
+
+They are used only when ``HARDWARE_ENCODING`` says so, and never for lossless. A film that the device refuses is encoded
+in software.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from src.errors import AppError
+from src.models.encode_plan import EncodePlan, Filter, Note, NoteCode, Options
+from src.models.params import Codec
+from src.services.ffmpeg_utils_service import FFmpeg, Limits
+
+RENDER_NODE: Final = Path("/dev/dri/renderD128")
+_NAMES: Final[dict[Codec, str]] = {"h264": "h264", "h265": "hevc", "av1": "av1"}
+_TRIAL: Final = Limits(wall_seconds=15.0, stall_seconds=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One family of hardware encoders: its setting, the options that take a constant quality, what frames need."""
+
+    name: str
+    quality_options: tuple[str, ...]
+    fixed: Options = ()
+    upload: bool = False
+
+
+DEVICES: Final = (
+    Device("nvenc", ("cq",), (("preset", "p5"), ("rc", "vbr"), ("b", "0"))),
+    Device("qsv", ("global_quality",), (("preset", "slow"),)),
+    Device("vaapi", ("qp",), (("rc_mode", "CQP"),), upload=True),
+    Device("amf", ("qp_i", "qp_p"), (("rc", "cqp"), ("quality", "quality"))),
+)
+
+
+def candidates(setting: str) -> tuple[Device, ...]:
+    """The devices that a setting allows: ``off``, ``auto`` or the name of one."""
+    if setting == "off":
+        return ()
+    return tuple(device for device in DEVICES if setting in ("auto", device.name))
+
+
+def find_device(program: FFmpeg, setting: str, codec: Codec) -> Device | None:
+    """The first allowed device that really encodes five frames of this codec here."""
+    for device in candidates(setting):
+        if device.upload and not RENDER_NODE.exists():
+            continue
+        chain = "format=nv12,hwupload" if device.upload else "format=nv12"
+        args = [*global_options(device), "-f", "lavfi", "-i", "testsrc2=s=640x360:d=0.2", "-vf", chain]
+        try:
+            program.run([*args, "-c:v", f"{_NAMES[codec]}_{device.name}", "-f", "null", "-"], limits=_TRIAL)
+        except AppError:
+            continue
+        return device
+    return None
+
+
+def global_options(device: Device) -> list[str]:
+    """What comes before the inputs."""
+    return ["-vaapi_device", str(RENDER_NODE)] if device.upload else []
+
+
+def with_device(plan: EncodePlan, device: Device) -> EncodePlan:
+    """The plan with a hardware encoder in the place of the software one; lossless and copied streams stay as they are.
+
+    The number of the quality is the software encoder's rate factor: the scales are alike, not equal.
+    """
+    video = plan.video
+    if video.lossless or video.action == "copy":
+        return plan
+    options = dict(video.options)
+    factor = str(round(float(options["crf"])))  # devices take whole numbers
+    quality = tuple((name, factor) for name in device.quality_options)
+    surface = "p010le" if video.pixel_format.endswith("10le") else "nv12"
+    filters = (*video.filters, Filter("format", (("pix_fmts", surface),)))
+    if device.upload:
+        filters += (Filter("hwupload"),)
+    encoder = f"{_NAMES[video.codec]}_{device.name}"
+    changed = dataclasses.replace(
+        video, encoder=encoder, options=(("g", options["g"]), *device.fixed, *quality), filters=filters
+    )
+    note = Note(NoteCode.HARDWARE, f"Encoded by the hardware encoder {encoder}")
+    return dataclasses.replace(plan, video=changed, notes=(*plan.notes, note))

@@ -1,0 +1,220 @@
+"""The plan of an encode: a pure function from facts and wishes to everything FFmpeg has to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from src.errors import CodecUnsupported, MediaInvalid
+from src.models.encode_plan import Color, EncodePlan, Filter, Note, NoteCode, Scan, VideoPlan
+from src.models.media import MediaInfo, Timeline, VideoStream
+from src.models.params import Codec, Quality
+from src.services.encode import presets
+from src.services.encode.geometry import plan_geometry
+from src.services.encode.pixel_formats import layout, lossless_target, lossy_target
+from src.services.encode.sound import plan_sound, plan_subtitles
+
+CODECS: Final[tuple[Codec, ...]] = ("h264", "h265", "av1")
+QUALITIES: Final[tuple[Quality, ...]] = ("lossless", "high", "medium")
+TAGS: Final[dict[Codec, str]] = {"h264": "avc1", "h265": "hvc1", "av1": "av01"}
+_SOURCE_NAMES: Final = {"h264": "h264", "hevc": "h265", "av1": "av1"}
+_COPYABLE_CONTAINERS: Final = ("mov", "matroska")
+_COVER_CODECS: Final = frozenset({"mjpeg", "png"})
+SVT_MIN_SIZE: Final = 64  # pixels; below, SVT-AV1 fails depending on its preset
+SVT_MAX_RATE: Final = 240  # frames per second that SVT-AV1 accepts
+FINEST_TIME_BASE: Final = Fraction(1, 90_000)
+SDR: Final = Color("bt709", "bt709", "bt709", "tv")
+RGB: Final = Color("bt709", "iec61966-2-1", "rgb", "pc")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What may differ from the presets: a rate factor found by a search, and no remux even where one would do."""
+
+    crf: float | None = None
+    always_encode: bool = False
+
+
+def plan_encode(
+    media: MediaInfo,
+    codec: Codec,
+    quality: Quality,
+    *,
+    timeline: Timeline | None = None,
+    scan: Scan = "progressive",
+    wishes: Wishes | None = None,
+) -> EncodePlan:
+    """Decide everything about one encode.
+
+    ``timeline`` is the source's (cadence and number of frames); ``scan`` is what a look at the pictures said, and only
+    needed where the source calls itself interlaced.
+
+    Raises:
+        CodecUnsupported: not one of the three codecs and three presets.
+        MediaInvalid: there is no video to encode.
+    """
+    if codec not in CODECS or quality not in QUALITIES:
+        raise CodecUnsupported()
+    source = media.main_video
+    if source is None:
+        raise MediaInvalid("This file has no video")
+    asked = wishes or Wishes()
+    if quality == "lossless" and not asked.always_encode and _is_already(media, source, codec):
+        video, notes = _copied(source, codec)
+    else:
+        video, notes = _encoded(source, codec, quality, timeline, scan, asked)
+    audio, audio_notes = plan_sound(media, quality)
+    subtitles, subtitle_notes = plan_subtitles(media)
+    axis = timeline.video if timeline is not None else None
+    cover = media.cover_art
+    return EncodePlan(
+        demuxer=media.container.split(",")[0],
+        video=video,
+        audio=audio,
+        subtitles=subtitles,
+        cover_art_index=cover.index if cover is not None and cover.codec in _COVER_CODECS else None,
+        notes=(*notes, *audio_notes, *subtitle_notes),
+        expected_frames=axis.units if axis is not None and axis.units else source.frames,
+        duration_seconds=media.duration_seconds,
+    )
+
+
+def _is_already(media: MediaInfo, source: VideoStream, codec: Codec) -> bool:
+    """Whether the stream can go into the MP4 as it is."""
+    return _SOURCE_NAMES.get(source.codec) == codec and media.container.startswith(_COPYABLE_CONTAINERS)
+
+
+def _copied(source: VideoStream, codec: Codec) -> tuple[VideoPlan, tuple[Note, ...]]:
+    note = Note(NoteCode.REMUXED, "The video already was of this codec and is kept bit by bit, without any encoding")
+    plan = VideoPlan(
+        stream_index=source.index,
+        action="copy",
+        codec=codec,
+        encoder="copy",
+        options=(),
+        pixel_format=source.pixel_format,
+        width=source.width,
+        height=source.height,
+        tag=TAGS[codec],
+        lossless=True,
+        keep_rotation=True,
+        keep_all_frames=True,
+    )
+    return plan, (note,)
+
+
+def _encoded(
+    source: VideoStream, codec: Codec, quality: Quality, timeline: Timeline | None, scan: Scan, asked: Wishes
+) -> tuple[VideoPlan, tuple[Note, ...]]:
+    lossless = quality == "lossless"
+    tone_map = source.is_hdr and codec == "h264" and not lossless
+    if lossless:
+        target = lossless_target(source.pixel_format, codec)
+    else:
+        target = lossy_target(source.pixel_format, codec, hdr_to_sdr=tone_map)
+    notes = [*target.notes]
+    rate = source.frame_rate or source.base_rate
+    fps = float(rate or presets.DEFAULT_RATE)
+    encoder = target.encoder
+    too_fast = max(fps, float(source.base_rate or 0)) > SVT_MAX_RATE
+    if encoder == "libsvtav1" and (too_fast or min(source.width, source.height) < SVT_MIN_SIZE):
+        encoder = "libaom-av1"
+    filters: list[Filter] = []
+    if scan != "progressive":
+        filters += _deinterlace(scan, notes, lossless=lossless)
+    color = Color(source.color_primaries, source.color_transfer, source.color_space, source.color_range)
+    convert: tuple[tuple[str, str], ...] = ()
+    if tone_map:
+        color = SDR
+        notes.append(Note(NoteCode.TONE_MAPPED, "The HDR picture was mapped to SDR, as H.264 players expect"))
+    elif layout(source.pixel_format).rgb:
+        color = RGB if lossless else SDR
+        convert = () if lossless else (("out_color_matrix", "bt709"), ("out_range", "tv"))
+    elif color.range is not None:
+        convert = (("out_range", color.range),)
+    geometry = plan_geometry(source, codec, target.pixel_format, lossless=lossless, convert=convert)
+    filters += geometry.filters
+    notes += geometry.notes
+    if tone_map:
+        filters += _tone_map(source)
+    if lossless and codec == "h264":
+        text = "Lossless H.264 is of the profile High 4:4:4 Predictive, which hardly any browser or television plays"
+        notes.append(Note(NoteCode.PLAYBACK_LIMITED, text))
+    elif lossless and not target.pixel_format.startswith("yuv420p"):
+        notes.append(Note(NoteCode.PLAYBACK_LIMITED, "Few players show this pixel format; it was kept to lose nothing"))
+    filters.append(Filter("format", (("pix_fmts", target.pixel_format),)))
+    filters += _color_tags(color)
+    small = min(geometry.width, geometry.height) < 32
+    plan = VideoPlan(
+        stream_index=source.index,
+        action="encode",
+        codec=codec,
+        encoder=encoder,
+        options=presets.encoder_options(encoder, codec, quality, frame_rate=fps, small=small, crf=asked.crf),
+        pixel_format=target.pixel_format,
+        width=geometry.width,
+        height=geometry.height,
+        tag=TAGS[codec],
+        lossless=lossless,
+        filters=tuple(filters),
+        color=color,
+        keep_rotation=lossless,
+        keep_all_frames=lossless,
+        time_base=_time_base(source, timeline),
+    )
+    return plan, tuple(notes)
+
+
+def _time_base(source: VideoStream, timeline: Timeline | None) -> Fraction | None:
+    """None where the frames lie on multiples of 1 / frame rate; otherwise a base that writes every time stamp."""
+    axis = timeline.video if timeline is not None else None
+    fine = max(source.time_base, FINEST_TIME_BASE)
+    if axis is None or axis.units < 2 or axis.last_seconds is None:
+        return None if source.frame_rate == source.base_rate else fine
+    rounding = 2.5 * float(source.time_base)
+    rate = source.base_rate or source.frame_rate
+    steady = axis.largest_gap_seconds - axis.smallest_gap_seconds <= rounding
+    on_grid = rate is not None and abs(axis.largest_gap_seconds - float(1 / rate)) <= rounding
+    return None if steady and on_grid else fine
+
+
+def _deinterlace(scan: Scan, notes: list[Note], *, lossless: bool) -> list[Filter]:
+    if lossless:
+        notes.append(Note(NoteCode.INTERLACED, "The picture is interlaced and stays so, to lose nothing"))
+        return []
+    notes.append(Note(NoteCode.DEINTERLACED, "The interlaced picture was made progressive"))
+    return [Filter("bwdif", (("mode", "send_frame"), ("parity", scan), ("deint", "all")))]
+
+
+def _tone_map(source: VideoStream) -> list[Filter]:
+    """PQ or HLG to BT.709 in linear light, by the curve of Hable, 100 cd/m2 as white."""
+    came = {
+        "transferin": source.color_transfer or "smpte2084",
+        "primariesin": source.color_primaries or "bt2020",
+        "matrixin": source.color_space or "bt2020nc",
+        "rangein": source.color_range or "tv",
+    }
+    linear = {"transfer": "linear", "npl": "100"} | came
+    back = {"transfer": "bt709", "matrix": "bt709", "range": "tv"}
+    return [
+        Filter("zscale", tuple(linear.items())),
+        Filter("format", (("pix_fmts", "gbrpf32le"),)),
+        Filter("zscale", (("primaries", "bt709"),)),
+        Filter("tonemap", (("tonemap", "hable"), ("desat", "0"))),
+        Filter("zscale", tuple(back.items())),
+        Filter("sidedata", (("mode", "delete"), ("type", "MASTERING_DISPLAY_METADATA"))),
+        Filter("sidedata", (("mode", "delete"), ("type", "CONTENT_LIGHT_LEVEL"))),
+    ]
+
+
+def _color_tags(color: Color) -> list[Filter]:
+    """FFmpeg's encoders take the tags from the frames, so they are put on the frames."""
+    named = {
+        "color_primaries": color.primaries,
+        "color_trc": color.transfer,
+        "colorspace": "gbr" if color.space == "rgb" else color.space,
+        "range": color.range,
+    }
+    told = tuple((name, value) for name, value in named.items() if value is not None)
+    return [Filter("setparams", told)] if told else []

@@ -1,0 +1,151 @@
+"""One encode from its plan to a checked file: runs FFmpeg, proves lossless, reads everything back."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.errors import EncodeFailed, MediaInvalid
+from src.models.encode_plan import EncodePlan, EncodeReport, Note, NoteCode
+from src.models.media import MediaInfo, Timeline
+from src.models.params import Quality
+from src.models.progress import Monitor, Phase, Progress
+from src.services.encode import chunks
+from src.services.encode.arguments import encode_arguments
+from src.services.encode.hardware import Device, global_options
+from src.services.encode.proof import prove
+from src.services.encode.reports import encode_reporter
+from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.media_probe import UNHURRIED, check_output, index_frames, probe
+
+_DAMAGE = re.compile(r"error|invalid|corrupt|truncat|missing|damaged|conceal|partial", re.IGNORECASE)
+_SLACK_SECONDS = 0.25  # a film may end so much earlier than its packets promised
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeWork:
+    """What does not change between the tries of one encode."""
+
+    program: FFmpeg
+    limits: Limits
+    source: Path
+    media: MediaInfo
+    timeline: Timeline
+    output: Path
+    quality: Quality
+    monitor: Monitor
+
+    def make(
+        self, plan: EncodePlan, *, device: Device | None = None, run_chunks: chunks.ChunkMap | None = None
+    ) -> EncodeReport:
+        """The finished, checked file.
+
+        Raises:
+            EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
+        """
+        started = time.monotonic()
+        proof = self.output.with_suffix(".framemd5")
+        joined = self.output.with_suffix(".joined.mp4")
+        in_chunks = run_chunks is not None and device is None and chunks.can_be_chunked(plan, self.media)
+        try:
+            frames = self._in_chunks(plan, joined, run_chunks) if in_chunks and run_chunks is not None else None
+            beside = proof if plan.video.lossless and not in_chunks else None
+            result = self.program.run(
+                [
+                    *(global_options(device) if device is not None else []),
+                    *encode_arguments(
+                        plan, self.source, self.output, proof=beside, joined=joined if in_chunks else None
+                    ),
+                ],
+                monitor=self.monitor,
+                duration_seconds=plan.duration_seconds,
+                frames=plan.expected_frames,
+                on_progress=encode_reporter(self.monitor, begin=95.0 if in_chunks else 0.0),
+                limits=self.limits,
+            )
+            self.monitor.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
+            verified = None
+            if plan.video.lossless:
+                verified = prove(
+                    self.program, plan, self.source, self.output, proof, self.monitor, went_in_known=beside is not None
+                )
+            made, axis = self._check(plan, frames if in_chunks else result.frames)
+            notes = (*plan.notes, *self._damage(axis, result.log))
+        except BaseException:
+            self.output.unlink(missing_ok=True)
+            raise
+        finally:
+            proof.unlink(missing_ok=True)
+            joined.unlink(missing_ok=True)
+        video = made.main_video
+        assert video is not None and axis.video is not None
+        return EncodeReport(
+            codec=plan.video.codec,
+            quality=self.quality,
+            encoder=plan.video.encoder,
+            width=video.width,
+            height=video.height,
+            pixel_format=video.pixel_format,
+            frames=axis.video.units,
+            duration_seconds=made.duration_seconds or 0.0,
+            size_bytes=made.size_bytes,
+            wall_seconds=time.monotonic() - started,
+            verified_frames=verified,
+            notes=notes,
+        )
+
+    def _in_chunks(self, plan: EncodePlan, joined: Path, run_chunks: chunks.ChunkMap) -> int:
+        index = index_frames(self.source)
+        parts = chunks.plan_chunks(index, self.output.parent)
+        return chunks.encode_in_chunks(
+            self.program,
+            plan,
+            self.source,
+            joined,
+            parts,
+            index,
+            run=run_chunks,
+            monitor=self.monitor,
+            limits=self.limits,
+        )
+
+    def _check(self, plan: EncodePlan, frames_written: int | None) -> tuple[MediaInfo, Timeline]:
+        """Read the file back: its streams, every packet, its key frames and its end."""
+        try:
+            made, axis = probe(self.output, limits=UNHURRIED), check_output(self.output)
+        except MediaInvalid as error:
+            raise EncodeFailed(f"The encoded file cannot be read: {error.message}") from None
+        video = made.main_video
+        if video is None or axis.video is None or not axis.video.units:
+            raise EncodeFailed("The encoded file has no video")
+        if axis.errors:
+            raise EncodeFailed("The encoded file cannot be decoded")
+        if plan.video.action == "encode":
+            if (video.width, video.height) != (plan.video.width, plan.video.height):
+                raise EncodeFailed("The encoded file has another size than planned")
+            if frames_written is not None and axis.video.units != frames_written:
+                raise EncodeFailed(f"{frames_written} frames were encoded, {axis.video.units} arrived in the file")
+        if len(made.audio) != len(plan.audio):
+            raise EncodeFailed("The encoded file has lost its sound")
+        return made, axis
+
+    def _damage(self, made: Timeline, log: tuple[str, ...]) -> tuple[Note, ...]:
+        """What the source did not give; a shorter film without any word from the decoder is our failure.
+
+        Raises:
+            EncodeFailed: the end of the film is missing and nothing says why.
+        """
+        had, has = self.timeline.video, made.video
+        errors = max(sum(bool(_DAMAGE.search(line)) for line in log), self.timeline.errors)
+        missing = 0.0
+        if had is not None and has is not None and had.end_seconds is not None and has.end_seconds is not None:
+            missing = had.end_seconds - (had.first_seconds or 0.0) - has.end_seconds + (has.first_seconds or 0.0)
+        short = missing > max(_SLACK_SECONDS, 3 * (had.largest_gap_seconds if had is not None else 0.0))
+        if short and not errors:
+            raise EncodeFailed(f"The encoded file is {missing:.2f} s shorter than its source")
+        if not errors:
+            return ()
+        text = f"The source is damaged: its decoder reported {errors} errors"
+        return (Note(NoteCode.SOURCE_DAMAGED, text + (f", {missing:.1f} s could not be read" if short else "")),)

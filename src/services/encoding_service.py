@@ -1,0 +1,173 @@
+"""Encodes: any video that people have becomes a right MP4 in H.264, H.265 or AV1."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from src.errors import EncodeFailed
+from src.models.encode_plan import EncodePlan, EncodeReport, Note, NoteCode
+from src.models.media import MediaInfo
+from src.models.params import Codec, Quality
+from src.models.progress import Monitor, Phase, Progress, SilentMonitor
+from src.services.encode import interlace, search
+from src.services.encode.chunks import ChunkMap
+from src.services.encode.hardware import Device, find_device, with_device
+from src.services.encode.planner import CODECS, QUALITIES, Wishes, plan_encode
+from src.services.encode.presets import CRF
+from src.services.encode.work import EncodeWork
+from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.media_probe import UNHURRIED, inspect_output, probe
+
+_SIZE_TRIES = 3
+_FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits
+
+
+class EncodingService:
+    """Probes, plans, encodes and checks. Nothing is called done before it was read back."""
+
+    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None, hardware: str = "off") -> None:
+        """``hardware`` is the setting HARDWARE_ENCODING: off, auto, or the name of one family of encoders."""
+        self._ffmpeg = ffmpeg
+        self._limits = limits or Limits()
+        self._hardware = hardware
+        self._devices: dict[Codec, Device | None] = {}
+
+    def supported_codecs(self) -> dict[str, list[str]]:
+        """The presets of each codec."""
+        return {codec: list(QUALITIES) for codec in CODECS}
+
+    def validate_video_file(self, file_path: Path) -> MediaInfo:
+        """The facts of an uploaded file that can be encoded.
+
+        Raises:
+            MediaInvalid: it cannot; the message says why.
+        """
+        return probe(file_path)
+
+    def get_video_metadata(self, file_path: Path) -> dict[str, object]:
+        """``duration`` in seconds, ``resolution`` as "1920x1080" as a player shows it, ``original_codec``, ``codec``,
+        ``bitrate`` in bit/s, and whether it has sound.
+
+        Raises:
+            MediaInvalid: it is not a video that can be read.
+        """
+        media = self.validate_video_file(file_path)
+        video = media.main_video
+        assert video is not None
+        width, height = video.display_size
+        seconds = media.duration_seconds
+        return {
+            "duration": None if seconds is None else round(seconds, 3),
+            "resolution": f"{width}x{height}",
+            "original_codec": video.codec,
+            "codec": video.codec,
+            "bitrate": media.bit_rate,
+            "has_audio": bool(media.audio),
+        }
+
+    def encode_video_to_mp4(
+        self,
+        input_path: Path,
+        output_path: Path,
+        video_codec: Codec,
+        quality_preset: Quality,
+        *,
+        monitor: Monitor | None = None,
+        target_size_mb: float | None = None,
+        target_vmaf: float | None = None,
+        run_chunks: ChunkMap | None = None,
+    ) -> EncodeReport:
+        """Make ``output_path`` from ``input_path`` and check it.
+
+        ``target_size_mb`` (at most so many 10^6 bytes) or ``target_vmaf`` (0-100, on samples) replaces the number of a
+        lossy preset. ``run_chunks`` encodes parts side by side where that gives the same file, for example ``map`` of
+        a pool.
+
+        Raises:
+            MediaInvalid: the input is not a video that can be read.
+            CodecUnsupported: unknown codec or preset.
+            EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
+        """
+        watch = monitor or SilentMonitor()
+        program = self._ffmpeg.confined(
+            reads=[input_path], writes=[output_path.parent], devices=self._hardware != "off"
+        )
+        watch.report(Progress(phase=Phase.INITIALIZING))
+        media = probe(input_path, limits=UNHURRIED)
+        timeline = inspect_output(input_path)
+        watch.check()
+        video = media.main_video
+        assert video is not None
+        scan = interlace.look(program, input_path, media.container.split(",")[0], video, watch)
+        plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan)
+        work = EncodeWork(program, self._limits, input_path, media, timeline, output_path, quality_preset, watch)
+        if quality_preset != "lossless" and target_vmaf is not None:
+            return self._of_quality(work, plan, target_vmaf, run_chunks)
+        if quality_preset != "lossless" and target_size_mb is not None:
+            return self._of_size(work, plan, target_size_mb, run_chunks)
+        device = self._device(video_codec)
+        if device is not None and not plan.video.lossless:
+            try:
+                return work.make(with_device(plan, device), device=device)
+            except EncodeFailed:
+                watch.check()
+        try:
+            return work.make(plan, run_chunks=run_chunks)
+        except EncodeFailed:
+            if plan.video.action != "copy":
+                raise
+        wishes = Wishes(always_encode=True)
+        again = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, wishes=wishes)
+        return work.make(again, run_chunks=run_chunks)
+
+    def encode_lossless_h265(
+        self, input_path: Path, output_path: Path, *, monitor: Monitor | None = None
+    ) -> EncodeReport:
+        """The documented way to an MP4 of 1440p and more: the WebM that was fetched, without loss, as H.265."""
+        return self.encode_video_to_mp4(input_path, output_path, "h265", "lossless", monitor=monitor)
+
+    def _device(self, codec: Codec) -> Device | None:
+        if codec not in self._devices:
+            self._devices[codec] = find_device(self._ffmpeg, self._hardware, codec)
+        return self._devices[codec]
+
+    def _of_quality(
+        self, work: EncodeWork, plan: EncodePlan, target: float, run_chunks: ChunkMap | None
+    ) -> EncodeReport:
+        """The smallest file whose samples reach the VMAF."""
+        codec = plan.video.codec
+        sampler = search.Sampler(work.program, plan, work.source, work.output.parent, work.monitor)
+        factor, reached = search.factor_for_vmaf(sampler, codec, _start(plan, work.quality), target)
+        report = work.make(_told(search.with_factor(plan, factor), factor), run_chunks=run_chunks)
+        return dataclasses.replace(
+            report, targets={"crf": factor, "target_vmaf": target, "sampled_vmaf": round(reached, 2)}
+        )
+
+    def _of_size(
+        self, work: EncodeWork, plan: EncodePlan, megabytes: float, run_chunks: ChunkMap | None
+    ) -> EncodeReport:
+        """The best file of at most so many megabytes: the samples say where to begin, the file itself decides."""
+        codec, most = plan.video.codec, megabytes * 1e6
+        sampler = search.Sampler(work.program, plan, work.source, work.output.parent, work.monitor)
+        kilobits = search.video_kilobits(plan, most)
+        factor = search.factor_for_size(sampler, codec, _start(plan, work.quality), kilobits)
+        for _ in range(_SIZE_TRIES):
+            report = work.make(_told(search.with_factor(plan, factor), factor), run_chunks=run_chunks)
+            if report.size_bytes <= most:
+                return dataclasses.replace(report, targets={"crf": factor, "target_size_mb": megabytes})
+            factor += max(1, math.ceil(_FACTOR_OF_HALF_THE_RATE * math.log2(report.size_bytes / most)))
+            if factor > search.RANGES[codec][1]:
+                break
+        work.output.unlink(missing_ok=True)
+        raise EncodeFailed("The video cannot be made so small with this codec")
+
+
+def _start(plan: EncodePlan, quality: Quality) -> int:
+    return CRF[plan.video.codec][quality]
+
+
+def _told(plan: EncodePlan, factor: int) -> EncodePlan:
+    note = Note(NoteCode.TARGET, f"The rate factor {factor} was found on samples of the film")
+    return dataclasses.replace(plan, notes=(*plan.notes, note))

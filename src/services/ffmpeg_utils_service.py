@@ -1,0 +1,338 @@
+"""FFmpeg: runs FFmpeg processes, all of them: progress, stopping, limits, and what went wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.errors import AppError, DiskFull, EncodeFailed, FfmpegMissing, JobTimeout
+from src.models.progress import Monitor, SilentMonitor
+from src.utils.process import dying_with
+from src.utils.sandbox import Cage, locked_into
+
+CHECK_SECONDS = 0.2  # the monitor is asked this often, whether FFmpeg talks or not
+TERMINATE_SECONDS = 1.0  # its file is thrown away anyway, so it only has to let go of what it holds
+# Nothing of ours: no secret, no proxy. SVT_LOG=1 lets SVT-AV1, which does not obey -v, tell errors only.
+ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "SVT_LOG": "1"}
+_KEPT_LINES = 200
+_EXIT_ENOSPC = 228  # FFmpeg ends with the low byte of AVERROR(ENOSPC)
+_HTTP_STATUS = re.compile(r"(?:HTTP error|Server returned|returned HTTP)\s+(\d)(\d\d|XX)", re.IGNORECASE)
+_LOG_SOURCE = re.compile(r"^(\[[^\]]*\]\s*)+")
+_PATH = re.compile(r"(?<![\w/])(?:file:)?/(?:[^\s:'\"/]+/)*([^\s:'\"/]+)")
+_EMPTY_WORDS = ("Conversion failed!", "Task finished with error code", "Terminating thread with return code")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one FFmpeg process may use; None is unlimited.
+
+    ``wall_seconds`` from start to end; ``stall_seconds`` without any new frame, time or byte; ``cpu_seconds`` of all
+    its threads together; ``memory_bytes`` of address space; ``file_bytes`` of the largest file that it writes.
+    """
+
+    wall_seconds: float | None = None
+    stall_seconds: float | None = 180.0
+    cpu_seconds: int | None = None
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+
+    def apply(self) -> None:
+        """Put the kernel's part of the limits on this process (called in the child)."""
+        pairs = (
+            (resource.RLIMIT_CPU, self.cpu_seconds),
+            (resource.RLIMIT_AS, self.memory_bytes),
+            (resource.RLIMIT_FSIZE, self.file_bytes),
+            (resource.RLIMIT_CORE, 0),
+        )
+        for name, value in pairs:
+            if value is not None:
+                resource.setrlimit(name, (value, value))
+
+
+@dataclass(frozen=True, slots=True)
+class FFmpegProgress:
+    """One reading of a running process: percent 0-100 (None if the length is unknown), ``speed`` as a factor of real
+    time, frames per second, seconds still to go, frames and seconds of media written so far."""
+
+    percent: float | None = None
+    speed: float | None = None
+    fps: float | None = None
+    eta_seconds: float | None = None
+    frame: int | None = None
+    media_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FFmpegResult:
+    """How a process that succeeded went: its log lines (the last 200), frames written, wall seconds."""
+
+    log: tuple[str, ...]
+    frames: int | None
+    wall_seconds: float
+
+
+class FFmpeg:
+    """The FFmpeg program. Every process runs in a process group of its own and dies with the thread that runs it."""
+
+    def __init__(self, program: Path, cage: Cage | None = None) -> None:
+        """``cage`` is for programs that read what came from outside: see ``confined``."""
+        self.program, self._cage = program, cage
+
+    def confined(self, *, reads: Sequence[Path], writes: Sequence[Path], devices: bool = False) -> FFmpeg:
+        """The same program, which sees nothing but these files and folders, and no network.
+
+        ``devices``: with the video hardware of this machine.
+        """
+        cage = Cage(
+            reads=tuple(reads), writes=tuple(writes), programs=(self.program, self.program.resolve()), devices=devices
+        )
+        return FFmpeg(self.program, cage)
+
+    def run(
+        self,
+        args: Sequence[str],
+        *,
+        monitor: Monitor | None = None,
+        duration_seconds: float | None = None,
+        frames: int | None = None,
+        on_progress: Callable[[FFmpegProgress], None] | None = None,
+        limits: Limits | None = None,
+        log_level: str = "error",
+        cwd: Path | None = None,
+    ) -> FFmpegResult:
+        """Run FFmpeg with ``args`` (inputs, options, outputs; the general options are added) until it ends.
+
+        ``duration_seconds`` or ``frames`` of the output turn readings into percentages. ``on_progress`` gets a
+        reading about four times a second. ``monitor.check()`` is called five times a second; whatever it raises
+        stops the process group (terminate, one second, kill) and is raised again here.
+
+        Raises:
+            DiskFull: there was no room for the output.
+            JobTimeout: ``limits.wall_seconds`` have passed.
+            EncodeFailed: anything else; ``details`` may hold ``http_status`` when an input came from the network.
+            FfmpegMissing: the program cannot be started.
+        """
+        watch = monitor or SilentMonitor()
+        bounds = limits or Limits()
+        read_end, write_end = os.pipe()
+        command = [
+            *(str(self.program), "-hide_banner", "-nostdin", "-y", "-v", log_level, "-nostats"),
+            *("-progress", f"pipe:{write_end}", "-stats_period", "0.25"),
+            *map(str, args),
+        ]
+        try:
+            process = _start(command, bounds, write_end, cwd, self._cage)
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        run = _Run(process, read_end, duration_seconds, frames, on_progress)
+        try:
+            run.wait(watch, bounds)
+        finally:
+            stop_group(process)
+            run.close()
+        if process.returncode != 0:
+            raise failure(process.returncode, run.log, bounds)
+        return FFmpegResult(tuple(run.log), run.reading.frame, time.monotonic() - run.started)
+
+
+def _start(
+    command: list[str], limits: Limits, progress_fd: int, cwd: Path | None, cage: Cage | None
+) -> subprocess.Popen[bytes]:
+    bind = dying_with(os.getpid())
+    try:
+        with locked_into(cage) if cage is not None else nullcontext(lambda: None) as enter:
+
+            def prepare() -> None:
+                enter()
+                bind()
+                limits.apply()
+
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(progress_fd,),
+                process_group=0,
+                preexec_fn=prepare,
+                cwd=cwd,
+                env=ENVIRONMENT,
+            )
+    except OSError as error:
+        raise FfmpegMissing(f"FFmpeg cannot be started: {error.strerror}") from None
+
+
+class _Run:
+    """The two pipes of one running process, read until both end."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        progress_fd: int,
+        duration_seconds: float | None,
+        frames: int | None,
+        on_progress: Callable[[FFmpegProgress], None] | None,
+    ) -> None:
+        assert process.stderr is not None
+        self.process = process
+        self.log: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.reading = FFmpegProgress()
+        self.started = time.monotonic()
+        self._duration, self._frames, self._tell = duration_seconds, frames, on_progress
+        self._progress_fd, self._stderr_fd = progress_fd, process.stderr.fileno()
+        self._rest = {self._progress_fd: b"", self._stderr_fd: b""}
+        self._values: dict[str, str] = {}
+        self._mark: tuple[str | None, ...] = ()
+        self._moved = self.started
+
+    def wait(self, monitor: Monitor, limits: Limits) -> None:
+        """Read until the process has ended; raises what the monitor raises, or that a limit was reached."""
+        checked = 0.0
+        with selectors.DefaultSelector() as selector:
+            for fd in self._rest:
+                os.set_blocking(fd, False)
+                selector.register(fd, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select(CHECK_SECONDS):
+                    if not self._read(key.fd):
+                        selector.unregister(key.fd)
+                now = time.monotonic()
+                if now - checked >= CHECK_SECONDS:
+                    checked = now
+                    monitor.check()
+                    self._check(limits, now)
+                if self.process.poll() is not None and not selector.select(0):
+                    break
+        while self.process.poll() is None:  # it closed its pipes and still runs
+            monitor.check()
+            self._check(limits, time.monotonic())
+            time.sleep(CHECK_SECONDS / 4)
+
+    def _check(self, limits: Limits, now: float) -> None:
+        if limits.wall_seconds is not None and now - self.started > limits.wall_seconds:
+            raise JobTimeout(f"FFmpeg was stopped after {limits.wall_seconds:.0f} s")
+        if limits.stall_seconds is not None and now - self._moved > limits.stall_seconds:
+            raise EncodeFailed(f"FFmpeg made no progress for {limits.stall_seconds:.0f} s")
+
+    def _read(self, fd: int) -> bool:
+        try:
+            chunk = os.read(fd, 65536)
+        except BlockingIOError:
+            return True
+        lines = (self._rest[fd] + chunk).replace(b"\r", b"\n").split(b"\n")
+        self._rest[fd] = lines.pop() if chunk else b""
+        for line in lines:
+            text = line.decode("utf-8", "replace").strip()
+            if fd == self._stderr_fd:
+                if text:
+                    self.log.append(text)
+            else:
+                self._take(text)
+        return bool(chunk)
+
+    def _take(self, line: str) -> None:
+        name, _, value = line.partition("=")
+        if name != "progress":
+            self._values[name] = value.strip()
+            return
+        mark = tuple(self._values.get(key) for key in ("frame", "out_time_us", "total_size"))
+        if mark != self._mark:
+            self._mark, self._moved = mark, time.monotonic()
+        self.reading = self._interpret(finished=value.strip() == "end")
+        if self._tell is not None:
+            self._tell(self.reading)
+
+    def _interpret(self, *, finished: bool) -> FFmpegProgress:
+        frame = _number(self._values.get("frame"))
+        micros = _number(self._values.get("out_time_us"))
+        seconds = None if micros is None else max(0.0, micros / 1e6)
+        share = None
+        if self._frames and frame is not None:
+            share = frame / self._frames
+        elif self._duration and seconds is not None:
+            share = seconds / self._duration
+        if share is not None:
+            before = (self.reading.percent or 0.0) / 100
+            share = 1.0 if finished else max(before, min(share, 1.0))
+        speed = _number((self._values.get("speed") or "").rstrip("x"))
+        elapsed = time.monotonic() - self.started
+        return FFmpegProgress(
+            percent=None if share is None else 100 * share,
+            speed=speed or None,
+            fps=_number(self._values.get("fps")) or None,
+            eta_seconds=elapsed * (1 - share) / share if share else None,
+            frame=None if frame is None else int(frame),
+            media_seconds=seconds,
+        )
+
+    def close(self) -> None:
+        os.close(self._progress_fd)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+def stop_group(process: subprocess.Popen[Any]) -> None:
+    """End a process that leads its own group, and whatever it started: terminate, one second, kill."""
+    if process.poll() is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        try:
+            process.wait(TERMINATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
+    """The error that an exit code (negative: a signal) and the last lines of the log mean."""
+    text = "\n".join(log)
+    if code == _EXIT_ENOSPC or "No space left on device" in text:
+        return DiskFull()
+    if code == -signal.SIGXFSZ or "File too large" in text:
+        return EncodeFailed("The output grew larger than it may become", limit_bytes=limits.file_bytes)
+    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and limits.cpu_seconds is not None):
+        return EncodeFailed("FFmpeg used more processor time than it may use", limit_seconds=limits.cpu_seconds)
+    if "Cannot allocate memory" in text:
+        return EncodeFailed("FFmpeg needed more memory than it may use")
+    details: dict[str, object] = {}
+    status = _HTTP_STATUS.search(text)
+    if status is not None:
+        details["http_status"] = int(status[1] + status[2].upper().replace("XX", "00"))
+    line = useful_line(log)
+    if code < 0:
+        line = f"{line}: {signal.strsignal(-code)}" if line else f"FFmpeg was ended: {signal.strsignal(-code)}"
+    return EncodeFailed(line or f"FFmpeg ended with code {code}", **details)
+
+
+def useful_line(log: Sequence[str]) -> str | None:
+    """The first line that says what was wrong, without FFmpeg's addresses and without folders of the server."""
+    told = [_LOG_SOURCE.sub("", line) for line in log]
+    told = [line for line in told if line and not line.startswith(_EMPTY_WORDS) and "Task finished" not in line]
+    return _PATH.sub(r"\1", told[0])[:300] if told else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:  # "N/A"
+        return None

@@ -1,0 +1,153 @@
+"""Finished files and work folders on disk: made whole or not at all, and swept when nobody needs them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from src.errors import DiskFull
+
+# A file that no record names may be one whose record is about to be written; after so long it is a stray.
+STRAY_SECONDS = 3600.0
+
+
+class FileStore:
+    """``DOWNLOADS_DIR``: artifacts as ``<job>.<fence><suffix>``, work folders as ``.work/<job>.<fence>``.
+
+    What attempts of a job leave for each other lies in ``.work/<job>.kept``.
+
+    Artifacts lie in the folder itself or in folders of their owners (``services/jobs/placement.py``).
+    """
+
+    def __init__(self, downloads: Path, uploads: Path, *, min_free_mb: int = 0) -> None:
+        self.downloads = downloads.resolve()
+        self.uploads = uploads.resolve()
+        self.incoming = self.uploads / ".incoming"
+        self._work = self.downloads / ".work"
+        self._min_free_bytes = min_free_mb * 1024 * 1024
+        for folder in (self.downloads, self.uploads, self.incoming, self._work):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def require_room(self) -> None:
+        """Refuse new work while the disk is nearly full.
+
+        Raises:
+            DiskFull: less than ``MIN_FREE_DISK_MB`` is free.
+        """
+        if not self.has_room():
+            raise DiskFull()
+
+    def work_folder(self, job_id: str, fence: int) -> Path:
+        """A new, empty, private folder for one attempt."""
+        folder = self._work / f"{job_id}.{fence}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def keep(self, made: Path, job_id: str, fence: int, folder: PurePath | str = "") -> Path:
+        """Move a finished file out of its work folder: on disk for good before it appears under its name.
+
+        ``folder`` is relative to ``DOWNLOADS_DIR`` and made of ids of our own.
+        """
+        target = self.downloads / folder / f"{job_id}.{fence}{made.suffix}"
+        try:
+            with made.open("rb") as file:
+                os.fsync(file.fileno())
+            try:
+                _move(made, target)
+            except FileNotFoundError:  # the folder was empty and swept in this moment
+                _move(made, target)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull() from error
+            raise
+        return target
+
+    def kept_folder(self, job_id: str) -> Path:
+        """Where the attempts of one job leave what later ones can go on with. Not made here."""
+        return self._work / f"{job_id}.kept"
+
+    def drop_kept(self, job_id: str) -> None:
+        """Delete what the attempts of a job left for each other."""
+        shutil.rmtree(self.kept_folder(job_id), ignore_errors=True)
+
+    def drop_work(self, job_id: str, fence: int) -> None:
+        """Delete the work folder of an attempt."""
+        shutil.rmtree(self._work / f"{job_id}.{fence}", ignore_errors=True)
+
+    def delete(self, path: Path | str | None) -> None:
+        """Delete a file of ours; one that is being sent still arrives whole, for only its name goes."""
+        if path and self._is_ours(Path(path)):
+            Path(path).unlink(missing_ok=True)
+            self._drop_empty_folders(Path(path).resolve().parent)
+
+    def artifacts(self, *, older_than_seconds: float) -> list[Path]:
+        """Finished files, in all folders of owners, that were written at least so long ago."""
+        return [path for path in self._all_artifacts() if _is_old_file(path, older_than_seconds)]
+
+    def free_share(self) -> float:
+        """How much of the disk is free, 0 to 1."""
+        usage = shutil.disk_usage(self.downloads)
+        return usage.free / usage.total
+
+    def has_room(self) -> bool:
+        """Whether new work is accepted."""
+        return shutil.disk_usage(self.downloads).free >= self._min_free_bytes
+
+    def inputs(self, *, older_than_seconds: float) -> list[Path]:
+        """Uploaded files that were written at least so long ago."""
+        return [path for path in self.uploads.iterdir() if _is_old_file(path, older_than_seconds)]
+
+    def half_uploads(self, *, older_than_seconds: float) -> list[Path]:
+        """Uploads that nobody has written to for so long."""
+        return [path for path in self.incoming.iterdir() if _is_old_file(path, older_than_seconds)]
+
+    def work_folders(self) -> Iterator[tuple[str, Path]]:
+        """(job id, folder) of every attempt that has left a folder."""
+        for folder in self._work.iterdir():
+            yield folder.name.split(".")[0], folder
+
+    def drop_folder(self, folder: Path) -> None:
+        """Delete a work folder that ``work_folders`` named."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _all_artifacts(self) -> Iterator[Path]:
+        for folder, subfolders, files in os.walk(self.downloads):
+            if self._work.name in subfolders and Path(folder) == self.downloads:
+                subfolders.remove(self._work.name)
+            yield from (Path(folder, name) for name in files)
+
+    def _drop_empty_folders(self, folder: Path) -> None:
+        while folder.is_relative_to(self.downloads) and folder not in (self.downloads, self._work):
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or gone already
+                return
+            folder = folder.parent
+
+    def _is_ours(self, path: Path) -> bool:
+        resolved = path.resolve()
+        return any(resolved.is_relative_to(folder) for folder in (self.downloads, self.uploads))
+
+
+def _move(made: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _is_old_file(path: Path, seconds: float) -> bool:
+    if path.name == ".gitkeep":
+        return False
+    try:
+        return path.is_file() and path.stat().st_mtime < time.time() - seconds
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,246 @@
+"""Saves, starts, waits for, finds, lists, cancels and deletes jobs of any kind: what every surface calls."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from src.data.video_data import VideoData
+from src.errors import AppError, Cancelled, NotOwner, QuotaExceeded, TooManyPending, VideoNotFound, error_from_code
+from src.models.params import JobParams
+from src.models.video import Owner, OwnerKind, Status, VideoJob
+from src.services.file_store import FileStore
+from src.services.jobs.runner import JobRunner
+from src.services.progress_cache import ProgressCache
+from src.utils.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class JobService:
+    """The one place where jobs begin. All methods may raise ``StoreUnavailable``."""
+
+    def __init__(
+        self,
+        jobs: VideoData,
+        files: FileStore,
+        progress: ProgressCache,
+        runner: JobRunner,
+        clock: Clock,
+        *,
+        max_open: int,
+        quota_bytes: int = 0,
+        max_waiting: int = 32,
+    ) -> None:
+        """``max_waiting``: how many callers of this process may wait at once; the others' threads stay free."""
+        self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
+        self._clock, self._max_open = clock, max_open
+        self._quota_bytes = quota_bytes
+        self._waiters = threading.BoundedSemaphore(max_waiting)
+
+    def save(
+        self,
+        owner: Owner,
+        params: JobParams,
+        *,
+        job_id: str | None = None,
+        expires_at: datetime | None = None,
+        facts: Mapping[str, Any] | None = None,
+        keep_seconds: float | None = None,
+    ) -> VideoJob:
+        """Keep a request for later. ``keep_seconds`` is for the finished file: see ``VideoJob``.
+
+        With a ``job_id`` that there is already, nothing is stored and the job of that id is the answer.
+
+        Raises:
+            TooManyPending: the owner has as many open jobs as allowed.
+        """
+        if self._jobs.count_open(owner) >= self._max_open:
+            raise TooManyPending()
+        job = VideoJob(
+            id=job_id or VideoData.new_id(),
+            owner=owner,
+            params=params,
+            status=Status.PENDING,
+            created_at=self._clock.now(),
+            expires_at=expires_at,
+            facts=dict(facts or {}),
+            keep_seconds=keep_seconds,
+        )
+        if job_id is None:
+            self._jobs.insert(job)
+        elif not self._jobs.insert_once(job):
+            return self._jobs.find(job_id) or job
+        return job
+
+    def start(self, job: VideoJob, changes: Mapping[str, Any] | None = None) -> VideoJob:
+        """Ask for the file of a job; what is waiting or processing already stays as it is.
+
+        ``changes`` are fields of the job's parameters. The record is written first and the worker woken second:
+        a lost wake-up is made good by the reconciler. A failure that its owner has not heard of yet stays, too, so
+        that a client which asks again and again hears it once before it tries anew.
+
+        Raises:
+            DiskFull: there is no room for new work.
+            QuotaExceeded: the owner's files take all that they may.
+        """
+        if job.failure is not None and not job.failure.told:
+            return job
+        self.require_room(job.owner)
+        queued = self._jobs.enqueue(job.id, dict(changes or {}), self._clock.now())
+        if queued is None:
+            return self._jobs.find(job.id) or job
+        if job.artifact is not None:
+            self._files.delete(job.artifact.path)
+        self._progress.clear(job.id)
+        self._runner.ring(queued)
+        self._progress.announce_change(job.id)
+        return queued
+
+    def require_room(self, owner: Owner, more_bytes: int = 0) -> None:
+        """Refuse new work, or a file of so many bytes, for which there is no room.
+
+        Raises:
+            DiskFull: the disk is nearly full.
+            QuotaExceeded: the owner's files take all that they may, or would with this one.
+        """
+        self._files.require_room()
+        if self._quota_bytes and owner.kind is not OwnerKind.ADDRESS:
+            used = self._jobs.bytes_of(owner)
+            if used + more_bytes > self._quota_bytes or used >= self._quota_bytes:
+                raise QuotaExceeded(used_mb=round(used / 1e6, 1), quota_mb=self._quota_bytes // 1_000_000)
+
+    def retry(self, job: VideoJob) -> VideoJob:
+        """Start a failed or cancelled job anew; others stay as they are.
+
+        Raises:
+            DiskFull: there is no room for new work.
+        """
+        if job.status not in (Status.FAILED, Status.CANCELLED):
+            return job
+        return self.start(replace(job, failure=None))  # whoever asks for another try has heard of the failure
+
+    def wait(self, job: VideoJob, seconds: float) -> VideoJob:
+        """The job when it has ended, or as it is after ``seconds``; at once when too many wait already."""
+        if job.ended or not self._waiters.acquire(blocking=False):
+            return job
+        try:
+            for _ in self._progress.watch(job.id, seconds):
+                found = self._jobs.find(job.id)
+                if found is None or found.ended:
+                    return found or job
+                job = found
+                if self._runner.shutdown.is_set():
+                    break  # this process is asked to end: the caller hears "not yet" instead of nothing
+            return job
+        finally:
+            self._waiters.release()
+
+    def require_success(self, job: VideoJob) -> None:
+        """Answer a failed or cancelled job with its error, and remember that it was told.
+
+        Raises:
+            AppError: the one that ended the job.
+        """
+        if job.failure is not None:
+            self._jobs.note_told(job.id)
+            raise error_from_code(job.failure.code, job.failure.message)
+        if job.status is Status.CANCELLED:
+            raise Cancelled()
+
+    def find(self, job_id: str, owner: Owner, kinds: Collection[str], missing: type[AppError]) -> VideoJob:
+        """The owner's job with this id.
+
+        Raises:
+            AppError: ``missing``, when there is no such job of these kinds.
+            NotOwner: it belongs to someone else.
+        """
+        job = self._jobs.find(job_id)
+        if job is None or job.kind not in kinds:
+            raise missing()
+        if job.owner != owner:
+            raise NotOwner()
+        return job
+
+    def find_of_kind(self, job_id: str, kinds: Collection[str], missing: type[AppError]) -> VideoJob:
+        """The job with this id, whoever owns it: for callers who have shown in another way that they may see it.
+
+        Raises:
+            AppError: ``missing``, when there is no such job of these kinds.
+        """
+        job = self._jobs.find(job_id)
+        if job is None or job.kind not in kinds:
+            raise missing()
+        return job
+
+    def count_open(self, kinds: Collection[str], owner: Owner | None = None, *, running: bool = True) -> int:
+        """How many jobs of these kinds have not ended, or (``running=False``) not begun: of an owner, or of all."""
+        states = (Status.PENDING, Status.PROCESSING) if running else (Status.PENDING,)
+        return self._jobs.count_of_kinds(kinds, states, owner)
+
+    def page(self, owner: Owner, kinds: Collection[str], *, page: int, per_page: int) -> tuple[list[VideoJob], int]:
+        """One page (from 1) of the owner's jobs, newest first, and how many there are in all."""
+        return self._jobs.page(owner, kinds, skip=(page - 1) * per_page, limit=per_page)
+
+    def some(
+        self, owner: Owner, kinds: Collection[str], *, offset: int, limit: int, states: Collection[Status] = ()
+    ) -> tuple[list[VideoJob], int]:
+        """Some of the owner's jobs (in these states, if any are named), newest first, and how many there are in all."""
+        return self._jobs.page(owner, kinds, skip=offset, limit=limit, states=states)
+
+    def progress(self, job: VideoJob) -> dict[str, Any] | None:
+        """The last reading of a job that is being worked on."""
+        return self._progress.get_progress(job.id) if job.status is Status.PROCESSING else None
+
+    def cancel(self, job: VideoJob) -> VideoJob:
+        """Stop a job: at once when it waits, within seconds when it runs; an ended one stays as it is."""
+        asked = self._jobs.cancel(job.id, self._clock.now())
+        if asked is None:
+            return self._jobs.find(job.id) or job
+        self._progress.ask_cancel(job.id)
+        if asked.ended:
+            self._progress.announce_end(job.id)
+        return asked
+
+    def dismiss(self, job: VideoJob) -> tuple[VideoJob, bool]:
+        """Cancel a job that goes on, forget one that has ended; the job, and whether it was forgotten."""
+        if not job.ended:
+            return self.cancel(job), False
+        return job, self.forget(job)
+
+    def forget(self, job: VideoJob) -> bool:
+        """Delete the record and the files of a job that nobody works on; whether it was deleted."""
+        if not self._jobs.delete(job.id):
+            return False
+        self._files.delete(job.artifact.path if job.artifact else None)
+        self._files.delete(getattr(job.params, "input_file_path", None))
+        self._files.drop_kept(job.id)
+        self._progress.clear(job.id)
+        return True
+
+    def learn(self, job_id: str, facts: Mapping[str, Any]) -> None:
+        """Keep what was found out about a job's source."""
+        self._jobs.set_facts(job_id, facts)
+
+    def has_kept(self, job: VideoJob) -> bool:
+        """Whether more of a job's source was kept than its file shows."""
+        return self._files.kept_folder(job.id).is_dir()
+
+    def peek(self, job_id: str) -> VideoJob | None:
+        """A job for the service itself, if there is one with this id."""
+        return self._jobs.find(job_id)
+
+    def find_any(self, job_id: str) -> VideoJob:
+        """A job for the service itself, whoever owns it.
+
+        Raises:
+            VideoNotFound: there is none.
+        """
+        job = self._jobs.find(job_id)
+        if job is None:
+            raise VideoNotFound()
+        return job

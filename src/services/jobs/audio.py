@@ -1,0 +1,34 @@
+"""The kind ``audio``: the sound of a video becomes an mp3, wav or flac."""
+
+from __future__ import annotations
+
+from src.models.params import AudioParams
+from src.services.jobs.handler import JobContext, Made
+from src.utils.filenames import display_name
+
+MIME = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac"}
+
+
+class AudioHandler:
+    """Fetch and encode through the sound service."""
+
+    kind = AudioParams.kind
+    queue = "downloads"
+
+    def run(self, params: AudioParams, context: JobContext) -> Made:
+        """Make ``sound.mp3``, ``.wav`` or ``.flac``."""
+        wanted = params.audio_format
+        path = context.work_dir / f"sound.{wanted}"
+        report, info = context.engines.sounds.download_audio(
+            params.url, path, wanted, params.audio_quality, monitor=context.monitor
+        )
+        return Made(
+            path=path,
+            mime=MIME[wanted],
+            download_name=display_name(f"{info.title.replace('/', '_')}.{wanted}"),
+            report={
+                "requested": {"format": wanted, "quality": params.audio_quality},
+                "actual": {**report.to_fields(), "artist": info.uploader},
+            },
+            facts={"title": info.title, "source_duration": info.duration_seconds},
+        )

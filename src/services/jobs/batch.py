@@ -1,0 +1,29 @@
+"""The kind ``batch``: several time ranges of one video become one file."""
+
+from __future__ import annotations
+
+from src.models.params import BatchParams
+from src.services.clip_batch_service import MIME
+from src.services.jobs.handler import JobContext, Made
+
+
+class BatchHandler:
+    """Cut all ranges through the batch service."""
+
+    kind = BatchParams.kind
+    queue = "downloads"
+
+    def run(self, params: BatchParams, context: JobContext) -> Made:
+        """Make ``batch.mp4`` or ``batch.webm`` of joined ranges, ``batch.zip`` of others."""
+        path, title, reports = context.engines.batches.make(params, context.work_dir, context.monitor)
+        clips = [
+            {"start": float(report.actual.start), "end": float(report.actual.end), "method": report.method}
+            for report in reports
+        ]
+        return Made(
+            path=path,
+            mime=MIME[path.suffix],
+            download_name=f"video_{context.job.id}{path.suffix}",
+            report={"actual": {"clips": clips, "bytes_fetched": sum(report.bytes_fetched for report in reports)}},
+            facts={"title": title},
+        )

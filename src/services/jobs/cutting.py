@@ -1,0 +1,31 @@
+"""Fetching and cutting a time range, for every kind of job that ends in a clip."""
+
+from __future__ import annotations
+
+from src.models.params import ClipParams, LiveClipParams
+from src.services.jobs.handler import JobContext, Made
+
+MIME = {".mp4": "video/mp4", ".webm": "video/webm"}
+
+
+def cut(params: ClipParams | LiveClipParams, start: float, end: float, context: JobContext) -> Made:
+    """The time range of the video that ``params`` name, in the wanted container and resolution."""
+    report = context.engines.videos.download_video_segment(
+        url=params.url,
+        start_time=start,
+        end_time=end,
+        output_path=context.work_dir / "clip",
+        format_preference=params.format_preference,
+        resolution_preference=params.resolution_preference,
+        compatibility=params.compatibility,
+        mode=params.clip_mode,
+        monitor=context.monitor,
+    )
+    suffix = report.path.suffix
+    return Made(
+        path=report.path,
+        mime=MIME[suffix],
+        download_name=f"video_{context.job.id}{suffix}",
+        report=report.to_fields(),
+        facts=report.facts,
+    )

@@ -1,0 +1,40 @@
+"""The kind ``encode``: an uploaded file becomes an MP4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from src.errors import FileGone
+from src.models.params import EncodeParams
+from src.services.jobs.handler import JobContext, Made
+
+
+class EncodeHandler:
+    """Encode through the encoding service."""
+
+    kind = EncodeParams.kind
+    queue = "encodes"
+
+    def run(self, params: EncodeParams, context: JobContext) -> Made:
+        """Make ``encoded.mp4`` in the chosen codec and quality."""
+        assert params.video_codec is not None and params.quality_preset is not None
+        source = Path(params.input_file_path or "")
+        if not params.input_file_path or not source.is_file():
+            raise FileGone("The uploaded file has expired.")
+        output = context.work_dir / "encoded.mp4"
+        report = context.engines.encoder.encode_video_to_mp4(
+            source,
+            output,
+            params.video_codec,
+            params.quality_preset,
+            monitor=context.monitor,
+            target_size_mb=params.target_size_mb,
+            target_vmaf=params.target_vmaf,
+        )
+        stem = Path(params.original_filename).stem or "video"
+        return Made(
+            path=output,
+            mime="video/mp4",
+            download_name=f"{stem}_{params.video_codec}_{params.quality_preset}.mp4",
+            report=report.to_fields(),
+        )

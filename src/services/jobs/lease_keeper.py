@@ -1,0 +1,125 @@
+"""Keeps a worker's right to a job while it works, and tells it at once when it should stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from src.data.claim_data import ClaimData
+from src.errors import AppError, Cancelled, JobTimeout, StoreUnavailable
+from src.models.progress import Progress
+from src.models.video import VideoJob
+from src.services.progress_cache import ProgressCache
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+WRITE_PROGRESS_SECONDS = 0.5
+
+
+class LeaseLost(AppError):
+    """Another worker has this job now."""
+
+
+class HandedBack(AppError):
+    """This worker is shutting down and gives the job back."""
+
+
+class ShutdownFlag:
+    """Set once when the process was asked to end; every running job then hands itself back."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Ask all running jobs to hand themselves back."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the process is ending."""
+        return self._event.is_set()
+
+
+class LeaseKeeper:
+    """The monitor of one attempt: a thread renews the lease, ``check`` raises what the thread found.
+
+    The lease counts as lost when no renewal succeeded for its length less a second on the *monotonic* clock:
+    then another worker may have the job, whatever the wall clocks say.
+    """
+
+    def __init__(
+        self,
+        job: VideoJob,
+        claims: ClaimData,
+        progress: ProgressCache,
+        *,
+        lease_seconds: float,
+        hard_limit_seconds: float,
+        shutdown: ShutdownFlag,
+    ) -> None:
+        assert job.lease is not None
+        self.job, self._lease = job, job.lease
+        self._claims, self._progress = claims, progress
+        self._lease_seconds = lease_seconds
+        self._started = self._renewed = time.monotonic()
+        self._ends = self._started + hard_limit_seconds
+        self._shutdown = shutdown
+        self._stop_because: AppError | None = None
+        self._last_written = -1.0
+        self._last_phase: object = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{job.id}", daemon=True)
+
+    def __enter__(self) -> LeaseKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(timeout=10)
+
+    def report(self, progress: Progress) -> None:
+        """Write a reading at most twice a second, at once when the phase changes; then ``check``."""
+        now = time.monotonic()
+        if progress.phase is not self._last_phase or now - self._last_written >= WRITE_PROGRESS_SECONDS:
+            self._last_phase, self._last_written = progress.phase, now
+            self._progress.set_progress(self.job.id, progress)
+        self.check()
+
+    def check(self) -> None:
+        """Raise why the work should stop, if it should."""
+        if self._stop_because is None and time.monotonic() > self._renewed + max(
+            self._lease_seconds - 1, self._lease_seconds / 2
+        ):
+            self._stop_because = LeaseLost()  # the thread itself may hang in a driver call
+        if self._stop_because is not None:
+            raise self._stop_because
+
+    def _keep(self) -> None:
+        next_renewal = self._renewed + self._lease_seconds / 3
+        while not self._done.wait(LOOK_SECONDS) and self._stop_because is None:
+            now = time.monotonic()
+            if now > self._ends:
+                self._stop_because = JobTimeout()
+            elif self._shutdown.is_set():
+                self._stop_because = HandedBack()
+            else:
+                asked = self._progress.cancel_asked(self.job.id)
+                if asked:
+                    self._stop_because = Cancelled()
+                elif now >= next_renewal or asked is None:
+                    self._renew(now)
+                    next_renewal = now + self._lease_seconds / 3
+
+    def _renew(self, now: float) -> None:
+        try:
+            job = self._claims.renew(self.job.id, self._lease, lease_seconds=self._lease_seconds)
+        except StoreUnavailable:
+            return  # tried again at the next look; check() fences us off when it lasts too long
+        if job is None:
+            self._stop_because = LeaseLost()
+        else:
+            self._renewed = now
+            if job.cancel_requested:
+                self._stop_because = Cancelled()

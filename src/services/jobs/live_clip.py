@@ -1,0 +1,100 @@
+"""The kind ``live_clip``: what was seen at a moment of a live stream becomes a file.
+
+A moment is a wall-clock time. While the stream runs its segments are captured; once the recording is there, it is
+the same moment, counted from the time the stream was released.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted, LiveNotSupported
+from src.models.params import LiveClipParams
+from src.models.source import LiveStatus, VideoInfo
+from src.services.jobs.cutting import MIME, cut
+from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.waiting import ComeBack
+from src.services.live_service import LiveTask, StreamNotReady
+from src.utils.validators import canonical_url
+
+# How long the recording of a stream that has ended is waited for. The site takes minutes for short streams and hours
+# for long ones; a job that gives up can be started again by whoever wants it.
+RECORDING_HOURS = 6
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 900.0
+
+
+class LiveClipHandler:
+    """Capture the moment, or find it in the recording, then cut it like any clip."""
+
+    kind = LiveClipParams.kind
+    queue = "downloads"
+
+    def run(self, params: LiveClipParams, context: JobContext) -> Made:
+        """Make the file of the window around the moment."""
+        waited = _waited_seconds(context)
+        patient = waited < RECORDING_HOURS * 3600
+        live = context.engines.live
+        task = LiveTask(params, context.work_dir, context.kept_dir, context.monitor, last_chance=not patient)
+        try:
+            report = live.make(task)
+            if report is None:
+                return self._from_recording(params, live.video_of(task), context)
+        except StreamNotReady as later:
+            raise ComeBack(later.seconds, later.why) from None
+        except LiveEndedNotReady as later:
+            if not patient:
+                raise
+            raise ComeBack(pause_after(waited), later.message) from None
+        suffix = report.path.suffix
+        return Made(
+            path=report.path,
+            mime=MIME[suffix],
+            download_name=f"video_{context.job.id}{suffix}",
+            report=report.fields,
+            facts=report.facts,
+            padded=True,
+        )
+
+    def _from_recording(self, params: LiveClipParams, video_id: str, context: JobContext) -> Made:
+        start, end = window_in_recording(params, context.engines.youtube.get_video_info(video_id))
+        known = params.model_copy(update={"youtube_video_id": video_id, "url": canonical_url(video_id)})
+        made = cut(known, start, end, context)
+        return Made(
+            path=made.path,
+            mime=made.mime,
+            download_name=made.download_name,
+            report={**made.report, "source": "vod"},
+            facts={**made.facts, "start_time": start, "end_time": end, "youtube_video_id": video_id, "url": known.url},
+        )
+
+
+def pause_after(waited_seconds: float) -> float:
+    """How long to wait before the next look for a recording: half of what was waited already, within bounds."""
+    return min(max(waited_seconds / 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+
+
+def _waited_seconds(context: JobContext) -> float:
+    since = context.job.queued_at or context.job.created_at
+    return (datetime.now(UTC) - since).total_seconds()
+
+
+def window_in_recording(params: LiveClipParams, info: VideoInfo) -> tuple[float, float]:
+    """(start, end) of the wanted window, in seconds from the start of the stream's recording.
+
+    Raises:
+        LiveNotStarted, LiveEndedNotReady, LiveNotSupported: there is no recording yet.
+        ClipRangeInvalid: the video is no stream, or the moment lies outside of it.
+    """
+    if info.live_status is LiveStatus.IS_UPCOMING:
+        raise LiveNotStarted()
+    if info.live_status is LiveStatus.POST_LIVE:
+        raise LiveEndedNotReady()
+    if info.live_status is LiveStatus.IS_LIVE:
+        raise LiveNotSupported()
+    if info.live_status is not LiveStatus.WAS_LIVE or info.release_at is None:
+        raise ClipRangeInvalid("This video is not a live stream: there is no moment to clip.")
+    start = (params.event_at - info.release_at).total_seconds() - params.clip_offset
+    end = start + params.clip_duration
+    if end <= 0 or (info.duration_seconds is not None and start >= info.duration_seconds):
+        raise ClipRangeInvalid("The stream was not running at this moment.")
+    return max(start, 0.0), end

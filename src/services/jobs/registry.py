@@ -1,0 +1,28 @@
+"""All kinds of jobs: one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from src.services.jobs.audio import AudioHandler
+from src.services.jobs.batch import BatchHandler
+from src.services.jobs.clip import ClipHandler
+from src.services.jobs.encode import EncodeHandler
+from src.services.jobs.handler import JobHandler
+from src.services.jobs.live_clip import LiveClipHandler
+from src.services.jobs.stream import StreamHandler
+from src.services.jobs.transcript import TranscriptHandler
+from src.services.jobs.video import VideoHandler
+
+HANDLERS: tuple[JobHandler[Any], ...] = (
+    ClipHandler(),
+    LiveClipHandler(),
+    EncodeHandler(),
+    VideoHandler(),
+    TranscriptHandler(),
+    StreamHandler(),
+    AudioHandler(),
+    BatchHandler(),
+)
+
+BY_KIND = {handler.kind: handler for handler in HANDLERS}

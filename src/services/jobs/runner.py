@@ -1,0 +1,203 @@
+"""Runs one job from claim to end: the only code that decides how a job ends."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from src.data.claim_data import ClaimData
+from src.data.video_data import VideoData
+from src.errors import AppError, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
+from src.models.video import Artifact, Failure, Lease, VideoJob
+from src.services.file_store import FileStore
+from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
+from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.placement import folder_of
+from src.services.jobs.waiting import ComeBack
+from src.services.progress_cache import ProgressCache
+
+log = logging.getLogger(__name__)
+
+Handlers = Mapping[str, JobHandler[Any]]
+
+
+class Doorbell(Protocol):
+    """Wakes a worker. It may be lost, late or doubled: the record is what counts."""
+
+    def ring(self, job_id: str, queue: str) -> None:
+        """Tell the workers of this queue that a job waits; never raises."""
+
+
+class JobRunner:
+    """Claims, runs and ends jobs, and rings again for those that nobody took."""
+
+    def __init__(
+        self,
+        *,
+        jobs: VideoData,
+        claims: ClaimData,
+        files: FileStore,
+        progress: ProgressCache,
+        doorbell: Doorbell,
+        handlers: Handlers,
+        engines: Engines,
+        worker: str,
+        lease_seconds: float,
+        hard_limit_seconds: float,
+        max_attempts: int,
+        retry_limit: int,
+        retry_base_seconds: float,
+        keep_seconds: float,
+        shutdown: ShutdownFlag | None = None,
+    ) -> None:
+        self._jobs, self._claims, self._files, self._progress = jobs, claims, files, progress
+        self._doorbell, self._handlers, self._engines, self._worker = doorbell, handlers, engines, worker
+        self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
+        self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
+        self._keep_seconds = keep_seconds
+        self.shutdown = shutdown or ShutdownFlag()
+
+    def run(self, job_id: str) -> None:
+        """Run a job if it is to be had. Never raises for what a job can do wrong."""
+        if self.shutdown.is_set():
+            return
+        job = self._claims.claim(
+            job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
+        )
+        if job is None or job.lease is None:
+            log.info("job %s is not to be had", job_id)
+            return
+        started = time.monotonic()
+        log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
+        made: Made | None = None
+        try:
+            work_dir = self._files.work_folder(job.id, job.lease.fence)
+            keeper = LeaseKeeper(
+                job,
+                self._claims,
+                self._progress,
+                lease_seconds=self._lease_seconds,
+                hard_limit_seconds=self._hard_limit_seconds,
+                shutdown=self.shutdown,
+            )
+            with keeper:
+                handler = self._handlers[job.kind]
+                made = self._shared(job, handler, work_dir) or handler.run(
+                    job.params, self._context(job, work_dir, keeper)
+                )
+                keeper.check()
+                ended = self._keep(job, job.lease, made)
+        except LeaseLost:
+            log.warning("job %s was lost to another worker", job.id)
+            return
+        except ComeBack as wait:
+            ended = self._put_off(job, job.lease, wait)
+        except AppError as error:
+            ended = self._end_badly(job, job.lease, error)
+        except Exception as error:
+            if means_full_disk(error):
+                log.warning("job %s: the disk is full: %s", job.id, error)
+                ended = self._end_badly(job, job.lease, DiskFull())
+            else:
+                log.exception("job %s failed unexpectedly", job.id)
+                ended = self._end_badly(job, job.lease, InternalError(type(error).__name__))
+        finally:
+            self._files.drop_work(job.id, job.lease.fence)
+        if ended is not None:
+            if ended.ended and not (made is not None and made.padded):
+                self._files.drop_kept(job.id)
+            self._progress.announce_end(job.id)
+            log.info("job %s is %s after %.1f s", job.id, ended.status, time.monotonic() - started)
+
+    def reconcile(self, *, rung_before_seconds: float) -> int:
+        """Ring for every job that waits unheard and every job whose worker is gone; give up spent ones."""
+        rung = 0
+        for job in self._claims.unattended(rung_before_seconds=rung_before_seconds):
+            if job.attempts >= self._max_attempts:
+                lost = Failure(JobLost.code, JobLost().message)
+                if self._claims.give_up(job.id, lost, max_attempts=self._max_attempts, keep_seconds=self._keep_seconds):
+                    self._progress.announce_end(job.id)
+                    log.error("job %s was given up after %d attempts", job.id, job.attempts)
+            else:
+                self.ring(job)
+                rung += 1
+        return rung
+
+    def ring(self, job: VideoJob) -> None:
+        """Wake a worker for this job and remember it."""
+        self._claims.note_rung(job.id)
+        self._doorbell.ring(job.id, self._handlers[job.kind].queue)
+
+    def _shared(self, job: VideoJob, handler: JobHandler[Any], work_dir: Path) -> Made | None:
+        """The file of a finished job that asked for just the same, under a second name: what exists is not made twice.
+
+        Each job keeps a name of its own, so that one owner's deletion takes nothing from another.
+        """
+        fields = {name: getattr(job.params, name) for name in getattr(handler, "same", ())}
+        twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC)) if fields else None
+        if twin is None or twin.artifact is None or twin.id == job.id:
+            return None
+        path = work_dir / f"shared{twin.artifact.path.suffix}"
+        try:
+            path.hardlink_to(twin.artifact.path)
+        except OSError:  # it has just been deleted, or this disk knows no second names
+            return None
+        name = twin.artifact.download_name.replace(twin.id, job.id)
+        return Made(
+            path,
+            twin.artifact.mime,
+            name,
+            dict(twin.report),
+            {name: value for name, value in twin.facts.items() if name != "request"},
+        )
+
+    def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseKeeper) -> JobContext:
+        return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper, self._engines)
+
+    def _keep(self, job: VideoJob, lease: Lease, made: Made) -> VideoJob | None:
+        path = self._files.keep(made.path, job.id, lease.fence, folder_of(job))
+        keep_seconds = self._keep_seconds if job.keep_seconds is None else job.keep_seconds
+        try:
+            artifact = Artifact(path, path.stat().st_size, made.mime, made.download_name)
+            if made.facts:
+                self._jobs.set_facts(job.id, made.facts)
+            ended = self._claims.complete(job.id, lease, artifact, made.report, keep_seconds=keep_seconds)
+        except StoreUnavailable:
+            # Whether the write arrived is unknown: the file stays, and the sweeper takes it if no record names it.
+            raise LeaseLost() from None
+        except BaseException:
+            self._files.delete(path)
+            raise
+        if ended is None:
+            self._files.delete(path)
+            raise LeaseLost()
+        return ended
+
+    def _put_off(self, job: VideoJob, lease: Lease, wait: ComeBack) -> VideoJob | None:
+        log.info("job %s waits %.0f s: %s", job.id, wait.seconds, wait)
+        try:
+            return self._claims.hand_back(job.id, lease, delay_seconds=wait.seconds, count_attempt=False)
+        except StoreUnavailable:
+            log.warning("job %s could not be handed back; the lease will run out", job.id)
+            return None
+
+    def _end_badly(self, job: VideoJob, lease: Lease, error: AppError) -> VideoJob | None:
+        try:
+            if isinstance(error, HandedBack):
+                log.info("job %s is handed back", job.id)
+                return self._claims.hand_back(job.id, lease, delay_seconds=0, count_attempt=False)
+            if error.remedy is Remedy.LATER and job.attempts < self._retry_limit:
+                # Full jitter: retries of many jobs do not come back as one wave.
+                delay = random.uniform(0.5, 1) * self._retry_base * 2 ** (job.attempts - 1)  # noqa: S311
+                log.info("job %s: %s, tried again in %.0f s", job.id, error.code, delay)
+                return self._claims.hand_back(job.id, lease, delay_seconds=delay, count_attempt=True)
+            log.info("job %s: %s %s", job.id, error.code, error.message)
+            return self._claims.fail(job.id, lease, Failure(error.code, error.message), keep_seconds=self._keep_seconds)
+        except StoreUnavailable:
+            log.warning("job %s: its end could not be written; the lease will run out", job.id)
+            return None

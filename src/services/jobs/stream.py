@@ -1,0 +1,27 @@
+"""The kind ``stream``: a playlist or a video file at any public address becomes an MP4."""
+
+from __future__ import annotations
+
+from src.models.params import StreamParams
+from src.services.jobs.handler import JobContext, Made
+from src.utils.filenames import display_name
+
+
+class StreamHandler:
+    """Fetch through the stream service; what is fetched survives this attempt."""
+
+    kind = StreamParams.kind
+    queue = "downloads"
+
+    def run(self, params: StreamParams, context: JobContext) -> Made:
+        """Make ``stream.mp4``."""
+        report = context.engines.streams.download(
+            params, context.work_dir / "stream.mp4", context.kept_dir, context.monitor
+        )
+        name = display_name(params.video_name or f"video_{context.job.id}")
+        return Made(
+            path=report.path,
+            mime="video/mp4",
+            download_name=name if name.lower().endswith(".mp4") else f"{name}.mp4",
+            report={"actual": report.to_fields()},
+        )

@@ -1,0 +1,45 @@
+"""The kind ``transcript``: the captions of a video become a file."""
+
+from __future__ import annotations
+
+from src.models.params import TranscriptParams
+from src.models.progress import Phase, Progress
+from src.services.jobs.handler import JobContext, Made
+from src.services.youtube.caption_writer import MIME, write_captions
+from src.utils.filenames import display_name
+
+
+class TranscriptHandler:
+    """Fetch the captions through the YouTube service and write them in the wanted format."""
+
+    kind = TranscriptParams.kind
+    queue = "downloads"
+
+    def run(self, params: TranscriptParams, context: JobContext) -> Made:
+        """Make ``transcript.vtt``, ``.srt``, ``.txt`` or ``.json``."""
+        context.monitor.report(Progress(Phase.DOWNLOADING))
+        captions = context.engines.youtube.captions(
+            params.youtube_video_id, language=params.caption_language, source=params.transcript_source
+        )
+        wanted = params.transcript_format
+        path = context.work_dir / f"transcript.{wanted}"
+        path.write_text(write_captions(captions, wanted), encoding="utf-8")
+        name = f"{captions.title or 'transcript'} [{params.youtube_video_id}].{captions.language}.{wanted}"
+        return Made(
+            path=path,
+            mime=MIME[wanted],
+            download_name=display_name(name),
+            report={
+                "requested": {
+                    "format": wanted,
+                    "language": params.caption_language,
+                    "source": params.transcript_source,
+                },
+                "actual": {
+                    "language": captions.language,
+                    "automatic": captions.automatic,
+                    "cues": len(captions.cues),
+                },
+            },
+            facts={"title": captions.title},
+        )

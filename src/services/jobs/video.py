@@ -1,0 +1,35 @@
+"""The kind ``video``: a whole video of a site becomes a file."""
+
+from __future__ import annotations
+
+from src.models.params import VideoParams
+from src.services.jobs.cutting import MIME
+from src.services.jobs.handler import JobContext, Made
+from src.utils.filenames import display_name
+
+
+class VideoHandler:
+    """Fetch through the video service."""
+
+    kind = VideoParams.kind
+    queue = "downloads"
+
+    def run(self, params: VideoParams, context: JobContext) -> Made:
+        """Make ``video.mp4`` or ``video.webm``."""
+        report = context.engines.videos.download_video(
+            params.url,
+            context.work_dir / "video",
+            params.format_preference,
+            params.resolution_preference,
+            compatibility=params.compatibility,
+            max_bytes=params.max_bytes,
+            monitor=context.monitor,
+        )
+        title = report.facts.get("title") or "video"
+        return Made(
+            path=report.path,
+            mime=MIME[report.path.suffix],
+            download_name=display_name(f"{title} [{params.youtube_video_id}]{report.path.suffix}"),
+            report=report.to_fields(),
+            facts=report.facts,
+        )

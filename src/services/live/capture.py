@@ -1,0 +1,228 @@
+"""Follows the playlists of a stream and keeps the segments of a window as soon as they are there.
+
+What is about to leave the stream's window comes first. A track is done when its newest segment lies behind the
+window, whether or not every segment in between was to be had.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from src.errors import AppError, DiskFull, MediaForbidden, MediaGone
+from src.models.progress import Monitor, Phase, Progress
+from src.services.clip.hls_playlist import Piece, best_variant
+from src.services.clip.source import Network, SourceUnreadable
+from src.services.live.download import SegmentSource
+from src.services.live.playlist import LivePlaylist, read_live_playlist
+from src.services.live.store import Record, SegmentStore
+from src.services.live.timeline import Placed, Timeline
+from src.services.live.tracks import LiveTrack
+from src.services.live.window import Window, missing, to_seconds
+from src.utils.clock import Clock
+
+log = logging.getLogger(__name__)
+
+PADDING_SECONDS = 15
+PATIENCE_SECONDS = 15.0
+_ROOMY_SECONDS = 45  # a playlist of this length loses nothing while a worker does something else
+_LONGEST_PAUSE_SECONDS = 3.0
+_CHECK_SECONDS = 0.3
+_SILENT_TARGETS, _SILENT_SECONDS = 6, 30
+_LOST_ROUNDS = 4  # how often a segment that could not be fetched is asked for again at the end
+
+
+class TailToCome(Exception):
+    """The end of the window is still to come, so late that the worker can do something else for ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.0f} s")
+        self.seconds = seconds
+
+
+class StreamSilent(Exception):
+    """Nothing new has come for long, or the playlist is gone: the stream may have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What there is of a window. ``records`` by the name of the track; ``ended``: the stream said that it is over;
+    ``oldest``: the beginning of what the stream still held; ``estimated``: its playlist has no clock."""
+
+    tracks: tuple[LiveTrack, ...]
+    folder: Path
+    records: dict[str, list[Record]]
+    ended: bool = False
+    oldest: Fraction | None = None
+    estimated: bool = False
+
+    def holes(self, window: Window) -> list[Window]:
+        """What of the window the picture does not have (of a stream without one, the sound)."""
+        first = next((track for track in self.tracks if track.has_video), self.tracks[0])
+        return missing(window, (record.span for record in self.records[first.name]))
+
+
+@dataclass(slots=True)
+class _Following:
+    """How far one track is."""
+
+    track: LiveTrack
+    store: SegmentStore
+    timeline: Timeline
+    newest: Fraction | None = None
+    oldest: Fraction | None = None
+    advanced_at: Fraction = Fraction(0)
+    ended: bool = False
+    playlist: LivePlaylist | None = None
+    lost: set[tuple[int, int]] = field(default_factory=set)
+
+
+class Capture:
+    """One window of one stream, in a folder that outlives this attempt."""
+
+    def __init__(
+        self,
+        tracks: Sequence[LiveTrack],
+        folder: Path,
+        window: Window,
+        *,
+        network: Network,
+        clock: Clock,
+        monitor: Monitor,
+        padding_seconds: float = PADDING_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """``padding_seconds`` are kept beside the window, for whoever moves it later. ``patience_seconds`` is how long
+        this waits for the end of the window itself."""
+        self._tracks, self._folder, self._window, self._padding = tuple(tracks), folder, window, padding_seconds
+        self._network, self._clock, self._monitor, self._patience = network, clock, monitor, patience_seconds
+        padding = Fraction(padding_seconds)
+        self._need = window.padded(padding, padding)
+        self._following = []
+        for track in self._tracks:
+            store = SegmentStore(folder / track.name)
+            self._following.append(_Following(track, store, store.timeline()))
+
+    def there(self) -> Captured:
+        """What earlier attempts have left."""
+        return Captured(
+            self._tracks,
+            self._folder,
+            {each.track.name: each.store.records for each in self._following},
+            ended=all(each.ended for each in self._following),
+            oldest=max((each.oldest for each in self._following if each.oldest is not None), default=None),
+            estimated=any(each.timeline.estimated for each in self._following),
+        )
+
+    def run(self) -> Captured:
+        """Fetch until the window is there, as far as it is to be had.
+
+        Raises:
+            TailToCome, StreamSilent: come back later; the stream may have ended.
+            MediaForbidden: the links have expired: extract again, and go on in the same folder.
+            AppError: the network, the disk, or what ``monitor`` raises.
+        """
+        rounds_left = _LOST_ROUNDS
+        for each in self._following:
+            each.advanced_at = self._now()
+        with SegmentSource(self._network, self._clock) as source, ThreadPoolExecutor(self._network.connections) as pool:
+            while True:
+                done = [self._round(each, source, pool) for each in self._following]
+                self._report()
+                if all(done):
+                    if rounds_left == 0 or not any(each.lost for each in self._following):
+                        return self.there()
+                    rounds_left -= 1
+                self._wait(all(done))
+
+    def _now(self) -> Fraction:
+        return to_seconds(self._clock.now())
+
+    def _round(self, each: _Following, source: SegmentSource, pool: ThreadPoolExecutor) -> bool:
+        """One look at a track; whether it is done."""
+        self._monitor.check()
+        seen_at = self._now()
+        try:
+            url, text = source.text(each.track.url, each.track.headers)
+            if (variant := best_variant(text, url)) is not None:
+                url, text = source.text(variant, each.track.headers)
+            each.playlist = read_live_playlist(text, url)
+        except (MediaGone, SourceUnreadable) as problem:
+            if each.playlist is None:
+                raise StreamSilent(f"its playlist is gone: {problem}") from None
+            return False  # a stream that begins anew has no playlist for a moment
+        placed = each.timeline.place(each.playlist, seen_at)
+        each.store.keep_timeline(each.timeline)
+        if placed:
+            newest = max(one.span.end for one in placed)
+            if each.newest is None or newest > each.newest:
+                each.newest, each.advanced_at = newest, seen_at
+            each.oldest = min(one.start for one in placed)
+            each.ended = each.playlist.ended
+        # An estimated clock may still move a little.
+        slack = 2 * each.playlist.target if each.timeline.estimated else Fraction(0)
+        need = self._need.padded(slack, slack)
+        self._fetch(each, [one for one in placed if one.span.overlaps(need)], source, pool)
+        return each.ended or (each.newest is not None and each.newest >= need.end)
+
+    def _fetch(self, each: _Following, wanted: list[Placed], source: SegmentSource, pool: ThreadPoolExecutor) -> None:
+        def load(placed: Placed) -> tuple[bytes, bytes | None]:
+            segment, headers = placed.segment, each.track.headers
+            content = source.content(segment.piece, segment.number, headers)
+            return content, None if segment.init is None else self._init(segment.init, source, each)
+
+        wanted = [one for one in wanted if not one.segment.gap and not each.store.has(one)]
+        each.lost = set()
+        problem: AppError | None = None
+        for placed, loading in [(one, pool.submit(load, one)) for one in wanted]:
+            key = (placed.epoch, placed.segment.number)
+            try:
+                content, init = loading.result()
+                each.store.add(placed, content, init)
+            except MediaForbidden as error:
+                problem = error
+            except AppError as error:
+                log.info("segment %d of %s: %s", placed.segment.number, each.track.name, error.code)
+                each.lost.add(key)
+            except OSError as error:
+                raise DiskFull() from error
+            self._monitor.check()
+        if problem is not None:
+            raise problem
+
+    def _init(self, piece: Piece, source: SegmentSource, each: _Following) -> bytes:
+        return source.content(piece, 0, each.track.headers)
+
+    def _wait(self, only_lost: bool) -> None:
+        """Until the next look.
+
+        Raises:
+            TailToCome, StreamSilent.
+        """
+        now = self._now()
+        playlists = [each.playlist for each in self._following if each.playlist is not None]
+        target = max(playlist.target for playlist in playlists)
+        silent = now - max(each.advanced_at for each in self._following)
+        if not only_lost and silent > max(_SILENT_TARGETS * target, Fraction(_SILENT_SECONDS)):
+            raise StreamSilent(f"nothing new for {float(silent):.0f} s")
+        left = float(self._need.end + target - now)
+        room = min(playlist.length for playlist in playlists)
+        if left > self._patience and room >= _ROOMY_SECONDS and not only_lost:
+            raise TailToCome(min(left, float(room) / 2))
+        pause = min(float(target) / 2, _LONGEST_PAUSE_SECONDS)
+        while pause > 0:
+            self._monitor.check()
+            self._clock.sleep(min(pause, _CHECK_SECONDS))
+            pause -= _CHECK_SECONDS
+
+    def _report(self) -> None:
+        whole = self._need.end - self._need.start
+        shares = []
+        for each in self._following:
+            holes = missing(self._need, (record.span for record in each.store.records))
+            shares.append(1 - float(sum((hole.end - hole.start for hole in holes), Fraction(0)) / whole))
+        self._monitor.report(Progress(Phase.DOWNLOADING, download_percent=100 * max(min(shares), 0.0)))

@@ -1,0 +1,47 @@
+"""What attempts of one live clip tell each other beside the segments: which video, which tracks, how far."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from src.services.live.tracks import LiveTrack
+
+_FILE = "capture.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureState:
+    """``extracted_at`` is when the links were fresh; ``source`` is ``live`` or ``post_live``; ``done``: nothing more
+    is to be fetched. ``facts`` is what was learnt about the video, JSON values."""
+
+    video_id: str
+    tracks: tuple[LiveTrack, ...]
+    resolution: str
+    extracted_at: datetime
+    source: str
+    facts: dict[str, Any]
+    released_at: datetime | None = None
+    done: bool = False
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        """What an earlier attempt has left in this folder."""
+        try:
+            fields = json.loads((folder / _FILE).read_text("utf-8"))
+            fields["tracks"] = tuple(LiveTrack(**track) for track in fields["tracks"])
+            for name in ("extracted_at", "released_at"):
+                fields[name] = None if fields[name] is None else datetime.fromisoformat(fields[name])
+            return cls(**fields)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, folder: Path) -> None:
+        """Leave it for later attempts."""
+        fields = {**asdict(self), "tracks": [track.to_fields() for track in self.tracks]}
+        half = folder / f"{_FILE}.half"
+        half.write_text(json.dumps(fields, default=datetime.isoformat), "utf-8")
+        half.replace(folder / _FILE)

@@ -1,0 +1,148 @@
+"""When each segment of a stream was on air, and whether it is the stream that we know or one that began anew.
+
+With a clock in the playlist (``EXT-X-PROGRAM-DATE-TIME``) that is the clock. Without one it is estimated: a segment
+is listed as soon as it is complete, so none can have ended after it was first seen. The tightest of these bounds is
+taken for each group of segments between two discontinuities; it is right to within the pause between two looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from src.services.live.playlist import LivePlaylist, LiveSegment
+from src.services.live.window import Window
+
+_SAME_SECONDS = 2  # two clocks of one segment may differ by so much
+_STALE_WINDOWS = 2  # an edge of the network may be so many windows behind the others
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A segment with its time. ``epoch`` counts how often the stream began anew."""
+
+    epoch: int
+    segment: LiveSegment
+    start: Fraction
+
+    @property
+    def span(self) -> Window:
+        """When it was on air."""
+        return Window(self.start, self.start + self.segment.duration)
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Places the segments of one playlist after the other. ``estimated``: the playlist has no clock."""
+
+    epoch: int = 0
+    estimated: bool = False
+    _newest: int | None = None
+    _newest_at: Fraction | None = None
+    _positions: dict[int, Fraction] = field(default_factory=dict)  # of segments, in seconds of the epoch
+    _bounds: dict[int, Fraction] = field(default_factory=dict)  # of groups: wall clock at position 0
+    _clocks: dict[int, Fraction] = field(default_factory=dict)  # of the segments of the last playlist
+
+    def place(self, playlist: LivePlaylist, seen_at: Fraction) -> list[Placed]:
+        """The segments with their times; ``seen_at`` is when the playlist was asked for. Nothing for a playlist that
+        an edge of the network had kept from before a restart."""
+        if not playlist.segments:
+            return []
+        last = playlist.segments[-1]
+        if self._is_new_stream(playlist):
+            self.epoch += 1
+            self._newest = self._newest_at = None
+            self._positions.clear()
+            self._bounds.clear()
+        elif self._newest is not None and last.number < self._newest and self._is_of_the_past(playlist):
+            return []
+        self.estimated = last.at is None
+        self._observe(playlist, seen_at)
+        if self._newest is None or last.number >= self._newest:
+            self._newest, self._newest_at = last.number, last.at
+            self._clocks = {each.number: each.at for each in playlist.segments if each.at is not None}
+        return [
+            Placed(self.epoch, segment, start)
+            for segment in playlist.segments
+            if (start := self._start_of(segment)) is not None
+        ]
+
+    def to_fields(self) -> dict[str, Any]:
+        """What another attempt needs to go on; JSON values."""
+        return {
+            "epoch": self.epoch,
+            "newest": self._newest,
+            "newest_at": None if self._newest_at is None else str(self._newest_at),
+            "positions": {str(number): str(at) for number, at in self._positions.items()},
+            "clocks": {str(number): str(at) for number, at in self._clocks.items()},
+            "bounds": {str(group): str(at) for group, at in self._bounds.items()},
+        }
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Timeline:
+        """The timeline that ``to_fields`` told."""
+        at = fields.get("newest_at")
+        return cls(
+            epoch=fields["epoch"],
+            _newest=fields["newest"],
+            _newest_at=None if at is None else Fraction(at),
+            _positions={int(number): Fraction(text) for number, text in fields["positions"].items()},
+            _bounds={int(group): Fraction(text) for group, text in fields["bounds"].items()},
+            _clocks={int(number): Fraction(text) for number, text in fields["clocks"].items()},
+        )
+
+    def _is_new_stream(self, playlist: LivePlaylist) -> bool:
+        """Whether the numbers began anew: they go back while the clock goes on; without a clock, far back."""
+        last = playlist.segments[-1]
+        if self._newest is None:
+            return False
+        known = (
+            (segment.at, self._clocks[segment.number])
+            for segment in playlist.segments
+            if segment.at is not None and segment.number in self._clocks
+        )
+        if any(at - before > _SAME_SECONDS for at, before in known):
+            return True
+        if last.number > self._newest:
+            return False
+        if last.at is not None and self._newest_at is not None:
+            expected = self._newest_at - (self._newest - last.number) * playlist.target
+            return last.at > max(expected, self._newest_at) + _SAME_SECONDS
+        return last.number < self._newest - _STALE_WINDOWS * len(playlist.segments)
+
+    def _is_of_the_past(self, playlist: LivePlaylist) -> bool:
+        """Whether an older playlist belongs to a stream before the one that we follow: its clock says so."""
+        last = playlist.segments[-1]
+        if last.at is None or self._newest_at is None or self._newest is None:
+            return False
+        expected = self._newest_at - (self._newest - last.number) * playlist.target
+        return abs(last.at - expected) > max(
+            Fraction(_SAME_SECONDS), (self._newest - last.number + 2) * playlist.target
+        )
+
+    def _observe(self, playlist: LivePlaylist, seen_at: Fraction) -> None:
+        """Note positions, and what they say about the clock of each group."""
+        first = playlist.segments[0]
+        if first.number not in self._positions:
+            known = [number for number in self._positions if number < first.number]
+            before = max(known, default=None)
+            skipped = 0 if before is None else first.number - before
+            base = Fraction(0) if before is None else self._positions[before]
+            self._positions[first.number] = base + skipped * playlist.target
+        position = self._positions[first.number]
+        for segment in playlist.segments:
+            self._positions[segment.number] = position
+            position += segment.duration
+            if segment.at is None:
+                bound = seen_at - position
+                if segment.group not in self._bounds or bound < self._bounds[segment.group]:
+                    self._bounds[segment.group] = bound
+        for number in [each for each in self._positions if each < first.number - 10_000]:
+            del self._positions[number]
+
+    def _start_of(self, segment: LiveSegment) -> Fraction | None:
+        if segment.at is not None:
+            return segment.at
+        bound = self._bounds.get(segment.group)
+        return None if bound is None else self._positions[segment.number] + bound

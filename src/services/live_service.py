@@ -1,0 +1,326 @@
+"""LiveService: a moment of a stream becomes a file while the stream still runs.
+
+The segments are fetched as soon as somebody works on the job; what is still to come is waited for outside of the
+worker (`StreamNotReady`), and every attempt goes on with what the earlier ones left.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from src.config import Settings
+from src.errors import (
+    ClipRangeInvalid,
+    FormatNotAvailable,
+    LiveEndedNotReady,
+    LiveMomentGone,
+    LiveNotStarted,
+    MediaForbidden,
+)
+from src.models.media import MediaInfo
+from src.models.params import LiveClipParams
+from src.models.progress import Monitor, Phase, Progress
+from src.models.source import Extraction, LiveStatus, SourceFormat
+from src.services.clip import Network
+from src.services.clip_verification import Expected, verify
+from src.services.egress import EgressProxy
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.live import (
+    Capture,
+    Captured,
+    LiveCut,
+    LiveTrack,
+    StreamSilent,
+    TailToCome,
+    Window,
+    cut_captured,
+    to_seconds,
+)
+from src.services.live.report import actual_fields, clamped_notes, clock_text, stream_times
+from src.services.live.state import CaptureState
+from src.services.media_probe import probe
+from src.services.video_service import job_limits, network_of
+from src.services.youtube.formats import format_table
+from src.services.youtube.selection import Selection, Wish, choose
+from src.services.youtube_service import YouTubeService
+from src.utils.clock import Clock, SystemClock
+from src.utils.stream_names import StreamName, name_of_video, read_stream_name
+from src.utils.validators import canonical_url
+
+log = logging.getLogger(__name__)
+
+LINKS_LAST = timedelta(hours=4)  # the site's links are good for about six hours
+STALLED_SECONDS = 30
+_MOST_RENEWALS = 3
+
+
+class StreamNotReady(Exception):
+    """What is needed will be there later; go on after ``seconds``. ``recording``: it is the recording that is
+    waited for, and that may take long."""
+
+    def __init__(self, seconds: float, why: str, *, recording: bool = False) -> None:
+        super().__init__(why)
+        self.seconds, self.why, self.recording = seconds, why, recording
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """A finished live clip. ``fields`` is for the job's report, ``facts`` for its record: JSON values."""
+
+    path: Path
+    fields: dict[str, Any]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTask:
+    """One clip. ``kept_dir`` outlives the attempt. ``last_chance``: what there is will do, nothing is waited for."""
+
+    params: LiveClipParams
+    work_dir: Path
+    kept_dir: Path
+    monitor: Monitor
+    last_chance: bool = False
+
+    @property
+    def window(self) -> Window:
+        """The wanted stretch of wall clock."""
+        return Window.around(self.params.event_at, self.params.clip_offset, self.params.clip_duration)
+
+
+class LiveService:
+    """Captures and cuts. The recording of a stream that has ended is not its business."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        youtube: YouTubeService,
+        encoder: EncodingService,
+        ffmpeg: FFmpeg,
+        *,
+        clock: Clock | None = None,
+        network: Network | None = None,
+        egress: EgressProxy | None = None,
+    ) -> None:
+        """``network`` replaces what the settings say about fetching media, way out included."""
+        self._youtube, self._encoder, self._ffmpeg = youtube, encoder, ffmpeg
+        self._clock = clock or SystemClock()
+        self._given_network = network
+        self._network, self._limits = network_of(settings), job_limits(settings)
+        self._egress = egress or EgressProxy.of(settings)
+
+    def video_of(self, task: LiveTask) -> str:
+        """The id of the stream's video; the same for all attempts, whatever the channel streams by then.
+
+        Raises:
+            ChannelNotLive, SourceError.
+        """
+        if task.params.youtube_video_id is not None:
+            return task.params.youtube_video_id
+        state = CaptureState.load(task.kept_dir)
+        return state.video_id if state else self._youtube.live_stream(_name_of(task.params))
+
+    def make(self, task: LiveTask) -> LiveReport | None:
+        """The clip, or None: the stream is over, and its recording is where the moment is to be found.
+
+        Raises:
+            StreamNotReady: come back later.
+            LiveNotStarted, LiveMomentGone, ClipRangeInvalid: there is no such moment.
+            SourceError, DiskFull, EncodeFailed, ClipIncomplete.
+        """
+        task.monitor.report(Progress(Phase.INITIALIZING))
+        task.kept_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = CaptureState.load(task.kept_dir)
+        if state is not None and state.done:
+            there = self._there(task, state)
+            if task.last_chance or not there.holes(task.window):
+                return self._cut(task, state, there)
+        if state is None or self._clock.now() - state.extracted_at > LINKS_LAST:
+            state = self._look(task, state)
+        for _ in range(_MOST_RENEWALS):
+            if state is None:
+                return self._without_stream(task, CaptureState.load(task.kept_dir))
+            try:
+                captured = self._capture(task, state)
+            except TailToCome as tail:
+                raise StreamNotReady(tail.seconds, "the moment is still on air") from None
+            except MediaForbidden:
+                state = self._look(task, state)
+                continue
+            except StreamSilent as silence:
+                return self._after_silence(task, state, str(silence))
+            return self._finish(task, replace(state, done=True), captured)
+        raise MediaForbidden()
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def _look(self, task: LiveTask, earlier: CaptureState | None) -> CaptureState | None:
+        """Fresh links, kept for later attempts; None when there is no stream any more.
+
+        Raises:
+            LiveNotStarted, ClipRangeInvalid, SourceError.
+        """
+        video_id = earlier.video_id if earlier else self.video_of(task)
+        try:
+            video = self._youtube.extract(video_id, task.monitor)
+        except LiveEndedNotReady:
+            return None
+        status = video.info.live_status
+        if status is LiveStatus.IS_UPCOMING:
+            raise LiveNotStarted()
+        if status is LiveStatus.NOT_LIVE:
+            raise ClipRangeInvalid("This video is not a live stream: there is no moment to clip.")
+        if status is LiveStatus.WAS_LIVE:
+            return None
+        state = self._state(task, video)
+        if state is not None:
+            state.save(task.kept_dir)
+        return state
+
+    def _state(self, task: LiveTask, video: Extraction) -> CaptureState | None:
+        selection = _select(video, task.params.resolution_preference)
+        if selection is None:
+            return None
+        chosen = [entry for entry in (selection.video, selection.audio) if entry is not None]
+        return CaptureState(
+            video_id=video.info.id,
+            tracks=tuple(_track(video, entry) for entry in chosen),
+            resolution=selection.obtained,
+            extracted_at=self._clock.now(),
+            source="live" if video.info.live_status is LiveStatus.IS_LIVE else "post_live",
+            facts={
+                "title": video.info.title,
+                "available_formats": list(format_table(video.info.id, video.info.formats).resolutions),
+                "youtube_video_id": video.info.id,
+                "url": canonical_url(video.info.id),
+            },
+            released_at=video.info.release_at,
+        )
+
+    def _after_silence(self, task: LiveTask, state: CaptureState, why: str) -> LiveReport | None:
+        """Nothing comes: take what there is, have it asked again later, or go to the recording."""
+        fresh = self._look(task, state)
+        if fresh is None or fresh.source != "live":
+            return self._without_stream(task, CaptureState.load(task.kept_dir))
+        log.info("%s: %s, and the site says that it runs", state.video_id, why)
+        over = to_seconds(self._clock.now()) > task.window.end + 2 * STALLED_SECONDS
+        if not over and not task.last_chance:
+            raise StreamNotReady(STALLED_SECONDS, "the stream stands still")
+        return self._finish(task, replace(fresh, done=True), self._there(task, fresh))
+
+    # --- capturing ----------------------------------------------------------------------------------------------
+
+    def _capture(self, task: LiveTask, state: CaptureState) -> Captured:
+        if self._given_network is not None:
+            return self._capture_of(task, state, self._given_network).run()
+        with self._egress.session(self._limits) as way:
+            return self._capture_of(task, state, replace(self._network, proxy=way.proxy_url)).run()
+
+    def _there(self, task: LiveTask, state: CaptureState) -> Captured:
+        return self._capture_of(task, state, self._given_network or self._network).there()
+
+    def _capture_of(self, task: LiveTask, state: CaptureState, network: Network) -> Capture:
+        return Capture(
+            state.tracks, task.kept_dir, task.window, network=network, clock=self._clock, monitor=task.monitor
+        )
+
+    def _finish(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport | None:
+        """Cut what was captured; None: nothing of the moment was there, and the stream is over."""
+        if captured.holes(task.window) == [task.window]:
+            if captured.ended or state.source != "live":
+                return None
+            raise LiveMomentGone()
+        state.save(task.kept_dir)
+        return self._cut(task, state, captured)
+
+    def _without_stream(self, task: LiveTask, state: CaptureState | None) -> LiveReport | None:
+        """The stream is gone: what was captured will do if it is all of the moment, or if nothing better comes."""
+        if state is None:
+            return None
+        there = self._there(task, state)
+        holes = there.holes(task.window)
+        if holes == [task.window] or (holes and not task.last_chance):
+            return None
+        return self._cut(task, state, there)
+
+    # --- cutting ------------------------------------------------------------------------------------------------
+
+    def _cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:
+        params, window = task.params, task.window
+        suffix = ".webm" if params.format_preference == "webm" else ".mp4"
+        cut = cut_captured(
+            captured,
+            window,
+            task.work_dir / f"clip{suffix}",
+            work_dir=task.work_dir,
+            network=self._network,
+            ffmpeg=self._ffmpeg,
+            mode=params.clip_mode,
+            monitor=task.monitor,
+        )
+        path, media, encoded, told = self._encode(task, cut, captured)
+        notes = (*clamped_notes(window, cut, captured), *_resolution_note(params, state), *cut.notes, *told)
+        start, end = stream_times(cut.span, state.released_at)
+        requested = {
+            "resolution": params.resolution_preference,
+            "format": params.format_preference,
+            "compatibility": params.compatibility,
+            "from": clock_text(window.start),
+            "to": clock_text(window.end),
+        }
+        actual = actual_fields(path, media, cut, state, encoded, notes)
+        fields = {"requested": requested, "actual": actual, "source": state.source}
+        return LiveReport(path, fields, {**state.facts, "start_time": start, "end_time": end})
+
+    def _encode(
+        self, task: LiveTask, cut: LiveCut, captured: Captured
+    ) -> tuple[Path, MediaInfo, str | None, tuple[str, ...]]:
+        """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
+        expected = Expected(
+            seconds=float(sum(part.end - part.start for part in cut.parts)),
+            frames=cut.frames,
+            with_sound=any(track.has_audio for track in captured.tracks) and len(cut.parts) == 1,
+            to_the_end=True,
+        )
+        media = verify(cut.path, expected, task.monitor).media
+        video = media.main_video
+        if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or (video and video.codec == "hevc"):
+            return cut.path, media, None, ()
+        target = task.work_dir / "encoded.mp4"
+        report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
+        return target, probe(target), "lossless-h265", tuple(note.text for note in report.notes)
+
+
+def _name_of(params: LiveClipParams) -> StreamName:
+    found = read_stream_name(params.stream or "")
+    return found if found is not None else name_of_video(params.youtube_video_id or "")
+
+
+def _select(video: Extraction, resolution: str) -> Selection | None:
+    """The formats to capture: segmented ones, whatever container is wanted in the end; None when there are none."""
+    formats = [entry for entry in video.info.formats if entry.segmented]
+    for container in ("mp4", "best"):
+        try:
+            return choose(formats, Wish(container, resolution, None, "remux"))
+        except FormatNotAvailable:
+            continue
+    return None
+
+
+def _track(video: Extraction, entry: SourceFormat) -> LiveTrack:
+    address = video.media[entry.id]
+    headers: Mapping[str, str] = address.headers
+    return LiveTrack(entry.id, address.url, headers, entry.video_codec is not None, entry.audio_codec is not None)
+
+
+def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[str, ...]:
+    wanted = params.resolution_preference
+    if wanted in ("best", state.resolution):
+        return ()
+    return (f"The stream was captured in {state.resolution}; {wanted} was asked for",)

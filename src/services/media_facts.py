@@ -1,0 +1,175 @@
+"""From PyAV's objects and numbers to the words of ``models/media.py``: colours, side data, time stamps."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, Final
+
+import av
+
+from src.models.media import LightLevel, MasteringDisplay, VideoStream
+
+# Numbers of ITU-T H.273; words as the options -color_primaries, -color_trc, -colorspace and -color_range take them.
+PRIMARIES: Final = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
+    10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22",
+}  # fmt: skip
+TRANSFERS: Final = {
+    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
+    11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
+    17: "smpte428", 18: "arib-std-b67",
+}  # fmt: skip
+MATRICES: Final = {
+    0: "rgb", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
+    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
+}  # fmt: skip
+RANGES: Final = {1: "tv", 2: "pc"}
+FIELD_ORDERS: Final = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
+_SANE_RATE: Final = 100_000
+
+
+def codec_name(context: Any) -> str:
+    """The codec's name, not that of the decoder that happens to be chosen (av1, not libdav1d)."""
+    return str(context.codec.canonical_name)
+
+
+def rate(value: Fraction | None) -> Fraction | None:
+    """A rate or ratio, or None where the container has nonsense."""
+    return value if value is not None and 0 < value < _SANE_RATE else None
+
+
+def stream_seconds(stream: Any, ticks: int | None) -> float | None:
+    """A number of the stream's ticks in seconds."""
+    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
+
+
+def tag_text(tag: Any) -> str | None:
+    """A container's four letters for a codec."""
+    text = tag if isinstance(tag, str) else ""
+    return text if text.isprintable() and text.strip() else None
+
+
+def with_frames(known: VideoStream, frames: Sequence[Any]) -> VideoStream:
+    """``known`` and what its first decoded frames say of orientation, scan, colours and light."""
+    first = frames[0]
+    side = {data.type.name: bytes(data) for data in (first.side_data[i] for i in range(len(first.side_data)))}
+    rotation, mirrored = orientation(side["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in side else (0, False)
+    return dataclasses.replace(
+        known,
+        width=first.width,
+        height=first.height,
+        pixel_format=first.format.name,
+        rotation_degrees=rotation,
+        mirrored=mirrored,
+        interlaced=sum(frame.interlaced_frame for frame in frames) * 2 > len(frames),
+        color_primaries=PRIMARIES.get(first.color_primaries) or known.color_primaries,
+        color_transfer=TRANSFERS.get(first.color_trc) or known.color_transfer,
+        color_space=MATRICES.get(first.colorspace) or known.color_space,
+        color_range=RANGES.get(first.color_range) or known.color_range,
+        mastering_display=mastering_display(side.get("MASTERING_DISPLAY_METADATA", b"")),
+        light_level=light_level(side.get("CONTENT_LIGHT_LEVEL", b"")),
+        dolby_vision="DOVI_METADATA" in side or "DOVI_RPU_BUFFER" in side,
+    )
+
+
+def orientation(matrix: bytes) -> tuple[int, bool]:
+    """Degrees counter-clockwise (0, 90, 180, 270) and whether the picture is mirrored, of a display matrix.
+
+    The matrix is nine 32-bit numbers; only the upper left 2 x 2 of the 3 x 3 turn the picture.
+    """
+    if len(matrix) < 36:
+        return 0, False
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, c = -a, -c
+    if abs(a) >= abs(b):
+        return (0 if a >= 0 else 180), mirrored
+    return (270 if b > 0 else 90), mirrored
+
+
+def mastering_display(data: bytes) -> MasteringDisplay | None:
+    """AVMasteringDisplayMetadata: ten rationals (red, green, blue, white, min, max) and two flags, both to be set."""
+    if len(data) < 88:
+        return None
+    numbers = struct.unpack("=22i", data[:88])
+    if not (numbers[20] and numbers[21]):
+        return None
+    values = [numbers[i] / numbers[i + 1] if numbers[i + 1] else 0.0 for i in range(0, 20, 2)]
+    red, green, blue, white = ((values[i], values[i + 1]) for i in range(0, 8, 2))
+    return MasteringDisplay(red, green, blue, white, min_luminance=values[8], max_luminance=values[9])
+
+
+def light_level(data: bytes) -> LightLevel | None:
+    """AVContentLightMetadata: MaxCLL and MaxFALL."""
+    if len(data) < 8:
+        return None
+    brightest, average = struct.unpack("=2I", data[:8])
+    return LightLevel(brightest, average) if brightest or average else None
+
+
+class Axis:
+    """The units of one stream while they are read."""
+
+    def __init__(self) -> None:
+        self.units = self.keyframes = 0
+        self._begun = False
+        self.times: list[float] = []
+        self.end: float | None = None
+
+    def take(self, units: Iterable[Any]) -> None:
+        """Packets or frames; empty flush packets and those that an edit list hides do not count."""
+        for unit in units:
+            packet = isinstance(unit, av.Packet)
+            key = bool(unit.is_keyframe if packet else getattr(unit, "key_frame", True))
+            if key and not self._begun:  # what lies before the first key frame cannot be shown
+                self._begun, self.units, self.times, self.end = True, 0, [], None
+            if packet and (unit.size == 0 or unit.is_discard):
+                continue
+            self.units += 1
+            self.keyframes += key
+            if unit.pts is None or unit.time_base is None:
+                continue
+            start = float(unit.pts * unit.time_base)
+            self.times.append(start)
+            length = float((unit.duration or 0) * unit.time_base)
+            self.end = max(self.end or start, start + length)
+
+
+class Trial:
+    """A decode of what shows whether a file plays: every key frame, the last group of pictures, all sound."""
+
+    def __init__(self) -> None:
+        self._group: list[Any] = []
+
+    def take(self, packet: Any) -> None:
+        """One packet in file order. Raises FFmpeg's error when it cannot be decoded."""
+        if packet.stream.type != "video":
+            packet.decode()
+            return
+        if not packet.size:
+            return
+        if packet.is_keyframe:
+            if len(self._group) > 1:
+                packet.stream.codec_context.flush_buffers()
+            self._group = [packet]
+            packet.decode()
+        else:
+            self._group.append(packet)
+
+    def end(self) -> int:
+        """Errors of the last group."""
+        if not self._group:
+            return 0
+        context = self._group[0].stream.codec_context
+        context.flush_buffers()
+        errors = frames = 0
+        for packet in (*self._group, None):
+            try:
+                frames += len(context.decode(packet))
+            except av.error.FFmpegError:
+                errors += 1
+        return errors + (frames == 0)

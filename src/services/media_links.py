@@ -1,0 +1,62 @@
+"""Links to finished files that work for whoever has them, until they expire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from src.errors import FileGone, LinkExpired, VideoNotFound
+from src.models.video import Artifact, VideoJob
+from src.services.job_service import JobService
+from src.utils.clock import Clock
+from src.utils.signing import Signer
+
+ROOT = "/media/downloads"
+_PURPOSE = "media"
+_LONGEST = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLink:
+    """Where a file is: its path, and the same with what opens it."""
+
+    path: str
+    query: str
+
+    @property
+    def address(self) -> str:
+        """The path with its signature."""
+        return f"{self.path}?{self.query}"
+
+
+class MediaLinks:
+    """Signs ``/media/downloads/<folder>/<job>/<name>`` and opens what was signed."""
+
+    def __init__(self, jobs: JobService, signer: Signer, clock: Clock) -> None:
+        self._jobs, self._signer, self._clock = jobs, signer, clock
+
+    def link(self, job: VideoJob, folder: str) -> MediaLink | None:
+        """The link to a job's file, valid as long as the file stays, at most a week; ``None`` when there is no file."""
+        if job.artifact is None:
+            return None
+        path = f"{folder}/{job.id}/{job.artifact.download_name}"
+        latest = self._clock.now() + _LONGEST
+        expires = int(min(job.expires_at or latest, latest).timestamp())
+        signature = self._signer.sign(_PURPOSE, f"{path}\n{expires}")
+        return MediaLink(f"{ROOT}/{quote(path)}", f"expires={expires}&signature={signature}")
+
+    def open(self, folder: str, job_id: str, name: str, expires: int, signature: str) -> Artifact | None:
+        """The file behind a link.
+
+        Raises:
+            LinkExpired: nobody here made this link, or its time is over.
+            FileGone: the job was deleted.
+        """
+        signed = self._signer.is_signed(_PURPOSE, f"{folder}/{job_id}/{name}\n{expires}", signature)
+        if not signed or datetime.fromtimestamp(expires, UTC) < self._clock.now():
+            raise LinkExpired()
+        try:
+            return self._jobs.find_any(job_id).artifact
+        except VideoNotFound:
+            raise FileGone() from None

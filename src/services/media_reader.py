@@ -1,0 +1,258 @@
+"""The child process of the probe: reads one file with PyAV and prints the facts as JSON.
+
+``python -m src.services.media_reader TASK NEED FILE`` with the task probe, scan, check, decode or index and the need
+video, audio or any. Ends with 0 and JSON on stdout, or
+with 1 and one sentence that says what is wrong with the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import av
+from pydantic import TypeAdapter
+
+from src.models.media import AudioStream, FrameIndex, MediaInfo, StreamTimeline, SubtitleStream, Timeline, VideoStream
+from src.services import media_facts as facts
+
+MAX_PIXELS: Final = 8192 * 4608  # 8K in any of its usual shapes
+MAX_STREAMS: Final = 64
+VIDEO_FORMATS: Final = "mov,matroska,avi,flv,asf,mpeg,mpegts,mpegvideo"
+AUDIO_FORMATS: Final = VIDEO_FORMATS + ",mp3,wav,flac,ogg,aac"
+_FIRST_PACKETS: Final = 3000  # a video that shows nothing after so many packets is none
+_LOOKED_AT: Final = 6  # frames of the start that are asked whether they are interlaced
+
+
+class Unreadable(Exception):
+    """The sentence that the asker gets."""
+
+
+def open_media(path: str, need: str) -> Any:
+    """The opened container, behind the whitelists and limits."""
+    options = {
+        "format_whitelist": VIDEO_FORMATS if need == "video" else AUDIO_FORMATS,
+        "protocol_whitelist": "file",
+        "probesize": "20000000",
+        "analyzeduration": "20000000",
+        "max_streams": str(MAX_STREAMS),
+    }
+    if Path(path).stat().st_size == 0:
+        raise Unreadable("This file is empty")
+    bounded: Any = [{"max_pixels": str(MAX_PIXELS)}] * MAX_STREAMS
+    try:
+        try:
+            return av.open(f"file:{path}", container_options=options, stream_options=bounded, metadata_errors="replace")
+        except ValueError as error:
+            if isinstance(error, av.error.FFmpegError):
+                raise
+            # A container without a head: its streams cannot have options before they are seen.
+            return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError, UnicodeError):
+        raise Unreadable("This file is not a video, or of a container that is not accepted") from None
+
+
+def read_info(path: str, need: str) -> MediaInfo:
+    """The facts of a file that has at least one frame of what is needed."""
+    with open_media(path, need) as media:
+        video = [_video(stream) for stream in media.streams.video if stream.codec_context is not None]
+        audio = [_audio(stream) for stream in media.streams.audio if stream.codec_context is not None]
+        main = next((stream for stream in video if not stream.attached_picture), None)
+        if need == "video" and main is None:
+            raise Unreadable("This file has sound but no video" if audio else "This file has no video")
+        if need == "audio" and not audio:
+            raise Unreadable("This file has no sound")
+        if main is not None and main.width * main.height > MAX_PIXELS:
+            raise Unreadable("The picture is larger than 8K")
+        if main is not None and need != "audio":
+            seen = _look(media, main, required=need == "video")
+            video = [seen if stream is main else stream for stream in video]
+        start = None if media.start_time is None else media.start_time / av.time_base
+        return MediaInfo(
+            container=media.format.name,
+            duration_seconds=None if media.duration is None else media.duration / av.time_base,
+            size_bytes=Path(path).stat().st_size,
+            bit_rate=media.bit_rate or None,
+            video=tuple(video),
+            audio=tuple(audio),
+            subtitles=tuple(_subtitle(stream) for stream in media.streams.subtitles),
+            tags={str(name): str(value) for name, value in media.metadata.items()},
+            chapters=len(media.chapters()),
+            start_seconds=start,
+        )
+
+
+def _video(stream: Any) -> VideoStream:
+    context = stream.codec_context
+    return VideoStream(
+        index=stream.index,
+        codec=facts.codec_name(context),
+        width=context.width,
+        height=context.height,
+        pixel_format=context.pix_fmt or "",
+        frame_rate=facts.rate(stream.average_rate),
+        time_base=stream.time_base or Fraction(1, 1000),
+        profile=stream.profile,
+        sample_aspect=facts.rate(stream.sample_aspect_ratio) or Fraction(1),
+        color_primaries=facts.PRIMARIES.get(context.color_primaries),
+        color_transfer=facts.TRANSFERS.get(context.color_trc),
+        color_space=facts.MATRICES.get(context.colorspace),
+        color_range=facts.RANGES.get(context.color_range),
+        field_order=facts.FIELD_ORDERS.get(context.field_order),
+        duration_seconds=facts.stream_seconds(stream, stream.duration),
+        attached_picture=bool(
+            stream.disposition & (av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
+        ),
+        base_rate=facts.rate(stream.base_rate),
+        start_seconds=facts.stream_seconds(stream, stream.start_time),
+        bit_rate=context.bit_rate or None,
+        frames=stream.frames or None,
+        codec_tag=facts.tag_text(context.codec_tag),
+    )
+
+
+def _audio(stream: Any) -> AudioStream:
+    context = stream.codec_context
+    return AudioStream(
+        index=stream.index,
+        codec=facts.codec_name(context),
+        sample_rate=context.sample_rate,
+        channels=context.channels,
+        layout=context.layout.name if context.layout else None,
+        language=stream.language,
+        profile=stream.profile,
+        bit_rate=context.bit_rate or None,
+        start_seconds=facts.stream_seconds(stream, stream.start_time),
+        duration_seconds=facts.stream_seconds(stream, stream.duration),
+        default=bool(stream.disposition & av.stream.Disposition.default),
+        title=stream.metadata.get("title"),
+    )
+
+
+def _subtitle(stream: Any) -> SubtitleStream:
+    context = stream.codec_context
+    return SubtitleStream(stream.index, context.name if context is not None else "unknown", stream.language)
+
+
+def _look(media: Any, known: VideoStream, *, required: bool) -> VideoStream:
+    """``known`` with what only decoded frames tell."""
+    stream = media.streams[known.index]
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    seen = []
+    for frame in _frames(media, stream):
+        seen.append(frame)
+        if len(seen) == _LOOKED_AT:
+            break
+    if not seen and required:
+        raise Unreadable("No frame of this video can be decoded")
+    return facts.with_frames(known, seen) if seen else known
+
+
+def _frames(media: Any, stream: Any) -> Iterator[Any]:
+    for count, packet in enumerate(media.demux(stream)):
+        try:
+            yield from (frame for frame in packet.decode() if not frame.is_corrupt)
+        except av.error.FFmpegError:
+            continue
+        if count > _FIRST_PACKETS:
+            return
+
+
+def read_timeline(path: str, task: str) -> Timeline:
+    """The time axes of the main video and of all sound; ``check`` decodes key frames, the last GOP and the sound."""
+    decode = task == "decode"
+    axes: dict[int, facts.Axis] = {}
+    errors = 0
+    with open_media(path, "any") as media:
+        wanted = [s for s in media.streams.video if not s.disposition & av.stream.Disposition.attached_pic][:1]
+        wanted += list(media.streams.audio)
+        for stream in wanted:
+            axes[stream.index] = facts.Axis()
+            if decode:
+                stream.thread_type = "AUTO"
+        trial = facts.Trial()
+        packets = media.demux(wanted) if wanted else iter(())
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except av.error.FFmpegError:
+                errors += 1
+                break
+            try:
+                if decode:
+                    axes[packet.stream_index].take(packet.decode())
+                else:
+                    axes[packet.stream_index].take([packet])
+                    if task == "check":
+                        trial.take(packet)
+            except av.error.FFmpegError:
+                errors += 1
+        return Timeline(tuple(_axis(stream, axes[stream.index]) for stream in wanted), decoded=decode, errors=errors)
+
+
+def read_index(path: str) -> FrameIndex:
+    """The times of all shown frames of the main video."""
+    with open_media(path, "video") as media:
+        stream = next(s for s in media.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+        ticks: list[int] = []
+        keys: list[int] = []
+        for packet in media.demux(stream):
+            if not packet.size or packet.is_discard:
+                continue
+            if packet.pts is None or (not ticks and not packet.is_keyframe):
+                raise Unreadable("The frames of this video cannot be told from its packets")
+            ticks.append(packet.pts)
+            if packet.is_keyframe:
+                keys.append(packet.pts)
+        return FrameIndex(stream.time_base, tuple(ticks), tuple(keys))
+
+
+def _axis(stream: Any, axis: facts.Axis) -> StreamTimeline:
+    times = sorted(axis.times)
+    gaps = [late - early for early, late in pairwise(times)]
+    return StreamTimeline(
+        index=stream.index,
+        kind=stream.type,
+        units=axis.units,
+        first_seconds=times[0] if times else None,
+        last_seconds=times[-1] if times else None,
+        end_seconds=axis.end,
+        largest_gap_seconds=max(gaps, default=0.0),
+        smallest_gap_seconds=min(gaps, default=0.0),
+        keyframes=axis.keyframes,
+    )
+
+
+def _answer(task: str, need: str, path: str) -> MediaInfo | Timeline | FrameIndex:
+    if task == "probe":
+        return read_info(path, need)
+    return read_index(path) if task == "index" else read_timeline(path, task)
+
+
+def main(task: str, need: str, path: str) -> int:
+    """Do the task and print the answer."""
+    try:
+        answer = _answer(task, need, path)
+    except Unreadable as reason:
+        sys.stdout.write(str(reason))
+        return 1
+    except (av.error.FFmpegError, OSError):
+        sys.stdout.write("This file cannot be read")
+        return 1
+    except MemoryError:
+        return 2
+    sys.stdout.buffer.write(TypeAdapter(type(answer)).dump_json(answer))
+    sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    av.logging.set_level(av.logging.PANIC)
+    sys.exit(main(*sys.argv[1:4]))

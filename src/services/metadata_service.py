@@ -1,0 +1,60 @@
+"""What a video offers: resolutions, containers, title. Answers to people who choose, and notes for saved jobs."""
+
+from __future__ import annotations
+
+import logging
+
+from src.data.video_data import VideoData
+from src.errors import AppError, NotOwner, VideoNotFound
+from src.models.source import FormatTable
+from src.models.video import Owner
+from src.services.youtube_service import YouTubeService
+from src.utils.validators import parse_video_id_from_url, validate_video_id
+
+log = logging.getLogger(__name__)
+
+
+class MetadataService:
+    """Asks the video site, through the short-lived cache of the YouTube service."""
+
+    def __init__(self, youtube: YouTubeService, jobs: VideoData) -> None:
+        self._youtube, self._jobs = youtube, jobs
+
+    def resolutions(self, url: str) -> tuple[str, list[str]]:
+        """(YouTube id, resolutions of 720p and more, highest first) of the video that a link leads to."""
+        video_id = parse_video_id_from_url(url)
+        return video_id, self._youtube.get_available_formats(video_id)
+
+    def formats(self, video_id: str, owner: Owner) -> tuple[str, FormatTable]:
+        """(YouTube id, formats) for a YouTube id, or for the id of one of the owner's jobs.
+
+        Raises:
+            VideoNotFound: neither the one nor the other.
+            NotOwner: the job belongs to someone else.
+        """
+        job = self._jobs.find(video_id)
+        if job is not None:
+            if job.owner != owner:
+                raise NotOwner()
+            youtube_id = getattr(job.params, "youtube_video_id", None)
+            if youtube_id is None:
+                raise VideoNotFound()
+        else:
+            if len(video_id) == 24:
+                raise VideoNotFound()
+            youtube_id = validate_video_id(video_id)
+        return youtube_id, self._youtube.format_table(youtube_id)
+
+    def describe(self, job_id: str) -> None:
+        """Note in a saved job what its source offers; a failure is no news before somebody asks for the file."""
+        job = self._jobs.find(job_id)
+        youtube_id = getattr(job.params, "youtube_video_id", None) if job else None
+        if youtube_id is None:
+            return
+        try:
+            info = self._youtube.get_video_info(youtube_id)
+        except AppError as error:
+            log.info("job %s: its source could not be looked up: %s", job_id, error.code)
+            return
+        facts = {"title": info.title, "source_duration": info.duration_seconds}
+        self._jobs.set_facts(job_id, {**facts, "available_formats": self._youtube.get_available_formats(youtube_id)})

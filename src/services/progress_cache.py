@@ -1,0 +1,134 @@
+"""Real-time progress in Redis: the last reading of each job, its changes as they happen, and cancel flags.
+
+All of it is a convenience: the record in MongoDB is the truth, so a dead Redis means no progress, never an
+error. Keys expire by themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import redis
+
+from src.models.progress import Progress
+from src.services.cache_service import CacheService, CacheUnavailable
+
+KEEP_SECONDS = 3600
+ENDED, CHANGED = "ended", "changed"
+
+
+def to_fields(progress: Progress) -> dict[str, Any]:
+    """The documented form of a reading: ``eta`` as ``mm:ss`` (``h:mm:ss`` from an hour on)."""
+    return {
+        "current_phase": progress.phase.value,
+        "download_progress": round(progress.download_percent, 1),
+        "encoding_progress": round(progress.encode_percent, 1),
+        "speed": progress.speed,
+        "eta": None if progress.eta_seconds is None else _clock(progress.eta_seconds),
+        "fps": None if progress.fps is None else round(progress.fps, 1),
+        "bytes_done": progress.bytes_done,
+        "bytes_total": progress.bytes_total,
+        **({} if progress.segments_total is None else _segments(progress)),
+    }
+
+
+def _segments(progress: Progress) -> dict[str, Any]:
+    return {"segments_done": progress.segments_done, "segments_total": progress.segments_total}
+
+
+def overall_percent(fields: Mapping[str, Any] | None) -> float:
+    """One number of 0-99 for surfaces that have no phases: mostly the download, the rest for what follows it."""
+    if not fields:
+        return 0.0
+    percent = 0.8 * float(fields.get("download_progress", 0)) + 0.2 * float(fields.get("encoding_progress", 0))
+    return round(min(percent, 99.0), 1)
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+class ProgressCache:
+    """``progress:{id}`` (a value and a channel of the same name) and ``cancel:{id}``."""
+
+    def __init__(self, cache: CacheService) -> None:
+        self._cache = cache
+
+    def set_progress(self, job_id: str, progress_data: Progress | dict[str, Any]) -> None:
+        """Keep a reading for an hour and tell it to whoever watches."""
+        fields = to_fields(progress_data) if isinstance(progress_data, Progress) else progress_data
+        text = json.dumps(fields)
+
+        def write(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipe:
+                pipe.set(f"progress:{job_id}", text, ex=KEEP_SECONDS)
+                pipe.publish(f"progress:{job_id}", text)
+                pipe.execute()
+
+        self._quietly(write)
+
+    def get_progress(self, job_id: str) -> dict[str, Any] | None:
+        """The last reading, if there is a fresh one."""
+        found = self._cache.get(f"progress:{job_id}")
+        return found if isinstance(found, dict) else None
+
+    def clear(self, job_id: str) -> None:
+        """Forget the reading and the cancel flag of an earlier run."""
+        self._quietly(lambda client: client.delete(f"progress:{job_id}", f"cancel:{job_id}"))
+
+    def announce_end(self, job_id: str) -> None:
+        """Tell whoever watches that the record has changed for good."""
+        self._quietly(lambda client: client.publish(f"progress:{job_id}", json.dumps({"event": ENDED})))
+
+    def announce_change(self, job_id: str) -> None:
+        """Tell whoever watches to look at the record."""
+        self._quietly(lambda client: client.publish(f"progress:{job_id}", json.dumps({"event": CHANGED})))
+
+    def ask_cancel(self, job_id: str) -> None:
+        """Raise the flag that the job's worker looks at."""
+        self._quietly(lambda client: client.set(f"cancel:{job_id}", "1", ex=KEEP_SECONDS))
+
+    def cancel_asked(self, job_id: str) -> bool | None:
+        """Whether the flag is up; ``None`` when Redis cannot tell."""
+        try:
+            return bool(self._cache.attempt(lambda client: client.exists(f"cancel:{job_id}")))
+        except CacheUnavailable:
+            return None
+
+    def watch(self, job_id: str, seconds: float) -> Iterator[dict[str, Any] | None]:
+        """Readings as they come, for at most ``seconds``; ``None`` about once a second, to look at the record.
+
+        Subscribes before it yields for the first time, so what happens after that cannot be missed.
+        """
+        until = time.monotonic() + seconds
+        channel = None
+        try:
+            channel = self._cache.client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+            channel.subscribe(f"progress:{job_id}")
+        except redis.RedisError:
+            channel = None
+        try:
+            yield None
+            while (left := until - time.monotonic()) > 0:
+                message = None
+                try:
+                    if channel is None:
+                        time.sleep(min(left, 0.5))
+                    else:
+                        message = channel.get_message(timeout=min(left, 1.0))
+                except redis.RedisError:
+                    channel = None
+                yield json.loads(message["data"]) if message else None
+        finally:
+            if channel is not None:
+                channel.close()
+
+    def _quietly(self, action: Callable[[redis.Redis], object]) -> None:
+        with contextlib.suppress(CacheUnavailable):
+            self._cache.attempt(action)

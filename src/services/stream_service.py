@@ -1,0 +1,40 @@
+"""StreamService: the address of a playlist or a file becomes an MP4, by way of the egress proxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from src.config import Settings
+from src.models.params import StreamParams
+from src.models.progress import Monitor
+from src.services.clip import Network
+from src.services.egress import EgressProxy
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.stream import StreamReport, StreamSource, record
+
+
+class StreamService:
+    """Everything that a stranger's address leads to is fetched through one session of the proxy, for public hosts."""
+
+    def __init__(self, settings: Settings, egress: EgressProxy, ffmpeg: FFmpeg) -> None:
+        self._egress, self._ffmpeg = egress, ffmpeg
+        self._connections, self._retries = settings.fetch_connections, settings.stream_retries
+        self._connect_seconds = settings.stream_connect_seconds
+        self._rate_limit_bytes = settings.fetch_rate_limit_kb * 1000 or None
+
+    def download(self, params: StreamParams, output: Path, kept_dir: Path, monitor: Monitor) -> StreamReport:
+        """Write the stream to ``output``; what was fetched stays in ``kept_dir`` for a later attempt.
+
+        Raises:
+            UrlForbidden, SourceError, EncodeFailed, DiskFull, and what ``monitor`` raises.
+        """
+        with self._egress.session(own_proxy=params.proxy, upstream=False) as session:
+            network = Network(
+                proxy=session.proxy_url,
+                connections=self._connections if params.parallel else 1,
+                rate_limit_bytes=self._rate_limit_bytes,
+                connect_seconds=self._connect_seconds,
+                retries=self._retries,
+            )
+            source = StreamSource(params.url, params.stream_type, params.size, params.max_seconds)
+            return record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)

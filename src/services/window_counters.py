@@ -1,0 +1,79 @@
+"""Counters that start again after a fixed time: in Redis for all processes, in this process while Redis is away."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from src.services.cache_service import CacheService, CacheUnavailable
+from src.utils.clock import Clock
+
+MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something has happened in the current window, and for how many seconds the window goes on."""
+
+    number: int
+    seconds_left: float
+
+
+class WindowCounters:
+    """Counters under keys. The first count of a key opens its window; nothing prolongs it.
+
+    Nothing is raised. When Redis goes away, each process starts at nought with its own counts.
+    """
+
+    def __init__(self, cache: CacheService, clock: Clock, *, max_remembered: int = MAX_REMEMBERED) -> None:
+        self._cache = cache
+        self._memory = _Memory(clock, max_remembered)
+
+    def add(self, key: str, number: int, *, window_seconds: int) -> Count:
+        """Add to a counter (take back with a negative number; 0 only reads it) and tell what it shows then."""
+        pipeline = self._cache.client.pipeline(transaction=True)
+        pipeline.set(key, 0, ex=window_seconds, nx=True)
+        pipeline.incrby(key, number)
+        pipeline.pttl(key)
+        try:
+            _, total, milliseconds = self._cache.attempt(lambda _: pipeline.execute())
+        except CacheUnavailable:
+            return self._memory.add(key, number, window_seconds)
+        return Count(int(total), max(0, milliseconds) / 1000)
+
+    def clear(self, key: str) -> None:
+        """Start again at nought."""
+        self._cache.delete(key)
+        self._memory.clear(key)
+
+
+class _Memory:
+    """The same in a dictionary, of bounded size: strangers choose the keys."""
+
+    def __init__(self, clock: Clock, size: int) -> None:
+        self._clock = clock
+        self._size = size
+        self._lock = threading.Lock()
+        self._windows: dict[str, tuple[int, float]] = {}  # number, monotonic end; oldest first
+
+    def add(self, key: str, number: int, window_seconds: int) -> Count:
+        now = self._clock.monotonic()
+        with self._lock:
+            total, end = self._windows.get(key, (0, 0.0))
+            if end <= now:
+                self._windows.pop(key, None)
+                total, end = 0, now + window_seconds
+                self._make_room(now)
+            self._windows[key] = (total + number, end)
+            return Count(total + number, end - now)
+
+    def clear(self, key: str) -> None:
+        with self._lock:
+            self._windows.pop(key, None)
+
+    def _make_room(self, now: float) -> None:
+        if len(self._windows) < self._size:
+            return
+        self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
+        while len(self._windows) >= self._size:
+            del self._windows[next(iter(self._windows))]

@@ -1,0 +1,1 @@
+"""The parts of the YouTube engine: options, messages, extraction, formats, selection."""

@@ -1,0 +1,82 @@
+"""Captions of a video: found by yt-dlp, chosen by language and origin, fetched the way everything else is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from src.errors import CaptionsUnavailable, ExtractorBroken
+from src.models.captions import Captions, Cue
+from src.models.params import CaptionSource
+from src.services.youtube.caption_reader import read_json3, read_vtt
+from src.services.youtube.extraction import conversation
+from src.services.youtube.media_hosts import require_media_host
+from src.services.youtube.options import SiteOptions
+
+MAX_BYTES = 20_000_000  # captions of a day's video take about 4 MB
+_READERS = {"json3": read_json3, "vtt": read_vtt}  # best first
+_NO_CAPTIONS = "live_chat"  # listed among them by yt-dlp
+
+Tracks = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def fetch_captions(
+    url: str, site: SiteOptions, *, language: str | None = None, source: CaptionSource = "any"
+) -> Captions:
+    """The captions in this language (``en`` also finds ``en-GB``), or in the video's own when none is named.
+
+    Raises:
+        CaptionsUnavailable: the video has none like that.
+        SourceError: the site or the network did not give them.
+    """
+    with conversation(site) as (downloader, _):
+        raw = downloader.extract_info(url, download=False, process=False)
+        code, automatic, address, kind = choose_track(raw, language=language, source=source)
+        require_media_host(address)
+        with downloader.urlopen(address) as reply:
+            body = reply.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise ExtractorBroken("The captions of the video are too large")
+    return Captions(
+        str(raw["id"]), str(raw.get("title") or ""), code, automatic, _read(kind, body, automatic=automatic)
+    )
+
+
+def choose_track(raw: Mapping[str, Any], *, language: str | None, source: CaptionSource) -> tuple[str, bool, str, str]:
+    """(language, whether it is automatic, address, format) of the track that fits best: written ones first.
+
+    Raises:
+        CaptionsUnavailable: none fits.
+    """
+    origins = {"manual": ("subtitles",), "automatic": ("automatic_captions",)}.get(
+        source, ("subtitles", "automatic_captions")
+    )
+    for origin in origins:
+        tracks: Tracks = {code: kinds for code, kinds in (raw.get(origin) or {}).items() if code != _NO_CAPTIONS}
+        code = _find(tracks, language, raw.get("language"))
+        by_kind = {str(entry.get("ext")): entry.get("url") for entry in tracks.get(code or "", ())}
+        kind = next((kind for kind in _READERS if by_kind.get(kind)), None)
+        if code is not None and kind is not None:
+            return code.removesuffix("-orig"), origin != "subtitles", str(by_kind[kind]), kind
+    said = {"manual": "written ", "automatic": "automatic "}.get(source, "")
+    raise CaptionsUnavailable(f"The video has no {said}captions" + (f" in '{language}'." if language else "."))
+
+
+def _find(tracks: Tracks, wanted: str | None, spoken: str | None) -> str | None:
+    """The best code: the one asked for; else the spoken language, the one the site marks as original, English, any."""
+    if wanted is not None:
+        exact = next((code for code in (f"{wanted}-orig", wanted) if code in tracks), None)
+        return exact or next((code for code in sorted(tracks) if code.split("-")[0] == wanted.split("-")[0]), None)
+    original = next((code for code in tracks if code.endswith("-orig")), None)
+    preferred = [f"{spoken}-orig", spoken, original, "en"]
+    return next((code for code in preferred if code in tracks), None) or next(iter(tracks), None)
+
+
+def _read(kind: str, body: bytes, *, automatic: bool) -> tuple[Cue, ...]:
+    try:
+        cues = _READERS[kind](body.decode("utf-8", "replace"), automatic=automatic)
+    except ValueError:
+        raise ExtractorBroken("The captions of the video cannot be read") from None
+    if not cues:
+        raise CaptionsUnavailable("The captions of the video are empty.")
+    return cues

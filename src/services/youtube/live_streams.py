@@ -1,0 +1,36 @@
+"""Which video a channel streams now."""
+
+from __future__ import annotations
+
+from src.errors import AppError, ChannelNotLive, LiveNotStarted, VideoIdInvalid
+from src.services.youtube.extraction import conversation
+from src.services.youtube.options import SiteOptions
+from src.utils.stream_names import NameKind, StreamName
+from src.utils.validators import parse_video_id_from_url
+
+_EXTRACTORS = ["^youtube$", "^youtube:tab$"]
+
+
+def find_live_stream(name: StreamName, site: SiteOptions) -> str:
+    """The id of the video that this stream is.
+
+    Raises:
+        ChannelNotLive: the channel streams nothing now.
+        SourceError: the site or the network did not tell.
+    """
+    if name.kind is NameKind.VIDEO:
+        return name.value
+    try:
+        with conversation(site, allowed_extractors=_EXTRACTORS, extract_flat=True) as (downloader, _):
+            raw = downloader.extract_info(name.url, download=False, process=False) or {}
+        if raw.get("_type") in ("url", "url_transparent"):
+            return parse_video_id_from_url(raw.get("url"))
+        if raw.get("_type", "video") == "video" and raw.get("id"):
+            return parse_video_id_from_url(f"https://www.youtube.com/watch?v={raw['id']}")
+    except (LiveNotStarted, VideoIdInvalid):
+        raise ChannelNotLive() from None
+    except AppError as error:
+        if error.code == "URL_INVALID":
+            raise ChannelNotLive() from None
+        raise
+    raise ChannelNotLive()

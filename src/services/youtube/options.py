@@ -1,0 +1,142 @@
+"""The options that yt-dlp is run with: ours, the operator's, and those that nobody may set."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from src.config import Settings, SettingsError
+from src.errors import CookiesInvalid
+
+SOCKET_SECONDS = 15.0  # silence of a server after which a request is given up
+# Only these extractors exist for yt-dlp here; above all not the generic one, which fetches any address it is given.
+ALLOWED_EXTRACTORS = ("^youtube$",)
+
+_RUNS_PROGRAMS = "it would run programs"
+_TOUCHES_FILES = "it would read or write files of this server"
+_OWN_SETTING = "it has a setting of its own"
+_OURS = "the service depends on its own value"
+REFUSED: Mapping[str, tuple[str, ...]] = {
+    _RUNS_PROGRAMS: (
+        r".*exec.*", r".*(?:^|_)(?:cmd|command)(?:_|$).*", r"external_downloader.*", r"postprocess.*", r".*_hooks?",
+        r"bidi_workaround", r"cookiesfrombrowser", r"remote_components", r"plugin_dirs", r"retry_sleep_functions",
+    ),
+    _TOUCHES_FILES: (
+        r".*netrc.*", r".*_locations?", r"enable_file_urls", r"paths", r"outtmpl.*", r"print_to_file", r"write.*",
+        r"download_archive", r"force_write_download_archive", r"cachedir", r"load_info.*", r"batchfile", r"config.*",
+        r"client_certificate.*", r".*cookiefile.*", r"getcomments",
+    ),
+    _OWN_SETTING: (r"proxy", r"nocheckcertificate", r"ratelimit"),
+    _OURS: (
+        r"logger", r"allowed_extractors", r"force_generic_extractor", r"default_search", r"format", r"simulate",
+        r"skip_download", r"ignoreerrors", r"ignore_no_formats_error", r"allow_unplayable_formats", r"extract_flat",
+        r"wait_for_video", r"list.*", r"force(?:print|json|url|title|id|thumbnail|description|filename|duration)",
+        r"dump_single_json", r"quiet", r"verbose", r"debug_printtraffic", r"logtostderr", r"consoletitle",
+        r"match_filter", r"mark_watched", r"download_ranges", r"progress_.*", r"compat_opts", r"_.*",
+    ),
+}  # fmt: skip
+_REFUSED = [(re.compile(f"(?:{'|'.join(names)})", re.IGNORECASE), why) for why, names in REFUSED.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOptions:
+    """What the settings say about talking to video sites.
+
+    ``proxy`` is the way out of this process, with the operator's proxy behind it: see ``services/egress``. ``extra``
+    are the operator's options for yt-dlp by their Python names; ``cache_dir`` is where yt-dlp may keep
+    what it learnt about the site's player.
+    """
+
+    proxy: str | None = None
+    verify_tls: bool = True
+    cookies_file: Path | None = None
+    cache_dir: Path | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> SiteOptions:
+        """The part of the settings that matters here.
+
+        Raises:
+            SettingsError: YTDLP_OPTIONS holds options that may not be set.
+        """
+        check_extra_options(settings.ytdlp_options)
+        return cls(
+            verify_tls=settings.ytdlp_verify_tls,
+            cookies_file=settings.ytdlp_cookies_file,
+            cache_dir=settings.data_dir / "yt-dlp",
+            extra=settings.ytdlp_options,
+        )
+
+
+def check_extra_options(extra: Mapping[str, Any]) -> None:
+    """Refuse the options that would run programs, touch files, or undo what the service relies on.
+
+    Raises:
+        SettingsError: with one line per refused option.
+    """
+    lines = [f"YTDLP_OPTIONS: {name} is not allowed: {why}" for name in extra if (why := why_refused(name))]
+    if lines:
+        raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines))
+
+
+def why_refused(name: str) -> str | None:
+    """Why this option may not be set, or None when it may."""
+    return next((why for pattern, why in _REFUSED if pattern.fullmatch(name)), None)
+
+
+def build_options(site: SiteOptions, listener: object) -> dict[str, Any]:
+    """Options for one `YoutubeDL` that only looks videos up. ``listener`` has debug, warning and error.
+
+    The cookies are a private copy in memory: yt-dlp writes them back at its end, and that copy is thrown away.
+
+    Raises:
+        CookiesInvalid: the file of cookies cannot be read.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": SOCKET_SECONDS,
+        "extractor_retries": 1,
+        "js_runtimes": {"deno": {"path": find_deno()}},
+        **site.extra,
+        "logger": listener,
+        "quiet": True,
+        "noprogress": True,
+        "color": "never",
+        "allowed_extractors": list(ALLOWED_EXTRACTORS),
+        "noplaylist": True,
+        "skip_download": True,
+        "check_formats": False,
+        "format": _nothing,
+        "ignore_no_formats_error": True,
+        "cachedir": str(site.cache_dir) if site.cache_dir else False,
+        "nocheckcertificate": not site.verify_tls,
+    }
+    if site.proxy:
+        options["proxy"] = site.proxy
+        options.pop("source_address", None)  # the egress proxy uses it: nobody reaches loopback from elsewhere
+    if site.cookies_file:
+        options["cookiefile"] = io.StringIO(_read_cookies(site.cookies_file))
+    return options
+
+
+def find_deno() -> str | None:
+    """The JavaScript runtime of the deno package, also when the environment's ``bin`` is not on the PATH."""
+    return shutil.which("deno", path=sysconfig.get_path("scripts")) or shutil.which("deno")
+
+
+def _nothing(_: object) -> tuple[()]:
+    """A format selector that selects nothing: formats are chosen by our own rules."""
+    return ()
+
+
+def _read_cookies(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise CookiesInvalid("The configured file of cookies cannot be read") from None

@@ -1,0 +1,76 @@
+"""The Celery tasks: run any job, and look up what a saved job's source offers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+import billiard.process
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+
+from src.bootstrap import Services, build
+from src.broker import DESCRIBE_JOB, RUN_JOB, CeleryDoorbell, make_celery
+from src.config import Settings
+from src.services.jobs.lease_keeper import ShutdownFlag
+from src.utils import logs
+from src.utils.process import die_with_parent
+
+log = logging.getLogger(__name__)
+
+settings = Settings.load().require_complete()
+celery_app = make_celery(settings)
+_services: list[Services] = []
+
+HAND_BACK = signal.SIGUSR2
+shutdown = ShutdownFlag()
+# A child inherits this until it has its own handler: by default the signal would kill one that is still starting.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(HAND_BACK, signal.SIG_IGN)
+
+
+def services() -> Services:
+    """The services of this worker process, built once in it: no connection crosses a fork."""
+    if not _services:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        _services.append(build(settings, doorbell=CeleryDoorbell(celery_app), worker=name, shutdown=shutdown))
+    return _services[0]
+
+
+@celery_app.task(name=RUN_JOB)
+def run_job(job_id: str) -> None:
+    """Run a job, if it is still to be had."""
+    logs.context_id.set(job_id)
+    services().runner.run(job_id)
+
+
+@celery_app.task(name=DESCRIBE_JOB)
+def describe_job(job_id: str) -> None:
+    """Look up what the source of a saved job offers."""
+    logs.context_id.set(job_id)
+    services().metadata.describe(job_id)
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    logs.configure(settings.log_level, settings.log_file)
+
+
+@worker_process_init.connect
+def _start_child(**_: Any) -> None:
+    # Nothing of a worker outlives it: a killed parent takes its children along, and they take FFmpeg.
+    die_with_parent()
+    # SIGTERM is the pool's own: it would end the process in the midst of a write.
+    signal.signal(HAND_BACK, lambda *_: shutdown.set())
+    services()
+
+
+@worker_shutting_down.connect
+def _hand_jobs_back(**_: Any) -> None:
+    # The children would work on for hours: asked to end, they give their jobs to other workers at once.
+    for child in billiard.process.active_children():
+        if child.pid:
+            os.kill(child.pid, HAND_BACK)

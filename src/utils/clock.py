@@ -1,0 +1,36 @@
+"""The time, as something that is passed in: services never ask the system themselves, so a test can turn the clock."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a service may know about time."""
+
+    def now(self) -> datetime:
+        """The time of day, UTC-aware. May jump."""
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed moment. Never jumps: for measuring how long something took."""
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """The time of day, UTC-aware."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed moment."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long."""
+        time.sleep(seconds)

@@ -1,0 +1,45 @@
+"""Names of files as strangers send them: made harmless to show and to offer for download, never used as a path."""
+
+from __future__ import annotations
+
+import unicodedata
+from urllib.parse import quote
+
+MAX_CHARACTERS = 150
+MAX_FOLDERS = 8
+_SEPARATORS = {"/", "\\", ":", "*", "?", '"', "<", ">", "|"}
+
+
+def display_name(filename: str) -> str:
+    """The last part of a sent name without control, separator and direction characters; at most 150 characters.
+
+    Letters of all scripts stay. An empty result becomes ``video``.
+    """
+    last = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    kept = (
+        "".join(
+            char
+            for char in unicodedata.normalize("NFC", last.encode("utf-8", "ignore").decode("utf-8", "ignore"))
+            if char not in _SEPARATORS and unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        )
+        .strip(" ")
+        .rstrip(" .")
+    )
+    stem, dot, suffix = kept.rpartition(".")
+    if dot and len(suffix) <= 10:
+        stem = (stem.strip(" .") or "video")[: MAX_CHARACTERS - len(suffix) - 1]
+        return f"{stem}.{suffix}"
+    return kept[:MAX_CHARACTERS] or "video"
+
+
+def told_folder(path: str) -> str:
+    """A folder as a stranger names it, made harmless to repeat: ``/downloads/music``. It leads to no place here."""
+    parts = [part for part in path.replace("\\", "/").split("/") if part.strip(" .")]
+    return "/" + "/".join(display_name(part) for part in parts[:MAX_FOLDERS])
+
+
+def content_disposition(name: str) -> str:
+    """``Content-Disposition`` after RFC 6266: a plain name for all, and the true one in UTF-8 where it differs."""
+    plain = "".join(char if 32 <= ord(char) < 127 and char not in '"\\%' else "_" for char in name)
+    header = f'attachment; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,67 @@
+"""Logs: one line an event with the request's or job's id, rotated, without tokens, secrets or signed addresses."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from contextvars import ContextVar
+from pathlib import Path
+
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+LINE = "%(asctime)s %(levelname)-7s [%(context)s] %(name)s: %(message)s"
+MAX_BYTES, KEPT_FILES = 10_000_000, 5
+
+# The id of the request or job that the current thread works for.
+context_id: ContextVar[str] = ContextVar("context_id", default="-")
+
+_SECRETS = (
+    (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*=*"), "[token]"),
+    (re.compile(r"(?i)(bearer\s+)[^\s'\"]+"), r"\1[token]"),
+    (re.compile(r"(/save/stream/|/c/)[^/\s?\"']+"), r"\1[token]"),
+    # The id of a guest session is all that its owner has to show.
+    (re.compile(r"(?i)(/api/sessions/)[0-9a-f-]{20,}"), r"\1[session]"),
+    (re.compile(r"(?i)([?&](?:token|sig|signature|lsig|key|secret|password|n|pot)=)[^&\s'\"]+"), r"\1[redacted]"),
+    (
+        re.compile(r"(?i)(\"?(?:password|current_password|new_password|secret|token)\"?\s*[:=]\s*\"?)[^\s,\"'}]+"),
+        r"\1[redacted]",
+    ),
+    (re.compile(r"((?:mongodb(?:\+srv)?|rediss?|https?|socks5?)://)[^/\s:@]*:[^/\s@]*@"), r"\1[redacted]@"),
+)
+
+
+def redact(text: str) -> str:
+    """The text without tokens, passwords, signatures of media addresses, and passwords in addresses."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class _RedactedLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        record.context = context_id.get()
+        line = redact(super().format(record)).encode("utf-8", "backslashreplace").decode("utf-8")
+        # A stranger's line break must not look like a line of ours; traces of errors keep theirs.
+        return line if record.exc_info else line.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def configure(level: str, log_file: str) -> None:
+    """Log to the console and, if it has a name, to a file that several processes may share."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if log_file:
+        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            ConcurrentRotatingFileHandler(log_file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
+        )
+    for handler in handlers:
+        handler.setFormatter(_RedactedLine(LINE))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        root.addHandler(handler)
+    root.setLevel(level)
+    for chatty in ("pymongo", "urllib3", "httpx", "httpcore", "apscheduler", "kombu", "amqp", "werkzeug"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

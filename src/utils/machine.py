@@ -1,0 +1,44 @@
+"""How busy this machine is, from what the system itself tells: no package needed for three numbers.
+
+Outside of Linux the memory is not told, and the load only where the system has one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class MachineReading:
+    """Percentages 0-100, ``None`` where the system does not tell. ``cpu_percent`` is the load of the last minute per
+    core (man 3 getloadavg), so it needs no second look."""
+
+    cpu_percent: float | None
+    memory_percent: float | None
+    disk_percent: float
+    disk_free_bytes: int
+
+
+def read_machine(folder: Path) -> MachineReading:
+    """The load now; the disk is the one that ``folder`` lies on."""
+    disk = shutil.disk_usage(folder)
+    return MachineReading(_cpu(), _memory(), round(100 * (1 - disk.free / disk.total), 1), disk.free)
+
+
+def _cpu() -> float | None:
+    try:
+        return round(min(100 * os.getloadavg()[0] / (os.cpu_count() or 1), 100.0), 1)
+    except OSError:
+        return None
+
+
+def _memory() -> float | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+        return round(100 * (1 - kilobytes["MemAvailable"] / kilobytes["MemTotal"]), 1)
+    except (OSError, ValueError, KeyError, IndexError):
+        return None

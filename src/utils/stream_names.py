@@ -1,0 +1,183 @@
+"""Every way in which a chat bot names a stream, read without asking anybody."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from src.errors import AppError, VideoIdInvalid
+from src.utils.validators import WATCH_HOSTS, canonical_url, parse_video_id_from_url
+
+WHAT_TO_SEND = "This names no stream: send the id of a video or a channel, a link, or a handle."
+_MAX_CHARACTERS = 2048
+_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_CHANNEL_ID = re.compile(r"UC[A-Za-z0-9_-]{22}")
+# Letters of any script, digits, and . - _ and the middle dot; 3 to 30 of them.
+_HANDLE = re.compile(r"@[\w.\-\u00b7]{3,30}")
+_BASE64 = re.compile(r"[A-Za-z0-9_-]{20,400}")
+# What bots leave behind when they cannot fill a variable: $(chatid), ${channel}, {{id}}, %broadcastId%, null.
+_TEMPLATE = re.compile(r"\$\(|\$\{|\{\{|^%\w+%$|^<.*>$|^\{\w+\}$")
+_NOTHING = frozenset({"null", "undefined", "none", "nil", "nan", "false", "n/a", "unknown", "error"})
+# Words that may stand where a name would: the stream is then the channel that the bot's own header tells.
+_HERE = frozenset({"", "live", "now", "here", "this", "auto", "-", "clip"})
+_DEEPEST = 4  # messages inside messages; a live-chat id has two
+
+
+class NameKind(StrEnum):
+    """What a name names."""
+
+    VIDEO = "video"
+    CHANNEL = "channel"
+    HANDLE = "handle"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamName:
+    """A stream by its video's id, by its channel's id, or by its channel's handle with the ``@``."""
+
+    kind: NameKind
+    value: str
+
+    @property
+    def url(self) -> str:
+        """The link that is given to an extractor, built from checked parts."""
+        if self.kind is NameKind.VIDEO:
+            return canonical_url(self.value)
+        middle = f"channel/{self.value}" if self.kind is NameKind.CHANNEL else self.value
+        return f"https://www.youtube.com/{middle}/live"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def read_stream_name(text: str) -> StreamName | None:
+    """The stream that ``text`` names; None when it only says "this one".
+
+    Understood: an id of 11 characters, a link to a video or to a channel, a live-chat id (a protobuf message in
+    base64url that holds the video's id), a channel's id ``UC...``, a handle ``@...``.
+
+    Raises:
+        VideoIdInvalid: an unfilled variable of a bot, or nothing of the above; the message is for the chat.
+    """
+    name = unquote(text).strip() if len(text) <= _MAX_CHARACTERS else text
+    if name.lower() in _HERE:
+        return None
+    if name.lower() in _NOTHING or _TEMPLATE.search(name):
+        raise VideoIdInvalid("The bot did not fill in the stream: is this chat connected to a YouTube stream?")
+    found = _plain(name) or _link(name) or _chat_id(name)
+    if found is None:
+        raise VideoIdInvalid(WHAT_TO_SEND)
+    return found
+
+
+def name_of_video(video_id: str) -> StreamName:
+    """The name that a checked video id is."""
+    return StreamName(NameKind.VIDEO, video_id)
+
+
+def youtube_channel_of(header: str) -> StreamName | None:
+    """The channel in a bot's header such as ``name=...&provider=youtube&providerId=UC...``; None when it tells none."""
+    try:
+        fields = {name: values[0] for name, values in parse_qs(header[:_MAX_CHARACTERS], max_num_fields=30).items()}
+    except ValueError:
+        return None
+    channel = fields.get("providerId", "")
+    if fields.get("provider") == "youtube" and _CHANNEL_ID.fullmatch(channel):
+        return StreamName(NameKind.CHANNEL, channel)
+    return None
+
+
+def _plain(name: str) -> StreamName | None:
+    if _VIDEO_ID.fullmatch(name):
+        return StreamName(NameKind.VIDEO, name)
+    if _CHANNEL_ID.fullmatch(name):
+        return StreamName(NameKind.CHANNEL, name)
+    if _HANDLE.fullmatch(name):
+        return StreamName(NameKind.HANDLE, name.lower())
+    return None
+
+
+def _link(name: str) -> StreamName | None:
+    if "/" not in name and "." not in name:
+        return None
+    try:
+        return StreamName(NameKind.VIDEO, parse_video_id_from_url(name))
+    except AppError:
+        pass
+    try:
+        parts = urlsplit(name if "://" in name else f"https://{name}")
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or parts.netloc.lower() not in WATCH_HOSTS:
+        return None
+    first, *rest = unquote(parts.path).strip("/").split("/")
+    found = _plain(rest[0]) if first == "channel" and rest else _plain(first)
+    return found if found is not None and found.kind is not NameKind.VIDEO else None
+
+
+def _chat_id(name: str) -> StreamName | None:
+    """The video, or else the channel, inside a live-chat id."""
+    if not _BASE64.fullmatch(text := name.rstrip("=")):
+        return None
+    try:
+        message = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        return None
+    inside = list(_texts(message, _DEEPEST))
+    for kind, pattern in ((NameKind.VIDEO, _VIDEO_ID), (NameKind.CHANNEL, _CHANNEL_ID)):
+        found = next((each for each in inside if pattern.fullmatch(each)), None)
+        if found is not None:
+            return StreamName(kind, found)
+    return None
+
+
+def _texts(message: bytes, depth: int) -> Iterator[str]:
+    """All texts in a protobuf message and the messages inside it, in order. A text that reads as a message is taken
+    for the text when it is printable."""
+    for content in _fields(message) or ():
+        if content.isascii() and content.decode("ascii").isprintable():
+            yield content.decode("ascii")
+        elif depth:
+            yield from _texts(content, depth - 1)
+
+
+def _fields(message: bytes) -> list[bytes] | None:
+    """The contents of all length-delimited fields; None when this is no protobuf message."""
+    found: list[bytes] = []
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        match key & 7:
+            case 0:
+                _, position = _varint(message, position)
+            case 1:
+                position += 8
+            case 2:
+                length, position = _varint(message, position)
+                found.append(message[position : position + length])
+                position += length
+            case 5:
+                position += 4
+            case _:
+                return None
+        if position > len(message) or not key >> 3:
+            return None
+    return found
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    """(value, position behind it); a position behind the end of the message when it is cut off."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(message):
+            break
+        byte = message[position]
+        value, position = value | (byte & 0x7F) << shift, position + 1
+        if not byte & 0x80:
+            return value, position
+    return value, len(message) + 1

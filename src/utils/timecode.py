@@ -1,0 +1,82 @@
+"""Times as people and links write them, read as exact seconds."""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from urllib.parse import parse_qs, urlsplit
+
+from src.errors import ClipRangeInvalid
+
+MAX_SECONDS = 30 * 24 * 3600  # longer than any video there is (the longest known ones have some 25 days)
+_MAX_CHARACTERS = 32
+_SECONDS = r"[0-9]+(?:\.[0-9]+)?"
+_PLAIN = re.compile(_SECONDS)
+_CLOCK = re.compile(rf"(?:(?P<hours>[0-9]+):(?P<sixtieth>[0-5]?[0-9])|(?P<minutes>[0-9]+)):(?P<seconds>{_SECONDS})")
+_UNITS = re.compile(rf"(?:(?P<hours>[0-9]+)h)?(?:(?P<minutes>[0-9]+)m)?(?:(?P<seconds>{_SECONDS})s)?", re.IGNORECASE)
+
+
+def parse_time(value: object) -> Fraction:
+    """The exact seconds that a number or a text means.
+
+    Understood: ``90``, ``90.5``, ``"90.5"``, ``"1:30"``, ``"1:02:03.25"``, ``"1h2m3s"``, ``"2m"``. A float means the
+    decimal number it is written as: ``0.1`` is exactly one tenth.
+
+    Raises:
+        ClipRangeInvalid: anything else: negative, infinite, not a number, a truth value, beyond ``MAX_SECONDS``.
+    """
+    seconds = _read(value)
+    if seconds is None:
+        shown = str(value)[:_MAX_CHARACTERS] if isinstance(value, str | float) else type(value).__name__
+        raise ClipRangeInvalid(f"This is not a time: {shown!r}; use seconds, mm:ss, h:mm:ss or 1h2m3s")
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise ClipRangeInvalid(f"A time must lie between 0 and {MAX_SECONDS} seconds")
+    return seconds
+
+
+def time_in_url(url: str) -> Fraction | None:
+    """The start time that a link carries (``t=``, ``start=`` or ``time_continue=``; also ``#t=``), if it has one.
+
+    A value that is no time is ignored, as the site itself does.
+    """
+    try:
+        parts = urlsplit(url)
+        fields = {**parse_qs(parts.fragment, max_num_fields=50), **parse_qs(parts.query, max_num_fields=50)}
+    except ValueError:
+        return None
+    for name in ("t", "start", "time_continue"):
+        for text in fields.get(name, ()):
+            try:
+                return parse_time(text)
+            except ClipRangeInvalid:
+                continue
+    return None
+
+
+def _read(value: object) -> Fraction | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | Fraction):
+        return Fraction(value)
+    if isinstance(value, float):
+        return Fraction(repr(value)) if math.isfinite(value) else None
+    if isinstance(value, str):
+        return _read_text(value.strip())
+    return None
+
+
+def _read_text(text: str) -> Fraction | None:
+    if not 0 < len(text) <= _MAX_CHARACTERS:
+        return None
+    if _PLAIN.fullmatch(text):
+        return Fraction(text)
+    found = _CLOCK.fullmatch(text) or _UNITS.fullmatch(text)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    minutes = parts.get("sixtieth") or parts["minutes"]
+    seconds = Fraction(parts["seconds"] or 0)
+    if found.re is _CLOCK and seconds >= 60:
+        return None
+    return 3600 * Fraction(parts["hours"] or 0) + 60 * Fraction(minutes or 0) + seconds
