@@ -1,0 +1,152 @@
+"""The command ``yt-downloader``: clip, audio, encode, status, login."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import httpx
+
+from yt_downloader_client.audio import AutoDownloadClient, Format, Quality
+from yt_downloader_client.client import Client
+from yt_downloader_client.errors import ServiceError
+from yt_downloader_client.words import Codec, Container, Status, service_url
+from yt_downloader_client.words import Quality as Preset
+
+_WIDTH = 30
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(globals()[f"_{options.command}"](options))
+    except ServiceError as error:
+        print(f"{error.message}{f' ({error.code})' if error.code else ''}", file=sys.stderr)
+    except httpx.HTTPError as error:
+        print(f"{service_url(options.url_of_service)} does not answer: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yt-downloader", description="Clips, sound and encodes by a yt-downloader.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--server", dest="url_of_service", help="address of the service (or YT_DOWNLOADER_URL)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    login = commands.add_parser("login", parents=[shared], help="sign in and remember it")
+    login.add_argument("email")
+    login.add_argument("--password", help="asked for when it is not given")
+    login.add_argument("--register", action="store_true", help="create the account first")
+    clip = commands.add_parser("clip", parents=[shared], help="a time range of a video")
+    clip.add_argument("url")
+    clip.add_argument("start", help="90, 1:30 or 1m30s")
+    clip.add_argument("end")
+    clip.add_argument("-o", "--output", type=Path, required=True, help="clip.mp4 or clip.webm")
+    clip.add_argument("--resolution", help="144p ... 4320p or best")
+    audio = commands.add_parser("audio", parents=[shared], help="the sound of a video")
+    audio.add_argument("url")
+    audio.add_argument("-o", "--output", type=Path, default=Path(), help="folder (this one)")
+    audio.add_argument("--format", choices=("mp3", "wav", "flac"), default="mp3")
+    audio.add_argument("--quality", choices=("best", "worst", "128k", "192k", "320k"), default="best")
+    audio.add_argument("--username", help="the account that it is linked to")
+    encode = commands.add_parser("encode", parents=[shared], help="encode a video file")
+    encode.add_argument("file", type=Path)
+    encode.add_argument("-o", "--output", type=Path, required=True)
+    encode.add_argument("--codec", choices=("h264", "h265", "av1"), default="h264")
+    encode.add_argument("--quality", choices=("lossless", "high", "medium"), default="high")
+    status = commands.add_parser("status", parents=[shared], help="how far a video is, or all videos")
+    status.add_argument("video_id", nargs="?")
+    return parser
+
+
+def _login(options: argparse.Namespace) -> int:
+    password = options.password or getpass.getpass()
+    with Client(options.url_of_service) as client:
+        if options.register:
+            client.register(options.email, password)
+        token = client.login(options.email, password)
+        path = _remembered()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump({"server": client.base_url, "token": token}, file)
+    print(f"signed in as {options.email}")
+    return 0
+
+
+def _clip(options: argparse.Namespace) -> int:
+    output: Path = options.output
+    container = cast(Container, {".mp4": "mp4", ".webm": "webm"}.get(output.suffix.lower(), "best"))
+    with _client(options) as client:
+        made = client.clip(
+            options.url,
+            options.start,
+            options.end,
+            output,
+            container=container,
+            resolution=options.resolution,
+            watch=_bar,
+        )
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _audio(options: argparse.Namespace) -> int:
+    client = AutoDownloadClient(options.url_of_service, options.username)
+    result = client.download(options.url, cast(Quality, options.quality), cast(Format, options.format))
+    made = client.save(result, options.output)
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _encode(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        codec, preset = cast(Codec, options.codec), cast(Preset, options.quality)
+        made = client.encode(options.file, options.output, codec, preset, watch=_bar)
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        if options.video_id:
+            print(json.dumps(client.status(options.video_id).raw, indent=2))
+        else:
+            for video in client.videos():
+                print(f"{video['video_id']}  {video['status']:10}  {video.get('title') or video['url']}")
+    return 0
+
+
+def _client(options: argparse.Namespace) -> Client:
+    path = _remembered()
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    server = service_url(options.url_of_service or known.get("server"))
+    if known.get("server") != server:
+        raise ServiceError(f"please sign in first: yt-downloader login EMAIL --server {server}")
+    return Client(server, str(known["token"]))
+
+
+def _remembered() -> Path:
+    folder = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(folder) / "yt-downloader" / "login.json"
+
+
+def _bar(status: Status) -> None:
+    """One line that is written over itself, on a terminal."""
+    if not sys.stderr.isatty():
+        return
+    done = round(_WIDTH * status.progress / 100)
+    details = " ".join(part for part in (status.phase, status.speed, status.eta and f"{status.eta} left") if part)
+    end = "\n" if status.ended else ""
+    print(f"\r[{'#' * done}{'.' * (_WIDTH - done)}] {status.progress:3.0f}% {details:40.40}", end=end, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

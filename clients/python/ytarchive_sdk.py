@@ -1,0 +1,7 @@
+"""``from ytarchive_sdk import YTArchiveClient``."""
+
+from __future__ import annotations
+
+from yt_downloader_client.archive import YTArchiveClient
+
+__all__ = ["YTArchiveClient"]
