@@ -1,0 +1,67 @@
+"""The app over real stores with small engines: what is tested is everything between HTTP and the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import redis
+from pymongo.database import Database
+
+from src.app import create_app
+from src.bootstrap import build, prepare_database
+from src.config import Settings
+from tests.api.actors import Api, Person
+from tests.fakes import FakeEngine, RecordingDoorbell
+
+
+def api_settings(folder: Path, **changes: Any) -> Settings:
+    """Settings of an app under test."""
+    fields: dict[str, Any] = {
+        "mongodb_uri": "mongodb://unused",
+        "redis_uri": "redis://unused",
+        "jwt_public_secret": "public-secret-of-the-tests-0123456789",
+        "jwt_private_secret": "private-secret-of-the-tests-0123456789",
+        "flask_secret_key": "flask-secret-of-the-tests-0123456789",
+        "data_dir": folder / "data",
+        "downloads_dir": folder / "downloads",
+        "uploads_dir": folder / "uploads",
+        "log_file": "",
+        "sync_wait_seconds": 2,
+        "rate_limit_enabled": False,
+        "min_free_disk_mb": 0,
+        "job_retry_base_seconds": 0.1,
+        "password_hash_cost": 4,
+        **changes,
+    }
+    return Settings(**fields)
+
+
+@pytest.fixture
+def api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Api]:
+    engine, bell = FakeEngine(), RecordingDoorbell()
+    services = build(
+        api_settings(tmp_path),
+        doorbell=bell,
+        database=mongo_database,
+        redis_client=redis_client,
+        youtube=cast(Any, engine),
+        encoder=cast(Any, engine),
+        videos=cast(Any, engine),
+    )
+    bell.answer = services.runner.run
+    prepare_database(mongo_database)
+    yield Api(create_app(services.settings, services), services, engine, bell)
+    bell.finish()
+
+
+@pytest.fixture
+def anna(api: Api) -> Person:
+    return api.person()
+
+
+@pytest.fixture
+def bert(api: Api) -> Person:
+    return api.person()

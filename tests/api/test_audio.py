@@ -1,0 +1,144 @@
+"""The auto download: answers, texts, links that work and expire, and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from pymongo.database import Database
+
+from src.app import create_app
+from src.bootstrap import build, prepare_database
+from src.errors import VideoPrivate
+from src.models.audio import AudioReport
+from src.models.progress import Monitor
+from src.models.source import VideoInfo
+from tests.api.actors import LINK, Api
+from tests.api.conftest import api_settings
+from tests.fakes import FakeClock, FakeEngine, RecordingDoorbell
+
+pytestmark = pytest.mark.slow
+PATH = "/audio_dl/api/auto-download/"
+
+
+class FakeSounds:
+    """Writes a small file, or raises."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.asked: tuple[str, str] | None = None
+
+    def download_audio(
+        self, url: str, output_path: Path, audio_format: Any, quality: Any, *, monitor: Monitor
+    ) -> tuple[AudioReport, VideoInfo]:
+        self.asked = audio_format, quality
+        if self.error:
+            raise self.error
+        output_path.write_bytes(b"a song")
+        info = VideoInfo("dQw4w9WgXcQ", "A song: AC/DC", url, 205.6, uploader="Someone")
+        return AudioReport(audio_format, quality, 205.6, 6, 48000, 2), info
+
+
+@pytest.fixture
+def sounds() -> FakeSounds:
+    return FakeSounds()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def songs(
+    mongo_database: Database[dict[str, Any]],
+    redis_client: redis.Redis,
+    tmp_path: Path,
+    sounds: FakeSounds,
+) -> Iterator[Api]:
+    engine, bell = FakeEngine(), RecordingDoorbell()
+    services = build(
+        api_settings(tmp_path, auto_download_timeout=5),
+        doorbell=bell,
+        database=mongo_database,
+        redis_client=redis_client,
+        youtube=cast(Any, engine),
+        encoder=cast(Any, engine),
+        videos=cast(Any, engine),
+        sounds=cast(Any, sounds),
+    )
+    bell.answer = services.runner.run
+    prepare_database(mongo_database)
+    yield Api(create_app(services.settings, services), services, engine, bell)
+    bell.finish()
+
+
+def test_a_song_in_one_request(songs: Api, sounds: FakeSounds) -> None:
+    reply = songs.call("POST", PATH, json={"url": LINK, "quality": "192k", "format": "flac"})
+    assert reply.status_code == 200 and reply.json is not None, reply.text
+    made = reply.json
+    assert sounds.asked == ("flac", "192k")
+    assert made["success"] is True and made["title"] == "A song: AC/DC" and made["artist"] == "Someone"
+    assert made["duration"] == "00:03:26" and made["file_size"] == 6
+    assert "linked_to_user" not in made
+    address = urlsplit(made["download_url"])
+    assert address.path == made["file_path"].replace(" ", "%20")
+    assert address.path.startswith(f"/media/downloads/{made['session_id']}/{made['job_id']}/")
+    fetched = songs.call("GET", made["download_url"])
+    assert fetched.data == b"a song" and fetched.mimetype == "audio/flac"
+    assert songs.call("GET", made["download_url"], headers={"Range": "bytes=2-"}).data == b"song"
+    assert songs.call("GET", made["file_path"]).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "text"),
+    [
+        ({"data": "{"}, 400, "Invalid JSON in request body"),
+        ({"data": "[]"}, 400, "Invalid JSON in request body"),
+        ({"data": ""}, 400, "Invalid JSON in request body"),
+        ({"json": {}}, 400, "URL is required"),
+        ({"json": {"url": ""}}, 400, "URL is required"),
+        ({"json": {"url": "https://vimeo.com/1"}}, 400, "Only YouTube URLs are supported"),
+        ({"json": {"url": "nonsense"}}, 400, "Only YouTube URLs are supported"),
+    ],
+)
+def test_the_documented_texts(songs: Api, sent: dict[str, Any], status: int, text: str) -> None:
+    reply = songs.call("POST", PATH, **sent)
+    assert reply.status_code == status and reply.json is not None
+    assert reply.json["success"] is False and reply.json["error"] == text
+
+
+def test_what_fails_is_told(songs: Api, sounds: FakeSounds) -> None:
+    sounds.error = VideoPrivate()
+    reply = songs.call("POST", PATH, json={"url": LINK})
+    assert reply.status_code == 500 and reply.json is not None
+    assert reply.json["error"] == "Download failed" and reply.json["code"] == "VIDEO_PRIVATE" and reply.json["detail"]
+    assert songs.call("POST", PATH, json={"url": LINK, "format": "ogg"}).status_code == 400
+    songs.bell.answer = None
+    object.__setattr__(songs.services.auto_downloads, "_seconds", 0.2)
+    late = songs.call("POST", PATH, json={"url": LINK})
+    assert late.status_code == 500 and late.json is not None and late.json["code"] == "JOB_TIMEOUT"
+
+
+def test_downloads_belong_to_accounts(songs: Api) -> None:
+    anna, bert = songs.person(), songs.person()
+    name = anna.email.partition("@")[0]
+    linked = songs.call("POST", PATH, json={"url": LINK, "username": name}).json or {}
+    assert linked["linked_to_user"] == name
+    unknown = songs.call("POST", PATH, json={"url": LINK, "username": "nobody"}).json or {}
+    assert "linked_to_user" not in unknown
+    assert [each["job_id"] for each in (anna.get("/audio_dl/api/history/").json or {})["downloads"]] == [
+        linked["job_id"]
+    ]
+    assert (bert.get("/audio_dl/api/history/").json or {})["total"] == 0
+    user, number = songs.services.auto_downloads.link(bert.email, hours=24)
+    assert (user.id, number) == (bert.id, 1)
+    history = bert.get("/audio_dl/api/history/").json or {}
+    assert [each["job_id"] for each in history["downloads"]] == [unknown["job_id"]]
+    assert songs.call("GET", history["downloads"][0]["download_url"]).data == b"a song"
+    assert songs.services.auto_downloads.link(anna.email, hours=24)[1] == 0
+    assert songs.call("GET", "/audio_dl/api/history/").status_code == 401

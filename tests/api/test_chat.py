@@ -1,0 +1,339 @@
+"""A chat says ``!clip``: every bot gets its sentence in time, a clip is saved once, and errors are sentences too."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from src.app import create_app
+from src.bootstrap import build, prepare_database
+from src.services.cache_service import CacheUnavailable
+from tests.api.actors import Api, Person
+from tests.api.conftest import api_settings
+from tests.chat_bots import BOTS, Answer, Bot, Chatter
+from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.unit.test_chat_words import assert_one_harmless_line, hostile_messages
+from tests.unit.test_stream_names import CHANNEL, VIDEO, chat_id
+
+pytestmark = pytest.mark.slow
+
+TEXT = {"format": "text"}
+
+
+@pytest.fixture(scope="module")
+def api(mongo_uri: str, redis_uri: str, _mongo_client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One app for all tests here; nobody runs its jobs."""
+    database = _mongo_client["test_chat"]
+    engine, bell = FakeEngine(), RecordingDoorbell()
+    parts: dict[str, Any] = {"youtube": engine, "encoder": engine, "videos": engine}
+    settings = api_settings(tmp_path_factory.mktemp("chat"), redis_uri=redis_uri, max_pending_per_user=2000)
+    services = build(settings, doorbell=bell, database=database, **parts)
+    prepare_database(database)
+    with services.cache.client:
+        yield Api(create_app(services.settings, services), services, engine, bell)
+    _mongo_client.drop_database(database)
+
+
+def make_token(person: Person, **wish: Any) -> dict[str, Any]:
+    body = {"cooldown_seconds": 0, "viewer_cooldown_seconds": 0, "stream": VIDEO, **wish}
+    reply = person.post("/api/auth/tokens", json=body)
+    assert reply.status_code == 201 and reply.json is not None, reply.text
+    return dict(reply.json)
+
+
+def fetch_with(api: Api) -> Any:
+    def fetch(url: str, headers: Mapping[str, str]) -> Answer:
+        reply = api.app.test_client().get(url.removeprefix("http://localhost"), headers=dict(headers))
+        return Answer(reply.status_code, reply.content_type, reply.text)
+
+    return fetch
+
+
+def clips_of(person: Person) -> list[dict[str, Any]]:
+    reply = person.get("/api/video/list")
+    assert reply.json is not None
+    return list(reply.json["videos"])
+
+
+@pytest.fixture
+def limits(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits that all other tests are spared."""
+    monkeypatch.setattr(api.services.chat._cooldown, "_enabled", True)
+
+
+# --- bots -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bot", BOTS.values(), ids=BOTS.keys())
+def test_every_bot_prints_a_sentence_and_a_clip_is_saved(api: Api, anna: Person, bot: Bot) -> None:
+    made = make_token(anna)
+    command = made["commands"][next(key for key, value in BOTS.items() if value is bot)]
+    said = bot.says(
+        command, Chatter("Zoë", "epic & fail +20"), fetch_with(api), chat_id=chat_id(), video_id=VIDEO, message_id="m1"
+    )
+    assert said == 'Clip "epic & fail" saved: the last 60 s and the next 80 s.'
+    (listed,) = clips_of(anna)
+    status = anna.status(listed["video_id"])
+    assert status["youtube_video_id"] == VIDEO and status["additional_message"] == "epic & fail"
+    assert status["clip_offset"] == 60
+    assert api.bell.rung, "it is captured at once"
+
+
+@pytest.mark.parametrize("bot", BOTS.values(), ids=BOTS.keys())
+@pytest.mark.parametrize("wrong", ["a revoked token", "a slip", "an unfilled stream"])
+def test_every_bot_prints_errors_as_sentences(api: Api, anna: Person, bot: Bot, wrong: str) -> None:
+    made = make_token(anna)
+    command = made["commands"][next(key for key, value in BOTS.items() if value is bot)]
+    text = "+99999" if wrong == "a slip" else ""
+    if wrong == "a revoked token":
+        anna.api.call("DELETE", f"/api/auth/tokens/{made['id']}", token=anna.token)
+    if wrong == "an unfilled stream":
+        command = command.replace(f"/{VIDEO}", "/%24(video)").replace("%broadcastId%", "null")
+    said = bot.says(command, Chatter(text=text), fetch_with(api), chat_id="null" if wrong[:2] == "an" else chat_id())
+    assert_one_harmless_line(said)
+    assert not said.startswith("["), said
+    assert clips_of(anna) == []
+
+
+def test_a_hostile_message_never_breaks_the_line(api: Api, anna: Person) -> None:
+    secret = make_token(anna, scopes=["moderate"])["token"]
+    began = time.monotonic()
+    for number, message in enumerate(hostile_messages()):
+        query = {**TEXT, "message": message.encode("utf-8", "replace"), "user": str(number), "id": str(number % 40)}
+        reply = api.call("GET", f"/c/{secret}", query_string=query)
+        assert reply.status_code == 200 and reply.content_type == "text/plain; charset=utf-8"
+        assert_one_harmless_line(reply.text)
+    assert time.monotonic() - began < 60
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+
+def test_a_channel_in_a_header_is_enough(api: Api, anna: Person) -> None:
+    secret = make_token(anna, stream=None)["token"]
+    headers = {"Nightbot-Channel": f"name=x&provider=youtube&providerId={CHANNEL}"}
+    reply = api.call("GET", f"/c/{secret}", headers=headers)
+    assert reply.text == "Clip saved: the last 60 s and the next 60 s."
+    (listed,) = clips_of(anna)
+    status = anna.status(listed["video_id"])
+    assert status["youtube_video_id"] is None and CHANNEL in status["url"], "the worker looks it up"
+
+
+def test_a_channel_that_is_known_costs_no_look_up(api: Api, anna: Person) -> None:
+    api.engine.live["@somebody"] = VIDEO
+    secret = make_token(anna)["token"]
+    reply = api.call("GET", f"/c/{secret}/@SomeBody")
+    assert reply.status_code == 201 and reply.json is not None
+    assert reply.json["youtube_video_id"] == VIDEO
+
+
+def test_a_channel_that_is_known_not_to_be_live_is_told_at_once(api: Api, anna: Person) -> None:
+    api.engine.live["@somebody"] = ""
+    secret = make_token(anna)["token"]
+    reply = api.call("GET", f"/c/{secret}/@somebody", query_string=TEXT)
+    assert reply.text == "This channel is not live now." and clips_of(anna) == []
+
+
+def test_the_documented_address_takes_every_name_and_speaks_to_bots(api: Api, anna: Person) -> None:
+    base = f"/api/video/save/stream/{api.public_token()}"
+    asked = {"user_id": anna.id}
+    for name in (chat_id(), f"https://youtu.be/{VIDEO}", f"https%3A%2F%2Fyoutu.be%2F{VIDEO}"):
+        reply = api.call("GET", f"{base}/{name}", query_string=asked)
+        assert reply.status_code == 201 and reply.json is not None
+        assert reply.json["youtube_video_id"] == VIDEO
+    bot = {"User-Agent": "Nightbot-URL-Fetcher/0.0.3"}
+    assert api.call("GET", f"{base}/{VIDEO}", query_string=asked, headers=bot).text.startswith("Clip saved")
+    for path, query in ((f"{base}/123/456", asked), (f"{base}/{VIDEO}", {}), ("/api/video/save/stream/x/y", asked)):
+        reply = api.call("GET", path, query_string=query, headers=bot)
+        assert reply.status_code == 200
+        assert_one_harmless_line(reply.text)
+    secret = make_token(anna)["token"]
+    assert api.call("GET", f"/api/video/save/stream/{secret}/{VIDEO}").status_code == 201, "it knows whose it is"
+
+
+# --- once, and not too often ------------------------------------------------------------------------------------
+
+
+def test_a_repeated_request_gives_the_same_clip(api: Api, anna: Person, limits: None) -> None:
+    secret = make_token(anna, viewer_cooldown_seconds=30)["token"]
+    seen = set()
+    for _ in range(3):
+        reply = api.call("GET", f"/c/{secret}", query_string={"id": "message-1", "user": "v"})
+        assert reply.status_code == 201 and reply.json is not None
+        seen.add(reply.json["video_id"])
+    assert len(seen) == 1 and len(clips_of(anna)) == 1
+
+
+def test_many_at_once_are_one_clip(api: Api, anna: Person) -> None:
+    secret = make_token(anna)["token"]
+    seen: list[str] = []
+
+    def ask() -> None:
+        reply = api.call("GET", f"/c/{secret}", query_string={"id": "message-1"})
+        seen.append(str(reply.json and reply.json.get("video_id")))
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(seen)) == 1 and len(clips_of(anna)) == 1
+
+
+@pytest.mark.parametrize("redis_is_there", [True, False])
+def test_a_viewer_waits_for_the_next_clip(
+    api: Api, anna: Person, redis_is_there: bool, monkeypatch: Any, limits: None
+) -> None:
+    secret = make_token(anna, viewer_cooldown_seconds=30)["token"]
+    if not redis_is_there:
+
+        def away(*_: Any) -> Any:
+            raise CacheUnavailable()
+
+        monkeypatch.setattr(api.services.counters._cache, "attempt", away)
+
+    def ask(viewer: str, number: int) -> str:
+        query = {**TEXT, "user": viewer, "id": str(number)}
+        return api.call("GET", f"/c/{secret}", query_string=query).text
+
+    assert ask("a", 1).startswith("Clip saved") and ask("b", 2).startswith("Clip saved")
+    assert ask("a", 3).startswith("You saved a clip just now; again in ")
+    assert len(clips_of(anna)) == 2
+
+
+def test_the_channel_waits_for_the_next_clip_and_a_refused_one_does_not_count(
+    api: Api, anna: Person, limits: None
+) -> None:
+    secret = make_token(anna, cooldown_seconds=60)["token"]
+    api.engine.live["@off"] = ""
+    assert "not live" in api.call("GET", f"/c/{secret}/@off", query_string={**TEXT, "id": "0"}).text
+    assert api.call("GET", f"/c/{secret}", query_string={**TEXT, "id": "1"}).text.startswith("Clip saved")
+    refused = api.call("GET", f"/c/{secret}", query_string={"id": "2"})
+    assert refused.status_code == 429 and refused.json is not None
+    assert refused.json["code"] == "COOLDOWN_ACTIVE" and int(refused.headers["Retry-After"]) > 50
+
+
+# --- moderators' words ------------------------------------------------------------------------------------------
+
+
+def test_words_of_moderators(api: Api, anna: Person) -> None:
+    plain, able = make_token(anna)["token"], make_token(anna, scopes=["moderate"])["token"]
+
+    def say(secret: str, message: str) -> str:
+        return api.call("GET", f"/c/{secret}", query_string={**TEXT, "message": message}).text
+
+    assert say(able, "delete") == "There is no clip yet."
+    say(plain, "first try")
+    assert say(plain, "last") == 'Last clip "first try", 0 s ago: being made.'
+    assert say(plain, "delete").startswith("This command may not change clips")
+    assert say(able, "rename") == "Write the new title behind rename."
+    assert say(able, "rename second try") == 'The last clip is now called "second try".'
+    assert clips_of(anna)[0]["video_id"] and say(able, "last").startswith('Last clip "second try"')
+    assert say(able, "delete") == 'The last clip "second try" was deleted.'
+    assert clips_of(anna) == []
+
+
+def test_who_a_header_says_to_be_the_owner_may_no_more_than_others(api: Api, anna: Person) -> None:
+    secret = make_token(anna)["token"]
+    owner = {"Nightbot-User": "name=owner&provider=youtube&userLevel=owner"}
+    api.call("GET", f"/c/{secret}", headers=owner)
+    reply = api.call("GET", f"/c/{secret}", query_string={"message": "delete"}, headers=owner)
+    assert reply.text.startswith("This command may not change clips") and len(clips_of(anna)) == 1
+
+
+# --- words about clips that are ready ---------------------------------------------------------------------------
+
+
+def test_whoever_is_to_be_told_is_remembered_with_the_clip(api: Api, anna: Person) -> None:
+    link = "https://api.nightbot.tv/1/channel/send/TVRRM05UazRNVGsy"
+    api.services.database["webhooks"].delete_many({})
+    made = make_token(anna, webhook="https://example.com/hook")
+    assert made["webhook_secret"]
+    for url in (link, link.replace("nightbot.tv", "nightbot.tv.example"), link):
+        api.call("GET", f"/c/{made['token']}", query_string={"id": url}, headers={"Nightbot-Response-Url": url})
+    told = [(each["url"], each["secret"]) for each in api.services.database["webhooks"].find()]
+    hook = ("https://example.com/hook", made["webhook_secret"])
+    assert len(told) == 3 and set(told) == {(link, None), hook}
+    public = f"/api/video/save/stream/{api.public_token()}/{VIDEO}"
+    api.call("GET", public, query_string={"user_id": anna.id}, headers={"Nightbot-Response-Url": link})
+    assert api.services.database["webhooks"].count_documents({}) == len(told), "strangers make nobody speak"
+    wrong = anna.post("/api/auth/tokens", json={"webhook": "http://example.com/"})
+    assert wrong.status_code == 400 and wrong.json is not None and wrong.json["code"] == "WEBHOOK_INVALID"
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------
+
+
+def test_the_life_of_a_channel_token(api: Api, anna: Person, bert: Person) -> None:
+    made = make_token(anna, name="Nightbot", latency="ultra-low")
+    secret, path = made["token"], f"/api/auth/tokens/{made['id']}"
+    assert len(secret) == 47 and made["latency_seconds"] == 3 and made["last_used_at"] is None
+    shown = anna.get("/api/auth/tokens").json
+    assert shown is not None and shown["tokens"][0]["name"] == "Nightbot" and secret not in str(shown)
+    assert secret not in str(list(api.services.database["channel_tokens"].find())), "only its hash is kept"
+    api.call("GET", f"/c/{secret}")
+    used = anna.get("/api/auth/tokens").json
+    assert used is not None and used["tokens"][0]["last_used_at"] is not None and used["tokens"][0]["uses"] == 1
+    filled = anna.get(f"{path}/commands", headers={"X-Channel-Token": secret}).json
+    assert filled is not None and filled["commands"] == made["commands"]
+    marked = anna.get(f"{path}/commands").json
+    assert marked is not None and all("YOUR-CHANNEL-TOKEN" in each for each in marked["commands"].values())
+    for stranger in (bert.get(f"{path}/commands"), api.call("DELETE", path, token=bert.token)):
+        assert stranger.status_code == 404
+    assert api.call("GET", "/api/video/list", token=secret).status_code == 401, "it saves clips and nothing else"
+    assert api.call("DELETE", path, token=anna.token).status_code == 200
+    assert api.call("GET", f"/c/{secret}").status_code == 401
+    assert api.call("DELETE", path, token=anna.token).status_code == 404
+
+
+def test_no_token_reaches_the_log(api: Api, anna: Person, caplog: pytest.LogCaptureFixture) -> None:
+    secret = make_token(anna)["token"]
+    with caplog.at_level(logging.DEBUG):
+        for path in (
+            f"/c/{secret}",
+            f"/c/{secret}/@x",
+            f"/api/video/save/stream/{secret}/{VIDEO}",
+            f"/c/{secret}x/a/b",
+        ):
+            api.call("GET", path, query_string=TEXT)
+            api.call("PUT", path)
+    assert "/c/<token>" in caplog.text and secret not in caplog.text
+
+
+# --- in time ----------------------------------------------------------------------------------------------------
+
+
+def test_replies_come_at_once_with_a_site_that_takes_ten_seconds(
+    api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: Any) -> Any:
+        time.sleep(10)
+        raise AssertionError("nobody waits for this")
+
+    for question in ("get_video_info", "live_stream", "get_available_formats"):
+        monkeypatch.setattr(api.engine, question, slow)
+    secret = make_token(anna, stream=None)["token"]
+    took = []
+    for number in range(120):
+        began = time.monotonic()
+        name = (f"/@channel{number}", f"/{VIDEO}", f"/{CHANNEL}")[number % 3]
+        reply = api.call("GET", f"/c/{secret}{name}", query_string={**TEXT, "id": str(number)})
+        took.append(time.monotonic() - began)
+        assert reply.text.startswith("Clip saved")
+    took.sort()
+    assert statistics.median(took) < 0.1 and took[int(len(took) * 0.99) - 1] < 2, (statistics.median(took), took[-1])
+
+
+def test_a_store_that_hangs_is_answered_with_a_sentence(api: Api, anna: Person, monkeypatch: Any) -> None:
+    secret = make_token(anna)["token"]
+    monkeypatch.setattr(type(api.services.channel_tokens), "identify", lambda *_: time.sleep(4))
+    began = time.monotonic()
+    reply = api.call("GET", f"/c/{secret}", query_string=TEXT)
+    assert time.monotonic() - began < 2 and reply.status_code == 200
+    assert reply.text.startswith("The clip service is slow right now")

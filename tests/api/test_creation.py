@@ -1,0 +1,175 @@
+"""What all creating requests can do: be sent twice with a key, and have their end told by a signed webhook."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from src.services.egress import AllowList, EgressProxy, Policy
+from tests.api.actors import LINK, Api, Person
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def body(anna: Person) -> dict[str, Any]:
+    return {"url": LINK, "start_time": 60, "end_time": 120, "user_id": anna.id}
+
+
+def save(api: Api, body: dict[str, Any], key: str | None, token: str) -> Any:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return api.call("POST", "/api/video/save", token=token, json=body, headers=headers)
+
+
+def test_a_key_has_one_effect(api: Api, anna: Person, bert: Person, body: dict[str, Any]) -> None:
+    first, again = save(api, body, "k1", anna.token), save(api, body, "k1", anna.token)
+    assert first.status_code == again.status_code == 201
+    assert first.json == again.json and again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
+    assert (anna.get("/api/video/list").json or {})["total"] == 1
+    assert save(api, body, "k2", anna.token).json != first.json
+    assert save(api, body, "k1", bert.token).json != first.json
+    other = save(api, {**body, "end_time": 121}, "k1", anna.token)
+    assert other.status_code == 422 and other.json["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert save(api, body, "x" * 201, anna.token).status_code == 400
+    assert save(api, body, None, anna.token).json != first.json
+
+
+def test_a_refused_request_may_be_sent_again(api: Api, anna: Person, body: dict[str, Any]) -> None:
+    wrong = {**body, "end_time": 30}
+    assert [save(api, wrong, "k", anna.token).status_code for _ in range(2)] == [400, 400]
+    assert save(api, body, "k", anna.token).status_code == 201
+
+
+def test_a_key_at_the_same_time(api: Api, anna: Person, body: dict[str, Any]) -> None:
+    replies: list[Any] = []
+    threads = [threading.Thread(target=lambda: replies.append(save(api, body, "same", anna.token))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {reply.status_code for reply in replies} <= {201, 409}
+    assert len({reply.json["video_id"] for reply in replies if reply.status_code == 201}) == 1
+    assert (anna.get("/api/video/list").json or {})["total"] == 1
+
+
+@dataclass
+class Receiver:
+    """A web server that is told things."""
+
+    url: str
+    statuses: list[int] = field(default_factory=list)
+    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    got = Receiver("")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            got.heard.append((dict(self.headers), content))
+            self.send_response(got.statuses.pop(0) if got.statuses else 204)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        got.url = f"http://127.0.0.1:{server.server_port}/hook"
+        yield got
+        server.shutdown()
+
+
+def allow(api: Api, url: str) -> None:
+    address = url.split("/")[2]
+    egress = EgressProxy(Policy(AllowList.parse(address)))
+    object.__setattr__(api.services.webhooks, "_egress", egress)
+
+
+def make(api: Api, anna: Person, body: dict[str, Any], **more: str) -> str:
+    video_id = str(save(api, {**body, **more}, None, anna.token).json["video_id"])
+    anna.post(f"/api/video/download/{video_id}")
+    api.bell.finish()
+    return video_id
+
+
+def test_an_end_is_told_signed(api: Api, anna: Person, body: dict[str, Any], receiver: Receiver) -> None:
+    allow(api, receiver.url)
+    video_id = make(api, anna, body, webhook_url=receiver.url)
+    assert api.services.webhooks.deliver_due() == 1
+    headers, content = receiver.heard[0]
+    told = json.loads(content)
+    assert (told["event"], told["job_id"], told["kind"]) == ("job.completed", video_id, "clip")
+    secret = (anna.get("/api/webhooks/secret").json or {})["secret"]
+    moment, signature = (part.partition("=")[2] for part in headers["X-Webhook-Signature"].split(","))
+    assert signature == hmac.new(secret.encode(), f"{moment}.".encode() + content, hashlib.sha256).hexdigest()
+    assert api.services.webhooks.deliver_due() == 0
+
+
+def test_a_receiver_that_fails_is_tried_again(api: Api, anna: Person, body: dict[str, Any], receiver: Receiver) -> None:
+    allow(api, receiver.url)
+    receiver.statuses = [500, 204]
+    make(api, anna, body, webhook_url=receiver.url, webhook_secret="0123456789abcdef")
+    deliveries = api.services.database["webhooks"]
+    assert api.services.webhooks.deliver_due() == 0
+    waiting = deliveries.find_one() or {}
+    assert waiting["attempts"] == 1
+    deliveries.update_one({}, {"$set": {"due_at": waiting["due_at"].replace(year=2020)}})
+    assert api.services.webhooks.deliver_due() == 1 and deliveries.count_documents({}) == 0
+    assert receiver.heard[0][0]["X-Webhook-Id"] == receiver.heard[1][0]["X-Webhook-Id"]
+
+
+def test_nothing_is_told_inside_the_network(api: Api, anna: Person, body: dict[str, Any], receiver: Receiver) -> None:
+    make(api, anna, body, webhook_url=receiver.url)
+    assert api.services.webhooks.deliver_due() == 0
+    assert receiver.heard == []
+    for wrong in ("ftp://a/b", "nonsense", "", 5):
+        refused = save(api, {**body, "webhook_url": wrong}, None, anna.token)
+        assert refused.status_code == 400 and refused.json["code"] == "WEBHOOK_INVALID"
+
+
+def test_videos_are_cancelled_retried_and_deleted(api: Api, anna: Person, bert: Person) -> None:
+    api.engine.seconds = 20
+    video_id = anna.save()
+    anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"})
+    assert bert.post(f"/api/video/{video_id}/cancel").status_code == 403
+    cancelled = anna.post(f"/api/video/{video_id}/cancel")
+    assert cancelled.status_code == 200 and (cancelled.json or {})["status"] == "cancelled"
+    api.bell.finish()
+    assert anna.status(video_id)["status"] == "cancelled"
+    api.engine.seconds = 0
+    assert (anna.post(f"/api/video/{video_id}/retry").json or {})["status"] == "pending"
+    api.bell.finish()
+    assert anna.status(video_id)["status"] == "completed"
+    deleted = anna.api.call("DELETE", f"/api/video/{video_id}", token=anna.token)
+    assert deleted.json == {"message": "Deleted", "status": "completed", "deleted": True, "video_id": video_id}
+    assert anna.get(f"/api/video/status/{video_id}").status_code == 404
+    saved = anna.save()
+    assert (anna.api.call("DELETE", f"/api/video/{saved}", token=anna.token).json or {})["deleted"] is True
+
+
+def test_encodes_too(api: Api, anna: Person) -> None:
+    encode_id = (anna.upload().json or {})["encode_id"]
+    api.engine.seconds = 20
+    body = {"video_codec": "h264", "quality_preset": "high"}
+    started = anna.post(f"/api/encode/start/{encode_id}", json=body, headers={"Prefer": "respond-async"})
+    assert started.status_code == 202
+    assert (anna.post(f"/api/encode/{encode_id}/cancel").json or {})["status"] == "cancelled"
+    api.bell.finish()
+    api.engine.seconds = 0
+    assert (anna.post(f"/api/encode/{encode_id}/retry").json or {})["status"] == "pending"
+    api.bell.finish()
+    gone = anna.api.call("DELETE", f"/api/encode/{encode_id}", token=anna.token)
+    assert (gone.json or {})["deleted"] is True and list(api.services.files.uploads.glob("*.avi")) == []

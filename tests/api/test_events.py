@@ -1,0 +1,124 @@
+"""Server-sent events: how things stand first, then every change; ends, resumes, owners and the cap."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.api.actors import Api, Person
+
+pytestmark = pytest.mark.slow
+
+
+def events(reply: TestResponse) -> Iterator[dict[str, Any]]:
+    """The events of a stream as they come."""
+    buffer = ""
+    for piece in reply.response:
+        buffer += piece if isinstance(piece, str) else piece.decode()
+        while "\n\n" in buffer:
+            block, buffer = buffer.split("\n\n", 1)
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+            if "data" in fields:
+                yield {"id": fields["id"], "event": fields["event"], **json.loads(fields["data"])}
+
+
+def listen(person: Person, path: str, **headers: str) -> TestResponse:
+    return person.get(path, headers=headers, buffered=False)
+
+
+def begin(person: Person, video_id: str) -> None:
+    person.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"})
+
+
+def test_a_job_is_followed_to_its_end(api: Api, anna: Person) -> None:
+    api.engine.seconds = 1.5
+    video_id = anna.save()
+    reply = listen(anna, f"/api/jobs/{video_id}/events")
+    assert reply.mimetype == "text/event-stream" and reply.headers["Cache-Control"] == "no-store"
+    stream = events(reply)
+    first = next(stream)
+    assert (first["event"], first["status"], first["job_id"]) == ("status", "pending", video_id)
+    begin(anna, video_id)
+    rest = list(stream)
+    reply.close()
+    assert {"status", "progress", "ended"} == {each["event"] for each in rest}
+    assert any(each.get("download_progress") == 45.2 and each["progress"] > 0 for each in rest)
+    assert rest[-1]["status"] == "completed" and rest[-1]["file_available"] and rest[-1]["progress"] == 100
+    again = listen(anna, f"/api/jobs/{video_id}/events", **{"Last-Event-ID": rest[-1]["id"]})
+    assert again.status_code == 204
+    late = list(events(listen(anna, f"/api/jobs/{video_id}/events", **{"Last-Event-ID": rest[0]["id"]})))
+    assert [each["event"] for each in late] == ["ended"]
+
+
+def test_all_jobs_of_one_caller_and_of_nobody_else(api: Api, anna: Person, bert: Person) -> None:
+    api.engine.seconds = 0.6
+    heard: list[dict[str, Any]] = []
+    reply = listen(anna, "/api/events")
+    stream = events(reply)
+
+    def hear() -> None:
+        for each in stream:
+            heard.append(each)
+            if len({one["job_id"] for one in heard if one["event"] == "ended"}) == 2:
+                return
+
+    thread = threading.Thread(target=hear)
+    thread.start()
+    time.sleep(0.3)
+    others = bert.save()
+    mine = [anna.save(), anna.save()]
+    for person, video_id in ((bert, others), (anna, mine[0]), (anna, mine[1])):
+        begin(person, video_id)
+    thread.join(10)
+    reply.close()
+    assert not thread.is_alive()
+    assert {each["job_id"] for each in heard} == set(mine)
+    ended = next(each for each in heard if each["event"] == "ended")
+    resumed = events(listen(anna, "/api/events", **{"Last-Event-ID": ended["id"]}))
+    assert mine.index(next(resumed)["job_id"]) >= 0
+
+
+def test_events_are_private(api: Api, anna: Person, bert: Person) -> None:
+    video_id = anna.save()
+    assert bert.get(f"/api/jobs/{video_id}/events").status_code == 403
+    assert api.call("GET", f"/api/jobs/{video_id}/events").status_code == 401
+    assert api.call("GET", "/api/events").status_code == 401
+    assert anna.get("/api/jobs/65a0000000000000000000ff/events").status_code == 404
+
+
+def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
+    object.__setattr__(api.services.events, "_places", threading.BoundedSemaphore(1))
+    video_id = anna.save()
+    first = listen(anna, f"/api/jobs/{video_id}/events")
+    next(events(first))
+    refused = anna.get("/api/events")
+    assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
+    first.close()
+    second = listen(anna, f"/api/jobs/{video_id}/events")
+    assert next(events(second))["job_id"] == video_id
+    second.close()
+
+
+def test_a_listener_goes_on_when_redis_forgets_it(api: Api, anna: Person) -> None:
+    feed = api.services.events._feed
+    with feed.listening() as listener:
+        api.services.progress.announce_change("65a0000000000000000000ff")
+        assert listener.take(2)
+        api.services.cache.client.client_kill_filter(_type="pubsub")
+        deadline = time.monotonic() + 8
+        while not listener.take(0.2):
+            api.services.progress.announce_change("65a0000000000000000000ff")
+            assert time.monotonic() < deadline
+
+
+def test_an_address_that_speaks_websocket(api: Api) -> None:
+    assert api.call("GET", "/ws", environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code == 400
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    stranger = api.call("GET", "/ws", headers=upgrade, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert stranger.status_code == 401

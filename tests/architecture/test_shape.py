@@ -1,0 +1,67 @@
+"""The shape of the project holds: layers, contracts, documents that are not stale, nothing half done."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src import error_docs
+from src.errors import catalogue
+from src.services.jobs.registry import BY_KIND, HANDLERS
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+
+def test_imports_go_one_way() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_says_first_what_it_is_for(path: Path) -> None:
+    text = path.read_text()
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), "the first line of a file says what it is for"
+    if path.name != "errors.py":  # a catalogue
+        assert len(text.splitlines()) <= 430, "a file of this length has more than one reason to exist"
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    reading = re.compile(r"os\.environ(?!\.setdefault)|os\.getenv")
+    readers = [path.relative_to(ROOT) for path in SOURCES if reading.search(path.read_text())]
+    assert [str(path) for path in readers if path.parts[1] != "launcher"] == ["src/config.py"]
+
+
+def test_the_page_of_errors_is_fresh() -> None:
+    assert (ROOT / error_docs.PATH).read_text() == error_docs.page(), "run 'make docs'"
+
+
+def test_error_codes_are_unique_and_have_a_sentence() -> None:
+    for code, error in catalogue().items():
+        assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", code), code
+        assert (error.__doc__ or "").strip().endswith("."), code
+
+
+def test_every_kind_of_job_has_one_handler() -> None:
+    assert len(BY_KIND) == len(HANDLERS)
+
+
+def test_nothing_is_left_for_later() -> None:
+    words = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error")))
+    trees = [ROOT / name for name in ("src", "tests", "benchmarks", "clients") if (ROOT / name).is_dir()]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for tree in trees
+        for path in tree.rglob("*.py")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if words.search(line)
+    ]
+    assert found == []

@@ -1,0 +1,96 @@
+"""Stopping takes effect within a second, whatever the engine is doing, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from src.errors import Cancelled
+from src.models.progress import Phase, Progress
+from src.services.clip import ClipSource, Mode, Network, TimeRange, Track, make_clip
+from tests.clip.origin import Faults, Origin
+from tests.clip.sources import SMALL
+from tests.media_kit import Film, cached_film
+
+pytestmark = pytest.mark.slow
+LARGE = Film(size=(1280, 720), seconds=Fraction(8), noise=10, gop_frames=200)
+
+
+class Stopper:
+    """A monitor that stops the work as soon as ``when`` holds for a progress, or after some seconds."""
+
+    def __init__(self, when: Callable[[Progress], bool] | None, after_seconds: float = 1e9) -> None:
+        self.when, self.until = when, time.monotonic() + after_seconds
+        self.stopped_at: float | None = None
+
+    def report(self, progress: Progress) -> None:
+        if self.stopped_at is None and self.when is not None and self.when(progress):
+            self.stopped_at = time.monotonic()
+        self.check()
+
+    def check(self) -> None:
+        if self.stopped_at is None and time.monotonic() >= self.until:
+            self.stopped_at = time.monotonic()
+        if self.stopped_at is not None:
+            raise Cancelled()
+
+
+def stop(
+    film: Film,
+    folder: Path,
+    stopper: Stopper,
+    *,
+    rate: float | None = None,
+    faults: Faults | None = None,
+    mode: Mode = "exact",
+    suffix: str = ".mp4",
+) -> None:
+    before = {thread.ident for thread in threading.enumerate()}
+    path = cached_film(film)
+    with Origin({"film": path}, bytes_per_second=rate, faults=faults) as origin:
+        with pytest.raises(Cancelled):
+            make_clip(
+                ClipSource((Track(origin.url("film")),)),
+                TimeRange(Fraction("0.5"), film.seconds),
+                folder / f"clip{suffix}",
+                work_dir=folder,
+                network=Network(stall_seconds=30),
+                mode=mode,
+                monitor=stopper,
+            )
+        assert stopper.stopped_at is not None
+        assert time.monotonic() - stopper.stopped_at < 1.0
+        assert list(folder.iterdir()) == []
+        left = [t for t in threading.enumerate() if t.ident not in before and t.name == "clip-fetch"]
+        assert left == []
+        time.sleep(0.3)
+        if faults is None:
+            assert origin.open_connections == 0
+
+
+def test_while_the_index_does_not_come(tmp_path: Path) -> None:
+    stop(SMALL, tmp_path, Stopper(None, 0.5), faults=Faults(stall_after_bytes=0, stall_requests=99))
+
+
+def test_while_bytes_arrive(tmp_path: Path) -> None:
+    stop(LARGE, tmp_path, Stopper(lambda progress: (progress.bytes_done or 0) > 150_000), rate=50_000)
+
+
+def test_while_the_server_asks_to_wait(tmp_path: Path) -> None:
+    stop(SMALL, tmp_path, Stopper(None, 1.0), faults=Faults(always=503))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_while_frames_are_encoded(suffix: str, tmp_path: Path) -> None:
+    stopper = Stopper(lambda progress: progress.encode_percent > 1)
+    stop(LARGE, tmp_path, stopper, mode="reencode", suffix=suffix)
+
+
+def test_while_the_clip_is_verified(tmp_path: Path) -> None:
+    stop(replace(SMALL, fragmented="dash"), tmp_path, Stopper(lambda progress: progress.phase is Phase.VERIFYING))

@@ -1,0 +1,128 @@
+"""The engine's small parts: intervals, playlists, NAL units, EBML."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from src.errors import DrmProtected, LiveNotSupported, SourceError
+from src.services.clip import nal
+from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist
+from src.services.clip.resource import Decryptor
+from src.services.clip.source import SourceUnreadable
+from src.services.clip.spool import Intervals
+from src.services.clip.webm_index import read_element
+
+BASE = "https://media.example/films/list.m3u8"
+
+
+def test_intervals_behave_like_a_set() -> None:
+    chance, intervals, members = random.Random(5), Intervals(), set[int]()
+    for _ in range(300):
+        start = chance.randrange(200)
+        end = start + chance.randrange(20)
+        intervals.add(start, end)
+        members |= set(range(start, end))
+        first, last = sorted((chance.randrange(220), chance.randrange(220)))
+        missing = {n for begin, stop in intervals.missing(first, last) for n in range(begin, stop)}
+        assert missing == set(range(first, last)) - members
+        assert intervals.end_of(first) == next(n for n in range(first, 500) if n not in members)
+
+
+def playlist(*lines: str, end: bool = True) -> str:
+    return "\n".join(["#EXTM3U", "#EXT-X-TARGETDURATION:5", *lines, *(["#EXT-X-ENDLIST"] if end else [])])
+
+
+def test_a_playlist() -> None:
+    segments = parse_playlist(
+        playlist(
+            "#EXT-X-MEDIA-SEQUENCE:7",
+            '#EXT-X-MAP:URI="init.mp4",BYTERANGE="100@0"',
+            "#EXTINF:4.004,",
+            "#EXT-X-BYTERANGE:1000@100",
+            "all.mp4",
+            "#EXTINF:3.5,title",
+            "#EXT-X-BYTERANGE:500",
+            "all.mp4",
+            "#EXT-X-DISCONTINUITY",
+            '#EXT-X-KEY:METHOD=AES-128,URI="/key",IV=0x00000000000000000000000000000005',
+            "#EXTINF:2,",
+            "../other.ts",
+        ),
+        BASE,
+    )
+    assert [(s.start, s.end, s.number, s.group) for s in segments] == [
+        (Fraction(0), Fraction("4.004"), 7, 0),
+        (Fraction("4.004"), Fraction("7.504"), 8, 0),
+        (Fraction("7.504"), Fraction("9.504"), 9, 1),
+    ]
+    assert [s.piece.range for s in segments] == [ByteRange(100, 1000), ByteRange(1100, 500), None]
+    assert segments[0].init is not None and segments[0].init.range == ByteRange(0, 100)
+    assert segments[2].piece.url == "https://media.example/other.ts"
+    assert segments[2].piece.key is not None
+    assert segments[2].piece.key.url == "https://media.example/key"
+    assert segments[2].piece.key.iv == bytes(15) + b"\x05"
+
+
+def test_the_best_variant() -> None:
+    master = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="a,b"\nlow\n#EXT-X-STREAM-INF:BANDWIDTH=9\nhigh\n'
+    assert best_variant(master, BASE) == "https://media.example/films/high"
+    assert best_variant(playlist("#EXTINF:1,", "a.ts"), BASE) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("<html>", SourceUnreadable),
+        (playlist(), SourceUnreadable),
+        (playlist("#EXTINF:1,", "a.ts", end=False), LiveNotSupported),
+        (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k",KEYFORMAT="com.apple.streamingkeydelivery"'), DrmProtected),
+        (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"', "#EXTINF:1,", "a.ts"), SourceUnreadable),
+    ],
+)
+def test_playlists_that_are_refused(text: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        parse_playlist(text, BASE)
+
+
+def test_decryption_in_any_pieces() -> None:
+    from Cryptodome.Cipher import AES
+    from Cryptodome.Util.Padding import pad
+
+    plain = bytes(range(256)) * 5 + b"end"
+    secret = AES.new(b"k" * 16, AES.MODE_CBC, b"i" * 16).encrypt(pad(plain, 16))
+    for size in (1, 7, 16, 33, 10_000):
+        decryptor = Decryptor(b"k" * 16, b"i" * 16)
+        found = b"".join(decryptor.update(secret[at : at + size]) for at in range(0, len(secret), size))
+        assert found + decryptor.finish() == plain
+    with pytest.raises(SourceError):
+        Decryptor(b"other key 123456", b"i" * 16).finish()
+
+
+def test_emulation_prevention_is_undone_and_done() -> None:
+    chance = random.Random(3)
+    for _ in range(200):
+        raw = bytes(chance.choice((0, 0, 0, 1, 2, 3, 200)) for _ in range(40)) + b"\x80"
+        safe = nal.protect(raw)
+        assert all(bad not in safe for bad in (b"\0\0\0", b"\0\0\1", b"\0\0\2"))
+        assert nal.BitReader(safe).bits(8 * len(raw)) == int.from_bytes(raw, "big")
+
+
+def test_exp_golomb_both_ways() -> None:
+    writer = nal.BitWriter()
+    values = [0, 1, 2, 3, 7, 8, 254, 255, 256, 70_000]
+    for value in values:
+        writer.ue(value)
+    reader = nal.BitReader(writer.payload())
+    assert [reader.ue() for _ in values] == values
+
+
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [(b"\xec\x84abcd", 6), (b"\xec\x40\x04abcd", 7), (b"\x18\x53\x80\x67\x01" + b"\xff" * 7, None)],
+)
+def test_ebml_sizes(data: bytes, end: int | None) -> None:
+    element = read_element(data, 0)
+    assert element is not None and element.end == end

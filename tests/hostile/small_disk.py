@@ -1,0 +1,107 @@
+"""A program for the tests of the full disk: mounts 3 MB of memory as the service's disk and reports what happened.
+
+``unshare --user --map-root-user --mount python -m tests.hostile.small_disk FOLDER MONGODB REDIS`` needs no rights; what
+is mounted is gone with the process. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import imageio_ffmpeg
+
+from src.app import create_app
+from src.bootstrap import build, prepare_database
+from src.config import Settings
+from src.errors import DiskFull
+from src.services import db_service
+from src.services.cache_service import connect_redis
+from src.services.ffmpeg_utils_service import FFmpeg
+from tests.api.actors import Api, Person
+from tests.api.conftest import api_settings
+from tests.fakes import FakeEngine, RecordingDoorbell
+
+DISK_BYTES = 3_000_000
+
+
+def app_on(disk: Path, mongodb: str, redis_uri: str, content: bytes, **changes: Any) -> Api:
+    """The app with its folders on the small disk."""
+    settings: Settings = api_settings(disk, **changes)
+    engine, bell = FakeEngine(content=content), RecordingDoorbell()
+    services = build(
+        settings,
+        doorbell=bell,
+        database=db_service.connect(mongodb).client["test_small_disk"],
+        redis_client=connect_redis(redis_uri),
+        youtube=cast(Any, engine),
+        encoder=cast(Any, engine),
+        videos=cast(Any, engine),
+    )
+    bell.answer = services.runner.run
+    prepare_database(services.database)
+    return Api(create_app(settings, services), services, engine, bell)
+
+
+def left_on(disk: Path) -> list[str]:
+    """Every file there."""
+    return sorted(str(path.relative_to(disk)) for path in disk.rglob("*") if path.is_file())
+
+
+def download(api: Api, person: Person) -> dict[str, Any]:
+    """What a download ends with."""
+    video_id = person.save()
+    reply = person.post(f"/api/video/download/{video_id}", headers={"Prefer": "wait=5"})
+    api.bell.finish()
+    return {"status": reply.status_code, "code": (reply.json or {}).get("code") if reply.is_json else None}
+
+
+def encodes(disk: Path) -> list[str]:
+    """What FFmpeg's encodes end with on a disk that is filled more and more."""
+    found = []
+    ffmpeg = FFmpeg(Path(imageio_ffmpeg.get_ffmpeg_exe())).confined(reads=[], writes=[disk])
+    source = ["-f", "lavfi", "-i", "nullsrc=s=640x360:d=4:r=25,geq=random(1)*255:128:128", "-c:v", "mjpeg", "-q:v", "3"]
+    for megabytes in (0, 1, 2):
+        filler, out = disk / "filler", disk / "out.mkv"
+        filler.write_bytes(bytes(megabytes * 1_000_000))
+        try:
+            ffmpeg.run([*source, str(out)])
+            found.append("whole")
+        except DiskFull:
+            found.append("DISK_FULL")
+        finally:
+            filler.unlink()
+            out.unlink(missing_ok=True)
+    return found
+
+
+def main(folder: str, mongodb: str, redis_uri: str) -> dict[str, Any]:
+    """Everything that the test asks."""
+    disk = Path(folder)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", str(disk)]
+    subprocess.run(mount, check=True)
+    report: dict[str, Any] = {"encodes": encodes(disk), "after encodes": left_on(disk)}
+    api = app_on(disk, mongodb, redis_uri, bytes(2 * DISK_BYTES))
+    anna = api.person()
+    report["job"] = download(api, anna)
+    report["after job"] = left_on(disk)
+    uploaded = anna.upload(content=bytes(2 * DISK_BYTES))
+    report["upload"] = {"status": uploaded.status_code, "code": (uploaded.json or {}).get("code")}
+    report["after upload"] = left_on(disk)
+    api.engine.content = b"small"
+    report["job with room"] = download(api, anna)
+    floor = app_on(disk, mongodb, redis_uri, b"small", min_free_disk_mb=500)
+    floor.people = 1  # they share a database
+    bert = floor.person()
+    report["job below the floor"] = download(floor, bert)
+    refused = bert.upload(content=b"small")
+    report["upload below the floor"] = {"status": refused.status_code, "code": (refused.json or {}).get("code")}
+    api.services.database.client.drop_database("test_small_disk")
+    return report
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:4])))  # noqa: T201 (its answer)

@@ -1,0 +1,108 @@
+"""The private folder: one owner, sockets under short paths, engines remembered, secrets kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from src.launcher import data_folder
+from src.launcher.problems import DataFolderInUse, EngineTooOld, StoreProgramMissing
+from src.launcher.programs import StoreProgram, first_that_runs
+from src.launcher.secrets import FILE_NAME, keep_secrets
+
+NAMES = ["JWT_PUBLIC_SECRET", "JWT_PRIVATE_SECRET", "FLASK_SECRET_KEY"]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_folder_is_nobody_elses_business(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    assert mode(data_folder.make_private(folder)) == 0o700
+
+
+def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
+    with (
+        data_folder.only_owner(tmp_path),
+        pytest.raises(DataFolderInUse, match=rf"process {os.getpid()}\).*DATA_DIR="),
+        data_folder.only_owner(tmp_path, patience_seconds=0.1),
+    ):
+        pass
+    with data_folder.only_owner(tmp_path, patience_seconds=0):
+        pass  # free again
+
+
+def test_a_store_that_survives_the_launcher_keeps_the_folder(tmp_path: Path) -> None:
+    with data_folder.only_owner(tmp_path) as lock:
+        survivor = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))
+    try:
+        with pytest.raises(DataFolderInUse), data_folder.only_owner(tmp_path, patience_seconds=0):
+            pass
+    finally:
+        survivor.send_signal(signal.SIGKILL)
+        survivor.wait()
+    with data_folder.only_owner(tmp_path):
+        pass
+
+
+def test_sockets_are_in_the_folder_if_its_path_is_short_enough(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    with data_folder.socket_folder(deep) as sockets:
+        assert deep not in sockets.parents
+        assert len(os.fsencode(sockets / "mongodb.sock")) <= data_folder.SOCKET_PATH_BYTES
+        assert mode(sockets) == 0o700
+    assert not sockets.exists()
+    with data_folder.socket_folder(tmp_path) as sockets:
+        assert sockets == tmp_path / "run"
+
+
+def program(engine: str, *version: int) -> StoreProgram:
+    return StoreProgram(engine, version, Path("/usr/bin") / engine)  # type: ignore[arg-type]
+
+
+def test_data_are_opened_by_the_same_engine_or_a_newer_one_only(tmp_path: Path) -> None:
+    data_folder.check_engine(tmp_path, "redis", program("valkey", 8, 1, 0))
+    data_folder.check_engine(tmp_path, "redis", program("valkey", 9, 1, 2))
+    with pytest.raises(EngineTooOld, match=r"written by valkey 9\.1\.2; valkey 8\.1\.0"):
+        data_folder.check_engine(tmp_path, "redis", program("valkey", 8, 1, 0))
+    with pytest.raises(EngineTooOld, match=r"redis 7\.0\.15"):
+        data_folder.check_engine(tmp_path, "redis", program("redis", 7, 0, 15))
+    data_folder.check_engine(tmp_path, "mongodb", program("mongod", 6, 0, 5))
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_first_program_that_runs_is_taken(tmp_path: Path) -> None:
+    broken = script(tmp_path / "valkey-server", "echo 'cannot execute' >&2; exit 127")
+    good = script(tmp_path / "redis-server", "echo 'Redis server v=7.0.15 sha=0'")
+    found = first_that_runs("redis", [None, broken, good], tmp_path)
+    assert (found.engine, found.version, found.path) == ("redis", (7, 0, 15), good)
+
+
+def test_without_any_program_the_reasons_and_the_remedies_are_told(tmp_path: Path) -> None:
+    broken = script(tmp_path / "mongod", "kill -ILL $$")
+    with pytest.raises(StoreProgramMissing, match=r"signal 4(.|\n)*AVX(.|\n)*make setup(.|\n)*MONGODB_URI="):
+        first_that_runs("mongodb", [broken], tmp_path)
+
+
+def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    first = keep_secrets(tmp_path, NAMES[:2])
+    assert mode(tmp_path / FILE_NAME) == 0o600
+    assert all(len(secret) >= 32 for secret in first.values())
+    (tmp_path / FILE_NAME).chmod(0o644)
+    again = keep_secrets(tmp_path, NAMES)
+    assert {name: again[name] for name in first} == first
+    assert len(set(again.values())) == 3
+    assert mode(tmp_path / FILE_NAME) == 0o600

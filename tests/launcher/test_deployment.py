@@ -1,0 +1,164 @@
+"""What an operator takes from here works: units, nginx, gunicorn, make, generated pages, pins."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from src import settings_docs
+from src.config import SECRET_NAMES
+from tests.live_service import ROOT, free_port
+
+UNITS = ("yt-downloader.service", "yt-downloader-worker.service", "yt-downloader-scheduler.service")
+# Debian keeps it where only root looks.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or "nginx"
+TOKEN = "eyJhbGciOi.a-public.token"
+
+
+def run(*argv: str | Path, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_generated_pages_are_fresh() -> None:
+    for path, text in settings_docs.documents().items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run 'make docs'"
+
+
+def test_make_lists_its_targets() -> None:
+    listed = set(re.findall(r"^  make ([a-z-]+) ", run("make", "--no-print-directory"), re.MULTILINE))
+    promised = {"help", "setup", "run", "demo", "check", "test", "docs", "update-ytdlp", "clean"}
+    assert promised <= listed
+
+
+def test_the_checked_servers_are_the_required_ones() -> None:
+    required = set((ROOT / "requirements.txt").read_text().splitlines())
+    checked = re.sub(r" \\\n[^\n]*--hash=\S+", "", (ROOT / "requirements-stores.txt").read_text()).splitlines()
+    pins = [line for line in checked if line and not line.startswith("#")]
+    assert len(pins) == 2
+    assert set(pins) <= required
+
+
+def test_no_requirement_is_left_open() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / name).read_text().splitlines():
+            assert re.fullmatch(r"|#.*|-r .*|[\w.\[\]-]+==[\w.]+( ; .*)?", line), f"{name}: {line}"
+
+
+@pytest.mark.slow
+def test_the_documented_gunicorn_command_loads_the_application(tmp_path: Path, mongo_uri: str, redis_uri: str) -> None:
+    secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in map(str.upper, SECRET_NAMES)}
+    folders = {"DATA_DIR": str(tmp_path), "DOWNLOADS_DIR": str(tmp_path / "d"), "UPLOADS_DIR": str(tmp_path / "u")}
+    stores = {"MONGODB_URI": mongo_uri, "REDIS_URI": redis_uri, "LOG_FILE": ""}
+    options = ("-c", "gunicorn_config.py", "--check-config", "start_server:create_application()")
+    run(sys.executable, "-m", "gunicorn", *options, env={**os.environ, **secrets, **folders, **stores})
+
+
+@pytest.mark.slow
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    for name in UNITS:
+        text = (ROOT / name).read_text()
+        assert "/opt/yt-downloader/.venv/bin/python" in text
+        program = text.replace("/opt/yt-downloader/.venv/bin/python", sys.executable)
+        (tmp_path / name).write_text(program.replace("/opt/yt-downloader", str(ROOT)))
+    assert run("systemd-analyze", "verify", *(tmp_path / name for name in UNITS)) == ""
+
+
+class _Upstream(BaseHTTPRequestHandler):
+    """Stands where the API stands: remembers what arrives, and has nginx send a file."""
+
+    seen: list[dict[str, str]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(dict(self.headers.items()))
+        self.send_response(200)
+        if self.path.startswith("/api/video/download/"):
+            self.send_header("X-Accel-Redirect", "/_files/my%20clip.mp4")
+            self.send_header("Content-Type", "video/mp4")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[str]:
+    """nginx with the example configuration; only its addresses and folders are changed."""
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    port = free_port()
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "my clip.mp4").write_bytes(b"0123456789")
+    example = (ROOT / "deploy" / "nginx.conf.example").read_text()
+    for old, new in {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "    listen [::]:80;\n": "",
+        "127.0.0.1:5000": f"127.0.0.1:{upstream.server_port}",
+        "/var/log/nginx/": f"{tmp_path}/",
+        "/var/lib/yt-downloader/downloads/": f"{files}/",
+    }.items():
+        assert old in example
+        example = example.replace(old, new)
+    whole = tmp_path / "nginx.conf"
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole.write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;"
+        f"user {_own_name()}; events {{}} http {{ {temporary} {example} }}"
+    )
+    run(NGINX, "-t", "-p", tmp_path, "-c", whole)
+    process = subprocess.Popen([NGINX, "-p", tmp_path, "-c", whole], stderr=subprocess.DEVNULL)
+    try:
+        base = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                httpx.get(base)
+                break
+            except httpx.ConnectError:
+                assert time.monotonic() < deadline, (tmp_path / "error.log").read_text()
+                time.sleep(0.05)
+        _Upstream.seen.clear()
+        yield base
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        upstream.shutdown()
+        upstream.server_close()
+
+
+def _own_name() -> str:
+    return run("id", "-un").strip()
+
+
+@pytest.mark.slow
+def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(proxy: str, tmp_path: Path) -> None:
+    lies = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.9"}
+    httpx.get(f"{proxy}/api/video/save/stream/{TOKEN}/dQw4w9WgXcQ?user_id=1&token={TOKEN}", headers=lies)
+    (seen,) = _Upstream.seen
+    assert seen["X-Forwarded-For"] == "127.0.0.1"
+    assert seen["X-Forwarded-Proto"] == "http"
+    assert "Forwarded" not in seen
+
+    part = httpx.get(f"{proxy}/api/video/download/1", headers={"Range": "bytes=2-4"})
+    assert (part.status_code, part.content, part.headers["Content-Type"]) == (206, b"234", "video/mp4")
+    assert httpx.get(f"{proxy}/_files/my%20clip.mp4").status_code == 404, "only the API may hand out files"
+
+    log = (tmp_path / "yt-downloader.access.log").read_text()
+    assert "/api/video/save/stream/[token]/dQw4w9WgXcQ" in log
+    assert TOKEN not in log

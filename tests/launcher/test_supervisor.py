@@ -1,0 +1,149 @@
+"""The supervisor with small stand-ins for the service: start, restart, giving up, and the order of the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from src.launcher.problems import ChildFailed
+from src.launcher.processes import ChildSpec, Stage
+from src.launcher.readiness import ReadySocket, tell_ready
+from src.launcher.supervisor import Supervisor
+
+SLEEP = ("sleep", "60")
+
+
+def python(code: str, *arguments: object) -> tuple[str, ...]:
+    return (sys.executable, "-S", "-c", code, *map(str, arguments))
+
+
+def child(name: str, argv: tuple[str, ...], stage: Stage = Stage.WORKERS, **fields: object) -> ChildSpec:
+    return ChildSpec(name=name, argv=argv, stage=stage, **fields)  # type: ignore[arg-type]
+
+
+def until(fact: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_dead_child_begins_again() -> None:
+    supervisor = Supervisor([child("one", SLEEP), child("two", SLEEP)], first_pause_seconds=0.01)
+    try:
+        supervisor.start()
+        before = supervisor.pids
+        os.kill(before["one"], signal.SIGKILL)
+        until(lambda: (supervisor.tend(), supervisor.pids.get("one") not in (None, before["one"]))[1])
+        assert supervisor.pids["two"] == before["two"]
+    finally:
+        supervisor.stop()
+    assert not any(running(pid) for pid in (before["two"], *supervisor.pids.values()))
+
+
+def test_a_child_that_dies_at_once_every_time_is_given_up(tmp_path: Path) -> None:
+    flag = tmp_path / "broken"
+    lives_until_flag = python(
+        "import os,sys,time\nwhile not os.path.exists(sys.argv[1]): time.sleep(.01)\nsys.exit('no licence')", flag
+    )
+    log = tmp_path / "log"
+    supervisor = Supervisor([child("fragile", lives_until_flag, output=log)], first_pause_seconds=0.001)
+    try:
+        supervisor.start()
+        flag.touch()
+        with pytest.raises(ChildFailed, match=r"fragile ended with exit code 1, 6 times in a row(.|\n)*no licence"):
+            until(lambda: (supervisor.tend(), False)[1])
+    finally:
+        supervisor.stop()
+
+
+def test_a_child_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    exits = python("import sys; sys.exit('port taken')")
+    broken = child("broken", exits, ready=lambda: False, output=tmp_path / "log")
+    supervisor = Supervisor([child("fine", SLEEP), broken])
+    with pytest.raises(ChildFailed, match=r"broken ended with exit code 1 while starting(.|\n)*port taken"):
+        supervisor.start()
+    fine = supervisor.pids["fine"]
+    supervisor.stop()
+    assert not running(fine)
+
+
+def test_a_child_that_is_never_ready_is_not_waited_for_for_ever() -> None:
+    supervisor = Supervisor([child("slow", SLEEP, ready=lambda: False)])
+    try:
+        with pytest.raises(ChildFailed, match="Not ready in time: slow"):
+            supervisor.start(timeout_seconds=0.2)
+    finally:
+        supervisor.stop()
+
+
+def test_children_are_stopped_in_order_api_first_stores_last(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    writes_when_stopped = """
+import os, signal, sys, time
+def stop(*_):
+    time.sleep(.1)
+    with open(sys.argv[1], "a") as diary: diary.write(sys.argv[2] + "\\n")
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+open(sys.argv[1] + "." + sys.argv[2], "w").close()
+while True: signal.pause()
+"""
+    names = {"store": Stage.STORES, "api": Stage.API, "worker": Stage.WORKERS}
+    supervisor = Supervisor(
+        [
+            child(
+                name,
+                python(writes_when_stopped, diary, name),
+                stage,
+                ready=Path(f"{diary}.{name}").exists,
+            )
+            for name, stage in names.items()
+        ]
+    )
+    supervisor.start()
+    supervisor.stop()
+    assert diary.read_text().split() == ["api", "worker", "store"]
+
+
+def test_a_child_that_ignores_the_wish_is_killed_with_its_own_children(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    stubborn = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+grandchild = subprocess.Popen(["sleep", "60"])
+with open(sys.argv[1] + ".new", "w") as note: note.write(str(grandchild.pid))
+__import__("os").rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(60)
+"""
+    supervisor = Supervisor([child("stubborn", python(stubborn, note), ready=note.exists, stop_seconds=0.2)])
+    supervisor.start()
+    pids = [*supervisor.pids.values(), int(note.read_text())]
+    supervisor.stop()
+    until(lambda: not any(running(pid) for pid in pids))
+
+
+def test_a_child_is_ready_when_it_says_so() -> None:
+    said = ReadySocket()
+    try:
+        assert not said.ready()
+        tell_ready(said.address)
+        assert said.ready()
+        assert said.ready(), "what was said stays said"
+        tell_ready(None)  # nobody asked: nothing happens
+        tell_ready("@nobody-listens-here")
+    finally:
+        said.close()

@@ -1,0 +1,1 @@
+"""Live clips by the clock."""

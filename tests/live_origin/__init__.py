@@ -1,0 +1,9 @@
+"""A live stream on loopback whose every frame tells its wall-clock time, and which can do what real ones do."""
+
+from __future__ import annotations
+
+from tests.live_origin.clock import VirtualClock
+from tests.live_origin.origin import Broadcast, LiveOrigin
+from tests.live_origin.stream import Part, Stream
+
+__all__ = ["Broadcast", "LiveOrigin", "Part", "Stream", "VirtualClock"]

@@ -1,0 +1,271 @@
+"""How a job ends: well, badly, cancelled, handed back, taken over; always once, never with a stray file."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import redis
+from pymongo.database import Database
+
+from src.data.claim_data import ClaimData
+from src.data.video_data import VideoData
+from src.errors import NetworkTimeout, VideoPrivate
+from src.models.video import Status, VideoJob
+from src.services.cache_service import CacheService
+from src.services.file_store import FileStore
+from src.services.jobs.handler import Engines, Made
+from src.services.jobs.registry import BY_KIND
+from src.services.jobs.runner import JobRunner
+from src.services.jobs.waiting import ComeBack
+from src.services.progress_cache import ProgressCache
+from tests.factories import make_clip
+from tests.fakes import FakeEngine, RecordingDoorbell
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Bench:
+    """A runner with all that it needs, and a look at what it leaves."""
+
+    jobs: VideoData
+    claims: ClaimData
+    files: FileStore
+    progress: ProgressCache
+    bell: RecordingDoorbell
+    engine: FakeEngine
+
+    def runner(self, *, lease: float = 30, hard_limit: float = 60) -> JobRunner:
+        return JobRunner(
+            jobs=self.jobs,
+            claims=self.claims,
+            files=self.files,
+            progress=self.progress,
+            doorbell=self.bell,
+            handlers=BY_KIND,
+            engines=Engines(*[cast(Any, self.engine)] * len(fields(Engines))),
+            worker=f"w{time.monotonic_ns()}",
+            lease_seconds=lease,
+            hard_limit_seconds=hard_limit,
+            max_attempts=3,
+            retry_limit=2,
+            retry_base_seconds=0.1,
+            keep_seconds=1800,
+        )
+
+    def queued(self) -> VideoJob:
+        job = make_clip()
+        self.jobs.insert(job)
+        started = self.jobs.enqueue(job.id, {}, datetime.now(UTC))
+        assert started is not None
+        return started
+
+    def find(self, job: VideoJob) -> VideoJob:
+        found = self.jobs.find(job.id)
+        assert found is not None
+        return found
+
+    def files_left(self) -> list[Path]:
+        return sorted(path for path in self.files.downloads.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def bench(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Bench]:
+    yield Bench(
+        VideoData(mongo_database),
+        ClaimData(mongo_database),
+        FileStore(tmp_path / "downloads", tmp_path / "uploads"),
+        ProgressCache(CacheService(redis_client)),
+        RecordingDoorbell(),
+        FakeEngine(),
+    )
+
+
+def eventually(holds: Any, seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def test_a_job_ends_completed_with_its_file_report_and_facts(bench: Bench) -> None:
+    job = bench.queued()
+    bench.runner().run(job.id)
+    done = bench.find(job)
+    assert done.status is Status.COMPLETED and done.artifact is not None
+    assert done.artifact.path.read_bytes() == b"a small file"
+    assert done.artifact.download_name == f"video_{job.id}.mp4"
+    assert done.report["actual"] == {"resolution": "720p"}
+    assert done.facts["title"] == "A film"
+    assert bench.files_left() == [done.artifact.path]
+
+
+def test_a_message_that_comes_twice_runs_once(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 0.3
+    threads = [threading.Thread(target=bench.runner().run, args=(job.id,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bench.runner().run(job.id)
+    assert len(bench.engine.calls) == 1
+    assert bench.find(job).status is Status.COMPLETED
+
+
+def test_a_cause_that_cannot_pass_fails_at_once(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.errors = [VideoPrivate()]
+    bench.runner().run(job.id)
+    failed = bench.find(job)
+    assert failed.status is Status.FAILED and failed.failure is not None
+    assert failed.failure.code == "VIDEO_PRIVATE"
+    assert bench.files_left() == []
+
+
+def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.errors = [NetworkTimeout(), NetworkTimeout()]
+    bench.runner().run(job.id)
+    assert bench.find(job).waiting
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    bench.runner().run(job.id)
+    failed = bench.find(job)
+    assert failed.status is Status.FAILED and failed.failure and failed.failure.code == "NETWORK_TIMEOUT"
+    assert failed.attempts == 2
+
+
+def test_an_unexpected_error_becomes_an_internal_one_without_its_text(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.errors = [RuntimeError("mongodb://user:secret@host")]
+    bench.runner().run(job.id)
+    failure = bench.find(job).failure
+    assert failure is not None and failure.code == "INTERNAL_ERROR" and "secret" not in failure.message
+
+
+def test_a_cancelled_job_stops_within_two_seconds_and_leaves_nothing(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 30
+    thread = threading.Thread(target=bench.runner().run, args=(job.id,))
+    thread.start()
+    eventually(lambda: bench.progress.get_progress(job.id))
+    asked = time.monotonic()
+    bench.jobs.cancel(job.id, datetime.now(UTC))
+    bench.progress.ask_cancel(job.id)
+    thread.join()
+    assert time.monotonic() - asked < 2
+    assert bench.find(job).status is Status.CANCELLED
+    assert bench.files_left() == []
+
+
+def test_a_worker_that_ends_hands_its_job_back_uncounted(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 30
+    runner = bench.runner()
+    thread = threading.Thread(target=runner.run, args=(job.id,))
+    thread.start()
+    eventually(lambda: bench.find(job).status is Status.PROCESSING)
+    runner.shutdown.set()
+    thread.join(timeout=5)
+    assert not thread.is_alive()
+    back = bench.find(job)
+    assert back.waiting and back.attempts == 0
+    runner.run(job.id)
+    assert bench.find(job).waiting, "an ending worker takes nothing new"
+
+
+def test_a_worker_that_lost_its_lease_stops_and_its_file_never_appears(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 30
+    runner = bench.runner(lease=3)
+    thread = threading.Thread(target=runner.run, args=(job.id,))
+    thread.start()
+    eventually(lambda: bench.find(job).status is Status.PROCESSING)
+    # Another worker took the job: the fence is one higher.
+    bench.jobs._videos.update_one({"fence": 1}, {"$inc": {"fence": 1}})
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert bench.find(job).status is Status.PROCESSING
+    assert bench.files_left() == []
+
+
+def test_a_job_that_takes_too_long_is_stopped(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 30
+    bench.runner(hard_limit=0.6).run(job.id)
+    failure = bench.find(job).failure
+    assert failure is not None and failure.code == "JOB_TIMEOUT"
+
+
+def test_progress_arrives_while_it_happens(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 0.5
+    seen: list[dict[str, Any]] = []
+
+    def watch() -> None:
+        for reading in bench.progress.watch(job.id, 5):
+            if reading:
+                seen.append(reading)
+                if reading.get("event") == "ended":
+                    return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    time.sleep(0.2)
+    bench.runner().run(job.id)
+    watcher.join()
+    assert seen[0]["current_phase"] == "downloading" and seen[0]["download_progress"] == 45.2
+    assert seen[0]["eta"] == "03:24" and seen[0]["speed"] == "2.3x"
+    assert seen[-1] == {"event": "ended"}
+
+
+def test_the_reconciler_rings_for_the_unheard_and_gives_up_the_spent(bench: Bench) -> None:
+    unheard, spent = bench.queued(), bench.queued()
+    for _ in range(3):
+        assert bench.claims.claim(spent.id, "dead", lease_seconds=0.05, max_attempts=3)
+        time.sleep(0.1)
+    runner = bench.runner()
+    runner.reconcile(rung_before_seconds=10)
+    assert bench.bell.rung == [(unheard.id, "downloads")]
+    failure = bench.find(spent).failure
+    assert failure is not None and failure.code == "JOB_LOST"
+    runner.reconcile(rung_before_seconds=10)
+    assert len(bench.bell.rung) == 1, "it was rung for a moment ago"
+
+
+# --- waiting outside --------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(bench: Bench) -> None:
+    job, seen = bench.queued(), []
+
+    class Patient:
+        kind, queue = "clip", "downloads"
+
+        def run(self, params: Any, context: Any) -> Made:
+            context.kept_dir.mkdir(exist_ok=True)
+            seen.append(sorted(path.name for path in context.kept_dir.iterdir()))
+            (context.kept_dir / f"piece{len(seen)}").write_bytes(b"x")
+            if len(seen) <= 4:  # more often than a job may fail
+                raise ComeBack(0, "the moment is still on air")
+            path = context.work_dir / "clip.mp4"
+            path.write_bytes(b"a file")
+            return Made(path, "video/mp4", "clip.mp4", padded=True)
+
+    runner = bench.runner()
+    runner._handlers = {"clip": cast(Any, Patient())}
+    for _ in range(4):
+        runner.run(job.id)
+        waiting = bench.find(job)
+        assert waiting.status is Status.PENDING and waiting.attempts == 0 and waiting.failure is None
+    runner.run(job.id)
+    assert bench.find(job).status is Status.COMPLETED
+    assert seen[-1] == ["piece1", "piece2", "piece3", "piece4"]
+    assert bench.files.kept_folder(job.id).is_dir(), "it stays with the file"

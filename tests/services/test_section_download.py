@@ -1,0 +1,162 @@
+"""The last way to a clip: exact frames from FFmpeg's own reading, whatever the server does, or a code that tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src import errors
+from src.config import Settings
+from src.errors import AppError
+from src.models.progress import Progress, SilentMonitor
+from src.services.clip import ClipReport, Network, SourceUnreadable, TimeRange
+from src.services.clip_cutter import ClipCutter, Cut, CutTask
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.youtube.media_hosts import require_media_host
+from src.services.youtube.selection import Wish, choose
+from src.services.youtube_service import YouTubeService
+from tests.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
+from tests.offline_youtube import SITUATIONS, Fault, OfflineYoutube, VideoId
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def running_site() -> Iterator[OfflineYoutube]:
+    with OfflineYoutube() as running:
+        yield running
+
+
+@pytest.fixture
+def site(running_site: OfflineYoutube) -> Iterator[OfflineYoutube]:
+    running_site.reset()
+    yield running_site
+    assert running_site.strays == []
+
+
+def blind_engine(*_: object, **__: object) -> ClipReport:
+    """A clip engine that can read nothing."""
+    raise SourceUnreadable("no index")
+
+
+def cut(
+    site: OfflineYoutube,
+    folder: Path,
+    video_id: VideoId,
+    wish: Wish,
+    start: str = "3.5",
+    end: str = "8.5",
+    *,
+    monitor: Any = None,
+    verify_tls: bool = False,
+) -> Cut:
+    youtube = YouTubeService(Settings.load(site.environment(), dotenv=None))
+    network = Network(
+        proxy=site.proxy_url,
+        verify_tls=verify_tls,
+        stall_seconds=2,
+        give_up_seconds=5,
+        retries=2,
+        guard=require_media_host,
+    )
+    cutter = ClipCutter(youtube, FFmpeg(Path(FFMPEG)), network, engine=blind_engine)
+    video = youtube.extract(video_id)
+    wanted = TimeRange(Fraction(start), Fraction(end))
+    task = CutTask(video_id, video, choose(video.info.formats, wish), wanted, folder, monitor or SilentMonitor())
+    return cutter.cut(task)
+
+
+@pytest.mark.parametrize(
+    ("video_id", "wish", "fps", "first", "last"),
+    [
+        (SITUATIONS.LADDER, Wish("mp4", "360p"), Fraction(25), 88, 212),
+        (SITUATIONS.LADDER, Wish("webm", "360p"), Fraction(25), 88, 212),
+        (SITUATIONS.ONLY_PROGRESSIVE, Wish("mp4", "360p"), Fraction(25), 88, 212),
+        (SITUATIONS.FPS_30000_1001, Wish("mp4", "240p"), Fraction(30000, 1001), 105, 254),
+        (SITUATIONS.CUTS_EVERY_20_KB, Wish("webm", "240p"), Fraction(25), 88, 212),
+        (SITUATIONS.NO_RANGES, Wish("mp4", "240p"), Fraction(25), 88, 212),
+        (SITUATIONS.MEDIA_UNAVAILABLE_TWICE, Wish("mp4", "240p"), Fraction(25), 88, 212),
+    ],
+)
+def test_the_clip_is_exact(
+    site: OfflineYoutube, tmp_path: Path, video_id: VideoId, wish: Wish, fps: Fraction, first: int, last: int
+) -> None:
+    made = cut(site, tmp_path, video_id, wish)
+    assert made.method == "section"
+    frames = frame_numbers(made.path)
+    assert [frame.number for frame in frames] == list(range(first, last + 1))
+    assert frames[0].pts == 0
+    assert abs(av_offset(made.path, fps)) < 0.01
+    assert decode_errors(made.path) == ""
+    assert list(tmp_path.iterdir()) == [made.path]
+
+
+def test_the_end_of_the_film_is_the_end_of_the_clip(site: OfflineYoutube, tmp_path: Path) -> None:
+    made = cut(site, tmp_path, SITUATIONS.LADDER, Wish("mp4", "144p"), "18", "21")
+    assert [frame.number for frame in frame_numbers(made.path)] == list(range(450, 500))
+    assert made.report.actual == TimeRange(Fraction(18), Fraction(20))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(status=403), (errors.MediaForbidden,)),
+        (Fault(status=404), (errors.MediaGone,)),
+        (Fault(status=429), (errors.RateLimited,)),
+        (Fault(status=503), (errors.Network,)),
+        (Fault(cut_at=0.5), (errors.Network, errors.NetworkTimeout)),
+        (Fault(stall_at=0.5), (errors.NetworkTimeout,)),
+        (Fault(bytes_per_second=1), (errors.NetworkTimeout,)),
+    ],
+)
+def test_a_clip_that_does_not_come_has_a_code(
+    site: OfflineYoutube, tmp_path: Path, fault: Fault, error: tuple[type[AppError], ...]
+) -> None:
+    site.fault(SITUATIONS.LADDER, fault)
+    with pytest.raises(AppError) as told:
+        cut(site, tmp_path, SITUATIONS.LADDER, Wish("webm", "240p"), "8", "13")
+    assert type(told.value) in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_addresses_that_expired_are_asked_for_once_more(site: OfflineYoutube, tmp_path: Path) -> None:
+    site.fault(SITUATIONS.LADDER, Fault(expires_after_bytes=20_000))
+    made = cut(site, tmp_path, SITUATIONS.LADDER, Wish("webm", "240p"))
+    assert len(frame_numbers(made.path)) == 125
+    assert site.extractions(SITUATIONS.LADDER) == 2
+
+
+def test_certificates_are_checked(site: OfflineYoutube, tmp_path: Path) -> None:
+    with pytest.raises(errors.TlsError):
+        cut(site, tmp_path, SITUATIONS.LADDER, Wish("mp4", "144p"), verify_tls=True)
+
+
+def test_progress_is_told_while_it_is_fetched_and_cancelling_stops_it(tmp_path: Path) -> None:
+    class Impatient:
+        """Cancels at the second reading of a running download."""
+
+        def __init__(self) -> None:
+            self.readings: list[float] = []
+            self.cancelled_at = 0.0
+
+        def report(self, progress: Progress) -> None:
+            if progress.download_percent > 0:
+                self.readings.append(progress.download_percent)
+            if len(self.readings) > 2 and not self.cancelled_at:
+                self.cancelled_at = time.monotonic()
+
+        def check(self) -> None:
+            if self.cancelled_at:
+                raise errors.Cancelled
+
+    monitor = Impatient()
+    with OfflineYoutube(bytes_per_second=20_000) as slow, pytest.raises(errors.Cancelled):
+        cut(slow, tmp_path, SITUATIONS.LADDER, Wish("webm", "480p"), "2", "18", monitor=monitor)
+    assert time.monotonic() - monitor.cancelled_at < 2
+    assert monitor.readings == sorted(monitor.readings)
+    assert list(tmp_path.iterdir()) == []

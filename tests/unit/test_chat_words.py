@@ -1,0 +1,129 @@
+"""Messages behind ``!clip``, and the sentences that go back: harmless whatever a stranger writes."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from src.errors import AdjustmentInvalid, RequestInvalid
+from src.services.chat import sentences
+from src.services.chat.adjustments import Wish, Word, read_message
+from src.utils.latency import latency_seconds
+
+ACTIVE = re.compile(r"\$\(|\$\{|\{\{|@|://|%\w+%")
+
+
+def hostile_messages(number: int = 1000) -> list[str]:
+    """Messages that try to become a second line, a command, a call, a variable, or to burst the line."""
+    chance = random.Random(5)
+    pieces = ["\n", "\r\n", "\u2028", "\u2029", "\x85", "\x00", "\x1b[31m", "\v", "\f", "!ban me", "/ban", ".timeout"]
+    pieces += [
+        "\\",
+        "$(eval 1)",
+        "${x}",
+        "$$((",
+        "{{{{a",
+        "$\u200b(",
+        "@everyone",
+        "\uff20here",
+        "@",
+        "$(urlfetch http://x)",
+    ]
+    pieces += [
+        "\u202e",
+        "\u200d",
+        "\ufeff",
+        "\ud800",
+        "e" + "\u0301" * 50,
+        "\U0001f600",
+        "\U0001f1e9" * 9,
+        "<script>",
+        '"',
+    ]
+    pieces += [
+        "%user%",
+        "x" * 300,
+        " " * 50,
+        "null",
+        "+20",
+        "-15",
+        "1:30",
+        "last",
+        "rename",
+        "\u3164",
+        "\u00a0",
+        "https://e.x",
+    ]
+    return ["".join(chance.choices(pieces, k=chance.randrange(1, 9))) for _ in range(number)]
+
+
+def assert_one_harmless_line(text: str) -> None:
+    """The rule that every reply to a chat obeys."""
+    assert text and text.strip() == text
+    assert len(text.encode("utf-16-le")) // 2 <= 200
+    assert len(text.splitlines()) == 1 and text.isprintable()
+    assert text[0] not in "!/.\\" and not ACTIVE.search(text), text
+
+
+@pytest.mark.parametrize("message", ["", " ", "!", "@@@", "$($($("])
+def test_nothing_becomes_something(message: str) -> None:
+    assert_one_harmless_line(sentences.one_line(message))
+
+
+def test_hostile_messages_stay_in_one_harmless_line() -> None:
+    for message in hostile_messages():
+        assert_one_harmless_line(sentences.one_line(message))
+        assert_one_harmless_line(sentences.saved(60, 120, message))
+
+
+@pytest.mark.parametrize(
+    ("message", "wish"),
+    [
+        ("", Wish()),
+        ("epic fail", Wish(title="epic fail")),
+        ("+20", Wish(more=20)),
+        (" 20 wow", Wish(title="wow", more=20)),
+        ("-15 wow +5s", Wish(title="wow", earlier=15, more=5)),
+        ("45s", Wish(length=45)),
+        ("the 1:30 play", Wish(title="the 1:30 play")),
+        ("the play 1:30", Wish(title="the play", length=90)),
+        ("20", Wish(title="20")),
+        ("last", Wish(Word.LAST)),
+        ("last of us", Wish(title="last of us")),
+        ("DELETE", Wish(Word.DELETE)),
+        ("rename  a  better  title", Wish(Word.RENAME, title="a better title")),
+    ],
+)
+def test_what_a_message_asks_for(message: str, wish: Wish) -> None:
+    assert read_message(message) == wish
+
+
+@pytest.mark.parametrize(
+    ("message", "window"),
+    [("", (60, 120)), ("+20", (60, 140)), ("-15", (75, 135)), ("45s", (45, 45)), ("1:30 +10 -5", (95, 105))],
+)
+def test_the_window_that_is_meant(message: str, window: tuple[float, float]) -> None:
+    assert read_message(message).window(60, 120) == window
+
+
+@pytest.mark.parametrize("message", ["+99999", "0s", "0:00", "-4000"])
+def test_adjustments_that_are_slips(message: str) -> None:
+    with pytest.raises(AdjustmentInvalid):
+        read_message(message)
+
+
+def test_a_stranger_has_no_words() -> None:
+    assert read_message("delete", words=False) == Wish(title="delete")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("ultra-low", 3), ("LOW", 8), ("normal", 20), ("12.5", 12.5)])
+def test_latency(text: str, seconds: float) -> None:
+    assert latency_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "high", "-1", "121", "nan", "1e1"])
+def test_latencies_that_are_none(text: str) -> None:
+    with pytest.raises(RequestInvalid):
+        latency_seconds(text)

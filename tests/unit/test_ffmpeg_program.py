@@ -1,0 +1,43 @@
+"""FFmpeg is the configured program, else the one on the PATH, else the bundled one."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from src.errors import FfmpegMissing
+from src.utils.ffmpeg_program import find_ffmpeg
+
+
+def make_program(path: Path) -> Path:
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_configured_program_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_program(tmp_path / "ffmpeg")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    own = make_program(tmp_path / "my-ffmpeg")
+    assert find_ffmpeg(str(own)) == own
+    assert find_ffmpeg("my-ffmpeg") == own
+
+
+def test_a_configured_program_that_is_missing_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(FfmpegMissing, match="FFMPEG_PATH names no program"):
+        find_ffmpeg(str(tmp_path / "nothing"))
+
+
+def test_an_installed_one_comes_before_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = make_program(tmp_path / "ffmpeg")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_ffmpeg("") == installed
+
+
+def test_the_bundled_one_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = find_ffmpeg("")
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("ffmpeg version")

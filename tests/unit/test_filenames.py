@@ -1,0 +1,43 @@
+"""Sent file names become harmless without losing what people wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from src.utils.filenames import content_disposition, display_name
+
+ROWS = [
+    ("film.avi", "film.avi"),
+    ("видео.mp4", "видео.mp4"),
+    ("/etc/passwd.mp4", "passwd.mp4"),
+    ("..\\..\\windows\\x.mp4", "x.mp4"),
+    ("a\r\nSet-Cookie: x=1.mp4", "aSet-Cookie x=1.mp4"),
+    ("nul\x00l.mkv", "null.mkv"),
+    ("\u202egpj.mp4", "gpj.mp4"),
+    ("\udcff.mp4", "video.mp4"),
+    ("...", "video"),
+    ("", "video"),
+    (".mp4", "video.mp4"),
+    ("   .mp4", "video.mp4"),
+    ('qu"ote.mp4', "quote.mp4"),
+    ("x" * 300 + ".webm", "x" * 145 + ".webm"),
+]
+
+
+@pytest.mark.parametrize(("sent", "shown"), ROWS)
+def test_display_name(sent: str, shown: str) -> None:
+    assert display_name(sent) == shown
+
+
+@pytest.mark.parametrize("sent", [row[0] for row in ROWS])
+def test_a_header_made_of_any_name_is_one_plain_line(sent: str) -> None:
+    header = content_disposition(display_name(sent))
+    header.encode("ascii")
+    assert header.isprintable()
+    assert header.startswith('attachment; filename="')
+
+
+def test_other_scripts_travel_beside_a_plain_name() -> None:
+    assert content_disposition("видео.mp4") == (
+        "attachment; filename=\"_____.mp4\"; filename*=UTF-8''%D0%B2%D0%B8%D0%B4%D0%B5%D0%BE.mp4"
+    )

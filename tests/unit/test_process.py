@@ -1,0 +1,43 @@
+"""A child that asked for it ends with its parent, also when the parent was gone before it could ask."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from src.utils.process import dying_with
+
+PARENT = """
+import os, subprocess
+from src.utils.process import dying_with
+child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, preexec_fn=dying_with(os.getpid()))
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+def test_a_child_ends_with_its_killed_parent() -> None:
+    root = Path(__file__).parents[2]
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=root)
+    assert parent.stdout is not None
+    child = Path("/proc") / parent.stdout.readline().strip()
+    assert child.exists()
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while child.exists() and (child / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_child_whose_parent_is_already_gone_does_not_begin() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    orphan = subprocess.Popen(["sleep", "60"], preexec_fn=dying_with(gone.pid))
+    assert orphan.wait(timeout=5) == -signal.SIGKILL
+    assert subprocess.run(["true"], preexec_fn=dying_with(os.getpid()), check=False).returncode == 0
