@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_ready
 
 from src.launcher.readiness import tell_ready
 from src.tasks import celery_app
 
 app = celery_app
+
+# Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted (src/broker.py).
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
 @worker_init.connect

@@ -6,10 +6,13 @@ import gc
 import importlib
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
-from src.config import Settings
+from src.config import Settings, SettingsError
+from src.launcher.outside_stores import require_answers
+from src.launcher.problems import CannotStart
 from src.utils.process import die_with_parent
 
 _settings = Settings.load()
@@ -52,7 +55,14 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Load the code once: the processes share its memory. Connections are made in each process, after the fork."""
+    """Refuse at once what cannot work, in words. Then load the code once: the processes share its memory.
+
+    Connections are made in each process, after the fork.
+    """
+    try:
+        require_answers(_settings.require_complete())
+    except (CannotStart, SettingsError) as error:
+        sys.exit(str(error))
     importlib.import_module("src.app")
     gc.freeze()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -55,6 +56,17 @@ def _read_config_file(path: Path) -> dict[str, str]:
         raise SettingsError(f"{path} has unknown keys: {', '.join(unknown)}")
     names = {key: name for key, name in CONFIG_FILE_KEYS.items() if given.get(key) is not None}
     return {name: str(given[key]) for key, name in names.items()}
+
+
+def unknown_settings(dotenv: Path = Path(".env")) -> list[str]:
+    """A sentence for each name in ``.env`` that is no setting: a slip of the pen, or another program's."""
+    names = [name.upper() for name in Settings.model_fields]
+    given = dotenv_values(dotenv) if dotenv.is_file() else {}
+    hints = []
+    for name in sorted(set(given) - set(names)):
+        near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.8)
+        hints.append(f"{dotenv}: {name} is no setting" + (f"; is {near[0]} meant?" if near else ""))
+    return hints
 
 
 class Settings(BaseModel):

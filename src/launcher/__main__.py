@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from src.config import SECRET_NAMES, Settings, SettingsError
+from src.config import SECRET_NAMES, Settings, SettingsError, unknown_settings
 from src.launcher import data_folder, secrets, service
 from src.launcher.joining import join, joinable
+from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import tell_ready
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(options)
         logs.configure(settings.log_level, settings.log_file)
+        for hint in unknown_settings():
+            log.warning("%s", hint)
+        require_answers(settings)
         with ExitStack() as stack:
             children, ready_line = stack.enter_context(_everything(settings, _role(options, settings)))
             wait = stack.enter_context(SignalWait())

@@ -23,5 +23,13 @@ class PortInUse(CannotStart):
     """The API cannot listen on the wanted address."""
 
 
+class HostUnusable(CannotStart):
+    """The API's address is none of this machine's."""
+
+
+class StoreUnreachable(CannotStart):
+    """A server of the settings does not answer."""
+
+
 class ChildFailed(CannotStart):
     """A child did not become ready, or died too often."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from src.config import Settings
-from src.launcher.problems import PortInUse
+from src.launcher.problems import HostUnusable, PortInUse
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import ReadySocket, answers_http
 
@@ -37,12 +38,18 @@ def listen(settings: Settings) -> Listener:
 
     Raises:
         PortInUse: someone else does.
+        HostUnusable: HOST is no address of this machine.
     """
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
         opened = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise HostUnusable(
+                f"The API cannot listen on {settings.host} ({_reason(error)}): HOST must be an address of this "
+                "machine, for example 127.0.0.1, or 0.0.0.0 for all of them"
+            ) from None
         raise PortInUse(
             f"The API cannot listen on {settings.host}:{settings.port} ({_reason(error)}). "
             "Stop what uses that port, or choose another one: PORT=5001 make run"

@@ -164,12 +164,26 @@ def validated(model: type[Model], sent: Any) -> Model:
     try:
         return model.model_validate(sent)
     except ValidationError as error:
-        fields = [
-            {"field": ".".join(map(str, e["loc"])) or "body", "problem": e["msg"].removeprefix("Value error, ")}
-            for e in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
+        problems: dict[str, list[str]] = {}
+        for e in error.errors(include_url=False, include_context=False, include_input=False):
+            problem = e["msg"].removeprefix("Value error, ")
+            problems.setdefault(_field(e["loc"], sent, missing=e["type"] == "missing"), []).append(problem)
+        # A field of several types has one problem per type: any one solved is enough.
+        fields = [{"field": field, "problem": ", or: ".join(each)} for field, each in problems.items()]
         first = fields[0]
         raise RequestInvalid(f"{first['field']}: {first['problem']}", fields=fields) from None
+
+
+def _field(place: tuple[int | str, ...], sent: Any, *, missing: bool) -> str:
+    """Where in what was sent: pydantic's place without the names of types that it tried (``start_time.int``)."""
+    known: list[str] = []
+    for step in place:
+        inside: Any = sent if isinstance(sent, dict) else dict(enumerate(sent)) if isinstance(sent, list) else {}
+        if step not in inside and not (missing and isinstance(sent, dict)):
+            break
+        sent = inside.get(step)
+        known.append(str(step))
+    return ".".join(known) or "body"
 
 
 def _send(contract: Endpoint, reply: Reply) -> Response:

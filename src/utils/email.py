@@ -18,7 +18,8 @@ _MAX_CHARACTERS = 320
 def normalise_email(text: str) -> str:
     """The address in NFC and lower case, its domain as Unicode. No name server is asked.
 
-    Lower case also before the @: mail servers may distinguish there, but none does, and people do not.
+    Lower case also before the @: mail servers may distinguish there, but none does, and people do not. Space around
+    the address is nobody's intention.
 
     Raises:
         EmailInvalid: not an address, or one of a reserved domain.
@@ -26,6 +27,6 @@ def normalise_email(text: str) -> str:
     if len(text) > _MAX_CHARACTERS:
         raise EmailInvalid()
     try:
-        return validate_email(text, check_deliverability=False).normalized.lower()
+        return validate_email(text.strip(" "), check_deliverability=False).normalized.lower()
     except (EmailNotValidError, UnicodeError):
         raise EmailInvalid() from None

@@ -76,6 +76,15 @@ def test_save_refuses_what_cannot_be_done(api: Api, anna: Person, changes: dict[
     assert_error(api.call("POST", "/api/video/save", token=api.public_token(), json=body), 400, code)
 
 
+def test_a_field_of_a_wrong_type_is_named_as_it_was_sent(api: Api, anna: Person) -> None:
+    body = {"url": LINK, "start_time": [1], "end_time": 2, "user_id": anna.id}
+    reply = api.call("POST", "/api/video/save", token=api.public_token(), json=body)
+    assert_error(reply, 400, "REQUEST_INVALID")
+    assert [field["field"] for field in (reply.json or {})["details"]["fields"]] == ["start_time"]
+    missing = api.call("POST", "/api/video/save", token=api.public_token(), json={})
+    assert {field["field"] for field in (missing.json or {})["details"]["fields"]} == {"url", "user_id"}
+
+
 @pytest.mark.parametrize(
     "raw",
     [

@@ -166,6 +166,26 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
         assert "PORT=" in launcher.said.read_text()
 
 
+def test_a_host_that_is_not_here_is_told(tmp_path: Path) -> None:
+    for host in ("192.0.2.1", "no such host"):
+        with launched(tmp_path, HOST=host) as launcher:
+            assert launcher.end() == 1
+            assert "HOST must be an address of this machine" in launcher.said.read_text()
+
+
+@pytest.mark.parametrize("name", ["MONGODB_URI", "REDIS_URI"])
+def test_a_server_that_does_not_answer_is_named_in_two_lines(tmp_path: Path, name: str) -> None:
+    scheme = {"MONGODB_URI": "mongodb", "REDIS_URI": "redis"}[name]
+    uri = f"{scheme}://anna:hunter2@127.0.0.1:{free_port()}/0"
+    with launched(tmp_path, **{name: uri}) as launcher:
+        assert launcher.end() == 1
+        said = launcher.said.read_text()
+    assert f"{name} is {scheme}://[redacted]@127.0.0.1" in said
+    assert f"without {name} the service brings its own" in said
+    assert "hunter2" not in said
+    assert len(said.strip().splitlines()) == 2, said
+
+
 def test_servers_of_ones_own_are_used_and_none_is_started(tmp_path: Path, mongo_uri: str, redis_uri: str) -> None:
     secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in ("JWT_PUBLIC_SECRET", "FLASK_SECRET_KEY")}
     with launched(tmp_path, MONGODB_URI=mongo_uri, REDIS_URI=redis_uri, **secrets) as incomplete:

@@ -23,6 +23,7 @@ NO_ADDRESSES = [
         ("user@example.com", "user@example.com"),
         ("User.Name+clips@EXAMPLE.com", "user.name+clips@example.com"),
         ("me@nas.local", "me@nas.local"),
+        ("  me@nas.local ", "me@nas.local"),
         ("zoe\u0308@example.com", "zoë@example.com"),
         ("a@xn--bcher-kva.example.com", "a@bücher.example.com"),
     ],

@@ -1,0 +1,17 @@
+"""Settings: slips of the pen are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from src.config import unknown_settings
+
+
+def test_a_name_that_is_no_setting_is_told_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    written = tmp_path / ".env"
+    written.write_text("MAX_VIDEO_DURATON=60\nPORT=5001\nCOMPOSE_PROJECT_NAME=clips\n")
+    slip, other = sorted(unknown_settings(written), key=len, reverse=True)
+    assert "MAX_VIDEO_DURATON" in slip
+    assert slip.endswith("is MAX_VIDEO_DURATION meant?")
+    assert "COMPOSE_PROJECT_NAME" in other
+    assert unknown_settings(tmp_path / "none") == []
