@@ -19,7 +19,7 @@ _WHO = {
 _HEAD = """# Error codes
 
 Every error is `{"error": sentence, "code": CODE, "details": {}}` with the status below. Codes are stable; sentences may
-change. A job that failed keeps its code: the status of the job tells it, and so does the next request for its file, with
+change. A job that failed keeps its code: the status of the job tells it; so does the next request for its file, with
 500 whoever can act: that request was right, but what it asks for could not be made. The service itself tries again only
 what "may pass by itself".
 
