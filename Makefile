@@ -47,6 +47,7 @@ docs: $(READY) ## write the generated pages and .env.example anew
 	$(PY) -m src.settings_docs
 	$(PY) -m src.error_docs
 	$(PY) -m src.postman_docs
+	$(PY) -m src.client_docs
 
 update-ytdlp: $(READY) ## the newest yt-dlp and the yt-dlp-ejs that belongs to it, nothing else
 	$(PY) scripts/update_ytdlp.py

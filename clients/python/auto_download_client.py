@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from yt_downloader_client.audio import AutoDownloadClient
+from yt_downloader_client import AutoDownloadClient
 
 __all__ = ["AutoDownloadClient"]
 

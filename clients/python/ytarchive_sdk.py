@@ -1,7 +1,7 @@
-"""``from ytarchive_sdk import YTArchiveClient``."""
+"""``from ytarchive_sdk import YTArchiveClient``, or ``YTArchiveSyncClient`` for programs that do not ``await``."""
 
 from __future__ import annotations
 
-from yt_downloader_client.archive import YTArchiveClient
+from yt_downloader_client import YTArchiveClient, YTArchiveSyncClient
 
-__all__ = ["YTArchiveClient"]
+__all__ = ["YTArchiveClient", "YTArchiveSyncClient"]

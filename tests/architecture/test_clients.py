@@ -1,11 +1,14 @@
-"""The generated Postman collection is fresh, and names every endpoint with what it needs."""
+"""What is written from something else is fresh: the Postman collection, which names every endpoint, and the clients."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-from src import postman_docs
+import pytest
+
+from src import client_docs, postman_docs
 
 
 def test_the_collection_is_fresh() -> None:
@@ -23,3 +26,10 @@ def test_the_collection_can_be_sent() -> None:
             json.loads(request["body"]["raw"])
     saved = next(each for each in requests if each["url"]["raw"].endswith("/api/video/save"))
     assert "url" in json.loads(saved["body"]["raw"]) and saved["auth"]["type"] == "bearer"
+
+
+@pytest.mark.parametrize("name", client_docs.WRITTEN)
+def test_the_blocking_clients_are_fresh(name: str) -> None:
+    text = client_docs.blocking(name)
+    assert (client_docs.PACKAGE / "blocking" / name).read_text(encoding="utf-8") == text, "run 'make docs'"
+    assert not re.search(r"\basync |\bawait |Async|\b__a(enter|exit)__", text)

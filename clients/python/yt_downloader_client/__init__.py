@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from yt_downloader_client.archive import YTArchiveClient
-from yt_downloader_client.audio import AsyncAutoDownloadClient, AudioDownload, AutoDownloadClient
-from yt_downloader_client.client import AsyncClient, Client
+from yt_downloader_client.aio.archive import YTArchiveClient
+from yt_downloader_client.aio.audio import AsyncAutoDownloadClient
+from yt_downloader_client.aio.client import AsyncClient
+from yt_downloader_client.blocking.archive import YTArchiveSyncClient
+from yt_downloader_client.blocking.audio import AutoDownloadClient
+from yt_downloader_client.blocking.client import Client
 from yt_downloader_client.errors import JobFailed, ServiceError
+from yt_downloader_client.sounds import AudioDownload
 from yt_downloader_client.words import Status
 
 __all__ = [
@@ -18,4 +22,5 @@ __all__ = [
     "ServiceError",
     "Status",
     "YTArchiveClient",
+    "YTArchiveSyncClient",
 ]

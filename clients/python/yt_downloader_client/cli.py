@@ -13,9 +13,10 @@ from typing import cast
 
 import httpx
 
-from yt_downloader_client.audio import AutoDownloadClient, Format, Quality
-from yt_downloader_client.client import Client
+from yt_downloader_client.blocking.audio import AutoDownloadClient
+from yt_downloader_client.blocking.client import Client
 from yt_downloader_client.errors import ServiceError
+from yt_downloader_client.sounds import Format, Quality
 from yt_downloader_client.words import Codec, Container, Status, service_url
 from yt_downloader_client.words import Quality as Preset
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from yt_downloader_client.errors import JobFailed
+
 DEFAULT_URL = "http://localhost:5000"
 Container = Literal["mp4", "webm", "best"]
 Codec = Literal["h264", "h265", "av1"]
@@ -62,6 +64,19 @@ def status_of(told: dict[str, Any]) -> Status:
         error=str(error.get("message")) if isinstance(error, dict) else error,
         raw=told,
     )
+
+
+def require_completed(status: Status) -> Status:
+    """Pass a status at the end that is a success.
+
+    Raises:
+        JobFailed: it is none.
+    """
+    if status.status != "completed":
+        error = status.raw.get("error")
+        code = str(error.get("code", "")) if isinstance(error, dict) else ""
+        raise JobFailed(status.error or f"The job is {status.status}", code)
+    return status
 
 
 def clip_request(

@@ -11,35 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from yt_downloader_client.errors import check
+from yt_downloader_client.records import Job, Record
 from yt_downloader_client.words import service_url
 
 # The four services on ports of their own, as they are documented; at any other address one app is all of them.
 _PORTS = {"jobs": 8001, "metadata": 8002, "download": 8003, "storage": 8004}
-
-
-class Record:
-    """What a service told, field by field as attributes; ``data`` has all of it."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.data[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.data!r})"
-
-
-class Job(Record):
-    """A download job."""
-
-    @property
-    def progress(self) -> float:
-        """Percent; 0 for one that was just created."""
-        return float(self.data.get("progress") or 0)
 
 
 class _Service:
@@ -133,7 +109,8 @@ class Storage(_Service):
 
     async def list_videos(self, **query: Any) -> list[Record]:
         """Stored videos; ``query``: ``limit``, ``offset``, ``search``, ``sort``, ``order``."""
-        return [Record(each) for each in (await self._data("GET", "/storage/videos", params=query))["videos"]]
+        data = await self._data("GET", "/storage/videos", params=query)
+        return [Record(each) for each in data["videos"]]
 
     async def save_metadata(self, video_id: str, metadata: dict[str, Any], **more: Any) -> Record:
         """Keep what is known of a video; ``more``: ``file_path``, ``file_size``."""
@@ -153,7 +130,7 @@ class Storage(_Service):
 
 
 class YTArchiveClient:
-    """``client.jobs``, ``client.metadata``, ``client.downloads``, ``client.storage``; all with ``await``."""
+    """``client.jobs``, ``client.metadata``, ``client.downloads``, ``client.storage``."""
 
     def __init__(
         self,

@@ -1,0 +1,171 @@
+# Written by 'make docs' from aio/client.py: change it there.
+
+"""Clips and encodes of an account."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from yt_downloader_client.errors import check
+from yt_downloader_client.words import (
+    Codec,
+    Container,
+    Quality,
+    Status,
+    choice,
+    clip_request,
+    require_completed,
+    service_url,
+    status_of,
+)
+
+Watch = Callable[[Status], None]
+POLL_SECONDS = 0.5
+_AT_ONCE = {"Prefer": "respond-async"}
+_CHUNK = 1 << 16
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def _quiet(status: Status) -> None:
+    """Nobody watches."""
+
+
+class Client:
+    """The service for one account. ``token`` is that of a login; without it, ``login`` first."""
+
+    def __init__(self, base_url: str | None = None, token: str | None = None, *, timeout: float = 60) -> None:
+        self.base_url = service_url(base_url)
+        self.token = token
+        self._user_id: str | None = None
+        self._http = httpx.Client(base_url=self.base_url, timeout=timeout, headers=_headers(token))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def register(self, email: str, password: str) -> str:
+        """Create an account; its id."""
+        told = self._json("POST", "/api/auth/register", json={"email": email, "password": password})
+        return str(told["user_id"])
+
+    def login(self, email: str, password: str) -> str:
+        """Sign in; the token, which this client uses from now on."""
+        told = self._json("POST", "/api/auth/login", json={"email": email, "password": password})
+        self.token = str(told["token"])
+        self._http.headers.update(_headers(self.token))
+        return self.token
+
+    def user_id(self) -> str:
+        """The id of the account."""
+        if self._user_id is None:
+            self._user_id = str((self._json("GET", "/api/auth/me"))["user"]["id"])
+        return self._user_id
+
+    def save(self, url: str, start: float | str, end: float | str, message: str | None = None) -> str:
+        """Save a time range; its ``video_id``."""
+        body = clip_request(url, start, end, self.user_id(), message)
+        return str((self._json("POST", "/api/video/save", json=body))["video_id"])
+
+    def start(self, video_id: str, container: Container | None = None, resolution: str | None = None) -> None:
+        """Have the file of a saved range made; returns at once."""
+        path = f"/api/video/download/{video_id}"
+        with self._http.stream("POST", path, json=choice(container, resolution), headers=_AT_ONCE) as reply:
+            if not reply.is_success:
+                reply.read()
+                check(reply)
+
+    def clip(
+        self,
+        url: str,
+        start: float | str,
+        end: float | str,
+        output: Path | str,
+        *,
+        container: Container | None = None,
+        resolution: str | None = None,
+        watch: Watch = _quiet,
+    ) -> Path:
+        """A time range of a video as a file; ``watch`` is told how far it is.
+
+        Raises:
+            JobFailed, ServiceError: there is no file.
+        """
+        video_id = self.save(url, start, end)
+        self.start(video_id, container, resolution)
+        self.wait(video_id, watch=watch)
+        return self.fetch(f"/api/video/download/{video_id}", output)
+
+    def encode(
+        self, source: Path | str, output: Path | str, codec: Codec, quality: Quality, *, watch: Watch = _quiet
+    ) -> Path:
+        """A video file encoded by the service. Raises as ``clip``."""
+        with Path(source).open("rb") as file:
+            files = {"video": (Path(source).name, file)}
+            told = self._json("POST", "/api/encode/upload", files=files, timeout=None)
+        encode_id = str(told["encode_id"])
+        body = {"video_codec": codec, "quality_preset": quality}
+        self._json("POST", f"/api/encode/start/{encode_id}", json=body, headers=_AT_ONCE)
+        self.wait(encode_id, "encode", watch=watch)
+        return self.fetch(f"/api/encode/download/{encode_id}", output)
+
+    def status(self, job_id: str, what: str = "video") -> Status:
+        """How far a ``video`` or an ``encode`` is."""
+        return status_of(self._json("GET", f"/api/{what}/status/{job_id}"))
+
+    def videos(self, page: int = 1, per_page: int = 50) -> list[dict[str, Any]]:
+        """The account's videos, newest first."""
+        query = {"page": page, "per_page": per_page}
+        return list((self._json("GET", "/api/video/list", params=query))["videos"])
+
+    def cancel(self, job_id: str, what: str = "video") -> None:
+        """Stop a job."""
+        self._json("POST", f"/api/{what}/{job_id}/cancel")
+
+    def delete(self, job_id: str, what: str = "video") -> None:
+        """Cancel a job that goes on, forget another."""
+        self._json("DELETE", f"/api/{what}/{job_id}")
+
+    def wait(self, job_id: str, what: str = "video", *, watch: Watch = _quiet) -> Status:
+        """The status at the end. Raises JobFailed."""
+        while not (status := self.status(job_id, what)).ended:
+            watch(status)
+            time.sleep(POLL_SECONDS)
+        watch(status)
+        return require_completed(status)
+
+    def fetch(self, path: str, output: Path | str) -> Path:
+        """A finished file, written whole or not at all."""
+        target = Path(output)
+        half = target.with_name(f".{target.name}.part")
+        try:
+            with self._http.stream("GET", path) as reply:
+                if not reply.is_success:
+                    reply.read()
+                check(reply)
+                with half.open("wb") as file:
+                    for data in reply.iter_bytes(_CHUNK):
+                        file.write(data)
+            return half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        told: dict[str, Any] = check(self._http.request(method, path, **options)).json()
+        return told
