@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from src.bootstrap import Services, build, prepare_database
 from src.broker import CeleryDoorbell, make_celery
 from src.config import Settings
-from src.middleware import documents, errors, headers, limits, request_log, wiring
+from src.middleware import documents, errors, headers, limits, push, request_log, wiring
 from src.middleware.networks import read_networks
 from src.middleware.uploads import StreamingRequest
 from src.routes import ALWAYS, SURFACES, choose_surfaces
@@ -59,6 +59,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     for blueprint in dict.fromkeys([*ALWAYS, *(each for surface in served for each in surface.blueprints)]):
         app.register_blueprint(blueprint)
     documents.install(app)
+    push.install(app)
     limits.install(app)
     headers.install(app)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]

@@ -1,23 +1,26 @@
-"""Events as replies that do not end: server-sent events, and WebSocket messages on the caller's own connection.
-
-Each holds one thread of a gunicorn process, which waits and costs nothing else.
-"""
+"""Events as replies that do not end: server-sent events, and WebSocket messages on the caller's own connection."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterable, Iterator
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import simple_websocket
-from flask import Response, request
+from flask import Flask, Response, current_app, request
+from werkzeug.http import http_date
 
-from src.services.job_events import Event
+from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
+from src.services.job_listener import Event, Listener
 
-log = logging.getLogger(__name__)
-
+_NAME = "yt-downloader.push"
 _PING_SECONDS = 20.0
+
+
+def install(app: Flask) -> None:
+    """Give the app its push loop."""
+    app.extensions[_NAME] = PushLoop()
 
 
 def last_event_id() -> str | None:
@@ -26,48 +29,35 @@ def last_event_id() -> str | None:
     return found[:64] or None
 
 
-def event_stream(events: Iterable[Event | None], leave: Callable[[], None]) -> Response:
-    """Events as ``text/event-stream``; ``leave`` is called when the caller has gone or all was told."""
-
-    def lines() -> Iterator[str]:
-        yield "retry: 3000\n\n"
-        for event in events:
-            if event is None:
-                yield ": still here\n\n"
-            else:
-                yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(event.data)}\n\n"
-
-    response = Response(lines(), mimetype="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(leave)
-    return response
+def event_stream(listener: Listener) -> Response:
+    """What a listener hears as ``text/event-stream``, until the caller has gone or all was told."""
+    return _EventStream(listener, current_app.extensions[_NAME])
 
 
-def web_socket(events: Iterable[Event | None], leave: Callable[[], None]) -> Response:
+def web_socket(listener: Listener) -> Response:
     """The events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes."""
     try:
-        socket = simple_websocket.Server.accept(request.environ, ping_interval=_PING_SECONDS)
+        connection = simple_websocket.Server.accept(request.environ, ping_interval=_PING_SECONDS)
         try:
-            for event in events:
-                if not socket.connected:
+            for event in listener.told():
+                if not connection.connected:
                     break
                 if event is not None:
-                    socket.send(json.dumps(_message(event)))
-            socket.close()
+                    connection.send(json.dumps(_message(event)))
+            connection.close()
         except simple_websocket.ConnectionClosed:
             pass
     finally:
-        leave()
-    return _Taken(socket.mode == "gunicorn")
+        listener.close()
+    return _Taken(connection.mode == "gunicorn")
 
 
 def _message(event: Event) -> dict[str, Any]:
-    return {"event": "download_progress", "type": event.name, "download_id": event.data["job_id"], **event.data}
+    return {"event": "download_progress", "type": event.name, "download_id": event.job_id, **event.data}
 
 
 class _Taken(Response):
-    """The reply of a connection that is not HTTP any more: nothing is to be written to it."""
+    """The reply of a connection that is not gunicorn's any more: nothing is to be written to it."""
 
     def __init__(self, on_gunicorn: bool) -> None:
         super().__init__(status=200)
@@ -77,3 +67,33 @@ class _Taken(Response):
         if self._on_gunicorn:
             raise StopIteration()  # how gunicorn is told that the connection is done with
         return super().__call__(environ, start_response)
+
+
+class _EventStream(Response):
+    """Under gunicorn, the push loop writes it; under another server, and for a HEAD, the thread of the request does."""
+
+    def __init__(self, listener: Listener, loop: PushLoop) -> None:
+        super().__init__(self._lines(listener), mimetype="text/event-stream")
+        self._listener, self._loop = listener, loop
+        self.headers["Cache-Control"] = "no-store"
+        self.headers["X-Accel-Buffering"] = "no"
+        self.call_on_close(listener.close)
+
+    @staticmethod
+    def _lines(listener: Listener) -> Iterator[bytes]:
+        yield BEGINNING
+        for event in listener.told():
+            yield SIGN_OF_LIFE if event is None else written(event)
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        connection = environ.get("gunicorn.socket")
+        if type(connection) is not socket.socket or environ["REQUEST_METHOD"] != "GET":
+            return super().__call__(environ, start_response)
+        chunked = environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+        headers = self.get_wsgi_headers(environ)
+        headers.extend({"Date": http_date(), "Connection": "close"})
+        if chunked:
+            headers["Transfer-Encoding"] = "chunked"
+        lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in headers.to_wsgi_list()), "", ""]
+        self._loop.take(taken_over(connection), "\r\n".join(lines).encode("latin-1"), self._listener, chunked=chunked)
+        raise StopIteration()

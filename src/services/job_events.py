@@ -1,4 +1,7 @@
-"""Events about jobs for whoever listens: first how things stand, then every change, until the end."""
+"""Events about jobs for whoever listens: first how things stand, then every change, until the end.
+
+Each message of the feed becomes one event, written once and handed to all who listen to its job or to its owner.
+"""
 
 from __future__ import annotations
 
@@ -6,111 +9,130 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from src.errors import TooManyListeners
+from src.errors import StoreUnavailable, TooManyListeners
 from src.models.params import JobParams
 from src.models.video import ENDED, Owner, Status, VideoJob
+from src.services.job_listener import Event, Listener
 from src.services.job_service import JobService
 from src.services.progress_cache import overall_percent
 from src.services.progress_feed import Fields, ProgressFeed
 from src.utils.clock import Clock
 
-_LOOK_SECONDS = 15.0  # Redis may be away, and its messages lost: the record is looked at this often in any case
+_LOOK_SECONDS = 15.0  # Redis may be away, and its messages lost: the records are looked at this often in any case
 _REMEMBERED = 10_000
 _MOST_JOBS = 200
 _OVERLAP = timedelta(seconds=2)  # clocks of hosts differ
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing to tell. ``id`` names the state that was told: the moment, and a hash of what was said."""
-
-    name: str
-    data: dict[str, Any]
-    id: str
-
-
 class JobEvents:
-    """At most ``most`` listeners at once. ``None`` among the events is a sign of life."""
+    """At most ``most`` listeners at once; each hears a sign of life after ``heartbeat`` seconds of silence."""
 
     def __init__(self, jobs: JobService, feed: ProgressFeed, clock: Clock, *, most: int, heartbeat: float) -> None:
         self._jobs, self._feed, self._clock, self._heartbeat = jobs, feed, clock, heartbeat
         self._places = threading.BoundedSemaphore(most)
         self._owners = _Owners(jobs)
-
-    def enter(self) -> Callable[[], None]:
-        """Take a place; the answer gives it back (calling it twice does no harm).
-
-        Raises:
-            TooManyListeners: all are taken.
-        """
-        if not self._places.acquire(blocking=False):
-            raise TooManyListeners(retry_after_seconds=5)
-        taken = [True]
-
-        def leave() -> None:
-            if taken and taken.pop():
-                self._places.release()
-
-        return leave
+        self._lock = threading.Lock()
+        self._audience: dict[str | Owner, set[Listener]] = {}
+        self._looked = clock.monotonic()
 
     def has_heard_all(self, job: VideoJob, last_id: str | None) -> bool:
         """Whether a listener whose last event this was has nothing to wait for any more."""
-        return job.ended and last_id is not None and self._of(job, {}).id.partition("-")[2] == last_id.partition("-")[2]
+        return job.ended and last_id is not None and self._of(job, {}).said == _hash_of(last_id)
 
-    def of_job(self, job_id: str, last_id: str | None = None) -> Iterator[Event | None]:
-        """All about one job, until it has ended. What ``last_id`` told already is not told again."""
-        with self._feed.listening(job_id) as listener:
-            said = (last_id or "").partition("-")[2]
-            fields: Fields | None = None
-            looked = -_LOOK_SECONDS
-            while True:
-                job = None
-                now = self._clock.monotonic()
-                if fields is None or "event" in fields or now - looked >= _LOOK_SECONDS:
-                    looked = now
-                    job = self._jobs.peek(job_id)
-                    if job is None:
-                        return
-                    event = self._of(job, self._jobs.progress(job) or {})
-                else:
-                    event = self._reading(job_id, fields)
-                told = event.id.partition("-")[2]
-                yield event if told != said else None
-                said = told
-                if job is not None and job.ended:
-                    return
-                fields = listener.take(self._heartbeat).get(job_id)
+    def of_job(self, job_id: str, last_id: str | None = None) -> Listener:
+        """Listen to one job until it has ended. What ``last_id`` told already is not told again.
 
-    def of_owner(self, owner: Owner, last_id: str | None = None) -> Iterator[Event | None]:
-        """All about all jobs of an owner, for as long as somebody listens.
-
-        Begins with those that have not ended, and those that did since ``last_id``.
+        Raises:
+            TooManyListeners: all places are taken.
         """
-        with self._feed.listening() as listener:
+        listener = self._enter(job_id, said=_hash_of(last_id))
+        try:
+            job = self._jobs.peek(job_id)
+            if job is None:
+                listener.finish()
+            else:
+                listener.begin(self._of(job, self._jobs.progress(job) or {}))
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def of_owner(self, owner: Owner, last_id: str | None = None) -> Listener:
+        """Listen to all jobs of an owner, for as long as somebody wants.
+
+        Begins with those that have not ended, and those that did since ``last_id``. Raises as ``of_job``.
+        """
+        listener = self._enter(owner)
+        try:
             since = _moment_of(last_id)
             found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS)
             for job in reversed(found):
                 if not job.ended or (since and job.completed_at and job.completed_at >= since - _OVERLAP):
-                    yield self._of(job, self._jobs.progress(job) or {})
-            yield None
-            while True:
-                news = listener.take(self._heartbeat)
-                told = False
-                for job_id, fields in news.items():
-                    if self._owners.of(job_id) != owner:
-                        continue
-                    told = True
-                    if "event" not in fields:
-                        yield self._reading(job_id, fields)
-                    elif (changed := self._jobs.peek(job_id)) is not None:
-                        yield self._of(changed, self._jobs.progress(changed) or {})
-                if not told:
-                    yield None
+                    listener.begin(self._of(job, self._jobs.progress(job) or {}))
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def _enter(self, what: str | Owner, said: str = "") -> Listener:
+        if not self._places.acquire(blocking=False):
+            raise TooManyListeners(retry_after_seconds=5)
+
+        def leave(listener: Listener) -> None:
+            with self._lock:
+                self._audience[what].discard(listener)
+                if not self._audience[what]:
+                    del self._audience[what]
+            self._places.release()
+
+        listener = Listener(leave, heartbeat=self._heartbeat, ends=isinstance(what, str), said=said)
+        with self._lock:
+            self._audience.setdefault(what, set()).add(listener)
+        self._feed.follow(self._hear, self._tick)
+        return listener
+
+    def _hear(self, job_id: str, fields: Fields) -> None:
+        """A message of the feed."""
+        if not self._audience:
+            return
+        try:
+            owner = self._owners.of(job_id)
+            with self._lock:
+                audience = [*self._audience.get(job_id, ()), *(self._audience.get(owner, ()) if owner else ())]
+            if not audience:
+                return
+            if "event" in fields:
+                self._look_at(job_id, audience)
+            else:
+                _tell(self._reading(job_id, fields), audience)
+        except StoreUnavailable:
+            return  # the next look makes it good
+
+    def _tick(self) -> None:
+        """Look at the records of all jobs that are listened to, now and then."""
+        if self._clock.monotonic() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = self._clock.monotonic()
+        with self._lock:
+            audience = {what: [*listeners] for what, listeners in self._audience.items() if isinstance(what, str)}
+        try:
+            for job_id, listeners in audience.items():
+                self._look_at(job_id, listeners)
+        except StoreUnavailable:
+            return
+
+    def _look_at(self, job_id: str, audience: Collection[Listener]) -> None:
+        job = self._jobs.peek(job_id)
+        if job is not None:
+            _tell(self._of(job, self._jobs.progress(job) or {}), audience)
+            return
+        for listener in audience:
+            if listener.ends:
+                listener.finish()
 
     def _of(self, job: VideoJob, fields: Fields) -> Event:
         data = {
@@ -137,8 +159,10 @@ class JobEvents:
         return self._event("progress", data)
 
     def _event(self, name: str, data: dict[str, Any]) -> Event:
-        content = hashlib.sha256(json.dumps([name, data], sort_keys=True).encode()).hexdigest()[:12]
-        return Event(name, data, f"{int(self._clock.now().timestamp() * 1000)}-{content}")
+        text = json.dumps(data)
+        content = hashlib.sha256(f"{name} {text}".encode()).hexdigest()[:12]
+        moment = int(self._clock.now().timestamp() * 1000)
+        return Event(name, data["job_id"], data, text, f"{moment}-{content}")
 
 
 class _Owners:
@@ -147,20 +171,27 @@ class _Owners:
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
         self._known: OrderedDict[str, Owner] = OrderedDict()
-        self._lock = threading.Lock()
 
     def of(self, job_id: str) -> Owner | None:
-        with self._lock:
-            if job_id in self._known:
-                return self._known[job_id]
+        """Called on the feed's thread alone."""
+        if job_id in self._known:
+            return self._known[job_id]
         job = self._jobs.peek(job_id)
         if job is None:
             return None
-        with self._lock:
-            self._known[job_id] = job.owner
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+        self._known[job_id] = job.owner
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
         return job.owner
+
+
+def _tell(event: Event, audience: Collection[Listener]) -> None:
+    for listener in audience:
+        listener.put(event)
+
+
+def _hash_of(event_id: str | None) -> str:
+    return (event_id or "").partition("-")[2]
 
 
 def _moment_of(event_id: str | None) -> datetime | None:

@@ -106,15 +106,19 @@ def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
 
 
 def test_a_listener_goes_on_when_redis_forgets_it(api: Api, anna: Person) -> None:
-    feed = api.services.events._feed
-    with feed.listening() as listener:
-        api.services.progress.announce_change("65a0000000000000000000ff")
-        assert listener.take(2)
-        api.services.cache.client.client_kill_filter(_type="pubsub")
-        deadline = time.monotonic() + 8
-        while not listener.take(0.2):
-            api.services.progress.announce_change("65a0000000000000000000ff")
-            assert time.monotonic() < deadline
+    video_id = anna.save()
+    listener = api.services.events.of_job(video_id)
+    assert [event.name for event in listener.take(2)] == ["status"]
+    api.services.progress.set_progress(video_id, {"download_progress": 10})
+    assert [event.data["download_progress"] for event in listener.take(5)] == [10]
+    api.services.cache.client.client_kill_filter(_type="pubsub")
+    deadline = time.monotonic() + 20
+    percent = 10
+    while not listener.take(0.2):
+        percent += 1
+        api.services.progress.set_progress(video_id, {"download_progress": percent})
+        assert time.monotonic() < deadline
+    listener.close()
 
 
 def test_an_address_that_speaks_websocket(api: Api) -> None:

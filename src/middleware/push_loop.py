@@ -1,0 +1,182 @@
+"""One thread that writes to all event streams of this process: a listener costs a socket, not a thread.
+
+A stream begins as any other request, on a thread of gunicorn: who calls, whether they may, what their headers are.
+Then its connection is taken out of gunicorn's hands and written to from here, so that neither the number of listeners
+nor a slow one among them holds up requests. Why: ``docs/adr/0010-one-thread-for-all-listeners.md``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+
+from src.services.job_listener import Event, Listener
+
+log = logging.getLogger(__name__)
+
+BEGINNING = b"retry: 3000\n\n"  # how many ms a browser waits before it connects again
+SIGN_OF_LIFE = b": still here\n\n"
+# A peer that is gone without a word: its unacknowledged bytes are given up after so long. man 7 tcp.
+_SILENT_MILLISECONDS = 60_000
+_SWEEP_SECONDS = 1.0
+_CLOSING_SECONDS = 5.0  # how long a peer that was told the end may take to close its side
+_LAST_CHUNK = b"0\r\n\r\n"
+_MANY_BYTES = 65_536  # to a peer that has so much to read yet, newer readings replace older ones
+_READ_BYTES = 4096
+_PAUSE_SECONDS = 0.1
+
+
+def written(event: Event) -> bytes:
+    """An event in the words of ``text/event-stream``."""
+    return f"id: {event.id}\nevent: {event.name}\ndata: {event.text}\n\n".encode()
+
+
+def taken_over(connection: socket.socket) -> socket.socket:
+    """The connection under another number. What its former holder has leads nowhere, so it may close that."""
+    ours = connection.dup()
+    nowhere, other_end = socket.socketpair()
+    other_end.close()
+    os.dup2(nowhere.fileno(), connection.fileno(), inheritable=False)
+    nowhere.close()
+    return ours
+
+
+@dataclass(eq=False)
+class _Stream:
+    """A connection and what is still to be sent on it. ``chunked`` as HTTP/1.1 has it; HTTP/1.0 ends by closing."""
+
+    socket: socket.socket
+    listener: Listener
+    chunked: bool
+    left: bytearray
+    sent_at: float = field(default_factory=time.monotonic)
+    ending: bool = False
+
+    def add(self, body: bytes) -> None:
+        """Have a part of the body sent."""
+        self.left += b"%x\r\n%b\r\n" % (len(body), body) if self.chunked else body
+
+
+class PushLoop:
+    """Takes over connections. Its thread starts with the first of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._streams: dict[Listener, _Stream] = {}
+        self._woken: dict[Listener, _Stream | None] = {}
+        self._swept = 0.0
+
+    def take(self, connection: socket.socket, head: bytes, listener: Listener, *, chunked: bool) -> None:
+        """Send ``head``, then every event of ``listener`` until one side has enough; then close both."""
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_MILLISECONDS)
+        with self._lock:
+            if self._thread is None:
+                self._begin()
+        stream = _Stream(connection, listener, chunked, bytearray(head))
+        stream.add(BEGINNING)
+        self._wake(listener, stream)
+
+    def _begin(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._asleep, self._bell = socket.socketpair()
+        self._asleep.setblocking(False)
+        self._bell.setblocking(False)
+        self._selector.register(self._asleep, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="push-loop", daemon=True)
+        self._thread.start()
+
+    def _wake(self, listener: Listener, arrived: _Stream | None = None) -> None:
+        with self._lock:
+            first = not self._woken
+            self._woken[listener] = arrived or self._woken.get(listener)
+        if first:
+            with contextlib.suppress(BlockingIOError):  # rung often enough already
+                self._bell.send(b"\0")
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._turn()
+            except Exception:
+                log.exception("an event stream failed")
+                time.sleep(_PAUSE_SECONDS)
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(_SWEEP_SECONDS if self._streams else None):
+            if key.data is None:
+                self._asleep.recv(_READ_BYTES)
+            elif self._is_gone(key.data):
+                self._drop(key.data)
+            else:
+                self._serve(key.data)
+        with self._lock:
+            woken, self._woken = self._woken, {}
+        for listener, arrived in woken.items():
+            if arrived is not None:
+                self._streams[listener] = arrived
+                self._selector.register(arrived.socket, selectors.EVENT_READ, arrived)
+                listener.wake = self._wake
+            if (stream := self._streams.get(listener)) is not None:
+                self._serve(stream)
+        if time.monotonic() - self._swept >= _SWEEP_SECONDS:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        self._swept = now = time.monotonic()
+        for stream in [*self._streams.values()]:
+            silent = now - stream.sent_at
+            if stream.ending and silent >= _CLOSING_SECONDS:
+                self._drop(stream)
+            elif not stream.ending and not stream.left and silent >= stream.listener.heartbeat:
+                stream.add(SIGN_OF_LIFE)
+                self._send(stream)
+
+    def _serve(self, stream: _Stream) -> None:
+        if stream.ending or len(stream.left) < _MANY_BYTES:
+            for event in stream.listener.take():
+                stream.add(written(event))
+            if stream.listener.ended and not stream.ending:
+                stream.ending = True
+                stream.left += _LAST_CHUNK if stream.chunked else b""
+        self._send(stream)
+
+    def _send(self, stream: _Stream) -> None:
+        try:
+            if stream.left:
+                del stream.left[: stream.socket.send(stream.left)]
+                stream.sent_at = time.monotonic()
+            if stream.ending and not stream.left:
+                stream.socket.shutdown(socket.SHUT_WR)  # the peer closes next: what it sends meanwhile is read
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(stream)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if stream.left else 0)
+        if self._selector.get_key(stream.socket).events != wanted:
+            self._selector.modify(stream.socket, wanted, stream)
+
+    def _is_gone(self, stream: _Stream) -> bool:
+        """Whether the peer has closed. It has nothing to say; what it says is thrown away."""
+        try:
+            return not stream.socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def _drop(self, stream: _Stream) -> None:
+        if self._streams.pop(stream.listener, None) is not None:
+            self._selector.unregister(stream.socket)
+            stream.socket.close()
+            stream.listener.close()
