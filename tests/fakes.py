@@ -76,11 +76,14 @@ class FakeReport:
 
 @dataclass
 class FakeEngine:
-    """Writes ``content`` after ``seconds``, reporting progress; or raises what ``errors`` holds, one a call."""
+    """Writes ``content`` after ``seconds``, or as soon as ``hurry`` is set, reporting progress; or raises what
+    ``errors`` holds, one a call, at once, and ``late_errors`` at the end."""
 
     content: bytes = b"a small file"
     seconds: float = 0.0
+    hurry: threading.Event = field(default_factory=threading.Event)
     errors: list[Exception] = field(default_factory=list)
+    late_errors: list[Exception] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     info: VideoInfo | AppError | None = None
     live: dict[str, str] = field(default_factory=dict)
@@ -172,8 +175,10 @@ class FakeEngine:
         if self.errors:
             raise self.errors.pop(0)
         until = time.monotonic() + self.seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.hurry.is_set():
             monitor.report(Progress(phase=phase, download_percent=45.2, speed="2.3x", eta_seconds=204, fps=45.2))
             time.sleep(0.02)
         monitor.check()
+        if self.late_errors:
+            raise self.late_errors.pop(0)
         path.write_bytes(self.content)

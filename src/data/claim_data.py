@@ -62,6 +62,7 @@ class ClaimData:
             "attempts": {"$add": [{"$ifNull": ["$attempts", 0]}, 1]},
             "lease_until": _after_now(lease_seconds),
             "started_at": "$$NOW",
+            "follows": None,
         }
         with translated():
             document = self._videos.find_one_and_update(
@@ -114,12 +115,55 @@ class ClaimData:
             },
         )
 
-    def hand_back(self, job_id: str, lease: Lease, *, delay_seconds: float, count_attempt: bool) -> VideoJob | None:
-        """Give up a job that somebody else, or this worker later, should take up again."""
-        changes: Document = {"status": Status.PENDING.value, "not_before": _after_now(delay_seconds), "rung_at": None}
+    def hand_back(
+        self, job_id: str, lease: Lease, *, delay_seconds: float, count_attempt: bool, follows: str | None = None
+    ) -> VideoJob | None:
+        """Give up a job that somebody else, or this worker later, should take up again: see ``release_followers``."""
+        changes: Document = {
+            "status": Status.PENDING.value,
+            "not_before": _after_now(delay_seconds),
+            "rung_at": None,
+            "follows": follows,
+        }
         if not count_attempt:
             changes["attempts"] = {"$subtract": ["$attempts", 1]}
         return self._end(job_id, lease, changes)
+
+    def leader_of(self, job: VideoJob, fields: Mapping[str, Any]) -> VideoJob | None:
+        """A job of the same kind and with these parameters that somebody began before this one and works on now.
+
+        Of two that are begun within the same millisecond neither may see the other: both are then made, and no harm
+        is done. They never wait for each other.
+        """
+        wanted = {
+            **fields,
+            "kind": job.kind,
+            "status": Status.PROCESSING.value,
+            "$expr": {"$gt": ["$lease_until", "$$NOW"]},
+            "$or": [
+                {"started_at": {"$lt": job.started_at}},
+                {"started_at": job.started_at, "_id": {"$lt": by_id(job.id)["_id"]}},
+            ],
+        }
+        with translated():
+            document = self._videos.find_one(wanted, sort=[("started_at", 1)])
+        return to_job(document) if document else None
+
+    def is_at_work(self, job_id: str) -> bool:
+        """Whether somebody works on this job."""
+        with translated():
+            return (
+                self._videos.find_one({**by_id(job_id), "status": Status.PROCESSING.value}, {"_id": True}) is not None
+            )
+
+    def release_followers(self, job_id: str) -> list[VideoJob]:
+        """Let those that wait for this job go on; they should be rung for."""
+        waiting = {"follows": job_id, "status": Status.PENDING.value}
+        with translated():
+            found = list(self._videos.find(waiting).sort("queued_at", 1))
+            if found:
+                self._videos.update_many(waiting, [{"$set": {"follows": None, "not_before": "$$NOW"}}])
+        return [to_job(document) for document in found]
 
     def unattended(self, *, rung_before_seconds: float, limit: int = 100) -> list[VideoJob]:
         """Jobs that wait and were not rung for lately, and jobs whose worker is gone."""

@@ -28,6 +28,8 @@ class VideoData:
         IndexModel([("status", ASCENDING), ("queued_at", ASCENDING)], name="status"),
         IndexModel([("expires_at", ASCENDING)], name="expires_at"),
         IndexModel([("youtube_video_id", ASCENDING), ("status", ASCENDING)], name="youtube_video_id"),
+        # Only the jobs that wait for another one.
+        IndexModel([("follows", ASCENDING)], name="follows", partialFilterExpression={"follows": {"$type": "string"}}),
     )
 
     def __init__(self, database: Database[Document]) -> None:

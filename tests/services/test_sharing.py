@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
+import pytest
+from bson.objectid import ObjectId
+
+from src.data.claim_data import ClaimData
+from src.errors import VideoPrivate
 from tests.api.actors import Api, Person
 from tests.api.conftest import anna, api, bert
 
 __all__ = ["anna", "api", "bert"]
 
 pytestmark = pytest.mark.slow
+AT_ONCE = {"Prefer": "respond-async"}
 
 
 def test_what_exists_is_not_made_twice(api: Api, anna: Person, bert: Person) -> None:
@@ -33,3 +41,89 @@ def test_another_format_is_another_file(api: Api, anna: Person, bert: Person) ->
     anna.post(f"/api/video/download/{first}")
     bert.post(f"/api/video/download/{second}", json={"format_preference": "webm"})
     assert len(api.engine.calls) == 2
+
+
+# --- while the first is at work ---------------------------------------------------------------------------------
+
+
+def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def begin(person: Person, video_id: str) -> None:
+    assert person.post(f"/api/video/download/{video_id}", headers=AT_ONCE).status_code == 202
+
+
+def is_following(api: Api, video_id: str) -> bool:
+    return api.services.database["videos"].count_documents({"_id": ObjectId(video_id), "follows": {"$ne": None}}) == 1
+
+
+@pytest.fixture
+def two(api: Api, anna: Person, bert: Person) -> tuple[str, str]:
+    """A job of anna that is at work, and one of bert that waits for it."""
+    api.engine.seconds = 30
+    first, second = anna.save(), bert.save()
+    begin(anna, first)
+    eventually(lambda: anna.status(first)["progress"])
+    begin(bert, second)
+    eventually(lambda: is_following(api, second))
+    assert bert.status(second)["status"] == "pending" and bert.status(second)["attempts"] == 0
+    return first, second
+
+
+def completed(person: Person, video_id: str) -> bool:
+    return bool(person.status(video_id)["status"] == "completed")
+
+
+def test_who_asks_for_what_is_being_made_gets_the_same_file(
+    api: Api, anna: Person, bert: Person, two: tuple[str, str]
+) -> None:
+    api.engine.hurry.set()
+    eventually(lambda: completed(anna, two[0]) and completed(bert, two[1]))
+    assert len(api.engine.calls) == 1
+    assert bert.get(f"/api/video/download/{two[1]}").data == anna.get(f"/api/video/download/{two[0]}").data
+
+
+def test_who_waits_takes_over_when_the_first_is_cancelled(
+    api: Api, anna: Person, bert: Person, two: tuple[str, str]
+) -> None:
+    anna.post(f"/api/video/{two[0]}/cancel")
+    eventually(lambda: bert.status(two[1])["progress"])
+    api.engine.hurry.set()
+    eventually(lambda: completed(bert, two[1]))
+    assert anna.status(two[0])["status"] == "cancelled" and len(api.engine.calls) == 2
+
+
+def test_who_waits_hears_of_a_failure_by_failing_alone(
+    api: Api, anna: Person, bert: Person, two: tuple[str, str]
+) -> None:
+    api.engine.late_errors = [VideoPrivate()]
+    api.engine.hurry.set()
+    eventually(lambda: completed(bert, two[1]))
+    assert anna.status(two[0])["error"]["code"] == "VIDEO_PRIVATE" and len(api.engine.calls) == 2
+
+
+def test_one_who_waits_can_be_cancelled_without_the_other(
+    api: Api, anna: Person, bert: Person, two: tuple[str, str]
+) -> None:
+    bert.post(f"/api/video/{two[1]}/cancel")
+    assert bert.status(two[1])["status"] == "cancelled"
+    api.engine.hurry.set()
+    eventually(lambda: completed(anna, two[0]))
+    assert bert.status(two[1])["status"] == "cancelled" and len(api.engine.calls) == 1
+
+
+def test_a_dead_worker_is_not_waited_for(api: Api, anna: Person, bert: Person) -> None:
+    claims = ClaimData(api.services.database)
+    first, second = anna.save(), bert.save()
+    for video_id in (first, second):
+        api.services.jobs._jobs.enqueue(video_id, {}, datetime.now(UTC))
+    assert claims.claim(first, "dead", lease_seconds=0.05, max_attempts=3)
+    time.sleep(0.1)
+    api.services.runner.run(second)
+    assert completed(bert, second)
+    api.services.runner.run(first)
+    assert completed(anna, first) and len(api.engine.calls) == 1, "the one that was late shares, too"

@@ -86,8 +86,7 @@ class JobRunner:
                 shutdown=self.shutdown,
             )
             with keeper:
-                handler = self._handlers[job.kind]
-                made = self._shared(job, handler, work_dir) or handler.run(
+                made = self._shared(job, work_dir) or self._handlers[job.kind].run(
                     job.params, self._context(job, work_dir, keeper)
                 )
                 keeper.check()
@@ -112,6 +111,7 @@ class JobRunner:
             if ended.ended and not (made is not None and made.padded):
                 self._files.drop_kept(job.id)
             self._progress.announce_end(job.id)
+            self._wake_followers(job.id)
             log.info("job %s is %s after %.1f s", job.id, ended.status, time.monotonic() - started)
 
     def reconcile(self, *, rung_before_seconds: float) -> int:
@@ -122,6 +122,7 @@ class JobRunner:
                 lost = Failure(JobLost.code, JobLost().message)
                 if self._claims.give_up(job.id, lost, max_attempts=self._max_attempts, keep_seconds=self._keep_seconds):
                     self._progress.announce_end(job.id)
+                    self._wake_followers(job.id)
                     log.error("job %s was given up after %d attempts", job.id, job.attempts)
             else:
                 self.ring(job)
@@ -133,13 +134,20 @@ class JobRunner:
         self._claims.note_rung(job.id)
         self._doorbell.ring(job.id, self._handlers[job.kind].queue)
 
-    def _shared(self, job: VideoJob, handler: JobHandler[Any], work_dir: Path) -> Made | None:
-        """The file of a finished job that asked for just the same, under a second name: what exists is not made twice.
+    def _shared(self, job: VideoJob, work_dir: Path) -> Made | None:
+        """The file of a job that asked for just the same, under a second name: nothing is made twice.
 
         Each job keeps a name of its own, so that one owner's deletion takes nothing from another.
+
+        Raises:
+            ComeBack: another job is making it. What becomes of that one wakes this one.
         """
-        fields = {name: getattr(job.params, name) for name in getattr(handler, "same", ())}
-        twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC)) if fields else None
+        fields = {name: getattr(job.params, name) for name in getattr(self._handlers[job.kind], "same", ())}
+        if not fields:
+            return None
+        if (leader := self._claims.leader_of(job, fields)) is not None:
+            raise ComeBack(self._lease_seconds, "the same is being made", follows=leader.id)
+        twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
         if twin is None or twin.artifact is None or twin.id == job.id:
             return None
         path = work_dir / f"shared{twin.artifact.path.suffix}"
@@ -155,6 +163,14 @@ class JobRunner:
             dict(twin.report),
             {name: value for name, value in twin.facts.items() if name != "request"},
         )
+
+    def _wake_followers(self, job_id: str) -> None:
+        """Ring for the jobs that wait for this one: they take over its file, or its work."""
+        try:
+            for follower in self._claims.release_followers(job_id):
+                self.ring(follower)
+        except StoreUnavailable:
+            log.warning("job %s: those who wait for it come back by themselves", job_id)
 
     def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseKeeper) -> JobContext:
         return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper, self._engines)
@@ -181,7 +197,12 @@ class JobRunner:
     def _put_off(self, job: VideoJob, lease: Lease, wait: ComeBack) -> VideoJob | None:
         log.info("job %s waits %.0f s: %s", job.id, wait.seconds, wait)
         try:
-            return self._claims.hand_back(job.id, lease, delay_seconds=wait.seconds, count_attempt=False)
+            handed = self._claims.hand_back(
+                job.id, lease, delay_seconds=wait.seconds, count_attempt=False, follows=wait.follows
+            )
+            if wait.follows is not None and not self._claims.is_at_work(wait.follows):
+                self._wake_followers(wait.follows)  # it ended before we were seen waiting
+            return handed
         except StoreUnavailable:
             log.warning("job %s could not be handed back; the lease will run out", job.id)
             return None
