@@ -16,7 +16,7 @@ def create_application() -> Flask:
     from src.utils import logs
 
     settings = Settings.load().require_complete()
-    logs.configure(settings.log_level, settings.log_file)
+    logs.configure(settings.log_level, settings.log_file, settings.log_format)
     return create_app(settings)
 
 

@@ -66,7 +66,7 @@ def _alone(services: Services, name: str, holder: str, chore: Callable[[], Any],
 def main() -> None:
     """Run until SIGINT or SIGTERM."""
     settings = Settings.load().require_complete()
-    logs.configure(settings.log_level, settings.log_file)
+    logs.configure(settings.log_level, settings.log_file, settings.log_format)
     services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)), worker="scheduler")
     scheduler = schedule(services, f"{socket.gethostname()}:{os.getpid()}")
     for ending in (signal.SIGTERM, signal.SIGINT):

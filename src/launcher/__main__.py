@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     notify_address = os.environ.pop("NOTIFY_SOCKET", None)  # ours, not the children's
     try:
         settings = _settings(options)
-        logs.configure(settings.log_level, settings.log_file)
+        logs.configure(settings.log_level, settings.log_file, settings.log_format)
         for hint in unknown_settings():
             log.warning("%s", hint)
         require_answers(settings)

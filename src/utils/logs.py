@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Literal
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
@@ -15,6 +18,8 @@ MAX_BYTES, KEPT_FILES = 10_000_000, 5
 
 # The id of the request or job that the current thread works for.
 context_id: ContextVar[str] = ContextVar("context_id", default="-")
+
+LogFormat = Literal["text", "json"]
 
 _SECRETS = (
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*=*"), "[token]"),
@@ -46,7 +51,26 @@ class _RedactedLine(logging.Formatter):
         return line if record.exc_info else line.replace("\r", "\\r").replace("\n", "\\n")
 
 
-def configure(level: str, log_file: str) -> None:
+class _JsonLine(logging.Formatter):
+    """One object a line: ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``context``, ``message``, the numbers of the
+    process and the thread's name, and ``trace`` where an error was caught."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "context": context_id.get(),
+            "process": record.process,
+            "thread": record.threadName,
+            "message": redact(record.getMessage()),
+        }
+        if record.exc_info:
+            fields["trace"] = redact(self.formatException(record.exc_info))
+        return json.dumps(fields)  # ASCII: neither a line break nor half a character of a stranger stays one
+
+
+def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None:
     """Log to the console and, if it has a name, to a file that several processes may share."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log_file:
@@ -55,7 +79,7 @@ def configure(level: str, log_file: str) -> None:
             ConcurrentRotatingFileHandler(log_file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
         )
     for handler in handlers:
-        handler.setFormatter(_RedactedLine(LINE))
+        handler.setFormatter(_JsonLine() if log_format == "json" else _RedactedLine(LINE))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,20 +37,61 @@ def test_plain_text_stays() -> None:
     assert logs.redact("job 65a0 is completed after 2.3 s") == "job 65a0 is completed after 2.3 s"
 
 
-def test_the_file_holds_one_line_an_event_with_its_context(tmp_path: Path) -> None:
+@pytest.fixture
+def logged(tmp_path: Path) -> Iterator[Callable[[logs.LogFormat, Callable[[], None]], str]]:
+    """What the log file holds after something was done with logging in this form."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    try:
-        logs.configure("INFO", str(tmp_path / "logs" / "app.log"))
+
+    def run(log_format: logs.LogFormat, action: Callable[[], None]) -> str:
+        logs.configure("INFO", str(tmp_path / "logs" / "app.log"), log_format)
         logs.context_id.set("req-1")
-        logging.getLogger("src.test").info("hello %s", "one\r\n2026-01-01 ERROR forged \udcff")
-        line = (tmp_path / "logs" / "app.log").read_text()
-    finally:
-        for handler in root.handlers[:]:
-            root.removeHandler(handler)
-            handler.close()
-        for handler in before:
-            root.addHandler(handler)
-        root.setLevel(level)
-        logs.context_id.set("-")
+        action()
+        return (tmp_path / "logs" / "app.log").read_text()
+
+    yield run
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    for handler in before:
+        root.addHandler(handler)
+    root.setLevel(level)
+    logs.context_id.set("-")
+
+
+def say_something_hostile() -> None:
+    logging.getLogger("src.test").info("hello %s", "one\r\n2026-01-01 ERROR forged \udcff")
+
+
+def fail_with_a_secret() -> None:
+    try:
+        raise RuntimeError(ROWS[6])
+    except RuntimeError:
+        logging.getLogger("src.test").exception("it went wrong with %s", ROWS[3])
+
+
+def test_the_file_holds_one_line_an_event_with_its_context(logged: Any) -> None:
+    line = logged("text", say_something_hostile)
     assert line.count("\n") == 1 and "[req-1]" in line and "hello one\\r\\n2026" in line
+
+
+def test_as_json_an_event_is_one_object_on_one_line(logged: Any) -> None:
+    line = logged("json", say_something_hostile)
+    assert line.count("\n") == 1
+    told = json.loads(line)
+    assert told["message"].startswith("hello one\r\n2026-01-01 ERROR forged")
+    assert (told["context"], told["level"], told["logger"]) == ("req-1", "INFO", "src.test")
+    assert datetime.fromisoformat(told["time"]).tzinfo is not None
+
+
+def test_as_json_secrets_are_taken_out_of_messages_and_traces_too(logged: Any) -> None:
+    line = logged("json", fail_with_a_secret)
+    told = json.loads(line)
+    assert line.count("\n") == 1 and "RuntimeError" in told["trace"]
+    assert "c2VjcmV0LXRva2Vu" not in line and JWT not in line
+
+
+@pytest.mark.parametrize("text", ROWS)
+def test_both_forms_redact_the_same(logged: Any, text: str) -> None:
+    line = json.loads(logged("json", lambda: logging.getLogger("src.test").info(text)))
+    assert line["message"] == logs.redact(text)
