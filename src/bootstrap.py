@@ -13,6 +13,7 @@ from pymongo.database import Database
 from src.config import Settings
 from src.data.archive_data import ArchiveData
 from src.data.channel_token_data import ChannelTokenData
+from src.data.chunk_data import ChunkData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.guest_data import GuestData
@@ -48,6 +49,7 @@ from src.services.health_service import HealthService
 from src.services.idempotency_service import IdempotencyService
 from src.services.job_events import JobEvents
 from src.services.job_service import JobService
+from src.services.jobs.chunk_crew import ChunkCrew
 from src.services.jobs.handler import Engines
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.registry import BY_KIND
@@ -76,10 +78,13 @@ from src.utils.signing import Signer
 
 
 class Bell(Protocol):
-    """Wakes workers: for a job that waits, and for a saved one whose source should be looked up."""
+    """Wakes workers: for a job that waits, for one that needs help, and to look a saved one's source up."""
 
     def ring(self, job_id: str, queue: str) -> None:
         """A job waits in this queue."""
+
+    def call_help(self, job_id: str) -> None:
+        """There are chunks of this job to be had."""
 
     def describe(self, job_id: str) -> None:
         """The source of this job should be looked up."""
@@ -118,6 +123,7 @@ class Services:
     encoder: EncodingService
     cleanup: CleanupService
     runner: JobRunner
+    crew: ChunkCrew
     files: FileStore
     progress: ProgressCache
     locks: LockData
@@ -153,7 +159,22 @@ def build(
     progress = ProgressCache(cache)
 
     ffmpeg = FFmpeg(find_ffmpeg(settings.ffmpeg_path))
-    encoder = encoder or EncodingService(ffmpeg, hardware=settings.hardware_encoding)
+    encoder = encoder or EncodingService(
+        ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
+    )
+    shutdown = shutdown or ShutdownFlag()
+    crew = ChunkCrew(
+        ChunkData(database),
+        encoder,
+        files,
+        progress,
+        doorbell,
+        worker=worker,
+        helpers=settings.encode_workers - 1 if settings.encode_helpers is None else settings.encode_helpers,
+        lease_seconds=settings.job_lease_seconds,
+        hard_limit_seconds=settings.job_hard_limit_seconds,
+        shutdown=shutdown,
+    )
     egress = EgressProxy.of(settings)
     youtube = youtube or YouTubeService(settings, cache, egress=egress)
     videos = videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress)
@@ -172,6 +193,7 @@ def build(
             live=live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
             batches=ClipBatchService(settings, youtube, ffmpeg, egress),
             sounds=sounds or SoundService(settings, youtube, AudioService(ffmpeg), egress=egress),
+            crew=crew,
         ),
         worker=worker,
         lease_seconds=settings.job_lease_seconds,
@@ -286,6 +308,7 @@ def build(
             saved_days=settings.saved_retention_days,
         ),
         runner=runner,
+        crew=crew,
         files=files,
         progress=progress,
         locks=locks,
@@ -301,6 +324,7 @@ COLLECTIONS = (
     GuestData,
     ArchiveData,
     WorkPlanData,
+    ChunkData,
     ChannelTokenData,
     WebhookData,
     IdempotencyData,

@@ -13,6 +13,7 @@ from src.config import Settings
 log = logging.getLogger(__name__)
 
 RUN_JOB = "yt_downloader.run_job"
+HELP_JOB = "yt_downloader.help_job"
 DESCRIBE_JOB = "yt_downloader.describe_job"
 QUEUES = ("downloads", "encodes", "metadata")
 
@@ -73,6 +74,10 @@ class CeleryDoorbell:
     def describe(self, job_id: str) -> None:
         """Have the source of this saved job looked up."""
         self._send(DESCRIBE_JOB, job_id, "metadata", expires=300)
+
+    def call_help(self, job_id: str) -> None:
+        """Ask the workers that encode to take a chunk of this job. A call is soon stale: the owner calls again."""
+        self._send(HELP_JOB, job_id, "encodes", expires=60)
 
     def _send(self, task: str, job_id: str, queue: str, **options: Any) -> None:
         try:

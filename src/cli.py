@@ -17,6 +17,9 @@ class _NoBell:
     def ring(self, job_id: str, queue: str) -> None:
         """Nobody."""
 
+    def call_help(self, job_id: str) -> None:
+        """Nobody."""
+
     def describe(self, job_id: str) -> None:
         """Nobody."""
 

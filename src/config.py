@@ -177,6 +177,10 @@ class Settings(BaseModel):
     # Jobs.
     download_workers: int = row(3, "Downloads that one host runs at once.", ge=1)
     encode_workers: int = row(1, "Encodes that one host runs at once.", ge=1)
+    encode_helpers: int | None = row(
+        None, "Workers that are asked to help with one long encode. Empty: ENCODE_WORKERS less one; 0: none.", ge=0
+    )
+    encode_chunk_seconds: float = row(30, "Where workers help, a long encode is cut into chunks of so long.", ge=1)
     job_lease_seconds: float = row(30, "A worker that is not heard of for so long loses its job.", gt=0)
     job_max_attempts: int = row(5, "How often a job is begun before it is given up.", ge=1)
     job_retry_limit: int = row(3, "How often a job is tried when the cause may pass by itself.", ge=1)

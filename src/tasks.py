@@ -1,4 +1,4 @@
-"""The Celery tasks: run any job, and look up what a saved job's source offers."""
+"""The Celery tasks: run any job, help with one, and look up what a saved job's source offers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import billiard.process
 from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
 from src.bootstrap import Services, build
-from src.broker import DESCRIBE_JOB, RUN_JOB, CeleryDoorbell, make_celery
+from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryDoorbell, make_celery
 from src.config import Settings
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.utils import logs
@@ -45,6 +45,13 @@ def run_job(job_id: str) -> None:
     """Run a job, if it is still to be had."""
     logs.context_id.set(job_id)
     services().runner.run(job_id)
+
+
+@celery_app.task(name=HELP_JOB)
+def help_job(job_id: str) -> None:
+    """Take a chunk of a long encode that another worker owns, if there is still one."""
+    logs.context_id.set(job_id)
+    services().crew.help(job_id)
 
 
 @celery_app.task(name=DESCRIBE_JOB)

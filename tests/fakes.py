@@ -44,6 +44,7 @@ class RecordingDoorbell:
 
     rung: list[tuple[str, str]] = field(default_factory=list)
     described: list[str] = field(default_factory=list)
+    helped: list[str] = field(default_factory=list)
     answer: Callable[[str], None] | None = None
     threads: list[threading.Thread] = field(default_factory=list)
 
@@ -53,6 +54,9 @@ class RecordingDoorbell:
             thread = threading.Thread(target=self.answer, args=(job_id,))
             self.threads.append(thread)
             thread.start()
+
+    def call_help(self, job_id: str) -> None:
+        self.helped.append(job_id)
 
     def describe(self, job_id: str) -> None:
         self.described.append(job_id)

@@ -7,12 +7,13 @@ import math
 from pathlib import Path
 
 from src.errors import EncodeFailed
+from src.models.chunk import Chunk, ChunkTask
 from src.models.encode_plan import EncodePlan, EncodeReport, Note, NoteCode
 from src.models.media import MediaInfo
 from src.models.params import Codec, Quality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encode import interlace, search
-from src.services.encode.chunks import ChunkMap
+from src.services.encode.chunks import CHUNK_SECONDS, ChunkRunner, encode_chunk
 from src.services.encode.hardware import Device, find_device, with_device
 from src.services.encode.planner import CODECS, QUALITIES, Wishes, plan_encode
 from src.services.encode.presets import CRF
@@ -27,11 +28,19 @@ _FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits
 class EncodingService:
     """Probes, plans, encodes and checks. Nothing is called done before it was read back."""
 
-    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None, hardware: str = "off") -> None:
+    def __init__(
+        self,
+        ffmpeg: FFmpeg,
+        *,
+        limits: Limits | None = None,
+        hardware: str = "off",
+        chunk_seconds: float = CHUNK_SECONDS,
+    ) -> None:
         """``hardware`` is the setting HARDWARE_ENCODING: off, auto, or the name of one family of encoders."""
         self._ffmpeg = ffmpeg
         self._limits = limits or Limits()
         self._hardware = hardware
+        self._chunk_seconds = chunk_seconds
         self._devices: dict[Codec, Device | None] = {}
 
     def supported_codecs(self) -> dict[str, list[str]]:
@@ -77,13 +86,12 @@ class EncodingService:
         monitor: Monitor | None = None,
         target_size_mb: float | None = None,
         target_vmaf: float | None = None,
-        run_chunks: ChunkMap | None = None,
+        run_chunks: ChunkRunner | None = None,
     ) -> EncodeReport:
         """Make ``output_path`` from ``input_path`` and check it.
 
         ``target_size_mb`` (at most so many 10^6 bytes) or ``target_vmaf`` (0-100, on samples) replaces the number of a
-        lossy preset. ``run_chunks`` encodes parts side by side where that gives the same file, for example ``map`` of
-        a pool.
+        lossy preset. ``run_chunks`` encodes the chunks of a long film where that gives the same file.
 
         Raises:
             MediaInvalid: the input is not a video that can be read.
@@ -102,11 +110,22 @@ class EncodingService:
         assert video is not None
         scan = interlace.look(program, input_path, media.container.split(",")[0], video, watch)
         plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan)
-        work = EncodeWork(program, self._limits, input_path, media, timeline, output_path, quality_preset, watch)
+        work = EncodeWork(
+            program,
+            self._limits,
+            input_path,
+            media,
+            timeline,
+            output_path,
+            quality_preset,
+            watch,
+            run_chunks,
+            self._chunk_seconds,
+        )
         if quality_preset != "lossless" and target_vmaf is not None:
-            return self._of_quality(work, plan, target_vmaf, run_chunks)
+            return self._of_quality(work, plan, target_vmaf)
         if quality_preset != "lossless" and target_size_mb is not None:
-            return self._of_size(work, plan, target_size_mb, run_chunks)
+            return self._of_size(work, plan, target_size_mb)
         device = self._device(video_codec)
         if device is not None and not plan.video.lossless:
             try:
@@ -114,13 +133,26 @@ class EncodingService:
             except EncodeFailed:
                 watch.check()
         try:
-            return work.make(plan, run_chunks=run_chunks)
+            return work.make(plan)
         except EncodeFailed:
             if plan.video.action != "copy":
                 raise
         wishes = Wishes(always_encode=True)
         again = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, wishes=wishes)
-        return work.make(again, run_chunks=run_chunks)
+        return work.make(again)
+
+    def encode_chunk(self, task: ChunkTask, chunk: Chunk, monitor: Monitor) -> Path:
+        """Encode one chunk of a long film, in whatever process; where it lies.
+
+        Raises:
+            EncodeFailed, DiskFull, and what ``monitor`` raises: nothing is left behind.
+        """
+        program = self._ffmpeg.confined(reads=[task.source], writes=[chunk.path.parent])
+        try:
+            return encode_chunk(program, task, chunk, monitor, self._limits)
+        except BaseException:
+            chunk.path.unlink(missing_ok=True)
+            raise
 
     def encode_lossless_h265(
         self, input_path: Path, output_path: Path, *, monitor: Monitor | None = None
@@ -133,28 +165,24 @@ class EncodingService:
             self._devices[codec] = find_device(self._ffmpeg, self._hardware, codec)
         return self._devices[codec]
 
-    def _of_quality(
-        self, work: EncodeWork, plan: EncodePlan, target: float, run_chunks: ChunkMap | None
-    ) -> EncodeReport:
+    def _of_quality(self, work: EncodeWork, plan: EncodePlan, target: float) -> EncodeReport:
         """The smallest file whose samples reach the VMAF."""
         codec = plan.video.codec
         sampler = search.Sampler(work.program, plan, work.source, work.output.parent, work.monitor)
         factor, reached = search.factor_for_vmaf(sampler, codec, _start(plan, work.quality), target)
-        report = work.make(_told(search.with_factor(plan, factor), factor), run_chunks=run_chunks)
+        report = work.make(_told(search.with_factor(plan, factor), factor))
         return dataclasses.replace(
             report, targets={"crf": factor, "target_vmaf": target, "sampled_vmaf": round(reached, 2)}
         )
 
-    def _of_size(
-        self, work: EncodeWork, plan: EncodePlan, megabytes: float, run_chunks: ChunkMap | None
-    ) -> EncodeReport:
+    def _of_size(self, work: EncodeWork, plan: EncodePlan, megabytes: float) -> EncodeReport:
         """The best file of at most so many megabytes: the samples say where to begin, the file itself decides."""
         codec, most = plan.video.codec, megabytes * 1e6
         sampler = search.Sampler(work.program, plan, work.source, work.output.parent, work.monitor)
         kilobits = search.video_kilobits(plan, most)
         factor = search.factor_for_size(sampler, codec, _start(plan, work.quality), kilobits)
         for _ in range(_SIZE_TRIES):
-            report = work.make(_told(search.with_factor(plan, factor), factor), run_chunks=run_chunks)
+            report = work.make(_told(search.with_factor(plan, factor), factor))
             if report.size_bytes <= most:
                 return dataclasses.replace(report, targets={"crf": factor, "target_size_mb": megabytes})
             factor += max(1, math.ceil(_FACTOR_OF_HALF_THE_RATE * math.log2(report.size_bytes / most)))

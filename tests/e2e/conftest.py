@@ -22,6 +22,8 @@ QUICK = {
     "JOB_RETRY_BASE_SECONDS": "0.5",
     "PASSWORD_HASH_COST": "4",
     "RATE_LIMIT_ENABLED": "false",
+    "ENCODE_WORKERS": "2",
+    "ENCODE_CHUNK_SECONDS": "3",
 }
 
 

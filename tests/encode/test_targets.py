@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from src.errors import Cancelled, DiskFull, EncodeFailed, JobTimeout
+from src.models.chunk import Chunk, ChunkTask
 from src.models.params import Codec
 from src.models.progress import Phase, Progress
 from src.services.encode import chunks
@@ -70,10 +71,9 @@ def decoded_hashes(path: Path) -> list[str]:
     return [line.rsplit(",", 1)[1] for line in told.splitlines() if not line.startswith("#")]
 
 
-def side_by_side(task: Callable[[chunks.Chunk], Path], parts: Sequence[chunks.Chunk]) -> list[Path]:
+def side_by_side(task: ChunkTask, parts: Sequence[Chunk]) -> list[Path]:
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(task, part) for part in parts]
-        return [future.result() for future in futures]
+        return [each.result() for each in [pool.submit(chunks.encode_chunk, PROGRAM, task, part) for part in parts]]
 
 
 @pytest.mark.parametrize("row", [LONG, VARIABLE], ids=lambda row: row.name)
@@ -86,7 +86,7 @@ def test_chunks_have_no_seam(row: Row, codec: Codec, tmp_path: Path) -> None:
     frames = index_frames(source)
     parts = chunks.plan_chunks(frames, tmp_path, seconds=2)
     assert len(parts) >= 3
-    count = chunks.encode_in_chunks(PROGRAM, plan, source, joined, parts, frames, run=side_by_side)
+    count = chunks.encode_in_chunks(ChunkTask(plan, source), parts, frames, joined, side_by_side)
     assert list(tmp_path.iterdir()) == [joined]
     assert decoded_hashes(joined) == decoded_hashes(source)
     assert count == len(frames.ticks)
@@ -94,16 +94,22 @@ def test_chunks_have_no_seam(row: Row, codec: Codec, tmp_path: Path) -> None:
     assert look.decode_errors(joined) == ""
 
 
-def test_the_service_encodes_in_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "plan_chunks", lambda index, folder: PLAN_CHUNKS(index, folder, 2.0))
+def test_the_service_encodes_in_chunks(tmp_path: Path) -> None:
     source, output = make(LONG), tmp_path / "out.mp4"
-    report = EncodingService(PROGRAM).encode_video_to_mp4(source, output, "h265", "lossless", run_chunks=side_by_side)
+    service = EncodingService(PROGRAM, chunk_seconds=2.0)
+    report = service.encode_video_to_mp4(source, output, "h265", "lossless", run_chunks=side_by_side)
     assert report.verified_frames == report.frames == 150
     assert list(tmp_path.iterdir()) == [output]
     assert len(probe(output).audio) == 1
 
 
-PLAN_CHUNKS = chunks.plan_chunks
+def test_a_short_film_stays_in_one_piece(tmp_path: Path) -> None:
+    def refuse(task: ChunkTask, parts: Sequence[Chunk]) -> list[Path]:
+        raise AssertionError("nothing to share out")
+
+    service = EncodingService(PROGRAM, chunk_seconds=5.0)
+    report = service.encode_video_to_mp4(make(LONG), tmp_path / "o.mp4", "h264", "medium", run_chunks=refuse)
+    assert report.frames == 150
 
 
 def test_target_size(tmp_path: Path) -> None:

@@ -74,13 +74,14 @@ def test_chunks_hold_every_frame_once(frames: int, gop: int, count: int) -> None
 
 def test_what_cannot_be_chunked() -> None:
     def fits(plan: EncodePlan, **facts: object) -> bool:
-        return can_be_chunked(plan, media(**facts))
+        return can_be_chunked(plan, media(**facts), seconds=4.0)
 
     plain = plan_encode(media(), "h264", "high")
     assert fits(plain)
     assert not fits(plan_encode(media(), "h264", "high", scan="tff"))
     assert not fits(plan_encode(media(rotation_degrees=90), "h265", "lossless"), rotation_degrees=90)
-    assert not can_be_chunked(plain, dataclasses.replace(media(), container="mpegts"))
+    assert not can_be_chunked(plain, dataclasses.replace(media(), container="mpegts"), seconds=4.0)
+    assert not can_be_chunked(plain, media(), seconds=8.0), "ten seconds are not two chunks"
 
 
 def test_hardware_only_when_asked_and_never_for_lossless() -> None:

@@ -7,9 +7,7 @@ result has the same frames at the same times as one encode of the whole, in loss
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,10 +17,12 @@ import av
 import ffmpeg
 
 from src.errors import EncodeFailed
+from src.models.chunk import Chunk, ChunkTask
 from src.models.encode_plan import EncodePlan
 from src.models.media import FrameIndex, MediaInfo
-from src.models.progress import Monitor, SilentMonitor
+from src.models.progress import Monitor
 from src.services.encode.arguments import file_url, input_options, video_options
+from src.services.encode.reports import encode_reporter
 from src.services.ffmpeg_utils_service import FFmpeg, Limits
 
 CHUNK_SECONDS: Final = 30.0
@@ -30,26 +30,16 @@ CHUNK_SECONDS: Final = 30.0
 _LOOKS_ASIDE: Final = frozenset({"bwdif"})
 _CONTAINERS: Final = ("mov", "matroska")
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One part: its number, from where it is read in seconds, how many frames, and where it is written."""
-
-    number: int
-    start_seconds: float
-    frames: int
-    path: Path
+ChunkRunner = Callable[[ChunkTask, Sequence[Chunk]], Sequence[Path]]
+"""Encodes all chunks, in any order and at any place, and tells in order where each lies."""
 
 
-ChunkMap = Callable[[Callable[[Chunk], Path], Sequence[Chunk]], Iterable[Path]]
-"""Runs a function on all chunks, in any order and place, and gives the results in order: like ``map``."""
-
-
-def can_be_chunked(plan: EncodePlan, media: MediaInfo) -> bool:
-    """Whether parts of this encode are the same as the whole."""
+def can_be_chunked(plan: EncodePlan, media: MediaInfo, seconds: float = CHUNK_SECONDS) -> bool:
+    """Whether chunks of this encode are the same as the whole, and it is long enough for two of them."""
     video = media.main_video
     return (
         plan.video.action == "encode"
+        and (media.duration_seconds or 0.0) >= 1.5 * seconds
         and media.container.startswith(_CONTAINERS)
         and video is not None
         and abs((video.start_seconds or 0.0) - (media.start_seconds or 0.0)) < 0.001
@@ -82,67 +72,62 @@ def plan_chunks(index: FrameIndex, folder: Path, seconds: float = CHUNK_SECONDS)
 
 
 def encode_chunk(
-    program: FFmpeg, plan: EncodePlan, source: Path, monitor: Monitor, limits: Limits | None, chunk: Chunk
+    program: FFmpeg, task: ChunkTask, chunk: Chunk, monitor: Monitor | None = None, limits: Limits | None = None
 ) -> Path:
     """Encode the picture of one chunk.
 
     Raises:
         EncodeFailed: it has not as many frames as it should.
+        DiskFull, and what ``monitor`` raises.
     """
+    plan = task.plan
     opened = input_options(plan.demuxer, keep_rotation=plan.video.keep_rotation)
     if chunk.start_seconds:
         opened["ss"] = f"{chunk.start_seconds:.6f}"
-    picture = ffmpeg.input(file_url(source), **opened)[str(plan.video.stream_index)]
+    picture = ffmpeg.input(file_url(task.source), **opened)[str(plan.video.stream_index)]
     for one in plan.video.filters:
         picture = picture.filter(one.name, **dict(one.options))
     video = dataclasses.replace(plan.video, keep_all_frames=True)
     options = video_options(video) | {"f": "mp4", "frames:v": str(chunk.frames)}
     result = program.run(
-        ffmpeg.get_args(ffmpeg.output(picture, file_url(chunk.path), **options)), monitor=monitor, limits=limits
+        ffmpeg.get_args(ffmpeg.output(picture, file_url(chunk.path), **options)),
+        monitor=monitor,
+        frames=chunk.frames,
+        on_progress=None if monitor is None else encode_reporter(monitor),
+        limits=limits,
     )
     if result.frames != chunk.frames:
-        raise EncodeFailed(f"Part {chunk.number} has {result.frames} frames instead of {chunk.frames}")
+        raise EncodeFailed(f"Chunk {chunk.number} has {result.frames} frames instead of {chunk.frames}")
     return chunk.path
 
 
 def encode_in_chunks(
-    program: FFmpeg,
-    plan: EncodePlan,
-    source: Path,
-    output: Path,
-    chunks: Sequence[Chunk],
-    index: FrameIndex,
-    *,
-    run: ChunkMap = map,
-    monitor: Monitor | None = None,
-    limits: Limits | None = None,
+    task: ChunkTask, chunks: Sequence[Chunk], index: FrameIndex, output: Path, run: ChunkRunner
 ) -> int:
-    """Encode all chunks and join them to the video track ``output``; the number of frames.
+    """Have all chunks encoded and join them to the video track ``output``; the number of frames.
 
     Raises:
-        EncodeFailed: a part is not as it should be. Nothing but ``output`` is left behind.
+        EncodeFailed: a chunk is not as it should be. Nothing but ``output`` is left at the chunks' places.
     """
-    task = functools.partial(encode_chunk, program, plan, source, monitor or SilentMonitor(), limits)
     try:
-        paths = list(run(task, chunks))
-        return join(paths, sorted(index.ticks), index.time_base, output)
+        return join(run(task, chunks), sorted(index.ticks), index.time_base, output)
     finally:
         for chunk in chunks:
             chunk.path.unlink(missing_ok=True)
 
 
 def join(paths: Sequence[Path], ticks: Sequence[int], time_base: Fraction, output: Path) -> int:
-    """Write the packets of all parts one after the other, with the presentation times ``ticks`` of the whole film.
+    """Write the packets of all chunks one after the other, with the presentation times ``ticks`` of the whole film.
 
-    A packet gets the time of its rank among the presentation times of its part. Decoding times are the sorted
+    A packet gets the time of its rank among the presentation times of its chunk. Decoding times are the sorted
     presentation times, moved back far enough that none is behind its own.
 
     Raises:
-        EncodeFailed: the parts were not written by one and the same encoder setting, or frames are missing.
+        EncodeFailed: the chunks were not written by one and the same encoder setting, or frames are missing.
     """
     order = _display_order(paths)
     if len(order) != len(ticks):
-        raise EncodeFailed(f"The parts hold {len(order)} frames instead of {len(ticks)}")
+        raise EncodeFailed(f"The chunks hold {len(order)} frames instead of {len(ticks)}")
     shift = max((ticks[rank] - ticks[place] for rank, place in enumerate(order)), default=0)
     with av.open(str(output), "w", format="mp4") as joined:
         track: Any = None
@@ -159,18 +144,18 @@ def join(paths: Sequence[Path], ticks: Sequence[int], time_base: Fraction, outpu
             packet.duration = (ticks[place + 1] if place + 1 < len(ticks) else _after(ticks)) - ticks[place]
             joined.mux(packet)
     if len(heads) != 1:
-        raise EncodeFailed("The parts have different stream headers")
+        raise EncodeFailed("The chunks have different stream headers")
     return len(order)
 
 
 def _display_order(paths: Sequence[Path]) -> list[int]:
-    """For each packet of all parts, in file order, its place among all frames as they are shown."""
+    """For each packet of all chunks, in file order, its place among all frames as they are shown."""
     order: list[int] = []
     for path in paths:
         times = [packet.pts for packet in _packets([path])]
         ranks = {time: rank for rank, time in enumerate(sorted(times))}
         if len(ranks) != len(times):
-            raise EncodeFailed("Two frames of a part have the same time")
+            raise EncodeFailed("Two frames of a chunk have the same time")
         base = len(order)
         order += [base + ranks[time] for time in times]
     return order
@@ -178,8 +163,8 @@ def _display_order(paths: Sequence[Path]) -> list[int]:
 
 def _packets(paths: Iterable[Path]) -> Iterator[Any]:
     for path in paths:
-        with av.open(str(path)) as part:
-            yield from (packet for packet in part.demux(part.streams.video[0]) if packet.size)
+        with av.open(str(path)) as chunk:
+            yield from (packet for packet in chunk.demux(chunk.streams.video[0]) if packet.size)
 
 
 def _track_like(joined: Any, source: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.errors import EncodeFailed, MediaInvalid
+from src.models.chunk import ChunkTask
 from src.models.encode_plan import EncodePlan, EncodeReport, Note, NoteCode
 from src.models.media import MediaInfo, Timeline
 from src.models.params import Quality
@@ -36,11 +37,11 @@ class EncodeWork:
     output: Path
     quality: Quality
     monitor: Monitor
+    run_chunks: chunks.ChunkRunner | None = None
+    chunk_seconds: float = chunks.CHUNK_SECONDS
 
-    def make(
-        self, plan: EncodePlan, *, device: Device | None = None, run_chunks: chunks.ChunkMap | None = None
-    ) -> EncodeReport:
-        """The finished, checked file.
+    def make(self, plan: EncodePlan, *, device: Device | None = None) -> EncodeReport:
+        """The finished, checked file; in chunks, where there is somebody to run them and they give the same file.
 
         Raises:
             EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
@@ -48,9 +49,9 @@ class EncodeWork:
         started = time.monotonic()
         proof = self.output.with_suffix(".framemd5")
         joined = self.output.with_suffix(".joined.mp4")
-        in_chunks = run_chunks is not None and device is None and chunks.can_be_chunked(plan, self.media)
         try:
-            frames = self._in_chunks(plan, joined, run_chunks) if in_chunks and run_chunks is not None else None
+            frames = self._in_chunks(plan, joined) if device is None else None
+            in_chunks = frames is not None
             beside = proof if plan.video.lossless and not in_chunks else None
             result = self.program.run(
                 [
@@ -96,20 +97,16 @@ class EncodeWork:
             notes=notes,
         )
 
-    def _in_chunks(self, plan: EncodePlan, joined: Path, run_chunks: chunks.ChunkMap) -> int:
+    def _in_chunks(self, plan: EncodePlan, joined: Path) -> int | None:
+        """The picture as ``joined``, encoded in chunks, and how many frames it has; ``None`` when it has to be one."""
+        if self.run_chunks is None or not chunks.can_be_chunked(plan, self.media, self.chunk_seconds):
+            return None
         index = index_frames(self.source)
-        parts = chunks.plan_chunks(index, self.output.parent)
-        return chunks.encode_in_chunks(
-            self.program,
-            plan,
-            self.source,
-            joined,
-            parts,
-            index,
-            run=run_chunks,
-            monitor=self.monitor,
-            limits=self.limits,
-        )
+        parts = chunks.plan_chunks(index, self.output.parent, self.chunk_seconds)
+        if len(parts) < 2:
+            return None
+        task = ChunkTask(plan, self.source)
+        return chunks.encode_in_chunks(task, parts, index, joined, self.run_chunks)
 
     def _check(self, plan: EncodePlan, frames_written: int | None) -> tuple[MediaInfo, Timeline]:
         """Read the file back: its streams, every packet, its key frames and its end."""

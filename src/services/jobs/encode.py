@@ -22,15 +22,17 @@ class EncodeHandler:
         if not params.input_file_path or not source.is_file():
             raise FileGone("The uploaded file has expired.")
         output = context.work_dir / "encoded.mp4"
-        report = context.engines.encoder.encode_video_to_mp4(
-            source,
-            output,
-            params.video_codec,
-            params.quality_preset,
-            monitor=context.monitor,
-            target_size_mb=params.target_size_mb,
-            target_vmaf=params.target_vmaf,
-        )
+        with context.engines.crew.runner(context.job, context.monitor) as run_chunks:
+            report = context.engines.encoder.encode_video_to_mp4(
+                source,
+                output,
+                params.video_codec,
+                params.quality_preset,
+                monitor=context.monitor,
+                target_size_mb=params.target_size_mb,
+                target_vmaf=params.target_vmaf,
+                run_chunks=run_chunks,
+            )
         stem = Path(params.original_filename).stem or "video"
         return Made(
             path=output,

@@ -13,6 +13,7 @@ from src.models.video import VideoJob
 if TYPE_CHECKING:
     from src.services.clip_batch_service import ClipBatchService
     from src.services.encoding_service import EncodingService
+    from src.services.jobs.chunk_crew import ChunkCrew
     from src.services.live_service import LiveService
     from src.services.sound_service import SoundService
     from src.services.stream_service import StreamService
@@ -33,6 +34,7 @@ class Engines:
     sounds: SoundService
     batches: ClipBatchService
     live: LiveService
+    crew: ChunkCrew
 
 
 @dataclass(frozen=True, slots=True)

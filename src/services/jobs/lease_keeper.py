@@ -1,15 +1,14 @@
-"""Keeps a worker's right to a job while it works, and tells it at once when it should stop."""
+"""Keeps a worker's right to a job, or to a chunk of one, while it works, and tells it at once when it should stop."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 
-from src.data.claim_data import ClaimData
 from src.errors import AppError, Cancelled, JobTimeout, StoreUnavailable
 from src.models.progress import Progress
-from src.models.video import VideoJob
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
@@ -19,7 +18,7 @@ WRITE_PROGRESS_SECONDS = 0.5
 
 
 class LeaseLost(AppError):
-    """Another worker has this job now."""
+    """Another worker has this job, or this chunk, now."""
 
 
 class HandedBack(AppError):
@@ -50,17 +49,17 @@ class LeaseKeeper:
 
     def __init__(
         self,
-        job: VideoJob,
-        claims: ClaimData,
+        job_id: str,
+        renew: Callable[[], None],
         progress: ProgressCache,
         *,
         lease_seconds: float,
         hard_limit_seconds: float,
         shutdown: ShutdownFlag,
     ) -> None:
-        assert job.lease is not None
-        self.job, self._lease = job, job.lease
-        self._claims, self._progress = claims, progress
+        """``renew`` writes the next lease. It raises ``LeaseLost`` when there is none to be had any more, ``Cancelled``
+        when nobody wants the work, ``StoreUnavailable`` when it cannot be known."""
+        self._job_id, self._renew_it, self._progress = job_id, renew, progress
         self._lease_seconds = lease_seconds
         self._started = self._renewed = time.monotonic()
         self._ends = self._started + hard_limit_seconds
@@ -69,7 +68,7 @@ class LeaseKeeper:
         self._last_written = -1.0
         self._last_phase: object = None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{job.id}", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
 
     def __enter__(self) -> LeaseKeeper:
         self._thread.start()
@@ -84,7 +83,7 @@ class LeaseKeeper:
         now = time.monotonic()
         if progress.phase is not self._last_phase or now - self._last_written >= WRITE_PROGRESS_SECONDS:
             self._last_phase, self._last_written = progress.phase, now
-            self._progress.set_progress(self.job.id, progress)
+            self._progress.set_progress(self._job_id, progress)
         self.check()
 
     def check(self) -> None:
@@ -105,7 +104,7 @@ class LeaseKeeper:
             elif self._shutdown.is_set():
                 self._stop_because = HandedBack()
             else:
-                asked = self._progress.cancel_asked(self.job.id)
+                asked = self._progress.cancel_asked(self._job_id)
                 if asked:
                     self._stop_because = Cancelled()
                 elif now >= next_renewal or asked is None:
@@ -114,12 +113,9 @@ class LeaseKeeper:
 
     def _renew(self, now: float) -> None:
         try:
-            job = self._claims.renew(self.job.id, self._lease, lease_seconds=self._lease_seconds)
+            self._renew_it()
         except StoreUnavailable:
             return  # tried again at the next look; check() fences us off when it lasts too long
-        if job is None:
-            self._stop_because = LeaseLost()
-        else:
-            self._renewed = now
-            if job.cancel_requested:
-                self._stop_because = Cancelled()
+        except (LeaseLost, Cancelled) as reason:
+            self._stop_because = reason
+        self._renewed = now

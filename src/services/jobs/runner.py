@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
 import time
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import AppError, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
+from src.errors import AppError, Cancelled, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
 from src.models.video import Artifact, Failure, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
@@ -78,8 +79,8 @@ class JobRunner:
         try:
             work_dir = self._files.work_folder(job.id, job.lease.fence)
             keeper = LeaseKeeper(
-                job,
-                self._claims,
+                job.id,
+                functools.partial(self._renew, job.id, job.lease),
                 self._progress,
                 lease_seconds=self._lease_seconds,
                 hard_limit_seconds=self._hard_limit_seconds,
@@ -133,6 +134,13 @@ class JobRunner:
         """Wake a worker for this job and remember it."""
         self._claims.note_rung(job.id)
         self._doorbell.ring(job.id, self._handlers[job.kind].queue)
+
+    def _renew(self, job_id: str, lease: Lease) -> None:
+        job = self._claims.renew(job_id, lease, lease_seconds=self._lease_seconds)
+        if job is None:
+            raise LeaseLost()
+        if job.cancel_requested:
+            raise Cancelled()
 
     def _shared(self, job: VideoJob, work_dir: Path) -> Made | None:
         """The file of a job that asked for just the same, under a second name: nothing is made twice.

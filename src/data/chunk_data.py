@@ -1,0 +1,143 @@
+"""The chunks of long encodes in MongoDB: who has which, with lease and fence as jobs have them.
+
+A record lives as long as its job is worked on; one that nobody came back for is forgotten by the database itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
+from pymongo.database import Database
+
+from src.data.translated import translated
+from src.models.chunk import Chunk, ChunkRecord
+from src.models.video import Lease
+
+Document = dict[str, Any]
+_FREE: Document = {"lease_until": None, "worker": None}
+
+
+def _after_now(seconds: float) -> Document:
+    return {"$add": ["$$NOW", round(seconds * 1000)]}
+
+
+class ChunkData:
+    """The ``chunks`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "chunks"
+    INDEXES = (
+        IndexModel([("job_id", ASCENDING), ("number", ASCENDING)], name="job_id"),
+        IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),
+    )
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._chunks = database[self.COLLECTION]
+
+    def lay_out(self, job_id: str, key: str, task: str, chunks: Sequence[Chunk], *, keep_seconds: float) -> None:
+        """Have exactly these chunks of a job. ``key`` tells what they are made of: those of the same key stay as they
+        are, finished ones too; those of another are forgotten, and whoever works on one will notice."""
+        expires_at = datetime.now(UTC) + timedelta(seconds=keep_seconds)
+        wanted = [
+            UpdateOne(
+                {"_id": f"{job_id}.{key}.{chunk.number}"},
+                {
+                    "$set": {"expires_at": expires_at},
+                    "$setOnInsert": {
+                        "job_id": job_id,
+                        "key": key,
+                        "number": chunk.number,
+                        "start_seconds": chunk.start_seconds,
+                        "frames": chunk.frames,
+                        "task": task,
+                        "fence": 0,
+                        "attempts": 0,
+                        "path": None,
+                        **_FREE,
+                    },
+                },
+                upsert=True,
+            )
+            for chunk in chunks
+        ]
+        with translated():
+            self._chunks.delete_many({"job_id": job_id, "key": {"$ne": key}})
+            self._chunks.bulk_write(wanted, ordered=False)
+
+    def of_job(self, job_id: str) -> list[ChunkRecord]:
+        """All chunks of a job, in order, without their tasks."""
+        with translated():
+            found = list(self._chunks.find({"job_id": job_id}, {"task": False}).sort("number", ASCENDING))
+        return [_to_record(document) for document in found]
+
+    def claim(
+        self, job_id: str, worker: str, *, lease_seconds: float, most_attempts: int | None = None
+    ) -> ChunkRecord | None:
+        """Take the first chunk that nobody works on (begun less than ``most_attempts`` times); ``None``: there is
+        none."""
+        free = {"$or": [{"lease_until": None}, {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}]}
+        few = {} if most_attempts is None else {"attempts": {"$lt": most_attempts}}
+        taken = {
+            "worker": worker,
+            "fence": {"$add": ["$fence", 1]},
+            "attempts": {"$add": ["$attempts", 1]},
+            "frames_done": 0,
+            "lease_until": _after_now(lease_seconds),
+        }
+        with translated():
+            document = self._chunks.find_one_and_update(
+                {"job_id": job_id, "path": None, **free, **few},
+                [{"$set": taken}],
+                sort=[("number", ASCENDING)],
+                return_document=ReturnDocument.AFTER,
+            )
+        return _to_record(document) if document else None
+
+    def renew(self, chunk: ChunkRecord, *, lease_seconds: float, frames_done: int) -> bool:
+        """Keep a chunk for another lease, and tell how far it is; ``False`` when it is lost."""
+        return self._change(chunk, {"lease_until": _after_now(lease_seconds), "frames_done": frames_done})
+
+    def finish(self, chunk: ChunkRecord, path: Path, size_bytes: int) -> bool:
+        """Say where the finished chunk lies; ``False`` when it was lost: the caller then deletes the file."""
+        return self._change(chunk, {"path": {"$literal": str(path)}, "size_bytes": size_bytes, **_FREE})
+
+    def give_back(self, chunk: ChunkRecord, *, count_attempt: bool) -> None:
+        """Leave a chunk to others."""
+        fewer = {} if count_attempt else {"attempts": {"$subtract": ["$attempts", 1]}}
+        self._change(chunk, {**_FREE, **fewer})
+
+    def reopen(self, chunk: ChunkRecord) -> None:
+        """Have a finished chunk made again: its file is not what it was."""
+        with translated():
+            self._chunks.update_one({"_id": chunk.id}, {"$set": {"path": None, **_FREE}})
+
+    def forget(self, job_id: str) -> None:
+        """Forget all chunks of a job; whoever works on one will notice."""
+        with translated():
+            self._chunks.delete_many({"job_id": job_id})
+
+    def _change(self, chunk: ChunkRecord, changes: Document) -> bool:
+        assert chunk.lease is not None
+        held = {"_id": chunk.id, "path": None, "worker": chunk.lease.worker, "fence": chunk.lease.fence}
+        with translated():
+            return self._chunks.update_one(held, [{"$set": changes}]).matched_count == 1
+
+
+def _to_record(document: Document) -> ChunkRecord:
+    until = document.get("lease_until")
+    return ChunkRecord(
+        id=document["_id"],
+        job_id=document["job_id"],
+        number=document["number"],
+        start_seconds=document["start_seconds"],
+        frames=document["frames"],
+        task=document.get("task", ""),
+        lease=Lease(document["worker"], document["fence"], until) if until else None,
+        frames_done=document.get("frames_done", 0),
+        path=Path(document["path"]) if document.get("path") else None,
+        size_bytes=document.get("size_bytes", 0),
+        attempts=document["attempts"],
+    )

@@ -1,0 +1,286 @@
+"""Chunks shared among workers: every frame once, whoever dies, fails, hangs or comes late."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from pymongo.database import Database
+
+from src.data.chunk_data import ChunkData
+from src.errors import Cancelled, EncodeFailed
+from src.models.chunk import Chunk, ChunkTask
+from src.models.progress import Monitor, Progress, SilentMonitor
+from src.models.video import VideoJob
+from src.services.cache_service import CacheService
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.file_store import FileStore
+from src.services.jobs.chunk_crew import HELPERS_TRY, ChunkCrew
+from src.services.jobs.lease_keeper import HandedBack, LeaseLost, ShutdownFlag
+from src.services.progress_cache import ProgressCache
+from tests.encode.recipes import FAST, Row, make, video
+from tests.factories import make_encode
+from tests.fakes import RecordingDoorbell
+from tests.media_kit import FFMPEG
+
+pytestmark = pytest.mark.slow
+SOURCE = Row("eight seconds", ((*video(seconds=8), *FAST, "-bf", "2", "-g", "25"),), ".mkv")
+CHUNKS = 4
+
+
+class Encoder(EncodingService):
+    """The real one, which counts, and does first what the test says for a chunk's number."""
+
+    def __init__(self) -> None:
+        super().__init__(FFmpeg(Path(FFMPEG)), chunk_seconds=2.0)
+        self.made: list[int] = []
+        self.before: dict[int, Callable[[Monitor], None]] = {}
+
+    def encode_chunk(self, task: ChunkTask, chunk: Chunk, monitor: Monitor) -> Path:
+        if (first := self.before.pop(chunk.number, None)) is not None:
+            first(monitor)
+        path = super().encode_chunk(task, chunk, monitor)
+        self.made.append(chunk.number)
+        return path
+
+
+@dataclass
+class Bench:
+    """Crews that share a database and a disk, and what they encode."""
+
+    chunks: ChunkData
+    files: FileStore
+    progress: ProgressCache
+    folder: Path
+    bell: RecordingDoorbell = field(default_factory=RecordingDoorbell)
+    job: VideoJob = field(default_factory=make_encode)
+
+    def crew(self, name: str, encoder: EncodingService, *, helpers: int = 2, lease: float = 30) -> ChunkCrew:
+        return ChunkCrew(
+            self.chunks,
+            encoder,
+            self.files,
+            self.progress,
+            self.bell,
+            worker=name,
+            helpers=helpers,
+            lease_seconds=lease,
+            hard_limit_seconds=120,
+            shutdown=ShutdownFlag(),
+        )
+
+    def encode(self, crew: ChunkCrew, encoder: EncodingService, monitor: Monitor | None = None) -> list[str]:
+        """Have the film encoded without loss; the hashes of the result's frames."""
+        output = self.folder / "out.mp4"
+        watch = monitor or SilentMonitor()
+        with crew.runner(self.job, watch) as run_chunks:
+            report = encoder.encode_video_to_mp4(
+                make(SOURCE), output, "h265", "lossless", monitor=watch, run_chunks=run_chunks
+            )
+        assert report.verified_frames == 200
+        return hashes(output)
+
+
+@pytest.fixture
+def bench(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Bench:
+    files = FileStore(tmp_path / "downloads", tmp_path / "uploads")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Bench(ChunkData(mongo_database), files, ProgressCache(CacheService(redis_client)), folder)
+
+
+def hashes(path: Path) -> list[str]:
+    told = subprocess.run(
+        [FFMPEG, "-v", "error", "-i", path, "-map", "0:V:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [line.rsplit(",", 1)[1] for line in told.splitlines() if not line.startswith("#")]
+
+
+def test_the_owner_alone_makes_everything(bench: Bench) -> None:
+    encoder = Encoder()
+    assert bench.encode(bench.crew("owner", encoder), encoder) == hashes(make(SOURCE))
+    assert encoder.made == list(range(CHUNKS))
+    assert bench.bell.helped, "help was called"
+    assert bench.chunks.of_job(bench.job.id) == []
+
+
+def test_without_helpers_the_film_stays_whole(bench: Bench) -> None:
+    encoder = Encoder()
+    assert bench.encode(bench.crew("owner", encoder, helpers=0), encoder) == hashes(make(SOURCE))
+    assert encoder.made == [] and bench.bell.helped == []
+
+
+def test_a_helper_takes_one_chunk_and_asks_for_more_help(bench: Bench) -> None:
+    owner, helper = Encoder(), Encoder()
+    helping = bench.crew("helper", helper)
+    owner.before[0] = lambda monitor: helping.help(bench.job.id)
+    owner.before[2] = lambda monitor: helping.help(bench.job.id)
+    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert (helper.made, owner.made) == ([1, 3], [0, 2])
+    helping.help(bench.job.id)
+    assert helper.made == [1, 3], "a late call finds nothing"
+    assert (bench.folder / "out.mp4").exists()
+
+
+def test_the_owner_waits_for_who_is_at_work(bench: Bench) -> None:
+    owner, helper = Encoder(), Encoder()
+    helping = bench.crew("helper", helper)
+    others_done = threading.Event()
+    helper.before[1] = lambda monitor: waited.append(others_done.wait(60))
+    waited: list[bool] = []
+    thread = threading.Thread(target=helping.help, args=(bench.job.id,))
+
+    def call(monitor: Monitor) -> None:
+        thread.start()
+        while not any(each.lease and each.lease.worker == "helper" for each in bench.chunks.of_job(bench.job.id)):
+            monitor.check()
+
+    owner.before[0] = call
+    watch = Watching(lambda: others_done.set() if owner.made == [0, 2, 3] else None)
+    assert bench.encode(bench.crew("owner", owner), owner, watch) == hashes(make(SOURCE))
+    thread.join()
+    assert helper.made == [1] and waited == [True]
+    assert watch.percents == sorted(watch.percents) and 70 < watch.percents[-2] <= 100
+
+
+@dataclass
+class Watching:
+    """A monitor that keeps the percentages, and does something at every look."""
+
+    look: Callable[[], object]
+    percents: list[float] = field(default_factory=list)
+
+    def report(self, progress: Progress) -> None:
+        self.percents.append(progress.encode_percent)
+        self.check()
+
+    def check(self) -> None:
+        self.look()
+
+
+def test_a_dead_helper_costs_its_chunk_alone(bench: Bench) -> None:
+    owner = Encoder()
+
+    def die(monitor: Monitor) -> None:
+        taken = bench.chunks.claim(bench.job.id, "dead", lease_seconds=0.5)
+        assert taken is not None and taken.number == 1  # and nobody hears of this worker again
+
+    owner.before[0] = die
+    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert sorted(owner.made) == list(range(CHUNKS))
+
+
+def test_what_a_helper_cannot_make_the_owner_makes(bench: Bench) -> None:
+    owner, helper = Encoder(), Encoder()
+    helping = bench.crew("helper", helper)
+    failed: list[int] = []
+
+    def fail(monitor: Monitor) -> None:
+        failed.append(1)
+        raise EncodeFailed("this host is broken")
+
+    def twice(monitor: Monitor) -> None:
+        for _ in range(HELPERS_TRY):
+            helper.before[1] = fail
+            helping.help(bench.job.id)
+        helping.help(bench.job.id)
+
+    owner.before[0] = twice
+    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert len(failed) == HELPERS_TRY, "then it is left to the owner"
+    assert helper.made == [2] and owner.made == [0, 1, 3]
+
+
+def test_the_owner_s_failure_is_the_job_s(bench: Bench) -> None:
+    owner = Encoder()
+
+    def fail(monitor: Monitor) -> None:
+        raise EncodeFailed("no")
+
+    owner.before[2] = fail
+    with pytest.raises(EncodeFailed):
+        bench.encode(bench.crew("owner", owner), owner)
+    assert bench.chunks.of_job(bench.job.id) == []
+    assert list(bench.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("reason", [LeaseLost, HandedBack])
+def test_another_owner_goes_on_with_what_is_finished(bench: Bench, reason: type[Exception]) -> None:
+    first, second = Encoder(), Encoder()
+    lost = threading.Event()
+
+    def end() -> None:
+        if lost.is_set():
+            raise reason()
+
+    first.before[2] = lambda monitor: lost.set()
+    with pytest.raises(reason):
+        bench.encode(bench.crew("first", first, lease=1), first, Watching(end))
+    assert bench.encode(bench.crew("second", second), second) == hashes(make(SOURCE))
+    assert first.made == [0, 1] and second.made == [2, 3]
+
+
+def test_a_finished_chunk_whose_file_is_broken_is_made_again(bench: Bench) -> None:
+    first, second = Encoder(), Encoder()
+
+    def end(monitor: Monitor) -> None:
+        raise HandedBack()
+
+    first.before[2] = end
+    with pytest.raises(HandedBack):
+        bench.encode(bench.crew("first", first), first)
+    done = bench.chunks.of_job(bench.job.id)[0].path
+    assert done is not None
+    done.write_bytes(b"half")
+    assert bench.encode(bench.crew("second", second), second) == hashes(make(SOURCE))
+    assert second.made == [0, 2, 3]
+
+
+def test_a_worker_that_comes_back_late_writes_nothing(bench: Bench) -> None:
+    bench.chunks.lay_out(bench.job.id, "key", "{}", [Chunk(0, 0.0, 50, Path("x"))], keep_seconds=60)
+    late = bench.chunks.claim(bench.job.id, "late", lease_seconds=0.2)
+    assert late is not None and bench.chunks.claim(bench.job.id, "other", lease_seconds=30) is None
+    while (other := bench.chunks.claim(bench.job.id, "other", lease_seconds=30)) is None:
+        pass
+    assert not bench.chunks.renew(late, lease_seconds=30, frames_done=1)
+    assert not bench.chunks.finish(late, Path("late.mp4"), 1)
+    bench.chunks.give_back(late, count_attempt=True)
+    assert bench.chunks.renew(other, lease_seconds=30, frames_done=20)
+    assert bench.chunks.finish(other, Path("$other.mp4"), 2)
+    assert [(each.path, each.frames_done) for each in bench.chunks.of_job(bench.job.id)] == [(Path("$other.mp4"), 20)]
+    assert bench.chunks.claim(bench.job.id, "third", lease_seconds=30) is None
+
+
+def test_another_encode_of_the_same_job_begins_anew(bench: Bench) -> None:
+    place = [Chunk(0, 0.0, 50, Path("x"))]
+    bench.chunks.lay_out(bench.job.id, "one", "{}", place, keep_seconds=60)
+    taken = bench.chunks.claim(bench.job.id, "w", lease_seconds=30)
+    assert taken is not None
+    bench.chunks.lay_out(bench.job.id, "two", "{}", place, keep_seconds=60)
+    assert not bench.chunks.renew(taken, lease_seconds=30, frames_done=1)
+    assert bench.chunks.claim(bench.job.id, "w", lease_seconds=30) is not None
+
+
+def test_a_cancelled_job_stops_its_helpers(bench: Bench) -> None:
+    owner, helper = Encoder(), Encoder()
+    helping = bench.crew("helper", helper)
+
+    def cancel(monitor: Monitor) -> None:
+        helper.before[1] = lambda monitor: bench.progress.ask_cancel(bench.job.id)
+        helping.help(bench.job.id)
+        raise Cancelled()
+
+    owner.before[0] = cancel
+    with pytest.raises(Cancelled):
+        bench.encode(bench.crew("owner", owner), owner)
+    assert bench.chunks.of_job(bench.job.id) == []
