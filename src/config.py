@@ -207,6 +207,7 @@ class Settings(BaseModel):
 
     # Logs.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = row("INFO", "Least important level that is logged.")
+    log_format: Literal["text", "json"] = row("text", "How a line of the log looks: text, or one JSON object.")
     log_file: str = row("./logs/app.log", "Log file, rotated at 10 MB, 5 kept. Empty: console only.")
 
     @classmethod
