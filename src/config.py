@@ -158,6 +158,11 @@ class Settings(BaseModel):
     fetch_connections: int = row(8, "Parallel connections with which one file is fetched.", ge=1, le=32)
     fetch_rate_limit_kb: int = row(0, "Most that one job fetches per second, in kB; 0 is no limit.", ge=0)
 
+    clip_padding_seconds: float = row(
+        2, "Seconds of the source kept beside a clip, if cheap, so that its times can be moved; 0 keeps nothing.", ge=0
+    )
+    clip_kept_mb: Megabytes = row(500, "Most that is kept of the source of one clip, in MB.", ge=0)
+
     # Streams of other sites, and sound.
     stream_limit_per_address: int = row(5, "Unfinished streams that one network address may have.", ge=1)
     stream_queue_size: int = row(100, "Streams that may wait; beyond that new ones are refused.", ge=1)

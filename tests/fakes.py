@@ -73,6 +73,7 @@ class FakeReport:
 
     path: Path
     facts: dict[str, Any] = field(default_factory=dict)
+    kept: tuple[float, float] | None = None
 
     def to_fields(self) -> dict[str, Any]:
         return {"requested": {"start_time": 60}, "actual": {"resolution": "720p"}}

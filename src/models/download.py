@@ -47,16 +47,21 @@ class Actual:
 
 @dataclass(frozen=True, slots=True)
 class DownloadReport:
-    """A finished, verified clip. ``facts`` is what was learnt about the video, as JSON values."""
+    """A finished, verified clip. ``facts`` is what was learnt about the video, as JSON values.
+
+    ``kept``: what of the source was left, in seconds of the video; a clip inside of it needs no new download.
+    """
 
     path: Path
     requested: Requested
     actual: Actual
     notes: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    kept: tuple[float, float] | None = None
 
     def to_fields(self) -> dict[str, Any]:
         """The report as it is stored with the job: JSON values."""
         requested = {name: getattr(self.requested, name) for name in Requested.__slots__}
         actual = {name: getattr(self.actual, name) for name in Actual.__slots__}
-        return {"requested": requested, "actual": {**actual, "notes": list(self.notes)}}
+        kept = None if self.kept is None else {"start": self.kept[0], "end": self.kept[1]}
+        return {"requested": requested, "actual": {**actual, "notes": list(self.notes), "kept": kept}}

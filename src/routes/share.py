@@ -90,7 +90,8 @@ def share_media(token: str, name: str) -> Reply:
 def move_times(video_id: str, caller: Caller, body: MoveTimes) -> Reply:
     """Cut a clip anew with other times.
 
-    A live clip is cut from what was kept beside it, without asking its source, while its file lasts.
+    While its file lasts, it is cut from what was kept beside it, without asking its source, as long as the new times
+    lie in there: see ``kept`` in its status. Of a live clip that is whatever was captured.
     """
     job, refetched = services().clips.move(_find(video_id, caller), body.model_dump(exclude_none=True))
     params = job.params

@@ -61,6 +61,7 @@ class ClipBatchService:
                     work_dir=folder,
                     network=replace(self._network, proxy=way.proxy_url),
                     mode=params.clip_mode,
+                    ffmpeg=self._ffmpeg.program,
                     monitor=monitor,
                     refresh=refreshed,
                 )

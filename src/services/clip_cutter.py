@@ -14,6 +14,7 @@ from src.models.source import Extraction, SourceFormat
 from src.services.clip import (
     ClipReport,
     ClipSource,
+    Keep,
     Mode,
     Network,
     SourceUnreadable,
@@ -42,6 +43,7 @@ class CutTask:
     work_dir: Path
     monitor: Monitor
     mode: Mode = "exact"
+    keep: Keep | None = None
 
     @property
     def path(self) -> Path:
@@ -113,8 +115,10 @@ class ClipCutter:
             work_dir=task.work_dir,
             network=self._network,
             mode=task.mode,
+            ffmpeg=self._ffmpeg.program,
             monitor=task.monitor,
             refresh=lambda: self._refresh(task),
+            keep=task.keep,
         )
 
     def _by_section(self, task: CutTask) -> ClipReport:

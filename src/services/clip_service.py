@@ -84,6 +84,12 @@ def _moved_live(params: LiveClipParams, wish: Mapping[str, float]) -> dict[str, 
     return {"clip_offset": offset, "clip_duration": offset + end}
 
 
+def _inside_kept(job: VideoJob, changes: Mapping[str, float]) -> bool:
+    """Whether what was kept of the source holds all of the new times."""
+    kept = (job.report.get("actual") or {}).get("kept")
+    return kept is not None and kept["start"] <= changes["start_time"] and changes["end_time"] <= kept["end"]
+
+
 class ClipService:
     """Checks what was asked and keeps it; nothing here waits for the video site."""
 
@@ -198,7 +204,7 @@ class ClipService:
         changes = _moved_live(params, wish) if isinstance(params, LiveClipParams) else _moved(params, wish)
         length = changes.get("clip_duration") or changes["end_time"] - changes["start_time"]
         self._require_allowed_length(length)
-        kept = isinstance(params, LiveClipParams) and self._jobs.has_kept(job)
+        kept = self._jobs.has_kept(job) and (isinstance(params, LiveClipParams) or _inside_kept(job, changes))
         if job.queued_at is None and job.completed_at is None:  # only saved: nothing was ever made of it
             self._jobs.learn(job.id, changes)
             return replace(job, params=params.model_copy(update=changes)), True

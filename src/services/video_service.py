@@ -22,6 +22,7 @@ from src.services.clip_cutter import ClipCutter, Cut, CutTask
 from src.services.egress import EgressProxy, Limits
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.kept_source import KeptSource
 from src.services.media_probe import probe
 from src.services.youtube.formats import format_table
 from src.services.youtube.media_hosts import require_media_host
@@ -52,7 +53,7 @@ class VideoService:
         """``network`` replaces what the settings say about fetching media; ``egress`` is the way out that is shared
         with others."""
         self._youtube, self._encoder, self._ffmpeg = youtube, encoder, ffmpeg
-        self._high_resolution_mp4 = settings.high_resolution_mp4
+        self._settings, self._high_resolution_mp4 = settings, settings.high_resolution_mp4
         self._network = network or network_of(settings)
         self._egress = egress or EgressProxy.of(settings)
         self._limits = job_limits(settings)
@@ -71,12 +72,14 @@ class VideoService:
         compatibility: Literal["h265"] | None = None,
         mode: Mode = "exact",
         monitor: Monitor | None = None,
+        kept_dir: Path | None = None,
     ) -> DownloadReport:
         """Write exactly the frames of [start_time, end_time) of a YouTube video, with their sound, to a file.
 
         Times are seconds or texts that ``utils.timecode`` reads. The container gives ``output_path`` its suffix; the
         report says where the file is. ``video_id`` only names the work in the log. Progress goes to
-        ``progress_callback`` and to ``monitor``, which may also stop the work.
+        ``progress_callback`` and to ``monitor``, which may also stop the work. What an earlier call for the same video
+        left at ``kept_dir`` is used, and what this one leaves there is told in the report.
 
         Raises:
             UrlInvalid, VideoIdInvalid, ClipRangeInvalid, RequestInvalid: nothing was requested from anyone, or only
@@ -88,8 +91,13 @@ class VideoService:
         wanted_resolution(resolution_preference)
         wanted = read_range(start_time, end_time)
         watch = _Watch(monitor or SilentMonitor(), progress_callback)
-        source_id, video = self._look_up(url, watch)
-        return self._make(video_id or source_id, video, wish, wanted, output_path, watch, mode=mode)
+        with tempfile.TemporaryDirectory(prefix=".kept-", dir=output_path.parent) as folder:
+            kept = KeptSource.take(kept_dir, Path(folder) / "source", self._settings)
+            source_id, video = self._look_up(url, watch, kept)
+            report = self._make(video_id or source_id, video, wish, wanted, output_path, watch, mode=mode, kept=kept)
+            if kept is not None and kept_dir is not None:
+                kept.leave(kept_dir, worth_it=report.kept is not None)
+        return report
 
     def download_video(
         self,
@@ -115,10 +123,14 @@ class VideoService:
         whole = TimeRange(Fraction(0), _FOREVER if length is None else Fraction(length))
         return self._make(source_id, video, wish, whole, output_path, watch, mode="keyframe", max_bytes=max_bytes)
 
-    def _look_up(self, url: str, watch: _Watch) -> tuple[str, Extraction]:
+    def _look_up(self, url: str, watch: _Watch, kept: KeptSource | None = None) -> tuple[str, Extraction]:
         watch.report(Progress(Phase.INITIALIZING))
         source_id = parse_video_id_from_url(url)
-        video = self._youtube.extract(source_id, watch)
+        video = kept.look(source_id) if kept is not None else None
+        if video is None:
+            video = self._youtube.extract(source_id, watch)
+            if kept is not None:
+                kept.remember(video)
         require_recorded(video.info)
         return source_id, video
 
@@ -133,6 +145,7 @@ class VideoService:
         *,
         mode: Mode,
         max_bytes: int | None = None,
+        kept: KeptSource | None = None,
     ) -> DownloadReport:
         possible = available_range(wanted, video.info.duration_seconds)
         selection = choose(video.info.formats, wish)
@@ -141,13 +154,15 @@ class VideoService:
         if max_bytes is not None and told > max_bytes:
             raise FileTooLarge(size_bytes=told, max_bytes=max_bytes)
         with tempfile.TemporaryDirectory(prefix=".clip-", dir=output_path.parent) as folder:
-            task = CutTask(video.info.id, video, selection, possible, Path(folder), watch, mode)
+            keep = None if kept is None else kept.of(selection)
+            task = CutTask(video.info.id, video, selection, possible, Path(folder), watch, mode, keep)
             with self._egress.session(self._limits) as way:
                 network = replace(self._network, proxy=way.proxy_url)
                 cut = ClipCutter(self._youtube, self._ffmpeg, network).cut(task)
             watch.downloaded = True
             made, media, notes = self._encode(cut, task)
             final = made.replace(output_path.with_suffix(f".{selection.container}"))
+        kept_range = cut.report.kept
         return DownloadReport(
             path=final,
             requested=Requested(
@@ -156,6 +171,7 @@ class VideoService:
             actual=_actual(final, media, cut, selection),
             notes=(*_notes(video, selection, wanted, cut.report.actual), *cut.report.notes, *notes),
             facts=_facts(video.info),
+            kept=None if kept_range is None else (float(kept_range.start), float(kept_range.end)),
         )
 
     def _encode(self, cut: Cut, task: CutTask) -> tuple[Path, MediaInfo, tuple[str, ...]]:

@@ -65,3 +65,28 @@ def anna(api: Api) -> Person:
 @pytest.fixture
 def bert(api: Api) -> Person:
     return api.person()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Any]:
+    """The offline site; its module is big, and most tests of this folder do without."""
+    from tests.offline_youtube.site import OfflineYoutube
+
+    with OfflineYoutube() as running:
+        yield running
+
+
+@pytest.fixture
+def real(
+    site: Any, mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path
+) -> Iterator[Api]:
+    """The app with everything it has, and the offline site for the rest of the world."""
+    led = Settings.load(site.environment(), dotenv=None)
+    names = [name.lower() for name in site.environment() if name.lower() in Settings.model_fields]
+    settings = api_settings(tmp_path, **{name: getattr(led, name) for name in names})
+    bell = RecordingDoorbell()
+    services = build(settings, doorbell=bell, database=mongo_database, redis_client=redis_client)
+    bell.answer = services.runner.run
+    prepare_database(mongo_database)
+    yield Api(create_app(settings, services), services, FakeEngine(), bell)
+    bell.finish()

@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
-import redis
-from pymongo.database import Database
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
-from src.config import Settings
 from tests.api.actors import Api
-from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
 from tests.offline_youtube.pages import PLAYLIST_ID
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[OfflineYoutube]:
-    with OfflineYoutube() as running:
-        yield running
-
-
-@pytest.fixture
-def real(
-    site: OfflineYoutube, mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path
-) -> Iterator[Api]:
-    """The app with everything it has."""
-    led = Settings.load(site.environment(), dotenv=None)
-    names = [name.lower() for name in site.environment() if name.lower() in Settings.model_fields]
-    settings = api_settings(tmp_path, **{name: getattr(led, name) for name in names})
-    bell = RecordingDoorbell()
-    services = build(settings, doorbell=bell, database=mongo_database, redis_client=redis_client)
-    bell.answer = services.runner.run
-    prepare_database(mongo_database)
-    yield Api(create_app(settings, services), services, FakeEngine(), bell)
-    bell.finish()
 
 
 def link(video_id: VideoId) -> str:

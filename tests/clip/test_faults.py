@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -198,6 +199,17 @@ def test_the_guard_is_asked_about_redirects_too(tmp_path: Path) -> None:
         origin.redirect_to = "http://elsewhere.invalid/film"
         with pytest.raises(UrlForbidden):
             _make(origin.url("film"), tmp_path, network=network)
+
+
+def test_a_rate_limit_holds_for_all_connections_together(tmp_path: Path) -> None:
+    rate, began = 300_000, time.monotonic()
+    kind = replace(KIND["h264-sidx"], film=replace(SMALL, noise=40, fragmented="dash"))
+    (made,) = make(kind, [RANGE], tmp_path, network=replace(QUICK, rate_limit_bytes=rate))
+    seconds = time.monotonic() - began
+    assert made.report.bytes_fetched > 2 * rate, "the film is large enough to show it"
+    assert made.report.bytes_fetched / seconds < 1.2 * rate
+    assert seconds < 10 * made.report.bytes_fetched / rate, "and it is a limit, no standstill"
+    assert_whole(made)
 
 
 @pytest.mark.parametrize(("start", "end"), [(5, 5), (6, 5), (-1, 5), (12, 13), (100, 101)])

@@ -79,7 +79,9 @@ def test_the_best_variant() -> None:
         (playlist(), SourceUnreadable),
         (playlist("#EXTINF:1,", "a.ts", end=False), LiveNotSupported),
         (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k",KEYFORMAT="com.apple.streamingkeydelivery"'), DrmProtected),
-        (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"', "#EXTINF:1,", "a.ts"), SourceUnreadable),
+        (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"', "#EXTINF:1,", "a.ts"), DrmProtected),
+        (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="k"', "#EXTINF:1,", "a.m4s"), DrmProtected),
+        (playlist('#EXT-X-KEY:METHOD=ROT-13,URI="k"', "#EXTINF:1,", "a.ts"), SourceUnreadable),
     ],
 )
 def test_playlists_that_are_refused(text: str, error: type[Exception]) -> None:

@@ -50,7 +50,7 @@ class MoveTimes(RequestBody):
 
 
 class Moved(BaseModel):
-    """The clip is cut anew. ``refetched``: its source has to be asked again, because nothing beside it was kept."""
+    """The clip is cut anew. ``refetched``: its source has to be asked again, for what was not kept of it."""
 
     message: str
     video_id: str

@@ -123,7 +123,7 @@ class _Cutter:
                 layout = job.video.plan(max(start - self._lead, Fraction(0)), end)
                 demuxer = stack.enter_context(Demuxer(job.fetcher, layout, "video"))
                 video, start = self._picture(output, demuxer)
-                end += start - job.range.start
+                end += max(start - job.range.start, Fraction(0))  # a copy that begins earlier ends where it should
             sound: Lane | None = None
             if job.audio is not None:
                 for lead in (self._lead + SOUND_LEAD, self._lead + _MORE_SOUND_LEAD):

@@ -10,7 +10,7 @@ from src.errors import ClipRangeInvalid
 from src.models.progress import Monitor
 from src.services.clip.output import FAMILIES
 from src.services.clip.session import Session
-from src.services.clip.source import ClipReport, ClipSource, Mode, Network, TimeRange
+from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, TimeRange
 
 __all__ = ["Session", "fetch_whole", "make_clip", "make_clips"]
 
@@ -79,19 +79,18 @@ def make_clip(
     ffmpeg: Path | None = None,
     monitor: Monitor,
     refresh: Callable[[], ClipSource] | None = None,
+    keep: Keep | None = None,
 ) -> ClipReport:
-    """One clip; see ``make_clips``."""
-    return make_clips(
-        source,
-        [wanted],
-        [output],
-        work_dir=work_dir,
-        network=network,
-        mode=mode,
-        ffmpeg=ffmpeg,
-        monitor=monitor,
-        refresh=refresh,
-    )[0]
+    """One clip; see ``make_clips``.
+
+    Args:
+        keep: what earlier calls left there is not fetched again; this one leaves what it has, unless it fails.
+    """
+    _check_arguments(source, [wanted], [output])
+    with Session(source, work_dir, network, monitor, refresh, ffmpeg, keep) as session:
+        video, audio = session.indexes()
+        session.want(video, audio, wanted, 0)
+        return session.leave(session.clip(video, audio, wanted, output, mode))
 
 
 def fetch_whole(

@@ -178,8 +178,8 @@ class _State:
         method = attributes.get("METHOD", "NONE")
         if method == "NONE":
             return None
-        if attributes.get("KEYFORMAT", "identity") != "identity":
-            raise DrmProtected()
+        if attributes.get("KEYFORMAT", "identity") != "identity" or method.startswith("SAMPLE-AES"):
+            raise DrmProtected()  # sample encryption is what licence systems use (RFC 8216, 4.3.2.4)
         if method != "AES-128":
             raise SourceUnreadable(f"it is encrypted with {method}")
         iv = attributes.get("IV")

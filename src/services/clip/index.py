@@ -16,6 +16,7 @@ class Layout:
     ``container`` is FFmpeg's name of the demuxer, None if it has to find out. ``seek_to``: where to begin in a file
     that is all there, seconds. Presentation time in seconds = timestamp x time base - ``shift``
     of the stream's place in the file. ``at_start`` / ``at_end``: nothing of the track comes before / behind it.
+    ``span``: the stretch of time, in seconds, of which the eager parts hold everything, if that is known.
     """
 
     parts: tuple[Part, ...]
@@ -26,6 +27,13 @@ class Layout:
     at_start: bool = False
     at_end: bool = False
     seek_to: Fraction | None = None
+    span: tuple[Fraction, Fraction] | None = None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the resources in the eager parts; None when a part does not tell."""
+        lengths = [part.length for part in self.parts if part.eager and part.resource is not None]
+        return None if None in lengths else sum(length or 0 for length in lengths)
 
     def shift_of(self, stream_index: int) -> Fraction:
         """What is to be subtracted from this stream's times."""

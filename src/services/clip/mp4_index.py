@@ -154,7 +154,14 @@ class SidxIndex:
         if last < len(self.units):
             unit = self.units[last]
             parts.append(Part(resource=self._resource, start=unit.offset, length=unit.size, eager=False))
-        return Layout(tuple(parts), "mp4", self._shifts, at_start=first == 0, at_end=last == len(self.units))
+        return Layout(
+            tuple(parts),
+            "mp4",
+            self._shifts,
+            at_start=first == 0,
+            at_end=last == len(self.units),
+            span=(self.units[first].start, self.units[last - 1].end),
+        )
 
 
 def _units(remote: RemoteFile, position: int, sidx: bytes, shift: Fraction, depth: int = 0) -> list[Unit]:

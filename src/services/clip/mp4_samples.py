@@ -71,7 +71,7 @@ class SampleTableIndex:
 
     def plan(self, start: Fraction, end: Fraction) -> Layout:
         """See ``Index``."""
-        picked, at_start, at_end = [], True, True
+        picked, at_start, at_end, span = [], True, True, (start, end)
         for _trak, track, samples in self._kept:
             lead = _SOUND_LEAD if track.kind == "soun" else 0
             low, high = ((time + track.shift) * track.timescale for time in (start - lead, end))
@@ -79,6 +79,8 @@ class SampleTableIndex:
             picked.append((first, last))
             if track.kind == "vide" or len(self._kept) == 1:
                 at_start, at_end = first == 0, last == len(samples.dts)
+                begin = Fraction(samples.pts[first], track.timescale) - track.shift
+                span = (min(begin, start), end)
         stretches = self._stretches(picked)
         moov_size = len(self._make_moov(picked, stretches, 0))
         ftyp = boxes.make(b"ftyp", b"isom", bytes(4), b"isommp41")
@@ -91,7 +93,7 @@ class SampleTableIndex:
             place: track.shift - Fraction(samples.dts[first], track.timescale)
             for place, ((_trak, track, samples), (first, _)) in enumerate(zip(self._kept, picked, strict=True))
         }
-        return Layout(tuple(parts), "mp4", shifts, seekable=True, at_start=at_start, at_end=at_end)
+        return Layout(tuple(parts), "mp4", shifts, seekable=True, at_start=at_start, at_end=at_end, span=span)
 
     def _stretches(self, picked: list[tuple[int, int]]) -> list[tuple[int, int]]:
         spans = sorted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
 import av
@@ -33,6 +33,8 @@ class SegmentIndex:
         self.segments, self._fetcher, self._open = segments, fetcher, open_piece
         self.duration: Fraction | None = segments[-1].end
         self._resources: dict[int, Resource] = {}
+        self._heads: dict[int, Resource] = {}
+        self._containers: dict[int, str] = {}
         self._inits: dict[Piece, tuple[bytes, dict[int, Fraction]]] = {}
         self._origins: dict[int, Fraction] = {}
         self.origin = self._origin(0)
@@ -52,11 +54,12 @@ class SegmentIndex:
         origin = self._origin(group)
         return Layout(
             (Part(init), *parts) if init else tuple(parts),
-            self._container(init, first),
+            self._container(init, group),
             {place: shift + origin for place, shift in shifts.items()},
             origin,
             at_start=first == 0 or self.segments[first - 1].group != group,
             at_end=not following,
+            span=(self.segments[first].start, self.segments[last].end),
         )
 
     def follow(self, other: SegmentIndex) -> None:
@@ -82,7 +85,8 @@ class SegmentIndex:
         if piece is None:
             return b"", {}
         if piece not in self._inits:
-            content = read_piece(self._fetcher, self._open(piece, "init"), piece)
+            name = f"init {_inits(self.segments).index(piece)}"
+            content = read_piece(self._fetcher, self._open(piece, name), piece)
             moov = boxes.find(content, "moov")
             shifts: dict[int, Fraction] = {}
             if moov is not None:
@@ -92,15 +96,12 @@ class SegmentIndex:
             self._inits[piece] = content, shifts
         return self._inits[piece]
 
-    def _container(self, init: bytes, number: int) -> str:
-        if init:
-            return "matroska" if init[:4] == EBML.to_bytes(4, "big") else "mp4"
-        head = self._head(number, 16)
-        if head[:1] == b"\x47":
-            return "mpegts"
-        if head[4:8] in (b"ftyp", b"styp", b"moof", b"moov", b"sidx"):
-            return "mp4"
-        raise SourceUnreadable("its segments are of an unknown kind")
+    def _container(self, init: bytes, group: int) -> str:
+        """FFmpeg's name for what the segments of a group are, told by its first one."""
+        if group not in self._containers:
+            number = next(n for n, segment in enumerate(self.segments) if segment.group == group)
+            self._containers[group] = container_of(init or self._head(number, _HEAD_BYTES))
+        return self._containers[group]
 
     def _head(self, number: int, size: int) -> bytes:
         """The beginning of a segment, without fetching all of it where that is possible."""
@@ -109,7 +110,9 @@ class SegmentIndex:
         if resource.decryptor is not None or resource.whole:
             size = min(size, self._fetcher.wait_complete(resource))
         elif segment.piece.range is None:
-            resource = self._open(segment.piece, f"head {segment.number}")  # the segment itself comes in one piece
+            if number not in self._heads:  # apart, for the segment itself comes in one piece
+                self._heads[number] = self._open(segment.piece, f"head {segment.number}")
+            resource = self._heads[number]
         data = bytearray()
         self._fetcher.want(resource, begin, begin + size, _URGENT)
         while len(data) < size and (more := self._fetcher.read(resource, begin + len(data), size - len(data))):
@@ -121,9 +124,24 @@ class SegmentIndex:
         if group not in self._origins:
             number = next(n for n, segment in enumerate(self.segments) if segment.group == group)
             init, shifts = self._init(self.segments[number].init)
-            first = first_time(init + self._head(number, _HEAD_BYTES), self._container(init, number), shifts)
+            first = first_time(init + self._head(number, _HEAD_BYTES), self._container(init, group), shifts)
             self._origins[group] = first - self.segments[number].start
         return self._origins[group]
+
+
+def container_of(head: bytes) -> str:
+    """FFmpeg's name of what begins so.
+
+    Raises:
+        SourceUnreadable: it is nothing that segments are made of.
+    """
+    if head[:1] == b"\x47":
+        return "mpegts"
+    if head[:4] == EBML.to_bytes(4, "big"):
+        return "matroska"
+    if head[4:8] in (b"ftyp", b"styp", b"moof", b"moov", b"sidx"):
+        return "mp4"
+    raise SourceUnreadable("its segments are of an unknown kind")
 
 
 def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -> Fraction:
@@ -192,12 +210,12 @@ class Segmented:
             segments = _fragment_list(fresh)
         found = {str(segment.number): segment.piece.url for segment in segments}
         found |= {f"head {name}": url for name, url in found.items()}
-        init = segments[0].init
-        return found if init is None else found | {"init": init.url}
+        return found | {f"init {place}": piece.url for place, piece in enumerate(_inits(segments))}
 
     def _playlist(self, url: str) -> tuple[str, str]:
         """(address after redirects, text)."""
-        resource = Resource(url, self._track.headers, (self._place, "playlist"))
+        resource = Resource(url, self._track.headers, (self._place, f"playlist {url}"))
+        self._register(resource)
         data = read_piece(self._fetcher, resource, Piece(url))
         return resource.final_url or url, data.decode("utf-8", "replace")
 
@@ -214,7 +232,8 @@ class Segmented:
 
     def _decryptor(self, key: Key, number: int) -> Decryptor:
         if key.url not in self._keys:
-            resource = Resource(key.url, self._track.headers, (self._place, "key"))
+            resource = Resource(key.url, self._track.headers, (self._place, f"key {key.url}"))
+            self._register(resource)
             content = read_piece(self._fetcher, resource, Piece(key.url))
             if len(content) != 16:
                 raise SourceUnreadable("its key is none")
@@ -229,6 +248,11 @@ def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Se
     if variant is not None:
         url, text = read(variant)
     return parse_playlist(text, url)
+
+
+def _inits(segments: Iterable[Segment]) -> list[Piece]:
+    """All initialisations, in the order in which they are needed first."""
+    return list(dict.fromkeys(segment.init for segment in segments if segment.init is not None))
 
 
 def _fragment_list(track: Track) -> list[Segment]:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,18 +20,19 @@ from src.services.clip.fetcher import SMALLEST_CHUNK, Fetcher
 from src.services.clip.index import Index, Layout
 from src.services.clip.indexing import read_index
 from src.services.clip.joins import SmartImpossible
+from src.services.clip.kept import Keeper
 from src.services.clip.natural_index import NaturalIndex
 from src.services.clip.remote import RemoteFile
 from src.services.clip.resource import Resource
 from src.services.clip.segment_index import Segmented, SegmentIndex
-from src.services.clip.source import ClipReport, ClipSource, Mode, Network, SourceUnreadable, TimeRange, Track
+from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, SourceUnreadable, TimeRange, Track
 from src.services.clip.spool import Spool
 from src.services.clip.verify import verify
 
 _log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.1
 _UNHURRIED_CHUNK = 1 << 20  # bytes; what nothing waits for is asked for in pieces of at least this size
-_HEAD, _SOUND, _TAIL, _MIDDLE, _PER_RANGE = 0, 1, 2, 3, 10
+_HEAD, _SOUND, _TAIL, _MIDDLE, _PADDING, _PER_RANGE = 0, 1, 2, 3, 4, 10
 
 
 class Session:
@@ -44,14 +46,16 @@ class Session:
         monitor: Monitor,
         refresh: Callable[[], ClipSource] | None,
         ffmpeg: Path | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._ffmpeg = ffmpeg
+        self._keeper = Keeper(keep) if keep is not None else None
         self._source, self._monitor, self._refresh, self._network = source, monitor, refresh, network
         self._segmented: dict[int, Segmented] = {}
         self._fresh: ClipSource | None = None
         self._links: dict[int, dict[str, str]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="clip-", dir=work_dir))
-        self._spool = Spool(self._folder / "fetched")
+        self._spool = Spool(self._folder / "fetched") if self._keeper is None else self._keeper.open_spool()
         self.resources: list[Resource] = []
         self._phase, self._written = Phase.INITIALIZING, 0.0
         self._checked = self._began = time.monotonic()
@@ -63,7 +67,9 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.fetcher.close()
-        self._spool.close()
+        if self._keeper is not None and error is None:
+            self._keeper.save(self.resources, self._spool)
+        self._spool.close(delete=self._keeper is None or error is not None)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- steps --------------------------------------------------------------------------------------------------
@@ -79,7 +85,7 @@ class Session:
             if remote is not None:
                 indexes.append(self._index(remote))
             else:
-                segmented = self._segmented[place] = Segmented(self.fetcher, place, track, self.resources.append)
+                segmented = self._segmented[place] = Segmented(self.fetcher, place, track, self._register)
                 indexes.append(segmented.hls() if track.protocol == "hls" else segmented.dash())
         video = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_video), None)
         audio = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_audio), None)
@@ -97,7 +103,7 @@ class Session:
 
     def _remote(self, place: int, track: Track) -> RemoteFile:
         resource = Resource(track.url, track.headers, (place, ""))
-        self.resources.append(resource)
+        self._register(resource)
         remote = RemoteFile(self.fetcher, resource)
         remote.prefetch()
         return remote
@@ -111,6 +117,9 @@ class Session:
         if audio is not None and audio is not video:
             start = max(wanted.start - SOUND_LEAD, Fraction(0))
             self._want_layout(audio.plan(start, wanted.end), base + _SOUND, base + _SOUND, base + _SOUND)
+        if self._keeper is not None:
+            for layout in self._keeper.plan(video, audio, wanted):
+                self._want_layout(layout, base + _PADDING, base + _PADDING, base + _PADDING)
 
     def _want_layout(self, layout: Layout, head: int, tail: int, middle: int) -> None:
         """Ask for all of a layout; neighbours of the same priority as one."""
@@ -149,6 +158,12 @@ class Session:
                 return self._report(wanted, made, [*notes, *_index_notes(video, audio)])
         raise AssertionError("unreachable")
 
+    def leave(self, report: ClipReport) -> ClipReport:
+        """The report of the only clip, and which range is left for another one once the session has ended."""
+        kept = None if self._keeper is None else self._keeper.kept(self.fetcher)
+        late = self.fetcher.bytes_fetched - self._told_bytes
+        return replace(report, kept=kept, bytes_fetched=report.bytes_fetched + late)
+
     def _attempt(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> Made:
         job = Job(self.fetcher, video, audio, wanted, output, self.check, self._wrote, self._ffmpeg)
         made = cut(job, mode)
@@ -163,6 +178,11 @@ class Session:
         self._told_bytes += fetched
         told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
         return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told)
+
+    def _register(self, resource: Resource) -> None:
+        self.resources.append(resource)
+        if self._keeper is not None:
+            self._keeper.fill(resource)
 
     # --- progress, stopping, fresh links ----------------------------------------------------------------------------
 

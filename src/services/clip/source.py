@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal
 
 Mode = Literal["exact", "keyframe", "reencode"]
@@ -70,6 +71,19 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """Where a call leaves what it fetched and finds what an earlier one left: a folder for these formats only.
+
+    ``padding`` is how many seconds beside the range are wanted, as far as they cost few bytes; nothing is left of a
+    source of which more than ``most_bytes`` would have to be kept.
+    """
+
+    folder: Path
+    padding: Fraction = Fraction(0)
+    most_bytes: int = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
 class TimeRange:
     """From ``start`` up to, but without, ``end``: exact seconds of presentation time of the source."""
 
@@ -82,6 +96,7 @@ class ClipReport:
     """What was made. ``actual`` is from the first frame to the end of the last one, in time of the source.
 
     ``bytes_fetched`` counts everything that arrived since the previous clip of the same call, indexes included.
+    ``kept``: any clip inside of it can be cut from what was left (see ``Keep``) without another byte.
     """
 
     requested: TimeRange
@@ -91,3 +106,4 @@ class ClipReport:
     encoded_frames: int
     copied_frames: int
     notes: tuple[str, ...] = ()
+    kept: TimeRange | None = None

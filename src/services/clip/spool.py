@@ -34,6 +34,10 @@ class Intervals:
         index = bisect.bisect_right(self._starts, position) - 1
         return max(position, self._ends[index]) if index >= 0 else position
 
+    def spans(self) -> list[tuple[int, int]]:
+        """The intervals, in order."""
+        return list(zip(self._starts, self._ends, strict=True))
+
     def missing(self, start: int, end: int) -> list[tuple[int, int]]:
         """What of [start, end) is not included, in order."""
         holes = []
@@ -51,10 +55,11 @@ class Intervals:
 class Spool:
     """One temporary file for everything that a call fetches; space is handed out in logical, sparse addresses."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, end: int = 0) -> None:
+        """``end``: what lies before this address in an earlier spool at ``path`` stays."""
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        self._end = 0
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if end else os.O_TRUNC), 0o600)
+        self._end = end
         self._lock = threading.Lock()
 
     def allocate(self, size: int) -> int:
@@ -90,7 +95,13 @@ class Spool:
             os.ftruncate(self._file, 0)
             self._end = 0
 
-    def close(self) -> None:
-        """Delete the file."""
+    @property
+    def end(self) -> int:
+        """The first address that was not handed out."""
+        return self._end
+
+    def close(self, *, delete: bool = True) -> None:
+        """Close the file, and delete it."""
         os.close(self._file)
-        self.path.unlink(missing_ok=True)
+        if delete:
+            self.path.unlink(missing_ok=True)

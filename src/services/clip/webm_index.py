@@ -83,7 +83,8 @@ class CuesIndex:
         if last < len(self.units):
             unit = self.units[last]
             parts.append(Part(resource=self._resource, start=unit.offset, length=unit.size, eager=False))
-        return Layout(tuple(parts), "matroska", at_start=first == 0, at_end=last == len(self.units))
+        span = (self.units[first].start, self.units[last - 1].end)
+        return Layout(tuple(parts), "matroska", at_start=first == 0, at_end=last == len(self.units), span=span)
 
 
 def read_webm(remote: RemoteFile) -> CuesIndex:

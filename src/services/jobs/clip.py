@@ -25,4 +25,4 @@ class ClipHandler:
 
     def run(self, params: ClipParams, context: JobContext) -> Made:
         """Make ``clip.mp4`` or ``clip.webm``, exactly the frames of [start, end)."""
-        return cut(params, params.start_time, params.end_time, context)
+        return cut(params, params.start_time, params.end_time, context, keep=True)

@@ -8,8 +8,13 @@ from src.services.jobs.handler import JobContext, Made
 MIME = {".mp4": "video/mp4", ".webm": "video/webm"}
 
 
-def cut(params: ClipParams | LiveClipParams, start: float, end: float, context: JobContext) -> Made:
-    """The time range of the video that ``params`` name, in the wanted container and resolution."""
+def cut(
+    params: ClipParams | LiveClipParams, start: float, end: float, context: JobContext, *, keep: bool = False
+) -> Made:
+    """The time range of the video that ``params`` name, in the wanted container and resolution.
+
+    ``keep``: leave in ``kept_dir`` what was fetched, and use what an earlier cut left there.
+    """
     report = context.engines.videos.download_video_segment(
         url=params.url,
         start_time=start,
@@ -20,6 +25,7 @@ def cut(params: ClipParams | LiveClipParams, start: float, end: float, context: 
         compatibility=params.compatibility,
         mode=params.clip_mode,
         monitor=context.monitor,
+        kept_dir=context.kept_dir if keep else None,
     )
     suffix = report.path.suffix
     return Made(
@@ -28,4 +34,5 @@ def cut(params: ClipParams | LiveClipParams, start: float, end: float, context: 
         download_name=f"video_{context.job.id}{suffix}",
         report=report.to_fields(),
         facts=report.facts,
+        padded=report.kept is not None,
     )

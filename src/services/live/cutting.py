@@ -78,7 +78,7 @@ def cut_captured(
     parts: list[_Part] = []
     for number, run in enumerate(runs):
         path = work_dir / f"part{number}{output.suffix}"
-        part = _cut_run(captured, run, window, path, work_dir, network, mode, monitor)
+        part = _cut_run(captured, run, window, path, work_dir, network, ffmpeg, mode, monitor)
         if part is not None:
             parts.append(part)
     if not parts:
@@ -103,6 +103,7 @@ def _cut_run(
     path: Path,
     work_dir: Path,
     network: Network,
+    ffmpeg: FFmpeg,
     mode: Mode,
     monitor: Monitor,
 ) -> _Part | None:
@@ -114,7 +115,7 @@ def _cut_run(
         return None
     picture = next((track for track in captured.tracks if track.has_video), captured.tracks[0])
     sound = next((track for track in captured.tracks if track.has_audio and track is not picture), None)
-    with Session(ClipSource(()), work_dir, network, monitor, None) as session:
+    with Session(ClipSource(()), work_dir, network, monitor, None, ffmpeg.program) as session:
         pieces = LocalPieces(session.fetcher)
         index = SegmentIndex(session.fetcher, run.segments(captured.folder / picture.name, base), pieces.open)
         video: Index | None = index if picture.has_video else None
