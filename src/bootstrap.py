@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -39,6 +40,7 @@ from src.services.chat_service import ChatService
 from src.services.cleanup_service import CleanupService
 from src.services.clip_batch_service import ClipBatchService
 from src.services.clip_service import ClipService
+from src.services.diagnostics_service import DiagnosticsService
 from src.services.download_service import DownloadService
 from src.services.egress import EgressProxy
 from src.services.encoding_service import EncodingService
@@ -47,6 +49,7 @@ from src.services.file_store import FileStore
 from src.services.guest_service import GuestService
 from src.services.health_service import HealthService
 from src.services.idempotency_service import IdempotencyService
+from src.services.job_counters import JobCounters
 from src.services.job_events import JobEvents
 from src.services.job_service import JobService
 from src.services.jobs.chunk_crew import ChunkCrew
@@ -61,6 +64,7 @@ from src.services.metadata_service import MetadataService
 from src.services.progress_cache import ProgressCache
 from src.services.progress_feed import ProgressFeed
 from src.services.resumable_upload_service import ResumableUploadService
+from src.services.self_test import SelfTest
 from src.services.share_service import ShareService
 from src.services.sound_service import SoundService
 from src.services.stream_requests import StreamRequests
@@ -119,6 +123,7 @@ class Services:
     media_links: MediaLinks
     work_plans: WorkPlanService
     health: HealthService
+    diagnostics: DiagnosticsService
     counters: WindowCounters
     encoder: EncodingService
     cleanup: CleanupService
@@ -138,6 +143,7 @@ def build(
     redis_client: redis.Redis | None = None,
     clock: Clock | None = None,
     shutdown: ShutdownFlag | None = None,
+    end_process: Callable[[], None] | None = None,
     youtube: YouTubeService | None = None,
     encoder: EncodingService | None = None,
     videos: VideoService | None = None,
@@ -156,7 +162,7 @@ def build(
     users, sessions = UserData(database), SessionData(database)
     jobs_data, claims, locks = VideoData(database), ClaimData(database), LockData(database)
     files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
-    progress = ProgressCache(cache)
+    progress, job_counters = ProgressCache(cache), JobCounters(cache)
 
     ffmpeg = FFmpeg(find_ffmpeg(settings.ffmpeg_path))
     encoder = encoder or EncodingService(
@@ -183,6 +189,7 @@ def build(
         claims=claims,
         files=files,
         progress=progress,
+        counters=job_counters,
         doorbell=doorbell,
         handlers=BY_KIND,
         engines=Engines(
@@ -202,7 +209,9 @@ def build(
         retry_limit=settings.job_retry_limit,
         retry_base_seconds=settings.job_retry_base_seconds,
         keep_seconds=settings.video_retention_minutes * 60,
+        stall_seconds=settings.job_stall_seconds,
         shutdown=shutdown,
+        end_process=end_process,
     )
     jobs = JobService(
         jobs_data,
@@ -253,6 +262,16 @@ def build(
         attempts=settings.webhook_attempts,
         timeout=settings.webhook_timeout_seconds,
     )
+    health = HealthService(
+        guests,
+        jobs,
+        job_counters,
+        files,
+        clock,
+        mongodb=lambda: db_service.ping(database),
+        redis=cache.ping,
+        ffmpeg_program=ffmpeg.program,
+    )
     return Services(
         settings=settings,
         database=database,
@@ -297,7 +316,16 @@ def build(
         catalog=CatalogService(youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
         library=LibraryService(ArchiveData(database), jobs_data, jobs, files, encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
-        health=HealthService(guests, files, clock, mongodb=lambda: db_service.ping(database), redis=cache.ping),
+        health=health,
+        diagnostics=DiagnosticsService(
+            health,
+            SelfTest(ffmpeg, files, locks, cache, egress),
+            database,
+            cache,
+            files,
+            clock,
+            ffmpeg_program=ffmpeg.program,
+        ),
         counters=counters,
         encoder=encoder,
         cleanup=CleanupService(

@@ -86,6 +86,10 @@ class Settings(BaseModel):
     mongodb_uri: str = row("", "MongoDB, for example mongodb://localhost:27017/yt_downloader. Empty: embedded server.")
     redis_uri: str = row("", "Redis or Valkey, for example redis://localhost:6379/0. Empty: embedded server.")
 
+    admin_emails: str = row(
+        "", "Accounts, comma-separated, that may look at the diagnostics and at everybody's jobs. Empty: none."
+    )
+
     # Secrets.
     jwt_public_secret: str = row("", "Signs public tokens. Made once and kept in DATA_DIR with the embedded stores.")
     jwt_private_secret: str = row("", "Signs private tokens. Must differ from JWT_PUBLIC_SECRET.")
@@ -191,6 +195,9 @@ class Settings(BaseModel):
     job_retry_limit: int = row(3, "How often a job is tried when the cause may pass by itself.", ge=1)
     job_retry_base_seconds: float = row(4, "Pause before the first retry, in seconds; it doubles each time.", gt=0)
     job_hard_limit_seconds: int = row(7200, "Longest life of one attempt, in seconds.", gt=0)
+    job_stall_seconds: float = row(
+        300, "An attempt whose progress has not moved for so long is stopped and tried again, in seconds.", gt=0
+    )
     reconcile_interval_seconds: float = row(10, "Pause between two looks for jobs that nobody works on.", gt=0)
 
     # Telling progress.

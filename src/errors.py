@@ -266,6 +266,12 @@ class SessionFull(AppError):
 # --- jobs and files ---------------------------------------------------------------------------------------------
 
 
+class AdminOnly(AppError):
+    """This is for the operators of the service only."""
+
+    kind, remedy = ErrorKind.FORBIDDEN, Remedy.USER
+
+
 class NotOwner(AppError):
     """This belongs to someone else."""
 
@@ -423,6 +429,12 @@ class JobTimeout(AppError):
 
 
 # --- the archive ------------------------------------------------------------------------------------------------
+
+
+class JobStalled(AppError):
+    """The job made no progress for too long and was stopped."""
+
+    kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER
 
 
 class StoredVideoNotFound(AppError):

@@ -36,7 +36,15 @@ def services() -> Services:
     """The services of this worker process, built once in it: no connection crosses a fork."""
     if not _services:
         name = f"{socket.gethostname()}:{os.getpid()}"
-        _services.append(build(settings, doorbell=CeleryDoorbell(celery_app), worker=name, shutdown=shutdown))
+        _services.append(
+            build(
+                settings,
+                doorbell=CeleryDoorbell(celery_app),
+                worker=name,
+                shutdown=shutdown,
+                end_process=lambda: os.kill(os.getpid(), signal.SIGKILL),
+            )
+        )
     return _services[0]
 
 
@@ -63,7 +71,7 @@ def describe_job(job_id: str) -> None:
 
 @setup_logging.connect
 def _log(**_: Any) -> None:
-    logs.configure(settings.log_level, settings.log_file)
+    logs.configure(settings.log_level, settings.log_file, settings.log_format)
 
 
 @worker_process_init.connect

@@ -84,6 +84,33 @@ class VideoData:
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
         return {Status(each["_id"]): each["number"] for each in found}, sum(each["bytes"] for each in found)
 
+    def backlog(self) -> list[tuple[str, Status, int, datetime | None]]:
+        """(kind, state, number, when the first of them was asked for) of all jobs that wait or are worked on."""
+        wanted = {
+            "$or": [
+                {"status": Status.PENDING.value, "queued_at": {"$ne": None}},
+                {"status": Status.PROCESSING.value},
+            ]
+        }
+        grouped = {
+            "_id": {"kind": "$kind", "status": "$status"},
+            "number": {"$sum": 1},
+            "oldest": {"$min": "$queued_at"},
+        }
+        with translated():
+            found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
+        return [(each["_id"]["kind"], Status(each["_id"]["status"]), each["number"], each["oldest"]) for each in found]
+
+    def page_of_all(
+        self, *, skip: int, limit: int, kind: str | None = None, status: str | None = None
+    ) -> tuple[list[VideoJob], int]:
+        """Everybody's jobs, newest first, and how many there are in all."""
+        wanted: Document = {**({"kind": kind} if kind else {}), **({"status": status} if status else {})}
+        with translated():
+            total = self._videos.count_documents(wanted)
+            found = list(self._videos.find(wanted).sort("_id", -1).skip(skip).limit(limit))
+        return [to_job(document) for document in found], total
+
     def statuses(self, job_ids: Collection[str]) -> dict[str, Status]:
         """The states of those of these jobs that exist."""
         ids = [found for text in job_ids if (found := object_id(text)) is not None]

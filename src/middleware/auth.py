@@ -30,6 +30,8 @@ class Auth(Enum):
     NONE = "none"
     PUBLIC = "public"  # a public or a private token
     PRIVATE = "private"
+    ADMIN = "admin"  # a private token of an account of ADMIN_EMAILS
+    OPERATOR = "operator"  # the same; while ADMIN_EMAILS names nobody, any private token
     SESSION = "session"  # the id of a guest session, or a private token
     GUEST = "guest"  # anyone; a guest session is known where its id is sent
     NETWORK = "network"  # a private token, or none from an allowed network
@@ -41,6 +43,7 @@ class Auth(Enum):
 # Whoever may call the archive without a token has the same right to all of it, so there is one owner for all.
 ARCHIVE = Owner(OwnerKind.ADDRESS, "archive")
 SESSION_HEADER = "X-Session-ID"
+_SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     Raises:
         TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller is not what ``auth``
             asks for.
+        AdminOnly: a login of somebody who is no operator.
         RateLimitExceeded: too many requests to the archive.
         StoreUnavailable: whether a login still counts cannot be found out now.
     """
@@ -111,11 +115,14 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
         except TokenInvalid:
             pass  # then it may be a private one
     try:
-        return Caller(address, Tier.PRIVATE, accounts.identify(token))
+        caller = Caller(address, Tier.PRIVATE, accounts.identify(token))
     except TokenInvalid:
-        if auth is Auth.PRIVATE and _is_public(token, accounts):
+        if auth in _SIGNED_IN and _is_public(token, accounts):
             raise TokenInvalid("This is a public token; sign in and send the token of the login.") from None
         raise
+    if auth in (Auth.ADMIN, Auth.OPERATOR):
+        accounts.require_admin(caller.signed_in, unless_unnamed=auth is Auth.OPERATOR)
+    return caller
 
 
 def _of_network(address: str) -> Caller:

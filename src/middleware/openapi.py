@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
 from src.errors import (
+    AdminOnly,
     AppError,
     BodyTooLarge,
     DiskFull,
@@ -38,6 +39,8 @@ _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9.\-_]")
 _SECURITY: dict[Auth, tuple[str, ...]] = {
     Auth.PUBLIC: ("publicToken", "privateToken"),
     Auth.PRIVATE: ("privateToken",),
+    Auth.ADMIN: ("privateToken",),
+    Auth.OPERATOR: ("privateToken",),
     Auth.SESSION: ("guestSession", "privateToken"),
     Auth.GUEST: ("", "guestSession"),
     Auth.NETWORK: ("", "privateToken"),
@@ -196,6 +199,8 @@ def _possible_errors(contract: Endpoint) -> list[type[AppError]]:
     errors = [*contract.errors, *_EVERYWHERE]
     if contract.auth in (Auth.SESSION, Auth.GUEST):
         errors += [SessionMissing, SessionInvalid]
+    if contract.auth in (Auth.ADMIN, Auth.OPERATOR):
+        errors += [AdminOnly]
     if contract.auth not in (Auth.NONE, Auth.GUEST):
         errors += [TokenMissing, TokenInvalid, TokenExpired]
     if contract.body is not None or contract.query is not None or contract.form_file is not None:

@@ -18,7 +18,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One reading. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1 MB/s")."""
+    """One reading. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1 MB/s").
+
+    ``written`` grows with work that no percentage tells; only the watchdog looks at it.
+    """
 
     phase: Phase = Phase.INITIALIZING
     download_percent: float = 0.0
@@ -30,6 +33,7 @@ class Progress:
     bytes_total: int | None = None
     segments_done: int | None = None
     segments_total: int | None = None
+    written: float = 0.0
 
 
 class Monitor(Protocol):

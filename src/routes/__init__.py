@@ -21,6 +21,7 @@ from src.routes import (
     events,
     health,
     media,
+    operator,
     sessions,
     share,
     streams,
@@ -46,7 +47,7 @@ ALWAYS = (health.bp, media.bp, events.bp)
 SURFACES = (
     Surface(
         "backend",
-        (auth.bp, channel_tokens.bp, video.bp, batch.bp, control.bp, chat.bp, share.bp, encode.bp, tus.bp),
+        (auth.bp, channel_tokens.bp, video.bp, batch.bp, control.bp, chat.bp, share.bp, encode.bp, tus.bp, operator.bp),
         ("/api/", "/c/", "/s/"),
         flat_body,
     ),

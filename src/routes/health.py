@@ -11,8 +11,9 @@ from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import text_reply
 from src.middleware.wiring import services
 from src.models.video import Status
-from src.routes.schemas.metrics import Alive, Health, MetricsReading, StatusReading, SystemLoad
-from src.services.health_service import Metrics, prometheus_text
+from src.routes.schemas.metrics import Alive, Health, MetricsReading, QueueReading, StatusReading, SystemLoad
+from src.services.health_service import Metrics
+from src.services.prometheus import prometheus_text
 
 bp = Blueprint("health", __name__)
 
@@ -80,6 +81,7 @@ def _numbers(metrics: Metrics) -> dict[str, Any]:
         "uptime_seconds": metrics.uptime_seconds,
         "sessions": {"active": metrics.active_sessions, "max": metrics.session_limit},
         "jobs": {"total": jobs.total, "active": jobs.active, **{each.value: jobs.of(each) for each in Status}},
+        "queues": QueueReading.by_name(metrics.queues),
         "storage_used_bytes": jobs.file_bytes,
         "system": SystemLoad.model_validate(metrics.machine),
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from src.config import Settings
+from src.config import Settings, SettingsError
 from src.data.session_data import SessionData
 from src.data.user_data import UserData
-from src.errors import CredentialsInvalid, CurrentPasswordWrong, EmailInvalid, TokenInvalid
+from src.errors import AdminOnly, CredentialsInvalid, CurrentPasswordWrong, EmailInvalid, TokenInvalid
 from src.models.session import Identity
 from src.models.user import User
 from src.services.attempt_limiter import AttemptLimiter
@@ -50,7 +50,10 @@ class AccountService:
         hasher: PasswordHasher,
         limiter: AttemptLimiter,
         clock: Clock,
+        admins: frozenset[str] = frozenset(),
     ) -> None:
+        """``admins``: the normalised addresses of the accounts that may see everybody's jobs."""
+        self._admins = admins
         self._users = users
         self._sessions = sessions
         self._tokens = tokens
@@ -129,6 +132,15 @@ class AccountService:
             raise TokenInvalid("This login has ended; please sign in again.")
         return identity
 
+    def require_admin(self, identity: Identity, *, unless_unnamed: bool = False) -> None:
+        """``unless_unnamed``: anybody who is signed in may, while no address is named.
+
+        Raises:
+            AdminOnly: this is the account of somebody else.
+        """
+        if identity.email not in self._admins and not (unless_unnamed and not self._admins):
+            raise AdminOnly()
+
     def issue_public_token(self) -> PublicToken:
         """A token for bots and web pages; anyone may have one."""
         token = self._tokens.issue_public(self._clock.now())
@@ -164,7 +176,20 @@ def build_accounts(
         hasher=PasswordHasher(cost=settings.password_hash_cost),
         limiter=AttemptLimiter(WindowCounters(cache, clock), enabled=settings.rate_limit_enabled),
         clock=clock,
+        admins=read_admins(settings.admin_emails),
     )
+
+
+def read_admins(text: str) -> frozenset[str]:
+    """The addresses of ADMIN_EMAILS.
+
+    Raises:
+        SettingsError: one of them is none.
+    """
+    try:
+        return frozenset(normalise_email(email.strip()) for email in text.split(",") if email.strip())
+    except EmailInvalid:
+        raise SettingsError("ADMIN_EMAILS must be e-mail addresses, separated by commas") from None
 
 
 def _account_name(email: str) -> str:

@@ -85,3 +85,13 @@ def ping(database: Database[Document], *, seconds: float = 2.0) -> bool:
     except StoreUnavailable:
         return False
     return True
+
+
+def server_version(database: Database[Document], *, seconds: float = 5.0) -> str:
+    """The server's version.
+
+    Raises:
+        StoreUnavailable: it does not answer within so many seconds.
+    """
+    with translated(), pymongo.timeout(seconds):
+        return str(database.command("buildInfo")["version"])

@@ -28,7 +28,7 @@ class FileStore:
         self.uploads = uploads.resolve()
         self.incoming = self.uploads / ".incoming"
         self._work = self.downloads / ".work"
-        self._min_free_bytes = min_free_mb * 1024 * 1024
+        self.min_free_bytes = min_free_mb * 1024 * 1024
         for folder in (self.downloads, self.uploads, self.incoming, self._work):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -96,7 +96,7 @@ class FileStore:
 
     def has_room(self) -> bool:
         """Whether new work is accepted."""
-        return shutil.disk_usage(self.downloads).free >= self._min_free_bytes
+        return shutil.disk_usage(self.downloads).free >= self.min_free_bytes
 
     def inputs(self, *, older_than_seconds: float) -> list[Path]:
         """Uploaded files that were written at least so long ago."""

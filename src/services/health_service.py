@@ -1,17 +1,20 @@
-"""Whether the service is well, and the numbers that tell it: for load balancers, for people, for Prometheus."""
+"""Whether the service is well, and the numbers that tell it: for load balancers and for people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from src.errors import StoreUnavailable
-from src.models.video import Status
 from src.services.file_store import FileStore
 from src.services.guest_service import GuestService, Tally
+from src.services.job_counters import JobCounters, JobCounts
+from src.services.job_service import JobService
+from src.services.jobs.backlog import Queue
 from src.utils.clock import Clock
-from src.utils.machine import MachineReading, read_machine
+from src.utils.machine import MachineReading, count_processes, read_machine
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
@@ -41,6 +44,9 @@ class Metrics:
     jobs: Tally
     machine: MachineReading
     uptime_seconds: float
+    queues: tuple[Queue, ...]
+    counts: JobCounts
+    ffmpeg_processes: int | None
 
 
 class HealthService:
@@ -49,14 +55,18 @@ class HealthService:
     def __init__(
         self,
         guests: GuestService,
+        jobs: JobService,
+        counters: JobCounters,
         files: FileStore,
         clock: Clock,
         *,
         mongodb: Callable[[], bool],
         redis: Callable[[], bool],
+        ffmpeg_program: Path,
     ) -> None:
         """``mongodb`` and ``redis`` tell whether the store answers."""
-        self._guests, self._files, self._clock = guests, files, clock
+        self._guests, self._jobs, self._counters = guests, jobs, counters
+        self._files, self._clock, self._ffmpeg_program = files, clock, ffmpeg_program
         self._mongodb, self._redis = mongodb, redis
         self._started = clock.monotonic()
 
@@ -88,6 +98,9 @@ class HealthService:
             jobs=self._guests.tally(),
             machine=read_machine(self._files.downloads),
             uptime_seconds=round(self._clock.monotonic() - self._started, 1),
+            queues=self._jobs.queues(),
+            counts=self._counters.read(),
+            ffmpeg_processes=count_processes(self._ffmpeg_program),
         )
 
     def _pressure(self, mongodb: bool) -> list[str]:
@@ -106,25 +119,3 @@ class HealthService:
         if active >= SESSIONS_SHARE * self._guests.session_limit:
             told.append(f"{active} of {self._guests.session_limit} guest sessions are in use.")
         return told
-
-
-def prometheus_text(metrics: Metrics) -> str:
-    """The numbers in Prometheus' text format 0.0.4."""
-    machine, jobs = metrics.machine, metrics.jobs
-    rows: list[tuple[str, str, list[tuple[str, float | None]]]] = [
-        ("sessions_active", "Guest sessions that count now.", [("", metrics.active_sessions)]),
-        ("sessions_limit", "Guest sessions that may exist at once.", [("", metrics.session_limit)]),
-        ("jobs", "Jobs on record, by state.", [(f'{{status="{each.value}"}}', jobs.of(each)) for each in Status]),
-        ("storage_used_bytes", "Bytes of all finished files.", [("", jobs.file_bytes)]),
-        ("disk_free_bytes", "Bytes that are free on the disk of the files.", [("", machine.disk_free_bytes)]),
-        ("disk_used_percent", "Share of that disk that is used.", [("", machine.disk_percent)]),
-        ("cpu_load_percent", "Load of the last minute per core.", [("", machine.cpu_percent)]),
-        ("memory_used_percent", "Share of the memory that is used.", [("", machine.memory_percent)]),
-        ("uptime_seconds", "Seconds since this process started.", [("", metrics.uptime_seconds)]),
-    ]
-    lines: list[str] = []
-    for name, meaning, samples in rows:
-        told = [f"ytdl_{name}{labels} {value}" for labels, value in samples if value is not None]
-        if told:
-            lines += [f"# HELP ytdl_{name} {meaning}", f"# TYPE ytdl_{name} gauge", *told]
-    return "\n".join(lines) + "\n"

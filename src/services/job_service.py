@@ -14,6 +14,7 @@ from src.errors import AppError, Cancelled, NotOwner, QuotaExceeded, TooManyPend
 from src.models.params import JobParams
 from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.file_store import FileStore
+from src.services.jobs.backlog import Queue, queues_of
 from src.services.jobs.runner import JobRunner
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import Clock
@@ -191,6 +192,16 @@ class JobService:
     ) -> tuple[list[VideoJob], int]:
         """Some of the owner's jobs (in these states, if any are named), newest first, and how many there are in all."""
         return self._jobs.page(owner, kinds, skip=offset, limit=limit, states=states)
+
+    def page_of_all(
+        self, *, page: int, per_page: int, kind: str | None = None, status: str | None = None
+    ) -> tuple[list[VideoJob], int]:
+        """One page (from 1) of everybody's jobs, for the operators; newest first, and how many there are in all."""
+        return self._jobs.page_of_all(skip=(page - 1) * per_page, limit=per_page, kind=kind, status=status)
+
+    def queues(self) -> tuple[Queue, ...]:
+        """What waits and what runs in each queue."""
+        return queues_of(self._jobs.backlog(), self._clock.now())
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:
         """The last reading of a job that is being worked on."""

@@ -28,6 +28,22 @@ def read_machine(folder: Path) -> MachineReading:
     return MachineReading(_cpu(), _memory(), round(100 * (1 - disk.free / disk.total), 1), disk.free)
 
 
+def count_processes(program: Path) -> int | None:
+    """How many processes on this machine run a program of this name (the kernel keeps 15 characters of it)."""
+    try:
+        entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    except OSError:
+        return None
+    return sum(_comm(entry) == program.name[:15] for entry in entries)
+
+
+def _comm(process: Path) -> str:
+    try:
+        return (process / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    except OSError:  # it has just ended
+        return ""
+
+
 def _cpu() -> float | None:
     try:
         return round(min(100 * os.getloadavg()[0] / (os.cpu_count() or 1), 100.0), 1)

@@ -34,6 +34,8 @@ IN_PATH = "a public or channel token in the path"
 CHANNEL = "a channel token in the path"
 SESSION = "a guest session or a private token"
 NETWORK = "a neighbour, or a private token"
+OPERATOR = "a private token, for nobody is named as operator"
+ADMIN = "nobody, for nobody is named as operator"
 
 # Method, route, who may call it, and what a caller who may gets for an empty request (about an unknown id).
 ROUTES = [
@@ -83,6 +85,8 @@ ROUTES = [
     ("GET", "/api/metrics", ANYONE, 200),
     ("GET", "/metrics", ANYONE, 200),
     ("GET", "/api/status", ANYONE, 200),
+    ("GET", "/api/diagnostics", OPERATOR, 200),
+    ("GET", "/api/admin/jobs", ADMIN, 403),
     ("POST", "/api/sessions/", ANYONE, 201),
     ("GET", "/api/sessions/", ANYONE, 200),
     ("GET", "/api/sessions/stats/overview", ANYONE, 200),
@@ -151,6 +155,8 @@ MAY_COME_IN = {
     NETWORK: {"nobody", "private"},  # the test's own address is a neighbour's
     PUBLIC: {"public", "private"},
     PRIVATE: {"private"},
+    OPERATOR: {"private"},
+    ADMIN: {"private"},  # who is known and still not let in
     IN_PATH: {"public", "channel"},
     CHANNEL: {"channel"},
 }
@@ -247,7 +253,9 @@ def test_a_route_lets_in_whom_the_table_says(table_api: Api, method: str, rule: 
             assert set(body) == {"error", "code", "details"}
         expected = {"nobody": "TOKEN_INVALID" if who in {IN_PATH, CHANNEL} else "TOKEN_MISSING"}
         expected |= {"nobody": "SESSION_MISSING"} if who == SESSION else {}
-        expected |= {"expired private": "TOKEN_EXPIRED"} if who in {PRIVATE, PUBLIC, SESSION, NETWORK} else {}
+        expected |= (
+            {"expired private": "TOKEN_EXPIRED"} if who in {PRIVATE, PUBLIC, SESSION, NETWORK, OPERATOR, ADMIN} else {}
+        )
         expected |= {"expired public": "TOKEN_EXPIRED"} if who in {PUBLIC, IN_PATH} else {}
         assert body["code"] == expected.get(kind, "TOKEN_INVALID"), kind
         assert token is None or token not in reply.text

@@ -234,6 +234,6 @@ def test_the_codecs_are_public_and_as_documented(api: Api) -> None:
 
 
 def test_a_full_disk_refuses_uploads_with_507(api: Api, anna: Person) -> None:
-    api.services.files._min_free_bytes = 1 << 60
+    api.services.files.min_free_bytes = 1 << 60
     assert_error(anna.upload(), 507, "DISK_FULL")
     assert left_in_uploads(api) == []

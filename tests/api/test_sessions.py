@@ -208,7 +208,10 @@ def test_numbers_for_prometheus(api: Api, guest: Guest) -> None:
         assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert 'ytdl_jobs{status="completed"} 1\n' in reply.text and "ytdl_sessions_active 1\n" in reply.text
         lines = [line for line in reply.text.splitlines() if not line.startswith("#")]
-        assert all(re.fullmatch(r'ytdl_[a-z_]+(\{status="[a-z]+"\})? [-+0-9.e]+', line) for line in lines)
+        labels = r'[a-z]+="[A-Za-z0-9_.+]+"'
+        assert all(re.fullmatch(rf"ytdl_[a-z_]+(\{{{labels}(,{labels})*\}})? [-+0-9.e]+", line) for line in lines), (
+            lines
+        )
     assert api.call("GET", "/api/metrics", headers={"Accept": "*/*"}).is_json
 
 
@@ -223,7 +226,7 @@ def test_health_tells_when_sessions_run_out(api: Api) -> None:
 
 
 def test_health_tells_when_the_disk_is_full(api: Api, guest: Guest) -> None:
-    api.services.files._min_free_bytes = 2**60
+    api.services.files.min_free_bytes = 2**60
     reply = api.call("GET", "/api/health")
     assert reply.status_code == 503 and reply.json is not None and reply.json["status"] == "unhealthy"
     assert guest.create().status_code == 507

@@ -16,11 +16,14 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import NetworkTimeout, VideoPrivate
+from src.errors import JobStalled, NetworkTimeout, VideoPrivate
+from src.models.progress import Phase, Progress
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
+from src.services.job_counters import JobCounters, JobCounts
 from src.services.jobs.handler import Engines, Made
+from src.services.jobs.lease_keeper import LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.jobs.registry import BY_KIND
 from src.services.jobs.runner import JobRunner
 from src.services.jobs.waiting import ComeBack
@@ -39,15 +42,17 @@ class Bench:
     claims: ClaimData
     files: FileStore
     progress: ProgressCache
+    counters: JobCounters
     bell: RecordingDoorbell
     engine: FakeEngine
 
-    def runner(self, *, lease: float = 30, hard_limit: float = 60) -> JobRunner:
+    def runner(self, *, lease: float = 30, hard_limit: float = 60, stall: float = 60) -> JobRunner:
         return JobRunner(
             jobs=self.jobs,
             claims=self.claims,
             files=self.files,
             progress=self.progress,
+            counters=self.counters,
             doorbell=self.bell,
             handlers=BY_KIND,
             engines=Engines(*[cast(Any, self.engine)] * len(fields(Engines))),
@@ -58,6 +63,7 @@ class Bench:
             retry_limit=2,
             retry_base_seconds=0.1,
             keep_seconds=1800,
+            stall_seconds=stall,
         )
 
     def queued(self) -> VideoJob:
@@ -83,6 +89,7 @@ def bench(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, t
         ClaimData(mongo_database),
         FileStore(tmp_path / "downloads", tmp_path / "uploads"),
         ProgressCache(CacheService(redis_client)),
+        JobCounters(CacheService(redis_client)),
         RecordingDoorbell(),
         FakeEngine(),
     )
@@ -140,6 +147,31 @@ def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Benc
     failed = bench.find(job)
     assert failed.status is Status.FAILED and failed.failure and failed.failure.code == "NETWORK_TIMEOUT"
     assert failed.attempts == 2
+
+
+def test_how_jobs_end_is_counted_by_kind_and_code(bench: Bench) -> None:
+    bad = bench.queued()
+    bench.engine.errors = [NetworkTimeout(), VideoPrivate()]
+    bench.runner().run(bad.id)
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    bench.runner().run(bad.id)
+    bench.runner().run(bench.queued().id)
+    counts = bench.counters.read()
+    assert counts.ended == {("clip", "completed"): 1, ("clip", "failed"): 1}
+    assert counts.failures == {("clip", "VIDEO_PRIVATE"): 1}
+    assert counts.retries == {("clip", "NETWORK_TIMEOUT"): 1}
+    took = counts.durations["clip"]
+    assert took.count == 2 and took.buckets[float("inf")] == 2 and 0 < took.seconds < 60
+    assert list(took.buckets.values()) == sorted(took.buckets.values()), "buckets are cumulative"
+
+
+def test_without_redis_jobs_end_all_the_same_and_nothing_is_counted(bench: Bench) -> None:
+    away = CacheService(redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2))
+    bench.counters, bench.progress = JobCounters(away), ProgressCache(away)
+    job = bench.queued()
+    bench.runner().run(job.id)
+    assert bench.find(job).status is Status.COMPLETED
+    assert bench.counters.read() == JobCounts()
 
 
 def test_an_unexpected_error_becomes_an_internal_one_without_its_text(bench: Bench) -> None:
@@ -202,6 +234,76 @@ def test_a_job_that_takes_too_long_is_stopped(bench: Bench) -> None:
     bench.runner(hard_limit=0.6).run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "JOB_TIMEOUT"
+
+
+def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_for_ever(bench: Bench) -> None:
+    job = bench.queued()
+    bench.engine.seconds = 60  # it reports the same reading all the time
+    bench.runner(stall=0.6).run(job.id)
+    again = bench.find(job)
+    assert again.waiting and again.attempts == 1
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    bench.runner(stall=0.6).run(job.id)
+    failure = bench.find(job).failure
+    assert failure is not None and failure.code == "JOB_STALLED"
+    assert bench.files_left() == []
+
+
+def keeper_of(bench: Bench, **limits: Any) -> LeaseKeeper:
+    return LeaseKeeper(
+        "job", lambda: None, bench.progress, lease_seconds=30, hard_limit_seconds=60, shutdown=ShutdownFlag(), **limits
+    )
+
+
+@pytest.mark.parametrize(
+    ("reading", "moves"),
+    [
+        (lambda n: Progress(Phase.DOWNLOADING, bytes_done=n * 100_000), True),
+        (lambda n: Progress(Phase.DOWNLOADING, bytes_done=n), False),  # a source that drips
+        (lambda n: Progress(Phase.DOWNLOADING, download_percent=n), True),
+        (lambda n: Progress(Phase.DOWNLOADING, written=n / 100), True),
+        (lambda n: Progress(Phase.DOWNLOADING, segments_done=n), True),
+        (lambda n: Progress(Phase.DOWNLOADING, speed=f"{n} MB/s", eta_seconds=n), False),
+        (lambda n: Progress(Phase.VERIFYING), True),  # has limits of its own
+    ],
+)
+def test_what_counts_as_progress(bench: Bench, reading: Any, moves: bool) -> None:
+    with keeper_of(bench, stall_seconds=1.2) as keeper:
+        until = time.monotonic() + 3
+        number = 0
+        stalled = False
+        while time.monotonic() < until and not stalled:
+            number += 1
+            try:
+                keeper.report(reading(number))
+            except JobStalled:
+                stalled = True
+            time.sleep(0.05)
+    assert stalled is not moves
+
+
+def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Bench) -> None:
+    job, ended, release = bench.queued(), threading.Event(), threading.Event()
+    runner = bench.runner()
+    runner._end_process = ended.set
+
+    class Hanging:
+        kind, queue = "clip", "downloads"
+
+        def run(self, params: Any, context: Any) -> Made:
+            context.monitor._stall_seconds, context.monitor._obey_seconds = 0.2, 0.2
+            release.wait(30)  # a call that never looks at its monitor
+            raise LeaseLost()
+
+    runner._handlers = {"clip": cast(Any, Hanging())}
+    thread = threading.Thread(target=runner.run, args=(job.id,))
+    thread.start()
+    assert ended.wait(20), "the process was not ended"
+    handed_back = bench.find(job)
+    assert handed_back.waiting and handed_back.attempts == 1, "it is tried again, and counted"
+    assert bench.files_left() == []
+    release.set()
+    thread.join()
 
 
 def test_progress_arrives_while_it_happens(bench: Bench) -> None:

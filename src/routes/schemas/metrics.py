@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
 from src.routes.schemas.common import Record, UtcTime
 from src.services.health_service import HealthStatus
+from src.services.jobs.backlog import Queue
 
 
 class Alive(BaseModel):
@@ -35,6 +37,22 @@ class SystemLoad(Record):
     disk_free_bytes: int
 
 
+class QueueReading(BaseModel):
+    """What waits and what runs in one queue; how long the oldest has waited, in seconds."""
+
+    waiting: int
+    running: int
+    oldest_seconds: float
+
+    @classmethod
+    def by_name(cls, queues: Iterable[Queue]) -> dict[str, Self]:
+        """The queues."""
+        return {
+            each.name: cls(waiting=each.waiting, running=each.running, oldest_seconds=each.oldest_seconds)
+            for each in queues
+        }
+
+
 class MetricsReading(BaseModel):
     """Numbers of the whole service."""
 
@@ -42,6 +60,7 @@ class MetricsReading(BaseModel):
     uptime_seconds: float
     sessions: dict[Literal["active", "max"], int]
     jobs: dict[str, int]
+    queues: dict[str, QueueReading]
     storage_used_bytes: int
     system: SystemLoad
 

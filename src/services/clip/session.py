@@ -213,6 +213,7 @@ class Session:
                 eta_seconds=max(total - done, 0) / (done / seconds) if done else None,
                 bytes_done=done,
                 bytes_total=total,
+                written=self._written,
             )
         )
 

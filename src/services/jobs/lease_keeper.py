@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 
-from src.errors import AppError, Cancelled, JobTimeout, StoreUnavailable
-from src.models.progress import Progress
+from src.errors import AppError, Cancelled, JobStalled, JobTimeout, StoreUnavailable
+from src.models.progress import Phase, Progress
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 WRITE_PROGRESS_SECONDS = 0.5
+# Work looks at the monitor at least twice a second; what has not obeyed after so long hangs in a call that never
+# returns, and only the end of its process ends it.
+OBEY_SECONDS = 60.0
+_WATCHED = (None, Phase.INITIALIZING, Phase.DOWNLOADING)
+# Fewer new bytes than this within the stall time are no progress: a source that drips would hold a worker for hours.
+_MOVED_BYTES = 64 << 10
 
 
 class LeaseLost(AppError):
@@ -45,6 +52,9 @@ class LeaseKeeper:
 
     The lease counts as lost when no renewal succeeded for its length less a second on the *monotonic* clock:
     then another worker may have the job, whatever the wall clocks say.
+
+    Work stalls when neither its phase nor its bytes, percentages or segments have moved for ``stall_seconds``. What
+    only local programs do is left to their own limits (``FFmpeg``'s ``stall_seconds``, ``media_probe.SCAN_LIMITS``).
     """
 
     def __init__(
@@ -55,18 +65,25 @@ class LeaseKeeper:
         *,
         lease_seconds: float,
         hard_limit_seconds: float,
+        stall_seconds: float = math.inf,
         shutdown: ShutdownFlag,
+        on_hang: Callable[[AppError], None] = lambda reason: None,
+        obey_seconds: float = OBEY_SECONDS,
     ) -> None:
         """``renew`` writes the next lease. It raises ``LeaseLost`` when there is none to be had any more, ``Cancelled``
-        when nobody wants the work, ``StoreUnavailable`` when it cannot be known."""
+        when nobody wants the work, ``StoreUnavailable`` when it cannot be known. ``on_hang`` is called once, from the
+        thread, with the reason that the work should have stopped for."""
         self._job_id, self._renew_it, self._progress = job_id, renew, progress
         self._lease_seconds = lease_seconds
         self._started = self._renewed = time.monotonic()
         self._ends = self._started + hard_limit_seconds
         self._shutdown = shutdown
+        self._stall_seconds, self._moved = stall_seconds, self._started
+        self._on_hang, self._obey_seconds = on_hang, obey_seconds
         self._stop_because: AppError | None = None
+        self._mark: object = None
         self._last_written = -1.0
-        self._last_phase: object = None
+        self._last_phase: Phase | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
 
@@ -81,6 +98,9 @@ class LeaseKeeper:
     def report(self, progress: Progress) -> None:
         """Write a reading at most twice a second, at once when the phase changes; then ``check``."""
         now = time.monotonic()
+        mark = _mark(progress)
+        if mark != self._mark or progress.phase not in _WATCHED:
+            self._mark, self._moved = mark, now
         if progress.phase is not self._last_phase or now - self._last_written >= WRITE_PROGRESS_SECONDS:
             self._last_phase, self._last_written = progress.phase, now
             self._progress.set_progress(self._job_id, progress)
@@ -103,6 +123,8 @@ class LeaseKeeper:
                 self._stop_because = JobTimeout()
             elif self._shutdown.is_set():
                 self._stop_because = HandedBack()
+            elif now - self._moved > self._stall_seconds and self._last_phase in _WATCHED:
+                self._stop_because = JobStalled()
             else:
                 asked = self._progress.cancel_asked(self._job_id)
                 if asked:
@@ -110,6 +132,8 @@ class LeaseKeeper:
                 elif now >= next_renewal or asked is None:
                     self._renew(now)
                     next_renewal = now + self._lease_seconds / 3
+        if self._stop_because is not None and not self._done.wait(self._obey_seconds):
+            self._on_hang(self._stop_because)
 
     def _renew(self, now: float) -> None:
         try:
@@ -119,3 +143,9 @@ class LeaseKeeper:
         except (LeaseLost, Cancelled) as reason:
             self._stop_because = reason
         self._renewed = now
+
+
+def _mark(progress: Progress) -> tuple[object, ...]:
+    """What has to change for the work to have moved."""
+    fetched = progress.download_percent if progress.bytes_done is None else progress.bytes_done // _MOVED_BYTES
+    return progress.phase, fetched, progress.encode_percent, progress.segments_done, progress.written

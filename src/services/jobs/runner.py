@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,8 +15,9 @@ from typing import Any, Protocol
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
-from src.models.video import Artifact, Failure, Lease, VideoJob
+from src.models.video import Artifact, Failure, Lease, Status, VideoJob
 from src.services.file_store import FileStore
+from src.services.job_counters import JobCounters
 from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
 from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.jobs.placement import folder_of
@@ -25,6 +27,9 @@ from src.services.progress_cache import ProgressCache
 log = logging.getLogger(__name__)
 
 Handlers = Mapping[str, JobHandler[Any]]
+
+# Where strangers' servers set the pace. Encodes read what is here, and FFmpeg's own limits end one that hangs.
+_WATCHED_QUEUES = ("downloads",)
 
 
 class Doorbell(Protocol):
@@ -44,6 +49,7 @@ class JobRunner:
         claims: ClaimData,
         files: FileStore,
         progress: ProgressCache,
+        counters: JobCounters,
         doorbell: Doorbell,
         handlers: Handlers,
         engines: Engines,
@@ -54,13 +60,18 @@ class JobRunner:
         retry_limit: int,
         retry_base_seconds: float,
         keep_seconds: float,
+        stall_seconds: float,
         shutdown: ShutdownFlag | None = None,
+        end_process: Callable[[], None] | None = None,
     ) -> None:
+        """``end_process`` ends the process at once: the last means against work that hangs."""
         self._jobs, self._claims, self._files, self._progress = jobs, claims, files, progress
+        self._counters = counters
         self._doorbell, self._handlers, self._engines, self._worker = doorbell, handlers, engines, worker
         self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
-        self._keep_seconds = keep_seconds
+        self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
+        self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
 
     def run(self, job_id: str) -> None:
@@ -77,6 +88,7 @@ class JobRunner:
         log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
         made: Made | None = None
         try:
+            handler = self._handlers[job.kind]
             work_dir = self._files.work_folder(job.id, job.lease.fence)
             keeper = LeaseKeeper(
                 job.id,
@@ -84,10 +96,12 @@ class JobRunner:
                 self._progress,
                 lease_seconds=self._lease_seconds,
                 hard_limit_seconds=self._hard_limit_seconds,
+                stall_seconds=self._stall_seconds if handler.queue in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
+                on_hang=lambda reason: self._abandon(job, reason),
             )
             with keeper:
-                made = self._shared(job, work_dir) or self._handlers[job.kind].run(
+                made = self._shared(job, work_dir) or handler.run(
                     job.params, self._context(job, work_dir, keeper)
                 )
                 keeper.check()
@@ -113,7 +127,11 @@ class JobRunner:
                 self._files.drop_kept(job.id)
             self._progress.announce_end(job.id)
             self._wake_followers(job.id)
-            log.info("job %s is %s after %.1f s", job.id, ended.status, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            if ended.ended:
+                code = ended.failure.code if ended.failure else None
+                self._counters.ended(job.kind, ended.status.value, seconds, code)
+            log.info("job %s is %s after %.1f s", job.id, ended.status, seconds)
 
     def reconcile(self, *, rung_before_seconds: float) -> int:
         """Ring for every job that waits unheard and every job whose worker is gone; give up spent ones."""
@@ -124,6 +142,7 @@ class JobRunner:
                 if self._claims.give_up(job.id, lost, max_attempts=self._max_attempts, keep_seconds=self._keep_seconds):
                     self._progress.announce_end(job.id)
                     self._wake_followers(job.id)
+                    self._counters.ended(job.kind, Status.FAILED.value, None, lost.code)
                     log.error("job %s was given up after %d attempts", job.id, job.attempts)
             else:
                 self.ring(job)
@@ -215,6 +234,21 @@ class JobRunner:
             log.warning("job %s could not be handed back; the lease will run out", job.id)
             return None
 
+    def _abandon(self, job: VideoJob, reason: AppError) -> None:
+        """End work that does not stop when it is told to: its record says why, and its process and programs die.
+
+        Without this a call that never returns would hold a worker for ever, and FFmpeg with it.
+        """
+        if self._end_process is None:
+            return
+        log.critical("job %s hangs (%s): this process ends itself", job.id, reason.code)
+        if job.lease is not None and not isinstance(reason, LeaseLost):
+            self._end_badly(job, job.lease, reason)
+            self._files.drop_work(job.id, job.lease.fence)
+            self._progress.announce_end(job.id)
+            self._wake_followers(job.id)
+        self._end_process()
+
     def _end_badly(self, job: VideoJob, lease: Lease, error: AppError) -> VideoJob | None:
         try:
             if isinstance(error, HandedBack):
@@ -224,6 +258,7 @@ class JobRunner:
                 # Full jitter: retries of many jobs do not come back as one wave.
                 delay = random.uniform(0.5, 1) * self._retry_base * 2 ** (job.attempts - 1)  # noqa: S311
                 log.info("job %s: %s, tried again in %.0f s", job.id, error.code, delay)
+                self._counters.retried(job.kind, error.code)
                 return self._claims.hand_back(job.id, lease, delay_seconds=delay, count_attempt=True)
             log.info("job %s: %s %s", job.id, error.code, error.message)
             return self._claims.fail(job.id, lease, Failure(error.code, error.message), keep_seconds=self._keep_seconds)

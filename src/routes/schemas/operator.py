@@ -1,0 +1,148 @@
+"""JSON of ``/api/diagnostics`` and ``/api/admin/jobs``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field
+
+from src.models.video import Status, VideoJob
+from src.routes.schemas.common import RequestBody, UtcTime
+from src.routes.schemas.metrics import QueueReading, SystemLoad
+from src.services.diagnostics_service import Diagnosis
+from src.services.jobs.backlog import Queue
+from src.services.jobs.registry import BY_KIND
+
+
+class Part(BaseModel):
+    """How the use of one part went."""
+
+    ok: bool
+    milliseconds: int
+    problem: str | None
+
+
+class Ffmpeg(BaseModel):
+    """The FFmpeg program and those of its encoders that the service knows."""
+
+    version: str | None
+    encoders: list[str]
+
+
+class Sandbox(BaseModel):
+    """What keeps programs from files and from the network here."""
+
+    files: Literal["landlock", "none"]
+    network: Literal["namespace", "landlock", "none"]
+
+
+class Diagnostics(BaseModel):
+    """What an instance is made of. Null where a part did not answer in time."""
+
+    ok: bool
+    at: UtcTime
+    python: str
+    packages: dict[str, str | None]
+    ytdlp_age_days: int | None
+    ffmpeg: Ffmpeg | None
+    js_runtime: str | None
+    sandbox: Sandbox
+    stores: dict[Literal["mongodb", "redis"], str | None]
+    system: SystemLoad | None
+    disk_floor_bytes: int
+    queues: dict[str, QueueReading] | None
+    reasons: list[str]
+    self_test: dict[str, Part]
+
+    @classmethod
+    def of(cls, found: Diagnosis) -> Self:
+        """A diagnosis."""
+        return cls.model_validate(
+            {
+                "ok": found.ok,
+                "at": found.at,
+                "python": found.python,
+                "packages": found.packages,
+                "ytdlp_age_days": found.ytdlp_age_days,
+                "ffmpeg": found.ffmpeg and {"version": found.ffmpeg.version, "encoders": list(found.ffmpeg.encoders)},
+                "js_runtime": found.js_runtime,
+                "sandbox": {"files": found.sandbox.files, "network": found.sandbox.network},
+                "stores": {"mongodb": found.mongodb, "redis": found.redis},
+                "system": found.disk and SystemLoad.model_validate(found.disk),
+                "disk_floor_bytes": found.disk_floor_bytes,
+                "queues": None if found.queues is None else QueueReading.by_name(found.queues),
+                "reasons": list(found.reasons),
+                "self_test": {
+                    part.name: {"ok": part.ok, "milliseconds": part.milliseconds, "problem": part.problem}
+                    for part in found.self_test
+                },
+            }
+        )
+
+
+class AllJobsQuery(RequestBody):
+    """Which jobs."""
+
+    page: int = Field(1, ge=1, le=1_000_000)
+    per_page: int = Field(20, ge=1, le=100)
+    kind: Literal[tuple(sorted(BY_KIND))] | None = None  # type: ignore[valid-type]
+    status: Literal[tuple(each.value for each in Status)] | None = None  # type: ignore[valid-type]
+
+
+class AnyJob(BaseModel):
+    """A job of anybody. Its parameters are its owner's business: links and messages are not told."""
+
+    job_id: str
+    kind: str
+    queue: str
+    owner_kind: str
+    owner_id: str
+    status: str
+    attempts: int
+    worker: str | None
+    error_code: str | None
+    created_at: UtcTime
+    queued_at: UtcTime | None
+    started_at: UtcTime | None
+    completed_at: UtcTime | None
+
+    @classmethod
+    def of(cls, job: VideoJob) -> Self:
+        """A job."""
+        return cls(
+            job_id=job.id,
+            kind=job.kind,
+            queue=BY_KIND[job.kind].queue,
+            owner_kind=job.owner.kind.value,
+            owner_id=job.owner.id,
+            status=job.status.value,
+            attempts=job.attempts,
+            worker=job.lease.worker if job.lease else None,
+            error_code=job.failure.code if job.failure else None,
+            created_at=job.created_at,
+            queued_at=job.queued_at,
+            started_at=job.started_at,
+            completed_at=job.completed_at,
+        )
+
+
+class AllJobs(BaseModel):
+    """One page of everybody's jobs, newest first, and the queues."""
+
+    jobs: list[AnyJob]
+    page: int
+    per_page: int
+    total: int
+    queues: dict[str, QueueReading]
+
+    @classmethod
+    def of(cls, jobs: Sequence[VideoJob], total: int, query: AllJobsQuery, queues: Sequence[Queue]) -> Self:
+        """A page."""
+        return cls(
+            jobs=[AnyJob.of(job) for job in jobs],
+            page=query.page,
+            per_page=query.per_page,
+            total=total,
+            queues=QueueReading.by_name(queues),
+        )

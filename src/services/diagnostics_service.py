@@ -1,0 +1,191 @@
+"""What this instance is made of and whether its parts work: for its operators, within seconds, whatever hangs."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pymongo.database import Database
+
+from src.errors import AppError
+from src.services import db_service
+from src.services.cache_service import CacheService, CacheUnavailable
+from src.services.ffmpeg_utils_service import ENVIRONMENT
+from src.services.file_store import FileStore
+from src.services.health_service import HealthService
+from src.services.jobs.backlog import Queue
+from src.services.self_test import Checked, SelfTest, at_once
+from src.services.youtube.options import find_deno
+from src.utils.clock import Clock
+from src.utils.machine import MachineReading, read_machine
+from src.utils.sandbox import Kind, available
+
+PROGRAM_SECONDS = 5.0
+# Everything is asked at once, and what has not answered by then is told as missing. Above the patience of the stores
+# (6 s) and of the self-test's programs on a busy machine.
+PATIENCE_SECONDS = 20.0
+# The self-test costs about a second of processor time; who asks again this soon gets the same answer.
+FRESH_SECONDS = 10.0
+_PACKAGES = ("yt-dlp", "yt-dlp-ejs", "av", "celery", "flask", "pymongo", "redis")
+_ENCODERS = (
+    *("libx264", "libx265", "libsvtav1", "libaom-av1", "libvpx-vp9", "aac", "libopus", "libmp3lame", "flac"),
+    *(f"{codec}_{family}" for family in ("nvenc", "qsv", "vaapi", "amf") for codec in ("h264", "hevc", "av1")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that was asked for its version; both are ``None`` when it is not there or did not answer."""
+
+    version: str | None = None
+    encoders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything at one moment. ``None`` where a part did not answer in time.
+
+    ``ytdlp_age_days``: how long ago the installed yt-dlp was released; sites change faster than that grows old.
+    """
+
+    at: datetime
+    python: str
+    packages: dict[str, str | None]
+    ytdlp_age_days: int | None
+    ffmpeg: Program | None
+    js_runtime: str | None
+    sandbox: Kind
+    mongodb: str | None
+    redis: str | None
+    disk: MachineReading | None
+    disk_floor_bytes: int
+    queues: tuple[Queue, ...] | None
+    reasons: tuple[str, ...]
+    self_test: tuple[Checked, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part of the self-test worked."""
+        return all(part.ok for part in self.self_test)
+
+
+class DiagnosticsService:
+    """Raises nothing: what cannot be found out is a ``None`` or a problem in the answer."""
+
+    def __init__(
+        self,
+        health: HealthService,
+        self_test: SelfTest,
+        database: Database[dict[str, Any]],
+        cache: CacheService,
+        files: FileStore,
+        clock: Clock,
+        *,
+        ffmpeg_program: Path,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._health, self._self_test, self._database, self._cache = health, self_test, database, cache
+        self._files, self._clock, self._ffmpeg = files, clock, ffmpeg_program
+        self._patience = patience_seconds
+        self._lock = threading.Lock()
+        self._last: tuple[float, Diagnosis] | None = None
+
+    def diagnose(self) -> Diagnosis:
+        """The answer, at most ``FRESH_SECONDS`` old; those who ask at the same time share one."""
+        with self._lock:
+            if self._last is None or self._clock.monotonic() - self._last[0] >= FRESH_SECONDS:
+                found = self._diagnose()
+                self._last = (self._clock.monotonic(), found)
+            return self._last[1]
+
+    def _diagnose(self) -> Diagnosis:
+        questions: dict[str, Callable[[], Any]] = {
+            "ffmpeg": self._ask_ffmpeg,
+            "js_runtime": _js_runtime,
+            "mongodb": lambda: _quietly(lambda: db_service.server_version(self._database)),
+            "redis": self._redis_version,
+            "disk": lambda: read_machine(self._files.downloads),
+            "queues": lambda: _quietly(lambda: self._health.metrics().queues),
+            "reasons": lambda: self._health.health().reasons,
+            "self_test": lambda: self._self_test.run(seconds=self._patience - 1),
+        }
+        found = at_once(questions, seconds=self._patience)
+        packages = {name: _package(name) for name in _PACKAGES}
+        return Diagnosis(
+            at=datetime.now(UTC),
+            python=platform.python_version(),
+            packages=packages,
+            ytdlp_age_days=age_days(packages["yt-dlp"], self._clock.now().date()),
+            ffmpeg=found.get("ffmpeg"),
+            js_runtime=found.get("js_runtime"),
+            sandbox=available(),
+            mongodb=found.get("mongodb"),
+            redis=found.get("redis"),
+            disk=found.get("disk"),
+            disk_floor_bytes=self._files.min_free_bytes,
+            queues=found.get("queues"),
+            reasons=found.get("reasons", ("The health could not be found out in time.",)),
+            self_test=found.get("self_test", (Checked("self_test", False, round(self._patience * 1000), "no answer"),)),
+        )
+
+    def _ask_ffmpeg(self) -> Program:
+        told = re.search(r"ffmpeg version (\S+)", _output([str(self._ffmpeg), "-hide_banner", "-version"]))
+        listed = _output([str(self._ffmpeg), "-hide_banner", "-encoders"])
+        names = set(re.findall(r"^ [VA][.A-Z]{5} (\S+)", listed, re.MULTILINE))
+        return Program(told[1] if told else None, tuple(name for name in _ENCODERS if name in names))
+
+    def _redis_version(self) -> str | None:
+        try:
+            info: dict[str, Any] = self._cache.attempt(lambda client: client.info("server"))
+        except CacheUnavailable:
+            return None
+        name = "valkey" if "valkey_version" in info else "redis"
+        return f"{name} {info[f'{name}_version']}"
+
+
+def age_days(release: str | None, today: date) -> int | None:
+    """Days since a release that is named by its date, as yt-dlp's are (``2026.10.26``)."""
+    found = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", release or "")
+    try:
+        return (today - date(*map(int, found.groups()))).days if found else None
+    except ValueError:
+        return None
+
+
+def _js_runtime() -> str | None:
+    deno = find_deno()
+    found = re.match(r"deno \S+", _output([deno, "--version"])) if deno else None
+    return found[0] if found else None
+
+
+def _package(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _output(command: list[str]) -> str:
+    """What a program of ours prints; nothing when it cannot be run or takes too long."""
+    try:
+        done = subprocess.run(
+            command, env=ENVIRONMENT, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def _quietly(question: Callable[[], Any]) -> Any:
+    try:
+        return question()
+    except AppError:
+        return None

@@ -1,0 +1,104 @@
+"""How jobs of each kind ended and how long they took: counters in Redis that all workers share, for Prometheus.
+
+They are a convenience: a Redis that is away counts nothing, and one that was emptied begins anew at 0, as Prometheus
+expects of counters. The records in MongoDB stay the truth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import redis
+
+from src.services.cache_service import CacheService, CacheUnavailable
+
+KEY = "metrics:jobs"
+# Upper bounds of the histogram, in seconds: a clip takes seconds, an encode minutes to hours.
+BUCKETS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """A histogram: how many jobs took at most so many seconds (cumulative), how many in all, and their sum."""
+
+    buckets: Mapping[float, int]
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """Since the counters began: durations by kind, jobs ended by (kind, state), failed and repeated attempts by
+    (kind, code)."""
+
+    durations: Mapping[str, Durations] = field(default_factory=dict)
+    ended: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    retries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+class JobCounters:
+    """One hash: ``ended:<kind>:<state>``, ``failed:<kind>:<code>``, ``retried:<kind>:<code>``, ``took:<kind>:<bound>``
+    and ``seconds:<kind>``. Nothing here raises."""
+
+    def __init__(self, cache: CacheService) -> None:
+        self._cache = cache
+
+    def ended(self, kind: str, status: str, seconds: float | None, code: str | None) -> None:
+        """A job has ended in this state, ``seconds`` after its last attempt began (``None``: nobody knows); ``code``
+        says why if badly."""
+        counts = {f"ended:{kind}:{status}": 1}
+        if code:
+            counts[f"failed:{kind}:{code}"] = 1
+        if seconds is not None:
+            counts[f"took:{kind}:{next(bound for bound in BUCKETS if seconds <= bound):g}"] = 1
+        self._add(counts, {} if seconds is None else {f"seconds:{kind}": round(seconds, 3)})
+
+    def retried(self, kind: str, code: str) -> None:
+        """An attempt has failed in a way that may pass, and will be repeated."""
+        self._add({f"retried:{kind}:{code}": 1}, {})
+
+    def read(self) -> JobCounts:
+        """All counts; empty while Redis is away."""
+        try:
+            found = self._cache.attempt(lambda client: client.hgetall(KEY))
+        except CacheUnavailable:
+            return JobCounts()
+        counts: dict[str, dict[tuple[str, str], float]] = {}
+        for name, value in found.items():
+            what, kind, rest = (*str(name).split(":", 2), "")[:3]
+            counts.setdefault(what, {})[kind, rest] = float(value)
+        took, sums = counts.get("took", {}), counts.get("seconds", {})
+        return JobCounts(
+            durations={kind: _durations(kind, took, seconds) for (kind, _), seconds in sorted(sums.items())},
+            ended=_whole(counts.get("ended", {})),
+            failures=_whole(counts.get("failed", {})),
+            retries=_whole(counts.get("retried", {})),
+        )
+
+    def _add(self, counts: Mapping[str, int], sums: Mapping[str, float]) -> None:
+        def write(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipe:
+                for name, number in counts.items():
+                    pipe.hincrby(KEY, name, number)
+                for name, amount in sums.items():
+                    pipe.hincrbyfloat(KEY, name, amount)
+                pipe.execute()
+
+        with contextlib.suppress(CacheUnavailable):
+            self._cache.attempt(write)
+
+
+def _durations(kind: str, took: Mapping[tuple[str, str], float], seconds: float) -> Durations:
+    so_far, buckets = 0, {}
+    for bound in BUCKETS:
+        so_far += int(took.get((kind, f"{bound:g}"), 0))
+        buckets[bound] = so_far
+    return Durations(buckets, so_far, seconds)
+
+
+def _whole(counts: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], int]:
+    return {labels: int(count) for labels, count in sorted(counts.items())}

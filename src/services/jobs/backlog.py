@@ -1,0 +1,35 @@
+"""What waits and what runs in each queue of the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from src.models.video import Status
+from src.services.jobs.registry import BY_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One queue. ``oldest_seconds``: how long the job that has waited longest has done so; 0 when none waits."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest_seconds: float
+
+
+def queues_of(open_jobs: Iterable[tuple[str, Status, int, datetime | None]], now: datetime) -> tuple[Queue, ...]:
+    """The queues, empty ones too, from (kind, state, number, when the first of them was asked for)."""
+    names = sorted({handler.queue for handler in BY_KIND.values()})
+    waiting, running = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    oldest = dict.fromkeys(names, 0.0)
+    for kind, status, number, since in open_jobs:
+        queue = BY_KIND[kind].queue
+        if status is Status.PROCESSING:
+            running[queue] += number
+        else:
+            waiting[queue] += number
+            oldest[queue] = max(oldest[queue], (now - since).total_seconds() if since else 0.0)
+    return tuple(Queue(name, waiting[name], running[name], round(oldest[name], 1)) for name in names)

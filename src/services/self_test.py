@@ -1,0 +1,152 @@
+"""The self-test: a small real use of every part that a job needs, all at once, each within a time."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+
+from src.data.lock_data import LockData
+from src.errors import AppError, EncodeFailed
+from src.services.cache_service import CacheService
+from src.services.egress import EgressProxy
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.ffmpeg_utils_service import Limits as ProgramLimits
+from src.services.file_store import FileStore
+from src.services.media_probe import inspect_output
+from src.utils.background import in_background
+from src.utils.sandbox import available
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+_FRAMES = 25
+_FILM = f"testsrc2=size=128x72:rate=25:duration={_FRAMES / 25}"
+# The last address of loopback: nobody can have meant to allow it.
+_FORBIDDEN = "http://127.255.255.254/"
+
+
+class Broken(Exception):
+    """A part does not do what it should; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How the use of one part went; ``problem`` is a sentence when it went wrong."""
+
+    name: str
+    ok: bool
+    milliseconds: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """What is tried, with the parts of this process."""
+
+    ffmpeg: FFmpeg
+    files: FileStore
+    locks: LockData
+    cache: CacheService
+    egress: EgressProxy
+
+    def run(self, *, seconds: float) -> tuple[Checked, ...]:
+        """Try everything; a part that does not answer within ``seconds`` is told as broken."""
+        parts: dict[str, Callable[[], None]] = {
+            "encode": self._encode,
+            "sandbox": self._sandbox,
+            "mongodb": self._mongodb,
+            "redis": self._redis,
+            "egress": self._egress,
+        }
+        answers = at_once({name: _checked(name, part) for name, part in parts.items()}, seconds=seconds)
+        late = f"no answer within {seconds:g} s"
+        return tuple(answers.get(name) or Checked(name, False, round(seconds * 1000), late) for name in parts)
+
+    def _encode(self) -> None:
+        """A second of film, encoded in the cage, written to the disk of the downloads, and read back in the cage."""
+        with self._folder() as folder:
+            film = folder / "film.mp4"
+            program = self.ffmpeg.confined(reads=[], writes=[folder])
+            args = ["-f", "lavfi", "-i", _FILM, "-c:v", "libx264", "-preset", "ultrafast", str(film)]
+            program.run(args, limits=ProgramLimits(wall_seconds=15, cpu_seconds=10))
+            picture = inspect_output(film).video
+            if picture is None or picture.units != _FRAMES:
+                raise Broken(f"{_FRAMES} frames were encoded and {picture.units if picture else 0} arrived")
+
+    def _sandbox(self) -> None:
+        """A file beside the cage must stay unread."""
+        if available().files == "none":
+            raise Broken("this kernel has no Landlock: programs are not kept from files")
+        with self._folder() as folder:
+            outside, work = folder / "outside.gray", folder / "work"
+            outside.write_bytes(b"\0" * 16)
+            work.mkdir()
+            raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "4x4", "-i", str(outside), "-f", "null", "-"]
+            self.ffmpeg.run(raw, limits=ProgramLimits(wall_seconds=10))  # the trick is real without the cage
+            try:
+                self.ffmpeg.confined(reads=[], writes=[work]).run(raw, limits=ProgramLimits(wall_seconds=10))
+            except EncodeFailed:
+                return
+            raise Broken("a program in the cage read a file outside of it")
+
+    def _mongodb(self) -> None:
+        """A write that a majority has in its journal, read back by the server's own clock."""
+        if not self.locks.take("self-test", "self-test", seconds=1):
+            raise Broken("what was written could not be read back")
+
+    def _redis(self) -> None:
+        key, value = "self-test", time.monotonic()
+        if not self.cache.set(key, value, ttl_seconds=10) or self.cache.get(key) != value:
+            raise Broken("Redis does not keep what it is given")
+
+    def _egress(self) -> None:
+        """The way out must refuse an address inside."""
+        with self.egress.session() as way:
+            try:
+                httpx.get(_FORBIDDEN, proxy=way.proxy_url, trust_env=False, timeout=5)
+            except httpx.HTTPError as error:
+                log.info("the egress proxy did not answer: %s", error)
+            if way.report.refusals != 1:
+                raise Broken("the egress proxy did not refuse a private address")
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """A folder on the disk of the files that is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix=".self-test-", dir=self.files.downloads) as folder:
+            yield Path(folder)
+
+
+def _checked(name: str, part: Callable[[], None]) -> Callable[[], Checked]:
+    def run() -> Checked:
+        began = time.monotonic()
+        problem: str | None = None
+        try:
+            part()
+        except (AppError, Broken) as error:
+            problem = str(error)
+        except Exception as error:
+            log.exception("the self-test of %s failed", name)
+            problem = type(error).__name__
+        return Checked(name, problem is None, round((time.monotonic() - began) * 1000), problem)
+
+    return run
+
+
+def at_once(questions: Mapping[str, Callable[[], Answer]], *, seconds: float) -> dict[str, Answer]:
+    """The answers of those questions that were answered, without an exception, in time. All are asked at once, each on
+    a thread of its own that nobody waits for any longer."""
+    asked = {name: in_background(question, f"ask-{name}") for name, question in questions.items()}
+    in_time, _ = wait(asked.values(), timeout=seconds)
+    for name, future in asked.items():
+        if future in in_time and (error := future.exception()) is not None:
+            log.error("%s could not be found out", name, exc_info=error)
+    return {name: future.result() for name, future in asked.items() if future in in_time and not future.exception()}
