@@ -111,10 +111,11 @@ class SelfTest:
     def _egress(self) -> None:
         """The way out must refuse an address inside."""
         with self.egress.session() as way:
-            try:
-                httpx.get(_FORBIDDEN, proxy=way.proxy_url, trust_env=False, timeout=5)
-            except httpx.HTTPError as error:
-                log.info("the egress proxy did not answer: %s", error)
+            with httpx.Client(proxy=way.proxy_url, trust_env=False, timeout=5) as client:
+                try:
+                    client.get(_FORBIDDEN)
+                except httpx.HTTPError as error:
+                    log.info("the egress proxy did not answer: %s", error)
             if way.report.refusals != 1:
                 raise Broken("the egress proxy did not refuse a private address")
 
