@@ -101,9 +101,7 @@ class JobRunner:
                 on_hang=lambda reason: self._abandon(job, reason),
             )
             with keeper:
-                made = self._shared(job, work_dir) or handler.run(
-                    job.params, self._context(job, work_dir, keeper)
-                )
+                made = self._shared(job, work_dir) or handler.run(job.params, self._context(job, work_dir, keeper))
                 keeper.check()
                 ended = self._keep(job, job.lease, made)
         except LeaseLost:
