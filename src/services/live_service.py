@@ -316,7 +316,10 @@ def _select(video: Extraction, resolution: str) -> Selection | None:
 def _track(video: Extraction, entry: SourceFormat) -> LiveTrack:
     address = video.media[entry.id]
     headers: Mapping[str, str] = address.headers
-    return LiveTrack(entry.id, address.url, headers, entry.video_codec is not None, entry.audio_codec is not None)
+    has_video, has_audio = entry.video_codec is not None, entry.audio_codec is not None
+    # By its part and not by its format: after fresh links another quality may go on where the first one stopped.
+    name = ("both" if has_audio else "picture") if has_video else "sound"
+    return LiveTrack(name, address.url, headers, has_video, has_audio)
 
 
 def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live import Capture, Captured, LiveCut, LiveTrack, TailToCome, Window, cut_captured
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.live_origin import LiveOrigin
-from tests.media_kit import frame_numbers
+from tests.live_origin.packaging import FPS
+from tests.media_kit import av_offset, frame_numbers
 
 
 class WorkerDied(Exception):
@@ -46,15 +47,23 @@ class Bench:
     padding: float = 4
     patience: float = 15
     attempts: int = 0
+    sound_late: float = 0
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    def tracks(self, name: str) -> list[LiveTrack]:
+        """The playlists of a broadcast, as a site would tell them now."""
+        names = self.origin.broadcasts[name].stream.parts[0].programme.tracks
+        return [
+            LiveTrack(each, self.origin.url(name, each), has_video=each != "sound", has_audio=each != "picture")
+            for each in names
+        ]
 
     def capture(self, name: str, window: Window, folder: Path, monitor: Monitor | None = None) -> Captured:
         """Capture to the end, coming back as often as that takes, with fresh links when the old ones are refused."""
         while True:
             self.attempts += 1
-            tracks = [LiveTrack("av", self.origin.url(name))]
             capture = Capture(
-                tracks,
+                self.tracks(name),
                 folder,
                 window,
                 network=Network(),
@@ -70,8 +79,11 @@ class Bench:
             except MediaForbidden:
                 self.origin.broadcasts[name].renew()
 
-    def clip(self, name: str, window: Window, *, dies_after: int | None = None) -> tuple[LiveCut, list[int]]:
-        """(the clip, numbers of its frames). With ``dies_after`` a first worker ends after so many looks."""
+    def clip(
+        self, name: str, window: Window, *, dies_after: int | None = None, hear: bool = False
+    ) -> tuple[LiveCut, list[int]]:
+        """(the clip, numbers of its frames). With ``dies_after`` a first worker ends after so many looks; with ``hear``
+        it is measured how late the sound is."""
         folder = self.folder / f"kept{next(self._numbers)}"
         if dies_after is not None:
             try:
@@ -92,6 +104,8 @@ class Bench:
                 mode="exact",
                 monitor=SilentMonitor(),
             )
+            if hear:
+                self.sound_late = av_offset(cut.path, Fraction(FPS))
             return cut, [frame.number for frame in frame_numbers(cut.path)]
         finally:
             shutil.rmtree(work)

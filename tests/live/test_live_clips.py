@@ -12,8 +12,7 @@ import pytest
 
 from src.services.live import StreamSilent
 from tests.live.bench import Bench, DiesAfter, WorkerDied, window_at
-from tests.live_origin import Broadcast, LiveOrigin, Part, Stream, VirtualClock
-from tests.live_origin.stream import rendition
+from tests.live_origin import Broadcast, LiveOrigin, Part, Stream, VirtualClock, programme
 
 pytestmark = pytest.mark.slow
 
@@ -38,15 +37,15 @@ def began() -> Fraction:
 
 
 def on_air(
-    origin: LiveOrigin, *parts: Part, ended_at: Fraction | None = None, clocked: bool = True, **how: object
+    origin: LiveOrigin, *parts: Part, ended_at: Fraction | None = None, clock_every: int = 1, **how: object
 ) -> Broadcast:
-    stream = Stream(list(parts), clocked=clocked, ended_at=ended_at)
+    stream = Stream(list(parts), clock_every=clock_every, ended_at=ended_at)
     origin.broadcasts["s"] = broadcast = Broadcast(stream, **how)  # type: ignore[arg-type]
     return broadcast
 
 
 def plain(seconds: int = LENGTH, **how: object) -> Part:
-    return Part(rendition(seconds), began(), **how)  # type: ignore[arg-type]
+    return Part(programme(seconds), began(), **how)  # type: ignore[arg-type]
 
 
 def test_a_hundred_clips_at_random_moments_are_right_to_the_frame(bench: Bench) -> None:
@@ -95,7 +94,7 @@ def test_what_a_dead_worker_had_fetched_is_still_there_when_the_stream_has_dropp
     captured = bench.capture("s", window, folder)
     assert captured.oldest is not None and captured.oldest > window.start + 20
     assert captured.holes(window) == []
-    assert broadcast.requests["0-40.ts"] == 1, "nothing is fetched twice"
+    assert broadcast.requests["both-0-40.ts"] == 1, "nothing is fetched twice"
 
 
 def test_a_worker_does_not_wait_for_a_tail_that_comes_much_later(bench: Bench) -> None:
@@ -118,8 +117,8 @@ def test_gaps_are_left_out_and_the_rest_is_right(bench: Bench) -> None:
 
 
 def test_a_change_of_resolution_is_no_seam_in_time(bench: Bench) -> None:
-    first = Part(rendition(100), began())
-    second = Part(rendition(100, size=(426, 240), first_frame_number=2500), first.end, first_number=50, group=1)
+    first = Part(programme(100), began())
+    second = Part(programme(100, size=(426, 240), first_frame_number=2500), first.end, first_number=50, group=1)
     broadcast = on_air(bench.origin, first, second)
     bench.origin.clock.set(began() + 120)
     window = window_at(began() + Fraction("95.3"), Fraction("9.2"))
@@ -129,8 +128,8 @@ def test_a_change_of_resolution_is_no_seam_in_time(bench: Bench) -> None:
 
 def test_a_restart_of_the_stream(bench: Bench) -> None:
     """The encoder comes back after 5 seconds, and the sequence numbers begin at 0 again while we follow."""
-    first = Part(rendition(100), began())
-    second = Part(rendition(100, first_frame_number=2500), first.end + 5, first_number=0, group=0)
+    first = Part(programme(100), began())
+    second = Part(programme(100, first_frame_number=2500), first.end + 5, first_number=0, group=0)
     broadcast = on_air(bench.origin, first, second)
     bench.origin.clock.set(began() + 96)
     bench.patience = 60
@@ -156,7 +155,7 @@ def test_links_that_expire_are_renewed(bench: Bench) -> None:
 
 
 def test_without_a_clock_the_time_is_right_to_the_pause_between_two_looks(bench: Bench) -> None:
-    broadcast = on_air(bench.origin, plain(), clocked=False)
+    broadcast = on_air(bench.origin, plain(), clock_every=0)
     bench.origin.clock.set(began() + Fraction("130.7"))
     window = window_at(began() + 120, Fraction(16))
     _, numbers = bench.clip("s", window)

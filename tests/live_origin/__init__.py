@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.live_origin.clock import VirtualClock
 from tests.live_origin.origin import Broadcast, LiveOrigin
+from tests.live_origin.packaging import TURN_SECONDS, Programme, programme
 from tests.live_origin.stream import Part, Stream
 
-__all__ = ["Broadcast", "LiveOrigin", "Part", "Stream", "VirtualClock"]
+__all__ = ["TURN_SECONDS", "Broadcast", "LiveOrigin", "Part", "Programme", "Stream", "VirtualClock", "programme"]

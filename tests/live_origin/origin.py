@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from tests.live_origin.clock import EPOCH, VirtualClock
-from tests.live_origin.stream import SEGMENT_SECONDS, Part, Stream
+from tests.live_origin.clock import VirtualClock
+from tests.live_origin.playlist import Listed, content_of, key_of, latest_end, playlist_of
+from tests.live_origin.stream import Stream
 
 WINDOW_SEGMENTS = 30
 
@@ -37,17 +37,18 @@ class Broadcast:
         self.version += 1
         self.refuse_after = None
 
-    def listed(self, now: Fraction) -> list[tuple[Part, int]]:
-        """(part, place of the segment) of the window."""
+    def listed(self, now: Fraction, track: str | None = None) -> list[Listed]:
+        """The window of a track; without a name, of the one with the picture."""
         newest = next((part for part in reversed(self.stream.parts) if part.at <= now), self.stream.parts[0])
         same = [part for part in self.stream.parts if part.at <= now]
         if newest.first_number == 0:  # the stream began anew: nothing of before is listed
             same = [newest]
+        track = track or next(iter(newest.programme.tracks))
         found = [
-            (part, place)
+            Listed(part, place)
             for part in same
-            for place in range(part.rendition.segment_count)
-            if part.at + (place + 1) * SEGMENT_SECONDS <= min(now, part.end) and place not in part.unlisted
+            for place in range(len(part.programme.tracks[track].segments))
+            if latest_end(part, track, place) <= now and (place not in part.unlisted or track == "sound")
         ]
         return found[-self.window :]
 
@@ -86,52 +87,44 @@ class LiveOrigin:
         self._server.shutdown()
         self._server.server_close()
 
-    def url(self, name: str) -> str:
-        """The playlist of a broadcast."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{name}/{self.broadcasts[name].version}/live.m3u8"
+    def url(self, name: str, track: str = "both") -> str:
+        """A playlist of a broadcast."""
+        port = self._server.server_address[1]
+        return f"http://127.0.0.1:{port}/{name}/{self.broadcasts[name].version}/{track}.m3u8"
 
     def answer(self, path: str) -> tuple[int, bytes]:
         name, version, file = path.strip("/").split("/")
         broadcast = self.broadcasts.get(name)
         if broadcast is None:
             return 404, b""
-        broadcast.requests["playlist" if file == "live.m3u8" else file] += 1
+        broadcast.requests["playlist" if file.endswith(".m3u8") else file] += 1
         refused = broadcast.refuse_after is not None and broadcast.requests.total() > broadcast.refuse_after
         if refused or int(version) < broadcast.version:
             return 403, b""
-        if file == "live.m3u8":
-            return self._playlist(broadcast)
-        part, place = (int(text) for text in file.removesuffix(".ts").split("-"))
-        if (broadcast.stream.parts[part], place) not in broadcast.listed(self.clock.seconds):
-            return 404, b""
-        if place in broadcast.stream.parts[part].absent | broadcast.stream.parts[part].gaps:
-            return 404, b""
-        if broadcast.flaky and place % broadcast.flaky == 0 and broadcast.requests[file] == 1:
-            return 503, b""
-        return 200, broadcast.stream.parts[part].rendition.segments[place]
+        if file.endswith(".m3u8"):
+            return self._playlist(broadcast, file.removesuffix(".m3u8"))
+        if file.endswith(".key"):
+            return 200, key_of(file)
+        track, number, place = file.partition(".")[0].split("-")
+        part = broadcast.stream.parts[int(number)]
+        if place == "init":
+            return 200, part.programme.tracks[track].init or b""
+        return self._segment(broadcast, track, Listed(part, int(place)), file)
 
-    def _playlist(self, broadcast: Broadcast) -> tuple[int, bytes]:
+    def _segment(self, broadcast: Broadcast, track: str, asked: Listed, file: str) -> tuple[int, bytes]:
+        missing = frozenset() if track == "sound" else asked.part.absent | asked.part.gaps
+        if asked.place in missing or asked not in broadcast.listed(self.clock.seconds, track):
+            return 404, b""
+        if broadcast.flaky and asked.place % broadcast.flaky == 0 and broadcast.requests[file] == 1:
+            return 503, b""
+        return 200, content_of(broadcast.stream, track, asked)
+
+    def _playlist(self, broadcast: Broadcast, track: str) -> tuple[int, bytes]:
         now = self.clock.seconds
         if broadcast.stale_seconds and broadcast.requests["playlist"] % 3 == 0:
             now -= Fraction(broadcast.stale_seconds)
-        stream, listed = broadcast.stream, broadcast.listed(now)
+        listed = broadcast.listed(now, track)
         if not listed:
             return 404, b""
-        first, place = listed[0]
-        lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{SEGMENT_SECONDS}"]
-        lines += [f"#EXT-X-MEDIA-SEQUENCE:{first.first_number + place}"]
-        lines += [f"#EXT-X-DISCONTINUITY-SEQUENCE:{first.group}"]
-        before: tuple[Part, int] | None = None
-        for part, place in listed:
-            if (before is not None and before[0] is not part) or (before is not None and before[1] + 1 != place):
-                lines.append("#EXT-X-DISCONTINUITY")
-            if stream.clocked:
-                at = EPOCH + dt.timedelta(milliseconds=round((part.at + place * SEGMENT_SECONDS) * 1000))
-                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{at.isoformat(timespec='milliseconds')}")
-            if place in part.gaps:
-                lines.append("#EXT-X-GAP")
-            lines += [f"#EXTINF:{SEGMENT_SECONDS:.3f},", f"{stream.parts.index(part)}-{place}.ts"]
-            before = part, place
-        if stream.ended_at is not None and now >= stream.ended_at:
-            lines.append("#EXT-X-ENDLIST")
-        return 200, ("\n".join(lines) + "\n").encode()
+        ended = broadcast.stream.ended_at is not None and now >= broadcast.stream.ended_at
+        return 200, playlist_of(broadcast.stream, track, listed, ended=ended).encode()

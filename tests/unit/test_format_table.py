@@ -109,6 +109,14 @@ def test_sound_is_read() -> None:
     assert (entry.language, entry.language_preference, entry.altered) == ("en", 10, True)
 
 
+def test_sound_in_a_playlist_of_its_own_is_read_though_nobody_tells_its_codec() -> None:
+    """yt-dlp does not take the codec of an audio group from the variants that name it."""
+    apart = {"vcodec": "none", "width": None, "height": None, "format_note": "Default", "protocol": "m3u8_native"}
+    found = read_format({name: value for name, value in raw("234", **apart).items() if name != "acodec"})
+    assert found is not None and (found.video_codec, found.audio_codec) == (None, "mp4a") and found.segmented
+    assert read_format(raw("sb0", **apart)) is None, "told to have none"
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -21,6 +21,13 @@ from src.services.clip.reader import SeekableReader, SequentialReader
 from src.services.clip.source import SourceUnreadable
 
 _BUFFER_BYTES = 128 << 10
+_TURN = Fraction(2**33, 90_000)  # the clock of MPEG-TS has 33 bits and counts 90,000 in a second
+
+
+def nearest_turn(time: Fraction, expected: Fraction) -> Fraction:
+    """``time``, moved by whole turns of the clock of MPEG-TS, as near to ``expected`` as that gets it. FFmpeg tells the
+    same moment in one turn or the next, depending on where a file begins."""
+    return time + round((expected - time) / _TURN) * _TURN
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ class Demuxer:
             raise SourceUnreadable(f"it has no {kind}")
         self.time_base: Fraction = self.stream.time_base
         self.shift = layout.shift_of(self.stream.index)
+        if layout.span is not None and self._container.format.name == "mpegts":
+            began = (self.stream.start_time or 0) * self.time_base
+            self.shift += began - nearest_turn(began, layout.span[0] + self.shift)
         if layout.seek_to is not None:
             self._seek(layout.seek_to)
         self._packets: Iterator[Pack] = self._demux()

@@ -10,6 +10,7 @@ import av
 from av.error import FFmpegError
 
 from src.services.clip import boxes
+from src.services.clip.demux import nearest_turn
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, parse_playlist
 from src.services.clip.index import Layout
@@ -64,7 +65,7 @@ class SegmentIndex:
 
     def follow(self, other: SegmentIndex) -> None:
         """Use the clock of ``other``, the picture of the same film, if both seem to have the same."""
-        if abs(other.origin - self.origin) < _MOST_CLOCK_DIFFERENCE:
+        if abs(nearest_turn(other.origin, self.origin) - self.origin) < _MOST_CLOCK_DIFFERENCE:
             self.origin = other.origin
             self._origins = dict(other._origins)
 

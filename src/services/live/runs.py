@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -12,20 +12,28 @@ from statistics import median
 import av
 from av.error import FFmpegError
 
+from src.services.clip.demux import nearest_turn
 from src.services.clip.hls_playlist import Piece, Segment
 from src.services.live.store import Record
 from src.services.live.window import Window
 
 _MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most
+_SAME_CLOCK = 2  # seconds by which the clocks of picture and sound are told differently at most
 _HEAD_BYTES = 188 * 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a segment holds: presentation time of its first key frame, and the shape of its picture."""
+    """What a segment holds: presentation time of its first key frame, and the shape of its picture. ``turns``: its
+    clock has 33 bits and begins anew after 26.5 hours."""
 
     first: Fraction
     shape: tuple[str, int, int]
+    turns: bool = False
+
+    def near(self, time: Fraction) -> Look:
+        """The same in the turn of its clock in which it is nearest to ``time``."""
+        return replace(self, first=nearest_turn(self.first, time)) if self.turns else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +73,11 @@ def find_runs(records: Sequence[Record], folder: Path, window: Window) -> list[R
         look = look_into(record, folder)
         if look is None:
             continue
-        if part and not _follows(part[-1], (record, look)):
-            runs.append(_run(part))
-            part = []
+        if part:
+            look = look.near(part[-1][1].first + part[-1][0].duration)
+            if not _follows(part[-1], (record, look)):
+                runs.append(_run(part))
+                part = []
         part.append((record, look))
     if part:
         runs.append(_run(part))
@@ -75,11 +85,21 @@ def find_runs(records: Sequence[Record], folder: Path, window: Window) -> list[R
 
 
 def sound_segments(records: Sequence[Record], folder: Path, run: Run, base: Fraction) -> list[Segment]:
-    """The sound that was on air with a run, for the index of a track of its own."""
-    first = run.records[0]
-    found = [record for record in records if (record.epoch, record.group) == (first.epoch, first.group)]
-    near = _near(found, run.span)
-    return [_segment(each, folder, each.start - base, each.span.end - base) for each in near]
+    """The sound that was on air with a run, for the index of a track of its own.
+
+    Both tracks of a stream share the clock of their presentation times, which is more exact than what the playlists
+    tell: a segment is placed by it, unless it says something else entirely.
+    """
+    found: list[tuple[Record, Fraction]] = []
+    for record in _near(records, run.span):
+        look = look_into(record, folder)
+        if look is None or (found and record.init != found[0][0].init):
+            continue
+        at = look.near(record.start - run.offset).first + run.offset
+        found.append((record, at))
+    same = [(record, at) for record, at in found if abs(at - record.start) <= _SAME_CLOCK]
+    placed = same or [(record, record.start) for record, _ in found]
+    return [_segment(record, folder, at - base, at + record.duration - base) for record, at in placed]
 
 
 def look_into(record: Record, folder: Path) -> Look | None:
@@ -102,7 +122,7 @@ def _look(content: bytes) -> Look | None:
             shape = (context.name, getattr(context, "width", 0), getattr(context, "height", 0))
             for packet in opened.demux(stream):
                 if packet.pts is not None and packet.is_keyframe and packet.time_base is not None:
-                    return Look(packet.pts * packet.time_base, shape)
+                    return Look(packet.pts * packet.time_base, shape, opened.format.name == "mpegts")
     except FFmpegError:
         return None
     return None

@@ -1,8 +1,9 @@
 """When each segment of a stream was on air, and whether it is the stream that we know or one that began anew.
 
-With a clock in the playlist (``EXT-X-PROGRAM-DATE-TIME``) that is the clock. Without one it is estimated: a segment
-is listed as soon as it is complete, so none can have ended after it was first seen. The tightest of these bounds is
-taken for each group of segments between two discontinuities; it is right to within the pause between two looks.
+With a clock in the playlist (``EXT-X-PROGRAM-DATE-TIME``) that is the clock, also for the segments of the same group
+(between two discontinuities) that come after the one that told it, long after that one has left the playlist. Without
+one it is estimated: a segment is listed as soon as it is complete, so none can have ended after it was first seen. The
+tightest of these bounds is taken for each group; it is right to within the pause between two looks.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Timeline:
     _newest: int | None = None
     _newest_at: Fraction | None = None
     _positions: dict[int, Fraction] = field(default_factory=dict)  # of segments, in seconds of the epoch
-    _bounds: dict[int, Fraction] = field(default_factory=dict)  # of groups: wall clock at position 0
+    _anchors: dict[int, Fraction] = field(default_factory=dict)  # of groups: wall clock at position 0, as it was told
+    _bounds: dict[int, Fraction] = field(default_factory=dict)  # of groups without: wall clock at position 0
     _clocks: dict[int, Fraction] = field(default_factory=dict)  # of the segments of the last playlist
 
     def place(self, playlist: LivePlaylist, seen_at: Fraction) -> list[Placed]:
@@ -54,19 +56,21 @@ class Timeline:
             self.epoch += 1
             self._newest = self._newest_at = None
             self._positions.clear()
+            self._anchors.clear()
             self._bounds.clear()
         elif self._newest is not None and last.number < self._newest and self._is_of_the_past(playlist):
             return []
-        self.estimated = last.at is None
         self._observe(playlist, seen_at)
-        if self._newest is None or last.number >= self._newest:
-            self._newest, self._newest_at = last.number, last.at
-            self._clocks = {each.number: each.at for each in playlist.segments if each.at is not None}
-        return [
+        self.estimated = last.group not in self._anchors
+        placed = [
             Placed(self.epoch, segment, start)
             for segment in playlist.segments
             if (start := self._start_of(segment)) is not None
         ]
+        if self._newest is None or last.number >= self._newest:
+            self._clocks = {each.segment.number: each.start for each in placed if each.segment.group in self._anchors}
+            self._newest, self._newest_at = last.number, self._clocks.get(last.number)
+        return placed
 
     def to_fields(self) -> dict[str, Any]:
         """What another attempt needs to go on; JSON values."""
@@ -76,6 +80,7 @@ class Timeline:
             "newest_at": None if self._newest_at is None else str(self._newest_at),
             "positions": {str(number): str(at) for number, at in self._positions.items()},
             "clocks": {str(number): str(at) for number, at in self._clocks.items()},
+            "anchors": {str(group): str(at) for group, at in self._anchors.items()},
             "bounds": {str(group): str(at) for group, at in self._bounds.items()},
         }
 
@@ -88,6 +93,7 @@ class Timeline:
             _newest=fields["newest"],
             _newest_at=None if at is None else Fraction(at),
             _positions={int(number): Fraction(text) for number, text in fields["positions"].items()},
+            _anchors={int(group): Fraction(text) for group, text in fields["anchors"].items()},
             _bounds={int(group): Fraction(text) for group, text in fields["bounds"].items()},
             _clocks={int(number): Fraction(text) for number, text in fields["clocks"].items()},
         )
@@ -127,6 +133,8 @@ class Timeline:
         if first.number not in self._positions:
             known = [number for number in self._positions if number < first.number]
             before = max(known, default=None)
+            if before is not None:  # lengths of what was never seen are not known
+                self._anchors.clear()
             skipped = 0 if before is None else first.number - before
             base = Fraction(0) if before is None else self._positions[before]
             self._positions[first.number] = base + skipped * playlist.target
@@ -134,7 +142,9 @@ class Timeline:
         for segment in playlist.segments:
             self._positions[segment.number] = position
             position += segment.duration
-            if segment.at is None:
+            if segment.at is not None:
+                self._anchors[segment.group] = segment.at - self._positions[segment.number]
+            elif segment.group not in self._anchors:
                 bound = seen_at - position
                 if segment.group not in self._bounds or bound < self._bounds[segment.group]:
                     self._bounds[segment.group] = bound
@@ -144,5 +154,5 @@ class Timeline:
     def _start_of(self, segment: LiveSegment) -> Fraction | None:
         if segment.at is not None:
             return segment.at
-        bound = self._bounds.get(segment.group)
-        return None if bound is None else self._positions[segment.number] + bound
+        zero = self._anchors.get(segment.group, self._bounds.get(segment.group))
+        return None if zero is None else self._positions[segment.number] + zero

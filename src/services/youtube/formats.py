@@ -29,6 +29,8 @@ def read_format(raw: Mapping[str, Any]) -> SourceFormat | None:
     """One format, or None for what is no media that can be fetched (storyboards, DRM, unknown protocols)."""
     protocol = _PROTOCOLS.get(raw.get("protocol") or "")
     video, audio = _family(raw.get("vcodec"), _VIDEO_FAMILIES), _family(raw.get("acodec"), _AUDIO_FAMILIES)
+    if protocol == "hls" and raw.get("vcodec") == "none" and not raw.get("acodec"):
+        audio = "mp4a"  # a playlist of sound does not tell its codec; the site's is AAC
     if protocol is None or raw.get("has_drm") is True or not raw.get("url") or (video is None and audio is None):
         return None
     note = raw.get("format_note") or ""
