@@ -13,7 +13,7 @@ _INTERNAL: tuple[type[AppError], ...] = (LeaseLost, HandedBack)
 _WHO = {
     Remedy.USER: "you: change the request or choose another video",
     Remedy.OPERATOR: "the operator of the service",
-    Remedy.LATER: "nobody: it may pass by itself, try again later",
+    Remedy.LATER: "nobody: it may pass soon by itself, try again later",
     Remedy.DEVELOPER: "the developers: please report it",
 }
 _HEAD = """# Error codes
@@ -21,7 +21,7 @@ _HEAD = """# Error codes
 Every error is `{"error": sentence, "code": CODE, "details": {}}` with the status below. Codes are stable; sentences may
 change. A job that failed keeps its code: the status of the job tells it; so does the next request for its file, with
 500 whoever can act: that request was right, but what it asks for could not be made. The service itself tries again only
-what "may pass by itself".
+what "may pass soon".
 
 This page is made from `src/errors.py` by `make docs`.
 
@@ -33,11 +33,17 @@ This page is made from `src/errors.py` by `make docs`.
 def page() -> str:
     """The whole page."""
     rows = [
-        f"| `{code}` | {STATUS[error.kind]} | {_sentence(error)} | {_WHO[error.remedy]} |"
+        f"| `{code}` | {STATUS[error.kind]} | {_sentence(error)} | {_who(error)} |"
         for code, error in sorted(catalogue().items())
         if error not in _INTERNAL and not error.__subclasses__()
     ]
     return _HEAD + "\n".join(rows) + "\n"
+
+
+def _who(error: type[AppError]) -> str:
+    if error.remedy is Remedy.LATER and not error.passes_soon:
+        return "nobody: it passes at a time of its own, try again then"
+    return _WHO[error.remedy]
 
 
 def _sentence(error: type[AppError]) -> str:

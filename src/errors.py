@@ -37,7 +37,7 @@ class ErrorKind(StrEnum):
 
 
 class Remedy(StrEnum):
-    """Who can act on a failure. Only ``LATER`` is ever retried by the service itself."""
+    """Who can act on a failure. Only ``LATER`` is ever retried by the service itself, and only if it passes soon."""
 
     USER = "user"
     OPERATOR = "operator"
@@ -51,6 +51,8 @@ class AppError(Exception):
     code: ClassVar[str]
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
     remedy: ClassVar[Remedy] = Remedy.DEVELOPER
+    passes_soon: ClassVar[bool] = True
+    """Whether what passes by itself may do so within seconds; otherwise it is told at once and not tried again."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -590,7 +592,7 @@ class VideoUnavailable(SourceError):
 class LiveNotStarted(SourceError):
     """The live stream has not started yet."""
 
-    remedy = Remedy.LATER
+    remedy, passes_soon = Remedy.LATER, False
 
 
 class ChannelNotLive(SourceError):
@@ -600,13 +602,13 @@ class ChannelNotLive(SourceError):
 class LiveMomentGone(SourceError):
     """The stream does not hold this moment any more; its recording may, once the stream has ended."""
 
-    remedy = Remedy.LATER
+    remedy, passes_soon = Remedy.LATER, False
 
 
 class LiveEndedNotReady(SourceError):
     """The live stream has ended and its recording is not ready yet."""
 
-    remedy = Remedy.LATER
+    remedy, passes_soon = Remedy.LATER, False
 
 
 class LiveNotSupported(SourceError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +18,7 @@ from src.models.progress import Monitor, SilentMonitor
 from src.models.source import Extraction, FormatTable, LiveStatus, Playlist, VideoInfo
 from src.services.egress import EgressProxy, Limits
 from src.services.youtube.captions import fetch_captions
-from src.services.youtube.extraction import look_up, require_formats
+from src.services.youtube.extraction import look_up, not_started, require_formats
 from src.services.youtube.flights import Flights
 from src.services.youtube.formats import format_table
 from src.services.youtube.live_streams import find_live_stream
@@ -90,14 +91,8 @@ class YouTubeService:
 
     def get_video_info(self, video_id: str) -> VideoInfo:
         """Title, duration, thumbnail, uploader, upload date, views, live status, formats; at most 10 minutes old."""
-        key = f"youtube:info:{validators.validate_video_id(video_id)}"
-        cached = self._cache.get(key) if self._cache else None
-        if cached is not None:
-            try:
-                return _INFO.validate_python(cached)
-            except ValidationError:  # written by another version of this program
-                pass
-        return self._ask(video_id, SilentMonitor()).info
+        known = self._known_info(validators.validate_video_id(video_id))
+        return known or self._ask(video_id, SilentMonitor()).info
 
     def get_available_formats(self, video_id: str) -> list[str]:
         """Resolutions of 720p and more, highest first, for example ``["1440p", "1080p", "720p"]``."""
@@ -145,8 +140,12 @@ class YouTubeService:
 
         Raises:
             ChannelNotLive: it was not live some seconds ago.
+            LiveNotStarted: it is to begin at a time that is known and still to come.
         """
         if name.kind is NameKind.VIDEO:
+            info = self._known_info(name.value)
+            if info is not None and _is_to_come(info):
+                raise not_started(info)
             return name.value
         cached = self._cache.get(f"youtube:live:{name}") if self._cache else None
         if cached == "":
@@ -179,6 +178,15 @@ class YouTubeService:
             self._cache.set(key, _PLAYLIST.dump_python(found, mode="json"), ttl_seconds=CACHE_SECONDS)
         return found
 
+    def _known_info(self, video_id: str) -> VideoInfo | None:
+        cached = self._cache.get(f"youtube:info:{video_id}") if self._cache else None
+        if cached is None:
+            return None
+        try:
+            return _INFO.validate_python(cached)
+        except ValidationError:  # written by another version of this program
+            return None
+
     def _ask(self, video_id: str, monitor: Monitor) -> Extraction:
         return self._flights.get(
             video_id, lambda: self._look_up(video_id), seconds=self._look_up_seconds, monitor=monitor
@@ -200,3 +208,8 @@ class YouTubeService:
         """The answer to one question, asked through a session of its own."""
         with self._egress.session(ONE_QUESTION) as way:
             return ask(replace(self._options, proxy=way.proxy_url))
+
+
+def _is_to_come(info: VideoInfo) -> bool:
+    at = info.release_at
+    return info.live_status is LiveStatus.IS_UPCOMING and at is not None and at > datetime.now(UTC)

@@ -16,8 +16,7 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import JobStalled, NetworkTimeout, VideoPrivate
-from src.models.progress import Phase, Progress
+from src.errors import AppError, JobStalled, LiveNotStarted, NetworkTimeout, Phase, Progress, VideoPrivate
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
@@ -127,13 +126,14 @@ def test_a_message_that_comes_twice_runs_once(bench: Bench) -> None:
     assert bench.find(job).status is Status.COMPLETED
 
 
-def test_a_cause_that_cannot_pass_fails_at_once(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [VideoPrivate(), LiveNotStarted("It starts at noon.")], ids=lambda each: each.code)
+def test_a_cause_that_does_not_pass_soon_fails_at_once(bench: Bench, error: AppError) -> None:
     job = bench.queued()
-    bench.engine.errors = [VideoPrivate()]
+    bench.engine.errors = [error]
     bench.runner().run(job.id)
     failed = bench.find(job)
     assert failed.status is Status.FAILED and failed.failure is not None
-    assert failed.failure.code == "VIDEO_PRIVATE"
+    assert (failed.failure.code, failed.failure.message) == (error.code, error.message)
     assert bench.files_left() == []
 
 

@@ -18,6 +18,7 @@ from src.errors import SourceError
 from src.models.progress import Progress
 from src.models.source import LiveStatus
 from src.services.youtube_service import YouTubeService
+from src.utils.stream_names import name_of_video
 from src.utils.validators import canonical_url
 from tests.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
 
@@ -128,6 +129,18 @@ def test_a_stream_that_has_not_started_has_facts(site: OfflineYoutube) -> None:
     assert info.live_status is LiveStatus.IS_UPCOMING
     assert info.release_at is not None
     assert timedelta(hours=1) < info.release_at - datetime.now(UTC) < timedelta(hours=3)
+
+
+def test_a_stream_that_is_known_to_start_later_is_told_with_its_time(site: OfflineYoutube) -> None:
+    youtube = service(site, Notebook())
+    name = name_of_video(SITUATIONS.UPCOMING)
+    assert youtube.known_live_stream(name) == SITUATIONS.UPCOMING, "nobody has looked yet"
+    with pytest.raises(errors.LiveNotStarted, match=r"starts at 20\d\d-"):
+        youtube.extract(SITUATIONS.UPCOMING)
+    asked = len(site.requests)
+    with pytest.raises(errors.LiveNotStarted, match=r"starts at 20\d\d-"):
+        youtube.known_live_stream(name)
+    assert len(site.requests) == asked
 
 
 def test_a_stream_that_runs_is_told(site: OfflineYoutube) -> None:

@@ -40,6 +40,7 @@ def test_the_window(after: float, offset: float, duration: float, expected: tupl
     [
         ({"live_status": LiveStatus.IS_UPCOMING}, 600, "LIVE_NOT_STARTED"),
         ({"live_status": LiveStatus.POST_LIVE}, 600, "LIVE_ENDED_NOT_READY"),
+        ({"live_status": LiveStatus.IS_LIVE}, 600, "LIVE_ENDED_NOT_READY"),
         ({"live_status": LiveStatus.NOT_LIVE}, 600, "CLIP_RANGE_INVALID"),
         ({"release_at": None}, 600, "CLIP_RANGE_INVALID"),
         ({}, -100, "CLIP_RANGE_INVALID"),

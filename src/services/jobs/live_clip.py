@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted, LiveNotSupported
+from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
 from src.services.jobs.cutting import MIME, cut
@@ -82,15 +82,14 @@ def window_in_recording(params: LiveClipParams, info: VideoInfo) -> tuple[float,
     """(start, end) of the wanted window, in seconds from the start of the stream's recording.
 
     Raises:
-        LiveNotStarted, LiveEndedNotReady, LiveNotSupported: there is no recording yet.
+        LiveNotStarted, LiveEndedNotReady: there is no recording yet.
         ClipRangeInvalid: the video is no stream, or the moment lies outside of it.
     """
     if info.live_status is LiveStatus.IS_UPCOMING:
         raise LiveNotStarted()
-    if info.live_status is LiveStatus.POST_LIVE:
+    # A stream whose playlist has ended may still be told as running for a while.
+    if info.live_status in (LiveStatus.POST_LIVE, LiveStatus.IS_LIVE):
         raise LiveEndedNotReady()
-    if info.live_status is LiveStatus.IS_LIVE:
-        raise LiveNotSupported()
     if info.live_status is not LiveStatus.WAS_LIVE or info.release_at is None:
         raise ClipRangeInvalid("This video is not a live stream: there is no moment to clip.")
     start = (params.event_at - info.release_at).total_seconds() - params.clip_offset

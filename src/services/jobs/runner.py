@@ -252,7 +252,7 @@ class JobRunner:
             if isinstance(error, HandedBack):
                 log.info("job %s is handed back", job.id)
                 return self._claims.hand_back(job.id, lease, delay_seconds=0, count_attempt=False)
-            if error.remedy is Remedy.LATER and job.attempts < self._retry_limit:
+            if error.remedy is Remedy.LATER and error.passes_soon and job.attempts < self._retry_limit:
                 # Full jitter: retries of many jobs do not come back as one wave.
                 delay = random.uniform(0.5, 1) * self._retry_base * 2 ** (job.attempts - 1)  # noqa: S311
                 log.info("job %s: %s, tried again in %.0f s", job.id, error.code, delay)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from src.errors import AppError, LiveNotStarted, SourceError
-from src.models.source import Extraction, LiveStatus, MediaAddress
+from src.models.source import Extraction, LiveStatus, MediaAddress, VideoInfo
 from src.services.youtube.formats import read_info
 from src.services.youtube.messages import site_error, texts_of
 from src.services.youtube.options import SiteOptions, build_options
@@ -90,8 +90,13 @@ def require_formats(extraction: Extraction) -> Extraction:
     """
     if extraction.info.formats:
         return extraction
-    at = extraction.info.release_at
-    raise LiveNotStarted(f"The live stream starts at {at:%Y-%m-%d %H:%M} UTC" if at else None)
+    raise not_started(extraction.info)
+
+
+def not_started(info: VideoInfo) -> LiveNotStarted:
+    """That a stream is still to come, with its time if that is known."""
+    at = info.release_at
+    return LiveNotStarted(f"The live stream starts at {at:%Y-%m-%d %H:%M} UTC." if at else None)
 
 
 def _told(found: SourceError, listener: Listener, error: Exception | None = None) -> SourceError:
