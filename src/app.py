@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from src.bootstrap import Services, build, prepare_database
 from src.broker import CeleryDoorbell, make_celery
 from src.config import Settings
-from src.middleware import documents, errors, headers, limits, push, request_log, wiring
+from src.middleware import chat, documents, errors, headers, limits, push, request_log, wiring
 from src.middleware.networks import read_networks
 from src.middleware.uploads import StreamingRequest
 from src.routes import ALWAYS, SURFACES, choose_surfaces
@@ -61,6 +61,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     documents.install(app)
     push.install(app)
     limits.install(app)
+    chat.install(app)
     headers.install(app)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     CORS(

@@ -1,26 +1,25 @@
-"""Chat bots: who is one, what its headers hint at, and replies as they can read them: always 200, one line of text.
+"""Answers as chat bots can read them: always 200, one line of text, and in time.
 
 A bot prints what it gets into a chat and waits a few seconds at most; most print a bare number or an error of their
 own for any status but 200. So every answer to a bot, errors too, is a sentence, and it comes in time even while a
-store hangs. What the headers say about who speaks is a hint that anybody can make up, and never a permission.
+store hangs.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-import re
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
-from flask import Response, copy_current_request_context, request
+from flask import Flask, Response, copy_current_request_context, request
 from werkzeug.exceptions import HTTPException
 
 from src.errors import AppError, InternalError
+from src.middleware.bots import hints
 from src.services.chat.sentences import one_line
 from src.services.chat_service import sentence_of
 
@@ -29,44 +28,36 @@ log = logging.getLogger(__name__)
 CHAT_PATHS = ("/c/", "/api/video/save/stream/")
 REPLY_SECONDS = 1.6
 TOO_SLOW = "The clip service is slow right now; your clip may be saved all the same."
+FETCH_IT = "A clip is saved when this address is fetched with GET."
 _AT_ONCE = 16
-_MOST_HEADER = 2048
-_AGENTS = re.compile(r"nightbot|streamelements|fossabot|streamer\.?bot|moobot|streamlabs|botrix|wizebot", re.IGNORECASE)
-_HEADERS = ("Nightbot-User", "Nightbot-Channel", "Nightbot-Response-Url")
-_FOSSABOT = "x-fossabot-"
+_ARRIVED = "yt-downloader.chat_arrived"
 _workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="chat")
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What a bot's headers say. ``channel`` is Nightbot's header as it came."""
-
-    bot: bool
-    channel: str = ""
-    viewer: str = ""
-    message_id: str = ""
-    response_url: str = ""
+def speaks_to_bots(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a view whose errors and delays a bot hears as sentences; see ``install``."""
+    view.speaks_to_bots = True  # type: ignore[attr-defined]
+    return view
 
 
-def hints() -> Hints:
-    """Who seems to ask the current request."""
-    head = request.headers
-    fossabot = any(name.lower().startswith(_FOSSABOT) for name in head.keys())  # noqa: SIM118 (not a dictionary)
-    known = any(name in head for name in _HEADERS) or fossabot or _AGENTS.search(head.get("User-Agent", ""))
-    return Hints(
-        bot=bool(known) or request.args.get("format", "").lower() in ("text", "txt", "plain"),
-        channel=_cut(head.get("Nightbot-Channel")) or _cut(head.get("x-fossabot-channelid")),
-        viewer=_nightbot_user(_cut(head.get("Nightbot-User"))) or _cut(head.get("x-fossabot-message-userdisplayname")),
-        message_id=_cut(head.get("x-fossabot-message-id")),
-        response_url=_cut(head.get("Nightbot-Response-Url")),
-    )
+def install(app: Flask) -> None:
+    """Put the answers of all marked views in order, whatever else has been put around them: after all of that."""
+    for name, view in list(app.view_functions.items()):
+        if getattr(view, "speaks_to_bots", False):
+            app.view_functions[name] = _answered(view)
 
 
-def speaks_to_bots(view: Callable[..., Response]) -> Callable[..., Response]:
-    """A view whose errors and delays a bot hears as sentences; other callers notice nothing of it."""
+def waited_seconds() -> float:
+    """How long ago the current request to a marked view arrived: what was seen in the stream was seen before that."""
+    return time.monotonic() - float(request.environ[_ARRIVED])
 
+
+def _answered(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
-    def answered(**path: Any) -> Response:
+    def answered(**path: Any) -> Any:
+        request.environ[_ARRIVED] = time.monotonic()
+        if request.method == "HEAD":  # whoever looks before he fetches must not save two clips
+            return text(FETCH_IT)
         if not hints().bot:
             return view(**path)
         return in_time(functools.partial(view, **path), REPLY_SECONDS)
@@ -97,15 +88,3 @@ def text(sentence: str) -> Response:
     response = Response(one_line(sentence), status=200, content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _cut(value: str | None) -> str:
-    return (value or "")[:_MOST_HEADER].strip()
-
-
-def _nightbot_user(header: str) -> str:
-    try:
-        fields = parse_qs(header, max_num_fields=30)
-    except ValueError:
-        return ""
-    return next((fields[name][0] for name in ("displayName", "name") if name in fields), "")

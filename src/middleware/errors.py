@@ -23,7 +23,8 @@ from src.errors import (
     RequestInvalid,
     means_full_disk,
 )
-from src.middleware.chat import CHAT_PATHS, hints, text
+from src.middleware.bots import hints
+from src.middleware.chat import CHAT_PATHS, text
 from src.services.chat_service import sentence_of
 
 log = logging.getLogger(__name__)

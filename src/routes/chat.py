@@ -11,6 +11,7 @@ from src.errors import (
     ClipRangeInvalid,
     ClipTooLong,
     CooldownActive,
+    LiveNotStarted,
     NothingClipped,
     RequestInvalid,
     ScopeMissing,
@@ -19,7 +20,8 @@ from src.errors import (
     VideoIdInvalid,
 )
 from src.middleware.auth import Auth, Caller
-from src.middleware.chat import hints, speaks_to_bots, text
+from src.middleware.bots import hints
+from src.middleware.chat import speaks_to_bots, text, waited_seconds
 from src.middleware.contract import Limit, Reply, endpoint
 from src.middleware.wiring import services
 from src.routes.schemas.chat import ChatAnswered, ChatQuery, StreamClipQuery, StreamClipSaved
@@ -29,8 +31,8 @@ from src.utils.latency import latency_seconds
 
 bp = Blueprint("chat", __name__)
 
-_REFUSALS = (VideoIdInvalid, AdjustmentInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown, ChannelNotLive)
-_NOT_NOW = (CooldownActive, TooManyPending, AnonymousSavesOff)
+_REFUSALS = (VideoIdInvalid, AdjustmentInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown)
+_NOT_NOW = (ChannelNotLive, LiveNotStarted, CooldownActive, TooManyPending, AnonymousSavesOff)
 _DOCUMENTED = "/api/video/save/stream/<token>"
 
 
@@ -84,6 +86,7 @@ def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Repl
         offset=query.offset,
         duration=query.duration,
         latency=None if query.latency is None else latency_seconds(query.latency),
+        waited=waited_seconds(),
         bot=hinted.bot,
         response_url=hinted.response_url,
     )

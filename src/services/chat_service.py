@@ -22,7 +22,7 @@ from src.services.chat.requests import ChatReply, ChatRequest
 from src.services.clip_service import ClipService, MomentRequest
 from src.services.job_service import JobService
 from src.utils.clock import Clock
-from src.utils.stream_names import WHAT_TO_SEND, StreamName, name_of_video, read_stream_name, youtube_channel_of
+from src.utils.stream_names import WHAT_TO_SEND, StreamName, name_of_video, read_stream_name
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class KnownStreams(Protocol):
     """What is known about channels without asking the site."""
 
     def known_live_stream(self, name: StreamName) -> str | None:
-        """The video that this stream is, None if unknown. Raises ChannelNotLive."""
+        """The video that this stream is, None if unknown. Raises ChannelNotLive, LiveNotStarted."""
 
 
 class ChatService:
@@ -64,7 +64,7 @@ class ChatService:
 
         Raises:
             VideoIdInvalid, AdjustmentInvalid, ClipRangeInvalid, ClipTooLong: the command.
-            ChannelNotLive: it was not live some seconds ago.
+            ChannelNotLive, LiveNotStarted: it was not live some seconds ago, or is to begin later.
             CooldownActive, TooManyPending, DiskFull: not now.
             ScopeMissing, NothingClipped: a moderator's word.
             UserUnknown, StoreUnavailable.
@@ -92,6 +92,7 @@ class ChatService:
             offset=offset,
             duration=duration,
             latency=_first(request.latency, token.latency_seconds if token else None, self._latency),
+            waited=request.waited,
             message=wish.title,
             viewer=request.viewer or None,
             saved_with=token.id if token else None,
@@ -126,7 +127,7 @@ class ChatService:
         """
         named = read_stream_name(request.stream)
         if named is None:
-            named = youtube_channel_of(request.channel)
+            named = request.channel
         if named is None and request.token is not None and request.token.stream:
             named = read_stream_name(request.token.stream)
         if named is None:

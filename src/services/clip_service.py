@@ -41,7 +41,8 @@ class ClipRequest:
 
 @dataclass(frozen=True, slots=True)
 class MomentRequest:
-    """A moment of a live stream: ``[now - latency - offset, ... + duration]``, all in seconds.
+    """A moment of a live stream: ``[now - latency - offset, ... + duration]``, all in seconds. ``waited`` is how long
+    ago "now" was.
 
     ``job_id``: see ``save_moment``. ``saved_with`` is the id of a channel token.
     """
@@ -50,6 +51,7 @@ class MomentRequest:
     offset: float = 60
     duration: float = 120
     latency: float = 0
+    waited: float = 0
     message: str | None = None
     viewer: str | None = None
     saved_with: str | None = None
@@ -168,7 +170,7 @@ class ClipService:
             url=request.stream.url,
             youtube_video_id=video.value if video else None,
             stream=None if video else request.stream.value,
-            event_at=self._clock.now() - timedelta(seconds=request.latency),
+            event_at=self._clock.now() - timedelta(seconds=request.latency + request.waited),
             latency_seconds=request.latency,
             saved_with=request.saved_with,
             viewer=request.viewer,

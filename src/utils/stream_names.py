@@ -86,10 +86,14 @@ def youtube_channel_of(header: str) -> StreamName | None:
         fields = {name: values[0] for name, values in parse_qs(header[:_MAX_CHARACTERS], max_num_fields=30).items()}
     except ValueError:
         return None
-    channel = fields.get("providerId", "")
-    if fields.get("provider") == "youtube" and _CHANNEL_ID.fullmatch(channel):
-        return StreamName(NameKind.CHANNEL, channel)
-    return None
+    return youtube_channel(fields.get("provider", ""), fields.get("providerId", ""))
+
+
+def youtube_channel(provider: str, channel_id: str) -> StreamName | None:
+    """The channel with this id on a platform that a bot names; None when that is not YouTube."""
+    if provider.lower() != "youtube" or not _CHANNEL_ID.fullmatch(channel_id):
+        return None
+    return StreamName(NameKind.CHANNEL, channel_id)
 
 
 def _plain(name: str) -> StreamName | None:

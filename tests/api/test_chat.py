@@ -16,7 +16,7 @@ from src.bootstrap import build, prepare_database
 from src.services.cache_service import CacheUnavailable
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
-from tests.chat_bots import BOTS, Answer, Bot, Chatter
+from tests.chat_bots import BOTS, Answer, Bot, Chatter, documented_commands
 from tests.fakes import FakeEngine, RecordingDoorbell
 from tests.unit.test_chat_words import assert_one_harmless_line, hostile_messages
 from tests.unit.test_stream_names import CHANNEL, VIDEO, chat_id
@@ -70,18 +70,38 @@ def limits(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- bots -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bot", BOTS.values(), ids=BOTS.keys())
-def test_every_bot_prints_a_sentence_and_a_clip_is_saved(api: Api, anna: Person, bot: Bot) -> None:
-    made = make_token(anna)
-    command = made["commands"][next(key for key, value in BOTS.items() if value is bot)]
-    said = bot.says(
-        command, Chatter("Zoë", "epic & fail +20"), fetch_with(api), chat_id=chat_id(), video_id=VIDEO, message_id="m1"
-    )
-    assert said == 'Clip "epic & fail" saved: the last 60 s and the next 80 s.'
-    (listed,) = clips_of(anna)
-    status = anna.status(listed["video_id"])
+HANDLE = "@yourchannel"  # as the page calls the channel
+
+
+def command_of(api: Api, key: str, secret: str) -> str:
+    """The page's command for a bot, as somebody pastes it: with his token and the address of his service."""
+    api.engine.live[HANDLE] = VIDEO
+    command = documented_commands()[key]
+    return command.replace("https://clips.example.com", "http://localhost").replace("YOUR-CHANNEL-TOKEN", secret)
+
+
+def test_the_page_and_the_service_give_the_same_commands(api: Api, anna: Person) -> None:
+    assert documented_commands().keys() == BOTS.keys()
+    made = make_token(anna, stream=HANDLE)
+    assert made["commands"] == {key: command_of(api, key, made["token"]) for key in BOTS}
+    assert all("format=text" in command for command in made["commands"].values()), "no bot has to be recognised"
+
+
+@pytest.mark.parametrize("anonymous", [False, True], ids=["with its headers", "without"])
+@pytest.mark.parametrize("key", BOTS)
+def test_every_bot_prints_a_sentence_and_a_clip_is_saved(api: Api, anna: Person, key: str, anonymous: bool) -> None:
+    command = command_of(api, key, make_token(anna)["token"])
+    for text, sentence in (
+        ("epic & fail +20", 'Clip "epic & fail" saved: the last 60 s and the next 80 s.'),
+        ("", "Clip saved: the last 60 s and the next 60 s."),
+    ):
+        facts = {"chat_id": chat_id(), "video_id": VIDEO, "message_id": f"m{len(text)}"}
+        said = BOTS[key].says(command, Chatter("Zoë Z", text), fetch_with(api), anonymous=anonymous, **facts)
+        assert said == sentence
+    newest, oldest = clips_of(anna)
+    status = anna.status(oldest["video_id"])
     assert status["youtube_video_id"] == VIDEO and status["additional_message"] == "epic & fail"
-    assert status["clip_offset"] == 60
+    assert status["clip_offset"] == 60 and anna.status(newest["video_id"])["additional_message"] is None
     assert api.bell.rung, "it is captured at once"
 
 
@@ -89,13 +109,14 @@ def test_every_bot_prints_a_sentence_and_a_clip_is_saved(api: Api, anna: Person,
 @pytest.mark.parametrize("wrong", ["a revoked token", "a slip", "an unfilled stream"])
 def test_every_bot_prints_errors_as_sentences(api: Api, anna: Person, bot: Bot, wrong: str) -> None:
     made = make_token(anna)
-    command = made["commands"][next(key for key, value in BOTS.items() if value is bot)]
+    command = command_of(api, next(key for key, value in BOTS.items() if value is bot), made["token"])
     text = "+99999" if wrong == "a slip" else ""
     if wrong == "a revoked token":
         anna.api.call("DELETE", f"/api/auth/tokens/{made['id']}", token=anna.token)
     if wrong == "an unfilled stream":
-        command = command.replace(f"/{VIDEO}", "/%24(video)").replace("%broadcastId%", "null")
-    said = bot.says(command, Chatter(text=text), fetch_with(api), chat_id="null" if wrong[:2] == "an" else chat_id())
+        command = command.replace(f"/{HANDLE}", "/%24(video)")
+    known = {} if wrong == "an unfilled stream" else {"chat_id": chat_id(), "video_id": VIDEO}
+    said = bot.says(command, Chatter(text=text), fetch_with(api), **known)
     assert_one_harmless_line(said)
     assert not said.startswith("["), said
     assert clips_of(anna) == []

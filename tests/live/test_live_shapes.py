@@ -37,9 +37,8 @@ def bench(origin: LiveOrigin, tmp_path: Path) -> Bench:
     return Bench(origin, tmp_path)
 
 
-def on_air(bench: Bench, stream: Stream, **how: int) -> Broadcast:
-    bench.origin.broadcasts["s"] = broadcast = Broadcast(stream, **how)
-    return broadcast
+def on_air(bench: Bench, stream: Stream, window: int = 30) -> None:
+    bench.origin.broadcasts["s"] = Broadcast(stream, window)
 
 
 def assert_right(bench: Bench, start: str, seconds: str, *, sound: bool = True) -> None:

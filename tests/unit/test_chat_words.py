@@ -82,6 +82,9 @@ def test_hostile_messages_stay_in_one_harmless_line() -> None:
     ("message", "wish"),
     [
         ("", Wish()),
+        ("clip", Wish()),
+        ("null", Wish()),
+        ("clip it", Wish(title="clip it")),
         ("epic fail", Wish(title="epic fail")),
         ("+20", Wish(more=20)),
         (" 20 wow", Wish(title="wow", more=20)),

@@ -17,6 +17,10 @@ _LENGTH = re.compile(r"(?:(\d{1,2}):([0-5]\d)|(\d{1,4})s)", re.IGNORECASE)
 _LOST_PLUS = re.compile(r"^ (?=\d{1,5}(?:s?\s|s?$))", re.IGNORECASE)
 
 
+# What bots send where nothing was written behind the command.
+_NOTHING = frozenset({"clip", "null", "undefined"})
+
+
 class Word(StrEnum):
     """A word that is no clip."""
 
@@ -51,7 +55,7 @@ def read_message(message: str, *, words: bool = True) -> Wish:
         AdjustmentInvalid: a length of nothing, or an adjustment of more than an hour.
     """
     message = _LOST_PLUS.sub("+", message[:_MOST_CHARACTERS])
-    tokens = message.split()
+    tokens = [] if message.strip().lower() in _NOTHING else message.split()
     if words and tokens:
         first = tokens[0].lower()
         if first in (Word.LAST, Word.DELETE) and len(tokens) == 1:

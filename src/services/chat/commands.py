@@ -9,15 +9,16 @@ PLACE = "YOUR-CHANNEL-TOKEN"
 
 _BOTS = {
     # Nightbot tells the channel in a header; on YouTube $(chatid) holds the video's id as well.
-    "nightbot": "!commands add !clip $(urlfetch {base}/c/{token}?stream=$(chatid)&message=$(querystring))",
+    "nightbot": "!commands add !clip $(urlfetch {base}/c/{token}?format=text&stream=$(chatid)&message=$(querystring))",
+    # StreamElements says nothing at all when a variable within another is empty: "clip" stands for no message.
     "streamelements": (
         "!command add !clip $(customapi {base}/c/{token}{stream}"
-        "?format=text&user=$(sender)&message=$(queryescape $(1:)))"
+        "?format=text&user=$(queryescape $(sender))&message=$(queryescape $(1:|clip)))"
     ),
     "fossabot": "!addcom !clip $(customapi {base}/c/{token}{stream}?format=text&message=$(querystring))",
-    # Core > Network > Fetch URL, then a chat message with %clip%.
+    # Core > Network > Fetch URL, then a chat message with %clip%. A name may hold what a URL must not; an id does not.
     "streamerbot": (
-        "{base}/c/{token}/%broadcastId%?format=text&user=%userName%&id=%messageId%&message=%rawInputUrlEncoded%"
+        "{base}/c/{token}/%broadcastId%?format=text&user=%userId%&id=%messageId%&message=%rawInputUrlEncoded%"
     ),
     # Custom command > advanced > URL fetch; the tags are put in with Moobot's own menu.
     "moobot": "{base}/c/{token}{stream}?format=text&user=<Username of the user>&message=<Command arguments>",

@@ -20,7 +20,7 @@ def request_id(request: ChatRequest, now: datetime) -> str | None:
         parts = ["message", who, request.message_id]
     elif request.bot:
         seconds = int(now.timestamp())
-        parts = ["second", who, request.channel or request.stream, request.viewer, request.message]
+        parts = ["second", who, str(request.channel or request.stream), request.viewer, request.message]
     else:
         return None
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
