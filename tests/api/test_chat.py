@@ -115,7 +115,7 @@ def test_every_bot_prints_errors_as_sentences(api: Api, anna: Person, bot: Bot, 
         anna.api.call("DELETE", f"/api/auth/tokens/{made['id']}", token=anna.token)
     if wrong == "an unfilled stream":
         command = command.replace(f"/{HANDLE}", "/%24(video)")
-    known = {} if wrong == "an unfilled stream" else {"chat_id": chat_id(), "video_id": VIDEO}
+    known: dict[str, Any] = {} if wrong == "an unfilled stream" else {"chat_id": chat_id(), "video_id": VIDEO}
     said = bot.says(command, Chatter(text=text), fetch_with(api), **known)
     assert_one_harmless_line(said)
     assert not said.startswith("["), said
