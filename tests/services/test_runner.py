@@ -16,7 +16,8 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import AppError, JobStalled, LiveNotStarted, NetworkTimeout, Phase, Progress, VideoPrivate
+from src.errors import AppError, JobStalled, LiveNotStarted, NetworkTimeout, VideoPrivate
+from src.models.progress import Phase, Progress
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
