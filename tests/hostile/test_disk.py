@@ -23,10 +23,18 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
+def mounting() -> list[str]:
+    """How a program may mount a disk of its own here: as root, or as the root of its own user namespace."""
+    for command in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
+        if subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
+            return command
+    pytest.skip("this machine lets nobody mount a small disk")
+
+
 def test_a_full_disk_fails_what_is_written_and_nothing_else(tmp_path: Path, mongo_uri: str, redis_uri: str) -> None:
     program = [sys.executable, "-m", "tests.hostile.small_disk", str(tmp_path), mongo_uri, redis_uri]
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", *program],
+        [*mounting(), *program],
         cwd=ROOT,
         capture_output=True,
         text=True,

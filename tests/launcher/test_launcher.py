@@ -70,6 +70,8 @@ def launched(folder: Path, *arguments: str, **changes: str) -> Iterator[Launcher
             stdout=subprocess.PIPE,
             stderr=sink,
             text=True,
+            # As at a terminal; who runs the tests in the background ignores it, and so would all children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     try:
         yield Launcher(process, said)

@@ -81,7 +81,7 @@ def test_nobody_has_no_password_and_costs_as_much() -> None:
 
 
 def test_a_storm_is_refused_at_once_and_leaves_nothing_behind() -> None:
-    hasher = PasswordHasher(cost=10, parallel=1, waiting=2)
+    hasher = PasswordHasher(cost=13, parallel=1, waiting=2)  # slow enough for all to come while the first is served
     start = threading.Barrier(12)
     answers: list[str] = []
 
@@ -102,5 +102,4 @@ def test_a_storm_is_refused_at_once_and_leaves_nothing_behind() -> None:
     assert answers.count("busy") >= 6, answers
     assert answers.count("done") >= 3, answers
     assert answers.index("busy") < 3  # who is refused does not wait for those who are not
-    for _ in range(4):
-        assert not hasher.verify("SecurePass123!", None)
+    assert not hasher.verify("SecurePass123!", None)
