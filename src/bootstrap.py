@@ -20,6 +20,7 @@ from src.data.expiry_data import ExpiryData
 from src.data.guest_data import GuestData
 from src.data.idempotency_data import IdempotencyData
 from src.data.lock_data import LockData
+from src.data.server_clock import ServerClock
 from src.data.session_data import RevocationData, SessionData
 from src.data.share_data import ShareData
 from src.data.upload_data import UploadData
@@ -156,8 +157,9 @@ def build(
         SettingsError: an address of a store cannot be understood.
         FfmpegMissing: there is no FFmpeg.
     """
-    clock = clock or SystemClock()
     database = db_service.connect(settings.mongodb_uri) if database is None else database
+    server_clock = clock or ServerClock(database)
+    clock = clock or SystemClock()
     cache = CacheService(redis_client or connect_redis(settings.redis_uri), clock=clock)
     users, sessions = UserData(database), SessionData(database)
     jobs_data, claims, locks = VideoData(database), ClaimData(database), LockData(database)
@@ -220,6 +222,7 @@ def build(
         runner,
         clock,
         max_open=settings.max_pending_per_user,
+        keep_seconds=settings.video_retention_minutes * 60,
         quota_bytes=settings.user_quota_mb * 1_000_000,
         max_waiting=settings.api_threads // 2,
     )
@@ -331,7 +334,7 @@ def build(
         cleanup=CleanupService(
             ExpiryData(database),
             files,
-            clock,
+            server_clock,
             record_days=settings.record_retention_days,
             saved_days=settings.saved_retention_days,
         ),

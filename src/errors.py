@@ -526,6 +526,12 @@ class EncodeFailed(AppError):
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.DEVELOPER
 
 
+class EncodeInterrupted(AppError):
+    """FFmpeg was killed from outside, most often because memory was short."""
+
+    kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER
+
+
 # --- the video site and the network -----------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ import logging
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +21,8 @@ from src.errors import AppError
 from src.utils import logs
 
 log = logging.getLogger(__name__)
+
+CLOCK_LOOK_SECONDS, CLOCK_STEP_SECONDS = 1.0, 2.0
 
 
 def schedule(services: Services, holder: str) -> BlockingScheduler:
@@ -48,6 +52,18 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
     return scheduler
 
 
+def watch_clock(scheduler: BlockingScheduler, stopped: threading.Event) -> None:
+    """Make everything due when the wall clock is moved: the library waits until a time of day, so after a step back
+    it would do nothing for as long as the step was."""
+    offset = time.time() - time.monotonic()
+    while not stopped.wait(CLOCK_LOOK_SECONDS):
+        before, offset = offset, time.time() - time.monotonic()
+        if abs(offset - before) > CLOCK_STEP_SECONDS:
+            log.warning("the clock was moved by %.0f s", offset - before)
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+
+
 def _alone(services: Services, name: str, holder: str, chore: Callable[[], Any], seconds: float) -> Callable[[], None]:
     def run() -> None:
         logs.context_id.set(name)
@@ -72,7 +88,10 @@ def main() -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: scheduler.shutdown(wait=False))
     log.info("scheduler started")
+    stopped = threading.Event()
+    threading.Thread(target=watch_clock, args=(scheduler, stopped), daemon=True).start()
     scheduler.start()
+    stopped.set()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import billiard.process
@@ -15,6 +17,7 @@ from celery.signals import setup_logging, worker_process_init, worker_shutting_d
 from src.bootstrap import Services, build
 from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryDoorbell, make_celery
 from src.config import Settings
+from src.errors import StoreUnavailable
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.utils import logs
 from src.utils.process import die_with_parent
@@ -51,22 +54,32 @@ def services() -> Services:
 @celery_app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
     """Run a job, if it is still to be had."""
-    logs.context_id.set(job_id)
-    services().runner.run(job_id)
+    with _context(job_id):
+        services().runner.run(job_id)
 
 
 @celery_app.task(name=HELP_JOB)
 def help_job(job_id: str) -> None:
     """Take a chunk of a long encode that another worker owns, if there is still one."""
-    logs.context_id.set(job_id)
-    services().crew.help(job_id)
+    with _context(job_id):
+        services().crew.help(job_id)
 
 
 @celery_app.task(name=DESCRIBE_JOB)
 def describe_job(job_id: str) -> None:
     """Look up what the source of a saved job offers."""
+    with _context(job_id):
+        services().metadata.describe(job_id)
+
+
+@contextmanager
+def _context(job_id: str) -> Iterator[None]:
     logs.context_id.set(job_id)
-    services().metadata.describe(job_id)
+    try:
+        yield
+    except StoreUnavailable:
+        # The record waits where it is: the reconciler rings again, and a look at the source is only a service.
+        log.warning("job %s: the database is away", job_id)
 
 
 @setup_logging.connect

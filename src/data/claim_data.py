@@ -15,16 +15,22 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from src.data.job_documents import Document, artifact_fields, by_id, to_job
+from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_job
 from src.data.translated import translated
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Lease, Status, VideoJob
 
+# A time that lies further ahead than anybody sets one was written before the server's clock was put back.
+_LONGEST_WAIT_SECONDS = 3600.0
+_JUST_NOW_SECONDS = 5.0
+
 _NO_LEASE: Document = {"lease_until": None, "worker": None}
 
 
-def _after_now(seconds: float) -> Document:
-    return {"$add": ["$$NOW", round(seconds * 1000)]}
+def _is_over(field: str, longest_seconds: float) -> Document:
+    """Whether this time has come, or was written before the clock was put back; no time at all has come, too."""
+    time = {"$ifNull": [field, None]}
+    return {"$or": [{"$lte": [time, "$$NOW"]}, {"$gt": [time, after_now(longest_seconds)]}]}
 
 
 class ClaimData:
@@ -43,13 +49,13 @@ class ClaimData:
                         "$and": [
                             {"$eq": ["$status", Status.PENDING.value]},
                             {"$ne": [{"$ifNull": ["$queued_at", None]}, None]},
-                            {"$lte": [{"$ifNull": ["$not_before", None]}, "$$NOW"]},
+                            _is_over("$not_before", _LONGEST_WAIT_SECONDS),
                         ]
                     },
                     {
                         "$and": [
                             {"$eq": ["$status", Status.PROCESSING.value]},
-                            {"$lt": ["$lease_until", "$$NOW"]},
+                            _is_over("$lease_until", 2 * lease_seconds),
                         ]
                     },
                 ]
@@ -60,7 +66,7 @@ class ClaimData:
             "worker": worker,
             "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]},
             "attempts": {"$add": [{"$ifNull": ["$attempts", 0]}, 1]},
-            "lease_until": _after_now(lease_seconds),
+            "lease_until": after_now(lease_seconds),
             "started_at": "$$NOW",
             "follows": None,
         }
@@ -75,7 +81,7 @@ class ClaimData:
         with translated():
             document = self._videos.find_one_and_update(
                 self._held(job_id, lease),
-                [{"$set": {"lease_until": _after_now(lease_seconds)}}],
+                [{"$set": {"lease_until": after_now(lease_seconds)}}],
                 return_document=ReturnDocument.AFTER,
             )
         return to_job(document) if document else None
@@ -95,7 +101,7 @@ class ClaimData:
                 **{name: {"$literal": value} for name, value in artifact_fields(artifact).items()},
                 "report": {"$literal": dict(report)},
                 "completed_at": "$$NOW",
-                "expires_at": None if math.isinf(keep_seconds) else _after_now(keep_seconds),
+                "expires_at": None if math.isinf(keep_seconds) else after_now(keep_seconds),
                 "error_code": None,
                 "error_message": None,
             },
@@ -111,21 +117,26 @@ class ClaimData:
                 "error_code": failure.code,
                 "error_message": {"$literal": failure.message},
                 "completed_at": "$$NOW",
-                "expires_at": _after_now(keep_seconds),
+                "expires_at": after_now(keep_seconds),
             },
         )
 
     def hand_back(
         self, job_id: str, lease: Lease, *, delay_seconds: float, count_attempt: bool, follows: str | None = None
     ) -> VideoJob | None:
-        """Give up a job that somebody else, or this worker later, should take up again: see ``release_followers``."""
+        """Give up a job that somebody else, or this worker later, should take up again: see ``release_followers``.
+
+        ``count_attempt``: something went wrong; otherwise the attempt counts for nothing.
+        """
         changes: Document = {
             "status": Status.PENDING.value,
-            "not_before": _after_now(delay_seconds),
+            "not_before": after_now(delay_seconds),
             "rung_at": None,
             "follows": follows,
         }
-        if not count_attempt:
+        if count_attempt:
+            changes["retries"] = {"$add": [{"$ifNull": ["$retries", 0]}, 1]}
+        else:
             changes["attempts"] = {"$subtract": ["$attempts", 1]}
         return self._end(job_id, lease, changes)
 
@@ -165,17 +176,23 @@ class ClaimData:
                 self._videos.update_many(waiting, [{"$set": {"follows": None, "not_before": "$$NOW"}}])
         return [to_job(document) for document in found]
 
-    def unattended(self, *, rung_before_seconds: float, limit: int = 100) -> list[VideoJob]:
+    def unattended(self, *, rung_before_seconds: float, lease_seconds: float, limit: int = 100) -> list[VideoJob]:
         """Jobs that wait and were not rung for lately, and jobs whose worker is gone."""
-        quiet = {"$lt": [{"$ifNull": ["$rung_at", None]}, _after_now(-rung_before_seconds)]}
+        rung_at = {"$ifNull": ["$rung_at", None]}
+        quiet = {
+            "$or": [
+                {"$lt": [rung_at, after_now(-rung_before_seconds)]},
+                {"$gt": [rung_at, after_now(_JUST_NOW_SECONDS)]},
+            ]
+        }
         waiting = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
-            "$expr": {"$and": [quiet, {"$lte": [{"$ifNull": ["$not_before", None]}, "$$NOW"]}]},
+            "$expr": {"$and": [quiet, _is_over("$not_before", _LONGEST_WAIT_SECONDS)]},
         }
         orphaned = {
             "status": Status.PROCESSING.value,
-            "$expr": {"$and": [quiet, {"$lt": ["$lease_until", "$$NOW"]}]},
+            "$expr": {"$and": [quiet, _is_over("$lease_until", 2 * lease_seconds)]},
         }
         with translated():
             found = list(self._videos.find({"$or": [waiting, orphaned]}).sort("queued_at", 1).limit(limit))
@@ -186,19 +203,21 @@ class ClaimData:
         with translated():
             self._videos.update_one(by_id(job_id), [{"$set": {"rung_at": "$$NOW"}}])
 
-    def give_up(self, job_id: str, failure: Failure, *, max_attempts: int, keep_seconds: float) -> VideoJob | None:
+    def give_up(
+        self, job_id: str, failure: Failure, *, max_attempts: int, lease_seconds: float, keep_seconds: float
+    ) -> VideoJob | None:
         """Fail a job that was begun ``max_attempts`` times and never ended."""
         spent = {
             "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
             "attempts": {"$gte": max_attempts},
-            "$expr": {"$lt": [{"$ifNull": ["$lease_until", None]}, "$$NOW"]},
+            "$expr": _is_over("$lease_until", 2 * lease_seconds),
         }
         ended = {
             "status": Status.FAILED.value,
             "error_code": failure.code,
             "error_message": {"$literal": failure.message},
             "completed_at": "$$NOW",
-            "expires_at": _after_now(keep_seconds),
+            "expires_at": after_now(keep_seconds),
             **_NO_LEASE,
         }
         with translated():

@@ -63,9 +63,16 @@ class ExpiryData:
             named |= set(self._archive.distinct("file", {"file": {"$in": list(asked)}}))
         return {path for text, path in asked.items() if text not in named}
 
-    def being_worked_on(self, job_ids: Iterable[str]) -> set[str]:
-        """Those of these jobs that a worker holds now, or that wait for one: they may have been begun before; and
-        those whose file will expire: what they were cut from stays as long."""
+    def attempts_now(self, job_ids: Iterable[str]) -> dict[str, int]:
+        """Those of these jobs that are being worked on, and the fence of the attempt: no other can end them."""
+        ids = [found for text in job_ids if (found := object_id(text)) is not None]
+        wanted = {"_id": {"$in": ids}, "status": Status.PROCESSING.value}
+        with translated():
+            return {str(each["_id"]): each["fence"] for each in self._videos.find(wanted, {"fence": True})}
+
+    def needing_kept(self, job_ids: Iterable[str]) -> set[str]:
+        """Those of these jobs whose attempts may go on with what earlier ones left: they are worked on or wait for
+        that; and those whose file will expire: what they were cut from stays as long."""
         ids = [found for text in job_ids if (found := object_id(text)) is not None]
         with translated():
             waiting = {"status": Status.PENDING.value, "queued_at": {"$ne": None}}

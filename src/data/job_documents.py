@@ -50,6 +50,7 @@ def to_job(document: Document) -> VideoJob:
         status=Status(document["status"]),
         created_at=document["created_at"],
         attempts=document.get("attempts", 0),
+        retries=document.get("retries", 0),
         lease=_lease(document),
         queued_at=document.get("queued_at"),
         started_at=document.get("started_at"),
@@ -67,6 +68,11 @@ def to_job(document: Document) -> VideoJob:
 def by_id(job_id: str) -> Document:
     """The filter for one job; matches nothing when the text is no id."""
     return {"_id": object_id(job_id) or "no such id"}
+
+
+def after_now(seconds: float) -> Document:
+    """The database server's clock and so many seconds, for an update or a filter with expressions."""
+    return {"$add": ["$$NOW", round(seconds * 1000)]}
 
 
 def artifact_fields(artifact: Artifact | None) -> Document:

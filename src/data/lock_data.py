@@ -8,6 +8,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from src.data.job_documents import after_now
 from src.data.translated import translated
 
 
@@ -22,10 +23,15 @@ class LockData:
 
     def take(self, name: str, holder: str, *, seconds: float) -> bool:
         """Hold ``name`` for so long, if it is free or held by ``holder`` already; whether it is held now."""
+        held_until = {"$ifNull": ["$until", None]}
         free = {
-            "$or": [{"$eq": ["$holder", holder]}, {"$lte": [{"$ifNull": ["$until", None]}, "$$NOW"]}],
+            "$or": [
+                {"$eq": ["$holder", holder]},
+                {"$lte": [held_until, "$$NOW"]},
+                {"$gt": [held_until, after_now(2 * seconds)]},  # written before the server's clock was put back
+            ]
         }
-        until = {"$add": ["$$NOW", round(seconds * 1000)]}
+        until = after_now(seconds)
         taken = {"holder": {"$cond": [free, holder, "$holder"]}, "until": {"$cond": [free, until, "$until"]}}
         with translated():
             try:

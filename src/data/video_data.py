@@ -11,7 +11,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from src.data.job_documents import Document, artifact_fields, by_id, to_document, to_job
+from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_document, to_job
 from src.data.translated import object_id, translated
 from src.models.video import Owner, Status, VideoJob
 
@@ -174,11 +174,12 @@ class VideoData:
         with translated():
             return self._videos.count_documents(wanted)
 
-    def enqueue(self, job_id: str, changes: Mapping[str, Any], now: datetime) -> VideoJob | None:
+    def enqueue(self, job_id: str, changes: Mapping[str, Any]) -> VideoJob | None:
         """Ask for a job that nobody is working on; ``None`` when it is waiting or processing already.
 
         ``changes`` are fields of its parameters. What an earlier run left in the record is cleared; the
-        caller deletes its file.
+        caller deletes its file. The time is the database server's, as in every step of a job's life: with the
+        caller's own, a fast clock would keep all workers from a job until it is right.
         """
         startable = {
             "$or": [
@@ -187,13 +188,14 @@ class VideoData:
             ]
         }
         fresh = {
-            **changes,
+            **{name: {"$literal": value} for name, value in changes.items()},
             **artifact_fields(None),
             "status": Status.PENDING.value,
-            "queued_at": now,
-            "not_before": now,
+            "queued_at": "$$NOW",
+            "not_before": "$$NOW",
             "rung_at": None,
             "attempts": 0,
+            "retries": 0,
             "cancel_requested": False,
             "error_code": None,
             "error_message": None,
@@ -205,7 +207,7 @@ class VideoData:
         }
         with translated():
             document = self._videos.find_one_and_update(
-                {**by_id(job_id), **startable}, {"$set": fresh}, return_document=ReturnDocument.AFTER
+                {**by_id(job_id), **startable}, [{"$set": fresh}], return_document=ReturnDocument.AFTER
             )
         return to_job(document) if document else None
 
@@ -226,12 +228,21 @@ class VideoData:
         with translated():
             self._videos.update_one({**by_id(job_id), "status": Status.FAILED.value}, {"$set": {"error_told": True}})
 
-    def cancel(self, job_id: str, now: datetime) -> VideoJob | None:
-        """Cancel a job that has not begun at once, and ask a running one to stop. ``None``: it has ended already."""
+    def cancel(self, job_id: str, *, keep_seconds: float) -> VideoJob | None:
+        """Cancel a job that has not begun at once, and ask a running one to stop. ``None``: it has ended already.
+
+        What a cancelled job still has, an uploaded file, expires after ``keep_seconds``.
+        """
+        ended = {
+            "status": Status.CANCELLED.value,
+            "completed_at": "$$NOW",
+            "expires_at": after_now(keep_seconds),
+            "cancel_requested": True,
+        }
         with translated():
             document = self._videos.find_one_and_update(
                 {**by_id(job_id), "status": Status.PENDING.value},
-                {"$set": {"status": Status.CANCELLED.value, "completed_at": now, "cancel_requested": True}},
+                [{"$set": ended}],
                 return_document=ReturnDocument.AFTER,
             ) or self._videos.find_one_and_update(
                 {**by_id(job_id), "status": Status.PROCESSING.value},

@@ -96,6 +96,10 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def was_killed(self) -> bool:
+        """Whether somebody else ended it."""
+        return self.process is not None and self.process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
+
     def ending(self) -> str:
         """How it ended, in words."""
         code = self.process.returncode if self.process else None

@@ -13,7 +13,8 @@ from src.launcher.processes import Child, ChildSpec, Stage
 
 log = logging.getLogger(__name__)
 
-# A child that lives less than this dies quickly; after so many quick deaths in a row nothing will help.
+# A child that lives less than this dies quickly; after so many quick deaths in a row nothing will help, unless it is
+# killed from outside (by the kernel for want of memory, say): that tells nothing about the next time.
 QUICK_DEATH_SECONDS = 10.0
 QUICK_DEATHS = 5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -114,6 +115,8 @@ class Supervisor:
     def _plan_restart(self, child: Child, now: float) -> None:
         child.sweep()
         child.quick_deaths = child.quick_deaths + 1 if now - child.started < QUICK_DEATH_SECONDS else 1
+        if child.was_killed():
+            child.quick_deaths = min(child.quick_deaths, QUICK_DEATHS)
         if child.quick_deaths > QUICK_DEATHS and not self._forgiving:
             raise ChildFailed(
                 f"{child.spec.name} {child.ending()}, {child.quick_deaths} times in a row within "

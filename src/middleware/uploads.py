@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from src.middleware.wiring import services
 
 # Boundaries and part headers of a form with one file and a few small fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
+_RECEIVED = "yt_downloader.received"
 
 
 class StreamingRequest(Request):
@@ -38,7 +41,10 @@ class StreamingRequest(Request):
         services().uploads.require_acceptable(filename)
         folder = services().files.incoming
         received = tempfile.NamedTemporaryFile(dir=folder, prefix="upload-", delete=False)  # noqa: SIM115
-        self.environ.setdefault("yt_downloader.received", []).append(Path(received.name))
+        # Locked while this process lives and receives: what a killed one leaves is known by that. The lock belongs to
+        # what was opened and not to the file object, which is closed before the file is looked at.
+        fcntl.flock(received, fcntl.LOCK_EX)
+        self.environ.setdefault(_RECEIVED, []).append((Path(received.name), os.dup(received.fileno())))
         return received
 
 
@@ -84,5 +90,6 @@ def received_file(field: str, *, max_mb: int | None = None) -> Iterator[Received
             raise UploadTooLarge(max_mb=max_mb)
         yield Received(path, file.filename, request.form.to_dict())
     finally:
-        for path in request.environ.get("yt_downloader.received", []):
+        for path, lock in request.environ.pop(_RECEIVED, []):
             path.unlink(missing_ok=True)
+            os.close(lock)

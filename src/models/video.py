@@ -92,6 +92,8 @@ class VideoJob:
     status: Status
     created_at: datetime
     attempts: int = 0
+    retries: int = 0
+    """Those of the attempts that ended with an error that may pass by itself; the others died with their worker."""
     lease: Lease | None = None
     queued_at: datetime | None = None
     started_at: datetime | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from src.data.expiry_data import ExpiryData
 from src.models.params import EncodeParams
-from src.services.file_store import STRAY_SECONDS, FileStore
+from src.services.file_store import STRAY_SECONDS, FileStore, attempt_of, is_old_file
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -44,23 +45,34 @@ class CleanupService:
             )
         return report
 
-    def sweep(self, *, older_than_seconds: float = STRAY_SECONDS) -> int:
-        """Delete finished files, uploads and work folders that belong to no record any more."""
-        artifacts = self._expiry.unnamed(
-            self._files.artifacts(older_than_seconds=older_than_seconds), field="file_path"
-        )
-        inputs = self._expiry.unnamed(
-            self._files.inputs(older_than_seconds=older_than_seconds), field="input_file_path"
-        )
-        strays = [*artifacts, *inputs, *self._files.half_uploads(older_than_seconds=older_than_seconds)]
+    def sweep(self) -> int:
+        """Delete finished files, uploads and work folders that belong to no record any more.
+
+        What an attempt made is a stray as soon as the attempt cannot end its job any more: when its job is not being
+        worked on, or by another one. The order matters: an attempt that was over before the names are looked up has
+        been named by then, or never will be.
+        """
+        artifacts, inputs, folders = self._files.artifacts(), self._files.inputs(), self._files.work_folders()
+        attempts = {path: attempt_of(path) for path in [*artifacts, *folders]}
+        going_on = self._expiry.attempts_now(attempt[0] for attempt in attempts.values() if attempt)
+        over = {path for path, attempt in attempts.items() if attempt and going_on.get(attempt[0]) != attempt[1]}
+        loose = {path for path in artifacts if attempts[path] is None and is_old_file(path, STRAY_SECONDS)}
+        strays = [
+            *self._expiry.unnamed([path for path in artifacts if path in over or path in loose], field="file_path"),
+            *self._expiry.unnamed(inputs, field="input_file_path"),
+            *self._files.half_uploads(),
+        ]
         for path in strays:
             self._files.delete(path)
-        folders = list(self._files.work_folders())
-        held = self._expiry.being_worked_on(job_id for job_id, _ in folders)
-        left = [folder for job_id, folder in folders if job_id not in held]
+        left = [folder for folder in folders if folder in over] + self._unneeded_kept(folders)
         for folder in left:
             self._files.drop_folder(folder)
         return len(strays) + len(left)
+
+    def _unneeded_kept(self, folders: list[Path]) -> list[Path]:
+        kept = {folder: folder.name.split(".")[0] for folder in folders if attempt_of(folder) is None}
+        needing = self._expiry.needing_kept(kept.values())
+        return [folder for folder, job_id in kept.items() if job_id not in needing]
 
     def _expire_files(self) -> int:
         expired = 0

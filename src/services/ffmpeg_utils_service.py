@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.errors import AppError, DiskFull, EncodeFailed, FfmpegMissing, JobTimeout
+from src.errors import AppError, DiskFull, EncodeFailed, EncodeInterrupted, FfmpegMissing, JobTimeout
 from src.models.progress import Monitor, SilentMonitor
 from src.utils.process import dying_with
 from src.utils.sandbox import Cage, locked_into
@@ -120,6 +120,7 @@ class FFmpeg:
         Raises:
             DiskFull: there was no room for the output.
             JobTimeout: ``limits.wall_seconds`` have passed.
+            EncodeInterrupted: somebody else killed it.
             EncodeFailed: anything else; ``details`` may hold ``http_status`` when an input came from the network.
             FfmpegMissing: the program cannot be started.
         """
@@ -312,6 +313,8 @@ def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
         return EncodeFailed("The output grew larger than it may become", limit_bytes=limits.file_bytes)
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and limits.cpu_seconds is not None):
         return EncodeFailed("FFmpeg used more processor time than it may use", limit_seconds=limits.cpu_seconds)
+    if code == -signal.SIGKILL:  # none of ours: those end in what made us stop it
+        return EncodeInterrupted()
     if "Cannot allocate memory" in text:
         return EncodeFailed("FFmpeg needed more memory than it may use")
     details: dict[str, object] = {}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,8 +13,12 @@ from pathlib import Path, PurePath
 
 from src.errors import DiskFull
 
-# A file that no record names may be one whose record is about to be written; after so long it is a stray.
+# An upload that is continued in pieces is forgotten when nobody has written to it for so long.
 STRAY_SECONDS = 3600.0
+# An uploaded file that no record names may be one whose record is being written; after so long it is a stray.
+_ARRIVING_SECONDS = 60.0
+_RESUMABLE = "tus-"
+_ATTEMPT = re.compile(r"([0-9a-f]{24})\.(\d+)(?:\.|$)")
 
 
 class FileStore:
@@ -85,9 +91,9 @@ class FileStore:
             Path(path).unlink(missing_ok=True)
             self._drop_empty_folders(Path(path).resolve().parent)
 
-    def artifacts(self, *, older_than_seconds: float) -> list[Path]:
-        """Finished files, in all folders of owners, that were written at least so long ago."""
-        return [path for path in self._all_artifacts() if _is_old_file(path, older_than_seconds)]
+    def artifacts(self) -> list[Path]:
+        """All finished files, in all folders of owners."""
+        return list(self._all_artifacts())
 
     def free_share(self) -> float:
         """How much of the disk is free, 0 to 1."""
@@ -98,18 +104,22 @@ class FileStore:
         """Whether new work is accepted."""
         return shutil.disk_usage(self.downloads).free >= self.min_free_bytes
 
-    def inputs(self, *, older_than_seconds: float) -> list[Path]:
-        """Uploaded files that were written at least so long ago."""
-        return [path for path in self.uploads.iterdir() if _is_old_file(path, older_than_seconds)]
+    def inputs(self) -> list[Path]:
+        """Uploaded files whose records must have been written by now."""
+        return [path for path in self.uploads.iterdir() if is_old_file(path, _ARRIVING_SECONDS)]
 
-    def half_uploads(self, *, older_than_seconds: float) -> list[Path]:
-        """Uploads that nobody has written to for so long."""
-        return [path for path in self.incoming.iterdir() if _is_old_file(path, older_than_seconds)]
+    def half_uploads(self) -> list[Path]:
+        """Uploads that nobody sends any more: whoever receives one holds its lock."""
+        return [
+            path
+            for path in self.incoming.iterdir()
+            if is_old_file(path, STRAY_SECONDS if path.name.startswith(_RESUMABLE) else _ARRIVING_SECONDS)
+            and not _is_locked(path)
+        ]
 
-    def work_folders(self) -> Iterator[tuple[str, Path]]:
-        """(job id, folder) of every attempt that has left a folder."""
-        for folder in self._work.iterdir():
-            yield folder.name.split(".")[0], folder
+    def work_folders(self) -> list[Path]:
+        """The folder of every attempt that has left one, and what attempts have kept for each other."""
+        return list(self._work.iterdir())
 
     def drop_folder(self, folder: Path) -> None:
         """Delete a work folder that ``work_folders`` named."""
@@ -144,10 +154,28 @@ def _move(made: Path, target: Path) -> None:
         os.close(folder)
 
 
-def _is_old_file(path: Path, seconds: float) -> bool:
+def attempt_of(path: Path) -> tuple[str, int] | None:
+    """(job, fence) of the attempt that made this artifact or work folder; ``None``: its name does not tell."""
+    found = _ATTEMPT.match(path.name)
+    return (found[1], int(found[2])) if found else None
+
+
+def is_old_file(path: Path, seconds: float) -> bool:
+    """Whether this is a file that was written at least so long ago."""
     if path.name == ".gitkeep":
         return False
     try:
         return path.is_file() and path.stat().st_mtime < time.time() - seconds
+    except FileNotFoundError:
+        return False
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
     except FileNotFoundError:
         return False

@@ -34,13 +34,15 @@ class JobService:
         clock: Clock,
         *,
         max_open: int,
+        keep_seconds: float,
         quota_bytes: int = 0,
         max_waiting: int = 32,
     ) -> None:
-        """``max_waiting``: how many callers of this process may wait at once; the others' threads stay free."""
+        """``keep_seconds``: how long what belongs to a cancelled job stays. ``max_waiting``: how many callers of this
+        process may wait at once; the others' threads stay free."""
         self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
         self._clock, self._max_open = clock, max_open
-        self._quota_bytes = quota_bytes
+        self._keep_seconds, self._quota_bytes = keep_seconds, quota_bytes
         self._waiters = threading.BoundedSemaphore(max_waiting)
 
     def save(
@@ -92,7 +94,7 @@ class JobService:
         if job.failure is not None and not job.failure.told:
             return job
         self.require_room(job.owner)
-        queued = self._jobs.enqueue(job.id, dict(changes or {}), self._clock.now())
+        queued = self._jobs.enqueue(job.id, dict(changes or {}))
         if queued is None:
             return self._jobs.find(job.id) or job
         if job.artifact is not None:
@@ -209,7 +211,7 @@ class JobService:
 
     def cancel(self, job: VideoJob) -> VideoJob:
         """Stop a job: at once when it waits, within seconds when it runs; an ended one stays as it is."""
-        asked = self._jobs.cancel(job.id, self._clock.now())
+        asked = self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
         if asked is None:
             return self._jobs.find(job.id) or job
         self._progress.ask_cancel(job.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -85,6 +86,7 @@ class UploadService:
             size = received.stat().st_size
             self._jobs.require_room(owner, size)
             metadata = self._encoder.get_video_metadata(received)
+            os.utime(received)  # how long it may wait for its record counts from here
             received.replace(kept)
             job = self._jobs.save(
                 owner,

@@ -14,7 +14,7 @@ import pytest
 from src.launcher.problems import ChildFailed
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import ReadySocket, tell_ready
-from src.launcher.supervisor import Supervisor
+from src.launcher.supervisor import QUICK_DEATHS, Supervisor
 
 SLEEP = ("sleep", "60")
 
@@ -68,6 +68,20 @@ def test_a_child_that_dies_at_once_every_time_is_given_up(tmp_path: Path) -> Non
             until(lambda: (supervisor.tend(), False)[1])
     finally:
         supervisor.stop()
+
+
+def test_a_child_that_somebody_kills_again_and_again_is_not_given_up() -> None:
+    supervisor = Supervisor([child("struck", SLEEP)], first_pause_seconds=0.001)
+    seen: set[int] = set()
+    try:
+        supervisor.start()
+        while len(seen) < QUICK_DEATHS + 3:
+            until(lambda: (supervisor.tend(), supervisor.pids.get("struck", 0) not in {0, *seen})[1])
+            seen.add(supervisor.pids["struck"])
+            os.kill(supervisor.pids["struck"], signal.SIGKILL)
+    finally:
+        supervisor.stop()
+    assert not any(running(pid) for pid in seen)
 
 
 def test_a_child_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def claims(mongo_database: Database[dict[str, Any]]) -> ClaimData:
 def queued(jobs: VideoData, **changes: Any) -> VideoJob:
     job = make_clip(**changes)
     jobs.insert(job)
-    started = jobs.enqueue(job.id, {}, datetime.now(UTC))
+    started = jobs.enqueue(job.id, {})
     assert started is not None
     return started
 
@@ -117,19 +117,19 @@ def test_the_reconciler_sees_what_nobody_hears_and_what_nobody_holds(jobs: Video
     take(claims, orphaned, lease=0.05)
     take(claims, held)
     time.sleep(0.1)
-    seen = {job.id for job in claims.unattended(rung_before_seconds=10)}
+    seen = {job.id for job in claims.unattended(rung_before_seconds=10, lease_seconds=30)}
     assert seen == {unheard.id, orphaned.id}
-    assert rung.id in {job.id for job in claims.unattended(rung_before_seconds=0)}
+    assert rung.id in {job.id for job in claims.unattended(rung_before_seconds=0, lease_seconds=30)}
 
 
 def test_a_job_begun_too_often_is_given_up_once_its_worker_is_gone(jobs: VideoData, claims: ClaimData) -> None:
     job = queued(jobs)
     for _ in range(2):
         assert take(claims, job, lease=0.05, most=2)
-        assert claims.give_up(job.id, LOST, max_attempts=5, keep_seconds=60) is None
+        assert claims.give_up(job.id, LOST, max_attempts=5, lease_seconds=30, keep_seconds=60) is None
         time.sleep(0.1)
     assert take(claims, job, most=2) is None
-    lost = claims.give_up(job.id, LOST, max_attempts=2, keep_seconds=60)
+    lost = claims.give_up(job.id, LOST, max_attempts=2, lease_seconds=30, keep_seconds=60)
     assert lost is not None and lost.status is Status.FAILED and lost.failure == LOST
 
 
@@ -137,9 +137,9 @@ def test_a_failed_job_starts_anew_and_a_running_one_does_not(jobs: VideoData, cl
     job = queued(jobs)
     first = take(claims, job)
     assert first and first.lease
-    assert jobs.enqueue(job.id, {}, datetime.now(UTC)) is None
+    assert jobs.enqueue(job.id, {}) is None
     claims.fail(job.id, first.lease, LOST, keep_seconds=60)
-    again = jobs.enqueue(job.id, {"resolution_preference": "720p"}, datetime.now(UTC))
+    again = jobs.enqueue(job.id, {"resolution_preference": "720p"})
     assert again is not None and again.waiting and again.attempts == 0 and again.failure is None
     assert again.params.model_dump()["resolution_preference"] == "720p"
     second = take(claims, again)
@@ -150,5 +150,27 @@ def test_fifty_starts_at_once_make_one_queued_job(jobs: VideoData, claims: Claim
     job = make_clip()
     jobs.insert(job)
     with ThreadPoolExecutor(16) as pool:
-        started = list(pool.map(lambda _: jobs.enqueue(job.id, {}, datetime.now(UTC)), range(50)))
+        started = list(pool.map(lambda _: jobs.enqueue(job.id, {}), range(50)))
     assert sum(one is not None for one in started) == 1
+
+
+def test_times_from_before_the_clock_was_put_back_hold_nobody_up(
+    jobs: VideoData, claims: ClaimData, mongo_database: Database[dict[str, Any]]
+) -> None:
+    waiting, orphaned = queued(jobs), queued(jobs)
+    assert take(claims, orphaned)
+    ahead = datetime.now(UTC) + timedelta(hours=2)
+    mongo_database["videos"].update_many({}, {"$set": {"not_before": ahead, "rung_at": ahead}})
+    mongo_database["videos"].update_one({"worker": "w1"}, {"$set": {"lease_until": ahead}})
+    seen = {job.id for job in claims.unattended(rung_before_seconds=10, lease_seconds=30)}
+    assert seen == {waiting.id, orphaned.id}
+    assert take(claims, waiting, "w2") and take(claims, orphaned, "w2")
+
+
+def test_a_host_with_a_fast_clock_keeps_no_worker_from_a_job(jobs: VideoData, claims: ClaimData) -> None:
+    """The time at which a job was asked for is the database's: nothing of the caller's clock gets into it."""
+    job = queued(jobs)
+    assert job.queued_at is not None
+    taken = take(claims, job)
+    assert taken is not None and taken.started_at is not None
+    assert 0 <= (taken.started_at - job.queued_at).total_seconds() < 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,9 @@ from pymongo.database import Database
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
+from src.data.server_clock import ServerClock
 from src.data.video_data import VideoData
-from src.models.video import Artifact, VideoJob
+from src.models.video import Artifact, Failure, VideoJob
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import FileStore
 from tests.factories import make_clip, make_encode
@@ -38,7 +40,7 @@ class Room:
     def completed(self) -> VideoJob:
         job = make_clip(created_at=self.clock.now())
         self.jobs.insert(job)
-        self.jobs.enqueue(job.id, {}, self.clock.now())
+        self.jobs.enqueue(job.id, {})
         held = self.claims.claim(job.id, "w", lease_seconds=30, max_attempts=3)
         assert held and held.lease
         made = self.files.work_folder(job.id, held.lease.fence) / "clip.mp4"
@@ -71,13 +73,14 @@ def test_a_file_lives_half_an_hour_and_its_record_a_week_longer(room: Room) -> N
     assert room.jobs.find(job.id) is None
 
 
-def test_a_file_that_was_asked_for_again_is_left_alone(room: Room) -> None:
+def test_a_job_that_was_asked_for_again_keeps_its_record_and_loses_the_file_that_it_names_no_more(room: Room) -> None:
     job = room.completed()
     room.clock.move(3600)
-    started = room.jobs.enqueue(job.id, {}, room.clock.now())
-    assert started
-    assert room.cleanup.run() == NOTHING
-    assert job.artifact and job.artifact.path.exists()
+    assert room.jobs.enqueue(job.id, {})
+    assert room.cleanup.run() == CleanupReport(0, 0, 1)
+    assert job.artifact and not job.artifact.path.exists()
+    found = room.jobs.find(job.id)
+    assert found is not None and found.waiting
 
 
 def test_an_upload_that_nobody_encodes_expires(room: Room) -> None:
@@ -107,7 +110,7 @@ def test_strays_go_and_everything_that_a_record_names_stays(room: Room) -> None:
     upload = room.files.uploads / "film.avi"
     room.jobs.insert(make_encode(input_file_path=str(upload)))
     strays = [
-        room.files.downloads / "65a0000000000000000000ff.1.mp4",
+        room.files.downloads / "not-ours.mp4",
         room.files.uploads / "forgotten.mkv",
         room.files.incoming / "upload-half",
     ]
@@ -125,15 +128,53 @@ def test_strays_go_and_everything_that_a_record_names_stays(room: Room) -> None:
     assert upload.exists() and job.artifact.path.exists()
 
 
-def test_the_work_folder_of_a_running_job_stays(room: Room) -> None:
+def test_what_the_running_attempt_has_stays_and_what_dead_ones_left_goes_at_once(room: Room) -> None:
     job = make_clip()
     room.jobs.insert(job)
-    room.jobs.enqueue(job.id, {}, room.clock.now())
-    held = room.claims.claim(job.id, "w", lease_seconds=30, max_attempts=3)
-    assert held and held.lease
-    folder = room.files.work_folder(job.id, held.lease.fence)
-    assert room.cleanup.sweep() == 0
-    assert folder.exists()
+    room.jobs.enqueue(job.id, {})
+    left: list[Path] = []
+    for attempt in (1, 2):
+        held = room.claims.claim(job.id, "w", lease_seconds=0.05, max_attempts=3)
+        assert held and held.lease and held.lease.fence == attempt
+        time.sleep(0.1)
+        made = room.files.work_folder(job.id, attempt) / "clip.mp4"
+        made.write_bytes(b"film")
+        kept = room.files.keep(made, job.id, attempt)  # and killed before the record was written
+        left += [made.parent, kept]
+    earlier = room.files.kept_folder(job.id)
+    earlier.mkdir()
+    assert room.cleanup.sweep() == 2
+    assert [path.exists() for path in [*left, earlier]] == [False, False, True, True, True]
+    lost = Failure("JOB_LOST", "lost")
+    assert held and held.lease and room.claims.fail(job.id, held.lease, lost, keep_seconds=60)
+    assert room.cleanup.sweep() == 3
+    assert not any(path.exists() for path in [*left, earlier])
+
+
+def test_an_upload_that_is_being_received_stays_and_one_of_a_dead_process_goes(room: Room) -> None:
+    two_minutes_ago = time.time() - 120
+    paths = [room.files.incoming / name for name in ("upload-alive", "upload-dead", "tus-waits-for-more")]
+    for path in paths:
+        path.write_bytes(b"half")
+        os.utime(path, (two_minutes_ago, two_minutes_ago))
+    with paths[0].open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert room.cleanup.sweep() == 1
+    assert [path.exists() for path in paths] == [True, False, True]
+
+
+def test_a_cancelled_upload_expires(room: Room) -> None:
+    upload = room.files.uploads / "film.avi"
+    upload.write_bytes(b"film")
+    job = make_encode(input_file_path=str(upload))
+    room.jobs.insert(job)
+    room.jobs.enqueue(job.id, {"video_codec": "h264"})
+    assert room.jobs.cancel(job.id, keep_seconds=1800)
+    assert room.cleanup.run() == NOTHING, "it may be started again"
+    room.clock.move(31 * 60)
+    assert room.cleanup.run().expired == 1 and not upload.exists()
+    room.clock.move(8 * 86_400)
+    assert room.cleanup.run().records == 1
 
 
 def test_no_record_makes_the_cleanup_delete_a_file_of_others(room: Room, tmp_path: Path) -> None:
@@ -148,9 +189,22 @@ def test_no_record_makes_the_cleanup_delete_a_file_of_others(room: Room, tmp_pat
 
 def test_a_chore_runs_on_one_host_at_a_time(mongo_database: Database[dict[str, Any]]) -> None:
     locks = LockData(mongo_database)
-    assert locks.take("cleanup", "host1", seconds=0.3)
-    assert not locks.take("cleanup", "host2", seconds=0.3)
-    assert locks.take("cleanup", "host1", seconds=0.3)
-    time.sleep(0.4)
+    assert locks.take("cleanup", "host1", seconds=30)
+    assert not locks.take("cleanup", "host2", seconds=30)
+    assert locks.take("cleanup", "host1", seconds=0.1)
+    time.sleep(0.2)
     assert locks.take("cleanup", "host2", seconds=30)
     assert not locks.take("cleanup", "host1", seconds=30)
+
+
+def test_the_cleanup_goes_by_the_clock_of_the_database(mongo_database: Database[dict[str, Any]]) -> None:
+    host = datetime.now(UTC)
+    assert abs((ServerClock(mongo_database).now() - host).total_seconds()) < 5
+
+
+def test_a_lock_from_before_the_clock_was_put_back_holds_nobody_up(mongo_database: Database[dict[str, Any]]) -> None:
+    locks = LockData(mongo_database)
+    assert locks.take("cleanup", "host1", seconds=30)
+    ahead = {"$set": {"until": datetime.now(UTC) + timedelta(hours=2)}}
+    mongo_database["locks"].update_one({"_id": "cleanup"}, ahead)
+    assert locks.take("cleanup", "host2", seconds=30)

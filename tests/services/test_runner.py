@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import AppError, JobStalled, LiveNotStarted, NetworkTimeout, VideoPrivate
+from src.errors import AppError, JobStalled, LiveNotStarted, NetworkTimeout, StoreUnavailable, VideoPrivate
 from src.models.progress import Phase, Progress
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
@@ -46,7 +45,7 @@ class Bench:
     bell: RecordingDoorbell
     engine: FakeEngine
 
-    def runner(self, *, lease: float = 30, hard_limit: float = 60, stall: float = 60) -> JobRunner:
+    def runner(self, *, lease: float = 30, hard_limit: float = 60, stall: float = 60, most: int = 3) -> JobRunner:
         return JobRunner(
             jobs=self.jobs,
             claims=self.claims,
@@ -59,7 +58,7 @@ class Bench:
             worker=f"w{time.monotonic_ns()}",
             lease_seconds=lease,
             hard_limit_seconds=hard_limit,
-            max_attempts=3,
+            max_attempts=most,
             retry_limit=2,
             retry_base_seconds=0.1,
             keep_seconds=1800,
@@ -69,7 +68,7 @@ class Bench:
     def queued(self) -> VideoJob:
         job = make_clip()
         self.jobs.insert(job)
-        started = self.jobs.enqueue(job.id, {}, datetime.now(UTC))
+        started = self.jobs.enqueue(job.id, {})
         assert started is not None
         return started
 
@@ -143,7 +142,7 @@ def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Benc
     bench.engine.errors = [NetworkTimeout(), NetworkTimeout()]
     bench.runner().run(job.id)
     assert bench.find(job).waiting
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0, lease_seconds=30))
     bench.runner().run(job.id)
     failed = bench.find(job)
     assert failed.status is Status.FAILED and failed.failure and failed.failure.code == "NETWORK_TIMEOUT"
@@ -154,7 +153,7 @@ def test_how_jobs_end_is_counted_by_kind_and_code(bench: Bench) -> None:
     bad = bench.queued()
     bench.engine.errors = [NetworkTimeout(), VideoPrivate()]
     bench.runner().run(bad.id)
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0, lease_seconds=30))
     bench.runner().run(bad.id)
     bench.runner().run(bench.queued().id)
     counts = bench.counters.read()
@@ -175,6 +174,17 @@ def test_without_redis_jobs_end_all_the_same_and_nothing_is_counted(bench: Bench
     assert bench.counters.read() == JobCounts()
 
 
+def test_attempts_that_died_with_their_worker_take_no_try_from_a_cause_that_may_pass(bench: Bench) -> None:
+    job = bench.queued()
+    for _ in range(2):
+        assert bench.claims.claim(job.id, "dead", lease_seconds=0.05, max_attempts=4)
+        time.sleep(0.1)
+    bench.engine.errors = [NetworkTimeout()]
+    bench.runner(most=4).run(job.id)
+    waiting = bench.find(job)
+    assert waiting.waiting and waiting.attempts == 3 and waiting.retries == 1
+
+
 def test_an_unexpected_error_becomes_an_internal_one_without_its_text(bench: Bench) -> None:
     job = bench.queued()
     bench.engine.errors = [RuntimeError("mongodb://user:secret@host")]
@@ -190,7 +200,7 @@ def test_a_cancelled_job_stops_within_two_seconds_and_leaves_nothing(bench: Benc
     thread.start()
     eventually(lambda: bench.progress.get_progress(job.id))
     asked = time.monotonic()
-    bench.jobs.cancel(job.id, datetime.now(UTC))
+    bench.jobs.cancel(job.id, keep_seconds=1800)
     bench.progress.ask_cancel(job.id)
     thread.join()
     assert time.monotonic() - asked < 2
@@ -243,7 +253,7 @@ def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_fo
     bench.runner(stall=0.6).run(job.id)
     again = bench.find(job)
     assert again.waiting and again.attempts == 1
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0, lease_seconds=30))
     bench.runner(stall=0.6).run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "JOB_STALLED"
@@ -252,7 +262,14 @@ def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_fo
 
 def keeper_of(bench: Bench, **limits: Any) -> LeaseKeeper:
     return LeaseKeeper(
-        "job", lambda: None, bench.progress, lease_seconds=30, hard_limit_seconds=60, shutdown=ShutdownFlag(), **limits
+        "job",
+        lambda: None,
+        bench.progress,
+        lease_seconds=30,
+        hard_limit_seconds=60,
+        shutdown=ShutdownFlag(),
+        claimed_at=time.monotonic(),
+        **limits,
     )
 
 
@@ -372,3 +389,84 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
     assert bench.find(job).status is Status.COMPLETED
     assert seen[-1] == ["piece1", "piece2", "piece3", "piece4"]
     assert bench.files.kept_folder(job.id).is_dir(), "it stays with the file"
+
+
+# --- between two attempts ---------------------------------------------------------------------------------------
+
+
+def test_a_wish_to_stop_that_its_worker_did_not_live_to_obey_is_obeyed_by_the_next(bench: Bench) -> None:
+    job = bench.queued()
+    assert bench.claims.claim(job.id, "dead", lease_seconds=0.05, max_attempts=3)
+    bench.jobs.cancel(job.id, keep_seconds=1800)
+    time.sleep(0.1)
+    bench.runner().run(job.id)
+    assert bench.find(job).status is Status.CANCELLED
+    assert bench.engine.calls == [] and bench.files_left() == []
+
+
+def test_a_job_that_is_handed_back_with_a_wish_to_stop_is_cancelled(bench: Bench) -> None:
+    job = bench.queued()
+
+    class Late:
+        kind, queue = "clip", "downloads"
+
+        def run(self, params: Any, context: Any) -> Made:
+            bench.jobs.cancel(job.id, keep_seconds=1800)
+            raise ComeBack(900, "the recording is not there yet")
+
+    runner = bench.runner()
+    runner._handlers = {"clip": cast(Any, Late())}
+    runner.run(job.id)
+    assert bench.find(job).status is Status.CANCELLED
+
+
+def test_a_flag_of_an_earlier_run_stops_nobody(bench: Bench) -> None:
+    job = bench.queued()
+    bench.progress.ask_cancel(job.id)  # and the record was asked for anew while Redis was away
+    bench.engine.seconds = 1.2
+    bench.runner().run(job.id)
+    assert bench.find(job).status is Status.COMPLETED
+
+
+def test_a_commit_that_comes_too_late_is_refused_and_its_file_goes(bench: Bench) -> None:
+    """The worker stood still between its last look at the lease and its commit, and another had taken the job over."""
+    job = bench.queued()
+
+    class Sleeper:
+        kind, queue = "clip", "downloads"
+
+        def run(self, params: Any, context: Any) -> Made:
+            path = context.work_dir / "clip.mp4"
+            path.write_bytes(b"late")
+            bench.jobs._videos.update_one({"fence": 1}, {"$inc": {"fence": 1}})
+            return Made(path, "video/mp4", "clip.mp4")
+
+    runner = bench.runner()
+    runner._handlers = {"clip": cast(Any, Sleeper())}
+    runner.run(job.id)
+    found = bench.find(job)
+    assert found.status is Status.PROCESSING and found.artifact is None
+    assert bench.files_left() == []
+
+
+@pytest.mark.parametrize("arrived", [False, True], ids=["before it arrived", "after it arrived"])
+def test_a_database_that_is_away_for_a_moment_costs_no_finished_work(
+    bench: Bench, mongo_database: Database[dict[str, Any]], arrived: bool
+) -> None:
+    class Stumbling(ClaimData):
+        times = 0
+
+        def complete(self, *args: Any, **named: Any) -> VideoJob | None:
+            self.times += 1
+            if self.times == 1:
+                if arrived:
+                    super().complete(*args, **named)
+                raise StoreUnavailable()
+            return super().complete(*args, **named)
+
+    job = bench.queued()
+    bench.claims = Stumbling(mongo_database)
+    bench.runner().run(job.id)
+    done = bench.find(job)
+    assert done.status is Status.COMPLETED and done.artifact is not None and done.attempts == 1
+    assert bench.files_left() == [done.artifact.path]

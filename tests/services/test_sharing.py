@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from bson.objectid import ObjectId
@@ -120,7 +119,7 @@ def test_a_dead_worker_is_not_waited_for(api: Api, anna: Person, bert: Person) -
     claims = ClaimData(api.services.database)
     first, second = anna.save(), bert.save()
     for video_id in (first, second):
-        api.services.jobs._jobs.enqueue(video_id, {}, datetime.now(UTC))
+        api.services.jobs._jobs.enqueue(video_id, {})
     assert claims.claim(first, "dead", lease_seconds=0.05, max_attempts=3)
     time.sleep(0.1)
     api.services.runner.run(second)

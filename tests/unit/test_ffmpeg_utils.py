@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from src.errors import AppError, DiskFull, EncodeFailed
+from src.errors import AppError, DiskFull, EncodeFailed, EncodeInterrupted
 from src.services.ffmpeg_utils_service import Limits, failure, useful_line
 
 
@@ -17,7 +17,7 @@ from src.services.ffmpeg_utils_service import Limits, failure, useful_line
         (228, [], DiskFull),
         (1, ["av_interleaved_write_frame(): No space left on device"], DiskFull),
         (1, ["Unknown encoder 'libx999'"], EncodeFailed),
-        (-signal.SIGKILL, [], EncodeFailed),
+        (-signal.SIGKILL, [], EncodeInterrupted),
         (-signal.SIGXFSZ, [], EncodeFailed),
     ],
 )
@@ -49,5 +49,6 @@ def test_the_line_that_says_it_without_our_folders() -> None:
 
 def test_no_word_from_ffmpeg() -> None:
     assert "code 7" in failure(7, [], Limits()).message
-    assert "Killed" in failure(-signal.SIGKILL, [], Limits()).message
+    assert isinstance(failure(-signal.SIGKILL, [], Limits()), EncodeInterrupted), "the kernel wanted memory: try again"
+    assert "Segmentation" in failure(-signal.SIGSEGV, [], Limits()).message
     assert failure(-signal.SIGKILL, [], Limits(cpu_seconds=3)).details["limit_seconds"] == 3

@@ -170,6 +170,7 @@ class ChunkCrew:
             lease_seconds=self._lease_seconds,
             hard_limit_seconds=self._hard_limit_seconds,
             shutdown=self._shutdown,
+            claimed_at=time.monotonic(),
         )
         path = folder / _name(chunk)
         try:

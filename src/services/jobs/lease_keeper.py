@@ -67,18 +67,20 @@ class LeaseKeeper:
         hard_limit_seconds: float,
         stall_seconds: float = math.inf,
         shutdown: ShutdownFlag,
+        claimed_at: float,
         on_hang: Callable[[AppError], None] = lambda reason: None,
         obey_seconds: float = OBEY_SECONDS,
     ) -> None:
         """``renew`` writes the next lease. It raises ``LeaseLost`` when there is none to be had any more, ``Cancelled``
-        when nobody wants the work, ``StoreUnavailable`` when it cannot be known. ``on_hang`` is called once, from the
-        thread, with the reason that the work should have stopped for."""
+        when nobody wants the work, ``StoreUnavailable`` when it cannot be known. ``claimed_at``: the monotonic time
+        before the claim was sent; the lease began no earlier. ``on_hang`` is called once, from the thread, with the
+        reason that the work should have stopped for."""
         self._job_id, self._renew_it, self._progress = job_id, renew, progress
         self._lease_seconds = lease_seconds
-        self._started = self._renewed = time.monotonic()
-        self._ends = self._started + hard_limit_seconds
+        self._renewed = claimed_at
+        self._ends = claimed_at + hard_limit_seconds
         self._shutdown = shutdown
-        self._stall_seconds, self._moved = stall_seconds, self._started
+        self._stall_seconds, self._moved = stall_seconds, claimed_at
         self._on_hang, self._obey_seconds = on_hang, obey_seconds
         self._stop_because: AppError | None = None
         self._mark: object = None
@@ -126,10 +128,9 @@ class LeaseKeeper:
             elif now - self._moved > self._stall_seconds and self._last_phase in _WATCHED:
                 self._stop_because = JobStalled()
             else:
-                asked = self._progress.cancel_asked(self._job_id)
-                if asked:
-                    self._stop_because = Cancelled()
-                elif now >= next_renewal or asked is None:
+                # The flag (or not knowing it) is a reason to look at the record, which alone is believed: one from
+                # an earlier run may have outlived a Redis that was away when it should have been taken down.
+                if self._progress.cancel_asked(self._job_id) is not False or now >= next_renewal:
                     self._renew(now)
                     next_renewal = now + self._lease_seconds / 3
         if self._stop_because is not None and not self._done.wait(self._obey_seconds):

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
-from src.models.video import Artifact, Failure, Lease, Status, VideoJob
+from src.models.video import Failure, Lease, Status, VideoJob
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters
 from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
+from src.services.jobs.keeping import Keeping
 from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
-from src.services.jobs.placement import folder_of
 from src.services.jobs.waiting import ComeBack
 from src.services.progress_cache import ProgressCache
 
@@ -71,6 +71,7 @@ class JobRunner:
         self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
         self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
+        self._keeping = Keeping(jobs, claims, files, keep_seconds=keep_seconds)
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
 
@@ -78,15 +79,16 @@ class JobRunner:
         """Run a job if it is to be had. Never raises for what a job can do wrong."""
         if self.shutdown.is_set():
             return
+        claimed_at = time.monotonic()
         job = self._claims.claim(
             job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
         )
         if job is None or job.lease is None:
             log.info("job %s is not to be had", job_id)
             return
-        started = time.monotonic()
         log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
         made: Made | None = None
+        ended: VideoJob | None = None
         try:
             handler = self._handlers[job.kind]
             work_dir = self._files.work_folder(job.id, job.lease.fence)
@@ -98,12 +100,15 @@ class JobRunner:
                 hard_limit_seconds=self._hard_limit_seconds,
                 stall_seconds=self._stall_seconds if handler.queue in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
+                claimed_at=claimed_at,
                 on_hang=lambda reason: self._abandon(job, reason),
             )
             with keeper:
+                if job.cancel_requested:  # the worker that heard it died before it could obey
+                    raise Cancelled()
                 made = self._shared(job, work_dir) or handler.run(job.params, self._context(job, work_dir, keeper))
                 keeper.check()
-                ended = self._keep(job, job.lease, made)
+                ended = self._keeping.keep(job, job.lease, made, keeper)
         except LeaseLost:
             log.warning("job %s was lost to another worker", job.id)
             return
@@ -125,7 +130,7 @@ class JobRunner:
                 self._files.drop_kept(job.id)
             self._progress.announce_end(job.id)
             self._wake_followers(job.id)
-            seconds = time.monotonic() - started
+            seconds = time.monotonic() - claimed_at
             if ended.ended:
                 code = ended.failure.code if ended.failure else None
                 self._counters.ended(job.kind, ended.status.value, seconds, code)
@@ -134,10 +139,16 @@ class JobRunner:
     def reconcile(self, *, rung_before_seconds: float) -> int:
         """Ring for every job that waits unheard and every job whose worker is gone; give up spent ones."""
         rung = 0
-        for job in self._claims.unattended(rung_before_seconds=rung_before_seconds):
+        for job in self._claims.unattended(rung_before_seconds=rung_before_seconds, lease_seconds=self._lease_seconds):
             if job.attempts >= self._max_attempts:
                 lost = Failure(JobLost.code, JobLost().message)
-                if self._claims.give_up(job.id, lost, max_attempts=self._max_attempts, keep_seconds=self._keep_seconds):
+                if self._claims.give_up(
+                    job.id,
+                    lost,
+                    max_attempts=self._max_attempts,
+                    lease_seconds=self._lease_seconds,
+                    keep_seconds=self._keep_seconds,
+                ):
                     self._progress.announce_end(job.id)
                     self._wake_followers(job.id)
                     self._counters.ended(job.kind, Status.FAILED.value, None, lost.code)
@@ -200,31 +211,10 @@ class JobRunner:
     def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseKeeper) -> JobContext:
         return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper, self._engines)
 
-    def _keep(self, job: VideoJob, lease: Lease, made: Made) -> VideoJob | None:
-        path = self._files.keep(made.path, job.id, lease.fence, folder_of(job))
-        keep_seconds = self._keep_seconds if job.keep_seconds is None else job.keep_seconds
-        try:
-            artifact = Artifact(path, path.stat().st_size, made.mime, made.download_name)
-            if made.facts:
-                self._jobs.set_facts(job.id, made.facts)
-            ended = self._claims.complete(job.id, lease, artifact, made.report, keep_seconds=keep_seconds)
-        except StoreUnavailable:
-            # Whether the write arrived is unknown: the file stays, and the sweeper takes it if no record names it.
-            raise LeaseLost() from None
-        except BaseException:
-            self._files.delete(path)
-            raise
-        if ended is None:
-            self._files.delete(path)
-            raise LeaseLost()
-        return ended
-
     def _put_off(self, job: VideoJob, lease: Lease, wait: ComeBack) -> VideoJob | None:
         log.info("job %s waits %.0f s: %s", job.id, wait.seconds, wait)
         try:
-            handed = self._claims.hand_back(
-                job.id, lease, delay_seconds=wait.seconds, count_attempt=False, follows=wait.follows
-            )
+            handed = self._hand_back(job, lease, wait.seconds, count_attempt=False, follows=wait.follows)
             if wait.follows is not None and not self._claims.is_at_work(wait.follows):
                 self._wake_followers(wait.follows)  # it ended before we were seen waiting
             return handed
@@ -247,17 +237,28 @@ class JobRunner:
             self._wake_followers(job.id)
         self._end_process()
 
+    def _hand_back(
+        self, job: VideoJob, lease: Lease, seconds: float, *, count_attempt: bool, follows: str | None = None
+    ) -> VideoJob | None:
+        back = self._claims.hand_back(
+            job.id, lease, delay_seconds=seconds, count_attempt=count_attempt, follows=follows
+        )
+        if back is not None and back.cancel_requested:  # a wish that came too late for this attempt
+            return self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
+        return back
+
     def _end_badly(self, job: VideoJob, lease: Lease, error: AppError) -> VideoJob | None:
         try:
             if isinstance(error, HandedBack):
                 log.info("job %s is handed back", job.id)
-                return self._claims.hand_back(job.id, lease, delay_seconds=0, count_attempt=False)
-            if error.remedy is Remedy.LATER and error.passes_soon and job.attempts < self._retry_limit:
+                return self._hand_back(job, lease, 0, count_attempt=False)
+            # Attempts that died with their worker say nothing about the cause, so they take no try from it.
+            if error.remedy is Remedy.LATER and error.passes_soon and job.retries + 1 < self._retry_limit:
                 # Full jitter: retries of many jobs do not come back as one wave.
-                delay = random.uniform(0.5, 1) * self._retry_base * 2 ** (job.attempts - 1)  # noqa: S311
+                delay = random.uniform(0.5, 1) * self._retry_base * 2**job.retries  # noqa: S311
                 log.info("job %s: %s, tried again in %.0f s", job.id, error.code, delay)
                 self._counters.retried(job.kind, error.code)
-                return self._claims.hand_back(job.id, lease, delay_seconds=delay, count_attempt=True)
+                return self._hand_back(job, lease, delay, count_attempt=True)
             log.info("job %s: %s %s", job.id, error.code, error.message)
             return self._claims.fail(job.id, lease, Failure(error.code, error.message), keep_seconds=self._keep_seconds)
         except StoreUnavailable:
