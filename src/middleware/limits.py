@@ -45,6 +45,7 @@ def install(app: Flask) -> None:
         strategy="fixed-window",
         key_prefix="rates",
         in_memory_fallback_enabled=True,  # without it a Redis that is away would be an error of every request
+        swallow_errors=True,  # and of those that were on their way to it when another request found it away
         enabled=settings.rate_limit_enabled,
     )
     app.extensions["yt-downloader.limiter"] = limiter
