@@ -64,7 +64,7 @@ class FaultProxy:
             self._drop(connection)
 
     def set(self, fault: Fault) -> None:
-        """Do this from now on, to open connections too. A connection that was half-open stays so: its bytes are lost."""
+        """Do this from now on, to open connections too. One that was half-open stays so: its bytes are lost."""
         self.fault, self.passed = fault, 0
         if fault.refuse:
             for connection in list(self._open):

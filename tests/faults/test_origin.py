@@ -119,11 +119,7 @@ def test_what_no_other_limit_ends_the_watchdog_ends(tmp_path: Path, redis_client
         shutdown=ShutdownFlag(),
     )
     with site(tmp_path) as (proxy, source):
-        if when == "at the beginning":
-            proxy.set(Fault(frozen=True))
-        else:
-            proxy.set(Fault(bytes_per_second=150_000))
-            threading.Timer(1.5, proxy.set, [Fault(frozen=True)]).start()
+        proxy.set(fault)
         began = time.monotonic()
         with keeper, pytest.raises(JobStalled):
             cut(source, tmp_path, PATIENT, keeper)

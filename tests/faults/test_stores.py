@@ -1,4 +1,4 @@
-"""Stores that freeze, lose connections or refuse them: every request is answered in time, and all is well afterwards."""
+"""Stores that freeze, lose connections or refuse them: requests are answered in time, and all is well afterwards."""
 
 from __future__ import annotations
 
@@ -163,7 +163,9 @@ def test_a_redis_that_is_away_costs_no_answer_and_no_job(wired: Wired, fault: Fa
     statuses = {name: reply.status_code for name, (reply, _) in replies.items()}
     assert statuses == {
         **dict.fromkeys(("list", "status", "metrics", "health", "alive", "chat"), 200),
-        **{"save": 201, "start": 202, "login": 401},
+        "save": 201,
+        "start": 202,
+        "login": 401,
     }
     assert replies["health"][0].get_json()["status"] == "degraded"
     job = wired.api.services.jobs.queues()
