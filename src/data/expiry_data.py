@@ -9,7 +9,7 @@ from pathlib import Path
 from pymongo.database import Database
 
 from src.data.archive_data import ArchiveData
-from src.data.job_documents import Document, artifact_fields, by_id, to_job
+from src.data.job_documents import Document, by_id, to_job
 from src.data.translated import object_id, translated
 from src.data.video_data import VideoData
 from src.models.video import Status, VideoJob
@@ -37,7 +37,7 @@ class ExpiryData:
         with translated():
             done = self._videos.update_one(
                 {**by_id(job_id), "expires_at": {"$lte": now}, "status": {"$ne": Status.PROCESSING.value}},
-                {"$set": {**artifact_fields(None), "input_file_path": None}},
+                {"$set": {"file_path": None, "input_file_path": None}},
             )
         return done.matched_count == 1
 

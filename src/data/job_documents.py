@@ -59,6 +59,7 @@ def to_job(document: Document) -> VideoJob:
         keep_seconds=document.get("keep_seconds"),
         cancel_requested=document.get("cancel_requested", False),
         artifact=_artifact(document),
+        made_bytes=document.get("file_size_bytes"),
         failure=_failure(document),
         facts={name: document[name] for name in FACTS if document.get(name) is not None},
         report=document.get("report") or {},

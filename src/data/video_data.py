@@ -79,7 +79,8 @@ class VideoData:
     def tally(self, owner: Owner | None = None) -> tuple[dict[Status, int], int]:
         """How many jobs there are in each state, and the bytes of their files: of one owner, or of all."""
         wanted = {} if owner is None else {"owner_id": owner.id, "owner_kind": owner.kind.value}
-        grouped = {"_id": "$status", "number": {"$sum": 1}, "bytes": {"$sum": {"$ifNull": ["$file_size_bytes", 0]}}}
+        size = {"$cond": [{"$gt": ["$file_path", ""]}, {"$ifNull": ["$file_size_bytes", 0]}, 0]}
+        grouped = {"_id": "$status", "number": {"$sum": 1}, "bytes": {"$sum": size}}
         with translated():
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
         return {Status(each["_id"]): each["number"] for each in found}, sum(each["bytes"] for each in found)

@@ -103,6 +103,8 @@ class VideoJob:
     """How long the finished file stays: ``None`` as long as all files, ``math.inf`` until somebody deletes it."""
     cancel_requested: bool = False
     artifact: Artifact | None = None
+    made_bytes: int | None = None
+    """The size of the finished file, told after it was deleted, too."""
     failure: Failure | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     report: dict[str, Any] = field(default_factory=dict)

@@ -19,6 +19,8 @@ STRAY_SECONDS = 3600.0
 _ARRIVING_SECONDS = 60.0
 _RESUMABLE = "tus-"
 _ATTEMPT = re.compile(r"([0-9a-f]{24})\.(\d+)(?:\.|$)")
+# Whoever sends finished files for us (nginx, X_ACCEL_PREFIX) is in our group; uploads (0600) are nobody else's matter.
+ARTIFACT_MODE = 0o640
 
 
 class FileStore:
@@ -62,6 +64,7 @@ class FileStore:
         target = self.downloads / folder / f"{job_id}.{fence}{made.suffix}"
         try:
             with made.open("rb") as file:
+                os.fchmod(file.fileno(), ARTIFACT_MODE)
                 os.fsync(file.fileno())
             try:
                 _move(made, target)

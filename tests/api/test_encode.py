@@ -228,6 +228,24 @@ def test_an_expired_upload_cannot_be_started(api: Api, anna: Person) -> None:
     assert_error(anna.post(f"/api/encode/start/{encode_id}", json=HIGH), 404, "FILE_GONE")
 
 
+def test_the_size_is_told_after_the_file_has_expired(api: Api, anna: Person) -> None:
+    encode_id = uploaded(anna, content=b"x" * 2_000_000)
+    api.engine.content = b"x" * 1_000_000
+    assert anna.post(f"/api/encode/start/{encode_id}", json=HIGH).status_code == 200
+    for available in (True, False):
+        status = anna.get(f"/api/encode/status/{encode_id}").json or {}
+        assert (status["file_available"], status["file_size_mb"]) == (available, 1.0)
+        past = datetime.now(UTC) - timedelta(minutes=1)
+        api.services.database["videos"].update_one({}, {"$set": {"expires_at": past}})
+        api.services.cleanup.run()
+
+
+def test_an_upload_is_for_nobody_else_s_eyes(api: Api, anna: Person) -> None:
+    uploaded(anna)
+    (kept,) = (path for path in api.services.files.uploads.iterdir() if path.is_file())
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
 def test_the_codecs_are_public_and_as_documented(api: Api) -> None:
     presets = ["lossless", "high", "medium"]
     assert api.call("GET", "/api/encode/codecs").json == {"codecs": {"h264": presets, "h265": presets, "av1": presets}}

@@ -17,7 +17,7 @@ from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
 from src.data.server_clock import ServerClock
 from src.data.video_data import VideoData
-from src.models.video import Artifact, Failure, VideoJob
+from src.models.video import Artifact, Failure, Status, VideoJob
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import FileStore
 from tests.factories import make_clip, make_encode
@@ -59,7 +59,7 @@ def room(mongo_database: Database[dict[str, Any]], tmp_path: Path) -> Room:
 
 def test_a_file_lives_half_an_hour_and_its_record_a_week_longer(room: Room) -> None:
     job = room.completed()
-    assert job.artifact
+    assert job.artifact and job.artifact.path.stat().st_mode & 0o777 == 0o640
     room.clock.move(29 * 60)
     assert room.cleanup.run() == NOTHING
     room.clock.move(2 * 60)
@@ -67,6 +67,8 @@ def test_a_file_lives_half_an_hour_and_its_record_a_week_longer(room: Room) -> N
     assert not job.artifact.path.exists()
     kept = room.jobs.find(job.id)
     assert kept is not None and kept.artifact is None and kept.status == "completed"
+    assert kept.made_bytes == 4, "the size is still told"
+    assert room.jobs.tally() == ({Status.COMPLETED: 1}, 0), "but takes no room"
     assert room.cleanup.run() == NOTHING
     room.clock.move(8 * 86_400)
     assert room.cleanup.run().records == 1

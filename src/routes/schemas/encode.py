@@ -76,7 +76,8 @@ class VideoEncoded(BaseModel):
 
 
 class EncodeStatus(BaseModel):
-    """Everything about one encode. ``progress`` is 0-100; the size is the upload's until the encode is done."""
+    """Everything about one encode. ``progress`` is 0-100; the size is the upload's until the encode is done, and then the
+    file's, after it has expired as well."""
 
     encode_id: str
     status: str
@@ -116,7 +117,7 @@ class EncodeStatus(BaseModel):
             encoding_completed_at=job.completed_at,
             expires_at=job.expires_at,
             file_available=job.artifact is not None,
-            file_size_mb=megabytes(job.artifact.size_bytes if job.artifact else params.input_size_bytes),
+            file_size_mb=megabytes(params.input_size_bytes if job.made_bytes is None else job.made_bytes),
             speed=reading.get("speed"),
             eta=reading.get("eta"),
             fps=reading.get("fps"),
