@@ -170,6 +170,7 @@ def build(
     encoder = encoder or EncodingService(
         ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
     )
+    audio = AudioService(ffmpeg)
     shutdown = shutdown or ShutdownFlag()
     crew = ChunkCrew(
         ChunkData(database),
@@ -201,7 +202,8 @@ def build(
             streams=StreamService(settings, EgressProxy.of(settings), ffmpeg),
             live=live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
             batches=ClipBatchService(settings, youtube, ffmpeg, egress),
-            sounds=sounds or SoundService(settings, youtube, AudioService(ffmpeg), egress=egress),
+            sounds=sounds or SoundService(settings, youtube, audio, egress=egress),
+            audio=audio,
             crew=crew,
         ),
         worker=worker,
@@ -255,7 +257,7 @@ def build(
         default_resolution=settings.default_video_resolution,
     )
     channel_tokens = ChannelTokenService(ChannelTokenData(database), clock, max_seconds=settings.max_video_duration)
-    uploads = UploadService(jobs, files, encoder, clock, keep_minutes=settings.video_retention_minutes)
+    uploads = UploadService(jobs, files, encoder, audio, clock, keep_minutes=settings.video_retention_minutes)
     webhooks = WebhookService(
         WebhookData(database),
         jobs,

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from flask import Request, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from src.errors import UploadIncomplete, UploadMissing, UploadTooLarge
 from src.middleware.wiring import services
+from src.services.upload_service import Media
 
 # Boundaries and part headers of a form with one file and a few small fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -28,6 +29,8 @@ class StreamingRequest(Request):
     # Of the fields that are no files. The parser counts its own buffer in, so 64 kB would refuse large files.
     max_form_memory_size = 1024 * 1024
     max_form_parts = 20
+    accepts: Media = "video"
+    """What the files of this request may be."""
 
     def _get_file_stream(
         self,
@@ -38,7 +41,7 @@ class StreamingRequest(Request):
     ) -> IO[bytes]:
         if not filename:
             raise UploadMissing()
-        services().uploads.require_acceptable(filename)
+        services().uploads.require_acceptable(filename, self.accepts)
         folder = services().files.incoming
         received = tempfile.NamedTemporaryFile(dir=folder, prefix="upload-", delete=False)  # noqa: SIM115
         # Locked while this process lives and receives: what a killed one leaves is known by that. The lock belongs to
@@ -58,7 +61,7 @@ class Received:
 
 
 @contextlib.contextmanager
-def received_file(field: str, *, max_mb: int | None = None) -> Iterator[Received]:
+def received_file(field: str, *, media: Media = "video", max_mb: int | None = None) -> Iterator[Received]:
     """The file of this form field, of at most ``max_mb`` (``MAX_UPLOAD_SIZE_MB`` when not told), and the other fields.
 
     Whatever of the file is still there when the block ends, is deleted.
@@ -72,6 +75,7 @@ def received_file(field: str, *, max_mb: int | None = None) -> Iterator[Received
     max_mb = max_mb or services().settings.max_upload_size_mb
     limit = max_mb * 1_000_000
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
+    cast(StreamingRequest, request).accepts = media
     try:
         try:
             file: Any = request.files.get(field)

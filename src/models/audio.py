@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-AudioFormat = Literal["mp3", "wav", "flac"]
-AudioQuality = Literal["best", "worst", "128k", "192k", "320k"]
+from src.models.params import AudioFormat, AudioQuality
+
+MIME: dict[AudioFormat, str] = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac"}
+# By FFmpeg's names (libavformat/avformat.h, "Metadata API"), which are the fields of AudioTags.
+TEXTS = ("title", "artist", "album", "date", "comment", "album_artist", "composer", "genre", "track", "disc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +23,22 @@ class AudioTags:
     album: str | None = None
     date: str | None = None
     comment: str | None = None
+    album_artist: str | None = None
+    composer: str | None = None
+    genre: str | None = None
+    track: str | None = None
+    disc: str | None = None
     cover: Path | None = None
+
+    @staticmethod
+    def of(named: Mapping[str, str]) -> AudioTags:
+        """Those of a file's own tags that are about its music; not where it was recorded, nor by what program."""
+        known: dict[str, Any] = {name.lower(): value for name, value in named.items() if value.strip()}
+        return AudioTags(**{name: known[name] for name in TEXTS if name in known})
 
     def to_fields(self) -> dict[str, str]:
         """The texts by FFmpeg's names."""
-        named = {
-            "title": self.title,
-            "artist": self.artist,
-            "album": self.album,
-            "date": self.date,
-            "comment": self.comment,
-        }
-        return {name: value for name, value in named.items() if value}
+        return {name: value for name in TEXTS if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True)

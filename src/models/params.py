@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 Container = Literal["mp4", "webm", "best"]
 Codec = Literal["h264", "h265", "av1"]
 Quality = Literal["lossless", "high", "medium"]
+AudioFormat = Literal["mp3", "wav", "flac"]
+AudioQuality = Literal["best", "worst", "128k", "192k", "320k"]
 CaptionFormat = Literal["vtt", "srt", "txt", "json"]
 CaptionSource = Literal["any", "manual", "automatic"]
 
@@ -81,7 +83,10 @@ class LiveClipParams(JobParams):
 
 
 class EncodeParams(JobParams):
-    """An uploaded file that becomes an MP4. The codec and preset are chosen when the encode is started."""
+    """An uploaded file that becomes an MP4, or whose sound becomes an audio file: chosen when it is started.
+
+    ``video_codec`` and ``quality_preset`` are set for the one, ``audio_format`` and ``audio_quality`` for the other.
+    """
 
     kind = "encode"
 
@@ -89,11 +94,16 @@ class EncodeParams(JobParams):
     original_filename: str
     input_file_path: str | None
     input_size_bytes: int = 0
+    has_video: bool = True
+    has_audio: bool = True
     video_codec: Codec | None = None
     quality_preset: Quality | None = None
     audio_codec: Literal["aac"] = "aac"
     target_size_mb: float | None = None
     target_vmaf: float | None = None
+    audio_format: AudioFormat | None = None
+    audio_quality: AudioQuality | None = None
+    normalize_loudness: bool = False
 
 
 class VideoParams(JobParams):
@@ -163,5 +173,6 @@ class AudioParams(JobParams):
 
     url: str
     youtube_video_id: str | None
-    audio_format: Literal["mp3", "wav", "flac"] = "mp3"
-    audio_quality: Literal["best", "worst", "128k", "192k", "320k"] = "best"
+    audio_format: AudioFormat = "mp3"
+    audio_quality: AudioQuality = "best"
+    normalize_loudness: bool = False

@@ -1,4 +1,4 @@
-"""``/api/encode/*``: upload a video, have it encoded, watch it, fetch it."""
+"""``/api/encode/*``: upload a video or a sound, have it encoded or its sound taken out, watch it, fetch it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,17 @@ from src.middleware.wiring import services
 from src.models.params import EncodeParams
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing, megabytes
-from src.routes.schemas.encode import Codecs, EncodeStatus, StartEncoding, VideoEncoded, VideoUploaded
+from src.routes.schemas.encode import (
+    AudioMade,
+    AudioUploaded,
+    Codecs,
+    EncodeStatus,
+    StartEncoding,
+    TakeAudio,
+    VideoEncoded,
+    VideoUploaded,
+)
+from src.services.upload_service import EncodeChoice
 
 bp = Blueprint("encode", __name__, url_prefix="/api/encode")
 
@@ -48,12 +58,28 @@ def upload_video(caller: Caller) -> Reply:
     return VideoUploaded.of(uploaded), 201
 
 
+@bp.post("/upload/audio")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.START,
+    replies={201: AudioUploaded},
+    errors=(UploadMissing, UploadTypeUnsupported, UploadTooLarge, UploadIncomplete, MediaInvalid, TooManyPending),
+    form_file="audio",
+    creates="encode_id",
+)
+def upload_audio(caller: Caller) -> Reply:
+    """Upload an audio file (form field ``audio``), to have it in another format or at another loudness."""
+    with received_file("audio", media="audio") as received:
+        uploaded = services().uploads.accept(Owner.user(caller.user_id), received.path, received.filename)
+    return AudioUploaded.of(uploaded), 201
+
+
 @bp.post("/start/<encode_id>")
 @endpoint(
     auth=Auth.PRIVATE,
     limit=Limit.START,
     replies={200: VideoEncoded, 202: Processing},
-    errors=(CodecUnsupported, NotOwner, EncodeNotFound, FileGone),
+    errors=(CodecUnsupported, MediaInvalid, NotOwner, EncodeNotFound, FileGone),
     creates="encode_id",
 )
 def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: StartEncoding) -> Reply:
@@ -62,11 +88,28 @@ def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: St
     Waits for the end up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then answers 202.
     """
     job = _find(encode_id, caller)
-    choice = body.choice(services().encoder.supported_codecs())
-    job = services().jobs.wait(services().uploads.start(job, choice), wait_seconds)
-    services().jobs.require_success(job)
-    if job.status is Status.COMPLETED and job.artifact is not None:
+    job = _made(job, body.choice(services().encoder.supported_codecs()), wait_seconds)
+    if job.artifact is not None:
         return VideoEncoded(encode_id=job.id, file_size_mb=megabytes(job.artifact.size_bytes)), 200
+    return _still_encoding(job)
+
+
+@bp.post("/audio/<encode_id>")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.START,
+    replies={200: AudioMade, 202: Processing},
+    errors=(MediaInvalid, NotOwner, EncodeNotFound, FileGone),
+    creates="encode_id",
+)
+def take_audio(encode_id: str, caller: Caller, wait_seconds: float, body: TakeAudio) -> Reply:
+    """Make an mp3, wav or flac of an upload's sound, with its tags and its cover.
+
+    The upload may be a video or an audio file. Status and download are those of an encode. Waits as ``start`` does.
+    """
+    job = _made(_find(encode_id, caller), body.choice(), wait_seconds)
+    if job.artifact is not None:
+        return AudioMade.of(job), 200
     return _still_encoding(job)
 
 
@@ -81,7 +124,7 @@ def encode_status(encode_id: str, caller: Caller) -> Reply:
 @bp.route("/download/<encode_id>", methods=["GET", "POST"])
 @endpoint(
     auth=Auth.PRIVATE,
-    replies={200: File(), 202: Processing},
+    replies={200: File("application/octet-stream"), 202: Processing},
     errors=(NotOwner, EncodeNotFound, FileNotReady, FileGone),
 )
 def download_encoded(encode_id: str, caller: Caller) -> Reply:
@@ -104,6 +147,12 @@ def supported_codecs() -> Reply:
 
 def _find(encode_id: str, caller: Caller) -> VideoJob:
     return services().jobs.find(encode_id, Owner.user(caller.user_id), KINDS, missing=EncodeNotFound)
+
+
+def _made(job: VideoJob, choice: EncodeChoice, wait_seconds: float) -> VideoJob:
+    job = services().jobs.wait(services().uploads.start(job, choice), wait_seconds)
+    services().jobs.require_success(job)
+    return job
 
 
 def _still_encoding(job: VideoJob) -> Reply:

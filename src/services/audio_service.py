@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from src.errors import EncodeFailed, FormatNotAvailable, MediaInvalid
-from src.models.audio import AudioFormat, AudioQuality, AudioReport, AudioTags
+from src.models.audio import AudioReport, AudioTags
 from src.models.media import AudioStream, MediaInfo
+from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encode.arguments import file_url, input_options
 from src.services.encode.reports import encode_reporter
 from src.services.ffmpeg_utils_service import FFmpeg, Limits
-from src.services.media_probe import UNHURRIED, check_output, probe
+from src.services.media_probe import UNHURRIED, examine, probe
 
-FORMATS: Final[tuple[AudioFormat, ...]] = ("mp3", "wav", "flac")
-QUALITIES: Final[tuple[AudioQuality, ...]] = ("best", "worst", "128k", "192k", "320k")
+FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)
+QUALITIES: Final[tuple[AudioQuality, ...]] = get_args(AudioQuality)
 TARGET_LUFS: Final = -16.0  # of streaming services for stereo (AES TD1008 speaks of -16 to -18)
 _TRUE_PEAK_DBTP: Final = -1.5
 _RANGE_LU: Final = 11.0
@@ -40,6 +41,13 @@ class _Job:
     quality: AudioQuality
     tags: AudioTags
     loudness: bool
+    keep_tags: bool
+
+    @property
+    def own_cover(self) -> int | None:
+        """The source's own picture, if it is kept."""
+        art = self.media.cover_art if self.keep_tags and self.tags.cover is None else None
+        return None if art is None else art.index
 
     @property
     def copies(self) -> bool:
@@ -54,6 +62,27 @@ class AudioService:
         self._ffmpeg = ffmpeg
         self._limits = limits or Limits()
 
+    def get_metadata(self, path: Path) -> dict[str, object]:
+        """``duration`` in seconds, ``codec``, ``bitrate`` in bit/s, ``sample_rate`` in Hz, ``channels``, ``title``,
+        and whether it has a picture beside cover art.
+
+        Raises:
+            MediaInvalid: there is no sound that can be read.
+        """
+        media = probe(path, need="audio")
+        sound = media.audio[0]
+        seconds = media.duration_seconds
+        return {
+            "duration": None if seconds is None else round(seconds, 3),
+            "codec": sound.codec,
+            "bitrate": media.bit_rate,
+            "sample_rate": sound.sample_rate,
+            "channels": sound.channels,
+            "title": AudioTags.of(media.tags).title,
+            "has_video": media.main_video is not None,
+            "has_audio": True,
+        }
+
     def extract(
         self,
         input_path: Path,
@@ -62,10 +91,11 @@ class AudioService:
         quality: AudioQuality = "best",
         *,
         tags: AudioTags | None = None,
+        keep_tags: bool = False,
         normalize_loudness: bool = False,
         monitor: Monitor | None = None,
     ) -> AudioReport:
-        """Write ``output_path`` and check it.
+        """Write ``output_path`` and check it. ``keep_tags``: the source's own, and its cover, where ``tags`` has none.
 
         mp3: ``best`` is V0 (or the source itself, if it is mp3), ``worst`` V9, the others constant rates. wav and flac
         lose nothing and have no rate: ``best`` and the rates keep the source's, ``worst`` is 22.05 kHz.
@@ -80,7 +110,10 @@ class AudioService:
         watch = monitor or SilentMonitor()
         media = probe(input_path, need="audio", limits=UNHURRIED)
         stream = next((one for one in media.audio if one.default), media.audio[0])
-        job = _Job(input_path, media, stream, audio_format, quality, tags or AudioTags(), normalize_loudness)
+        written = tags or AudioTags()
+        if keep_tags:
+            written = replace(AudioTags.of({**media.tags, **written.to_fields()}), cover=written.cover)
+        job = _Job(input_path, media, stream, audio_format, quality, written, normalize_loudness, keep_tags)
         program = self._ffmpeg.confined(
             reads=[path for path in (input_path, job.tags.cover) if path is not None], writes=[output_path.parent]
         )
@@ -94,24 +127,25 @@ class AudioService:
                 limits=self._limits,
             )
             watch.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
-            return self._check(job, output_path)
+            return self._check(job, output_path, normalized=measured is not None)
         except BaseException:
             output_path.unlink(missing_ok=True)
             raise
 
-    def _measure(self, program: FFmpeg, job: _Job, monitor: Monitor) -> dict[str, Any]:
-        """The first of the two passes of loudnorm: how loud the sound is."""
+    def _measure(self, program: FFmpeg, job: _Job, monitor: Monitor) -> dict[str, Any] | None:
+        """The first of the two passes of loudnorm: how loud the sound is; ``None`` for silence, which has no loudness
+        (EBU R128 counts nothing below -70 LUFS)."""
         args = [*_opened(job), "-map", f"0:{job.stream.index}", "-filter:a", f"{_loudness()}:print_format=json"]
         result = program.run([*args, "-f", "null", "-"], monitor=monitor, limits=self._limits, log_level="info")
         found = _MEASURED.findall("\n".join(result.log))
         if not found:
             raise EncodeFailed("The loudness could not be measured")
         measured: dict[str, Any] = json.loads(found[-1])
-        return measured
+        return None if "-inf" in measured["input_i"] else measured
 
-    def _check(self, job: _Job, output: Path) -> AudioReport:
+    def _check(self, job: _Job, output: Path, *, normalized: bool) -> AudioReport:
         try:
-            made, axis = probe(output, need="audio", limits=UNHURRIED), check_output(output)
+            made, axis = examine(output, need="audio", check=True)
         except MediaInvalid as error:
             raise EncodeFailed(f"The audio file cannot be read: {error.message}") from None
         had = job.stream.duration_seconds or job.media.duration_seconds
@@ -127,21 +161,23 @@ class AudioService:
             channels=made.audio[0].channels,
             copied=job.copies,
             has_cover=made.cover_art is not None,
-            loudness_lufs=TARGET_LUFS if job.loudness else None,
+            loudness_lufs=TARGET_LUFS if normalized else None,
         )
 
 
 def arguments(job: _Job, output: Path, measured: dict[str, Any] | None) -> list[str]:
     """FFmpeg's arguments for one extraction; ``measured`` are the values of loudnorm's first pass."""
     args = _opened(job)
-    picture = _picture_demuxer(job.tags.cover) if job.tags.cover is not None and job.format != "wav" else None
-    if picture is not None and job.tags.cover is not None:
-        args += ["-f", picture, "-protocol_whitelist", "file", "-i", file_url(job.tags.cover)]
+    picture = None if job.own_cover is None or job.format == "wav" else f"0:{job.own_cover}"
+    demuxer = _picture_demuxer(job.tags.cover) if job.tags.cover is not None and job.format != "wav" else None
+    if demuxer is not None and job.tags.cover is not None:
+        picture = "1:v:0"
+        args += ["-f", demuxer, "-protocol_whitelist", "file", "-i", file_url(job.tags.cover)]
     args += ["-map", f"0:{job.stream.index}"]
     if picture is not None:
         args += [
             "-map",
-            "1:v:0",
+            picture,
             "-c:v:0",
             "mjpeg",
             "-q:v:0",

@@ -41,7 +41,7 @@ class AutoDownloadService:
     def fetch(self, address: str, params: dict[str, Any], username: str | None) -> AutoDownload:
         """Have the sound of a video made, and wait for it.
 
-        ``params``: ``url``, ``audio_format``, ``audio_quality``.
+        ``params``: ``url``, ``audio_format``, ``audio_quality``, ``normalize_loudness``.
 
         Raises:
             RequestInvalid, UrlInvalid, VideoIdInvalid: there is nothing to fetch.

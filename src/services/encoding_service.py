@@ -19,7 +19,7 @@ from src.services.encode.planner import CODECS, QUALITIES, Wishes, plan_encode
 from src.services.encode.presets import CRF
 from src.services.encode.work import EncodeWork
 from src.services.ffmpeg_utils_service import FFmpeg, Limits
-from src.services.media_probe import UNHURRIED, inspect_output, probe
+from src.services.media_probe import examine, probe
 
 _SIZE_TRIES = 3
 _FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits
@@ -103,8 +103,7 @@ class EncodingService:
             reads=[input_path], writes=[output_path.parent], devices=self._hardware != "off"
         )
         watch.report(Progress(phase=Phase.INITIALIZING))
-        media = probe(input_path, limits=UNHURRIED)
-        timeline = inspect_output(input_path)
+        media, timeline = examine(input_path)
         watch.check()
         video = media.main_video
         assert video is not None

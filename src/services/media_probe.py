@@ -75,6 +75,17 @@ def check_output(path: Path) -> Timeline:
     return TypeAdapter(Timeline).validate_json(_read("check", path, "any", SCAN_LIMITS))
 
 
+def examine(path: Path, *, need: Need = "video", check: bool = False) -> tuple[MediaInfo, Timeline]:
+    """What ``probe`` and ``inspect_output`` (``check_output``, with ``check``) tell, by one child: to start one costs
+    as much as to encode a second of video.
+
+    Raises:
+        MediaInvalid: as they do.
+    """
+    info, timeline = _read("probe,check" if check else "probe,scan", path, need, SCAN_LIMITS).splitlines()
+    return TypeAdapter(MediaInfo).validate_json(info), TypeAdapter(Timeline).validate_json(timeline)
+
+
 def index_frames(path: Path) -> FrameIndex:
     """When each frame of the main video is shown, from its packets.
 
@@ -84,7 +95,7 @@ def index_frames(path: Path) -> FrameIndex:
     return TypeAdapter(FrameIndex).validate_json(_read("index", path, "video", SCAN_LIMITS))
 
 
-def _read(task: str, path: Path, need: Need, limits: ProbeLimits) -> bytes:
+def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits) -> bytes:
     """The answer of the child process; it sees no variable of our environment, no other file and no network."""
     bind = dying_with(os.getpid())
     try:
@@ -96,7 +107,7 @@ def _read(task: str, path: Path, need: Need, limits: ProbeLimits) -> bytes:
                 limits.apply()
 
             done = subprocess.run(
-                [sys.executable, "-m", "src.services.media_reader", task, need, str(path.absolute())],
+                [sys.executable, "-m", "src.services.media_reader", tasks, need, str(path.absolute())],
                 cwd=_ROOT,
                 env={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
                 stdin=subprocess.DEVNULL,

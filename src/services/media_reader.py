@@ -1,7 +1,7 @@
 """The child process of the probe: reads one file with PyAV and prints the facts as JSON.
 
-``python -m src.services.media_reader TASK NEED FILE`` with the task probe, scan, check, decode or index and the need
-video, audio or any. Ends with 0 and JSON on stdout, or
+``python -m src.services.media_reader TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe, scan,
+check, decode and index, and the need video, audio or any. Ends with 0 and JSON on stdout, or
 with 1 and one sentence that says what is wrong with the file.
 """
 
@@ -80,10 +80,16 @@ def read_info(path: str, need: str) -> MediaInfo:
             video=tuple(video),
             audio=tuple(audio),
             subtitles=tuple(_subtitle(stream) for stream in media.streams.subtitles),
-            tags={str(name): str(value) for name, value in media.metadata.items()},
+            tags={str(name): str(value) for name, value in _tags(media).items()},
             chapters=len(media.chapters()),
             start_seconds=start,
         )
+
+
+def _tags(media: Any) -> dict[str, str]:
+    """The file's tags; Ogg has them at its first stream."""
+    streams = media.streams.audio if media.format.name == "ogg" else ()
+    return {**(streams[0].metadata if streams else {}), **media.metadata}
 
 
 def _video(stream: Any) -> VideoStream:
@@ -236,10 +242,10 @@ def _answer(task: str, need: str, path: str) -> MediaInfo | Timeline | FrameInde
     return read_index(path) if task == "index" else read_timeline(path, task)
 
 
-def main(task: str, need: str, path: str) -> int:
-    """Do the task and print the answer."""
+def main(tasks: str, need: str, path: str) -> int:
+    """Do the tasks and print the answers, one a line."""
     try:
-        answer = _answer(task, need, path)
+        answers = [_answer(task, need, path) for task in tasks.split(",")]
     except Unreadable as reason:
         sys.stdout.write(str(reason))
         return 1
@@ -248,7 +254,8 @@ def main(task: str, need: str, path: str) -> int:
         return 1
     except MemoryError:
         return 2
-    sys.stdout.buffer.write(TypeAdapter(type(answer)).dump_json(answer))
+    for answer in answers:
+        sys.stdout.buffer.write(TypeAdapter(type(answer)).dump_json(answer) + b"\n")
     sys.stdout.flush()
     return 0
 

@@ -13,7 +13,8 @@ import httpx
 
 from src.config import Settings
 from src.errors import ClipIncomplete, FormatNotAvailable, MediaForbidden
-from src.models.audio import AudioFormat, AudioQuality, AudioReport, AudioTags
+from src.models.audio import AudioReport, AudioTags
+from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, SourceFormat, VideoInfo
 from src.services.audio_service import AudioService
@@ -42,7 +43,14 @@ class SoundService:
         self._limits = job_limits(settings)
 
     def download_audio(
-        self, url: str, output_path: Path, audio_format: AudioFormat, quality: AudioQuality, *, monitor: Monitor
+        self,
+        url: str,
+        output_path: Path,
+        audio_format: AudioFormat,
+        quality: AudioQuality,
+        *,
+        normalize_loudness: bool = False,
+        monitor: Monitor,
     ) -> tuple[AudioReport, VideoInfo]:
         """Write the sound of a YouTube video to ``output_path``.
 
@@ -64,7 +72,13 @@ class SoundService:
                 cover = _picture(video.info.thumbnail, folder / "cover", network)
             tags = replace(_tags(video.info), cover=cover)
             report = self._audio.extract(
-                fetched, output_path, audio_format, quality, tags=tags, monitor=_Downloaded(monitor)
+                fetched,
+                output_path,
+                audio_format,
+                quality,
+                tags=tags,
+                normalize_loudness=normalize_loudness,
+                monitor=_Downloaded(monitor),
             )
         return report, video.info
 

@@ -30,12 +30,19 @@ class FakeSounds:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
-        self.asked: tuple[str, str] | None = None
+        self.asked: tuple[str, ...] | None = None
 
     def download_audio(
-        self, url: str, output_path: Path, audio_format: Any, quality: Any, *, monitor: Monitor
+        self,
+        url: str,
+        output_path: Path,
+        audio_format: Any,
+        quality: Any,
+        *,
+        normalize_loudness: bool,
+        monitor: Monitor,
     ) -> tuple[AudioReport, VideoInfo]:
-        self.asked = audio_format, quality
+        self.asked = (audio_format, quality, *(["loudness"] if normalize_loudness else []))
         if self.error:
             raise self.error
         output_path.write_bytes(b"a song")
@@ -92,6 +99,12 @@ def test_a_song_in_one_request(songs: Api, sounds: FakeSounds) -> None:
     assert fetched.data == b"a song" and fetched.mimetype == "audio/flac"
     assert songs.call("GET", made["download_url"], headers={"Range": "bytes=2-"}).data == b"song"
     assert songs.call("GET", made["file_path"]).status_code == 403
+
+
+def test_even_loudness_on_request(songs: Api, sounds: FakeSounds) -> None:
+    assert songs.call("POST", PATH, json={"url": LINK, "normalize_loudness": True}).status_code == 200
+    assert sounds.asked == ("mp3", "best", "loudness")
+    assert songs.call("POST", PATH, json={"url": LINK, "normalize_loudness": "yes"}).status_code == 400
 
 
 @pytest.mark.parametrize(

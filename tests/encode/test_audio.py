@@ -76,6 +76,35 @@ def test_loudness(audio: AudioService, tmp_path: Path) -> None:
     assert integrated == pytest.approx(-16.0, abs=1.0)
 
 
+def test_silence_has_no_loudness(audio: AudioService, tmp_path: Path) -> None:
+    source = make(Row("silence", (("-f", "lavfi", "-i", "anullsrc=d=2", "-c:a", "flac"),), ".flac"))
+    report = audio.extract(source, tmp_path / "out.mp3", "mp3", normalize_loudness=True)
+    assert report.loudness_lufs is None and report.duration_seconds == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".opus", ".m4a", ".mp4"])
+def test_a_file_s_own_tags_are_kept(audio: AudioService, tmp_path: Path, suffix: str) -> None:
+    codec = {".opus": "libopus", ".m4a": "aac", ".mp4": "aac"}.get(suffix, suffix[1:])
+    tags = (
+        "-metadata",
+        "title=Ein Lied",
+        "-metadata",
+        "artist=A",
+        "-metadata",
+        "album_artist=B",
+        "-metadata",
+        "track=3",
+    )
+    place = ("-metadata", "location=+48.1/+11.5/", "-metadata", "encoded_by=somebody")
+    picture = (*video(seconds=1), *FAST) if suffix == ".mp4" else ()
+    made = ("-f", "lavfi", "-i", "sine=d=1", *picture, "-c:a", codec, *tags, *place)
+    source = make(Row(f"tagged {suffix}", (made,), suffix))
+    audio.extract(source, tmp_path / "out.flac", "flac", keep_tags=True)
+    kept = mutagen.File(tmp_path / "out.flac")
+    assert (kept["title"], kept["artist"], kept["tracknumber"]) == (["Ein Lied"], ["A"], ["3"])
+    assert set(dict(kept)) <= {"title", "artist", "albumartist", "album_artist", "tracknumber", "encoder"}
+
+
 def test_the_best_mp3_of_an_mp3_is_itself(audio: AudioService, source: Path, tmp_path: Path) -> None:
     audio.extract(source, tmp_path / "a.mp3", "mp3", "128k")
     assert audio.extract(tmp_path / "a.mp3", tmp_path / "b.mp3", "mp3", "best").copied

@@ -10,7 +10,7 @@ import pytest
 
 from src.config import Settings
 from src.errors import FormatNotAvailable
-from src.models.audio import AudioFormat
+from src.models.params import AudioFormat
 from src.models.progress import SilentMonitor
 from src.services.audio_service import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, StrictStr, model_serializer
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, StrictBool, StrictStr, model_serializer
 
-from src.models.audio import AudioFormat, AudioQuality
-from src.models.params import AudioParams
+from src.models.params import AudioFormat, AudioParams, AudioQuality
 from src.models.video import VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.services.auto_download_service import AutoDownload
@@ -21,10 +20,16 @@ class AutoDownloadRequest(RequestBody):
     quality: AudioQuality = "best"
     format: AudioFormat = "mp3"
     username: StrictStr | None = Field(default=None, max_length=254)
+    normalize_loudness: StrictBool = Field(default=False, description="Bring the sound to -16 LUFS (EBU R128).")
 
     def to_params(self) -> dict[str, Any]:
         """The request in the words of the core."""
-        return {"url": self.url, "audio_format": self.format, "audio_quality": self.quality}
+        return {
+            "url": self.url,
+            "audio_format": self.format,
+            "audio_quality": self.quality,
+            "normalize_loudness": self.normalize_loudness,
+        }
 
 
 class AutoDownloaded(BaseModel):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Self, cast
 
-from pydantic import BaseModel, Field, StrictStr
+from pydantic import BaseModel, Field, StrictBool, StrictStr
 
 from src.errors import CodecUnsupported, RequestInvalid
-from src.models.params import Codec, EncodeParams, Quality
+from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime, megabytes
 from src.routes.schemas.video import ErrorFact
@@ -46,17 +46,34 @@ class StartEncoding(RequestBody):
         )
 
 
-class VideoUploaded(BaseModel):
+class TakeAudio(RequestBody):
+    """Format (mp3, wav, flac) and quality of the sound.
+
+    Of mp3, ``best`` and ``worst`` are variable rates (V0 and V9), the others constant ones; wav and flac lose nothing,
+    and ``worst`` is 22.05 kHz. ``normalize_loudness`` brings it to -16 LUFS (EBU R128, two passes).
+    """
+
+    format: AudioFormat = "mp3"
+    quality: AudioQuality = "best"
+    normalize_loudness: StrictBool = False
+
+    def choice(self) -> EncodeChoice:
+        """The request in the words of the core."""
+        return EncodeChoice(
+            audio_format=self.format, audio_quality=self.quality, normalize_loudness=self.normalize_loudness
+        )
+
+
+class Upload(BaseModel):
     """An upload was kept."""
 
-    message: str = "Video uploaded successfully"
     encode_id: str
     original_filename: str
     file_size_mb: float
     metadata: dict[str, Any]
 
     @classmethod
-    def of(cls, uploaded: Uploaded) -> VideoUploaded:
+    def of(cls, uploaded: Uploaded) -> Self:
         """The reply for a kept upload."""
         assert isinstance(uploaded.job.params, EncodeParams)
         return cls(
@@ -64,6 +81,42 @@ class VideoUploaded(BaseModel):
             original_filename=uploaded.job.params.original_filename,
             file_size_mb=megabytes(uploaded.size_bytes),
             metadata=uploaded.metadata,
+        )
+
+
+class VideoUploaded(Upload):
+    """A video was kept."""
+
+    message: str = "Video uploaded successfully"
+
+
+class AudioUploaded(Upload):
+    """An audio file was kept."""
+
+    message: str = "Audio uploaded successfully"
+
+
+class AudioMade(BaseModel):
+    """The sound is there."""
+
+    message: str = "Audio extracted successfully"
+    encode_id: str
+    file_size_mb: float
+    format: AudioFormat
+    quality: AudioQuality
+    report: dict[str, Any]
+
+    @classmethod
+    def of(cls, job: VideoJob) -> AudioMade:
+        """The reply for a finished job."""
+        params = job.params
+        assert isinstance(params, EncodeParams) and params.audio_format is not None and job.artifact is not None
+        return cls(
+            encode_id=job.id,
+            file_size_mb=megabytes(job.artifact.size_bytes),
+            format=params.audio_format,
+            quality=params.audio_quality or "best",
+            report=job.report,
         )
 
 
@@ -76,8 +129,8 @@ class VideoEncoded(BaseModel):
 
 
 class EncodeStatus(BaseModel):
-    """Everything about one encode. ``progress`` is 0-100; the size is the upload's until the encode is done, and then the
-    file's, after it has expired as well."""
+    """Everything about one encode. ``progress`` is 0-100; the size is the upload's until the encode is done, and then
+    the file's, after it has expired as well."""
 
     encode_id: str
     status: str
@@ -85,6 +138,8 @@ class EncodeStatus(BaseModel):
     original_filename: str
     video_codec: str | None
     quality_preset: str | None
+    audio_format: str | None
+    audio_quality: str | None
     created_at: UtcTime
     encoding_started_at: UtcTime | None
     encoding_completed_at: UtcTime | None
@@ -112,6 +167,8 @@ class EncodeStatus(BaseModel):
             original_filename=params.original_filename,
             video_codec=params.video_codec,
             quality_preset=params.quality_preset,
+            audio_format=params.audio_format,
+            audio_quality=params.audio_quality,
             created_at=job.created_at,
             encoding_started_at=job.started_at,
             encoding_completed_at=job.completed_at,

@@ -19,7 +19,7 @@ from src.services.encode.hardware import Device, global_options
 from src.services.encode.proof import prove
 from src.services.encode.reports import encode_reporter
 from src.services.ffmpeg_utils_service import FFmpeg, Limits
-from src.services.media_probe import UNHURRIED, check_output, index_frames, probe
+from src.services.media_probe import examine, index_frames
 
 _DAMAGE = re.compile(r"error|invalid|corrupt|truncat|missing|damaged|conceal|partial", re.IGNORECASE)
 _SLACK_SECONDS = 0.25  # a film may end so much earlier than its packets promised
@@ -111,7 +111,7 @@ class EncodeWork:
     def _check(self, plan: EncodePlan, frames_written: int | None) -> tuple[MediaInfo, Timeline]:
         """Read the file back: its streams, every packet, its key frames and its end."""
         try:
-            made, axis = probe(self.output, limits=UNHURRIED), check_output(self.output)
+            made, axis = examine(self.output, check=True)
         except MediaInvalid as error:
             raise EncodeFailed(f"The encoded file cannot be read: {error.message}") from None
         video = made.main_video

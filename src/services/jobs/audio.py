@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from src.models.audio import MIME
 from src.models.params import AudioParams
 from src.services.jobs.handler import JobContext, Made
 from src.utils.filenames import display_name
-
-MIME = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac"}
 
 
 class AudioHandler:
@@ -20,7 +19,12 @@ class AudioHandler:
         wanted = params.audio_format
         path = context.work_dir / f"sound.{wanted}"
         report, info = context.engines.sounds.download_audio(
-            params.url, path, wanted, params.audio_quality, monitor=context.monitor
+            params.url,
+            path,
+            wanted,
+            params.audio_quality,
+            normalize_loudness=params.normalize_loudness,
+            monitor=context.monitor,
         )
         return Made(
             path=path,

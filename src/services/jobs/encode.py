@@ -1,26 +1,29 @@
-"""The kind ``encode``: an uploaded file becomes an MP4."""
+"""The kind ``encode``: an uploaded file becomes an MP4, or its sound an mp3, wav or flac."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from src.errors import FileGone
-from src.models.params import EncodeParams
+from src.models.audio import MIME
+from src.models.params import AudioFormat, EncodeParams
 from src.services.jobs.handler import JobContext, Made
 
 
 class EncodeHandler:
-    """Encode through the encoding service."""
+    """Encode through the encoding service, or take the sound out through the audio service."""
 
     kind = EncodeParams.kind
     queue = "encodes"
 
     def run(self, params: EncodeParams, context: JobContext) -> Made:
-        """Make ``encoded.mp4`` in the chosen codec and quality."""
-        assert params.video_codec is not None and params.quality_preset is not None
+        """Make ``encoded.mp4`` in the chosen codec and quality, or ``sound.mp3`` and the like."""
         source = Path(params.input_file_path or "")
         if not params.input_file_path or not source.is_file():
             raise FileGone("The uploaded file has expired.")
+        if params.audio_format is not None:
+            return _sound(params, params.audio_format, source, context)
+        assert params.video_codec is not None and params.quality_preset is not None
         output = context.work_dir / "encoded.mp4"
         with context.engines.crew.runner(context.job, context.monitor) as run_chunks:
             report = context.engines.encoder.encode_video_to_mp4(
@@ -40,3 +43,18 @@ class EncodeHandler:
             download_name=f"{stem}_{params.video_codec}_{params.quality_preset}.mp4",
             report=report.to_fields(),
         )
+
+
+def _sound(params: EncodeParams, wanted: AudioFormat, source: Path, context: JobContext) -> Made:
+    output = context.work_dir / f"sound.{wanted}"
+    report = context.engines.audio.extract(
+        source,
+        output,
+        wanted,
+        params.audio_quality or "best",
+        keep_tags=True,
+        normalize_loudness=params.normalize_loudness,
+        monitor=context.monitor,
+    )
+    stem = Path(params.original_filename).stem or "sound"
+    return Made(path=output, mime=MIME[wanted], download_name=f"{stem}.{wanted}", report=report.to_fields())

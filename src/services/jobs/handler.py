@@ -11,6 +11,7 @@ from src.models.progress import Monitor
 from src.models.video import VideoJob
 
 if TYPE_CHECKING:
+    from src.services.audio_service import AudioService
     from src.services.clip_batch_service import ClipBatchService
     from src.services.encoding_service import EncodingService
     from src.services.jobs.chunk_crew import ChunkCrew
@@ -32,6 +33,7 @@ class Engines:
     youtube: YouTubeService
     streams: StreamService
     sounds: SoundService
+    audio: AudioService
     batches: ClipBatchService
     live: LiveService
     crew: ChunkCrew
