@@ -116,6 +116,7 @@ def test_what_no_other_limit_ends_the_watchdog_ends(tmp_path: Path, redis_client
         lease_seconds=30,
         hard_limit_seconds=600,
         stall_seconds=2,
+        claimed_at=time.monotonic(),
         shutdown=ShutdownFlag(),
     )
     with site(tmp_path) as (proxy, source):
