@@ -20,7 +20,7 @@ from src.config import Settings
 from src.errors import StoreUnavailable
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.utils import logs
-from src.utils.process import die_with_parent
+from src.utils.process import die_with_parent, stand_back
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,8 @@ def _log(**_: Any) -> None:
 def _start_child(**_: Any) -> None:
     # Nothing of a worker outlives it: a killed parent takes its children along, and they take FFmpeg.
     die_with_parent()
+    # Cutting and encoding take what is left over: whoever asks the API how far it is must not wait for it.
+    stand_back()
     # SIGTERM is the pool's own: it would end the process in the midst of a write.
     signal.signal(HAND_BACK, lambda *_: shutdown.set())
     services()

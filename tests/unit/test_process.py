@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from src.utils.process import dying_with
+from src.utils.process import BACKGROUND_NICENESS, dying_with
 
 PARENT = """
 import os, subprocess
-from src.utils.process import dying_with
+from src.utils.process import BACKGROUND_NICENESS, dying_with
 child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, preexec_fn=dying_with(os.getpid()))
 print(child.pid, flush=True)
 child.wait()
@@ -41,3 +41,14 @@ def test_a_child_whose_parent_is_already_gone_does_not_begin() -> None:
     orphan = subprocess.Popen(["sleep", "60"], preexec_fn=dying_with(gone.pid))
     assert orphan.wait(timeout=5) == -signal.SIGKILL
     assert subprocess.run(["true"], preexec_fn=dying_with(os.getpid()), check=False).returncode == 0
+
+
+def test_who_stands_back_is_nice_and_so_are_its_children() -> None:
+    script = (
+        "import os, subprocess, sys; from src.utils.process import stand_back; os.nice(3); stand_back(); stand_back();"
+        "show = 'import os; print(os.nice(0), os.sched_getscheduler(0))';"
+        "subprocess.run([sys.executable, '-c', show], check=True)"
+    )
+    began = os.nice(0)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(max(BACKGROUND_NICENESS, began + 3)), str(os.SCHED_BATCH)]
