@@ -1,4 +1,7 @@
-"""Chores of an operator: ``python -m src.cli link-sessions --username anna --hours 24``."""
+"""Chores of an operator: ``python -m src.cli link-sessions --username anna --hours 24``.
+
+Works on the stores of the settings or, where these name none, on those of the instance that runs on DATA_DIR.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Sequence
 from src.bootstrap import build
 from src.config import Settings, SettingsError
 from src.errors import AppError
+from src.launcher.joining import join
 
 
 class _NoBell:
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     link.add_argument("--hours", type=float, default=24, help="how far back (24)")
     options = parser.parse_args(arguments)
     try:
-        services = build(Settings.load().require_complete(), doorbell=_NoBell(), worker="cli")
+        services = build(join(Settings.load()).require_complete(), doorbell=_NoBell(), worker="cli")
         user, number = services.auto_downloads.link(options.username, hours=options.hours)
     except (AppError, SettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201 (a command speaks to its user)

@@ -10,30 +10,9 @@ import pytest
 
 from src.middleware.contract import contract_of
 from tests.api.actors import Api
+from tests.api.contracts.endpoints import DOCUMENTED
 
 pytestmark = pytest.mark.slow
-
-DOCUMENTED = """
-POST /api/auth/register
-POST /api/auth/login
-POST /api/auth/logout
-POST /api/auth/change-password
-GET /api/auth/token/public
-GET /api/auth/me
-POST /api/video/save
-GET /api/video/save/stream/{token}/{video_id}
-POST /api/video/save/stream/{token}/{video_id}
-POST /api/video/download/{video_id}
-GET /api/video/status/{video_id}
-GET /api/video/list
-GET /api/video/formats/{video_id}
-POST /api/video/resolutions
-POST /api/encode/upload
-POST /api/encode/start/{encode_id}
-GET /api/encode/status/{encode_id}
-POST /api/encode/download/{encode_id}
-GET /api/encode/codecs
-"""
 
 
 @pytest.fixture
@@ -44,8 +23,12 @@ def document(api: Api) -> dict[str, Any]:
 
 
 def test_every_documented_endpoint_is_there(document: dict[str, Any]) -> None:
-    there = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    assert set(DOCUMENTED.split("\n")) - {""} <= there
+    there = {
+        f"{method.upper()} {re.sub('{[^}]+}', '*', path)}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    assert set(DOCUMENTED) <= there
 
 
 def test_every_route_has_a_contract(api: Api) -> None:

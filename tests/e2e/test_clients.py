@@ -1,4 +1,4 @@
-"""Everything that a client's author was shown, against the whole running service: only host and ids are others."""
+"""What else the clients and the command line can do, against the whole running service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.e2e.conftest import User
+from tests.e2e.programs import CLIENTS, PATIENCE_SECONDS, run
 from tests.live_service import ROOT, LiveService
 from tests.media_kit import decode_errors, frame_numbers
 from tests.offline_youtube.site import OfflineYoutube
@@ -27,146 +27,7 @@ from tests.offline_youtube.situations import VideoId
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 
-CLIENTS = ROOT / "clients"
 sys.path.insert(0, str(CLIENTS / "python"))
-
-ARCHIVE_PYTHON = """
-import asyncio
-from ytarchive_sdk import YTArchiveClient
-
-async def main():
-    client = YTArchiveClient(base_url="{base}")
-    job = await client.jobs.create_download_job(video_id="{video}", quality="240p")
-    while job.status != "completed":
-        job = await client.jobs.get_job(job.job_id)
-        print(f"Progress: {{job.progress}}%")
-        await asyncio.sleep(0.3)
-    video = await client.storage.get_video(job.video_id)
-    print(f"Downloaded: {{video.title}}")
-
-asyncio.run(main())
-"""
-
-ARCHIVE_JAVASCRIPT = """
-const YTArchive = require('ytarchive-js');
-const client = new YTArchive.Client({ baseURL: '{base}' });
-
-async function downloadVideo(videoId) {
-  const job = await client.jobs.createDownloadJob({ videoId: videoId, quality: '240p' });
-  const progressInterval = setInterval(async () => {
-    const status = await client.jobs.getJob(job.jobId);
-    console.log(`Progress: ${status.progress}%`);
-    if (status.status === 'completed') {
-      clearInterval(progressInterval);
-      console.log('Download completed!');
-    }
-  }, 300);
-}
-downloadVideo('{video}');
-"""
-
-AUDIO_JAVASCRIPT = """
-const axios = require('axios');
-async function downloadAudio(url) {
-  try {
-    const response = await axios.post('{base}/audio_dl/api/auto-download/', {
-      url: url,
-      quality: 'best',
-      format: 'mp3'
-    });
-    if (response.data.success) {
-      console.log('Download URL:', response.data.download_url);
-      return response.data.download_url;
-    } else {
-      console.error('Error:', response.data.error);
-    }
-  } catch (error) {
-    console.error('Request failed:', error.message);
-  }
-}
-downloadAudio('https://youtube.com/watch?v={video}');
-"""
-
-# The one call of that library that the example makes.
-AXIOS = """
-exports.post = async (url, data) => {
-  const headers = { 'Content-Type': 'application/json' };
-  const reply = await fetch(url, { method: 'POST', headers, body: JSON.stringify(data) });
-  if (!reply.ok) throw new Error(`Request failed with status code ${reply.status}`);
-  return { data: await reply.json() };
-};
-"""
-
-SEVERAL = """
-import requests, json
-response = requests.post(
-    "{base}/audio_dl/api/auto-download/",
-    headers={{"Content-Type": "application/json"}},
-    data=json.dumps({{"url": "https://youtube.com/watch?v={video}"}}),
-)
-if response.json()["success"]:
-    print(f"Download available at: {{response.json()['download_url']}}")
-else:
-    print(f"Error: {{response.json()['error']}}")
-
-from auto_download_client import AutoDownloadClient
-client = AutoDownloadClient("{base}", username="user")
-result = client.download("https://youtube.com/watch?v={video}", quality="128k")
-print("linked to", result["linked_to_user"])
-"""
-
-
-def run(command: list[str], folder: Path, **environment: str) -> str:
-    paths = {"PYTHONPATH": str(CLIENTS / "python"), "XDG_CONFIG_HOME": str(folder), "DENO_DIR": str(folder / "deno")}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **paths, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def filled(text: str, service: LiveService, *, braces: bool = True) -> str:
-    if braces:
-        return text.format(base=service.base, video=VideoId.LADDER)
-    return text.replace("{base}", service.base).replace("{video}", VideoId.LADDER)
-
-
-def test_the_archive_in_python(service: LiveService, offline_youtube: OfflineYoutube, tmp_path: Path) -> None:
-    said = run([sys.executable, "-c", filled(ARCHIVE_PYTHON, service)], tmp_path)
-    assert "Progress: 100" in said and "Downloaded: " in said
-
-
-def javascript_engines() -> list[list[str]]:
-    node = shutil.which("node")
-    return [[deno.find_deno_bin(), "run", "-A", "--no-prompt"], *([[node]] if node else [])]
-
-
-@pytest.fixture
-def modules(tmp_path: Path) -> Iterator[Path]:
-    """A folder whose programs find the client, and the library of one example."""
-    (tmp_path / "node_modules").mkdir()
-    (tmp_path / "node_modules" / "ytarchive-js").symlink_to(CLIENTS / "javascript")
-    (tmp_path / "node_modules" / "axios").mkdir()
-    (tmp_path / "node_modules" / "axios" / "index.js").write_text(AXIOS)
-    (tmp_path / "node_modules" / "axios" / "package.json").write_text('{"name": "axios", "main": "index.js"}')
-    yield tmp_path
-
-
-@pytest.mark.parametrize("engine", javascript_engines(), ids=lambda command: Path(command[0]).name)
-def test_the_documents_in_javascript(
-    service: LiveService, offline_youtube: OfflineYoutube, modules: Path, engine: list[str]
-) -> None:
-    (modules / "archive.cjs").write_text(filled(ARCHIVE_JAVASCRIPT, service, braces=False))
-    assert "Download completed!" in run([*engine, "archive.cjs"], modules)
-    (modules / "audio.cjs").write_text(filled(AUDIO_JAVASCRIPT, service, braces=False))
-    said = run([*engine, "audio.cjs"], modules)
-    assert said.startswith(f"Download URL: {service.base}/media/downloads/")
 
 
 def test_the_clients_own_tests_in_javascript(tmp_path: Path) -> None:
@@ -176,50 +37,27 @@ def test_the_clients_own_tests_in_javascript(tmp_path: Path) -> None:
     run([*command, "test/client.test.js"], tmp_path / "client")
 
 
-def test_auto_download_in_python(
-    service: LiveService, user: User, offline_youtube: OfflineYoutube, tmp_path: Path
+def test_downloads_of_nobody_are_given_to_an_account(
+    service: LiveService, user: User, offline_youtube: OfflineYoutube
 ) -> None:
-    said = run([sys.executable, "-c", filled(SEVERAL, service)], tmp_path)
-    assert "Download available at: " in said and "linked to user" in said
-    address = said.split("Download available at: ")[1].split()[0]
-    assert httpx.get(address).content[:3] == b"ID3"
-    program = str(CLIENTS / "python" / "auto_download_client.py")
-    link = f"https://youtu.be/{VideoId.LADDER}"
-    said = run([sys.executable, program, link, "--username", "user", "--server", service.base], tmp_path)
-    assert ".mp3" in said and [path.suffix for path in tmp_path.glob("*.mp3")] == [".mp3"]
+    body = {"url": offline_youtube.url(VideoId.LADDER), "quality": "worst"}
+    made = httpx.post(f"{service.base}/audio_dl/api/auto-download/", json=body, timeout=PATIENCE_SECONDS).json()
+    assert made["success"] is True, made
+
+    def chore(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "DATA_DIR": str(service.folder / "data")}
+        command = [sys.executable, "-m", "src.cli", "link-sessions", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
+
+    nobody = chore("--username", "nobody")
+    assert nobody.returncode == 1 and "no account nobody" in nobody.stderr and "Traceback" not in nobody.stderr
+    done = chore("--username", "user", "--hours", "24")
+    assert done.returncode == 0 and "downloads now belong to user@example.com" in done.stdout, done.stderr
     listed = user.http.get(f"{service.base}/audio_dl/api/history/", headers=user.private).json()
-    assert listed["total"] == 2 and listed["downloads"][0]["status"] == "completed"
-
-
-CURL = [
-    ("/health", None, '"status"'),
-    ("/jobs", {"video_id": VideoId.LADDER, "quality": "240p"}, '"job_id"'),
-    (f"/metadata/{VideoId.LADDER}", None, '"title"'),
-    ("/stats", None, '"status"'),
-]
-
-
-@pytest.mark.parametrize(("path", "body", "answer"), CURL, ids=lambda value: str(value)[:12])
-def test_the_documents_with_curl(
-    service: LiveService, offline_youtube: OfflineYoutube, tmp_path: Path, path: str, body: Any, answer: str
-) -> None:
-    command = ["curl", "-sS", "--fail-with-body", f"{service.base}{path}"]
-    if body is not None:
-        command += ["-X", "POST", "-H", "Content-Type: application/json", "-d", json.dumps(body)]
-    assert answer in run(command, tmp_path)
-
-
-def test_a_body_as_powershell_makes_it(service: LiveService, offline_youtube: OfflineYoutube) -> None:
-    text = json.dumps(
-        {"url": f"https://youtube.com/watch?v={VideoId.LADDER}", "quality": "best", "format": "mp3"}, indent=4
-    )
-    reply = httpx.post(
-        f"{service.base}/audio_dl/api/auto-download/",
-        content=text.replace("\n", "\r\n"),
-        headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "Mozilla/5.0 WindowsPowerShell/5.1"},
-        timeout=60,
-    )
-    assert reply.json()["success"] is True, reply.text
+    assert made["job_id"] in [each["job_id"] for each in listed["downloads"]]
+    assert chore("--username", "user@example.com").stdout.startswith("0 downloads")
 
 
 def test_the_command_line(service: LiveService, offline_youtube: OfflineYoutube, tmp_path: Path) -> None:
@@ -309,8 +147,8 @@ def test_progress_on_a_websocket(service: LiveService, offline_youtube: OfflineY
         job_id = httpx.post(f"{service.base}/jobs", json=body, timeout=30).json()["data"]["job_id"]
         thread = threading.Thread(target=hear)
         thread.start()
-        thread.join(60)
+        thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
     mine = [each for each in heard if each["job_id"] == job_id]
     assert {each["event"] for each in mine} == {"download_progress"} and mine[-1]["progress"] == 100
-    assert httpx.get(f"{service.base}/health").status_code == 200
+    assert httpx.get(f"{service.base}/health", timeout=30).status_code == 200

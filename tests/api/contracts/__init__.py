@@ -19,8 +19,9 @@ class Example:
     """One documented call. Names in braces in ``path`` and in values are filled in by what earlier calls answered.
 
     ``answer`` is the documented body with types for values: a dict is compared field by field (more fields are
-    allowed), a list by its first item, a type by ``isinstance``, a plain value by equality. ``save`` keeps fields of
-    the answer, by dotted path, under a name for later calls. ``after`` names a step of the test's own that comes first.
+    allowed), a list of one item by that, a longer one item by item, a type by ``isinstance``, a plain value by
+    equality; ``None`` is a file. ``reply_headers`` are compared like fields. ``save`` keeps fields of the answer, by
+    dotted path, under a name for later calls. ``after`` names a step of the test's own that comes first.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Example:
     headers: dict[str, str] = field(default_factory=dict)
     save: dict[str, str] = field(default_factory=dict)
     after: str | None = None
+    reply_headers: dict[str, Any] = field(default_factory=dict)
 
 
 def difference(shape: Any, found: Any, where: str = "body") -> str | None:
@@ -48,7 +50,10 @@ def difference(shape: Any, found: Any, where: str = "body") -> str | None:
     if isinstance(shape, list):
         if not isinstance(found, list) or (shape and not found):
             return f"{where}: {found!r} is no list with items"
-        return _first(difference(shape[0], each, f"{where}[]") for each in found) if shape else None
+        if len(shape) > 1 and len(shape) != len(found):
+            return f"{where}: {found!r} has not {len(shape)} items"
+        wanted = shape if len(shape) > 1 else shape * len(found)
+        return _first(difference(one, each, f"{where}[]") for one, each in zip(wanted, found, strict=False))
     if isinstance(shape, type | tuple):
         right = isinstance(found, shape) and (not isinstance(found, bool) or shape is bool)
         return None if right else f"{where}: {found!r} is no {shape}"

@@ -85,6 +85,7 @@ EXAMPLES = [
         },
         headers=WITH_SESSION,
     ),
+    Example("GET", "/api/jobs/{job}/file", None, headers=WITH_SESSION, reply_headers={"Content-Type": "video/mp4"}),
     Example("GET", "/api/health", {"status": "healthy", "reasons": []}),
     Example("GET", "/api/health/simple", {"status": "ok"}),
     Example("GET", "/api/metrics", METRICS),
@@ -111,4 +112,21 @@ EXAMPLES = [
     Example("GET", "/api/sessions", {"sessions": [], "active_sessions": 3}),
     Example("POST", "/api/jobs", NEW_JOB, 201, json={"url": LINK}, headers=WITH_SESSION),
     Example("GET", "/api/jobs", {"jobs": [{"status": str}], "total": 2}, headers=WITH_SESSION),
+    # A job ends when its owner says so, and is then as any other.
+    Example(
+        "POST",
+        "/api/jobs/",
+        NEW_JOB,
+        201,
+        json={"url": LINK, "media_type": "video"},
+        headers=WITH_SESSION,
+        after="hold",
+        save={"last": "job_uuid"},
+    ),
+    Example(
+        "DELETE",
+        "/api/jobs/{last}",
+        {**NEW_JOB, "status": "cancelled", "progress_percent": Maybe(float)},
+        headers=WITH_SESSION,
+    ),
 ]
