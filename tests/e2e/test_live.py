@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -11,43 +15,125 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import User
+from tests.live_service import LiveService
 from tests.media_kit import frame_numbers
-from tests.offline_youtube.hls import LIVE_SECONDS
+from tests.offline_youtube.hls import LIVE, LIVE_SECONDS
+from tests.offline_youtube.live import LiveStream
 from tests.offline_youtube.player import CHANNEL_ID
 from tests.offline_youtube.site import OfflineYoutube
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 FPS = 25
 
 
-def test_a_clip_of_a_running_stream_asked_for_in_a_chat(
-    user: User, offline_youtube: OfflineYoutube, tmp_path: Path
-) -> None:
-    wish = {"latency": "0", "offset": 18, "duration": 12, "viewer_cooldown_seconds": 0, "cooldown_seconds": 0}
-    token = user.http.post("/auth/tokens", json=wish, headers=user.private).json()["token"]
+@dataclass
+class Chat:
+    """The chat of a stream whose bot knows one command."""
+
+    user: User
+    live: LiveStream
+    folder: Path
+
+    def clip(self, offset: int, duration: int, path: str = "/livenow____", **headers: str) -> str:
+        """Say the command; the id of the clip."""
+        wish = {"latency": "0", "offset": offset, "duration": duration}
+        wish |= {"viewer_cooldown_seconds": 0, "cooldown_seconds": 0}
+        token = self.user.http.post("/auth/tokens", json=wish, headers=self.user.private).json()["token"]
+        base = str(self.user.http.base_url).removesuffix("/api/")
+        said = self.user.http.get(f"{base}/c/{token}{path}?format=text&message=wow", headers=headers)
+        assert said.text.startswith('Clip "wow" saved: the last '), said.text
+        listed = self.user.http.get("/video/list", headers=self.user.private).json()["videos"]
+        return str(listed[0]["video_id"])
+
+    def status_at_end(self, video_id: str, seconds: float = 90) -> dict[str, Any]:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self.status(video_id)["status"] not in {"completed", "failed"}:
+            time.sleep(0.2)
+        return self.status(video_id)
+
+    def status(self, video_id: str) -> dict[str, Any]:
+        return self.user.status(video_id)
+
+    def fetched_percent(self, video_id: str) -> float:
+        return float((self.status(video_id)["progress"] or {}).get("download_progress", 0))
+
+    def shown(self, video_id: str) -> list[int]:
+        """Numbers of the clip's frames."""
+        path = self.folder / "clip.mp4"
+        path.write_bytes(self.user.fetch(video_id).content)
+        return [frame.number for frame in frame_numbers(path)]
+
+    def on_air(self, status: dict[str, Any], which: str, count: int | None = None) -> list[int]:
+        """Numbers of the frames that were on air between the times that a status tells as asked or obtained."""
+        first, behind = (self._frame(status[which][end]) for end in ("from", "to"))
+        return [number % (LIVE_SECONDS * FPS) for number in range(first, first + count if count else behind)]
+
+    def _frame(self, moment: str) -> int:
+        # Told in milliseconds; a frame begins at or behind it, and the clock of the playlist has milliseconds, too.
+        seconds = Fraction(round(datetime.fromisoformat(moment).timestamp() * 1000), 1000)
+        return -int(-(seconds - Fraction(self.live.began_at)) * FPS // 1)
+
+
+@pytest.fixture
+def chat(user: User, offline_youtube: OfflineYoutube, tmp_path: Path) -> Iterator[Chat]:
+    offline_youtube.live.begin()
+    yield Chat(user, offline_youtube.live, tmp_path)
+    offline_youtube.live.begin()
+
+
+def test_a_clip_of_a_running_stream_asked_for_in_a_chat(chat: Chat) -> None:
     bot = {"User-Agent": "Nightbot-URL-Fetcher/0.0.3", "Nightbot-Channel": f"provider=youtube&providerId={CHANNEL_ID}"}
-    base = str(user.http.base_url).removesuffix("/api/")
-    said = user.http.get(f"{base}/c/{token}?message=wow", headers=bot)
-    assert said.text == 'Clip "wow" saved: the last 12 s.'
-    (listed, *_) = user.http.get("/video/list", headers=user.private).json()["videos"]
-    status = _wait(user, listed["video_id"])
+    video_id = chat.clip(18, 12, "", **bot)
+    status = chat.status_at_end(video_id)
     assert status["status"] == "completed" and status["source"] == "live", status
     assert status["youtube_video_id"] == "livenow____" and status["actual"]["notes"][1:] == []
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(user.fetch(listed["video_id"]).content)
-    shown = [frame.number for frame in frame_numbers(path)]
-    began = Fraction(offline_youtube.live.began_at)
-    start = Fraction(datetime.fromisoformat(status["requested"]["from"]).timestamp()) - began
-    first = -int(-start * FPS // 1) % (LIVE_SECONDS * FPS)
-    assert abs(shown[0] - first) <= 1, "the playlist tells its clock in milliseconds"
-    assert len(shown) == 12 * FPS and shown == [(shown[0] + n) % (LIVE_SECONDS * FPS) for n in range(12 * FPS)]
+    assert chat.shown(video_id) == chat.on_air(status, "requested", 12 * FPS)
 
 
-def _wait(user: User, video_id: str) -> dict[str, Any]:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        status = user.status(video_id)
-        if status["status"] in {"completed", "failed"}:
-            return status
-        time.sleep(0.5)
-    return user.status(video_id)
+def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, service: LiveService) -> None:
+    """The stream holds 30 seconds. What the dead worker had fetched is in the clip, though it has left the stream."""
+    video_id = chat.clip(36, 37)
+    _eventually(lambda: chat.fetched_percent(video_id) > 20)
+    held = chat.live.window(LIVE[0]).start * LIVE[0].segment_seconds * FPS
+    for pid in [pid for pid in service.processes("celery") if "downloads" in _command_line(pid)]:
+        os.kill(pid, signal.SIGKILL)
+    status = chat.status_at_end(video_id)
+    assert status["status"] == "completed" and status["attempts"] == 2, status
+    assert any("did not hold the beginning" in note for note in status["actual"]["notes"])
+    numbers = chat.shown(video_id)
+    assert numbers == chat.on_air(status, "actual") and numbers[-1] == chat.on_air(status, "requested")[-1]
+    assert numbers[0] <= held, "seconds later, when another worker came, the stream held less"
+
+
+def test_across_the_end_of_the_stream_and_in_its_recording(chat: Chat) -> None:
+    video_id = chat.clip(10, 40)
+    _eventually(lambda: chat.fetched_percent(video_id) > 20)
+    chat.live.end()
+    status = chat.status_at_end(video_id)
+    assert status["status"] == "completed" and status["source"] == "live", status
+    assert any("the stream ended" in note for note in status["actual"]["notes"])
+    numbers = chat.shown(video_id)
+    assert numbers == chat.on_air(status, "actual") and numbers[0] == chat.on_air(status, "requested")[0]
+    last = int(chat.live.position_seconds // 2) * 2 * FPS
+    assert numbers[-1] == last - 1, "up to the last segment"
+
+    chat.live.recorded = True
+    video_id = chat.clip(20, 9)
+    status = chat.status_at_end(video_id)
+    assert status["status"] == "completed" and status["source"] == "vod", status
+    first = -int(-Fraction(str(status["start_time"])) * FPS // 1)
+    assert chat.shown(video_id) == list(range(first, first + 9 * FPS))
+
+
+def _eventually(holds: Any, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.1)
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

@@ -1,4 +1,7 @@
-"""A stream that is live now: a sliding window over an endless loop of numbered films, driven by a clock of its own."""
+"""A stream that is live now: a sliding window over an endless loop of numbered films, driven by a clock of its own.
+
+It can end; then it is gone, until its recording is there: the loop's film once, from the beginning of the stream on.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 
 from tests.offline_youtube.hls import Rendition
 from tests.offline_youtube.http import Reply, playlist
+from tests.offline_youtube.situations import Situation, VideoId, situation
 
 HEAD_START_SECONDS = 60.0
 """How long the stream has been running when the site opens."""
@@ -22,12 +26,29 @@ class LiveStream:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.began_at = clock() - HEAD_START_SECONDS
+        self.begin()
+
+    def begin(self) -> None:
+        """On air again, with a full second as its beginning: the site tells no fractions of it."""
+        self.began_at = float(int(self._clock() - HEAD_START_SECONDS))
+        self.length_seconds: float | None = None
+        self.recorded = False
+
+    def end(self) -> None:
+        """Off air; ``recorded`` may be set later."""
+        self.length_seconds = self.position_seconds
+
+    def situation_of(self, video_id: VideoId) -> Situation:
+        """What the site says of a film now."""
+        what = situation(video_id)
+        if what.live != "now" or self.length_seconds is None:
+            return what
+        return Situation(formats="hls", live="was") if self.recorded else situation(VideoId.LIVE_ENDED_NOT_READY)
 
     @property
     def position_seconds(self) -> float:
-        """Seconds since the stream began."""
-        return self._clock() - self.began_at
+        """Seconds since the stream began, or for which it lasted."""
+        return self._clock() - self.began_at if self.length_seconds is None else self.length_seconds
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once."""
@@ -50,7 +71,7 @@ class LiveStream:
             shown_at = dt.datetime.fromtimestamp(self.began_at + number * rendition.segment_seconds, dt.UTC)
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{shown_at.isoformat(timespec='milliseconds')}")
             lines += [f"#EXTINF:{rendition.segment_seconds:.3f},", address.format(number)]
-        return playlist(lines)
+        return playlist([*lines, *([] if self.length_seconds is None else ["#EXT-X-ENDLIST"])])
 
     def segment(self, rendition: Rendition, number: int) -> bytes | None:
         """A segment of the window; None if it is gone or still to come."""

@@ -59,7 +59,7 @@ def manifest(request: Request, video_id: VideoId, live: LiveStream) -> Reply:
         return refused(404)
     path = f"videoplayback/id/{video_id}/itag/{rendition.itag}/ei/{extraction}/sq/{{}}/file/seg.ts"
     address = f"https://{MEDIA_HOST}/{path}"
-    if situation(video_id).formats == "live":
+    if situation(video_id).formats == "live" and not live.recorded:
         return live.playlist(rendition, address)
     return complete_playlist(rendition, address)
 
@@ -74,7 +74,7 @@ def _find(video_id: VideoId, itag: int, sequence: str | None, live: LiveStream) 
     if rendition is None or not sequence.isdigit():
         return None, ""
     number = int(sequence)
-    if formats == "live":
+    if formats == "live" and not live.recorded:
         return live.segment(rendition, number), "video/mp2t"
     return (rendition.segments[number] if number < rendition.segment_count else None), "video/mp2t"
 

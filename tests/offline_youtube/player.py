@@ -6,7 +6,9 @@ import datetime as dt
 
 from tests.offline_youtube.captions import caption_tracks
 from tests.offline_youtube.cipher import encipher
+from tests.offline_youtube.hls import LIVE_SECONDS
 from tests.offline_youtube.ladder import RUNGS, SECONDS, Rung
+from tests.offline_youtube.live import LiveStream
 from tests.offline_youtube.situations import Situation, VideoId, situation
 
 MEDIA_HOST = "rr1---sn-offline.googlevideo.com"
@@ -33,14 +35,14 @@ def thumbnails(video_id: VideoId) -> Json:
     return {"thumbnails": [{"url": name, "width": 480, "height": 360}]}
 
 
-def player_response(asked: VideoId, extraction: int) -> Json:
+def player_response(asked: VideoId, extraction: int, live: LiveStream) -> Json:
     """The whole answer for ``asked``. ``extraction`` is part of every media address, so that they can expire."""
-    what = situation(asked)
+    what = live.situation_of(asked)
     video_id = what.answers_for or asked
     answer: Json = {
         "playabilityStatus": _playability(what),
         "videoDetails": _details(video_id, what),
-        "microformat": {"playerMicroformatRenderer": _microformat(what)},
+        "microformat": {"playerMicroformatRenderer": _microformat(video_id, what, live)},
     }
     if what.refusal is None:
         answer["streamingData"] = _streaming(video_id, what, extraction)
@@ -69,7 +71,7 @@ def _details(video_id: VideoId, what: Situation) -> Json:
     told: Json = {
         "videoId": video_id,
         "title": title(video_id),
-        "lengthSeconds": "0" if what.live in ("now", "upcoming") else str(SECONDS),
+        "lengthSeconds": "0" if what.live in ("now", "upcoming") else str(_length(video_id)),
         "channelId": CHANNEL_ID,
         "author": CHANNEL_NAME,
         "shortDescription": DESCRIPTION,
@@ -88,7 +90,11 @@ def _details(video_id: VideoId, what: Situation) -> Json:
     return told
 
 
-def _microformat(what: Situation) -> Json:
+def _length(video_id: VideoId) -> int:
+    return LIVE_SECONDS if situation(video_id).live == "now" else SECONDS
+
+
+def _microformat(video_id: VideoId, what: Situation, live: LiveStream) -> Json:
     told: Json = {
         "uploadDate": UPLOADED_AT,
         "publishDate": UPLOADED_AT,
@@ -102,8 +108,9 @@ def _microformat(what: Situation) -> Json:
     if what.live == "upcoming":
         soon = dt.datetime.now(dt.UTC) + dt.timedelta(hours=2)
         told["liveBroadcastDetails"] = {"isLiveNow": False, "startTimestamp": soon.isoformat(timespec="seconds")}
-    elif what.live == "now":
-        told["liveBroadcastDetails"] = {"isLiveNow": True, "startTimestamp": LIVE_BEGAN_AT}
+    elif situation(video_id).live == "now":
+        began = dt.datetime.fromtimestamp(live.began_at, dt.UTC).isoformat(timespec="seconds")
+        told["liveBroadcastDetails"] = {"isLiveNow": what.live == "now", "startTimestamp": began}
     elif what.live != "never":
         ended = {"isLiveNow": False, "startTimestamp": LIVE_BEGAN_AT, "endTimestamp": LIVE_ENDED_AT}
         told["liveBroadcastDetails"] = ended

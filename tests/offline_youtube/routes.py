@@ -57,7 +57,7 @@ def _interface(site: Site, request: Request, name: str) -> Reply:
         fault = site.fault_of(video_id)
         if fault.extraction_status:
             return refused(fault.extraction_status)
-        reply = told(player_response(video_id, _extraction(site, video_id)))
+        reply = told(player_response(video_id, _extraction(site, video_id), site.live))
         reply.delay_seconds = fault.extraction_seconds
         return reply
     if name == "next" and video_id is not None:
@@ -105,7 +105,7 @@ def _watch(site: Site, asked: str | None, playlist: str | None) -> Reply:
     if status:
         return refused(status)
     data = pages.playlist_data() if playlist == pages.PLAYLIST_ID else pages.watch_data(video_id)
-    response = player_response(video_id, _extraction(site, video_id))
+    response = player_response(video_id, _extraction(site, video_id), site.live)
     return pages.web_page(player=situation(video_id).player, data=data, response=response)
 
 

@@ -115,6 +115,7 @@ class OfflineYoutube:
     def reset(self) -> None:
         """As the table says again, and an empty record."""
         with self._lock:
+            self.live.begin()
             self._faults.clear()
             self._requests.clear()
             self._strays.clear()
