@@ -230,6 +230,7 @@ def build(
     )
     counters = WindowCounters(cache, clock)
     signer = Signer(settings.flask_secret_key)
+    links = MediaLinks(jobs, signer, clock)
     guests = GuestService(
         GuestData(database),
         jobs_data,
@@ -312,9 +313,11 @@ def build(
             most=settings.event_streams,
             heartbeat=settings.event_heartbeat_seconds,
         ),
-        streams=StreamRequests(jobs, signer, settings),
-        auto_downloads=AutoDownloadService(jobs, jobs_data, users, clock, seconds=settings.auto_download_timeout),
-        media_links=MediaLinks(jobs, signer, clock),
+        streams=StreamRequests(jobs, links, signer, settings),
+        auto_downloads=AutoDownloadService(
+            jobs, links, jobs_data, users, clock, seconds=settings.auto_download_timeout
+        ),
+        media_links=links,
         metadata=MetadataService(youtube, jobs_data),
         guests=guests,
         downloads=downloads,

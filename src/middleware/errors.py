@@ -73,22 +73,26 @@ def envelope_body(error: AppError) -> dict[str, Any]:
     }
 
 
+def _of_path(path: str, bodies: Sequence[tuple[str, ErrorBody]]) -> ErrorBody:
+    fitting = [body for prefix, body in bodies if path.startswith(prefix)]
+    bare = [body for prefix, body in bodies if f"{path}/" == prefix]
+    return next(iter([*fitting, *bare]), flat_body)
+
+
 def install(
     app: Flask, bodies: Sequence[tuple[str, ErrorBody]] = (), by_blueprint: Mapping[str, ErrorBody] | None = None
 ) -> None:
     """Answer every error of this app in the shape that its endpoint, or else its path, asks for.
 
     ``by_blueprint`` counts where an endpoint was found. ``bodies`` holds (path prefix, body) pairs for the others;
-    the first prefix that fits counts, ``flat_body`` otherwise.
+    the first prefix that fits counts, ``flat_body`` otherwise. A prefix with a slash at its end fits without it, too.
     """
     of_endpoints = by_blueprint or {}
 
     def answer(error: AppError) -> Response:
         if request.path.startswith(CHAT_PATHS) and hints().bot:
             return text(sentence_of(error))
-        body = of_endpoints.get(request.blueprint or "") or next(
-            (body for prefix, body in bodies if request.path.startswith(prefix)), flat_body
-        )
+        body = of_endpoints.get(request.blueprint or "") or _of_path(request.path, bodies)
         response = jsonify(body(error))
         response.status_code = STATUS[error.kind]
         retry_after = error.details.get("retry_after_seconds")

@@ -6,14 +6,12 @@ from typing import Any
 
 from flask import Blueprint
 
-from src.errors import AppError, DiskFull, ErrorKind, FileGone, JobTimeout, TooManyPending, UrlInvalid
+from src.errors import AppError, DiskFull, ErrorKind, JobTimeout, TooManyPending, UrlInvalid
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.files import public_address
 from src.middleware.wiring import services
 from src.routes.schemas.audio import AudioHistory, AudioListed, AutoDownloaded, AutoDownloadRequest
 from src.routes.schemas.sessions import JobPage
-from src.services.auto_download_service import session_of
 
 bp = Blueprint("audio", __name__, url_prefix="/audio_dl/api")
 
@@ -39,16 +37,13 @@ def success_body(error: AppError) -> dict[str, Any]:
     auth=Auth.NONE,
     limit=Limit.START,
     replies={200: AutoDownloaded},
-    errors=(UrlInvalid, TooManyPending, JobTimeout, DiskFull, FileGone),
+    errors=(UrlInvalid, TooManyPending, JobTimeout, DiskFull),
     creates="job_id",
 )
 def auto_download(body: AutoDownloadRequest, caller: Caller) -> Reply:
     """Fetch the sound of a YouTube video as mp3, wav or flac; answers when the file is there."""
     made = services().auto_downloads.fetch(caller.address, body.to_params(), body.username)
-    link = services().media_links.link(made.job, made.session_id)
-    if link is None:
-        raise FileGone()
-    return AutoDownloaded.of(made, link, public_address(link.address)), 200
+    return AutoDownloaded.model_validate(made), 200
 
 
 @bp.get("/history/", strict_slashes=False)
@@ -56,8 +51,4 @@ def auto_download(body: AutoDownloadRequest, caller: Caller) -> Reply:
 def history(caller: Caller, query: JobPage) -> Reply:
     """List the audio downloads of the caller's account, newest first."""
     found, total = services().auto_downloads.history(caller.user_id, offset=query.offset, limit=query.limit)
-    listed = []
-    for job in found:
-        link = services().media_links.link(job, session_of(job))
-        listed.append(AudioListed.of(job, session_of(job), public_address(link.address) if link else None))
-    return AudioHistory(downloads=listed, total=total), 200
+    return AudioHistory(downloads=[AudioListed.model_validate(each) for each in found], total=total), 200

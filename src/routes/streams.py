@@ -9,7 +9,6 @@ from flask import Blueprint
 from src.errors import AppError, DiskFull, JobNotFound, QueueFull, TooManyPending, UrlInvalid
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.files import public_address
 from src.middleware.wiring import services
 from src.models.video import VideoJob
 from src.routes.schemas.streams import DownloadFile, DownloadStream, StreamJob
@@ -18,7 +17,6 @@ from src.services.stream_requests import StreamRequest
 bp = Blueprint("streams", __name__)
 
 REFUSALS = (UrlInvalid, TooManyPending, QueueFull, DiskFull)
-FOLDER = "streams"
 
 
 def detail_body(error: AppError) -> dict[str, Any]:
@@ -59,6 +57,4 @@ def _begin(caller: Caller, request: StreamRequest) -> Reply:
 
 
 def _told(job: VideoJob) -> StreamJob:
-    link = services().media_links.link(job, FOLDER)
-    told = (link.path, public_address(link.address)) if link else None
-    return StreamJob.of(job, services().streams.told_id(job), services().streams.reading(job), told)
+    return StreamJob.model_validate(services().streams.view(job))

@@ -14,6 +14,7 @@ from src.models.params import AudioParams
 from src.models.user import User
 from src.models.video import Owner, OwnerKind, VideoJob
 from src.services.job_service import JobService
+from src.services.media_links import MediaLink, MediaLinks
 from src.utils.addresses import network_of
 from src.utils.clock import Clock
 from src.utils.validators import canonical_url, parse_video_id_from_url
@@ -24,19 +25,23 @@ URL_REQUIRED = "URL is required"
 
 @dataclass(frozen=True, slots=True)
 class AutoDownload:
-    """A finished download: its job, the folder of its link, and the account that it was linked to."""
+    """A download: its job, the folder of its link, that link once there is a file, and the account it is linked to."""
 
     job: VideoJob
     session_id: str
-    linked_to: str | None
+    link: MediaLink | None
+    linked_to: str | None = None
 
 
 class AutoDownloadService:
     """Every request is a session of its own, with one job."""
 
-    def __init__(self, jobs: JobService, data: VideoData, users: UserData, clock: Clock, *, seconds: float) -> None:
+    def __init__(
+        self, jobs: JobService, links: MediaLinks, data: VideoData, users: UserData, clock: Clock, *, seconds: float
+    ) -> None:
         """``seconds``: how long a request waits for its file."""
-        self._jobs, self._data, self._users, self._clock, self._seconds = jobs, data, users, clock, seconds
+        self._jobs, self._links, self._data, self._users = jobs, links, data, users
+        self._clock, self._seconds = clock, seconds
 
     def fetch(self, address: str, params: dict[str, Any], username: str | None) -> AutoDownload:
         """Have the sound of a video made, and wait for it.
@@ -61,11 +66,15 @@ class AutoDownloadService:
         self._jobs.require_success(job)
         if job.artifact is None:
             raise JobTimeout(job_id=job.id)
-        return AutoDownload(job, session_id, username if user else None)
+        return AutoDownload(job, session_id, self._links.link(job, session_id), username if user else None)
 
-    def history(self, user_id: str, *, offset: int, limit: int) -> tuple[list[VideoJob], int]:
+    def history(self, user_id: str, *, offset: int, limit: int) -> tuple[list[AutoDownload], int]:
         """Some of a user's audio downloads, newest first, and how many there are."""
-        return self._jobs.some(Owner.user(user_id), KINDS, offset=offset, limit=limit)
+        found, total = self._jobs.some(Owner.user(user_id), KINDS, offset=offset, limit=limit)
+        sessions = [_session_of(job) for job in found]
+        return [
+            AutoDownload(job, each, self._links.link(job, each)) for job, each in zip(found, sessions, strict=True)
+        ], total
 
     def link(self, username: str, *, hours: float) -> tuple[User, int]:
         """Give the downloads of the last hours that belong to nobody to an account; the account, and how many.
@@ -80,6 +89,6 @@ class AutoDownloadService:
         return user, self._data.hand_over("auto_download", Owner.user(user.id), since)
 
 
-def session_of(job: VideoJob) -> str:
+def _session_of(job: VideoJob) -> str:
     """The session of an auto download; of another audio job its own id."""
     return str(job.facts.get("request", {}).get("auto_download") or job.id)

@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 from src.config import Settings, SettingsError
 from src.errors import JobNotFound, QueueFull, RequestInvalid, TooManyPending, UrlInvalid
 from src.models.params import StreamParams
-from src.models.video import Owner, OwnerKind, Status, VideoJob
+from src.models.video import Failure, Owner, OwnerKind, Status, VideoJob
 from src.services.egress import Upstream
 from src.services.job_service import JobService
+from src.services.media_links import MediaLink, MediaLinks
 from src.utils.addresses import network_of
 from src.utils.signing import Signer
 
 KINDS = (StreamParams.kind,)
+FOLDER = "streams"
 _PURPOSE = "stream"
 _DAY_SECONDS = 86_400.0
 _RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
@@ -35,14 +37,43 @@ class StreamRequest:
     max_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """A stream as it is told: ``told_id`` finds it again; how many pieces there are, how many are there, and how far
+    that is in percent; the link to its file once it is made."""
+
+    job: VideoJob
+    told_id: str
+    percent: float
+    segments: int
+    segments_done: int
+    link: MediaLink | None
+
+    @property
+    def state(self) -> Status:
+        """A job that is just stopping counts as cancelled."""
+        stopping = self.job.cancel_requested and self.job.status is Status.PROCESSING
+        return Status.CANCELLED if stopping else self.job.status
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed; a cancelled one did not."""
+        return self.job.failure if self.job.status is Status.FAILED else None
+
+    @property
+    def finished(self) -> StreamView | None:
+        """This, once there is a file."""
+        return self if self.link else None
+
+
 class StreamRequests:
     """From a request to a job. There is no login here: who knows the id of a job may see it and cancel it.
 
     Such an id is the job's own with a signature, so that it cannot be guessed from others.
     """
 
-    def __init__(self, jobs: JobService, signer: Signer, settings: Settings) -> None:
-        self._jobs, self._signer, self._settings = jobs, signer, settings
+    def __init__(self, jobs: JobService, links: MediaLinks, signer: Signer, settings: Settings) -> None:
+        self._jobs, self._links, self._signer, self._settings = jobs, links, signer, settings
 
     def request(self, address: str, request: StreamRequest) -> VideoJob:
         """Keep a request of this network address and ask for its file.
@@ -68,7 +99,7 @@ class StreamRequests:
             raise
 
     def find(self, told_id: str) -> VideoJob:
-        """The job of an id that ``told_id`` made.
+        """The job of an id that ``view`` told.
 
         Raises:
             JobNotFound: nobody here made this id, or the job is gone.
@@ -78,17 +109,17 @@ class StreamRequests:
             raise JobNotFound()
         return self._jobs.find_of_kind(job_id, KINDS, missing=JobNotFound)
 
-    def told_id(self, job: VideoJob) -> str:
-        """The id under which whoever asked for a job finds it again."""
-        return f"{job.id}-{self._signer.sign(_PURPOSE, job.id)}"
+    def view(self, job: VideoJob) -> StreamView:
+        """A job as it is told."""
+        told_id = f"{job.id}-{self._signer.sign(_PURPOSE, job.id)}"
+        return StreamView(job, told_id, *self._reading(job), self._links.link(job, FOLDER))
 
     def cancel(self, job: VideoJob) -> VideoJob:
         """Stop a job and forget one that has ended; the job as it is then told."""
         job, forgotten = self._jobs.dismiss(job)
         return job if forgotten or job.ended else replace(job, cancel_requested=True)
 
-    def reading(self, job: VideoJob) -> tuple[float, int, int]:
-        """(percent, segments, those of them that are there)."""
+    def _reading(self, job: VideoJob) -> tuple[float, int, int]:
         segments = int(job.report.get("actual", {}).get("segments", 0))
         if job.status is Status.COMPLETED:
             return 100.0, segments, segments

@@ -402,7 +402,9 @@ def test_a_service_alone_has_its_own_name(films: Api, service: str) -> None:
 
 def test_errors_of_the_router_have_the_envelope_too(films: Api) -> None:
     assert code(films.call("PUT", "/jobs"), 405) == "METHOD_NOT_ALLOWED"
-    assert code(films.call("GET", "/storage/nothing"), 404) == "ENDPOINT_NOT_FOUND"
+    for path in ("/storage/nothing", "/storage", "/metadata", "/metadata/"):
+        assert code(films.call("GET", path), 404) == "ENDPOINT_NOT_FOUND"
+    assert code(films.call("PUT", "/download"), 405) == "METHOD_NOT_ALLOWED"
 
 
 @pytest.mark.parametrize(

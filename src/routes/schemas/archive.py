@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Field, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictStr
 
 from src.models.video import Status
 from src.routes.archive_words import documented_code
-from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime, of_job
 from src.services.download_service import DownloadRequest
 from src.utils.filenames import told_folder
 from src.utils.validators import canonical_url
@@ -35,11 +35,6 @@ Duration = Annotated[Seconds | None, Field(validation_alias="duration_seconds")]
 
 # The documented example. Nobody knows it better before the formats are chosen.
 ESTIMATED_TIME = timedelta(minutes=2)
-
-
-def _of_job(*path: str, **default: Any) -> Any:
-    """A field that is read off the job of a ``JobView``."""
-    return Field(validation_alias=AliasPath("job", *path), **default)
 
 
 class Envelope(BaseModel, Generic[T]):
@@ -125,26 +120,26 @@ class ArchiveFailure(Record):
 class ArchiveJobListed(Record):
     """One entry of the list of jobs."""
 
-    job_id: str = _of_job("id")
-    video_id: str = _of_job("params", "youtube_video_id")
-    status: Said = _of_job("status")
-    created_at: UtcTime = _of_job("created_at")
+    job_id: str = of_job("id")
+    video_id: str = of_job("params", "youtube_video_id")
+    status: Said = of_job("status")
+    created_at: UtcTime = of_job("created_at")
 
 
 class ArchiveJobCreated(ArchiveJobListed):
     """A job that was begun."""
 
-    estimated_completion: Annotated[UtcTime, BeforeValidator(lambda at: at + ESTIMATED_TIME)] = _of_job("created_at")
+    estimated_completion: Annotated[UtcTime, BeforeValidator(lambda at: at + ESTIMATED_TIME)] = of_job("created_at")
 
 
 class ArchiveJob(ArchiveJobListed):
     """Everything about a job."""
 
     progress: Percent
-    updated_at: UtcTime = _of_job("changed_at")
-    metadata: dict[str, Any] = _of_job("facts", "request", "metadata", default={})
+    updated_at: UtcTime = of_job("changed_at")
+    metadata: dict[str, Any] = of_job("facts", "request", "metadata", default={})
     download_path: str = Field(validation_alias="archive_path")
-    error: ArchiveFailure | None = _of_job("failure")
+    error: ArchiveFailure | None = of_job("failure")
 
 
 class ArchiveJobs(PartOfList):
@@ -167,9 +162,9 @@ class ArchiveJobCancelled(Record):
 class ActiveDownload(Record):
     """One entry of the list of downloads."""
 
-    download_id: str = _of_job("id")
-    video_id: str = _of_job("params", "youtube_video_id")
-    status: Said = _of_job("status")
+    download_id: str = of_job("id")
+    video_id: str = of_job("params", "youtube_video_id")
+    status: Said = of_job("status")
     progress: Percent
 
 
@@ -178,7 +173,7 @@ class DownloadStarted(ActiveDownload):
 
     estimated_size: int | None = None
     output_path: str = Field(validation_alias="archive_path")
-    started_at: UtcTime = _of_job("begun_at")
+    started_at: UtcTime = of_job("begun_at")
 
 
 class DownloadReading(DownloadStarted):
@@ -188,8 +183,8 @@ class DownloadReading(DownloadStarted):
     total_bytes: int | None = Field(validation_alias="bytes_total")
     speed: str | None
     eta: str | None
-    completed_at: UtcTime | None = _of_job("completed_at")
-    error: ArchiveFailure | None = _of_job("failure")
+    completed_at: UtcTime | None = of_job("completed_at")
+    error: ArchiveFailure | None = of_job("failure")
 
 
 class ActiveDownloads(BaseModel):

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, StrictBool, StrictStr, model_serializer
+from pydantic import (
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    StrictStr,
+    model_serializer,
+)
 
-from src.models.params import AudioFormat, AudioParams, AudioQuality
-from src.models.video import VideoJob
-from src.routes.schemas.common import RequestBody, UtcTime
-from src.services.auto_download_service import AutoDownload
-from src.services.media_links import MediaLink
+from src.models.params import AudioFormat, AudioQuality
+from src.routes.schemas.common import Address, Record, RequestBody, UtcTime, of_job
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(round(seconds), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}"
 
 
 class AutoDownloadRequest(RequestBody):
@@ -32,23 +43,28 @@ class AutoDownloadRequest(RequestBody):
         }
 
 
-class AutoDownloaded(BaseModel):
+class Sound(Record):
+    """A download of sound, read off an ``AutoDownload``."""
+
+    job_id: str = of_job("id")
+    session_id: str
+    title: str | None = of_job("facts", "title", default=None)
+    artist: str | None = of_job("report", "actual", "artist", default=None)
+    file_size: int | None = of_job("artifact", "size_bytes", default=None)
+    duration: Annotated[str | None, BeforeValidator(_clock)] = of_job("report", "actual", "duration", default=None)
+    quality: AudioQuality = of_job("params", "audio_quality")
+    format: AudioFormat = of_job("params", "audio_format")
+
+
+class AutoDownloaded(Sound):
     """The finished file. A download is one record, so its ids in the database are those of session and job."""
 
     success: bool = True
-    file_path: str
-    download_url: str
-    title: str | None
-    artist: str | None
-    file_size: int
-    duration: str
-    quality: AudioQuality
-    format: AudioFormat
-    session_id: str
-    job_id: str
-    database_session_id: str
-    database_download_id: str
-    linked_to_user: str | None = None
+    file_path: str = Field(validation_alias=AliasPath("link", "path"))
+    download_url: Address = Field(validation_alias=AliasPath("link", "address"))
+    database_session_id: str = Field(validation_alias="session_id")
+    database_download_id: str = of_job("id")
+    linked_to_user: str | None = Field(validation_alias="linked_to")
 
     @model_serializer(mode="wrap")
     def _without_nobody(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -57,51 +73,15 @@ class AutoDownloaded(BaseModel):
             del told["linked_to_user"]
         return told
 
-    @classmethod
-    def of(cls, made: AutoDownload, link: MediaLink, address: str) -> AutoDownloaded:
-        """A finished download with the link to its file."""
-        return cls(
-            file_path=link.path,
-            download_url=address,
-            session_id=made.session_id,
-            job_id=made.job.id,
-            database_session_id=made.session_id,
-            database_download_id=made.job.id,
-            linked_to_user=made.linked_to,
-            **_sound(made.job),
-        )
 
-
-class AudioListed(BaseModel):
+class AudioListed(Sound):
     """One download of the history."""
 
-    job_id: str
-    session_id: str
-    url: str
-    status: str
-    created_at: UtcTime
-    title: str | None
-    artist: str | None
-    file_size: int | None
-    duration: str | None
-    quality: AudioQuality
-    format: AudioFormat
-    error: str | None
-    download_url: str | None
-
-    @classmethod
-    def of(cls, job: VideoJob, session_id: str, address: str | None) -> AudioListed:
-        """A job with the link to its file, if that is there."""
-        return cls(
-            job_id=job.id,
-            session_id=session_id,
-            url=getattr(job.params, "url", ""),
-            status=job.status.value,
-            created_at=job.created_at,
-            error=job.failure.message if job.failure else None,
-            download_url=address,
-            **_sound(job),
-        )
+    url: str = of_job("params", "url")
+    status: str = of_job("status")
+    created_at: UtcTime = of_job("created_at")
+    error: str | None = of_job("failure", "message", default=None)
+    download_url: Address | None = Field(validation_alias=AliasPath("link", "address"), default=None)
 
 
 class AudioHistory(BaseModel):
@@ -109,18 +89,3 @@ class AudioHistory(BaseModel):
 
     downloads: list[AudioListed]
     total: int
-
-
-def _sound(job: VideoJob) -> dict[str, Any]:
-    assert isinstance(job.params, AudioParams)
-    actual = job.report.get("actual", {})
-    seconds = actual.get("duration")
-    minutes, second = divmod(round(seconds or 0), 60)
-    return {
-        "title": job.facts.get("title"),
-        "artist": actual.get("artist"),
-        "file_size": job.artifact.size_bytes if job.artifact else None,
-        "duration": None if seconds is None else f"{minutes // 60:02}:{minutes % 60:02}:{second:02}",
-        "quality": job.params.audio_quality,
-        "format": job.params.audio_format,
-    }

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from src.middleware.files import public_address
 
 
 def utc_text(moment: datetime) -> str:
@@ -26,6 +28,14 @@ UtcTime = Annotated[
 Seconds = Annotated[
     float, PlainSerializer(plain_number, return_type=Any), WithJsonSchema({"type": "number", "description": "seconds"})
 ]
+
+# A path of ours, told as the caller reaches it.
+Address = Annotated[str, AfterValidator(public_address)]
+
+
+def of_job(*path: str, **default: Any) -> Any:
+    """A field that is read off the ``job`` of a record."""
+    return Field(validation_alias=AliasPath("job", *path), **default)
 
 
 def megabytes(size_bytes: int) -> float:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import AliasPath, BaseModel, Field, StrictStr
 
-from src.routes.schemas.common import Record, RequestBody, UtcTime
+from src.routes.schemas.common import Record, RequestBody, UtcTime, of_job
 from src.services.download_service import DownloadRequest, Media
-
-
-def _of_job(*path: str, **default: Any) -> Any:
-    """A field that is read off the job of a ``JobView``."""
-    return Field(validation_alias=AliasPath("job", *path), **default)
 
 
 class CreateJob(RequestBody):
@@ -79,23 +74,23 @@ class SessionOverview(JobNumbers):
 class GuestJob(Record):
     """A job. ``output_path`` is below the caller's own folder, as ``/paths`` tells it."""
 
-    job_uuid: str = _of_job("id")
+    job_uuid: str = of_job("id")
     session_uuid: str | None = None
-    job_url: str = _of_job("params", "url")
-    media_type: Media = _of_job("kind")
-    status: str = _of_job("status")
-    created_at: UtcTime = _of_job("created_at")
+    job_url: str = of_job("params", "url")
+    media_type: Media = of_job("kind")
+    status: str = of_job("status")
+    created_at: UtcTime = of_job("created_at")
     progress_percent: float | None = Field(validation_alias="percent_begun")
-    error_message: str | None = _of_job("failure", "message", default=None)
-    error_code: str | None = _of_job("failure", "code", default=None)
+    error_message: str | None = of_job("failure", "message", default=None)
+    error_code: str | None = of_job("failure", "code", default=None)
     output_path: str | None = Field(validation_alias="path")
-    file_size_bytes: int | None = _of_job("artifact", "size_bytes", default=None)
-    title: str | None = _of_job("facts", "title", default=None)
-    quality: str | None = _of_job("facts", "request", "quality", default=None)
-    output_format: str | None = _of_job("facts", "request", "output_format", default=None)
-    started_at: UtcTime | None = _of_job("started_at")
-    completed_at: UtcTime | None = _of_job("completed_at")
-    expires_at: UtcTime | None = _of_job("expires_at")
+    file_size_bytes: int | None = of_job("artifact", "size_bytes", default=None)
+    title: str | None = of_job("facts", "title", default=None)
+    quality: str | None = of_job("facts", "request", "quality", default=None)
+    output_format: str | None = of_job("facts", "request", "output_format", default=None)
+    started_at: UtcTime | None = of_job("started_at")
+    completed_at: UtcTime | None = of_job("completed_at")
+    expires_at: UtcTime | None = of_job("expires_at")
     speed: str | None
     eta: str | None
     deleted: bool = False
@@ -112,7 +107,7 @@ class GuestJobList(Record):
 class JobPaths(Record):
     """Where the files of a job are: the folder of each medium, and the file once it is made."""
 
-    job_uuid: str = _of_job("id")
+    job_uuid: str = of_job("id")
     session_uuid: str | None = None
     base_path: str = Field(validation_alias=AliasPath("folders", "base"))
     video_path: str = Field(validation_alias=AliasPath("folders", "video"))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StrictBool, StrictStr
+from pydantic import AliasPath, BeforeValidator, Field, StrictBool, StrictStr
 
-from src.models.params import StreamParams
-from src.models.video import Status, VideoJob
-from src.routes.schemas.common import RequestBody, UtcTime, megabytes
+from src.routes.schemas.common import Address, Record, RequestBody, UtcTime, megabytes, of_job
 from src.services.stream_requests import StreamRequest
 
 State = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -49,63 +46,29 @@ class DownloadStream(RequestBody):
         )
 
 
-class StreamResult(BaseModel):
+class StreamResult(Record):
     """The finished file. ``download_url`` works until the file is deleted."""
 
     status: Literal["success"] = "success"
-    output_path: str
-    resolution: str | None
-    video_name: str
-    original_url: str
-    file_size_mb: float
-    download_url: str
+    output_path: str = Field(validation_alias=AliasPath("link", "path"))
+    resolution: str | None = of_job("report", "actual", "resolution")
+    video_name: str = of_job("artifact", "download_name")
+    original_url: str = of_job("params", "url")
+    file_size_mb: Annotated[float, BeforeValidator(megabytes)] = of_job("artifact", "size_bytes")
+    download_url: Address = Field(validation_alias=AliasPath("link", "address"))
 
 
-class StreamJob(BaseModel):
-    """A download. Whoever knows ``job_id`` may look at it and cancel it."""
+class StreamJob(Record):
+    """A download, read off a ``StreamView``. Whoever knows ``job_id`` may look at it and cancel it."""
 
-    job_id: str
-    status: State
-    created_at: UtcTime
-    started_at: UtcTime | None
-    completed_at: UtcTime | None
-    result: StreamResult | None
-    error: str | None
-    error_code: str | None
-    progress: float
-    total_segments: int
-    downloaded_segments: int
-
-    @classmethod
-    def of(
-        cls, job: VideoJob, told_id: str, reading: tuple[float, int, int], link: tuple[str, str] | None
-    ) -> StreamJob:
-        """A job with its last reading (percent, segments, those that are there) and (path, address) of its file."""
-        cancelled = job.cancel_requested and job.status is Status.PROCESSING
-        failed = job.failure if job.status is Status.FAILED else None
-        ended: datetime | None = job.completed_at
-        return cls(
-            job_id=told_id,
-            status=("cancelled" if cancelled else job.status.value).upper(),  # type: ignore[arg-type]
-            created_at=job.created_at,
-            started_at=job.started_at,
-            completed_at=ended,
-            result=_result(job, *link) if link else None,
-            error=failed.message if failed else None,
-            error_code=failed.code if failed else None,
-            progress=reading[0],
-            total_segments=reading[1],
-            downloaded_segments=reading[2],
-        )
-
-
-def _result(job: VideoJob, path: str, address: str) -> StreamResult:
-    assert isinstance(job.params, StreamParams) and job.artifact is not None
-    return StreamResult(
-        output_path=path,
-        resolution=job.report["actual"]["resolution"],
-        video_name=job.artifact.download_name,
-        original_url=job.params.url,
-        file_size_mb=megabytes(job.artifact.size_bytes),
-        download_url=address,
-    )
+    job_id: str = Field(validation_alias="told_id")
+    status: Annotated[State, BeforeValidator(str.upper)] = Field(validation_alias="state")
+    created_at: UtcTime = of_job("created_at")
+    started_at: UtcTime | None = of_job("started_at")
+    completed_at: UtcTime | None = of_job("completed_at")
+    result: StreamResult | None = Field(validation_alias="finished")
+    error: str | None = Field(validation_alias=AliasPath("failure", "message"), default=None)
+    error_code: str | None = Field(validation_alias=AliasPath("failure", "code"), default=None)
+    progress: float = Field(validation_alias="percent")
+    total_segments: int = Field(validation_alias="segments")
+    downloaded_segments: int = Field(validation_alias="segments_done")
