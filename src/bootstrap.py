@@ -257,8 +257,6 @@ def build(
         default_format=settings.default_video_format,
         default_resolution=settings.default_video_resolution,
     )
-    channel_tokens = ChannelTokenService(ChannelTokenData(database), clock, max_seconds=settings.max_video_duration)
-    uploads = UploadService(jobs, files, encoder, audio, clock, keep_minutes=settings.video_retention_minutes)
     webhooks = WebhookService(
         WebhookData(database),
         jobs,
@@ -278,6 +276,10 @@ def build(
         redis=cache.ping,
         ffmpeg_program=ffmpeg.program,
     )
+    channel_tokens = ChannelTokenService(
+        ChannelTokenData(database), webhooks, clock, max_seconds=settings.max_video_duration
+    )
+    uploads = UploadService(jobs, files, encoder, audio, clock, keep_minutes=settings.video_retention_minutes)
     return Services(
         settings=settings,
         database=database,

@@ -16,12 +16,9 @@ from concurrent.futures import TimeoutError as TooLate
 from typing import Any
 
 from flask import Flask, Response, copy_current_request_context, request
-from werkzeug.exceptions import HTTPException
 
-from src.errors import AppError, InternalError
 from src.middleware.bots import hints
 from src.services.chat.sentences import one_line
-from src.services.chat_service import sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +63,14 @@ def _answered(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_time(view: Callable[[], Response], seconds: float) -> Response:
-    """The reply of a view within the current request, or a sentence when it raises or takes longer. It goes on
-    then: a clip that was asked for is saved all the same."""
+    """The reply of a view within the current request, or a sentence when it takes longer. It goes on then: a clip that
+    was asked for is saved all the same. What it raises is answered by ``middleware/errors.py``, as a sentence too."""
     asked: Future[Response] = _workers.submit(copy_current_request_context(view))
     try:
         return asked.result(seconds)
     except TooLate:
         log.warning("a chat was answered before its clip was saved")
         return text(TOO_SLOW)
-    except AppError as error:
-        return text(sentence_of(error))
-    except HTTPException as error:
-        return text(error.description or "This request cannot be understood.")
-    except Exception:
-        log.exception("a chat's command failed")
-        return text(sentence_of(InternalError("Something went wrong in the clip service.")))
 
 
 def text(sentence: str) -> Response:

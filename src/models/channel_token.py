@@ -20,7 +20,7 @@ class ChannelToken:
     ``viewer_cooldown_seconds`` between two of one viewer, ``latency_seconds`` how late viewers see the stream.
 
     ``stream`` is the name of the stream that is meant when a bot names none; ``webhook`` is told when a clip is
-    ready, signed with ``webhook_secret`` unless it is Discord's.
+    ready.
     """
 
     id: str
@@ -36,6 +36,5 @@ class ChannelToken:
     duration_seconds: float
     stream: str | None = None
     webhook: str | None = None
-    webhook_secret: str | None = None
     last_used_at: datetime | None = None
     uses: int = 0

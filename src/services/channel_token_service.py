@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from src.data.channel_token_data import ChannelTokenData
 from src.errors import ChannelTokenNotFound, RequestInvalid, TokenInvalid, TooManyChannelTokens
 from src.models.channel_token import ChannelToken, Scope
-from src.services.chat.follow_ups import require_webhook
+from src.services.webhook_service import WebhookService
 from src.utils.clock import Clock
 from src.utils.stream_names import read_stream_name
 
@@ -43,9 +43,9 @@ def looks_like_channel_token(text: str) -> bool:
 class ChannelTokenService:
     """Every method may raise ``StoreUnavailable``."""
 
-    def __init__(self, tokens: ChannelTokenData, clock: Clock, *, max_seconds: int) -> None:
+    def __init__(self, tokens: ChannelTokenData, webhooks: WebhookService, clock: Clock, *, max_seconds: int) -> None:
         """``max_seconds`` is the longest clip."""
-        self._tokens, self._clock, self._max_seconds = tokens, clock, max_seconds
+        self._tokens, self._webhooks, self._clock, self._max_seconds = tokens, webhooks, clock, max_seconds
 
     def make(self, user_id: str, wish: TokenWish) -> tuple[ChannelToken, str]:
         """A new token, and its secret: 256 random bits that are kept nowhere.
@@ -59,7 +59,7 @@ class ChannelTokenService:
         if wish.duration_seconds > self._max_seconds:
             raise RequestInvalid(f"duration: a clip may have at most {self._max_seconds} seconds.")
         if wish.webhook:
-            require_webhook(wish.webhook)
+            self._webhooks.require_valid(wish.webhook)
         stream = read_stream_name(wish.stream) if wish.stream else None
         secret = PREFIX + secrets.token_urlsafe(32)
         token = ChannelToken(
@@ -76,7 +76,6 @@ class ChannelTokenService:
             duration_seconds=wish.duration_seconds,
             stream=stream.value if stream else None,
             webhook=wish.webhook,
-            webhook_secret=secrets.token_urlsafe(32) if wish.webhook else None,
         )
         self._tokens.insert(token, _hash(secret))
         return token, secret

@@ -52,9 +52,9 @@ class ChatService:
         clock: Clock,
         *,
         latency: float,
-        tell: Callable[[str, str, str | None], None],
+        tell: Callable[[str, str], None],
     ) -> None:
-        """``latency`` in seconds, of channels that tell none. ``tell(job id, address, secret)`` has an address told
+        """``latency`` in seconds, of channels that tell none. ``tell(job id, address)`` has an address told
         when the job has ended."""
         self._clips, self._jobs, self._tokens, self._cooldown = clips, jobs, tokens, cooldown
         self._streams, self._clock, self._latency, self._tell = streams, clock, latency, tell
@@ -114,10 +114,10 @@ class ChatService:
         if token is not None:
             self._tokens.note_used(token)
             if token.webhook:
-                self._tell(job.id, token.webhook, token.webhook_secret)
+                self._tell(job.id, token.webhook)
             # Only of a channel's own bot: whoever holds a public token could have strangers' chats spoken to.
             if is_nightbot_address(request.response_url):
-                self._tell(job.id, request.response_url, None)
+                self._tell(job.id, request.response_url)
         return ChatReply(reply, job)
 
     def _stream(self, request: ChatRequest) -> StreamName:

@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import random
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ import httpx
 from src.data.webhook_data import Delivery, WebhookData
 from src.errors import AppError, WebhookInvalid
 from src.models.video import Owner, Status, VideoJob
-from src.services.chat.follow_ups import message_for
+from src.services.chat.follow_ups import DISCORD_HOSTS, is_discord_address, message_for
 from src.services.egress import EgressProxy, Limits
 from src.services.job_service import JobService
 from src.utils.clock import Clock
@@ -48,15 +49,17 @@ class WebhookService:
         *,
         attempts: int,
         timeout: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        """``tls`` trusts other certificates than the usual ones."""
         self._data, self._jobs, self._egress, self._signer, self._clock = data, jobs, egress, signer, clock
-        self._attempts, self._timeout = attempts, timeout
+        self._attempts, self._timeout, self._tls = attempts, timeout, tls
 
     def require_valid(self, url: object, secret: object = None) -> None:
         """Pass what can be told.
 
         Raises:
-            WebhookInvalid: no link to a web server, or a secret that is none.
+            WebhookInvalid: no link to a web server, one to Discord that is no webhook, or a secret that is none.
         """
         try:
             parts = urlsplit(url) if isinstance(url, str) and len(url) <= 1000 and url.isascii() else None
@@ -64,12 +67,14 @@ class WebhookService:
         except ValueError:
             fine = False
         if not fine:
-            raise WebhookInvalid("webhook_url must be a link that begins with https:// or http://")
+            raise WebhookInvalid("A webhook must be a link that begins with https:// or http://")
+        if parts is not None and parts.hostname in DISCORD_HOSTS and not is_discord_address(str(url)):
+            raise WebhookInvalid("This is not the address of a Discord webhook.")
         if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200):
             raise WebhookInvalid("webhook_secret must have 16 to 200 characters")
 
-    def register(self, job_id: str, url: str, secret: str | None) -> None:
-        """Tell this address when the job has ended."""
+    def register(self, job_id: str, url: str, secret: str | None = None) -> None:
+        """Tell this address when the job has ended; signed with ``secret`` instead of the owner's."""
         self._data.insert(job_id, url, secret, self._clock.now())
 
     def secret_of(self, owner: Owner) -> str:
@@ -122,7 +127,9 @@ class WebhookService:
             headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature, "X-Webhook-Id": delivery.id}
         with (
             self._egress.session(_LIMITS, upstream=False) as session,
-            httpx.Client(proxy=session.proxy_url, trust_env=False, timeout=self._timeout) as client,
+            httpx.Client(
+                proxy=session.proxy_url, trust_env=False, timeout=self._timeout, verify=self._tls or True
+            ) as client,
         ):
             return client.post(delivery.url, content=body, headers=headers).status_code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -28,7 +29,7 @@ def is_played(host: str) -> bool:
     return host in NAMES or f"*.{parent}" in NAMES
 
 
-def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def make_certificate(folder: Path, names: Sequence[str] = NAMES) -> tuple[ssl.SSLContext, Path]:
     """(the server's side of TLS, the file of the authority that a client may trust), written into ``folder``."""
     now = dt.datetime.now(dt.UTC)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -47,7 +48,7 @@ def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     leaf = (
         begun(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Offline YouTube")]), key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())

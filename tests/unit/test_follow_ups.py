@@ -7,9 +7,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from src.errors import WebhookInvalid
 from src.models.video import Failure, Status
-from src.services.chat.follow_ups import is_discord_address, is_nightbot_address, message_for, require_webhook
+from src.services.chat.follow_ups import is_discord_address, is_nightbot_address, message_for
 from tests.factories import make_clip
 
 NIGHTBOT = "https://api.nightbot.tv/1/channel/send/TVRRM05UazRNVGsyT1RnNE1TOWthWE5"
@@ -49,14 +48,6 @@ def test_what_is_no_link_of_nightbot(url: str) -> None:
 )
 def test_what_is_no_webhook_of_discord(url: str) -> None:
     assert not is_discord_address(url)
-
-
-def test_what_may_be_told() -> None:
-    for url in (DISCORD, DISCORD.replace("discord.com", "ptb.discord.com"), "https://example.com/hook?x=1"):
-        require_webhook(url)
-    for wrong in ("http://example.com/", "https://discord.com/api/users/1", "ftp://x", "https://u:p@example.com/", "x"):
-        with pytest.raises(WebhookInvalid):
-            require_webhook(wrong)
 
 
 def test_what_is_said() -> None:

@@ -15,7 +15,7 @@ from src.utils.latency import latency_seconds
 class NewChannelToken(RequestBody):
     """What a chat bot's token should be like. ``latency`` is a preset (ultra-low, low, normal) or seconds.
 
-    ``webhook`` is told when a clip is ready: a Discord webhook, or an https address of the owner's (signed).
+    ``webhook`` is told when a clip is ready: a Discord webhook, or an address of the owner's (signed).
     """
 
     name: StrictStr = Field(default="chat bot", min_length=1, max_length=60)
@@ -73,16 +73,18 @@ class ChannelTokenShown(BaseModel):
 
 
 class ChannelTokenMade(ChannelTokenShown):
-    """A new token. It is shown only here, and so is the secret that its webhook is signed with."""
+    """A new token, which is shown only here, and the secret that webhooks of this account are signed with."""
 
     token: str
     webhook_secret: str | None
     commands: dict[str, str]
 
     @classmethod
-    def made(cls, token: ChannelToken, secret: str, commands: dict[str, str]) -> ChannelTokenMade:
+    def made(
+        cls, token: ChannelToken, secret: str, webhook_secret: str | None, commands: dict[str, str]
+    ) -> ChannelTokenMade:
         """The reply for a new token."""
-        return cls(**_shown(token), token=secret, webhook_secret=token.webhook_secret, commands=commands)
+        return cls(**_shown(token), token=secret, webhook_secret=webhook_secret, commands=commands)
 
 
 class ChannelTokens(BaseModel):

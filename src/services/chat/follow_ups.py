@@ -6,7 +6,6 @@ import json
 import re
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from src.errors import WebhookInvalid
 from src.models.video import Status, VideoJob
 from src.services.chat.sentences import echo, one_line
 
@@ -32,19 +31,6 @@ def is_discord_address(url: str) -> bool:
     if parts is None or parts.scheme != "https" or parts.netloc.lower() not in DISCORD_HOSTS or parts.fragment:
         return False
     return bool(_DISCORD_PATH.fullmatch(parts.path))
-
-
-def require_webhook(url: str) -> None:
-    """Pass a Discord webhook, and any other link over https, to be told by a signed webhook.
-
-    Raises:
-        WebhookInvalid: it is neither, or a link to Discord that is no webhook.
-    """
-    parts = _split(url)
-    if parts is None or parts.scheme != "https" or parts.username is not None or not parts.hostname:
-        raise WebhookInvalid("A webhook must be a link that begins with https://")
-    if parts.netloc.lower() in DISCORD_HOSTS and not is_discord_address(url):
-        raise WebhookInvalid("This is not the address of a Discord webhook.")
 
 
 def message_for(url: str, job: VideoJob) -> tuple[bytes, str] | None:

@@ -1,0 +1,176 @@
+"""A clip that was asked for in a chat has ended: the word about it arrives, again if it must, and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from src.errors import LiveMomentGone
+from src.services.egress import EgressProxy, Policy
+from src.services.egress.policy import AllowList
+from src.services.live_service import LiveReport
+from tests.api.actors import Api, Person
+from tests.egress.kit import PUBLIC, Net
+from tests.offline_youtube.certificate import make_certificate
+
+pytestmark = pytest.mark.slow
+
+VIDEO = "dQw4w9WgXcQ"
+NIGHTBOT = "https://api.nightbot.tv/1/channel/send/TVRRM05UazRNVGsyT1RnNE1TOWthWE5"
+DISCORD = "https://discord.com/api/webhooks/123456789012345678/abcDEF-_0123456789abcDEF"
+
+
+@dataclass
+class World:
+    """Everything behind our way out: the chat services' hosts and a server of the owner's, all on this machine."""
+
+    net: Net
+    own_url: str
+    statuses: list[int] = field(default_factory=list)
+    heard: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def told(self, host: str) -> list[bytes]:
+        return [body for heard_host, _, body in self.heard if heard_host.partition(":")[0] == host]
+
+
+@pytest.fixture
+def world(api: Api, tmp_path: Path) -> Iterator[World]:
+    heard: list[tuple[str, dict[str, str], bytes]] = []
+    statuses: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append((self.headers["Host"], dict(self.headers), body))
+            self.send_response(statuses.pop(0) if statuses else 204)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    context, authority = make_certificate(tmp_path, ("api.nightbot.tv", "discord.com"))
+    secure = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    secure.socket = context.wrap_socket(secure.socket, server_side=True)
+    own = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    names: dict[str, list[Any]] = {"api.nightbot.tv": [[PUBLIC]], "discord.com": [[PUBLIC]]}
+    net = Net(9, names, {PUBLIC: secure.server_port, "127.0.0.1": own.server_port})
+    policy = Policy(AllowList.parse(f"127.0.0.1:{own.server_port}"))
+    egress = EgressProxy(policy, resolver=net.resolve, connector=net.connect)
+    object.__setattr__(api.services.webhooks, "_egress", egress)
+    object.__setattr__(api.services.webhooks, "_tls", ssl.create_default_context(cafile=str(authority)))
+    for server in (secure, own):
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield World(net, f"http://127.0.0.1:{own.server_port}/clips", statuses, heard)
+    for server in (secure, own):
+        server.shutdown()
+        server.server_close()
+    egress.close()
+
+
+@pytest.fixture
+def gone(api: Api) -> list[str]:
+    """Moments, by their title, that the stream does not hold any more."""
+    missing: list[str] = []
+
+    def make(task: Any) -> LiveReport:
+        if task.params.additional_message in missing:
+            raise LiveMomentGone()
+        path = task.work_dir / "clip.mp4"
+        path.write_bytes(b"a clip")
+        return LiveReport(path, {"source": "live"}, {})
+
+    live: Any = api.services.runner._engines.live
+    live.make = make
+    return missing
+
+
+def clip(api: Api, person: Person, webhook: str | None, message: str = "wow", response_url: str = "") -> None:
+    wish = {"stream": VIDEO, "cooldown_seconds": 0, "viewer_cooldown_seconds": 0, "webhook": webhook}
+    made = person.post("/api/auth/tokens", json=wish).json
+    assert made is not None
+    headers = {"Nightbot-Response-Url": response_url} if response_url else {}
+    said = api.call("GET", f"/c/{made['token']}", query_string={"format": "text", "message": message}, headers=headers)
+    assert said.text.startswith(f'Clip "{message}" saved')
+    api.bell.finish()
+
+
+def deliver(api: Api) -> int:
+    """Tell whoever is due, also those who are to be tried again later."""
+    api.services.database["webhooks"].update_many({}, {"$set": {"due_at": datetime(2020, 1, 1, tzinfo=UTC)}})
+    return api.services.webhooks.deliver_due()
+
+
+def test_nightbot_and_discord_hear_a_sentence_and_the_owner_a_signed_fact(
+    api: Api, anna: Person, world: World, gone: list[str]
+) -> None:
+    clip(api, anna, DISCORD, response_url=NIGHTBOT)
+    clip(api, anna, world.own_url, "first try")
+    assert deliver(api) == 3 and api.services.database["webhooks"].count_documents({}) == 0
+    assert [parse_qs(body.decode()) for body in world.told("api.nightbot.tv")] == [
+        {"message": ['The clip "wow" is ready.']}
+    ]
+    (discord,) = world.told("discord.com")
+    assert json.loads(discord) == {"content": 'The clip "wow" is ready.', "allowed_mentions": {"parse": []}}
+    (own,) = world.told("127.0.0.1")
+    fact = json.loads(own)
+    assert (fact["event"], fact["kind"], fact["code"]) == ("job.completed", "live_clip", None)
+    headers = next(headers for host, headers, _ in world.heard if host.startswith("127.0.0.1"))
+    secret = (anna.get("/api/webhooks/secret").json or {})["secret"]
+    moment, signature = (part.partition("=")[2] for part in headers["X-Webhook-Signature"].split(","))
+    assert signature == hmac.new(secret.encode(), f"{moment}.".encode() + own, hashlib.sha256).hexdigest()
+    assert all("X-Webhook-Signature" not in heard for host, heard, _ in world.heard if "127" not in host)
+    assert set(world.net.asked) == {"api.nightbot.tv", "discord.com"}, "nobody else was looked for"
+    assert {port for _, port in world.net.dialled} == {443, int(world.own_url.split(":")[2].split("/")[0])}
+
+
+def test_a_clip_that_came_to_nothing_is_told_too(api: Api, anna: Person, world: World, gone: list[str]) -> None:
+    gone.append("too late")
+    clip(api, anna, DISCORD, "too late")
+    assert deliver(api) == 1
+    said = json.loads(world.told("discord.com")[0])["content"]
+    assert said.startswith('The clip "too late" could not be made: The stream does not hold this moment any more')
+
+
+@pytest.mark.parametrize("webhook", ["nightbot", "discord", "own"])
+def test_whoever_fails_is_told_again_until_he_has_heard(
+    api: Api, anna: Person, world: World, gone: list[str], webhook: str
+) -> None:
+    url = {"nightbot": None, "discord": DISCORD, "own": world.own_url}[webhook]
+    clip(api, anna, url, response_url=NIGHTBOT if webhook == "nightbot" else "")
+    world.statuses += [503, 429]
+    assert [deliver(api) for _ in range(4)] == [0, 0, 1, 0]
+    assert len(world.heard) == 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        NIGHTBOT.replace("api.nightbot.tv", "api.nightbot.tv.evil.example"),
+        NIGHTBOT.replace("api.nightbot.tv", "127.0.0.1"),
+        NIGHTBOT.replace("/channel/send/", "/commands/"),
+        NIGHTBOT.replace("https", "http"),
+    ],
+)
+def test_no_other_link_in_the_header_is_ever_told(
+    api: Api, anna: Person, world: World, gone: list[str], url: str
+) -> None:
+    clip(api, anna, None, response_url=url)
+    assert deliver(api) == 0 and world.heard == [] and world.net.dialled == [] and world.net.asked == []
+
+
+def test_a_webhook_inside_the_network_is_never_told(api: Api, anna: Person, world: World, gone: list[str]) -> None:
+    clip(api, anna, "http://127.0.0.1:8080/hook")
+    assert deliver(api) == 0 and world.heard == [] and world.net.dialled == []
