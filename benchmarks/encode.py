@@ -1,9 +1,10 @@
 """Encodes measured: our settings beside the plain command with the documented numbers, in one run.
 
-``python -m benchmarks.encode`` writes the table to docs/benchmarks/encode.md; with codecs behind it, it measures only
-those and writes nothing. Time is processor time (user and system
-of the encoder process), which a busy machine disturbs little; quality is VMAF (vmaf_v0.6.1), mean of all frames.
-``python -m benchmarks.encode try libx264 "-preset faster -crf 21" ...`` measures settings of your own.
+``python -m benchmarks.encode`` writes its tables into docs/benchmarks/encode.md (between the marks; what stands around
+them stays) in about ten minutes on two cores. With codecs behind it, it measures only those and writes nothing. Time is
+processor time (user and system of the encoder process), which a busy machine disturbs little; quality is VMAF
+(vmaf_v0.6.1), mean of all frames. ``python -m benchmarks.encode try libx264 "-preset faster -crf 21" ...`` measures
+settings of your own, ``python -m benchmarks.encode chunks`` two chunks side by side beside the whole.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import imageio_ffmpeg
 
+from src.models.chunk import Chunk, ChunkTask
 from src.models.params import Codec, Quality
+from src.services.encode.chunks import encode_chunk
 from src.services.encode.presets import CRF
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -30,7 +34,8 @@ from src.services.ffmpeg_utils_service import FFmpeg
 QUALITIES: tuple[Quality, ...] = ("high", "medium")
 PROGRAM = imageio_ffmpeg.get_ffmpeg_exe()
 RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks" / "encode.md"
-SCENE_SECONDS = 2
+SCENE_SECONDS = 3
+BEGIN, END = "<!-- measured: {} -->", "<!-- end of {} -->"
 # Four kinds of picture, each with grain: slow zoom over fine detail, a pan over soft texture, small things that move,
 # and a cut to a dark, noisy scene.
 SCENES = (
@@ -99,16 +104,27 @@ def plain(film: Path, out: Path, encoder: str, options: Sequence[str]) -> Measur
     """The command that everybody types."""
     began = time.monotonic()
     cpu = run(["-i", str(film), "-c:v", encoder, *options, "-c:a", "aac", "-b:a", "192k", str(out)])
-    return Measured(cpu, time.monotonic() - began, out.stat().st_size, vmaf(film, out))
+    wall = time.monotonic() - began
+    return Measured(cpu, wall, out.stat().st_size, vmaf(film, out))
 
 
-def ours(film: Path, out: Path, codec: Codec, quality: Quality) -> Measured:
-    """The whole service: probe, plan, encode, check."""
+def ours(film: Path, out: Path, codec: Codec, quality: Quality, *, chunked: bool | None = None) -> Measured:
+    """The whole service: probe, plan, encode, check. With ``chunked`` told, in one piece or as two chunks side by
+    side, and without a look at the quality, which is the same."""
+    service = EncodingService(FFmpeg(Path(PROGRAM)), chunk_seconds=len(SCENES) * SCENE_SECONDS / 2.1)
     before, began = os.times(), time.monotonic()
-    EncodingService(FFmpeg(Path(PROGRAM))).encode_video_to_mp4(film, out, codec, quality)
-    after = os.times()
+    service.encode_video_to_mp4(film, out, codec, quality, run_chunks=side_by_side if chunked else None)
+    wall, after = time.monotonic() - began, os.times()
     cpu = after.children_user - before.children_user + after.children_system - before.children_system
-    return Measured(cpu, time.monotonic() - began, out.stat().st_size, vmaf(film, out))
+    return Measured(cpu, wall, out.stat().st_size, vmaf(film, out) if chunked is None else 0.0)
+
+
+def side_by_side(task: ChunkTask, chunks: Sequence[Chunk]) -> list[Path]:
+    """Two chunks at a time, as two workers on this machine would make them."""
+    assert len(chunks) == 2
+    program = FFmpeg(Path(PROGRAM))
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda chunk: encode_chunk(program, task, chunk), chunks))
 
 
 def line(name: str, found: Measured) -> str:
@@ -129,9 +145,12 @@ def main(args: list[str]) -> None:
                     flush=True,
                 )
             return
+        if args == ["chunks"]:
+            compare_chunks(film, folder)
+            return
         table = compare(film, folder, args)
         if not args:
-            write_results(table)
+            write_results({"encodes": table, "chunks": compare_chunks(film, folder)})
 
 
 def compare(film: Path, folder: Path, only: Sequence[str] = ()) -> str:
@@ -168,18 +187,49 @@ def compare(film: Path, folder: Path, only: Sequence[str] = ()) -> str:
     return "\n".join(rows)
 
 
-def write_results(table: str) -> None:
-    """Put the table into its page."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    seconds = SCENE_SECONDS * len(SCENES)
-    text = (
-        "# Encodes beside the plain command\n\n"
-        f"Written by `python -m benchmarks.encode`: a film of {seconds} s, 1280x720, 25 fps, four generated scenes\n"
-        "(zoom into detail, pan over texture, many small movements, dark and noisy), FFmpeg of the `imageio-ffmpeg`\n"
-        f"wheel, {os.cpu_count()} cores. Ours is the whole service: probe, plan, encode, check. *time* is our\n"
-        "processor time by the plain command's; *size at equal VMAF* is our size by its size at our VMAF.\n\n"
-    )
-    RESULTS.write_text(text + table + "\n")
+CHUNKED: tuple[tuple[Codec, Quality], ...] = (
+    ("h264", "high"),
+    ("h265", "high"),
+    ("av1", "high"),
+    ("h264", "lossless"),
+    ("h265", "lossless"),
+    ("av1", "lossless"),
+)
+
+
+def compare_chunks(film: Path, folder: Path) -> str:
+    """The same encode in one piece and as two chunks side by side on this machine, alternately, twice each, as a
+    table: wall and processor seconds of the better try, chunks by whole."""
+    rows = [
+        "| encode | whole: wall s | processor s | two chunks: wall s | processor s | wall | processor |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    print(*rows, sep="\n", flush=True)
+    for codec, quality in CHUNKED:
+        found: dict[bool, list[Measured]] = {False: [], True: []}
+        for chunked in (False, True, True, False):
+            found[chunked].append(ours(film, folder / "out.mp4", codec, quality, chunked=chunked))
+        whole, parts = (
+            [min(getattr(one, name) for one in found[chunked]) for name in ("wall_seconds", "cpu_seconds")]
+            for chunked in (False, True)
+        )
+        ratios = [part / one for part, one in zip(parts, whole, strict=True)]
+        numbers = " | ".join(f"{value:.1f}" for value in (*whole, *parts))
+        rows.append(f"| {codec} {quality} | {numbers} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+        print(rows[-1], flush=True)
+    return "\n".join(rows)
+
+
+def write_results(tables: dict[str, str]) -> None:
+    """Put the tables into their page, each between its marks."""
+    text = RESULTS.read_text()
+    for name, table in tables.items():
+        head, mark, rest = text.partition(BEGIN.format(name))
+        _, end, tail = rest.partition(END.format(name))
+        if not mark or not end:
+            raise SystemExit(f"{RESULTS.name} has lost its marks for {name}")
+        text = f"{head}{mark}\n{table}\n{end}{tail}"
+    RESULTS.write_text(text)
 
 
 if __name__ == "__main__":
