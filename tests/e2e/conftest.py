@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live_service import LiveService, running_service
+from tests.live_service import LiveService, free_port, running_service
 from tests.offline_youtube.fixtures import offline_youtube, offline_youtube_session
 from tests.offline_youtube.site import OfflineYoutube
 
@@ -28,8 +28,15 @@ QUICK = {
 
 
 @pytest.fixture(scope="session")
-def service(offline_youtube_session: OfflineYoutube) -> Iterator[LiveService]:
-    with running_service({**offline_youtube_session.environment(), **QUICK}) as running:
+def origin_port() -> int:
+    """A port of loopback from which the service may fetch; a test listens there itself."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def service(offline_youtube_session: OfflineYoutube, origin_port: int) -> Iterator[LiveService]:
+    allowed = {"ALLOW_PRIVATE_NETWORKS": f"127.0.0.1:{origin_port}"}
+    with running_service({**offline_youtube_session.environment(), **QUICK, **allowed}) as running:
         yield running
 
 

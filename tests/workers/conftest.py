@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.e2e.conftest import offline_youtube, offline_youtube_session, service, user
+from tests.e2e.conftest import offline_youtube, offline_youtube_session, origin_port, service, user
 
-__all__ = ["offline_youtube", "offline_youtube_session", "service", "user"]
+__all__ = ["offline_youtube", "offline_youtube_session", "origin_port", "service", "user"]
