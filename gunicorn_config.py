@@ -23,7 +23,7 @@ bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_
 backlog = 1024
 
 # Requests wait for jobs, for slow clients and for events, not for the processor: threads.
-worker_class = "gthread"
+worker_class = "src.launcher.api_worker.ApiWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
 # Above the number of threads: connections that are only kept alive need none.
