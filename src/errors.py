@@ -430,13 +430,13 @@ class JobTimeout(AppError):
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.OPERATOR
 
 
-# --- the archive ------------------------------------------------------------------------------------------------
-
-
 class JobStalled(AppError):
     """The job made no progress for too long and was stopped."""
 
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER
+
+
+# --- the archive ------------------------------------------------------------------------------------------------
 
 
 class StoredVideoNotFound(AppError):

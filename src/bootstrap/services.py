@@ -1,4 +1,4 @@
-"""Builds and connects everything: the only place that constructs services. A test replaces a part by an argument."""
+"""All that a route or a task may use, built from the settings. A test replaces a part by an argument."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import redis
 from pymongo.database import Database
 
+from src.bootstrap.workshop import Bell, GivenEngines, Process, build_workshop
 from src.config import Settings
 from src.data.archive_data import ArchiveData
 from src.data.channel_token_data import ChannelTokenData
-from src.data.chunk_data import ChunkData
-from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.guest_data import GuestData
 from src.data.idempotency_data import IdempotencyData
 from src.data.lock_data import LockData
 from src.data.server_clock import ServerClock
-from src.data.session_data import RevocationData, SessionData
+from src.data.session_data import SessionData
 from src.data.share_data import ShareData
 from src.data.upload_data import UploadData
 from src.data.user_data import UserData
@@ -31,7 +30,6 @@ from src.data.work_plan_data import WorkPlanData
 from src.services import db_service
 from src.services.account_service import AccountService, build_accounts
 from src.services.anonymous_saves import AnonymousSaves
-from src.services.audio_service import AudioService
 from src.services.auto_download_service import AutoDownloadService
 from src.services.cache_service import CacheService, connect_redis
 from src.services.catalog_service import CatalogService
@@ -39,24 +37,18 @@ from src.services.channel_token_service import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
 from src.services.chat_service import ChatService
 from src.services.cleanup_service import CleanupService
-from src.services.clip_batch_service import ClipBatchService
 from src.services.clip_service import ClipService
 from src.services.diagnostics_service import DiagnosticsService
 from src.services.download_service import DownloadService
-from src.services.egress import EgressProxy
 from src.services.encoding_service import EncodingService
-from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
 from src.services.guest_service import GuestService
 from src.services.health_service import HealthService
 from src.services.idempotency_service import IdempotencyService
-from src.services.job_counters import JobCounters
 from src.services.job_events import JobEvents
 from src.services.job_service import JobService
 from src.services.jobs.chunk_crew import ChunkCrew
-from src.services.jobs.handler import Engines
 from src.services.jobs.lease_keeper import ShutdownFlag
-from src.services.jobs.registry import BY_KIND
 from src.services.jobs.runner import JobRunner
 from src.services.library_service import LibraryService
 from src.services.live_service import LiveService
@@ -69,7 +61,6 @@ from src.services.self_test import SelfTest
 from src.services.share_service import ShareService
 from src.services.sound_service import SoundService
 from src.services.stream_requests import StreamRequests
-from src.services.stream_service import StreamService
 from src.services.upload_service import UploadService
 from src.services.video_service import VideoService
 from src.services.webhook_service import WebhookService
@@ -77,22 +68,8 @@ from src.services.window_counters import WindowCounters
 from src.services.work_plan_service import WorkPlanService
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock
-from src.utils.ffmpeg_program import find_ffmpeg
 from src.utils.latency import latency_seconds
 from src.utils.signing import Signer
-
-
-class Bell(Protocol):
-    """Wakes workers: for a job that waits, for one that needs help, and to look a saved one's source up."""
-
-    def ring(self, job_id: str, queue: str) -> None:
-        """A job waits in this queue."""
-
-    def call_help(self, job_id: str) -> None:
-        """There are chunks of this job to be had."""
-
-    def describe(self, job_id: str) -> None:
-        """The source of this job should be looked up."""
 
 
 @dataclass(frozen=True)
@@ -162,65 +139,21 @@ def build(
     clock = clock or SystemClock()
     cache = CacheService(redis_client or connect_redis(settings.redis_uri), clock=clock)
     users, sessions = UserData(database), SessionData(database)
-    jobs_data, claims, locks = VideoData(database), ClaimData(database), LockData(database)
-    files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
-    progress, job_counters = ProgressCache(cache), JobCounters(cache)
-
-    ffmpeg = FFmpeg(find_ffmpeg(settings.ffmpeg_path))
-    encoder = encoder or EncodingService(
-        ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
-    )
-    audio = AudioService(ffmpeg)
-    shutdown = shutdown or ShutdownFlag()
-    crew = ChunkCrew(
-        ChunkData(database),
-        encoder,
-        files,
-        progress,
+    jobs_data, locks = VideoData(database), LockData(database)
+    workshop = build_workshop(
+        settings,
+        database,
+        cache,
+        clock,
         doorbell,
-        worker=worker,
-        helpers=settings.encode_workers - 1 if settings.encode_helpers is None else settings.encode_helpers,
-        lease_seconds=settings.job_lease_seconds,
-        hard_limit_seconds=settings.job_hard_limit_seconds,
-        shutdown=shutdown,
+        Process(worker, shutdown or ShutdownFlag(), end_process),
+        GivenEngines(youtube, encoder, videos, live, sounds),
     )
-    egress = EgressProxy.of(settings)
-    youtube = youtube or YouTubeService(settings, cache, egress=egress)
-    videos = videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress)
-    runner = JobRunner(
-        jobs=jobs_data,
-        claims=claims,
-        files=files,
-        progress=progress,
-        counters=job_counters,
-        doorbell=doorbell,
-        handlers=BY_KIND,
-        engines=Engines(
-            videos=videos,
-            encoder=encoder,
-            youtube=youtube,
-            streams=StreamService(settings, EgressProxy.of(settings), ffmpeg),
-            live=live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
-            batches=ClipBatchService(settings, youtube, ffmpeg, egress),
-            sounds=sounds or SoundService(settings, youtube, audio, egress=egress),
-            audio=audio,
-            crew=crew,
-        ),
-        worker=worker,
-        lease_seconds=settings.job_lease_seconds,
-        hard_limit_seconds=settings.job_hard_limit_seconds,
-        max_attempts=settings.job_max_attempts,
-        retry_limit=settings.job_retry_limit,
-        retry_base_seconds=settings.job_retry_base_seconds,
-        keep_seconds=settings.video_retention_minutes * 60,
-        stall_seconds=settings.job_stall_seconds,
-        shutdown=shutdown,
-        end_process=end_process,
-    )
+    engines, files, runner, egress = workshop.engines, workshop.files, workshop.runner, workshop.egress
     jobs = JobService(
         jobs_data,
         files,
-        progress,
+        workshop.progress,
         runner,
         clock,
         max_open=settings.max_pending_per_user,
@@ -269,17 +202,19 @@ def build(
     health = HealthService(
         guests,
         jobs,
-        job_counters,
+        workshop.counters,
         files,
         clock,
         mongodb=lambda: db_service.ping(database),
         redis=cache.ping,
-        ffmpeg_program=ffmpeg.program,
+        ffmpeg_program=workshop.ffmpeg.program,
     )
     channel_tokens = ChannelTokenService(
         ChannelTokenData(database), webhooks, clock, max_seconds=settings.max_video_duration
     )
-    uploads = UploadService(jobs, files, encoder, audio, clock, keep_minutes=settings.video_retention_minutes)
+    uploads = UploadService(
+        jobs, files, engines.encoder, engines.audio, clock, keep_minutes=settings.video_retention_minutes
+    )
     return Services(
         settings=settings,
         database=database,
@@ -296,7 +231,7 @@ def build(
             jobs,
             channel_tokens,
             Cooldown(counters, enabled=settings.rate_limit_enabled),
-            youtube,
+            engines.youtube,
             clock,
             latency=latency_seconds(settings.live_latency),
             tell=webhooks.register,
@@ -320,24 +255,24 @@ def build(
             jobs, links, jobs_data, users, clock, seconds=settings.auto_download_timeout
         ),
         media_links=links,
-        metadata=MetadataService(youtube, jobs_data),
+        metadata=MetadataService(engines.youtube, jobs_data),
         guests=guests,
         downloads=downloads,
-        catalog=CatalogService(youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
-        library=LibraryService(ArchiveData(database), jobs_data, jobs, files, encoder, clock),
+        catalog=CatalogService(engines.youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
+        library=LibraryService(ArchiveData(database), jobs_data, jobs, files, engines.encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
         health=health,
         diagnostics=DiagnosticsService(
             health,
-            SelfTest(ffmpeg, files, locks, cache, egress),
+            SelfTest(workshop.ffmpeg, files, locks, cache, egress),
             database,
             cache,
             files,
             clock,
-            ffmpeg_program=ffmpeg.program,
+            ffmpeg_program=workshop.ffmpeg.program,
         ),
         counters=counters,
-        encoder=encoder,
+        encoder=engines.encoder,
         cleanup=CleanupService(
             ExpiryData(database),
             files,
@@ -346,34 +281,8 @@ def build(
             saved_days=settings.saved_retention_days,
         ),
         runner=runner,
-        crew=crew,
+        crew=engines.crew,
         files=files,
-        progress=progress,
+        progress=workshop.progress,
         locks=locks,
     )
-
-
-COLLECTIONS = (
-    UserData,
-    UploadData,
-    SessionData,
-    RevocationData,
-    VideoData,
-    GuestData,
-    ArchiveData,
-    WorkPlanData,
-    ChunkData,
-    ChannelTokenData,
-    WebhookData,
-    IdempotencyData,
-    ShareData,
-)
-
-
-def prepare_database(database: Database[dict[str, Any]]) -> None:
-    """Create the indexes that are missing.
-
-    Raises:
-        StoreUnavailable: the server cannot be reached.
-    """
-    db_service.ensure_indexes(database, COLLECTIONS)

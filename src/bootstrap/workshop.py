@@ -1,0 +1,149 @@
+"""What makes files: FFmpeg, the engines, and the runner with its hands. Nothing here knows who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pymongo.database import Database
+
+from src.config import Settings
+from src.data.chunk_data import ChunkData
+from src.data.claim_data import ClaimData
+from src.data.video_data import VideoData
+from src.services.audio_service import AudioService
+from src.services.cache_service import CacheService
+from src.services.clip_batch_service import ClipBatchService
+from src.services.egress import EgressProxy
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.file_store import FileStore
+from src.services.job_counters import JobCounters
+from src.services.jobs.chunk_crew import ChunkCrew
+from src.services.jobs.handler import Engines
+from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.registry import BY_KIND
+from src.services.jobs.runner import JobRunner
+from src.services.live_service import LiveService
+from src.services.progress_cache import ProgressCache
+from src.services.sound_service import SoundService
+from src.services.stream_service import StreamService
+from src.services.video_service import VideoService
+from src.services.youtube_service import YouTubeService
+from src.utils.clock import Clock
+from src.utils.ffmpeg_program import find_ffmpeg
+
+
+class Bell(Protocol):
+    """Wakes workers: for a job that waits, for one that needs help, and to look a saved one's source up."""
+
+    def ring(self, job_id: str, queue: str) -> None:
+        """A job waits in this queue."""
+
+    def call_help(self, job_id: str) -> None:
+        """There are chunks of this job to be had."""
+
+    def describe(self, job_id: str) -> None:
+        """The source of this job should be looked up."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a process is to the others: its name, its wish to stop, and its last resort."""
+
+    worker: str = "api"
+    shutdown: ShutdownFlag = field(default_factory=ShutdownFlag)
+    end: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
+class GivenEngines:
+    """Engines that a test puts in the place of the real ones."""
+
+    youtube: YouTubeService | None = None
+    encoder: EncodingService | None = None
+    videos: VideoService | None = None
+    live: LiveService | None = None
+    sounds: SoundService | None = None
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The runner and what it works with."""
+
+    ffmpeg: FFmpeg
+    egress: EgressProxy
+    engines: Engines
+    files: FileStore
+    progress: ProgressCache
+    counters: JobCounters
+    runner: JobRunner
+
+
+def build_workshop(
+    settings: Settings,
+    database: Database[dict[str, Any]],
+    cache: CacheService,
+    clock: Clock,
+    doorbell: Bell,
+    process: Process,
+    given: GivenEngines,
+) -> Workshop:
+    """Everything below the use cases.
+
+    Raises:
+        FfmpegMissing: there is no FFmpeg.
+    """
+    files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
+    progress, counters = ProgressCache(cache), JobCounters(cache)
+    ffmpeg, egress = FFmpeg(find_ffmpeg(settings.ffmpeg_path)), EgressProxy.of(settings)
+    encoder = given.encoder or EncodingService(
+        ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
+    )
+    audio = AudioService(ffmpeg)
+    youtube = given.youtube or YouTubeService(settings, cache, egress=egress)
+    crew = ChunkCrew(
+        ChunkData(database),
+        encoder,
+        files,
+        progress,
+        doorbell,
+        worker=process.worker,
+        helpers=settings.encode_workers - 1 if settings.encode_helpers is None else settings.encode_helpers,
+        lease_seconds=settings.job_lease_seconds,
+        hard_limit_seconds=settings.job_hard_limit_seconds,
+        shutdown=process.shutdown,
+    )
+    engines = Engines(
+        videos=given.videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress),
+        encoder=encoder,
+        youtube=youtube,
+        streams=StreamService(settings, EgressProxy.of(settings), ffmpeg),
+        live=given.live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
+        batches=ClipBatchService(settings, youtube, ffmpeg, egress),
+        sounds=given.sounds or SoundService(settings, youtube, audio, egress=egress),
+        audio=audio,
+        crew=crew,
+    )
+    runner = JobRunner(
+        jobs=VideoData(database),
+        claims=ClaimData(database),
+        files=files,
+        progress=progress,
+        counters=counters,
+        doorbell=doorbell,
+        handlers=BY_KIND,
+        engines=engines,
+        worker=process.worker,
+        lease_seconds=settings.job_lease_seconds,
+        hard_limit_seconds=settings.job_hard_limit_seconds,
+        max_attempts=settings.job_max_attempts,
+        retry_limit=settings.job_retry_limit,
+        retry_base_seconds=settings.job_retry_base_seconds,
+        keep_seconds=settings.video_retention_minutes * 60,
+        stall_seconds=settings.job_stall_seconds,
+        shutdown=process.shutdown,
+        end_process=process.end,
+    )
+    return Workshop(ffmpeg, egress, engines, files, progress, counters, runner)
