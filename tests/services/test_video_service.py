@@ -152,6 +152,17 @@ def test_a_copy_from_the_key_frame_before_hides_what_lies_before_the_range(
     assert_exact(report.path, FIRST, LAST)
 
 
+def test_a_copy_into_webm_begins_with_the_key_frame_and_says_so(site: OfflineYoutube, tmp_path: Path) -> None:
+    report = download(service(site), tmp_path, SITUATIONS.LADDER, "webm", mode="keyframe")
+    assert (report.actual.method, report.actual.codec, report.actual.start) == ("copy", "vp9", 0.0)
+    assert any("begins with the key frame" in note for note in report.notes)
+    assert report.path.suffix == ".webm"
+    frames = [frame.number for frame in frame_numbers(report.path)]
+    assert frames[0] == 0 and LAST <= frames[-1] <= LAST + 2 and frames == list(range(frames[-1] + 1))
+    assert decode_errors(report.path) == ""
+    assert abs(av_offset(report.path, Fraction(25))) < MOST_OFFSET_SECONDS
+
+
 def test_a_film_in_segments(site: OfflineYoutube, tmp_path: Path) -> None:
     report = download(service(site), tmp_path, SITUATIONS.ONLY_HLS, "mp4", "360p")
     assert report.actual.method != "section"
