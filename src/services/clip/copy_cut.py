@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from itertools import chain
 
 from src.services.clip.demux import Demuxer, Pack
@@ -67,4 +66,4 @@ class KeyframeCut:
         self.copied += 1
         self.shown += pack.pts >= self.zero
         self.last, self.stop = max(self.last, pack.pts), max(self.stop, pack.pts + pack.duration)
-        return pack if self.join is None else replace(pack, data=self.join.copied(pack.data, first=False))
+        return pack if self.join is None else pack._replace(data=self.join.copied(pack.data, first=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -78,15 +78,19 @@ class Lane:
     zero: int
     head: Pack | None = None
     end: int = 0
+    tick_seconds: float = field(init=False)
     due: float = 0.0
     """When the packet at hand is to be decoded, in seconds of the clip; only for putting lanes in order."""
+
+    def __post_init__(self) -> None:
+        self.tick_seconds = float(self.time_base)
 
     def advance(self) -> None:
         """Take the next packet."""
         self.head = next(self.packs, None)
         if self.head is not None:
             self.end = max(self.end, self.head.pts + self.head.duration - self.zero)
-            self.due = float((self.head.dts - self.zero) * self.time_base)
+            self.due = (self.head.dts - self.zero) * self.tick_seconds
 
 
 def cut(job: Job, mode: Mode) -> Made:

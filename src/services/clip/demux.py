@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import av
 from av.audio.stream import AudioStream
@@ -30,9 +29,11 @@ def nearest_turn(time: Fraction, expected: Fraction) -> Fraction:
     return time + round((expected - time) / _TURN) * _TURN
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """A packet. Times in ticks of its stream's time base. ``fresh``: made by an encoder of ours."""
+class Pack(NamedTuple):
+    """A packet. Times in ticks of its stream's time base. ``fresh``: made by an encoder of ours.
+
+    A tuple, because a clip has thousands of them.
+    """
 
     data: bytes
     pts: int

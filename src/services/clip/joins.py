@@ -35,6 +35,9 @@ class Join(Protocol):
         ...
 
 
+_SETS_AND_DELIMITERS = frozenset({nal.H264_SPS, nal.H264_PPS, nal.H264_AUD})
+
+
 class H264Join:
     """Edges use a parameter set id that the source does not; one avcC holds the sets of both."""
 
@@ -59,6 +62,8 @@ class H264Join:
         return pack.key and any(unit[0] & 31 == nal.H264_IDR for unit in self._units(pack.data))
 
     def copied(self, data: bytes, *, first: bool) -> bytes:
+        if self._sets.width == 4 and not nal.holds(data, _SETS_AND_DELIMITERS):
+            return data
         units = self._units(data)
         kept = [unit for unit in units if unit and not self._is_set(unit) and unit[0] & 31 != nal.H264_AUD]
         return data if len(kept) == len(units) and self._sets.width == 4 else nal.join(kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 H264_IDR, H264_SEI, H264_SPS, H264_PPS, H264_AUD = 5, 6, 7, 8, 9
@@ -100,6 +100,16 @@ def split_lengths(data: bytes, width: int) -> list[bytes]:
     if position != len(data):
         raise ValueError("a packet's NAL lengths do not add up")
     return units
+
+
+def holds(data: bytes, kinds: Container[int]) -> bool:
+    """Whether H.264 units of these kinds are among those behind lengths of 4 bytes; also when the lengths are wrong."""
+    position, end = 0, len(data)
+    while position + 4 < end:
+        if data[position + 4] & 31 in kinds:
+            return True
+        position += 4 + int.from_bytes(data[position : position + 4], "big")
+    return position != end
 
 
 def join(units: Iterable[bytes]) -> bytes:

@@ -6,9 +6,11 @@ import asyncio
 import functools
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import anyio  # noqa: F401 (httpx imports it and httpcore when its first client works: the first clip would wait)
+import httpcore  # noqa: F401
 import httpx
 
 from src.errors import (
@@ -54,6 +56,24 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class _AtFirstUse(httpx.AsyncBaseTransport):
+    """A transport that is made when somebody needs it: one for TLS takes as long to make as a short clip."""
+
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
+        self._make = make
+        self._made: httpx.AsyncBaseTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it."""
+        self._made = self._made or self._make()
+        return await self._made.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close what was made."""
+        if self._made is not None:
+            await self._made.aclose()
+
+
 def make_client(network: source.Network) -> httpx.AsyncClient:
     """A client with keep-alive and as many connections as wanted.
 
@@ -68,13 +88,19 @@ def make_client(network: source.Network) -> httpx.AsyncClient:
             known_hosts.add(address)
 
     seconds = network.connect_seconds
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=network.connections + 4)
+    proxy = network.proxy or None
+
+    def secure() -> httpx.AsyncBaseTransport:
+        verify = _certificates() if network.verify_tls else False
+        return httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, limits=limits, trust_env=False)
+
     return httpx.AsyncClient(
-        proxy=network.proxy or None,
-        verify=_certificates() if network.verify_tls else False,
+        transport=httpx.AsyncHTTPTransport(verify=False, proxy=proxy, limits=limits, trust_env=False),
+        mounts={"https://": _AtFirstUse(secure)},
         trust_env=False,
         follow_redirects=True,
         timeout=httpx.Timeout(connect=seconds, read=network.stall_seconds, write=seconds, pool=None),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=network.connections + 4),
         event_hooks={"request": [ask_guard]},
     )
 

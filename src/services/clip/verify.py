@@ -70,26 +70,28 @@ def verify(path: Path, expected: Expected, check: Callable[[], None] = lambda: N
 def _read_facts(path: Path, check: Callable[[], None]) -> ClipFacts:
     shown: list[int] = []
     heard: list[int] = []
-    audio_base = Fraction(1)
     with av.open(str(path)) as container:
         video = next(iter(container.streams.video), None)
+        base = video.time_base if video is not None else None
+        picture = video.index if video is not None else -1
+        sound = next(iter(container.streams.audio), None)
+        audio_base = (sound.time_base if sound is not None else None) or Fraction(1)
         last_dts: dict[int, int] = {}
         for packet in container.demux():
             check()
             if not packet.size or packet.pts is None:
                 continue
-            if packet.dts is not None and packet.dts <= last_dts.get(packet.stream_index, packet.dts - 1):
+            pts, dts, index = packet.pts, packet.dts, packet.stream_index
+            if dts is not None and dts <= last_dts.get(index, dts - 1):
                 raise ClipIncomplete("The decode times of the finished file do not rise.")
-            last_dts[packet.stream_index] = packet.dts if packet.dts is not None else packet.pts
+            last_dts[index] = dts if dts is not None else pts
             if packet.is_discard:
                 continue
-            if video is not None and packet.stream_index == video.index:
-                shown.append(packet.pts)
-            elif packet.stream.type == "audio":
-                begin, end = packet.pts, packet.pts + (packet.duration or 0)
-                heard = [min([begin, *heard[:1]]), max([end, *heard[1:]])]
-                audio_base = packet.time_base
-        base = video.time_base if video is not None else None
+            if index == picture:
+                shown.append(pts)
+            elif sound is not None and index == sound.index:
+                end = pts + (packet.duration or 0)
+                heard = [min(pts, heard[0]), max(end, heard[1])] if heard else [pts, end]
     shown.sort()
     if len(set(shown)) != len(shown):
         raise ClipIncomplete("Two frames of the finished file have the same time.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 
@@ -64,7 +63,7 @@ class VideoCut:
         self._delay = max(first.pts - first.dts, 0)
         before: Pack | None = None
         for pack in self._walk(first, packs):
-            pack = replace(pack, duration=self._durations.pop(pack.pts, self._usual))
+            pack = pack._replace(duration=self._durations.pop(pack.pts, self._usual))
             if before is None:
                 self.zero = pack.pts
             elif before.fresh != pack.fresh:
@@ -137,7 +136,7 @@ class VideoCut:
 
     def _adapted(self, packs: list[Pack]) -> Iterator[Pack]:
         for pack in packs:
-            yield pack if self._join is None else replace(pack, data=self._join.encoded(pack.data))
+            yield pack if self._join is None else pack._replace(data=self._join.encoded(pack.data))
 
     # --- what is copied -------------------------------------------------------------------------------------------
 
@@ -180,7 +179,7 @@ class VideoCut:
 
     def _copy(self, pack: Pack, join: Join, *, first: bool) -> Pack:
         self.copied += 1
-        return replace(pack, data=join.copied(pack.data, first=first and self.encoded > 0))
+        return pack._replace(data=join.copied(pack.data, first=first and self.encoded > 0))
 
     def _stamp(self, pack: Pack) -> Pack:
         """Decode times that rise: those of the source where pictures are copied, and between them as far before the
@@ -193,7 +192,7 @@ class VideoCut:
         if dts > pack.pts:
             raise SmartImpossible("its decode times leave no room")
         self._last_dts = dts
-        return replace(pack, dts=dts)
+        return pack._replace(dts=dts)
 
 
 def _closed(pending: list[Pack], bound: int, high: int) -> int:
