@@ -23,6 +23,7 @@ ON_DEMAND_BYTES = 128 << 10
 _LEAST_PROGRESS_BYTES = 32 << 10  # fewer than this in Network.give_up_seconds is nothing
 _TICK_SECONDS = 0.2
 _URGENT = -1_000_000
+_IDLE_SECONDS = 0.1  # how often a free connection looks whether another one needs help
 
 
 class Fetcher:
@@ -235,19 +236,17 @@ class Fetcher:
 
     def _take(self) -> Chunk | None:
         """The next chunk to fetch: queued, or half of the largest rest that another connection still has to do."""
+        now = time.monotonic()
         with self._arrived:
             while self._queue:
                 chunk = heapq.heappop(self._queue)[2]
                 if not chunk.started:
-                    chunk.started = True
+                    chunk.begin(now)
                     return chunk
         slowest = max(self._active, key=lambda chunk: chunk.left, default=None)
-        if slowest is None or slowest.left < 2 * SMALLEST_CHUNK or slowest.end is None:
-            return None
-        middle = slowest.end - slowest.left // 2
-        rest = Chunk(slowest.resource, middle, slowest.end, slowest.priority, started=True)
-        slowest.end = middle
-        return rest
+        if slowest is None or slowest.left < 2 * SMALLEST_CHUNK or slowest.seconds_left(now) < _IDLE_SECONDS:
+            return None  # what is on its way already would come twice
+        return slowest.halve(now)
 
     async def _worker(self) -> None:
         connection = Connection(self, self._client, self.network)
@@ -256,7 +255,8 @@ class Fetcher:
             if chunk is None:
                 self._work.clear()
                 if not self._queue:
-                    await self._work.wait()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._work.wait(), _IDLE_SECONDS if self._active else None)
                 continue
             self._active.add(chunk)
             try:

@@ -86,6 +86,25 @@ class Chunk:
     priority: int = 0
     started: bool = False
     failures: int = 0
+    began: tuple[float, int] = (0.0, 0)  # when it was begun, by the monotonic clock, and at which position
+
+    def begin(self, now: float) -> None:
+        """Note that a connection fetches it from now on."""
+        self.started, self.began = True, (now, self.position)
+
+    def seconds_left(self, now: float) -> float:
+        """How long the rest takes at the speed so far, as far as that can be told."""
+        seconds, got = now - self.began[0], self.position - self.began[1]
+        return self.left * seconds / got if got else seconds
+
+    def halve(self, now: float) -> Chunk:
+        """The second half of the rest, begun now by somebody else."""
+        assert self.end is not None
+        middle = self.end - self.left // 2
+        half = Chunk(self.resource, middle, self.end, self.priority)
+        half.begin(now)
+        self.end = middle
+        return half
 
     @property
     def left(self) -> int:

@@ -144,6 +144,7 @@ class _Checked:
         context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         self._context, self._stream = context, stream
         self._sent = self._received = 0
+        self._begun: set[int] = set()
 
     def decode(self, container: InputContainer, most: int | None, check: Callable[[], None]) -> None:
         """Decode from the next key frame on, ``most`` packets or all."""
@@ -153,8 +154,11 @@ class _Checked:
             check()
             if not packet.size or (most is not None and count >= most):
                 break
-            if begin is None and packet.is_keyframe:
+            if begin is None and packet.is_keyframe and packet.pts is not None:
+                if packet.pts in self._begun:
+                    return  # the same group as before
                 begin = packet.pts
+                self._begun.add(begin)
             if begin is None or packet.pts is None or packet.pts < begin:
                 continue  # before the first key frame, or one of its leading pictures
             count += 1
