@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from src.errors import AppError, ClipIncomplete, MediaForbidden
@@ -14,6 +15,7 @@ from src.models.source import Extraction, SourceFormat
 from src.services.clip import (
     ClipReport,
     ClipSource,
+    Discontinuous,
     Keep,
     Mode,
     Network,
@@ -21,9 +23,11 @@ from src.services.clip import (
     TimeRange,
     Track,
     make_clip,
+    make_parts,
 )
 from src.services.clip_verification import Expected, Verified, verify
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.film_joining import join_films
 from src.services.section_download import download_section
 from src.services.youtube.selection import Selection
 from src.services.youtube_service import YouTubeService
@@ -108,6 +112,38 @@ class ClipCutter:
         return Cut(task.path, report, method, verify(task.path, expected, task.monitor))
 
     def _by_engine(self, task: CutTask) -> ClipReport:
+        try:
+            return self._in_one(task)
+        except Discontinuous:
+            return self._in_parts(task)
+
+    def _in_parts(self, task: CutTask) -> ClipReport:
+        """Stretches with other pictures or clocks between them (advertisements, a restarted encoder), joined anew."""
+        made = make_parts(
+            source_of(task.video, task.selection),
+            task.range,
+            task.work_dir,
+            task.path.suffix,
+            work_dir=task.work_dir,
+            network=self._network,
+            ffmpeg=self._ffmpeg.program,
+            monitor=task.monitor,
+            refresh=lambda: self._refresh(task),
+        )
+        paths, reports = [path for path, _ in made], [report for _, report in made]
+        frames = sum(report.encoded_frames + report.copied_frames for report in reports)
+        join_films(paths, task.path, frames, self._ffmpeg, task.monitor)
+        for path in paths:
+            path.unlink()
+        start = reports[0].actual.start
+        length = sum((report.actual.end - report.actual.start for report in reports), Fraction(0))
+        notes = [f"The video changes within the clip: {len(made)} parts were joined and encoded"]
+        notes += [note for report in reports for note in report.notes]
+        fetched = sum(report.bytes_fetched for report in reports)
+        actual = TimeRange(start, start + length)
+        return ClipReport(task.range, actual, "reencode", fetched, frames, 0, tuple(dict.fromkeys(notes)))
+
+    def _in_one(self, task: CutTask) -> ClipReport:
         return self._engine(
             source_of(task.video, task.selection),
             task.range,

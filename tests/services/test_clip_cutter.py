@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,16 +19,16 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
 from tests.clip.origin import Origin
 from tests.clip.sources import SMALL
-from tests.media_kit import FFMPEG, cached_film, decode_errors, frame_numbers
+from tests.media_kit import FFMPEG, audio_gaps, cached_film, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow
 RANGE = TimeRange(Fraction("3.3"), Fraction("8.75"))  # frames 83 to 218 of 25 per second
 FRAMES = list(range(83, 219))
 
 
-def cut(url: str, entry: SourceFormat, folder: Path, wanted: TimeRange = RANGE) -> Cut:
+def cut(url: str, entry: SourceFormat, folder: Path, wanted: TimeRange = RANGE, *, seconds: float = 12) -> Cut:
     """A clip of the only format of a video."""
-    info = VideoInfo("a-video", "A video", "", duration_seconds=12, formats=(entry,))
+    info = VideoInfo("a-video", "A video", "", duration_seconds=seconds, formats=(entry,))
     video = Extraction(info, {entry.id: MediaAddress(url)})
     selection = choose(info.formats, Wish(entry.container, "best", None, "remux"))  # type: ignore[arg-type]
     cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), Network())
@@ -44,3 +45,50 @@ def test_pictures_of_ten_bits_are_copied_beside_edges_of_the_ffmpeg_program(tmp_
     assert decode_errors(made.path) == ""
     with av.open(str(made.path)) as opened:
         assert opened.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
+
+
+def with_break(folder: Path, kind: str, *, after: tuple[int, int] = (320, 180), offset: int = 300) -> dict[str, Path]:
+    """A playlist of two films, the second with other pictures and a clock of its own."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:3"]
+    films = (SMALL, replace(SMALL, size=after, bframes=0, first_frame_number=offset, crf=30))
+    for name, film in zip("ab", films, strict=True):
+        options = ["-hls_time", "2", "-hls_list_size", "0", "-hls_segment_type", kind, "-hls_playlist_type", "vod"]
+        options += ["-hls_segment_filename", f"{name}%d.seg", "-hls_fmp4_init_filename", f"{name}.init"]
+        command = [FFMPEG, "-v", "error", "-i", str(cached_film(film)), "-c", "copy", "-f", "hls", *options]
+        subprocess.run([*command, f"{name}.m3u8"], check=True, cwd=folder)
+        body = (folder / f"{name}.m3u8").read_text().splitlines()
+        lines += ["#EXT-X-DISCONTINUITY"] if name == "b" else []
+        lines += [line for line in body if not line.startswith("#") or line.startswith(("#EXTINF", "#EXT-X-MAP"))]
+    (folder / "film.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
+    return {path.name: path for path in folder.iterdir()}
+
+
+HLS = SourceFormat("h", "mp4", "m3u8_native", "avc1", "mp4a", 320, 180, 180)
+
+
+@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
+def test_a_clip_across_a_discontinuity_is_joined_of_its_parts(kind: str, tmp_path: Path) -> None:
+    served, work = tmp_path / "served", tmp_path / "work"
+    served.mkdir()
+    work.mkdir()
+    with Origin(dict(with_break(served, kind))) as origin:
+        across = TimeRange(Fraction("10.3"), Fraction("14.1"))
+        made = cut(origin.url("film.m3u8"), HLS, work, across, seconds=24)
+        assert made.method == "reencode", made.report
+        assert any("2 parts were joined" in note for note in made.report.notes)
+        assert [frame.number for frame in frame_numbers(made.path)] == list(range(258, 353))
+        assert decode_errors(made.path) == ""
+        assert all(end - start < 0.03 for start, end in audio_gaps(made.path)), "less than a packet, at the join"
+        assert list(work.iterdir()) == [made.path]
+        behind = cut(origin.url("film.m3u8"), HLS, work, TimeRange(Fraction("12.1"), Fraction(14)), seconds=24)
+        assert [frame.number for frame in frame_numbers(behind.path)] == list(range(303, 350))
+
+
+def test_parts_of_other_sizes_become_one_film(tmp_path: Path) -> None:
+    served, work = tmp_path / "served", tmp_path / "work"
+    served.mkdir()
+    work.mkdir()
+    with Origin(dict(with_break(served, "mpegts", after=(640, 360)))) as origin:
+        made = cut(origin.url("film.m3u8"), HLS, work, TimeRange(Fraction(11), Fraction(13)), seconds=24)
+    assert (made.verified.frames, made.verified.video.width) == (50, 640)
+    assert decode_errors(made.path) == ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from src.services.clip.engine import fetch_whole, make_clip, make_clips
+from src.services.clip.engine import fetch_whole, make_clip, make_clips, make_parts
 from src.services.clip.source import (
     ClipReport,
     ClipSource,
+    Discontinuous,
     Fragment,
     Keep,
     Method,
@@ -21,6 +22,7 @@ __all__ = [
     "ClipFacts",
     "ClipReport",
     "ClipSource",
+    "Discontinuous",
     "Expected",
     "Fragment",
     "Keep",
@@ -33,5 +35,6 @@ __all__ = [
     "fetch_whole",
     "make_clip",
     "make_clips",
+    "make_parts",
     "verify",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from src.services.clip.output import FAMILIES
 from src.services.clip.session import Session
 from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, TimeRange
 
-__all__ = ["Session", "fetch_whole", "make_clip", "make_clips"]
+__all__ = ["Session", "fetch_whole", "make_clip", "make_clips", "make_parts"]
 
 _FOREVER = Fraction(10**7)  # seconds, longer than any video
 
@@ -91,6 +92,37 @@ def make_clip(
         video, audio = session.indexes()
         session.want(video, audio, wanted, 0)
         return session.leave(session.clip(video, audio, wanted, output, mode))
+
+
+def make_parts(
+    source: ClipSource,
+    wanted: TimeRange,
+    folder: Path,
+    suffix: str,
+    *,
+    work_dir: Path,
+    network: Network,
+    ffmpeg: Path | None = None,
+    monitor: Monitor,
+    refresh: Callable[[], ClipSource] | None = None,
+) -> list[tuple[Path, ClipReport]]:
+    """An exact clip of each stretch of the range between discontinuities, as ``part<n><suffix>`` in ``folder``.
+
+    Arguments and errors: see ``make_clips``.
+    """
+    _check_arguments(source, [wanted], [folder / f"part{suffix}"])
+    made: list[tuple[Path, ClipReport]] = []
+    with Session(source, work_dir, network, monitor, refresh, ffmpeg) as session:
+        parts = session.parts(*session.indexes(), wanted)
+        for number, part in enumerate(parts):
+            session.want(*part, number)
+        for number, part in enumerate(parts):
+            output = folder / f"part{number}{suffix}"
+            with suppress(ClipRangeInvalid):  # too short a stretch for a frame
+                made.append((output, session.clip(*part, output, "exact")))
+    if not made:
+        raise ClipRangeInvalid("The time range holds no frame.")
+    return made
 
 
 def fetch_whole(

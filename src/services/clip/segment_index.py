@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from fractions import Fraction
 
 import av
@@ -17,7 +18,7 @@ from src.services.clip.index import Layout
 from src.services.clip.mp4_index import read_tracks, without_edits
 from src.services.clip.reader import Part
 from src.services.clip.resource import Decryptor, Resource
-from src.services.clip.source import Network, SourceUnreadable, Track
+from src.services.clip.source import Discontinuous, Network, SourceUnreadable, Track
 from src.services.clip.transport import read_text
 from src.services.clip.webm_index import EBML
 
@@ -33,12 +34,13 @@ class SegmentIndex:
         self.notes: tuple[str, ...] = ()
         self.segments, self._fetcher, self._open = segments, fetcher, open_piece
         self.duration: Fraction | None = segments[-1].end
-        self._resources: dict[int, Resource] = {}
-        self._heads: dict[int, Resource] = {}
+        self._resources: dict[Piece, Resource] = {}
+        self._heads: dict[Piece, Resource] = {}
         self._containers: dict[int, str] = {}
         self._inits: dict[Piece, tuple[bytes, dict[int, Fraction]]] = {}
+        self._init_pieces = _inits(segments)
         self._origins: dict[int, Fraction] = {}
-        self.origin = self._origin(0)
+        self.origin = self._origin(segments[0].group)
 
     def plan(self, start: Fraction, end: Fraction) -> Layout:
         """See ``Index``."""
@@ -46,7 +48,7 @@ class SegmentIndex:
         last = max((n for n, s in enumerate(self.segments) if s.start < end), default=first)
         group = self.segments[first].group
         if self.segments[last].group != group:
-            raise SourceUnreadable("a discontinuity lies inside the clip")
+            raise Discontinuous("a discontinuity lies inside the clip")
         parts = [self._part(number) for number in range(first, last + 1)]
         following = last + 1 < len(self.segments) and self.segments[last + 1].group == group
         if following:
@@ -63,17 +65,29 @@ class SegmentIndex:
             span=(self.segments[first].start, self.segments[last].end),
         )
 
+    def parts(self, start: Fraction, end: Fraction) -> list[SegmentIndex]:
+        """An index for each stretch between two discontinuities that [start, end) touches; they share what is known."""
+        touched = [s.group for s in self.segments if s.start < end and s.end > start]
+        found = []
+        for group in dict.fromkeys(touched):
+            part = copy(self)
+            part.segments = [segment for segment in self.segments if segment.group == group]
+            part.duration = part.segments[-1].end
+            part.origin = part._origin(group)
+            found.append(part)
+        return found
+
     def follow(self, other: SegmentIndex) -> None:
         """Use the clock of ``other``, the picture of the same film, if both seem to have the same."""
         if abs(nearest_turn(other.origin, self.origin) - self.origin) < _MOST_CLOCK_DIFFERENCE:
             self.origin = other.origin
-            self._origins = dict(other._origins)
+            self._origins = {**self._origins, self.segments[0].group: other.origin}
 
     def _resource(self, number: int) -> Resource:
-        if number not in self._resources:
-            segment = self.segments[number]
-            self._resources[number] = self._open(segment.piece, str(segment.number))
-        return self._resources[number]
+        segment = self.segments[number]
+        if segment.piece not in self._resources:
+            self._resources[segment.piece] = self._open(segment.piece, str(segment.number))
+        return self._resources[segment.piece]
 
     def _part(self, number: int, *, eager: bool = True) -> Part:
         piece, resource = self.segments[number].piece, self._resource(number)
@@ -86,7 +100,7 @@ class SegmentIndex:
         if piece is None:
             return b"", {}
         if piece not in self._inits:
-            name = f"init {_inits(self.segments).index(piece)}"
+            name = f"init {self._init_pieces.index(piece)}"
             content = read_piece(self._fetcher, self._open(piece, name), piece)
             moov = boxes.find(content, "moov")
             shifts: dict[int, Fraction] = {}
@@ -111,9 +125,9 @@ class SegmentIndex:
         if resource.decryptor is not None or resource.whole:
             size = min(size, self._fetcher.wait_complete(resource))
         elif segment.piece.range is None:
-            if number not in self._heads:  # apart, for the segment itself comes in one piece
-                self._heads[number] = self._open(segment.piece, f"head {segment.number}")
-            resource = self._heads[number]
+            if segment.piece not in self._heads:  # apart, for the segment itself comes in one piece
+                self._heads[segment.piece] = self._open(segment.piece, f"head {segment.number}")
+            resource = self._heads[segment.piece]
         data = bytearray()
         self._fetcher.want(resource, begin, begin + size, _URGENT)
         while len(data) < size and (more := self._fetcher.read(resource, begin + len(data), size - len(data))):

@@ -32,6 +32,7 @@ from src.services.clip.verify import verify
 _log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.1
 _UNHURRIED_CHUNK = 1 << 20  # bytes; what nothing waits for is asked for in pieces of at least this size
+_BEYOND = Fraction(10)  # seconds; further than the length of a stretch is ever told wrongly
 _HEAD, _SOUND, _TAIL, _MIDDLE, _PADDING, _PER_RANGE = 0, 1, 2, 3, 4, 10
 
 
@@ -136,6 +137,34 @@ class Session:
         for resource, start, end, priority in runs:
             hurried = priority == head and head != middle
             self.fetcher.want(resource, start, end, priority, SMALLEST_CHUNK if hurried else _UNHURRIED_CHUNK)
+
+    def parts(
+        self, video: Index | None, audio: Index | None, wanted: TimeRange
+    ) -> list[tuple[Index | None, Index | None, TimeRange]]:
+        """Picture, sound and range of each stretch of the range in which nothing changes.
+
+        Raises:
+            SourceUnreadable: there are no such stretches, or those of the sound are others.
+        """
+        main = video or audio
+        if not isinstance(main, SegmentIndex):
+            raise SourceUnreadable("it cannot be had in parts")
+        pictures = main.parts(wanted.start, wanted.end)
+        sounds: list[Index | None] = [None] * len(pictures)
+        if audio is not None and audio is not main:
+            apart = audio.parts(wanted.start, wanted.end) if isinstance(audio, SegmentIndex) else []
+            if len(apart) != len(pictures):
+                raise SourceUnreadable("its sound changes where its picture does not")
+            for sound, picture in zip(apart, pictures, strict=True):
+                sound.follow(picture)
+            sounds = list(apart)
+        found: list[tuple[Index | None, Index | None, TimeRange]] = []
+        for place, (index, other) in enumerate(zip(pictures, sounds, strict=True)):
+            # Lengths in playlists are rounded: what lies between two parts ends where its last segment does.
+            start = max(wanted.start, index.segments[0].start)
+            end = wanted.end if place + 1 == len(pictures) else index.segments[-1].end + _BEYOND
+            found.append((index if video else None, index if audio is main else other, TimeRange(start, end)))
+        return found
 
     def clip(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> ClipReport:
         """One clip, made in the first way that stands the verification."""

@@ -17,6 +17,10 @@ class SourceUnreadable(Exception):
     """The engine has no way to index or read this source; the caller may try another one. Never shown to users."""
 
 
+class Discontinuous(SourceUnreadable):
+    """Its picture changes within the clip: it can be had in parts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """One piece of a segmented track. The piece without a duration, if any, is the first: the initialisation."""

@@ -7,27 +7,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from src.errors import ClipIncomplete, ClipRangeInvalid
+from src.errors import ClipRangeInvalid
 from src.models.progress import Monitor
 from src.services.clip.engine import Session
 from src.services.clip.index import Index
 from src.services.clip.segment_index import SegmentIndex
 from src.services.clip.source import ClipReport, ClipSource, Method, Mode, Network, TimeRange
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.film_joining import join_films
 from src.services.live.capture import Captured
 from src.services.live.pieces import LocalPieces
 from src.services.live.runs import Run, find_runs, sound_segments
 from src.services.live.window import Window
-from src.services.media_probe import inspect_output, probe
 
 log = logging.getLogger(__name__)
-_JOINED = {
-    ".mp4": ("-c:v", "libx264", "-preset", "veryfast", "-crf", "17", "-c:a", "aac", "-b:a", "192k"),
-    ".webm": (
-        *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-b:v", "0", "-crf", "20"),
-        *("-c:a", "libopus", "-b:a", "160k"),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +85,7 @@ def cut_captured(
         log.info("%d runs are joined", len(parts))
         notes.append(f"The stream was interrupted or changed its picture: {len(parts)} parts were joined and encoded")
         method = "reencode"
-        _join([part.path for part in parts], output, frames, ffmpeg, monitor)
+        join_films([part.path for part in parts], output, frames, ffmpeg, monitor)
     return LiveCut(output, tuple(part.span for part in parts), frames, method, tuple(dict.fromkeys(notes)))
 
 
@@ -131,45 +124,3 @@ def _cut_run(
         except ClipRangeInvalid:
             return None
     return _Part(path, Window(base + report.actual.start, base + report.actual.end), report)
-
-
-def _join(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, monitor: Monitor) -> None:
-    """One film of all parts, in the size of the largest, with silence where a part has no sound."""
-    media = [probe(path) for path in paths]
-    pictures = [facts.main_video for facts in media]
-    width = max(picture.width for picture in pictures if picture is not None)
-    height = max(picture.height for picture in pictures if picture is not None)
-    with_sound = any(facts.audio for facts in media)
-    inputs: list[str] = []
-    filters: list[str] = []
-    pads = ""
-    for number, (path, facts) in enumerate(zip(paths, media, strict=True)):
-        inputs += ["-i", str(path)]
-        filters.append(
-            f"[{number}:v:0]scale={width}:{height}:force_original_aspect_ratio=decrease,"
-            f"pad={width}:{height}:-1:-1,setsar=1,format=yuv420p[v{number}]"
-        )
-        pads += f"[v{number}]"
-        if not with_sound:
-            continue
-        if facts.audio:
-            filters.append(
-                f"[{number}:a:0]aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo[a{number}]"
-            )
-        else:
-            seconds = float(facts.duration_seconds or 0)
-            filters.append(f"anullsrc=r=48000:cl=stereo:d={seconds:.3f}[a{number}]")
-        pads += f"[a{number}]"
-    filters.append(f"{pads}concat=n={len(paths)}:v=1:a={int(with_sound)}[v]{'[a]' if with_sound else ''}")
-    maps = ["-map", "[v]", *(["-map", "[a]"] if with_sound else [])]
-    ffmpeg.run(
-        [
-            *(*inputs, "-filter_complex", ";".join(filters), *maps, "-fps_mode", "passthrough"),
-            *("-enc_time_base:v", "1:90000", "-map_metadata", "-1", *_JOINED[output.suffix], str(output)),
-        ],
-        monitor=monitor,
-        frames=frames,
-    )
-    made = inspect_output(output).video
-    if made is None or made.units != frames:
-        raise ClipIncomplete(f"The clip has {made.units if made else 0} frames instead of {frames}")
