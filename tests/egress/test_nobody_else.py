@@ -14,7 +14,7 @@ from src.services.video_service import network_of
 ROOT = Path(__file__).parents[2] / "src"
 # The launcher talks to its own children; the egress proxy is the way out itself.
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if not {"launcher", "egress"} & set(path.relative_to(ROOT).parts))
-CLIENTS = {"Client", "AsyncClient"}
+CLIENTS = {"Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport"}
 OTHERS = {"requests", "urllib3", "aiohttp", "urllib.request", "http.client", "ftplib", "smtplib", "telnetlib"}
 SHORTCUTS = {"get", "post", "stream"}
 OPENERS = {"create_connection", "open_connection", "create_datagram_endpoint"}

@@ -249,6 +249,12 @@ def test_what_cannot_be_is_refused_before_any_download(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_media_of_a_server_that_nobody_vouches_for(site: OfflineYoutube, tmp_path: Path) -> None:
+    with pytest.raises(errors.TlsError):
+        download(service(site, lambda network: replace(network, verify_tls=True)), tmp_path, SITUATIONS.LADDER)
+    assert site.media_requests(SITUATIONS.LADDER) == [] and list(tmp_path.iterdir()) == []
+
+
 def _impatient(network: Network) -> Network:
     return replace(network, stall_seconds=1.0, give_up_seconds=3.0)
 

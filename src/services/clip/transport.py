@@ -96,8 +96,10 @@ def make_client(network: source.Network) -> httpx.AsyncClient:
         return httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, limits=limits, trust_env=False)
 
     return httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(verify=False, proxy=proxy, limits=limits, trust_env=False),
+        proxy=proxy,
+        verify=False,  # noqa: S501 (of what is not encrypted; what is goes through the mount)
         mounts={"https://": _AtFirstUse(secure)},
+        limits=limits,
         trust_env=False,
         follow_redirects=True,
         timeout=httpx.Timeout(connect=seconds, read=network.stall_seconds, write=seconds, pool=None),
