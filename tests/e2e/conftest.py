@@ -72,12 +72,17 @@ class User:
 
 @pytest.fixture(scope="session")
 def user(service: LiveService) -> Iterator[User]:
-    account = {"email": "user@example.com", "password": "SecurePass123!"}
     with httpx.Client(base_url=f"{service.base}/api", timeout=90) as http:
-        user_id = http.post("/auth/register", json=account).json()["user_id"]
-        private = http.post("/auth/login", json=account).json()["token"]
-        public = http.get("/auth/token/public").json()["token"]
-        yield User(http, user_id, _bearer(private), _bearer(public))
+        yield signed_in(http, "user@example.com")
+
+
+def signed_in(http: httpx.Client, email: str) -> User:
+    """A new account; ``http`` has the address of the API."""
+    account = {"email": email, "password": "SecurePass123!"}
+    user_id = http.post("/auth/register", json=account).json()["user_id"]
+    private = http.post("/auth/login", json=account).json()["token"]
+    public = http.get("/auth/token/public").json()["token"]
+    return User(http, user_id, _bearer(private), _bearer(public))
 
 
 def _bearer(token: str) -> dict[str, str]:

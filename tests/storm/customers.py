@@ -46,7 +46,7 @@ class Order:
 class Customers:
     """Orders jobs of random kinds; ``orders`` are the accepted ones."""
 
-    KINDS = {"clip": 8, "encode": 4, "batch": 2, "audio": 2, "video": 2, "stream": 2, "live clip": 1}
+    KINDS = {"clip": 8, "encode": 6, "batch": 2, "audio": 2, "video": 2, "stream": 2, "live clip": 1}
 
     def __init__(self, base: str, chance: random.Random, stream: str) -> None:
         """``stream`` is the link of a playlist of ``STREAM``."""

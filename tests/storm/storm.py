@@ -29,14 +29,14 @@ class Plan:
     between two strikes (from, to), ``freeze_seconds`` between SIGSTOP and SIGCONT."""
 
     strikes: int
-    pause_seconds: tuple[float, float] = (0.3, 2.0)
+    pause_seconds: tuple[float, float] = (0.2, 1.5)
     freeze_seconds: tuple[float, float] = (0.5, 9.0)
     kinds: dict[Kind, int] = field(
         default_factory=lambda: {
-            Kind.CHILD: 5,
-            Kind.FFMPEG: 3,
-            Kind.WORKER: 3,
-            Kind.API: 2,
+            Kind.CHILD: 6,
+            Kind.FFMPEG: 4,
+            Kind.WORKER: 2,
+            Kind.API: 3,
             Kind.BROKER: 2,
             Kind.DATABASE: 2,
             Kind.SCHEDULER: 1,
