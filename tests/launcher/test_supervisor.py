@@ -65,7 +65,7 @@ def test_a_child_that_dies_at_once_every_time_is_given_up(tmp_path: Path) -> Non
         supervisor.start()
         flag.touch()
         with pytest.raises(ChildFailed, match=r"fragile ended with exit code 1, 6 times in a row(.|\n)*no licence"):
-            until(lambda: (supervisor.tend(), False)[1])
+            until(lambda: (supervisor.tend(), False)[1], 30)
     finally:
         supervisor.stop()
 
