@@ -15,7 +15,8 @@ from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encode.arguments import file_url, input_options
 from src.services.encode.reports import encode_reporter
-from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import UNHURRIED, examine, probe
 
 FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)

@@ -18,7 +18,8 @@ from src.services.encode.hardware import Device, find_device, with_device
 from src.services.encode.planner import CODECS, QUALITIES, Wishes, plan_encode
 from src.services.encode.presets import CRF
 from src.services.encode.work import EncodeWork
-from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine, probe
 
 _SIZE_TRIES = 3

@@ -1,10 +1,8 @@
-"""FFmpeg: runs FFmpeg processes, all of them: progress, stopping, limits, and what went wrong."""
+"""FFmpeg: runs FFmpeg processes, all of them: progress, stopping, and what they may use."""
 
 from __future__ import annotations
 
 import os
-import re
-import resource
 import selectors
 import signal
 import subprocess
@@ -16,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.errors import AppError, DiskFull, EncodeFailed, EncodeInterrupted, FfmpegMissing, JobTimeout
+from src.errors import EncodeFailed, FfmpegMissing, JobTimeout
 from src.models.progress import Monitor, SilentMonitor
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_messages import failure
 from src.utils.process import dying_with
 from src.utils.sandbox import Cage, locked_into
 
@@ -26,38 +26,6 @@ TERMINATE_SECONDS = 1.0  # its file is thrown away anyway, so it only has to let
 # Nothing of ours: no secret, no proxy. SVT_LOG=1 lets SVT-AV1, which does not obey -v, tell errors only.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "SVT_LOG": "1"}
 _KEPT_LINES = 200
-_EXIT_ENOSPC = 228  # FFmpeg ends with the low byte of AVERROR(ENOSPC)
-_HTTP_STATUS = re.compile(r"(?:HTTP error|Server returned|returned HTTP)\s+(\d)(\d\d|XX)", re.IGNORECASE)
-_LOG_SOURCE = re.compile(r"^(\[[^\]]*\]\s*)+")
-_PATH = re.compile(r"(?<![\w/])(?:file:)?/(?:[^\s:'\"/]+/)*([^\s:'\"/]+)")
-_EMPTY_WORDS = ("Conversion failed!", "Task finished with error code", "Terminating thread with return code")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one FFmpeg process may use; None is unlimited.
-
-    ``wall_seconds`` from start to end; ``stall_seconds`` without any new frame, time or byte; ``cpu_seconds`` of all
-    its threads together; ``memory_bytes`` of address space; ``file_bytes`` of the largest file that it writes.
-    """
-
-    wall_seconds: float | None = None
-    stall_seconds: float | None = 180.0
-    cpu_seconds: int | None = None
-    memory_bytes: int | None = None
-    file_bytes: int | None = None
-
-    def apply(self) -> None:
-        """Put the kernel's part of the limits on this process (called in the child)."""
-        pairs = (
-            (resource.RLIMIT_CPU, self.cpu_seconds),
-            (resource.RLIMIT_AS, self.memory_bytes),
-            (resource.RLIMIT_FSIZE, self.file_bytes),
-            (resource.RLIMIT_CORE, 0),
-        )
-        for name, value in pairs:
-            if value is not None:
-                resource.setrlimit(name, (value, value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,36 +270,6 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
     except ProcessLookupError:
         return
-
-
-def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
-    """The error that an exit code (negative: a signal) and the last lines of the log mean."""
-    text = "\n".join(log)
-    if code == _EXIT_ENOSPC or "No space left on device" in text:
-        return DiskFull()
-    if code == -signal.SIGXFSZ or "File too large" in text:
-        return EncodeFailed("The output grew larger than it may become", limit_bytes=limits.file_bytes)
-    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and limits.cpu_seconds is not None):
-        return EncodeFailed("FFmpeg used more processor time than it may use", limit_seconds=limits.cpu_seconds)
-    if code == -signal.SIGKILL:  # none of ours: those end in what made us stop it
-        return EncodeInterrupted()
-    if "Cannot allocate memory" in text:
-        return EncodeFailed("FFmpeg needed more memory than it may use")
-    details: dict[str, object] = {}
-    status = _HTTP_STATUS.search(text)
-    if status is not None:
-        details["http_status"] = int(status[1] + status[2].upper().replace("XX", "00"))
-    line = useful_line(log)
-    if code < 0:
-        line = f"{line}: {signal.strsignal(-code)}" if line else f"FFmpeg was ended: {signal.strsignal(-code)}"
-    return EncodeFailed(line or f"FFmpeg ended with code {code}", **details)
-
-
-def useful_line(log: Sequence[str]) -> str | None:
-    """The first line that says what was wrong, without FFmpeg's addresses and without folders of the server."""
-    told = [_LOG_SOURCE.sub("", line) for line in log]
-    told = [line for line in told if line and not line.startswith(_EMPTY_WORDS) and "Task finished" not in line]
-    return _PATH.sub(r"\1", told[0])[:300] if told else None
 
 
 def _number(text: str | None) -> float | None:

@@ -22,7 +22,8 @@ import certifi
 from src.errors import ClipIncomplete, EncodeFailed
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.source import ClipReport, ClipSource, Network, TimeRange, Track
-from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
 from src.services.media_probe import inspect_output
 from src.services.youtube.messages import media_error
 

@@ -18,8 +18,8 @@ from src.data.lock_data import LockData
 from src.errors import AppError, EncodeFailed
 from src.services.cache_service import CacheService
 from src.services.egress import EgressProxy
+from src.services.ffmpeg_limits import Limits as ProgramLimits
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.ffmpeg_utils_service import Limits as ProgramLimits
 from src.services.file_store import FileStore
 from src.services.media_probe import inspect_output
 from src.utils.background import in_background

@@ -19,7 +19,8 @@ from src.services.encode import chunks
 from src.services.encode.hardware import find_device
 from src.services.encode.planner import Wishes, plan_encode
 from src.services.encoding_service import EncodingService
-from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import index_frames, inspect_output, probe
 from tests.encode import look
 from tests.encode.recipes import AAC, FAST, Row, make, video

@@ -23,7 +23,8 @@ from src.models.media import FrameIndex, MediaInfo
 from src.models.progress import Monitor
 from src.services.encode.arguments import file_url, input_options, video_options
 from src.services.encode.reports import encode_reporter
-from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg
 
 CHUNK_SECONDS: Final = 30.0
 # Filters that look at neighbouring frames would see none at a seam; a turned lossless picture needs its display matrix.

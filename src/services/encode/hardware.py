@@ -14,7 +14,8 @@ from typing import Final
 from src.errors import AppError
 from src.models.encode_plan import EncodePlan, Filter, Note, NoteCode, Options
 from src.models.params import Codec
-from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg
 
 RENDER_NODE: Final = Path("/dev/dri/renderD128")
 _NAMES: Final[dict[Codec, str]] = {"h264": "h264", "h265": "hevc", "av1": "av1"}

@@ -18,7 +18,8 @@ from src.services.encode.arguments import encode_arguments
 from src.services.encode.hardware import Device, global_options
 from src.services.encode.proof import prove
 from src.services.encode.reports import encode_reporter
-from src.services.ffmpeg_utils_service import FFmpeg, Limits
+from src.services.ffmpeg_limits import Limits
+from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine, index_frames
 
 _DAMAGE = re.compile(r"error|invalid|corrupt|truncat|missing|damaged|conceal|partial", re.IGNORECASE)

@@ -1,0 +1,46 @@
+"""What FFmpeg's end means: the error behind an exit code and the last lines of a log."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Sequence
+
+from src.errors import AppError, DiskFull, EncodeFailed, EncodeInterrupted
+from src.services.ffmpeg_limits import Limits
+
+_EXIT_ENOSPC = 228  # FFmpeg ends with the low byte of AVERROR(ENOSPC)
+_HTTP_STATUS = re.compile(r"(?:HTTP error|Server returned|returned HTTP)\s+(\d)(\d\d|XX)", re.IGNORECASE)
+_LOG_SOURCE = re.compile(r"^(\[[^\]]*\]\s*)+")
+_PATH = re.compile(r"(?<![\w/])(?:file:)?/(?:[^\s:'\"/]+/)*([^\s:'\"/]+)")
+_EMPTY_WORDS = ("Conversion failed!", "Task finished with error code", "Terminating thread with return code")
+
+
+def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
+    """The error that an exit code (negative: a signal) and the last lines of the log mean."""
+    text = "\n".join(log)
+    if code == _EXIT_ENOSPC or "No space left on device" in text:
+        return DiskFull()
+    if code == -signal.SIGXFSZ or "File too large" in text:
+        return EncodeFailed("The output grew larger than it may become", limit_bytes=limits.file_bytes)
+    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and limits.cpu_seconds is not None):
+        return EncodeFailed("FFmpeg used more processor time than it may use", limit_seconds=limits.cpu_seconds)
+    if code == -signal.SIGKILL:  # none of ours: those end in what made us stop it
+        return EncodeInterrupted()
+    if "Cannot allocate memory" in text:
+        return EncodeFailed("FFmpeg needed more memory than it may use")
+    details: dict[str, object] = {}
+    status = _HTTP_STATUS.search(text)
+    if status is not None:
+        details["http_status"] = int(status[1] + status[2].upper().replace("XX", "00"))
+    line = useful_line(log)
+    if code < 0:
+        line = f"{line}: {signal.strsignal(-code)}" if line else f"FFmpeg was ended: {signal.strsignal(-code)}"
+    return EncodeFailed(line or f"FFmpeg ended with code {code}", **details)
+
+
+def useful_line(log: Sequence[str]) -> str | None:
+    """The first line that says what was wrong, without FFmpeg's addresses and without folders of the server."""
+    told = [_LOG_SOURCE.sub("", line) for line in log]
+    told = [line for line in told if line and not line.startswith(_EMPTY_WORDS) and "Task finished" not in line]
+    return _PATH.sub(r"\1", told[0])[:300] if told else None
