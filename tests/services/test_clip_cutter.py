@@ -19,7 +19,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
 from tests.clip.origin import Origin
 from tests.clip.sources import SMALL
-from tests.media_kit import FFMPEG, audio_gaps, cached_film, decode_errors, frame_numbers
+from tests.media_kit import FFMPEG, audio_gaps, av_offset, cached_film, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow
 RANGE = TimeRange(Fraction("3.3"), Fraction("8.75"))  # frames 83 to 218 of 25 per second
@@ -92,3 +92,46 @@ def test_parts_of_other_sizes_become_one_film(tmp_path: Path) -> None:
         made = cut(origin.url("film.m3u8"), HLS, work, TimeRange(Fraction(11), Fraction(13)), seconds=24)
     assert (made.verified.frames, made.verified.video.width) == (50, 640)
     assert decode_errors(made.path) == ""
+
+
+def tagged(adts: bytes, seconds: Fraction) -> bytes:
+    """A segment of packed audio behind the ID3 tag that tells its time."""
+    owner = b"com.apple.streaming.transportStreamTimestamp\0"
+    frame = owner + round(seconds * 90_000).to_bytes(8, "big")
+    body = b"PRIV" + len(frame).to_bytes(4, "big") + b"\0\0" + frame
+    return b"ID3\4\0\0" + bytes((0, 0, len(body) >> 7, len(body) & 127)) + body + adts
+
+
+@pytest.mark.parametrize("with_clock", [True, False])
+def test_packed_audio_beside_a_picture(with_clock: bool, tmp_path: Path) -> None:
+    served, work = tmp_path / "served", tmp_path / "work"
+    served.mkdir()
+    work.mkdir()
+    film = ["-v", "error", "-i", str(cached_film(SMALL)), "-c", "copy"]
+    hls = ["-an", "-f", "hls", "-hls_time", "2", "-hls_list_size", "0", "-hls_playlist_type", "vod", "picture.m3u8"]
+    packed = ["-vn", "-f", "segment", "-segment_format", "adts", "-segment_time", "2", "-segment_list_type", "m3u8"]
+    subprocess.run([FFMPEG, *film, *hls], check=True, cwd=served)
+    subprocess.run([FFMPEG, *film, *packed, "-segment_list", "sound.m3u8", "%d.aac"], check=True, cwd=served)
+    if with_clock:
+        with av.open(str(served / "picture0.ts")) as opened:
+            first = next(packet for packet in opened.demux(video=0) if packet.is_keyframe)
+            assert first.pts is not None
+            at = first.pts * first.time_base - Fraction(1024, 48_000)  # the encoder's delay comes first
+        for number in range(len(list(served.glob("*.aac")))):
+            path = served / f"{number}.aac"
+            with av.open(str(path)) as opened:
+                packets = sum(packet.size > 0 for packet in opened.demux())
+            path.write_bytes(tagged(path.read_bytes(), at))
+            at += Fraction(1024 * packets, 48_000)
+    picture = SourceFormat("v", "mp4", "m3u8_native", "avc1", None, 320, 180, 180)
+    sound = SourceFormat("a", "mp4", "m3u8_native", None, "mp4a")
+    with Origin({path.name: path for path in served.iterdir()}) as origin:
+        info = VideoInfo("a-video", "A video", "", duration_seconds=12, formats=(picture, sound))
+        media = {"v": MediaAddress(origin.url("picture.m3u8")), "a": MediaAddress(origin.url("sound.m3u8"))}
+        selection = choose(info.formats, Wish("mp4", "best", None, "remux"))
+        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), Network())
+        made = cutter.cut(CutTask(info.id, Extraction(info, media), selection, RANGE, work, SilentMonitor()))
+    assert made.method == "smart"
+    assert [frame.number for frame in frame_numbers(made.path)] == FRAMES
+    assert decode_errors(made.path) == ""
+    assert abs(av_offset(made.path, Fraction(25))) < (0.01 if with_clock else 0.03)

@@ -25,6 +25,7 @@ from src.services.clip.webm_index import EBML
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10
 _URGENT = -1000
+_PACKED_CLOCK = b"com.apple.streaming.transportStreamTimestamp\0"
 
 
 class SegmentIndex:
@@ -54,10 +55,13 @@ class SegmentIndex:
         if following:
             parts.append(self._part(last + 1, eager=False))
         init, shifts = self._init(self.segments[first].init)
-        origin = self._origin(group)
+        origin, container = self._origin(group), self._container(init, group)
+        if container == "aac":  # its times begin at 0 with whatever is read first
+            clock = packed_clock(self._head(first, _HEAD_BYTES))
+            origin = -(self.segments[first].start if clock is None else clock - origin)
         return Layout(
             (Part(init), *parts) if init else tuple(parts),
-            self._container(init, group),
+            container,
             {place: shift + origin for place, shift in shifts.items()},
             origin,
             at_start=first == 0 or self.segments[first - 1].group != group,
@@ -139,8 +143,9 @@ class SegmentIndex:
         if group not in self._origins:
             number = next(n for n, segment in enumerate(self.segments) if segment.group == group)
             init, shifts = self._init(self.segments[number].init)
-            first = first_time(init + self._head(number, _HEAD_BYTES), self._container(init, group), shifts)
-            self._origins[group] = first - self.segments[number].start
+            head, container = self._head(number, _HEAD_BYTES), self._container(init, group)
+            clock = packed_clock(head) if container == "aac" else first_time(init + head, container, shifts)
+            self._origins[group] = Fraction(0) if clock is None else clock - self.segments[number].start
         return self._origins[group]
 
 
@@ -156,7 +161,17 @@ def container_of(head: bytes) -> str:
         return "matroska"
     if head[4:8] in (b"ftyp", b"styp", b"moof", b"moov", b"sidx"):
         return "mp4"
+    if head[:3] == b"ID3" or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0):
+        return "aac"  # packed audio: ADTS, behind a tag that tells its time (RFC 8216, 3.4)
     raise SourceUnreadable("its segments are of an unknown kind")
+
+
+def packed_clock(head: bytes) -> Fraction | None:
+    """When a segment of packed audio begins, in seconds of the clock of its film; None when it does not tell."""
+    place = head.find(_PACKED_CLOCK) + len(_PACKED_CLOCK)
+    if head[:3] != b"ID3" or place < len(_PACKED_CLOCK) or place + 8 > len(head):
+        return None
+    return Fraction(int.from_bytes(head[place : place + 8], "big") & ((1 << 33) - 1), 90_000)
 
 
 def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -> Fraction:
