@@ -11,6 +11,7 @@ from string import Template
 from src.models.params import LiveClipParams
 from src.models.share import Share
 from src.models.video import VideoJob
+from src.services.share_service import poster_size
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "share.css").read_text("utf-8")
@@ -33,6 +34,8 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
     path = f"/s/{token}"
     file = f"clip{job.artifact.path.suffix}"
     seconds = float(actual.get("duration") or 0)
+    width, height = int(actual.get("width") or 1280), int(actual.get("height") or 720)
+    poster_width, poster_height = poster_size(width, height)
     words = {
         "title": title,
         "source": source if source != title else "",
@@ -41,8 +44,11 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
         "poster": f"{base}{path}/poster.jpg",
         "video": f"{base}{path}/{file}",
         "mime": job.artifact.mime,
-        "width": str(actual.get("width") or 1280),
-        "height": str(actual.get("height") or 720),
+        "secure_video": f"{base}{path}/{file}".replace("http://", "https://", 1),
+        "width": str(width),
+        "height": str(height),
+        "poster_width": str(poster_width),
+        "poster_height": str(poster_height),
         "video_path": f"{path}/{file}",
         "poster_path": f"{path}/poster.jpg",
         "download_path": f"{path}/{file}?download=1",

@@ -87,9 +87,14 @@ def poster_of(path: Path) -> bytes | None:
         return None
 
 
+def poster_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) of the poster of a picture of this size: at most 1280 wide, and even."""
+    small = max(min(width, _POSTER_WIDTH) // 2 * 2, 2)
+    return small, max(round(height * small / width / 2) * 2, 2)
+
+
 def _jpeg(frame: av.VideoFrame) -> bytes:
-    width = max(min(frame.width, _POSTER_WIDTH) // 2 * 2, 2)
-    height = max(round(frame.height * width / frame.width / 2) * 2, 2)
+    width, height = poster_size(frame.width, frame.height)
     picture = frame.reformat(width=width, height=height, format="yuvj420p")
     picture.pts = 0
     target = io.BytesIO()

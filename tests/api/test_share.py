@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from src.app import create_app
 from src.models.params import LiveClipParams
 from src.services.live_service import LiveReport
 from tests.api.actors import Api, Person
@@ -41,13 +42,34 @@ def test_the_page_shows_the_clip_and_runs_nothing(api: Api, shared: tuple[str, d
     policy = page.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "script-src" not in policy
     tags = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', page.text))
-    for name in ("og:image", "og:video", "twitter:player:stream"):
+    for name in ("og:image", "og:video", "twitter:image"):
         assert tags[name].startswith(f"http://localhost/s/{link['token']}/")
         reply = api.call("GET", tags[name].removeprefix("http://localhost"))
         assert reply.status_code == 200 and len(reply.data) > 500
-    assert tags["twitter:card"] == "player" and tags["og:video:type"] == "video/mp4"
+    assert tags["twitter:card"] == "summary_large_image", "a card with a player would frame the page"
+    assert (tags["og:type"], tags["og:video:type"], tags["og:image:type"]) == ("video.other", "video/mp4", "image/jpeg")
+    assert all(tags[f"og:{kind}:{side}"].isdigit() for kind in ("video", "image") for side in ("width", "height"))
+    assert tags["og:url"] == f"http://localhost/s/{link['token']}" and tags["og:title"] and tags["og:description"]
     for address in re.findall(r'(?:src|href|poster)="([^"]+)"', page.text):
         assert address.startswith(f"/s/{link['token']}/"), "nothing comes from elsewhere"
+
+
+@pytest.mark.parametrize(("proxies", "base"), [(1, "https://clips.example.com"), (0, "http://localhost")])
+def test_links_are_those_of_the_proxy_in_front(
+    api: Api, shared: tuple[str, dict[str, Any]], anna: Person, proxies: int, base: str
+) -> None:
+    """And only of one that the operator has told of: anybody can send these headers."""
+    app = create_app(api.services.settings.model_copy(update={"trusted_proxies": proxies}), api.services)
+    front = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "clips.example.com", "X-Forwarded-For": "192.0.2.7"}
+    made = app.test_client().post(
+        f"/api/video/share/{shared[0]}", headers={**front, "Authorization": f"Bearer {anna.token}"}
+    )
+    assert made.json is not None and made.json["url"] == f"{base}/s/{made.json['token']}"
+    page = app.test_client().get(f"/s/{made.json['token']}", headers=front).text
+    tags = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', page))
+    for name in ("og:url", "og:image", "og:video", "twitter:image"):
+        assert tags[name].startswith(f"{base}/s/{made.json['token']}")
+    assert tags["og:video:secure_url"].startswith("https://")
 
 
 def test_the_media_is_played_and_downloaded_in_ranges(api: Api, shared: tuple[str, dict[str, Any]]) -> None:

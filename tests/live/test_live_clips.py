@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from src.services.live import StreamSilent
+from src.models.progress import SilentMonitor
+from src.services.clip import Network
+from src.services.live import Capture, StreamSilent, TailToCome
 from tests.live.bench import Bench, DiesAfter, WorkerDied, window_at
 from tests.live_origin import Broadcast, LiveOrigin, Part, Stream, VirtualClock, programme
 
@@ -105,6 +107,26 @@ def test_a_worker_does_not_wait_for_a_tail_that_comes_much_later(bench: Bench) -
     _, numbers = bench.clip("s", window)
     assert numbers == broadcast.stream.numbers(window.start, window.end)
     assert bench.attempts >= 2, "it came back instead of waiting"
+
+
+def test_a_worker_keeps_what_there_is_and_waits_elsewhere_for_the_padding(bench: Bench) -> None:
+    """The stream holds 30 seconds: he comes back long before it drops what he has not seen."""
+    broadcast = on_air(bench.origin, plain(), window=15)
+    now = began() + 100
+    bench.origin.clock.set(now)
+    folder = bench.folder / "kept"
+    capture = Capture(
+        bench.tracks("s"),
+        folder,
+        window_at(now - 12, Fraction(10)),
+        network=Network(),
+        clock=bench.origin.clock,
+        monitor=SilentMonitor(),
+    )
+    with pytest.raises(TailToCome) as caught:
+        capture.run()
+    assert bench.origin.clock.seconds - now < 1 and caught.value.seconds <= 15
+    assert broadcast.requests.total() == 1 + 14, "the playlist, and all of the window and its padding that is there"
 
 
 def test_gaps_are_left_out_and_the_rest_is_right(bench: Bench) -> None:

@@ -28,8 +28,9 @@ from src.utils.clock import Clock
 log = logging.getLogger(__name__)
 
 PADDING_SECONDS = 15
-PATIENCE_SECONDS = 15.0
-_ROOMY_SECONDS = 45  # a playlist of this length loses nothing while a worker does something else
+PATIENCE_SECONDS = 4.0  # a worker that waits for one clip is one less for all who ask at the same moment
+_ROOMY_SECONDS = 20  # a playlist of this length loses nothing while a worker does something else
+_AWAY_SHARE = 2  # what part of the playlist's length it may stay away: being rung takes time, and so does a queue
 _LONGEST_PAUSE_SECONDS = 3.0
 _CHECK_SECONDS = 0.3
 _SILENT_TARGETS, _SILENT_SECONDS = 6, 30
@@ -212,7 +213,7 @@ class Capture:
         left = float(self._need.end + target - now)
         room = min(playlist.length for playlist in playlists)
         if left > self._patience and room >= _ROOMY_SECONDS and not only_lost:
-            raise TailToCome(min(left, float(room) / 2))
+            raise TailToCome(min(left, float(room) / _AWAY_SHARE))
         pause = min(float(target) / 2, _LONGEST_PAUSE_SECONDS)
         while pause > 0:
             self._monitor.check()
