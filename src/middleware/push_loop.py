@@ -142,12 +142,15 @@ class PushLoop:
                 self._send(stream)
 
     def _serve(self, stream: _Stream) -> None:
-        if stream.ending or len(stream.left) < _MANY_BYTES:
-            for event in stream.listener.take():
-                stream.add(written(event))
-            if stream.listener.ended and not stream.ending:
-                stream.ending = True
-                stream.left += _LAST_CHUNK if stream.chunked else b""
+        if stream.left:
+            self._send(stream)
+        if len(stream.left) >= _MANY_BYTES:
+            return  # there is more to tell when the peer has read some of it
+        for event in stream.listener.take():
+            stream.add(written(event))
+        if stream.listener.ended and not stream.ending:
+            stream.ending = True
+            stream.left += _LAST_CHUNK if stream.chunked else b""
         self._send(stream)
 
     def _send(self, stream: _Stream) -> None:
