@@ -11,7 +11,8 @@ from src.config import Settings
 from src.errors import ClipIncomplete, EncodeFailed
 from src.models.params import BatchParams
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip import ClipReport, ClipSource, SourceUnreadable, TimeRange, make_clips
+from src.services.clip import ClipReport, ClipSource, SourceUnreadable, TimeRange
+from src.services.clip_cage import ClipCage
 from src.services.clip_cutter import source_of
 from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -30,6 +31,7 @@ class ClipBatchService:
     def __init__(self, settings: Settings, youtube: YouTubeService, ffmpeg: FFmpeg, egress: EgressProxy) -> None:
         self._youtube, self._ffmpeg, self._egress = youtube, ffmpeg, egress
         self._network, self._limits = network_of(settings), job_limits(settings)
+        self._cage = ClipCage(ffmpeg.program, egress)
 
     def make(self, params: BatchParams, folder: Path, monitor: Monitor) -> tuple[Path, str, list[ClipReport]]:
         """(file, title of the video, what was cut): ``batch.mp4`` or ``.webm``, or ``batch.zip`` of all clips.
@@ -52,9 +54,9 @@ class ClipBatchService:
         def refreshed() -> ClipSource:
             return source_of(self._youtube.extract(params.youtube_video_id, monitor), selection)
 
-        with self._egress.session(self._limits) as way:
+        with self._cage.engine() as engine, self._egress.session(self._limits) as way:
             try:
-                reports = make_clips(
+                reports = engine.make_clips(
                     source_of(video, selection),
                     wanted,
                     clips,
@@ -79,7 +81,8 @@ class ClipBatchService:
         frames = sum(_frames(clip) for clip in clips)
         flags = ["-movflags", "+faststart"] if output.suffix == ".mp4" else []
         copy = ["-f", "concat", "-safe", "1", "-i", str(names), "-map", "0", "-c", "copy", *flags]
-        self._ffmpeg.run([*copy, str(output)], monitor=monitor)
+        program = self._ffmpeg.confined(reads=[], writes=[output.parent])
+        program.run([*copy, str(output)], monitor=monitor)
         if _frames(output) != frames:
             inputs = [part for clip in clips for part in ("-i", str(clip))]
             pads = "".join(f"[{number}:v:0][{number}:a:0]" for number in range(len(clips)))
@@ -88,7 +91,7 @@ class ClipBatchService:
             if output.suffix == ".mp4":
                 video = ["-c:v", "libx264", "-crf", "16", "-preset", "veryfast", "-c:a", "aac", "-b:a", "192k"]
             maps = ["-filter_complex", graph, "-map", "[v]", "-map", "[a]", *video, *flags]
-            self._ffmpeg.run([*inputs, *maps, str(output)], monitor=monitor)
+            program.run([*inputs, *maps, str(output)], monitor=monitor)
             if _frames(output) != frames:
                 raise EncodeFailed("The clips could not be joined")
         return output

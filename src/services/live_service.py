@@ -27,6 +27,7 @@ from src.models.params import LiveClipParams
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, LiveStatus, SourceFormat
 from src.services.clip import Network
+from src.services.clip_cage import ClipCage
 from src.services.clip_verification import Expected, verify
 from src.services.egress import EgressProxy
 from src.services.encoding_service import EncodingService
@@ -110,6 +111,7 @@ class LiveService:
     ) -> None:
         """``network`` replaces what the settings say about fetching media, way out included."""
         self._youtube, self._encoder, self._ffmpeg = youtube, encoder, ffmpeg
+        self._cage = ClipCage(ffmpeg.program, egress or EgressProxy.of(settings))
         self._clock = clock or SystemClock()
         self._given_network = network
         self._network, self._limits = network_of(settings), job_limits(settings)
@@ -261,6 +263,7 @@ class LiveService:
             work_dir=task.work_dir,
             network=self._network,
             ffmpeg=self._ffmpeg,
+            cage=self._cage,
             mode=params.clip_mode,
             monitor=task.monitor,
         )

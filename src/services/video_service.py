@@ -18,6 +18,7 @@ from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, VideoInfo
 from src.services.clip import Mode, Network, TimeRange
+from src.services.clip_cage import CagedEngine, ClipCage
 from src.services.clip_cutter import ClipCutter, Cut, CutTask
 from src.services.egress import EgressProxy, Limits
 from src.services.encoding_service import EncodingService
@@ -57,6 +58,7 @@ class VideoService:
         self._network = network or network_of(settings)
         self._egress = egress or EgressProxy.of(settings)
         self._limits = job_limits(settings)
+        self._cage = ClipCage(ffmpeg.program, self._egress)
 
     def download_video_segment(
         self,
@@ -91,10 +93,14 @@ class VideoService:
         wanted_resolution(resolution_preference)
         wanted = read_range(start_time, end_time)
         watch = _Watch(monitor or SilentMonitor(), progress_callback)
-        with tempfile.TemporaryDirectory(prefix=".kept-", dir=output_path.parent) as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix=".kept-", dir=output_path.parent) as folder,
+            self._cage.engine() as engine,
+        ):
             kept = KeptSource.take(kept_dir, Path(folder) / "source", self._settings)
             source_id, video = self._look_up(url, watch, kept)
-            report = self._make(video_id or source_id, video, wish, wanted, output_path, watch, mode=mode, kept=kept)
+            name = video_id or source_id
+            report = self._make(name, video, wish, wanted, output_path, watch, engine, mode=mode, kept=kept)
             if kept is not None and kept_dir is not None:
                 kept.leave(kept_dir, worth_it=report.kept is not None)
         return report
@@ -118,10 +124,13 @@ class VideoService:
         wish = Wish(format_preference, resolution_preference, compatibility, high_resolution_mp4="remux")
         wanted_resolution(resolution_preference)
         watch = _Watch(monitor or SilentMonitor(), None)
-        source_id, video = self._look_up(url, watch)
-        length = video.info.duration_seconds
-        whole = TimeRange(Fraction(0), _FOREVER if length is None else Fraction(length))
-        return self._make(source_id, video, wish, whole, output_path, watch, mode="keyframe", max_bytes=max_bytes)
+        with self._cage.engine() as engine:
+            source_id, video = self._look_up(url, watch)
+            length = video.info.duration_seconds
+            whole = TimeRange(Fraction(0), _FOREVER if length is None else Fraction(length))
+            return self._make(
+                source_id, video, wish, whole, output_path, watch, engine, mode="keyframe", max_bytes=max_bytes
+            )
 
     def _look_up(self, url: str, watch: _Watch, kept: KeptSource | None = None) -> tuple[str, Extraction]:
         watch.report(Progress(Phase.INITIALIZING))
@@ -142,6 +151,7 @@ class VideoService:
         wanted: TimeRange,
         output_path: Path,
         watch: _Watch,
+        engine: CagedEngine,
         *,
         mode: Mode,
         max_bytes: int | None = None,
@@ -158,7 +168,7 @@ class VideoService:
             task = CutTask(video.info.id, video, selection, possible, Path(folder), watch, mode, keep)
             with self._egress.session(self._limits) as way:
                 network = replace(self._network, proxy=way.proxy_url)
-                cut = ClipCutter(self._youtube, self._ffmpeg, network).cut(task)
+                cut = ClipCutter(self._youtube, self._ffmpeg, network, engine=engine.make_clip).cut(task)
             watch.downloaded = True
             made, media, notes = self._encode(cut, task)
             final = made.replace(output_path.with_suffix(f".{selection.container}"))

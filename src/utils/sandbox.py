@@ -8,13 +8,16 @@ Numbers are those of include/uapi/linux/landlock.h and sched.h; the system calls
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import functools
 import os
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -37,6 +40,10 @@ _SYSTEM = (
 _DEVICES = ("/dev/dri", "/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/kfd")
 _DRIVERS = ("/sys", "/etc", "/proc/driver", "/proc/devices", "/proc/modules")
 
+# include/uapi/linux/sockios.h, if.h
+_GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
+_RULE_PORT, _CONNECT = 2, 1 << 1
+
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -46,6 +53,7 @@ class Kind:
 
     files: str
     network: str
+    namespaces: int = field(default=0, repr=False)
 
     def __str__(self) -> str:
         return f"files: {self.files}, network: {self.network}"
@@ -56,6 +64,8 @@ class Cage:
     """What one process may touch: ``reads`` files and folders, ``writes`` folders, ``programs`` it may start.
 
     ``lists``: folders whose names it may list. ``devices``: video hardware, and what its drivers look at.
+    ``loopback_port``: the one port that it may connect to; in a network namespace it is one of a loopback of its own
+    (``enter_namespaces``), for who listens on the machine's cannot be reached from there.
     """
 
     reads: tuple[Path, ...] = ()
@@ -63,10 +73,16 @@ class Cage:
     programs: tuple[Path, ...] = ()
     lists: tuple[Path, ...] = ()
     devices: bool = False
+    loopback_port: int | None = None
 
 
 class _RulesetAttributes(ctypes.Structure):
     _fields_ = [("files", ctypes.c_uint64), ("tcp", ctypes.c_uint64), ("scopes", ctypes.c_uint64)]
+
+
+class _Port(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = [("allowed", ctypes.c_uint64), ("port", ctypes.c_uint64)]
 
 
 class _PathBeneath(ctypes.Structure):
@@ -81,18 +97,14 @@ def locked_into(cage: Cage) -> Iterator[Callable[[], None]]:
     The rules are made here, in the parent: between fork and exec hardly anything is safe.
     """
     kind = available()
-    ruleset = _make_ruleset(cage) if kind.files == "landlock" else None
-    spaces = _namespaces() if kind.network == "namespace" else 0
+    ruleset = _make_ruleset(cage, kind) if kind.files == "landlock" else None
 
     def enter() -> None:
         if _LIBC is None:
             return
-        if spaces and _LIBC.unshare(spaces) != 0:
+        if kind.namespaces and _LIBC.unshare(kind.namespaces) != 0:
             raise OSError(ctypes.get_errno(), "unshare failed")
-        if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS) failed")
-        if ruleset is not None and _LIBC.syscall(_RESTRICT_SELF, ruleset, 0) != 0:
-            raise OSError(ctypes.get_errno(), "landlock_restrict_self failed")
+        _restrict(ruleset)
 
     try:
         yield enter
@@ -101,12 +113,52 @@ def locked_into(cage: Cage) -> Iterator[Callable[[], None]]:
             os.close(ruleset)
 
 
+def enter_namespaces(kind: Kind) -> None:
+    """Leave the network, in this process and for good, for one in which only a loopback of its own is. ``kind`` is what
+    ``available()`` told the process that started this one. Before there is a second thread.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if _LIBC is None or not kind.namespaces:
+        return
+    if _LIBC.unshare(kind.namespaces) != 0:
+        raise OSError(ctypes.get_errno(), "unshare failed")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        name = b"lo".ljust(16, b"\0")
+        flags = struct.unpack("16sh", fcntl.ioctl(control, _GET_FLAGS, struct.pack("16sh", name, 0)))[1]
+        fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sh", name, flags | _UP))
+
+
+def lock_in(cage: Cage, kind: Kind) -> None:
+    """Keep this process, from now on and for good, from every file that is not in its cage; see ``enter_namespaces``.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if _LIBC is None or kind.files != "landlock":
+        return
+    ruleset = _make_ruleset(cage, kind)
+    try:
+        _restrict(ruleset)
+    finally:
+        os.close(ruleset)
+
+
+def _restrict(ruleset: int | None) -> None:
+    assert _LIBC is not None
+    if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS) failed")
+    if ruleset is not None and _LIBC.syscall(_RESTRICT_SELF, ruleset, 0) != 0:
+        raise OSError(ctypes.get_errno(), "landlock_restrict_self failed")
+
+
 @functools.cache
 def available() -> Kind:
     """What works here, found by trying."""
     version = _landlock_version()
     network = "namespace" if _namespaces() else "landlock" if version >= _ABI_NET else "none"
-    return Kind("landlock" if version else "none", network)
+    return Kind("landlock" if version else "none", network, _namespaces())
 
 
 @functools.cache
@@ -139,14 +191,16 @@ def _landlock_version() -> int:
     return max(0, _LIBC.syscall(_CREATE_RULESET, None, 0, 1)) if _LIBC is not None else 0
 
 
-def _make_ruleset(cage: Cage) -> int:
+def _make_ruleset(cage: Cage, kind: Kind) -> int:
     """A descriptor of the rules."""
     assert _LIBC is not None
     version = _landlock_version()
     handled = _FIRST_ABI_FILES
     for since, right in ((_ABI_REFER, _REFER), (_ABI_TRUNCATE, _TRUNCATE), (_ABI_IOCTL, _IOCTL_DEV)):
         handled |= right if version >= since else 0
-    attributes = _RulesetAttributes(handled, _ALL_TCP, _ALL_SCOPES)
+    # A namespace that holds only this process's own loopback needs no rules for it.
+    tcp = 0 if cage.loopback_port is not None and kind.namespaces else _ALL_TCP
+    attributes = _RulesetAttributes(handled, tcp, _ALL_SCOPES)
     size = 8 if version < _ABI_NET else 16 if version < _ABI_SCOPE else 24
     ruleset: int = _LIBC.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     if ruleset < 0:
@@ -166,6 +220,8 @@ def _make_ruleset(cage: Cage) -> int:
         ):
             for path in paths:
                 _add_rule(ruleset, path, rights & handled)
+        if cage.loopback_port is not None and tcp and version >= _ABI_NET:
+            _add_port(ruleset, cage.loopback_port)
     except BaseException:
         os.close(ruleset)
         raise
@@ -190,3 +246,10 @@ def _add_rule(ruleset: int, path: Path, rights: int) -> None:
                 raise OSError(ctypes.get_errno(), "landlock_add_rule failed", str(path))
         finally:
             os.close(beneath)
+
+
+def _add_port(ruleset: int, port: int) -> None:
+    assert _LIBC is not None
+    rule = _Port(_CONNECT, port)
+    if _LIBC.syscall(_ADD_RULE, ruleset, _RULE_PORT, ctypes.byref(rule), 0) != 0:
+        raise OSError(ctypes.get_errno(), "landlock_add_rule failed for a port")

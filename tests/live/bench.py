@@ -11,6 +11,8 @@ from pathlib import Path
 from src.errors import MediaForbidden
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip import Network
+from src.services.clip_cage import ClipCage
+from src.services.egress import EgressProxy, Policy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live import Capture, Captured, LiveCut, LiveTrack, TailToCome, Window, cut_captured
 from src.utils.ffmpeg_program import find_ffmpeg
@@ -101,6 +103,7 @@ class Bench:
                 work_dir=work,
                 network=Network(),
                 ffmpeg=FFmpeg(find_ffmpeg("")),
+                cage=ClipCage(find_ffmpeg(""), EgressProxy(Policy())),
                 mode="exact",
                 monitor=SilentMonitor(),
             )

@@ -37,6 +37,7 @@ class EgressProxy:
         self._sessions: dict[str, Session] = {}
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._listener: socket.socket | None = None
+        self._lent: set[socket.socket] = set()
         self._process = 0
 
     @classmethod
@@ -81,6 +82,21 @@ class EgressProxy:
                 del self._sessions[token]
             session.close()
 
+    @contextlib.contextmanager
+    def also_at(self, listener: socket.socket) -> Iterator[None]:
+        """Answer there too, up to the end of the block: on the loopback of a process with a network of its own."""
+        with self._lock:
+            self._lent.add(listener)
+        threading.Thread(target=self._accept, args=(listener,), name="egress-lent", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lent.discard(listener)
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
     def close(self) -> None:
         """Stop listening and end all sessions' connections."""
         with self._lock:
@@ -108,7 +124,7 @@ class EgressProxy:
                 client, _ = listener.accept()
             except OSError:
                 self._places.release()
-                if listener.fileno() < 0 or self._listener is not listener:
+                if listener.fileno() < 0 or (self._listener is not listener and listener not in self._lent):
                     return
                 log.exception("the egress proxy cannot accept connections for now")
                 threading.Event().wait(0.5)  # out of file descriptors: some will be free again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from src.services.clip.engine import Session
 from src.services.clip.index import Index
 from src.services.clip.segment_index import SegmentIndex
 from src.services.clip.source import ClipReport, ClipSource, Method, Mode, Network, TimeRange
+from src.services.clip_cage import ClipCage
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.film_joining import join_films
 from src.services.live.capture import Captured
@@ -56,6 +57,7 @@ def cut_captured(
     work_dir: Path,
     network: Network,
     ffmpeg: FFmpeg,
+    cage: ClipCage,
     mode: Mode,
     monitor: Monitor,
 ) -> LiveCut:
@@ -66,14 +68,21 @@ def cut_captured(
         ClipRangeInvalid: no frame of the window is there.
         ClipIncomplete: the clip did not stand the verification. AppError: disk, or whatever ``monitor`` raises.
     """
-    picture = next((track for track in captured.tracks if track.has_video), captured.tracks[0])
-    runs = find_runs(captured.records[picture.name], captured.folder / picture.name, window)
-    parts: list[_Part] = []
-    for number, run in enumerate(runs):
-        path = work_dir / f"part{number}{output.suffix}"
-        part = _cut_run(captured, run, window, path, work_dir, network, ffmpeg, mode, monitor)
-        if part is not None:
-            parts.append(part)
+    arguments = {
+        "captured": captured,
+        "window": window,
+        "suffix": output.suffix,
+        "work_dir": work_dir,
+        "network": network,
+        "ffmpeg": ffmpeg.program,
+        "mode": mode,
+    }
+    with cage.engine() as engine:
+        reports = engine.run(cut_runs, arguments, [work_dir], None, monitor, reads=[captured.folder])
+    parts = [
+        _Part(_part(work_dir, number, output.suffix), Window(report.actual.start, report.actual.end), report)
+        for number, report in enumerate(reports)
+    ]
     if not parts:
         raise ClipRangeInvalid("No picture of this moment was captured.")
     frames = sum(part.report.encoded_frames + part.report.copied_frames for part in parts)
@@ -89,6 +98,34 @@ def cut_captured(
     return LiveCut(output, tuple(part.span for part in parts), frames, method, tuple(dict.fromkeys(notes)))
 
 
+def cut_runs(
+    captured: Captured,
+    window: Window,
+    suffix: str,
+    work_dir: Path,
+    network: Network,
+    ffmpeg: Path,
+    mode: Mode,
+    monitor: Monitor,
+) -> list[ClipReport]:
+    """The clips of all runs, as ``part<number><suffix>`` in ``work_dir``; what they are of is told in wall clock. This
+    belongs into the cage: it looks into what was captured."""
+    picture = next((track for track in captured.tracks if track.has_video), captured.tracks[0])
+    reports: list[ClipReport] = []
+    for run in find_runs(captured.records[picture.name], captured.folder / picture.name, window):
+        path = _part(work_dir, len(reports), suffix)
+        report = _cut_run(captured, run, window, path, work_dir, network, ffmpeg, mode, monitor)
+        if report is not None:
+            base = run.span.start
+            actual = TimeRange(base + report.actual.start, base + report.actual.end)
+            reports.append(replace(report, actual=actual))
+    return reports
+
+
+def _part(folder: Path, number: int, suffix: str) -> Path:
+    return folder / f"part{number}{suffix}"
+
+
 def _cut_run(
     captured: Captured,
     run: Run,
@@ -96,10 +133,10 @@ def _cut_run(
     path: Path,
     work_dir: Path,
     network: Network,
-    ffmpeg: FFmpeg,
+    ffmpeg: Path,
     mode: Mode,
     monitor: Monitor,
-) -> _Part | None:
+) -> ClipReport | None:
     """The clip of a run's share of the window; None when not a single frame falls into it."""
     base = run.span.start
     share = window.common(run.span)
@@ -108,7 +145,7 @@ def _cut_run(
         return None
     picture = next((track for track in captured.tracks if track.has_video), captured.tracks[0])
     sound = next((track for track in captured.tracks if track.has_audio and track is not picture), None)
-    with Session(ClipSource(()), work_dir, network, monitor, None, ffmpeg.program) as session:
+    with Session(ClipSource(()), work_dir, network, monitor, None, ffmpeg) as session:
         pieces = LocalPieces(session.fetcher)
         index = SegmentIndex(session.fetcher, run.segments(captured.folder / picture.name, base), pieces.open)
         video: Index | None = index if picture.has_video else None
@@ -120,7 +157,6 @@ def _cut_run(
                 other.follow(index)
                 audio = other
         try:
-            report = session.clip(video, audio, wanted, path, mode)
+            return session.clip(video, audio, wanted, path, mode)
         except ClipRangeInvalid:
             return None
-    return _Part(path, Window(base + report.actual.start, base + report.actual.end), report)
