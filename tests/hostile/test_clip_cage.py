@@ -21,9 +21,9 @@ from src.services.clip_cage import CagedEngine, ClipCage, EngineDied
 from src.services.egress import AllowList, EgressProxy, Policy
 from src.utils.sandbox import available
 from tests.clip.origin import Faults, Origin
-from tests.clip.sources import FFMPEG, KINDS, served
+from tests.clip.sources import KINDS, served
 from tests.hostile import caged
-from tests.media_kit import first_last
+from tests.media_kit import FFMPEG, first_last
 
 pytestmark = pytest.mark.slow
 
