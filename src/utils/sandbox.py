@@ -124,6 +124,10 @@ def enter_namespaces(kind: Kind) -> None:
         return
     if _LIBC.unshare(kind.namespaces) != 0:
         raise OSError(ctypes.get_errno(), "unshare failed")
+    _raise_loopback()
+
+
+def _raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         name = b"lo".ljust(16, b"\0")
         flags = struct.unpack("16sh", fcntl.ioctl(control, _GET_FLAGS, struct.pack("16sh", name, 0)))[1]
@@ -176,6 +180,7 @@ def _works(flags: int) -> bool:
     def enter() -> None:
         if _LIBC is None or _LIBC.unshare(flags) != 0:
             raise OSError("not allowed")
+        _raise_loopback()  # what cannot be given a loopback is of no use to all who need a namespace
 
     try:
         done = subprocess.run(
