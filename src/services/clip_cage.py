@@ -25,9 +25,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from src.errors import error_from_code
 from src.models.progress import Monitor, Progress
-from src.services.clip import ClipReport, ClipSource, Keep, Mode, Network, SourceUnreadable, TimeRange
+from src.services.clip import ClipReport, ClipSource, Discontinuous, Keep, Mode, Network, SourceUnreadable, TimeRange
 from src.services.clip import make_clip as make_one
 from src.services.clip import make_clips as make_several
+from src.services.clip import make_parts as make_stretches
 from src.services.clip_child import LISTENER, Task, send_task
 from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
@@ -133,6 +134,26 @@ class CagedEngine:
         shared = {"work_dir": work_dir, "network": network, "mode": mode, "ffmpeg": ffmpeg}
         return self.run(make_several, {**asked, **shared}, writes, network.proxy, monitor, refresh)
 
+    def make_parts(
+        self,
+        source: ClipSource,
+        wanted: TimeRange,
+        folder: Path,
+        suffix: str,
+        *,
+        work_dir: Path,
+        network: Network,
+        ffmpeg: Path | None = None,
+        monitor: Monitor,
+        refresh: Callable[[], ClipSource] | None = None,
+    ) -> list[tuple[Path, ClipReport]]:
+        """The stretches of a clip, in a child of their own: this one may have ended when they turned out."""
+        asked = {"source": source, "wanted": wanted, "folder": folder, "suffix": suffix}
+        shared = {"work_dir": work_dir, "network": network, "ffmpeg": ffmpeg}
+        with CagedEngine(self._ffmpeg, self._egress) as another:
+            reports = another.run(_parts, {**asked, **shared}, [work_dir, folder], network.proxy, monitor, refresh)
+        return [(folder / f"part{number}{suffix}", report) for number, report in enumerate(reports)]
+
     def run(
         self,
         function: Callable[..., list[ClipReport]],
@@ -183,6 +204,10 @@ class CagedEngine:
 
 def _one(**arguments: Any) -> list[ClipReport]:
     return [make_one(**arguments)]
+
+
+def _parts(**arguments: Any) -> list[ClipReport]:
+    return [report for _, report in make_stretches(**arguments)]
 
 
 class _Talk:
@@ -245,6 +270,8 @@ class _Talk:
         elif what == "refresh" and self._refresh is not None:
             assert self._process.stdin is not None
             send_task(self._process.stdin, self._refresh())
+        elif what == "discontinuous":
+            raise Discontinuous(str(value))
         elif what == "unreadable":
             raise SourceUnreadable(str(value))
         elif what == "failed" and isinstance(value, dict):

@@ -58,7 +58,7 @@ def main(descriptor: int, kind: Kind) -> None:
 
     from src.errors import AppError
     from src.models.progress import Progress
-    from src.services.clip import ClipReport, SourceUnreadable
+    from src.services.clip import ClipReport, Discontinuous, SourceUnreadable
 
     channel = socket.socket(fileno=descriptor)
     progress_line, lock = TypeAdapter(Progress), threading.Lock()
@@ -90,7 +90,10 @@ def main(descriptor: int, kind: Kind) -> None:
         made = task.function(**task.arguments, monitor=Teller(), **more)
         tell("made", TypeAdapter(list[ClipReport]).dump_json(made))
     except SourceUnreadable as reason:
-        tell("unreadable", TypeAdapter(str).dump_json(str(reason)))
+        tell(
+            "discontinuous" if isinstance(reason, Discontinuous) else "unreadable",
+            TypeAdapter(str).dump_json(str(reason)),
+        )
     except AppError as error:
         fields = {"code": error.code, "message": error.message}
         tell("failed", TypeAdapter(dict[str, str]).dump_json(fields))

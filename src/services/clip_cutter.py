@@ -75,9 +75,11 @@ class ClipCutter:
         network: Network,
         *,
         engine: Callable[..., ClipReport] = make_clip,
+        parts: Callable[..., list[tuple[Path, ClipReport]]] = make_parts,
     ) -> None:
-        """``engine`` is called like `make_clip`."""
-        self._youtube, self._ffmpeg, self._network, self._engine = youtube, ffmpeg, network, engine
+        """``engine`` is called like `make_clip`, ``parts`` like `make_parts`."""
+        self._youtube, self._ffmpeg, self._network = youtube, ffmpeg, network
+        self._engine, self._parts = engine, parts
 
     def cut(self, task: CutTask) -> Cut:
         """The clip by the first way that gives a whole one.
@@ -119,7 +121,7 @@ class ClipCutter:
 
     def _in_parts(self, task: CutTask) -> ClipReport:
         """Stretches with other pictures or clocks between them (advertisements, a restarted encoder), joined anew."""
-        made = make_parts(
+        made = self._parts(
             source_of(task.video, task.selection),
             task.range,
             task.work_dir,

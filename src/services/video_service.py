@@ -168,7 +168,10 @@ class VideoService:
             task = CutTask(video.info.id, video, selection, possible, Path(folder), watch, mode, keep)
             with self._egress.session(self._limits) as way:
                 network = replace(self._network, proxy=way.proxy_url)
-                cut = ClipCutter(self._youtube, self._ffmpeg, network, engine=engine.make_clip).cut(task)
+                cutter = ClipCutter(
+                    self._youtube, self._ffmpeg, network, engine=engine.make_clip, parts=engine.make_parts
+                )
+                cut = cutter.cut(task)
             watch.downloaded = True
             made, media, notes = self._encode(cut, task)
             final = made.replace(output_path.with_suffix(f".{selection.container}"))

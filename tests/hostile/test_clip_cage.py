@@ -170,6 +170,19 @@ def clip_of(
     return output
 
 
+def test_stretches_are_made_by_a_child_of_their_own(place: Place, engine: CagedEngine) -> None:
+    files, source_of = served(KIND["hls-ts"], place.outside)
+    with Origin(files) as origin:
+        engine._egress = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{origin._port}")))
+        with engine._egress.session() as way:
+            network, watch = Network(proxy=way.proxy_url), SilentMonitor()
+            made = engine.make_parts(
+                source_of(origin), RANGE, place.work, ".mp4", work_dir=place.work, network=network, monitor=watch
+            )
+    ((path, report),) = made
+    assert first_last(path) == (83, 218) and report.requested == RANGE
+
+
 @pytest.mark.parametrize("name", ["h264-sidx", "vp9-webm", "hls-ts"])
 def test_a_clip_comes_out_whole_with_its_progress(place: Place, name: str) -> None:
     monitor = Listener()

@@ -116,8 +116,8 @@ def make_parts(
         parts = session.parts(*session.indexes(), wanted)
         for number, part in enumerate(parts):
             session.want(*part, number)
-        for number, part in enumerate(parts):
-            output = folder / f"part{number}{suffix}"
+        for part in parts:
+            output = folder / f"part{len(made)}{suffix}"
             with suppress(ClipRangeInvalid):  # too short a stretch for a frame
                 made.append((output, session.clip(*part, output, "exact")))
     if not made:
