@@ -8,7 +8,7 @@ from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from src.bootstrap import Services, build, prepare_database
+from src.bootstrap import Services, build, prepare_when_it_answers
 from src.broker import CeleryDoorbell, make_celery
 from src.config import Settings
 from src.middleware import chat, documents, errors, headers, limits, push, request_log, wiring
@@ -38,12 +38,11 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
 
     Raises:
         SettingsError: something that the service needs is not set, or a surface has no such name.
-        StoreUnavailable: MongoDB cannot be reached.
     """
     if services is None:
         settings.require_complete()
         services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)))
-        prepare_database(services.database)
+        prepare_when_it_answers(services.database)
     app = App("yt-downloader", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from contextlib import suppress
 from typing import Any
 
 from pymongo.database import Database
@@ -18,7 +21,11 @@ from src.data.user_data import UserData
 from src.data.video_data import VideoData
 from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
+from src.errors import StoreUnavailable
 from src.services import db_service
+from src.utils.background import in_background
+
+log = logging.getLogger(__name__)
 
 COLLECTIONS = (
     UserData,
@@ -44,3 +51,23 @@ def prepare_database(database: Database[dict[str, Any]]) -> None:
         StoreUnavailable: the server cannot be reached.
     """
     db_service.ensure_indexes(database, COLLECTIONS)
+
+
+def prepare_when_it_answers(database: Database[dict[str, Any]], *, pause_seconds: float = 1.0) -> None:
+    """The same, now or in the background: a process that begins while the database is away serves all the same.
+
+    It would have to end otherwise, and gunicorn ends with a process that cannot begin: one killed API process would
+    take the whole API along.
+    """
+    try:
+        prepare_database(database)
+    except StoreUnavailable:
+        log.warning("the database does not answer; its indexes are looked at when it does")
+
+        def keep_trying() -> None:
+            while True:
+                time.sleep(pause_seconds)
+                with suppress(StoreUnavailable):
+                    return prepare_database(database)
+
+        in_background(keep_trying, "indexes")

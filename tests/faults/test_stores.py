@@ -152,6 +152,25 @@ def test_a_database_that_is_away_gives_clear_answers_in_time(wired: Wired, fault
     eventually_well(wired)
 
 
+def test_an_api_process_that_begins_without_its_database_serves_and_prepares_it_later(
+    mongo_uri: str, mongo_database: Database[dict[str, Any]], tmp_path: Path
+) -> None:
+    """gunicorn ends altogether with a process that cannot begin: one killed process would take the whole API along."""
+    with FaultProxy(socket_of(mongo_uri)) as proxy:
+        proxy.set(Fault(refuse=True))
+        uri = f"mongodb://127.0.0.1:{proxy.port}/{mongo_database.name}?directConnection=true"
+        settings = api_settings(tmp_path, mongodb_uri=uri, redis_uri="redis://127.0.0.1:1/0")
+        client = create_app(settings).test_client()
+        assert client.get("/api/health/simple").status_code == 200
+        assert client.get("/api/health").status_code == 503
+        assert mongo_database["videos"].index_information() == {}
+        proxy.set(HEALTHY)
+        until = time.monotonic() + 30
+        while len(mongo_database["videos"].index_information()) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=NAMES)
 def test_a_redis_that_is_away_costs_no_answer_and_no_job(wired: Wired, fault: Fault) -> None:
     video_id = saved(wired)

@@ -31,7 +31,7 @@ def main() -> int:
     options = _options()
     began, verdicts = time.monotonic(), []
     with OfflineYoutube() as site:
-        for seed in range(FIRST_SEED, FIRST_SEED + options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             if time.monotonic() - began > LONGEST_MINUTES * 60:
                 print(f"No more storms: {LONGEST_MINUTES} minutes are over.")
                 break
@@ -52,7 +52,9 @@ def _one(site: OfflineYoutube, seed: int, plan: Plan, settings: dict[str, str]) 
     verdict = run_storm(site, seed, plan, settings)
     verdict.seconds = time.monotonic() - began
     print(
-        f"seed {seed}, {verdict.seconds:.0f} s: {dict(verdict.strikes)}, failures {dict(verdict.failures)}", flush=True
+        f"seed {seed}, {verdict.seconds:.0f} s: {dict(verdict.strikes)}, failures {dict(verdict.failures)}, "
+        f"{verdict.stumbles} requests sent again, {len(verdict.unanswered)} orders not taken",
+        flush=True,
     )
     for line in [*verdict.bad, *(f"alarm: {alarm}" for alarm in sorted(set(verdict.alarms))[:20])]:
         print(f"   {line}", flush=True)
@@ -103,6 +105,7 @@ def _percentiles(seconds: Sequence[float]) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first seed")
     parser.add_argument("--strikes", type=int, default=100)
     parser.add_argument("--production", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()

@@ -40,6 +40,8 @@ class Verdict:
     claimed: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
     healthy: list[float] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    """Orders that the service did not take within a minute: nothing was promised."""
     stumbles: int = 0
     """Requests that had to be sent again."""
     seconds: float = 0
@@ -58,6 +60,7 @@ def judge(service: LiveService, watch: Watch, customers: Customers, storm: Storm
     verdict = Verdict(seed)
     verdict.strikes = Counter(strike.kind.value for strike in storm.strikes)
     verdict.lost += storm.broken
+    verdict.unanswered = storm.unanswered
     if not watch.quiet(120):
         verdict.lost += [f"{job_id} has not ended: {watch.lives[job_id].record}" for job_id in watch.open_jobs()]
     lives = watch.lives

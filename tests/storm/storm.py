@@ -71,6 +71,7 @@ class Storm:
         self._checks: list[threading.Thread] = []
         self.strikes: list[Strike] = []
         self.broken: list[str] = []
+        self.unanswered: list[str] = []
 
     def rage(self) -> None:
         """Order jobs and strike; at the end nothing is frozen any more and no more is ordered."""
@@ -155,7 +156,7 @@ class Storm:
             try:
                 self._customers.order()
             except NoAnswer as path:
-                self.broken.append(f"no answer for a minute: {path}")
+                self.unanswered.append(str(path))
             except Exception as error:
                 self.broken.append(f"an order was refused: {error!r}")
 
