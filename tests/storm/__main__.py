@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
 import sys
 import time
@@ -35,7 +36,8 @@ def main() -> int:
             if time.monotonic() - began > LONGEST_MINUTES * 60:
                 print(f"No more storms: {LONGEST_MINUTES} minutes are over.")
                 break
-            verdicts.append(_one(site, seed, Plan(options.strikes), QUICK))
+            how = {signal.Signals[options.only]: 1} if options.only else Plan(0).how
+            verdicts.append(_one(site, seed, Plan(options.strikes, how=how), QUICK))
         table([*verdicts, total(verdicts)])
         if options.production:
             slow = _one(site, FIRST_SEED, PRODUCTION_PLAN, PRODUCTION)
@@ -52,8 +54,8 @@ def _one(site: OfflineYoutube, seed: int, plan: Plan, settings: dict[str, str]) 
     verdict = run_storm(site, seed, plan, settings)
     verdict.seconds = time.monotonic() - began
     print(
-        f"seed {seed}, {verdict.seconds:.0f} s: {dict(verdict.strikes)}, failures {dict(verdict.failures)}, "
-        f"{verdict.stumbles} requests sent again, {len(verdict.unanswered)} orders not taken",
+        f"seed {seed}, {verdict.seconds:.0f} s: {dict(verdict.strikes)}, {dict(verdict.signals)}, "
+        f"failures {dict(verdict.failures)}, {verdict.stumbles} requests sent again, {len(verdict.unanswered)} orders not taken",
         flush=True,
     )
     for line in [*verdict.bad, *(f"alarm: {alarm}" for alarm in sorted(set(verdict.alarms))[:20])]:
@@ -106,6 +108,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.storm", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first seed")
+    parser.add_argument("--only", choices=("SIGKILL", "SIGTERM", "SIGSTOP"), help="nothing but this signal")
     parser.add_argument("--strikes", type=int, default=100)
     parser.add_argument("--production", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()

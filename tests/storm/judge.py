@@ -29,6 +29,7 @@ class Verdict:
 
     seed: int
     strikes: Counter[str] = field(default_factory=Counter)
+    signals: Counter[str] = field(default_factory=Counter)
     jobs: int = 0
     completed: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -59,6 +60,7 @@ def judge(service: LiveService, watch: Watch, customers: Customers, storm: Storm
     """Look at everything that a storm has left, once it is quiet again (and until then no longer than two minutes)."""
     verdict = Verdict(seed)
     verdict.strikes = Counter(strike.kind.value for strike in storm.strikes)
+    verdict.signals = Counter(strike.signal.name for strike in storm.strikes)
     verdict.lost += storm.broken
     verdict.unanswered = storm.unanswered
     if not watch.quiet(120):
