@@ -55,7 +55,8 @@ def _one(site: OfflineYoutube, seed: int, plan: Plan, settings: dict[str, str]) 
     verdict.seconds = time.monotonic() - began
     print(
         f"seed {seed}, {verdict.seconds:.0f} s: {dict(verdict.strikes)}, {dict(verdict.signals)}, "
-        f"failures {dict(verdict.failures)}, {verdict.stumbles} requests sent again, {len(verdict.unanswered)} orders not taken",
+        f"failures {dict(verdict.failures)}, {verdict.stumbles} requests sent again, "
+        f"{len(verdict.unanswered)} orders not taken",
         flush=True,
     )
     for line in [*verdict.bad, *(f"alarm: {alarm}" for alarm in sorted(set(verdict.alarms))[:20])]:
