@@ -21,6 +21,7 @@ from tests.offline_youtube.hls import LIVE, LIVE_SECONDS
 from tests.offline_youtube.live import LiveStream
 from tests.offline_youtube.player import CHANNEL_ID
 from tests.offline_youtube.site import OfflineYoutube
+from tests.offline_youtube.situations import VideoId
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 FPS = 25
@@ -31,7 +32,7 @@ class Chat:
     """The chat of a stream whose bot knows one command."""
 
     user: User
-    live: LiveStream
+    site: OfflineYoutube
     folder: Path
 
     def clip(self, offset: int, duration: int, path: str = "/livenow____", **headers: str) -> str:
@@ -51,11 +52,16 @@ class Chat:
             time.sleep(0.2)
         return self.status(video_id)
 
+    @property
+    def live(self) -> LiveStream:
+        return self.site.live
+
     def status(self, video_id: str) -> dict[str, Any]:
         return self.user.status(video_id)
 
-    def fetched_percent(self, video_id: str) -> float:
-        return float((self.status(video_id)["progress"] or {}).get("download_progress", 0))
+    def fetched(self) -> int:
+        """Segments that were asked for so far."""
+        return len(self.site.media_requests(VideoId.LIVE_NOW))
 
     def shown(self, video_id: str) -> list[int]:
         """Numbers of the clip's frames."""
@@ -77,7 +83,7 @@ class Chat:
 @pytest.fixture
 def chat(user: User, offline_youtube: OfflineYoutube, tmp_path: Path) -> Iterator[Chat]:
     offline_youtube.live.begin()
-    yield Chat(user, offline_youtube.live, tmp_path)
+    yield Chat(user, offline_youtube, tmp_path)
     offline_youtube.live.begin()
 
 
@@ -101,8 +107,9 @@ def test_more_clips_at_once_than_there_are_workers(chat: Chat) -> None:
 
 def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, service: LiveService) -> None:
     """The stream holds 30 seconds. What the dead worker had fetched is in the clip, though it has left the stream."""
+    before = chat.fetched()
     video_id = chat.clip(36, 37)
-    _eventually(lambda: chat.fetched_percent(video_id) > 20)
+    _eventually(lambda: chat.fetched() > before + 8)
     held = chat.live.window(LIVE[0]).start * LIVE[0].segment_seconds * FPS
     for pid in [pid for pid in service.processes("celery") if "downloads" in _command_line(pid)]:
         os.kill(pid, signal.SIGKILL)
@@ -115,8 +122,9 @@ def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, 
 
 
 def test_across_the_end_of_the_stream_and_in_its_recording(chat: Chat) -> None:
+    before = chat.fetched()
     video_id = chat.clip(10, 40)
-    _eventually(lambda: chat.fetched_percent(video_id) > 20)
+    _eventually(lambda: chat.fetched() > before + 8)
     chat.live.end()
     status = chat.status_at_end(video_id)
     assert status["status"] == "completed" and status["source"] == "live", status
