@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +216,9 @@ def test_the_owner_s_failure_is_the_job_s(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("reason", [LeaseLost, HandedBack])
-def test_another_owner_goes_on_with_what_is_finished(bench: Bench, reason: type[Exception]) -> None:
+def test_another_owner_goes_on_with_what_is_finished(
+    bench: Bench, mongo_database: Database[dict[str, Any]], reason: type[Exception]
+) -> None:
     first, second = Encoder(), Encoder()
     lost = threading.Event()
 
@@ -225,7 +228,9 @@ def test_another_owner_goes_on_with_what_is_finished(bench: Bench, reason: type[
 
     first.before[2] = lambda monitor: lost.set()
     with pytest.raises(reason):
-        bench.encode(bench.crew("first", first, lease=1), first, Watching(end))
+        bench.encode(bench.crew("first", first), first, Watching(end))
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    mongo_database["chunks"].update_many({"lease_until": {"$ne": None}}, {"$set": {"lease_until": long_ago}})
     assert bench.encode(bench.crew("second", second), second) == hashes(make(SOURCE))
     assert first.made == [0, 1] and second.made == [2, 3]
 
