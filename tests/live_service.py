@@ -48,7 +48,7 @@ def running_service(environment: Mapping[str, str], *, console: Path | None = No
             process = subprocess.Popen(
                 [sys.executable, "start_server.py"],
                 cwd=ROOT,
-                env={**os.environ, **environment, **own},
+                env={**os.environ, **own, **environment},
                 stdout=subprocess.PIPE,
                 stderr=sink,
                 text=True,
