@@ -7,6 +7,7 @@ public tokens and channel tokens are accepted: paths are shown in browsers and i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -51,6 +52,7 @@ class Caller:
     """Who calls. ``tier`` is that of the token; ``identity`` is known with a private one only.
 
     ``session`` is the guest session and ``session_key`` the secret that opened it. ``channel`` is the channel token.
+    ``still_counts`` asks anew whether the login goes on, for a reply that lasts.
     """
 
     address: str
@@ -59,6 +61,7 @@ class Caller:
     session: GuestSession | None = None
     session_key: str | None = field(default=None, repr=False)
     channel: ChannelToken | None = None
+    still_counts: Callable[[], bool] = field(default=lambda: True, repr=False)
 
     @property
     def owner(self) -> Owner:
@@ -115,7 +118,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
         except TokenInvalid:
             pass  # then it may be a private one
     try:
-        caller = Caller(address, Tier.PRIVATE, accounts.identify(token))
+        caller = _of_login(address, token)
     except TokenInvalid:
         if auth in _SIGNED_IN and _is_public(token, accounts):
             raise TokenInvalid("This is a public token; sign in and send the token of the login.") from None
@@ -125,9 +128,15 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     return caller
 
 
+def _of_login(address: str, token: str) -> Caller:
+    accounts = services().accounts
+    identity = accounts.identify(token)
+    return Caller(address, Tier.PRIVATE, identity, still_counts=lambda: accounts.is_signed_in(token))
+
+
 def _of_network(address: str) -> Caller:
     if "Authorization" in request.headers:
-        caller = Caller(address, Tier.PRIVATE, services().accounts.identify(_bearer_token()))
+        caller = _of_login(address, _bearer_token())
     elif from_allowed_network():
         caller = Caller(address)
     else:

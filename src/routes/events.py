@@ -27,18 +27,18 @@ def job_events(job_id: str, caller: Caller) -> Reply:
     heard = last_event_id()
     if services().events.has_heard_all(job, heard):
         return Response(status=204)
-    return event_stream(services().events.of_job(job.id, heard))
+    return event_stream(services().events.of_job(job.id, heard, allowed=caller.still_counts))
 
 
 @bp.get("/api/events")
 @endpoint(auth=Auth.SESSION, replies=STREAM, errors=(TooManyListeners,))
 def all_events(caller: Caller) -> Reply:
-    """Tell how all jobs of the caller stand and every change, as server-sent events."""
-    return event_stream(services().events.of_owner(caller.owner, last_event_id()))
+    """Tell how all jobs of the caller stand and every change, as server-sent events, for as long as the login lasts."""
+    return event_stream(services().events.of_owner(caller.owner, last_event_id(), allowed=caller.still_counts))
 
 
 @bp.get("/ws", websocket=True)
 @endpoint(auth=Auth.ANY, replies={200: File("application/json")}, errors=(TooManyListeners,))
 def progress_socket(caller: Caller) -> Reply:
     """Tell the same as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``."""
-    return web_socket(services().events.of_owner(caller.owner))
+    return web_socket(services().events.of_owner(caller.owner, allowed=caller.still_counts))

@@ -132,6 +132,14 @@ class AccountService:
             raise TokenInvalid("This login has ended; please sign in again.")
         return identity
 
+    def is_signed_in(self, token: str) -> bool:
+        """Whether the login of this private token goes on."""
+        try:
+            self.identify(token)
+        except TokenInvalid:
+            return False
+        return True
+
     def require_admin(self, identity: Identity, *, unless_unnamed: bool = False) -> None:
         """``unless_unnamed``: anybody who is signed in may, while no address is named.
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,10 @@ _MOST_JOBS = 200
 _OVERLAP = timedelta(seconds=2)  # clocks of hosts differ
 
 
+def _always() -> bool:
+    return True
+
+
 class JobEvents:
     """At most ``most`` listeners at once; each hears a sign of life after ``heartbeat`` seconds of silence."""
 
@@ -43,13 +47,15 @@ class JobEvents:
         """Whether a listener whose last event this was has nothing to wait for any more."""
         return job.ended and last_id is not None and self._of(job, {}).said == _hash_of(last_id)
 
-    def of_job(self, job_id: str, last_id: str | None = None) -> Listener:
+    def of_job(self, job_id: str, last_id: str | None = None, *, allowed: Callable[[], bool] = _always) -> Listener:
         """Listen to one job until it has ended. What ``last_id`` told already is not told again.
+
+        ``allowed`` is asked every few seconds: a login that ends takes its listeners along.
 
         Raises:
             TooManyListeners: all places are taken.
         """
-        listener = self._enter(job_id, said=_hash_of(last_id))
+        listener = self._enter(job_id, allowed, said=_hash_of(last_id))
         try:
             job = self._jobs.peek(job_id)
             if job is None:
@@ -61,12 +67,13 @@ class JobEvents:
             raise
         return listener
 
-    def of_owner(self, owner: Owner, last_id: str | None = None) -> Listener:
+    def of_owner(self, owner: Owner, last_id: str | None = None, *, allowed: Callable[[], bool] = _always) -> Listener:
         """Listen to all jobs of an owner, for as long as somebody wants.
 
-        Begins with those that have not ended, and those that did since ``last_id``. Raises as ``of_job``.
+        Begins with those that have not ended, and those that did since ``last_id``. ``allowed`` and what is raised as
+        with ``of_job``.
         """
-        listener = self._enter(owner)
+        listener = self._enter(owner, allowed)
         try:
             since = _moment_of(last_id)
             found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS)
@@ -78,7 +85,7 @@ class JobEvents:
             raise
         return listener
 
-    def _enter(self, what: str | Owner, said: str = "") -> Listener:
+    def _enter(self, what: str | Owner, allowed: Callable[[], bool], said: str = "") -> Listener:
         if not self._places.acquire(blocking=False):
             raise TooManyListeners(retry_after_seconds=5)
 
@@ -89,7 +96,7 @@ class JobEvents:
                     del self._audience[what]
             self._places.release()
 
-        listener = Listener(leave, heartbeat=self._heartbeat, ends=isinstance(what, str), said=said)
+        listener = Listener(leave, heartbeat=self._heartbeat, ends=isinstance(what, str), said=said, allowed=allowed)
         with self._lock:
             self._audience.setdefault(what, set()).add(listener)
         self._feed.follow(self._hear, self._tick)
@@ -113,15 +120,19 @@ class JobEvents:
             return  # the next look makes it good
 
     def _tick(self) -> None:
-        """Look at the records of all jobs that are listened to, now and then."""
+        """Look at the listeners and at the records of all jobs that are listened to, now and then."""
         if self._clock.monotonic() - self._looked < _LOOK_SECONDS:
             return
         self._looked = self._clock.monotonic()
         with self._lock:
-            audience = {what: [*listeners] for what, listeners in self._audience.items() if isinstance(what, str)}
+            audience = {what: [*listeners] for what, listeners in self._audience.items()}
         try:
-            for job_id, listeners in audience.items():
-                self._look_at(job_id, listeners)
+            for what, listeners in audience.items():
+                for listener in listeners:
+                    if not listener.allowed():
+                        listener.finish()
+                if isinstance(what, str):
+                    self._look_at(what, listeners)
         except StoreUnavailable:
             return
 

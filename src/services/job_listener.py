@@ -33,11 +33,21 @@ class Event:
 class Listener:
     """What is to be told to one listener. A slow one costs nothing: it misses readings that newer ones replaced."""
 
-    def __init__(self, leave: Callable[[Listener], None], *, heartbeat: float, ends: bool, said: str = "") -> None:
+    def __init__(
+        self,
+        leave: Callable[[Listener], None],
+        *,
+        heartbeat: float,
+        ends: bool,
+        said: str = "",
+        allowed: Callable[[], bool] = lambda: True,
+    ) -> None:
         """``leave`` is called once, by ``close``. ``ends``: with the end of the one job that is listened to.
 
         ``said`` is the hash of what an earlier listener was told last; ``heartbeat`` the longest silence, in seconds.
+        ``allowed`` tells whether they may still listen.
         """
+        self.allowed = allowed
         self.heartbeat = heartbeat
         self.ended = False
         self.wake: Callable[[Listener], None] | None = None

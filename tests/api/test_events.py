@@ -92,6 +92,16 @@ def test_events_are_private(api: Api, anna: Person, bert: Person) -> None:
     assert anna.get("/api/jobs/65a0000000000000000000ff/events").status_code == 404
 
 
+def test_a_login_that_ends_takes_its_listeners_along(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.services.job_events._LOOK_SECONDS", 0.2)
+    stream: Iterator[Any] = iter(listen(anna, "/api/events").response)
+    next(stream)
+    assert anna.post("/api/auth/logout").status_code == 200
+    begun = time.monotonic()
+    assert all(b"data:" not in (piece if isinstance(piece, bytes) else piece.encode()) for piece in stream)
+    assert time.monotonic() - begun < 60, "ended by the logout, not by the test's own end"
+
+
 def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
     object.__setattr__(api.services.events, "_places", threading.BoundedSemaphore(1))
     video_id = anna.save()

@@ -24,7 +24,7 @@ class Gate:
     def look_up(self) -> str:
         self.begun += 1
         self.running.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
         return "facts"
 
 
@@ -38,6 +38,19 @@ class Impatient:
         raise Cancelled
 
 
+class Waiting:
+    """A monitor that tells when its owner has begun to wait."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+
+    def report(self, progress: Progress) -> None:
+        """Nothing to tell."""
+
+    def check(self) -> None:
+        self.begun.set()
+
+
 def ask(flights: Flights[str], key: str, look_up: Callable[[], str]) -> str:
     return flights.get(key, look_up, seconds=10, monitor=SilentMonitor())
 
@@ -45,10 +58,9 @@ def ask(flights: Flights[str], key: str, look_up: Callable[[], str]) -> str:
 def test_many_who_ask_the_same_share_one_look_up() -> None:
     flights, gate = Flights[str](parallel=2, queue_seconds=0), Gate()
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(ask, flights, "a", gate.look_up) for _ in range(8)]
-        assert gate.running.wait(5)
-        while not all(answer.running() for answer in answers):
-            pass
+        waiting = [Waiting() for _ in range(8)]
+        answers = [pool.submit(flights.get, "a", gate.look_up, seconds=60, monitor=each) for each in waiting]
+        assert all(each.begun.wait(30) for each in waiting)
         gate.opened.set()
         assert [answer.result(5) for answer in answers] == ["facts"] * 8
     assert gate.begun == 1

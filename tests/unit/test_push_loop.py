@@ -33,7 +33,7 @@ class Bench:
         with socket.create_server(("127.0.0.1", 0)) as server:
             client = socket.create_connection(server.getsockname())
             accepted, _ = server.accept()
-        client.settimeout(10)
+        client.settimeout(60)
         self.sockets += [client, accepted]
         return client, accepted
 
@@ -44,7 +44,7 @@ class Bench:
         return client, listener
 
     def has_left(self) -> bool:
-        return self.left.acquire(timeout=10)
+        return self.left.acquire(timeout=60)
 
 
 @pytest.fixture
