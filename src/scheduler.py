@@ -22,6 +22,10 @@ from src.utils import logs
 
 log = logging.getLogger(__name__)
 
+# A job whose time has come is rung for at the next look. One that was rung for and still waits is most likely in a
+# long queue, where every further ring is one more message.
+LOOKS_BETWEEN_RINGS = 5
+
 CLOCK_LOOK_SECONDS, CLOCK_STEP_SECONDS = 1.0, 2.0
 
 
@@ -33,7 +37,9 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
         ("cleanup", services.cleanup.run, settings.cleanup_interval_minutes * 60),
         (
             "reconcile",
-            lambda: services.runner.reconcile(rung_before_seconds=settings.reconcile_interval_seconds),
+            lambda: services.runner.reconcile(
+                rung_before_seconds=settings.reconcile_interval_seconds * LOOKS_BETWEEN_RINGS
+            ),
             settings.reconcile_interval_seconds,
         ),
         ("webhooks", services.webhooks.deliver_due, settings.webhook_interval_seconds),
