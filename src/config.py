@@ -198,7 +198,9 @@ class Settings(BaseModel):
     job_stall_seconds: float = row(
         300, "An attempt whose progress has not moved for so long is stopped and tried again, in seconds.", gt=0
     )
-    reconcile_interval_seconds: float = row(2, "Pause between two looks for jobs whose time has come, or that nobody works on.", gt=0)
+    reconcile_interval_seconds: float = row(
+        2, "Pause between two looks for jobs whose time has come, or that nobody works on.", gt=0
+    )
 
     # Telling progress.
     event_streams: int = row(200, "Event streams and WebSockets that one API process serves at once.", ge=1)
