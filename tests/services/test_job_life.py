@@ -29,13 +29,13 @@ pytestmark = pytest.mark.slow
 
 MOST_ATTEMPTS = 4
 LEASE_SECONDS = 600.0
-WORKERS = ("w1", "w2", "w3")
+WORKERS = ("w1", "w1", "w2")  # one of them often comes back under its own name: only the fence tells
 GONE = Failure("NETWORK_TIMEOUT", "gone")
 LOST = Failure("JOB_LOST", "lost")
 
 
 class JobLife(RuleBasedStateMachine):
-    """One job, three workers that may come back with any right they ever had, and a caller who starts and cancels."""
+    """One job, two workers that may come back with any right they ever had, and a caller who starts and cancels."""
 
     store: tuple[Database[dict[str, Any]]]  # as such it would answer Hypothesis's every question about attributes
 
@@ -54,9 +54,16 @@ class JobLife(RuleBasedStateMachine):
         self.attempts = 0
         self.ends = 0
 
-    @initialize()
-    def save(self) -> None:
+    @initialize(asked=booleans(), begun=booleans(), died=booleans())
+    def save(self, asked: bool, begun: bool, died: bool) -> None:
         self.jobs.insert(self.job)
+        if asked:
+            self.ask()
+        if asked and begun:
+            self.claim("w1")
+        if asked and begun and died:
+            self.expire()
+            self.claim("w1")
 
     # What callers do.
 
@@ -198,8 +205,8 @@ class JobLife(RuleBasedStateMachine):
 def test_no_order_of_events_loses_a_job_or_makes_two_winners(mongo_database: Database[dict[str, Any]]) -> None:
     JobLife.store = (mongo_database,)
     few = settings(
-        max_examples=40,
-        stateful_step_count=30,
+        max_examples=50,
+        stateful_step_count=25,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         derandomize=True,
