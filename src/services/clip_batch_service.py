@@ -8,15 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from src.config import Settings
-from src.errors import ClipIncomplete, EncodeFailed
+from src.errors import ClipIncomplete
 from src.models.params import BatchParams
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip import ClipReport, ClipSource, SourceUnreadable, TimeRange
 from src.services.clip_cage import ClipCage
 from src.services.clip_cutter import source_of
+from src.services.clip_joining import join_clips
 from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import check_output
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.ranges import available_range, require_recorded
 from src.services.youtube.selection import Wish, choose
@@ -74,33 +74,9 @@ class ClipBatchService:
         return made, video.info.title, reports
 
     def _joined(self, clips: list[Path], monitor: Monitor) -> Path:
-        """All clips one behind the other: as they are where that plays, encoded anew where it does not."""
         output = clips[0].with_name(f"batch{clips[0].suffix}")
-        names = output.with_name("clips.txt")
-        names.write_text("".join(f"file '{clip.name}'\n" for clip in clips))
-        frames = sum(_frames(clip) for clip in clips)
-        flags = ["-movflags", "+faststart"] if output.suffix == ".mp4" else []
-        copy = ["-f", "concat", "-safe", "1", "-i", str(names), "-map", "0", "-c", "copy", *flags]
-        program = self._ffmpeg.confined(reads=[], writes=[output.parent])
-        program.run([*copy, str(output)], monitor=monitor)
-        if _frames(output) != frames:
-            inputs = [part for clip in clips for part in ("-i", str(clip))]
-            pads = "".join(f"[{number}:v:0][{number}:a:0]" for number in range(len(clips)))
-            graph = f"{pads}concat=n={len(clips)}:v=1:a=1[v][a]"
-            video = ["-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-row-mt", "1", "-c:a", "libopus"]
-            if output.suffix == ".mp4":
-                video = ["-c:v", "libx264", "-crf", "16", "-preset", "veryfast", "-c:a", "aac", "-b:a", "192k"]
-            maps = ["-filter_complex", graph, "-map", "[v]", "-map", "[a]", *video, *flags]
-            program.run([*inputs, *maps, str(output)], monitor=monitor)
-            if _frames(output) != frames:
-                raise EncodeFailed("The clips could not be joined")
+        join_clips(clips, output, self._ffmpeg, monitor)
         return output
-
-
-def _frames(path: Path) -> int:
-    """Frames of a film that plays; -1 of one that does not."""
-    axis = check_output(path)
-    return -1 if axis.errors or axis.video is None else axis.video.units
 
 
 def _packed(clips: list[Path]) -> Path:
