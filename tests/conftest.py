@@ -2,4 +2,15 @@
 
 from __future__ import annotations
 
+import hypothesis
+
+from src.utils.process import give_up_real_time
+
 pytest_plugins = ["tests.stores"]
+
+# How long an example may take says more about the machine than about the code.
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
+
+# Films are encoded in this process, too.
+give_up_real_time()

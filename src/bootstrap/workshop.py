@@ -119,7 +119,7 @@ def build_workshop(
         videos=given.videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress),
         encoder=encoder,
         youtube=youtube,
-        streams=StreamService(settings, EgressProxy.of(settings), ffmpeg),
+        streams=StreamService(settings, egress, ffmpeg),
         live=given.live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
         batches=ClipBatchService(settings, youtube, ffmpeg, egress),
         sounds=given.sounds or SoundService(settings, youtube, audio, egress=egress),

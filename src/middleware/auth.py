@@ -97,7 +97,9 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     if auth is Auth.NONE:
         return Caller(address)
     if auth in (Auth.SESSION, Auth.GUEST, Auth.ANY) and (key := request.headers.get(SESSION_HEADER, "").strip()):
-        return Caller(address, session=services().guests.open(key), session_key=key.lower())
+        guests = services().guests
+        session = guests.open(key)
+        return Caller(address, session=session, session_key=key.lower(), still_counts=lambda: guests.is_open(key))
     if auth is Auth.GUEST:
         return Caller(address)
     if auth is Auth.SESSION and "Authorization" not in request.headers:

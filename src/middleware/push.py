@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,16 +13,20 @@ import simple_websocket
 from flask import Flask, Response, current_app, request
 from werkzeug.http import http_date
 
+from src.errors import TooManyListeners
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.job_listener import Event, Listener
 
 _NAME = "yt-downloader.push"
+_SOCKETS = "yt-downloader.web-sockets"
 _PING_SECONDS = 20.0
+_MOST_HEARD_BYTES = 4096
 
 
-def install(app: Flask) -> None:
-    """Give the app its push loop."""
+def install(app: Flask, *, most_sockets: int) -> None:
+    """Give the app its push loop, and room for so many WebSockets: each holds a thread that answers nobody else."""
     app.extensions[_NAME] = PushLoop()
+    app.extensions[_SOCKETS] = threading.BoundedSemaphore(max(most_sockets, 1))
 
 
 def last_event_id() -> str | None:
@@ -35,9 +41,20 @@ def event_stream(listener: Listener) -> Response:
 
 
 def web_socket(listener: Listener) -> Response:
-    """The events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes."""
+    """The events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes.
+
+    Raises:
+        TooManyListeners: a quarter of the threads hold WebSockets already.
+    """
+    sockets = current_app.extensions[_SOCKETS]
+    if not sockets.acquire(blocking=False):
+        listener.close()
+        raise TooManyListeners(retry_after_seconds=5)
     try:
-        connection = simple_websocket.Server.accept(request.environ, ping_interval=_PING_SECONDS)
+        connection = simple_websocket.Server.accept(
+            request.environ, ping_interval=_PING_SECONDS, max_message_size=_MOST_HEARD_BYTES
+        )
+        connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
         try:
             for event in listener.told():
                 if not connection.connected:
@@ -48,6 +65,7 @@ def web_socket(listener: Listener) -> Response:
         except simple_websocket.ConnectionClosed:
             pass
     finally:
+        sockets.release()
         listener.close()
     return _Taken(connection.mode == "gunicorn")
 
@@ -95,5 +113,10 @@ class _EventStream(Response):
         if chunked:
             headers["Transfer-Encoding"] = "chunked"
         lines = [f"HTTP/1.1 {self.status}", *(f"{name}: {value}" for name, value in headers.to_wsgi_list()), "", ""]
-        self._loop.take(taken_over(connection), "\r\n".join(lines).encode("latin-1"), self._listener, chunked=chunked)
+        head = "\r\n".join(lines).encode("latin-1")
+        try:
+            self._loop.take(taken_over(connection), head, self._listener, chunked=chunked)
+        except BaseException:
+            self._listener.close()  # gunicorn closes only replies that it has got
+            raise
         raise StopIteration()

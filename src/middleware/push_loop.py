@@ -122,14 +122,24 @@ class PushLoop:
         with self._lock:
             woken, self._woken = self._woken, {}
         for listener, arrived in woken.items():
-            if arrived is not None:
-                self._streams[listener] = arrived
-                self._selector.register(arrived.socket, selectors.EVENT_READ, arrived)
-                listener.wake = self._wake
+            if arrived is not None and not self._begin_with(arrived):
+                continue
             if (stream := self._streams.get(listener)) is not None:
                 self._serve(stream)
         if time.monotonic() - self._swept >= _SWEEP_SECONDS:
             self._sweep()
+
+    def _begin_with(self, stream: _Stream) -> bool:
+        try:
+            self._selector.register(stream.socket, selectors.EVENT_READ, stream)
+        except OSError as error:  # no memory, or too many: this one's bad luck alone
+            log.warning("an event stream could not begin: %s", error)
+            stream.socket.close()
+            stream.listener.close()
+            return False
+        self._streams[stream.listener] = stream
+        stream.listener.wake = self._wake
+        return True
 
     def _sweep(self) -> None:
         self._swept = now = time.monotonic()

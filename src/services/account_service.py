@@ -8,7 +8,7 @@ from datetime import timedelta
 from src.config import Settings, SettingsError
 from src.data.session_data import SessionData
 from src.data.user_data import UserData
-from src.errors import AdminOnly, CredentialsInvalid, CurrentPasswordWrong, EmailInvalid, TokenInvalid
+from src.errors import AdminOnly, CredentialsInvalid, CurrentPasswordWrong, EmailInvalid, TokenExpired, TokenInvalid
 from src.models.session import Identity
 from src.models.user import User
 from src.services.attempt_limiter import AttemptLimiter
@@ -136,7 +136,7 @@ class AccountService:
         """Whether the login of this private token goes on."""
         try:
             self.identify(token)
-        except TokenInvalid:
+        except (TokenInvalid, TokenExpired):
             return False
         return True
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from src.errors import error_from_code
+from src.errors import ErrorKind, InternalError, error_from_code
 from src.models.progress import Monitor, Progress
 from src.services.clip import ClipReport, ClipSource, Discontinuous, Keep, Mode, Network, SourceUnreadable, TimeRange
 from src.services.clip import make_clip as make_one
@@ -110,7 +110,9 @@ class CagedEngine:
         Raises:
             EngineDied: it did not survive what it read.
         """
-        writes = [work_dir, output.parent, *([keep.folder.parent] if keep else [])]
+        if keep:
+            keep.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writes = [work_dir, output.parent, *([keep.folder] if keep else [])]
         asked = {"source": source, "wanted": wanted, "output": output, "keep": keep}
         shared = {"work_dir": work_dir, "network": network, "mode": mode, "ffmpeg": ffmpeg}
         return self.run(_one, {**asked, **shared}, writes, network.proxy, monitor, refresh)[0]
@@ -175,7 +177,9 @@ class CagedEngine:
             raise EngineDied("it did not start") from None
         with ExitStack() as stack:
             self._answer_there(stack, proxy, monitor)
-            return _Talk(self._process, self._channel, monitor, refresh).run()
+            made = _Talk(self._process, self._channel, monitor, refresh).run()
+        stop_group(self._process)  # what is looked at from here on, nobody changes any more
+        return made
 
     def _cage(self, reads: Sequence[Path], writes: Sequence[Path], proxy: str | None) -> Cage:
         """Python and its packages, our code, FFmpeg, the files of the task, and the port of its proxy."""
@@ -275,7 +279,9 @@ class _Talk:
         elif what == "unreadable":
             raise SourceUnreadable(str(value))
         elif what == "failed" and isinstance(value, dict):
-            raise error_from_code(str(value.get("code")), str(value.get("message"))[:2000])
+            failure = error_from_code(str(value.get("code")), str(value.get("message"))[:2000])
+            # Codes of our own inner workings (a lease lost, a job handed back) are not the engine's to say.
+            raise InternalError() if failure.kind is ErrorKind.INTERNAL else failure
         else:
             raise EngineDied("it said what it never says")
         return None

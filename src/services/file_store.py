@@ -63,7 +63,8 @@ class FileStore:
         """
         target = self.downloads / folder / f"{job_id}.{fence}{made.suffix}"
         try:
-            with made.open("rb") as file:
+            # Whoever made it read what strangers sent: a link to another file must not become that file's second name.
+            with os.fdopen(os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 os.fchmod(file.fileno(), ARTIFACT_MODE)
                 os.fsync(file.fileno())
             try:

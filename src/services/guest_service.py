@@ -98,6 +98,11 @@ class GuestService:
             if self._guests.insert(session, random.choice(sorted(free))):  # noqa: S311 (nothing to guess)
                 return secret, session
 
+    def is_open(self, secret: str) -> bool:
+        """Whether the session of this secret goes on. To ask is no use of it."""
+        session_id = session_id_of(secret)
+        return bool(session_id and self._guests.find(session_id, self._clock.now()))
+
     def open(self, secret: str, missing: type[AppError] = SessionInvalid) -> GuestSession:
         """The session of this secret, which is used now.
 

@@ -50,7 +50,7 @@ class JobEvents:
     def of_job(self, job_id: str, last_id: str | None = None, *, allowed: Callable[[], bool] = _always) -> Listener:
         """Listen to one job until it has ended. What ``last_id`` told already is not told again.
 
-        ``allowed`` is asked every few seconds: a login that ends takes its listeners along.
+        ``allowed`` is asked every 15 seconds: a login that ends takes its listeners along.
 
         Raises:
             TooManyListeners: all places are taken.
@@ -99,7 +99,7 @@ class JobEvents:
         listener = Listener(leave, heartbeat=self._heartbeat, ends=isinstance(what, str), said=said, allowed=allowed)
         with self._lock:
             self._audience.setdefault(what, set()).add(listener)
-        self._feed.follow(self._hear, self._tick)
+        self._feed.follow(self._hear, self._tick, self._missed)
         return listener
 
     def _hear(self, job_id: str, fields: Fields) -> None:
@@ -118,6 +118,13 @@ class JobEvents:
                 _tell(self._reading(job_id, fields), audience)
         except StoreUnavailable:
             return  # the next look makes it good
+
+    def _missed(self) -> None:
+        """The feed was away: who listens to all jobs of an owner connects anew, and says what it has heard last."""
+        with self._lock:
+            listeners = [each for what, some in self._audience.items() if not isinstance(what, str) for each in some]
+        for listener in listeners:
+            listener.finish()
 
     def _tick(self) -> None:
         """Look at the listeners and at the records of all jobs that are listened to, now and then."""

@@ -123,7 +123,7 @@ class Listener:
         else:
             self._said[key], new = event.said, True
         if event.is_end:
-            self.ended = self.ends
+            self.ended = self.ended or self.ends
             if not self.ends:
                 self._said.pop(key, None)
         return new

@@ -111,11 +111,11 @@ class LiveService:
     ) -> None:
         """``network`` replaces what the settings say about fetching media, way out included."""
         self._youtube, self._encoder, self._ffmpeg = youtube, encoder, ffmpeg
-        self._cage = ClipCage(ffmpeg.program, egress or EgressProxy.of(settings))
+        self._egress = egress or EgressProxy.of(settings)
+        self._cage = ClipCage(ffmpeg.program, self._egress)
         self._clock = clock or SystemClock()
         self._given_network = network
         self._network, self._limits = network_of(settings), job_limits(settings)
-        self._egress = egress or EgressProxy.of(settings)
 
     def video_of(self, task: LiveTask) -> str:
         """The id of the stream's video; the same for all attempts, whatever the channel streams by then.

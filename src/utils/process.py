@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 
 BACKGROUND_NICENESS = 10
-_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24  # include/uapi/linux/prctl.h
+_CAP_SYS_NICE, _CAPABILITY_VERSION_3 = 23, 0x20080522  # include/uapi/linux/capability.h
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -51,8 +52,25 @@ def stand_back() -> None:
 
     The niceness weighs about a tenth of the normal one (man 7 sched), and a batch process never interrupts others.
     """
+    give_up_real_time()
     nicer = max(BACKGROUND_NICENESS - os.nice(0), 0)
     os.nice(nicer)
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):  # some containers forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def give_up_real_time() -> None:
+    """Take from this thread, and from all that it starts, the right to real-time priority, which root has.
+
+    SVT-AV1 takes the highest there is when it runs as root (``EbThreads.c``), in whatever process it was loaded; an
+    encode then holds up everything else on the machine.
+    """
+    if _LIBC is None or os.geteuid() != 0:
+        return
+    _LIBC.prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)  # for the programs that are begun from here
+    header, sets = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    if _LIBC.capget(header, sets) == 0:
+        for index in range(3):  # effective, permitted, inheritable; behind them the upper halves
+            sets[index] &= ~(1 << _CAP_SYS_NICE)
+        _LIBC.capset(header, sets)

@@ -23,9 +23,12 @@ from pathlib import Path
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_MAKE_CHAR, _MAKE_SOCK, _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM = 1 << 6, 1 << 9, 1 << 10, 1 << 11, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _FIRST_ABI_FILES, _ABI_REFER, _ABI_TRUNCATE, _ABI_NET, _ABI_IOCTL, _ABI_SCOPE = (1 << 13) - 1, 2, 3, 4, 5, 6
 _ONLY_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV  # rights that a rule for a file may hold
+# Links, pipes and devices are never made: who finds one in a folder of ours might follow it, or wait at it for ever.
+_NEVER = _EXECUTE | _IOCTL_DEV | _MAKE_CHAR | _MAKE_SOCK | _MAKE_FIFO | _MAKE_BLOCK | _MAKE_SYM
 _ALL_TCP, _ALL_SCOPES = 0b11, 0b11
 
 _PR_SET_NO_NEW_PRIVS = 38
@@ -221,7 +224,7 @@ def _make_ruleset(cage: Cage, kind: Kind) -> int:
             (cage.programs, _READ_FILE | _EXECUTE),
             (cage.lists, _READ_DIR),
             (cage.reads, read),
-            (cage.writes, handled & ~_EXECUTE & ~_IOCTL_DEV),
+            (cage.writes, handled & ~_NEVER),
         ):
             for path in paths:
                 _add_rule(ruleset, path, rights & handled)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from src.models.video import Owner
 from tests.api.actors import Api, Person
 
 pytestmark = pytest.mark.slow
@@ -129,6 +130,26 @@ def test_a_listener_goes_on_when_redis_forgets_it(api: Api, anna: Person) -> Non
         api.services.progress.set_progress(video_id, {"download_progress": percent})
         assert time.monotonic() < deadline
     listener.close()
+
+
+def test_who_listens_to_all_jobs_connects_anew_when_messages_may_be_lost(api: Api, anna: Person) -> None:
+    listener = api.services.events.of_owner(Owner.user(anna.id))
+    deadline = time.monotonic() + 60
+    while not listener.ended:
+        api.services.cache.client.client_kill_filter(_type="pubsub")
+        listener.take(0.5)
+        assert time.monotonic() < deadline
+    listener.close()
+
+
+def test_web_sockets_leave_most_threads_alone(api: Api, anna: Person) -> None:
+    sockets = api.app.extensions["yt-downloader.web-sockets"]
+    while sockets.acquire(blocking=False):
+        pass
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    refused = anna.get("/ws", headers=headers)
+    assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
+    assert api.services.events._places.acquire(blocking=False), "its place was given back"
 
 
 def test_an_address_that_speaks_websocket(api: Api) -> None:

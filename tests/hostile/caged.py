@@ -41,6 +41,8 @@ def misbehave(outside: Path, work: Path, port: int, monitor: Monitor) -> list[Cl
         _tried("datagram", say),
         _tried("program", lambda: os.execv("/bin/sh", ["/bin/sh", "-c", "true"])),  # noqa: S606
         _tried("own file", lambda: (work / "own").write_text("x")),
+        _tried("link", lambda: (work / "link").symlink_to(outside / "secret")),
+        _tried("pipe", lambda: os.mkfifo(work / "pipe")),
         f"environment: {sorted(set(os.environ) - {'LC_CTYPE'})}",
     )
     monitor.report(Progress())

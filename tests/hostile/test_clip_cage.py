@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from src.errors import Cancelled, MediaGone, UrlForbidden, VideoPrivate
+from src.errors import AppError, Cancelled, InternalError, MediaGone, UrlForbidden, VideoPrivate
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip import ClipReport, ClipSource, Network, SourceUnreadable, TimeRange
 from src.services.clip_cage import CagedEngine, ClipCage, EngineDied
@@ -101,11 +101,18 @@ def test_an_engine_that_lies_is_not_believed(engine: CagedEngine, place: Place, 
         run(engine, caged.lie, place, what=what)
 
 
-def test_an_invented_error_is_an_internal_one(engine: CagedEngine, place: Place) -> None:
-    line = json.dumps({"failed": {"code": "NO_SUCH_CODE", "message": "x" * 10_000}}) + "\n"
-    with pytest.raises(Exception, match=r"^x{2000}$") as caught:
+@pytest.mark.parametrize("code", ["NO_SUCH_CODE", "HANDED_BACK", "LEASE_LOST"])
+def test_what_is_not_the_engines_to_say_is_an_internal_error(engine: CagedEngine, place: Place, code: str) -> None:
+    line = json.dumps({"failed": {"code": code, "message": "x" * 10_000}}) + "\n"
+    with pytest.raises(InternalError) as caught:
         run(engine, caged.lie, place, what=line)
-    assert getattr(caught.value, "code", None) == "INTERNAL_ERROR"
+    assert caught.value.message == InternalError().message
+
+
+def test_an_error_of_the_engine_is_told_shortened(engine: CagedEngine, place: Place) -> None:
+    line = json.dumps({"failed": {"code": "NETWORK_TIMEOUT", "message": "x" * 10_000}}) + "\n"
+    with pytest.raises(AppError, match=r"^x{2000}$"):
+        run(engine, caged.lie, place, what=line)
 
 
 class CancelsSoon(SilentMonitor):

@@ -181,9 +181,11 @@ def test_a_login_ends_by_logout_and_by_time(bench: Bench) -> None:
         bench.accounts.identify(first.token)
     bench.clock.move(7 * 86400 - 1)
     assert bench.accounts.identify(second.token).email == "anna@example.com"
+    assert bench.accounts.is_signed_in(second.token) and not bench.accounts.is_signed_in(first.token)
     bench.clock.move(1)
     with pytest.raises(TokenExpired):
         bench.accounts.identify(second.token)
+    assert not bench.accounts.is_signed_in(second.token)
 
 
 def test_a_token_of_a_login_that_never_was_is_refused(bench: Bench) -> None:

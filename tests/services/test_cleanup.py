@@ -57,6 +57,15 @@ def room(mongo_database: Database[dict[str, Any]], tmp_path: Path) -> Room:
     return Room(mongo_database, tmp_path)
 
 
+def test_a_link_is_no_finished_file(room: Room, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of somebody else")
+    made = room.files.work_folder("6b0190584646a0217caba5f2", 1) / "clip.mp4"
+    made.symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="symbolic links"):
+        room.files.keep(made, "6b0190584646a0217caba5f2", 1)
+    assert room.files.artifacts() == []
+
+
 def test_a_file_lives_half_an_hour_and_its_record_a_week_longer(room: Room) -> None:
     job = room.completed()
     assert job.artifact and job.artifact.path.stat().st_mode & 0o777 == 0o640

@@ -52,3 +52,14 @@ def test_who_stands_back_is_nice_and_so_are_its_children() -> None:
     began = os.nice(0)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(max(BACKGROUND_NICENESS, began + 3)), str(os.SCHED_BATCH)]
+
+
+def test_who_stands_back_can_have_no_real_time_priority_nor_can_its_children() -> None:
+    ask = (
+        "import os\ntry: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99)); print('real time')\n"
+        "except PermissionError: print('refused')\n"
+    )
+    script = f"import subprocess, sys\nfrom src.utils.process import stand_back\nstand_back()\nask = {ask!r}\n"
+    script += "exec(ask, {})\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', ask], check=True)\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["refused", "refused"]

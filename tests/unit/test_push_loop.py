@@ -150,3 +150,11 @@ def test_nothing_is_told_twice_and_no_reading_comes_after_the_end() -> None:
     listener.put(event(3, "ended"))
     listener.put(event(2))
     assert [each.name for each in listener.take()] == ["ended"] and listener.ended
+
+
+def test_an_end_of_one_job_does_not_bring_back_who_may_listen_no_more() -> None:
+    listener = Listener(lambda _: None, heartbeat=60, ends=False)
+    listener.put(event(3, "ended"))
+    listener.finish()
+    listener.take()
+    assert listener.ended
