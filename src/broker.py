@@ -62,25 +62,39 @@ def make_celery(settings: Settings) -> Celery:
 
 
 class CeleryDoorbell:
-    """Rings by sending a message; a dead broker is logged and otherwise no matter."""
+    """Rings by sending a message. It says so when the broker did not take one that a job waits for; others are lost
+    without harm."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
 
     def ring(self, job_id: str, queue: str) -> None:
-        """Wake a worker of this queue for this job."""
+        """Wake a worker of this queue for this job.
+
+        The message never expires: a worker would compare that time with its own clock, and one whose clock is fast
+        would throw every message away. One that has been overtaken finds its job taken, which costs a look.
+
+        Raises:
+            ConnectionError: the broker did not take the message.
+        """
         self._send(RUN_JOB, job_id, queue)
 
     def describe(self, job_id: str) -> None:
         """Have the source of this saved job looked up."""
-        self._send(DESCRIBE_JOB, job_id, "metadata", expires=300)
+        self._try_to_send(DESCRIBE_JOB, job_id, "metadata", expires=300)
 
     def call_help(self, job_id: str) -> None:
         """Ask the workers that encode to take a chunk of this job. A call is soon stale: the owner calls again."""
-        self._send(HELP_JOB, job_id, "encodes", expires=60)
+        self._try_to_send(HELP_JOB, job_id, "encodes", expires=60)
+
+    def _try_to_send(self, task: str, job_id: str, queue: str, **options: Any) -> None:
+        try:
+            self._send(task, job_id, queue, **options)
+        except ConnectionError as error:
+            log.warning("job %s: %s", job_id, error)
 
     def _send(self, task: str, job_id: str, queue: str, **options: Any) -> None:
         try:
             self._app.send_task(task, args=[job_id], queue=queue, retry=False, ignore_result=True, **options)
         except (OperationalError, OSError) as error:
-            log.warning("The broker did not take the message for job %s: %s", job_id, error)
+            raise ConnectionError(f"the broker did not take the message: {error}") from error

@@ -90,6 +90,7 @@ class FakeEngine:
     errors: list[Exception] = field(default_factory=list)
     late_errors: list[Exception] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     info: VideoInfo | AppError | None = None
     live: dict[str, str] = field(default_factory=dict)
     """Channels and the video that each streams now; empty: it was looked up and is not live."""
@@ -175,6 +176,9 @@ class FakeEngine:
     def format_table(self, video_id: str) -> FormatTable:
         formats = {"1440p": ("webm",), "1080p": ("mp4", "webm"), "720p": ("mp4", "webm")}
         return FormatTable(video_id, tuple(formats), ("mp4", "webm"), formats)
+
+    def forget(self, job_id: str) -> None:
+        self.forgotten.append(job_id)
 
     def _work(self, path: Path, monitor: Monitor, phase: Phase) -> None:
         if self.errors:

@@ -8,21 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from pymongo import ASCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.database import Database
 
+from src.data.job_documents import Document
+from src.data.leases import NO_LEASE, lease_for, lease_is_over
 from src.data.translated import translated
 from src.models.chunk import Chunk, ChunkRecord
 from src.models.video import Lease
-
-Document = dict[str, Any]
-_FREE: Document = {"lease_until": None, "worker": None}
-
-
-def _after_now(seconds: float) -> Document:
-    return {"$add": ["$$NOW", round(seconds * 1000)]}
 
 
 class ChunkData:
@@ -56,7 +50,7 @@ class ChunkData:
                         "fence": 0,
                         "attempts": 0,
                         "path": None,
-                        **_FREE,
+                        **NO_LEASE,
                     },
                 },
                 upsert=True,
@@ -78,18 +72,17 @@ class ChunkData:
     ) -> ChunkRecord | None:
         """Take the first chunk that nobody works on (begun less than ``most_attempts`` times); ``None``: there is
         none."""
-        free = {"$or": [{"lease_until": None}, {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}]}
         few = {} if most_attempts is None else {"attempts": {"$lt": most_attempts}}
         taken = {
             "worker": worker,
             "fence": {"$add": ["$fence", 1]},
             "attempts": {"$add": ["$attempts", 1]},
             "frames_done": 0,
-            "lease_until": _after_now(lease_seconds),
+            **lease_for(lease_seconds),
         }
         with translated():
             document = self._chunks.find_one_and_update(
-                {"job_id": job_id, "path": None, **free, **few},
+                {"job_id": job_id, "path": None, "$expr": lease_is_over(), **few},
                 [{"$set": taken}],
                 sort=[("number", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
@@ -98,21 +91,26 @@ class ChunkData:
 
     def renew(self, chunk: ChunkRecord, *, lease_seconds: float, frames_done: int) -> bool:
         """Keep a chunk for another lease, and tell how far it is; ``False`` when it is lost."""
-        return self._change(chunk, {"lease_until": _after_now(lease_seconds), "frames_done": frames_done})
+        return self._change(chunk, {**lease_for(lease_seconds), "frames_done": frames_done})
 
     def finish(self, chunk: ChunkRecord, path: Path, size_bytes: int) -> bool:
         """Say where the finished chunk lies; ``False`` when it was lost: the caller then deletes the file."""
-        return self._change(chunk, {"path": {"$literal": str(path)}, "size_bytes": size_bytes, **_FREE})
+        return self._change(chunk, {"path": {"$literal": str(path)}, "size_bytes": size_bytes, **NO_LEASE})
+
+    def is_finished(self, chunk: ChunkRecord, path: Path) -> bool:
+        """Whether the record names this file."""
+        with translated():
+            return self._chunks.find_one({"_id": chunk.id, "path": str(path)}, {"_id": True}) is not None
 
     def give_back(self, chunk: ChunkRecord, *, count_attempt: bool) -> None:
         """Leave a chunk to others."""
         fewer = {} if count_attempt else {"attempts": {"$subtract": ["$attempts", 1]}}
-        self._change(chunk, {**_FREE, **fewer})
+        self._change(chunk, {**NO_LEASE, **fewer})
 
     def reopen(self, chunk: ChunkRecord) -> None:
         """Have a finished chunk made again: its file is not what it was."""
         with translated():
-            self._chunks.update_one({"_id": chunk.id}, {"$set": {"path": None, **_FREE}})
+            self._chunks.update_one({"_id": chunk.id}, {"$set": {"path": None, **NO_LEASE}})
 
     def forget(self, job_id: str) -> None:
         """Forget all chunks of a job; whoever works on one will notice."""

@@ -16,21 +16,13 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_job
+from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
 from src.data.translated import translated
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Lease, Status, VideoJob
 
-# A time that lies further ahead than anybody sets one was written before the server's clock was put back.
-_LONGEST_WAIT_SECONDS = 3600.0
+# Rung for in the future: the clock was put back since.
 _JUST_NOW_SECONDS = 5.0
-
-_NO_LEASE: Document = {"lease_until": None, "worker": None}
-
-
-def _is_over(field: str, longest_seconds: float) -> Document:
-    """Whether this time has come, or was written before the clock was put back; no time at all has come, too."""
-    time = {"$ifNull": [field, None]}
-    return {"$or": [{"$lte": [time, "$$NOW"]}, {"$gt": [time, after_now(longest_seconds)]}]}
 
 
 class ClaimData:
@@ -49,13 +41,13 @@ class ClaimData:
                         "$and": [
                             {"$eq": ["$status", Status.PENDING.value]},
                             {"$ne": [{"$ifNull": ["$queued_at", None]}, None]},
-                            _is_over("$not_before", _LONGEST_WAIT_SECONDS),
+                            wait_is_over("$not_before"),
                         ]
                     },
                     {
                         "$and": [
                             {"$eq": ["$status", Status.PROCESSING.value]},
-                            _is_over("$lease_until", 2 * lease_seconds),
+                            lease_is_over(),
                         ]
                     },
                 ]
@@ -66,7 +58,7 @@ class ClaimData:
             "worker": worker,
             "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]},
             "attempts": {"$add": [{"$ifNull": ["$attempts", 0]}, 1]},
-            "lease_until": after_now(lease_seconds),
+            **lease_for(lease_seconds),
             "started_at": "$$NOW",
             "follows": None,
         }
@@ -81,7 +73,7 @@ class ClaimData:
         with translated():
             document = self._videos.find_one_and_update(
                 self._held(job_id, lease),
-                [{"$set": {"lease_until": after_now(lease_seconds)}}],
+                [{"$set": lease_for(lease_seconds)}],
                 return_document=ReturnDocument.AFTER,
             )
         return to_job(document) if document else None
@@ -176,23 +168,24 @@ class ClaimData:
                 self._videos.update_many(waiting, [{"$set": {"follows": None, "not_before": "$$NOW"}}])
         return [to_job(document) for document in found]
 
-    def unattended(self, *, rung_before_seconds: float, lease_seconds: float, limit: int = 100) -> list[VideoJob]:
-        """Jobs that wait and were not rung for lately, and jobs whose worker is gone."""
-        rung_at = {"$ifNull": ["$rung_at", None]}
-        quiet = {
-            "$or": [
-                {"$lt": [rung_at, after_now(-rung_before_seconds)]},
-                {"$gt": [rung_at, after_now(_JUST_NOW_SECONDS)]},
-            ]
-        }
+    def unattended(
+        self, *, rung_before_seconds: float, orphans_rung_before_seconds: float | None = None, limit: int = 100
+    ) -> list[VideoJob]:
+        """Jobs that wait and were not rung for lately, and jobs whose worker is gone.
+
+        Lately: within ``rung_before_seconds``; within ``orphans_rung_before_seconds`` (by default the same) of those
+        whose worker is gone.
+        """
+        if orphans_rung_before_seconds is None:
+            orphans_rung_before_seconds = rung_before_seconds
         waiting = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
-            "$expr": {"$and": [quiet, _is_over("$not_before", _LONGEST_WAIT_SECONDS)]},
+            "$expr": {"$and": [_unheard_for(rung_before_seconds), wait_is_over("$not_before")]},
         }
         orphaned = {
             "status": Status.PROCESSING.value,
-            "$expr": {"$and": [quiet, _is_over("$lease_until", 2 * lease_seconds)]},
+            "$expr": {"$and": [_unheard_for(orphans_rung_before_seconds), lease_is_over()]},
         }
         with translated():
             found = list(self._videos.find({"$or": [waiting, orphaned]}).sort("queued_at", 1).limit(limit))
@@ -203,14 +196,17 @@ class ClaimData:
         with translated():
             self._videos.update_one(by_id(job_id), [{"$set": {"rung_at": "$$NOW"}}])
 
-    def give_up(
-        self, job_id: str, failure: Failure, *, max_attempts: int, lease_seconds: float, keep_seconds: float
-    ) -> VideoJob | None:
+    def note_unheard(self, job_id: str) -> None:
+        """Remember that nobody heard the doorbell, so that the next look rings it again."""
+        with translated():
+            self._videos.update_one(by_id(job_id), {"$set": {"rung_at": None}})
+
+    def give_up(self, job_id: str, failure: Failure, *, max_attempts: int, keep_seconds: float) -> VideoJob | None:
         """Fail a job that was begun ``max_attempts`` times and never ended."""
         spent = {
             "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
             "attempts": {"$gte": max_attempts},
-            "$expr": _is_over("$lease_until", 2 * lease_seconds),
+            "$expr": lease_is_over(),
         }
         ended = {
             "status": Status.FAILED.value,
@@ -218,7 +214,7 @@ class ClaimData:
             "error_message": {"$literal": failure.message},
             "completed_at": "$$NOW",
             "expires_at": after_now(keep_seconds),
-            **_NO_LEASE,
+            **NO_LEASE,
         }
         with translated():
             document = self._videos.find_one_and_update(
@@ -229,7 +225,7 @@ class ClaimData:
     def _end(self, job_id: str, lease: Lease, changes: Document) -> VideoJob | None:
         with translated():
             document = self._videos.find_one_and_update(
-                self._held(job_id, lease), [{"$set": {**changes, **_NO_LEASE}}], return_document=ReturnDocument.AFTER
+                self._held(job_id, lease), [{"$set": {**changes, **NO_LEASE}}], return_document=ReturnDocument.AFTER
             )
         return to_job(document) if document else None
 
@@ -241,3 +237,8 @@ class ClaimData:
             "worker": lease.worker,
             "fence": lease.fence,
         }
+
+
+def _unheard_for(seconds: float) -> Document:
+    rung_at = {"$ifNull": ["$rung_at", None]}
+    return {"$or": [{"$lt": [rung_at, after_now(-seconds)]}, {"$gt": [rung_at, after_now(_JUST_NOW_SECONDS)]}]}

@@ -9,6 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from src.data.job_documents import after_now
+from src.data.leases import lease_is_over
 from src.data.translated import translated
 
 
@@ -23,21 +24,14 @@ class LockData:
 
     def take(self, name: str, holder: str, *, seconds: float) -> bool:
         """Hold ``name`` for so long, if it is free or held by ``holder`` already; whether it is held now."""
-        held_until = {"$ifNull": ["$until", None]}
-        free = {
-            "$or": [
-                {"$eq": ["$holder", holder]},
-                {"$lte": [held_until, "$$NOW"]},
-                {"$gt": [held_until, after_now(2 * seconds)]},  # written before the server's clock was put back
-            ]
-        }
-        until = after_now(seconds)
-        taken = {"holder": {"$cond": [free, holder, "$holder"]}, "until": {"$cond": [free, until, "$until"]}}
+        free = {"$or": [{"$eq": ["$holder", holder]}, lease_is_over("$until", "$seconds")]}
+        lock = {"holder": holder, "until": after_now(seconds), "seconds": seconds}
+        taken = {name: {"$cond": [free, value, f"${name}"]} for name, value in lock.items()}
         with translated():
             try:
-                lock = self._locks.find_one_and_update(
+                found = self._locks.find_one_and_update(
                     {"_id": name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
                 )
             except DuplicateKeyError:
                 return False  # somebody else made it in this moment
-        return bool(lock and lock["holder"] == holder)
+        return bool(found and found["holder"] == holder)

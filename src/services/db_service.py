@@ -20,7 +20,7 @@ DEFAULT_DATABASE = "yt_downloader"
 
 # A write counts when a majority of the replica set has it in its journal: a job that was confirmed survives a
 # kill. No operation, with the search for a server and one repetition, may take longer than a fraction of a job's
-# lease (60 s) or than a client is patient. (With timeoutMS the driver looks at serverSelectionTimeoutMS no more.)
+# lease (30 s) or than a client is patient. (With timeoutMS the driver looks at serverSelectionTimeoutMS no more.)
 _OPTIONS: dict[str, Any] = {
     "w": "majority",
     "journal": True,

@@ -216,7 +216,7 @@ class JobService:
             return self._jobs.find(job.id) or job
         self._progress.ask_cancel(job.id)
         if asked.ended:
-            self._progress.announce_end(job.id)
+            self._runner.settle(asked)
         return asked
 
     def dismiss(self, job: VideoJob) -> tuple[VideoJob, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,14 +16,15 @@ import redis
 from pymongo.database import Database
 
 from src.data.chunk_data import ChunkData
-from src.errors import Cancelled, EncodeFailed
-from src.models.chunk import Chunk, ChunkTask
+from src.errors import Cancelled, EncodeFailed, StoreUnavailable
+from src.models.chunk import Chunk, ChunkRecord, ChunkTask
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.models.video import VideoJob
 from src.services.cache_service import CacheService
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
+from src.services.jobs import chunk_progress
 from src.services.jobs.chunk_crew import HELPERS_TRY, ChunkCrew
 from src.services.jobs.lease_keeper import HandedBack, LeaseLost, ShutdownFlag
 from src.services.progress_cache import ProgressCache
@@ -226,7 +228,11 @@ def test_another_owner_goes_on_with_what_is_finished(
         if lost.is_set():
             raise reason()
 
-    first.before[2] = lambda monitor: lost.set()
+    def lose(monitor: Monitor) -> None:
+        lost.set()
+        monitor.check()  # before FFmpeg begins, however fast it is
+
+    first.before[2] = lose
     with pytest.raises(reason):
         bench.encode(bench.crew("first", first), first, Watching(end))
     long_ago = datetime.now(UTC) - timedelta(hours=1)
@@ -251,12 +257,14 @@ def test_a_finished_chunk_whose_file_is_broken_is_made_again(bench: Bench) -> No
     assert second.made == [0, 2, 3]
 
 
-def test_a_worker_that_comes_back_late_writes_nothing(bench: Bench) -> None:
+def test_a_worker_that_comes_back_late_writes_nothing(bench: Bench, mongo_database: Database[dict[str, Any]]) -> None:
     bench.chunks.lay_out(bench.job.id, "key", "{}", [Chunk(0, 0.0, 50, Path("x"))], keep_seconds=60)
-    late = bench.chunks.claim(bench.job.id, "late", lease_seconds=0.2)
+    late = bench.chunks.claim(bench.job.id, "late", lease_seconds=30)
     assert late is not None and bench.chunks.claim(bench.job.id, "other", lease_seconds=30) is None
-    while (other := bench.chunks.claim(bench.job.id, "other", lease_seconds=30)) is None:
-        pass
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    mongo_database["chunks"].update_one({}, {"$set": {"lease_until": long_ago}})
+    other = bench.chunks.claim(bench.job.id, "other", lease_seconds=30)
+    assert other is not None
     assert not bench.chunks.renew(late, lease_seconds=30, frames_done=1)
     assert not bench.chunks.finish(late, Path("late.mp4"), 1)
     bench.chunks.give_back(late, count_attempt=True)
@@ -264,6 +272,79 @@ def test_a_worker_that_comes_back_late_writes_nothing(bench: Bench) -> None:
     assert bench.chunks.finish(other, Path("$other.mp4"), 2)
     assert [(each.path, each.frames_done) for each in bench.chunks.of_job(bench.job.id)] == [(Path("$other.mp4"), 20)]
     assert bench.chunks.claim(bench.job.id, "third", lease_seconds=30) is None
+
+
+def test_a_lease_from_before_the_clock_was_put_back_holds_no_chunk(
+    bench: Bench, mongo_database: Database[dict[str, Any]]
+) -> None:
+    bench.chunks.lay_out(bench.job.id, "key", "{}", [Chunk(0, 0.0, 50, Path("x"))], keep_seconds=60)
+    assert bench.chunks.claim(bench.job.id, "dead", lease_seconds=30)
+    ahead = datetime.now(UTC) + timedelta(minutes=30)
+    mongo_database["chunks"].update_one({}, {"$set": {"lease_until": ahead}})
+    assert bench.chunks.claim(bench.job.id, "other", lease_seconds=7200)
+    assert bench.chunks.claim(bench.job.id, "third", lease_seconds=1) is None, "the lease is as long as its giver said"
+
+
+class Stumbling(ChunkData):
+    """A database of which every other answer is missing: the question, or the answer to a finished chunk, is lost."""
+
+    asked: Counter[str]
+
+    def _stumble(self, name: str) -> None:
+        self.asked[name] += 1
+        if self.asked[name] % 2:
+            raise StoreUnavailable()
+
+    def lay_out(self, *args: Any, **named: Any) -> None:
+        self._stumble("lay_out")
+        super().lay_out(*args, **named)
+
+    def of_job(self, job_id: str) -> list[ChunkRecord]:
+        self._stumble("of_job")
+        return super().of_job(job_id)
+
+    def claim(self, *args: Any, **named: Any) -> ChunkRecord | None:
+        self._stumble("claim")
+        return super().claim(*args, **named)
+
+    def finish(self, *args: Any) -> bool:
+        kept = super().finish(*args)
+        self._stumble("finish")
+        return kept
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_chunk(
+    bench: Bench, mongo_database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_progress, "_LOOK_SECONDS", 0.0)
+    chunks = Stumbling(mongo_database)
+    chunks.asked = Counter()
+    bench.chunks = chunks
+    owner = Encoder()
+    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert owner.made == list(range(CHUNKS)), "each was made once"
+    assert chunks.asked["finish"] == 2 * CHUNKS
+
+
+def test_a_database_that_stays_away_ends_the_attempt_when_the_lease_has_run_out(
+    bench: Bench, mongo_database: Database[dict[str, Any]]
+) -> None:
+    class Away(ChunkData):
+        def finish(self, *args: Any) -> bool:
+            lost.set()
+            raise StoreUnavailable()
+
+    lost = threading.Event()
+
+    def look() -> None:
+        if lost.is_set():
+            raise LeaseLost()
+
+    bench.chunks = Away(mongo_database)
+    owner = Encoder()
+    with pytest.raises(LeaseLost):
+        bench.encode(bench.crew("owner", owner), owner, Watching(look))
+    assert owner.made == [0]
 
 
 def test_another_encode_of_the_same_job_begins_anew(bench: Bench) -> None:

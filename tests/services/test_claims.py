@@ -12,6 +12,7 @@ import pytest
 from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
+from src.data.lock_data import LockData
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Status, VideoJob
 from tests.factories import make_clip
@@ -68,10 +69,10 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_worker_writes_nothing_
     jobs: VideoData, claims: ClaimData, tmp_path: Path
 ) -> None:
     job = queued(jobs)
-    first = take(claims, job, "w1", lease=0.2)
+    first = take(claims, job, "w1")
     assert first is not None and first.lease is not None
     assert take(claims, job, "w2") is None
-    time.sleep(0.3)
+    jobs._videos.update_one({}, {"$set": {"lease_until": datetime.now(UTC) - timedelta(hours=1)}})
     second = take(claims, job, "w2")
     assert second is not None and second.lease is not None
     assert second.lease.fence == first.lease.fence + 1
@@ -117,19 +118,26 @@ def test_the_reconciler_sees_what_nobody_hears_and_what_nobody_holds(jobs: Video
     take(claims, orphaned, lease=0.05)
     take(claims, held)
     time.sleep(0.1)
-    seen = {job.id for job in claims.unattended(rung_before_seconds=10, lease_seconds=30)}
+    seen = {job.id for job in claims.unattended(rung_before_seconds=10)}
     assert seen == {unheard.id, orphaned.id}
-    assert rung.id in {job.id for job in claims.unattended(rung_before_seconds=0, lease_seconds=30)}
+    for job in (unheard, orphaned):
+        claims.note_rung(job.id)
+    time.sleep(0.1)
+    seen = {job.id for job in claims.unattended(rung_before_seconds=60, orphans_rung_before_seconds=0.05)}
+    assert seen == {orphaned.id}, "who waits in a long queue was heard, but whose worker is gone?"
+    claims.note_unheard(unheard.id)
+    assert unheard.id in {job.id for job in claims.unattended(rung_before_seconds=60)}
+    assert rung.id in {job.id for job in claims.unattended(rung_before_seconds=0)}
 
 
 def test_a_job_begun_too_often_is_given_up_once_its_worker_is_gone(jobs: VideoData, claims: ClaimData) -> None:
     job = queued(jobs)
     for _ in range(2):
         assert take(claims, job, lease=0.05, most=2)
-        assert claims.give_up(job.id, LOST, max_attempts=5, lease_seconds=30, keep_seconds=60) is None
+        assert claims.give_up(job.id, LOST, max_attempts=5, keep_seconds=60) is None
         time.sleep(0.1)
     assert take(claims, job, most=2) is None
-    lost = claims.give_up(job.id, LOST, max_attempts=2, lease_seconds=30, keep_seconds=60)
+    lost = claims.give_up(job.id, LOST, max_attempts=2, keep_seconds=60)
     assert lost is not None and lost.status is Status.FAILED and lost.failure == LOST
 
 
@@ -162,9 +170,20 @@ def test_times_from_before_the_clock_was_put_back_hold_nobody_up(
     ahead = datetime.now(UTC) + timedelta(hours=2)
     mongo_database["videos"].update_many({}, {"$set": {"not_before": ahead, "rung_at": ahead}})
     mongo_database["videos"].update_one({"worker": "w1"}, {"$set": {"lease_until": ahead}})
-    seen = {job.id for job in claims.unattended(rung_before_seconds=10, lease_seconds=30)}
+    seen = {job.id for job in claims.unattended(rung_before_seconds=10)}
     assert seen == {waiting.id, orphaned.id}
     assert take(claims, waiting, "w2") and take(claims, orphaned, "w2")
+
+
+def test_a_host_with_shorter_leases_takes_nothing_from_one_with_longer_ones(
+    jobs: VideoData, claims: ClaimData, mongo_database: Database[dict[str, Any]]
+) -> None:
+    job, locks = queued(jobs), LockData(mongo_database)
+    assert take(claims, job, "w1", lease=7200)
+    assert take(claims, job, "w2", lease=1) is None
+    assert claims.unattended(rung_before_seconds=0) == []
+    assert locks.take("chore", "host1", seconds=7200)
+    assert not locks.take("chore", "host2", seconds=1)
 
 
 def test_a_host_with_a_fast_clock_keeps_no_worker_from_a_job(jobs: VideoData, claims: ClaimData) -> None:

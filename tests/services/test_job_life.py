@@ -154,9 +154,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        given_up = self.claims.give_up(
-            self.job.id, LOST, max_attempts=MOST_ATTEMPTS, lease_seconds=LEASE_SECONDS, keep_seconds=60
-        )
+        given_up = self.claims.give_up(self.job.id, LOST, max_attempts=MOST_ATTEMPTS, keep_seconds=60)
         if given_up is not None:
             assert self.attempts == MOST_ATTEMPTS and (self.valid is None or self.expired)
             assert given_up.status is Status.FAILED and given_up.failure == LOST
@@ -181,7 +179,7 @@ class JobLife(RuleBasedStateMachine):
         if not self.asked_for or (job := self._now()).ended:
             return
         held = job.status is Status.PROCESSING and not self.expired
-        seen = self.claims.unattended(rung_before_seconds=10, lease_seconds=LEASE_SECONDS)
+        seen = self.claims.unattended(rung_before_seconds=10)
         assert held or self._delayed() or [each.id for each in seen] == [job.id]
 
     def teardown(self) -> None:

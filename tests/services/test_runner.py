@@ -21,12 +21,14 @@ from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters, JobCounts
+from src.services.job_service import JobService
 from src.services.jobs.handler import Engines, Made
 from src.services.jobs.lease_keeper import LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.jobs.registry import BY_KIND
 from src.services.jobs.runner import JobRunner
 from src.services.jobs.waiting import ComeBack
 from src.services.progress_cache import ProgressCache
+from src.utils.clock import SystemClock
 from tests.factories import make_clip
 from tests.fakes import FakeEngine, RecordingDoorbell
 
@@ -142,7 +144,7 @@ def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Benc
     bench.engine.errors = [NetworkTimeout(), NetworkTimeout()]
     bench.runner().run(job.id)
     assert bench.find(job).waiting
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0, lease_seconds=30))
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
     bench.runner().run(job.id)
     failed = bench.find(job)
     assert failed.status is Status.FAILED and failed.failure and failed.failure.code == "NETWORK_TIMEOUT"
@@ -153,7 +155,7 @@ def test_how_jobs_end_is_counted_by_kind_and_code(bench: Bench) -> None:
     bad = bench.queued()
     bench.engine.errors = [NetworkTimeout(), VideoPrivate()]
     bench.runner().run(bad.id)
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0, lease_seconds=30))
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
     bench.runner().run(bad.id)
     bench.runner().run(bench.queued().id)
     counts = bench.counters.read()
@@ -220,8 +222,10 @@ def test_a_worker_that_ends_hands_its_job_back_uncounted(bench: Bench) -> None:
     assert not thread.is_alive()
     back = bench.find(job)
     assert back.waiting and back.attempts == 0
+    runner.ring(bench.find(job))
     runner.run(job.id)
     assert bench.find(job).waiting, "an ending worker takes nothing new"
+    assert bench.claims.unattended(rung_before_seconds=60), "and has it rung for again"
 
 
 def test_a_worker_that_lost_its_lease_stops_and_its_file_never_appears(bench: Bench) -> None:
@@ -253,7 +257,7 @@ def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_fo
     bench.runner(stall=0.6).run(job.id)
     again = bench.find(job)
     assert again.waiting and again.attempts == 1
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0, lease_seconds=30))
+    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
     bench.runner(stall=0.6).run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "JOB_STALLED"
@@ -324,6 +328,27 @@ def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Benc
     thread.join()
 
 
+def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_other(bench: Bench) -> None:
+    job, ended = bench.queued(), threading.Event()
+    runner = bench.runner()
+    runner._end_process = ended.set
+
+    class Hanging:
+        kind, queue = "clip", "downloads"
+
+        def run(self, params: Any, context: Any) -> Made:
+            context.kept_dir.mkdir()
+            context.monitor._ends, context.monitor._obey_seconds = 0, 0.2
+            ended.wait(30)
+            raise LeaseLost()
+
+    runner._handlers = {"clip": cast(Any, Hanging())}
+    runner.run(job.id)
+    assert bench.find(job).status is Status.FAILED
+    assert bench.counters.read().failures == {("clip", "JOB_TIMEOUT"): 1}
+    assert bench.engine.forgotten == [job.id] and not bench.files.kept_folder(job.id).exists()
+
+
 def test_progress_arrives_while_it_happens(bench: Bench) -> None:
     job = bench.queued()
     bench.engine.seconds = 0.5
@@ -358,6 +383,35 @@ def test_the_reconciler_rings_for_the_unheard_and_gives_up_the_spent(bench: Benc
     assert failure is not None and failure.code == "JOB_LOST"
     runner.reconcile(rung_before_seconds=10)
     assert len(bench.bell.rung) == 1, "it was rung for a moment ago"
+    assert bench.engine.forgotten == [spent.id], "its helpers stop"
+    assert bench.counters.read().failures == {("clip", "JOB_LOST"): 1}
+
+
+def test_while_the_broker_is_away_one_vain_call_a_look_is_enough_and_nobody_counts_as_rung_for(bench: Bench) -> None:
+    waiting = [bench.queued() for _ in range(3)]
+    vain: list[str] = []
+
+    class Away(RecordingDoorbell):
+        def ring(self, job_id: str, queue: str) -> None:
+            vain.append(job_id)
+            raise ConnectionError("the broker is away")
+
+    bell, bench.bell = bench.bell, Away()
+    assert bench.runner().reconcile(rung_before_seconds=60) == 0 and len(vain) == 1
+    bench.bell = bell
+    assert bench.runner().reconcile(rung_before_seconds=60) == 3
+    assert {job_id for job_id, _ in bell.rung} == {job.id for job in waiting}
+
+
+def test_a_job_that_is_cancelled_while_it_waits_takes_its_chunks_and_its_kept_files_along(bench: Bench) -> None:
+    job = bench.queued()
+    bench.files.kept_folder(job.id).mkdir(parents=True)
+    service = JobService(
+        bench.jobs, bench.files, bench.progress, bench.runner(), SystemClock(), max_open=5, keep_seconds=60
+    )
+    assert service.cancel(job).status is Status.CANCELLED
+    assert bench.engine.forgotten == [job.id] and not bench.files.kept_folder(job.id).exists()
+    assert bench.counters.read().ended == {("clip", "cancelled"): 1}
 
 
 # --- waiting outside --------------------------------------------------------------------------------------------
@@ -389,6 +443,31 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
     assert bench.find(job).status is Status.COMPLETED
     assert seen[-1] == ["piece1", "piece2", "piece3", "piece4"]
     assert bench.files.kept_folder(job.id).is_dir(), "it stays with the file"
+
+
+def test_nobody_waits_longer_than_the_clock_s_guard_allows(
+    bench: Bench, mongo_database: Database[dict[str, Any]]
+) -> None:
+    class Unsure(ClaimData):
+        def is_at_work(self, job_id: str) -> bool:
+            raise StoreUnavailable()
+
+    class Patient:
+        kind, queue = "clip", "downloads"
+
+        def run(self, params: Any, context: Any) -> Made:
+            raise ComeBack(10 * 3600, "the same is being made", follows=bench.queued().id)
+
+    job, told = bench.queued(), []
+    bench.claims = Unsure(mongo_database)
+    runner = bench.runner()
+    runner._handlers = {"clip": cast(Any, Patient())}
+    runner.settle = lambda ended, *_, **__: told.append(ended.id)  # type: ignore[method-assign]
+    runner.run(job.id)
+    assert bench.find(job).waiting and told == [job.id], "it was handed back, whatever became of the other"
+    assert bench.claims.claim(job.id, "w", lease_seconds=30, max_attempts=3) is None, (
+        "it waits, and is not begun at once"
+    )
 
 
 # --- between two attempts ---------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -32,6 +32,7 @@ from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 TASK = TypeAdapter(ChunkTask)
 HELPERS_TRY = 2  # a chunk that helpers began so often in vain is left to the owner, whose error ends the job
 WAIT_SECONDS = 0.3
@@ -80,11 +81,9 @@ class ChunkCrew:
         except (LeaseLost, HandedBack, StoreUnavailable):
             raise
         except BaseException:
-            with suppress(StoreUnavailable):
-                self._chunks.forget(job.id)
+            self.forget(job.id)
             raise
-        with suppress(StoreUnavailable):
-            self._chunks.forget(job.id)
+        self.forget(job.id)
 
     def help(self, job_id: str) -> None:
         """Take one chunk of somebody's job, if there is one, and ask for more help. Never raises for what a chunk can
@@ -116,21 +115,29 @@ class ChunkCrew:
             return
         self._bell.call_help(job_id)
 
+    def forget(self, job_id: str) -> None:
+        """Have nobody work on this job's chunks any more: it has ended. Never raises."""
+        with suppress(StoreUnavailable):  # then they go by themselves, at the latest
+            self._chunks.forget(job_id)
+
     def _run(self, job_id: str, monitor: Monitor, task: ChunkTask, chunks: Sequence[Chunk]) -> list[Path]:
         """Have all chunks made; where they lie, in order."""
         folder = self._files.kept_folder(job_id)
         folder.mkdir(mode=0o700, exist_ok=True)
         text = TASK.dump_json(task).decode()
-        self._chunks.lay_out(job_id, _key(text, chunks), text, chunks, keep_seconds=self._hard_limit_seconds)
-        self._tidy(job_id, folder)
+        key = _key(text, chunks)
+        _patiently(
+            monitor, lambda: self._chunks.lay_out(job_id, key, text, chunks, keep_seconds=self._hard_limit_seconds)
+        )
+        _patiently(monitor, lambda: self._tidy(job_id, folder))
         progress = ChunkProgress(monitor, lambda: self._chunks.of_job(job_id), task.plan.duration_seconds)
         while True:
-            records = progress.look()
+            records = _patiently(monitor, progress.look)
             if len(records) != len(chunks):
                 raise LeaseLost()  # they are another's now, or none's
             if all(record.path is not None for record in records):
                 return [record.path for record in records if record.path is not None]
-            chunk = self._claim(job_id)
+            chunk = _patiently(monitor, lambda: self._claim(job_id))  # one that was lost on the way is free in a while
             if chunk is None:
                 monitor.check()
                 time.sleep(WAIT_SECONDS)
@@ -178,7 +185,7 @@ class ChunkCrew:
                 monitor.keeper = keeper
                 place = Chunk(chunk.number, chunk.start_seconds, chunk.frames, path)
                 self._encoder.encode_chunk(TASK.validate_json(chunk.task), place, monitor)
-                kept = self._chunks.finish(chunk, path, _written(path))
+                kept = self._finish(chunk, path, monitor)
         except HandedBack:
             with suppress(StoreUnavailable):
                 self._chunks.give_back(chunk, count_attempt=False)
@@ -186,6 +193,16 @@ class ChunkCrew:
         if not kept:
             path.unlink(missing_ok=True)
             raise LeaseLost()
+
+    def _finish(self, chunk: ChunkRecord, path: Path, monitor: Monitor) -> bool:
+        """Tell where the chunk lies, again and again while the database is away and the lease lasts: the work was done.
+
+        An answer that got lost is recognised by the file that the record names.
+        """
+        size = _written(path)
+        return _patiently(
+            monitor, lambda: self._chunks.finish(chunk, path, size) or self._chunks.is_finished(chunk, path)
+        )
 
     def _tidy(self, job_id: str, folder: Path) -> None:
         """Files and records of an earlier attempt: what belongs together stays."""
@@ -201,6 +218,19 @@ class ChunkCrew:
         for path in found:
             if path.name not in needed:
                 path.unlink(missing_ok=True)
+
+
+def _patiently(monitor: Monitor, ask: Callable[[], _T]) -> _T:
+    """The answer of the database, waited for until ``monitor`` says why to stop: most often that the lease has run out.
+
+    ``ask`` must do no harm when it is repeated.
+    """
+    while True:
+        try:
+            return ask()
+        except StoreUnavailable:
+            monitor.check()
+            time.sleep(WAIT_SECONDS)
 
 
 def _written(path: Path) -> int:

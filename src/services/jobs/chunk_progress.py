@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from src.errors import StoreUnavailable
 from src.models.chunk import ChunkRecord
 from src.models.progress import Monitor, Phase, Progress
 
@@ -47,7 +49,11 @@ class ChunkProgress:
         self._percent = 0.0
 
     def look(self) -> Sequence[ChunkRecord]:
-        """The records as they are now."""
+        """The records as they are now.
+
+        Raises:
+            StoreUnavailable: the database is away.
+        """
         self._records, self._looked = self._read(), time.monotonic()
         self._report({})
         return self._records
@@ -57,7 +63,10 @@ class ChunkProgress:
 
         def tell(frames: int) -> None:
             if time.monotonic() - self._looked > _LOOK_SECONDS:
-                self._records, self._looked = self._read(), time.monotonic()
+                # Without the database the work goes on, and what the others do stays as it was told last.
+                with suppress(StoreUnavailable):
+                    self._records = self._read()
+                self._looked = time.monotonic()
             self._report({chunk.id: frames})
 
         return OneChunk(chunk.frames, tell)

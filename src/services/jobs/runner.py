@@ -8,14 +8,16 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from src.data.claim_data import ClaimData
+from src.data.leases import LONGEST_WAIT_SECONDS
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
-from src.models.video import Failure, Lease, Status, VideoJob
+from src.models.video import Failure, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters
 from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
@@ -36,7 +38,11 @@ class Doorbell(Protocol):
     """Wakes a worker. It may be lost, late or doubled: the record is what counts."""
 
     def ring(self, job_id: str, queue: str) -> None:
-        """Tell the workers of this queue that a job waits; never raises."""
+        """Tell the workers of this queue that a job waits.
+
+        Raises:
+            ConnectionError: nobody can be told now.
+        """
 
 
 class JobRunner:
@@ -78,6 +84,8 @@ class JobRunner:
     def run(self, job_id: str) -> None:
         """Run a job if it is to be had. Never raises for what a job can do wrong."""
         if self.shutdown.is_set():
+            with suppress(StoreUnavailable):
+                self._claims.note_unheard(job_id)
             return
         claimed_at = time.monotonic()
         job = self._claims.claim(
@@ -101,7 +109,7 @@ class JobRunner:
                 stall_seconds=self._stall_seconds if handler.queue in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
                 claimed_at=claimed_at,
-                on_hang=lambda reason: self._abandon(job, reason),
+                on_hang=lambda reason: self._abandon(job, reason, claimed_at),
             )
             with keeper:
                 if job.cancel_requested:  # the worker that heard it died before it could obey
@@ -126,42 +134,56 @@ class JobRunner:
         finally:
             self._files.drop_work(job.id, job.lease.fence)
         if ended is not None:
-            if ended.ended and not (made is not None and made.padded):
-                self._files.drop_kept(job.id)
-            self._progress.announce_end(job.id)
-            self._wake_followers(job.id)
-            seconds = time.monotonic() - claimed_at
-            if ended.ended:
-                code = ended.failure.code if ended.failure else None
-                self._counters.ended(job.kind, ended.status.value, seconds, code)
-            log.info("job %s is %s after %.1f s", job.id, ended.status, seconds)
+            self.settle(ended, time.monotonic() - claimed_at, keeps=made is not None and made.padded)
 
-    def reconcile(self, *, rung_before_seconds: float) -> int:
-        """Ring for every job that waits unheard and every job whose worker is gone; give up spent ones."""
-        rung = 0
-        for job in self._claims.unattended(rung_before_seconds=rung_before_seconds, lease_seconds=self._lease_seconds):
+    def settle(self, job: VideoJob, seconds: float | None = None, *, keeps: bool = False) -> None:
+        """All that follows when a job has ended or waits again: tell, wake who waits for it, count and clear up.
+
+        ``seconds``: since its last attempt began, if one did. ``keeps``: its kept folder stays with its file.
+        """
+        self._progress.announce_end(job.id)
+        self._wake_followers(job.id)
+        if job.ended:
+            self._counters.ended(job.kind, job.status.value, seconds, job.failure.code if job.failure else None)
+            self._engines.crew.forget(job.id)
+            if not keeps:
+                self._files.drop_kept(job.id)
+        log.info("job %s is %s%s", job.id, job.status, "" if seconds is None else f" after {seconds:.1f} s")
+
+    def reconcile(self, *, rung_before_seconds: float, orphans_rung_before_seconds: float | None = None) -> int:
+        """Ring for every job that waits unheard and every job whose worker is gone; give up spent ones.
+
+        The bounds are those of ``ClaimData.unattended``. How many were rung for.
+        """
+        rung, heard = 0, True
+        for job in self._claims.unattended(
+            rung_before_seconds=rung_before_seconds, orphans_rung_before_seconds=orphans_rung_before_seconds
+        ):
             if job.attempts >= self._max_attempts:
-                lost = Failure(JobLost.code, JobLost().message)
-                if self._claims.give_up(
+                lost = self._claims.give_up(
                     job.id,
-                    lost,
+                    Failure(JobLost.code, JobLost().message),
                     max_attempts=self._max_attempts,
-                    lease_seconds=self._lease_seconds,
                     keep_seconds=self._keep_seconds,
-                ):
-                    self._progress.announce_end(job.id)
-                    self._wake_followers(job.id)
-                    self._counters.ended(job.kind, Status.FAILED.value, None, lost.code)
-                    log.error("job %s was given up after %d attempts", job.id, job.attempts)
-            else:
-                self.ring(job)
-                rung += 1
+                )
+                if lost is not None:
+                    log.error("job %s is given up after %d attempts", job.id, job.attempts)
+                    self.settle(lost)
+            elif heard:  # while the broker is away, one vain call a look is enough
+                heard = self.ring(job)
+                rung += heard
         return rung
 
-    def ring(self, job: VideoJob) -> None:
-        """Wake a worker for this job and remember it."""
+    def ring(self, job: VideoJob) -> bool:
+        """Wake a worker for this job and remember it; whether the message was taken."""
         self._claims.note_rung(job.id)
-        self._doorbell.ring(job.id, self._handlers[job.kind].queue)
+        try:
+            self._doorbell.ring(job.id, self._handlers[job.kind].queue)
+        except ConnectionError as error:
+            log.warning("job %s: nobody can be woken: %s", job.id, error)
+            self._claims.note_unheard(job.id)
+            return False
+        return True
 
     def _renew(self, job_id: str, lease: Lease) -> None:
         job = self._claims.renew(job_id, lease, lease_seconds=self._lease_seconds)
@@ -212,17 +234,20 @@ class JobRunner:
         return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper, self._engines)
 
     def _put_off(self, job: VideoJob, lease: Lease, wait: ComeBack) -> VideoJob | None:
-        log.info("job %s waits %.0f s: %s", job.id, wait.seconds, wait)
+        seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)
+        log.info("job %s waits %.0f s: %s", job.id, seconds, wait)
         try:
-            handed = self._hand_back(job, lease, wait.seconds, count_attempt=False, follows=wait.follows)
-            if wait.follows is not None and not self._claims.is_at_work(wait.follows):
-                self._wake_followers(wait.follows)  # it ended before we were seen waiting
-            return handed
+            handed = self._hand_back(job, lease, seconds, count_attempt=False, follows=wait.follows)
         except StoreUnavailable:
             log.warning("job %s could not be handed back; the lease will run out", job.id)
             return None
+        if wait.follows is not None:
+            with suppress(StoreUnavailable):  # then it comes back by itself
+                if not self._claims.is_at_work(wait.follows):
+                    self._wake_followers(wait.follows)  # it ended before we were seen waiting
+        return handed
 
-    def _abandon(self, job: VideoJob, reason: AppError) -> None:
+    def _abandon(self, job: VideoJob, reason: AppError, claimed_at: float) -> None:
         """End work that does not stop when it is told to: its record says why, and its process and programs die.
 
         Without this a call that never returns would hold a worker for ever, and FFmpeg with it.
@@ -231,10 +256,10 @@ class JobRunner:
             return
         log.critical("job %s hangs (%s): this process ends itself", job.id, reason.code)
         if job.lease is not None and not isinstance(reason, LeaseLost):
-            self._end_badly(job, job.lease, reason)
+            ended = self._end_badly(job, job.lease, reason)
             self._files.drop_work(job.id, job.lease.fence)
-            self._progress.announce_end(job.id)
-            self._wake_followers(job.id)
+            if ended is not None:
+                self.settle(ended, time.monotonic() - claimed_at)
         self._end_process()
 
     def _hand_back(
@@ -244,7 +269,8 @@ class JobRunner:
             job.id, lease, delay_seconds=seconds, count_attempt=count_attempt, follows=follows
         )
         if back is not None and back.cancel_requested:  # a wish that came too late for this attempt
-            return self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
+            with suppress(StoreUnavailable):  # then the next attempt obeys it
+                return self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
         return back
 
     def _end_badly(self, job: VideoJob, lease: Lease, error: AppError) -> VideoJob | None:
@@ -256,6 +282,7 @@ class JobRunner:
             if error.remedy is Remedy.LATER and error.passes_soon and job.retries + 1 < self._retry_limit:
                 # Full jitter: retries of many jobs do not come back as one wave.
                 delay = random.uniform(0.5, 1) * self._retry_base * 2**job.retries  # noqa: S311
+                delay = min(delay, LONGEST_WAIT_SECONDS)
                 log.info("job %s: %s, tried again in %.0f s", job.id, error.code, delay)
                 self._counters.retried(job.kind, error.code)
                 return self._hand_back(job, lease, delay, count_attempt=True)
