@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from src.models.progress import Phase, Progress
 from src.services.clip import ClipSource, Mode, Network, TimeRange, Track, make_clip
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import SMALL
+from tests.live_service import descendants
 from tests.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow
@@ -94,3 +96,13 @@ def test_while_frames_are_encoded(suffix: str, tmp_path: Path) -> None:
 
 def test_while_the_clip_is_verified(tmp_path: Path) -> None:
     stop(replace(SMALL, fragmented="dash"), tmp_path, Stopper(lambda progress: progress.phase is Phase.VERIFYING))
+
+
+def test_at_twenty_instants(tmp_path: Path) -> None:
+    """Wherever it strikes: fetching, cutting, encoding, the checks."""
+    before = set(descendants(os.getpid()))
+    for instant in range(20):
+        folder = tmp_path / str(instant)
+        folder.mkdir()
+        stop(LARGE, folder, Stopper(None, instant * 0.05), mode="reencode")
+        assert set(descendants(os.getpid())) <= before

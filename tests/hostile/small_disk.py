@@ -26,6 +26,7 @@ from tests.api.conftest import api_settings
 from tests.fakes import FakeEngine, RecordingDoorbell
 
 DISK_BYTES = 3_000_000
+INSTANTS = 50
 
 
 def app_on(disk: Path, mongodb: str, redis_uri: str, content: bytes, **changes: Any) -> Api:
@@ -60,15 +61,16 @@ def download(api: Api, person: Person) -> dict[str, Any]:
 
 
 def encodes(disk: Path) -> list[str]:
-    """What FFmpeg's encodes end with on a disk that is filled more and more."""
+    """What FFmpeg ends with on a disk that is filled more and more: one short film, then long ones, each of which finds
+    the disk full at another moment."""
     found = []
     ffmpeg = FFmpeg(Path(imageio_ffmpeg.get_ffmpeg_exe())).confined(reads=[], writes=[disk])
-    source = ["-f", "lavfi", "-i", "nullsrc=s=640x360:d=4:r=25,geq=random(1)*255:128:128", "-c:v", "mjpeg", "-q:v", "3"]
-    for megabytes in (0, 1, 2):
+    source = ["-f", "lavfi", "-i", "color=s=640x360:d=0.6:r=25", "-c:v", "rawvideo"]  # 15 frames of 345,600 bytes
+    for instant in range(INSTANTS + 1):
         filler, out = disk / "filler", disk / "out.mkv"
-        filler.write_bytes(bytes(megabytes * 1_000_000))
+        filler.write_bytes(bytes(instant * DISK_BYTES // (INSTANTS + 2)))
         try:
-            ffmpeg.run([*source, str(out)])
+            ffmpeg.run([*source, *([] if instant else ["-frames:v", "2"]), str(out)])
             found.append("whole")
         except DiskFull:
             found.append("DISK_FULL")

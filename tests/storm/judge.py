@@ -17,6 +17,7 @@ from tests.storm.watch import Life, Watch
 
 _ENDED = re.compile(r"src\.services\.jobs\.runner: job ([0-9a-f]{24}) is completed after")
 _ALARMS = ("failed unexpectedly", "raised unexpected")
+_SECRETS = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.|[?&]sig=(?!\[redacted\])|SecurePass")
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class Verdict:
     twice: list[str] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    """Lines of the log with a token, a signature or a password in them."""
     alarms: list[str] = field(default_factory=list)
     claimed: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
@@ -53,6 +56,7 @@ class Verdict:
     def bad(self) -> list[str]:
         """All that must not be."""
         named = {"lost": self.lost, "twice": self.twice, "corrupt": self.corrupt, "orphan": self.orphans}
+        named["leak"] = self.leaks
         return [f"{name}: {each}" for name, found in named.items() for each in found]
 
 
@@ -76,7 +80,9 @@ def judge(service: LiveService, watch: Watch, customers: Customers, storm: Storm
             wrong = customers.fetch(order, service.folder)
             if wrong is not None:
                 verdict.corrupt.append(f"{order.kind} {order.job_id}: {wrong}")
-    verdict.alarms = [line for line in _log(service).splitlines() if any(alarm in line for alarm in _ALARMS)]
+    log = _log(service).splitlines()
+    verdict.leaks = [line for line in log if _SECRETS.search(line)]
+    verdict.alarms = [line for line in log if any(alarm in line for alarm in _ALARMS)]
     return verdict
 
 
