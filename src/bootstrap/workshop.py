@@ -39,7 +39,11 @@ class Bell(Protocol):
     """Wakes workers: for a job that waits, for one that needs help, and to look a saved one's source up."""
 
     def ring(self, job_id: str, queue: str) -> None:
-        """A job waits in this queue."""
+        """A job waits in this queue.
+
+        Raises:
+            ConnectionError: nobody can be told now.
+        """
 
     def call_help(self, job_id: str) -> None:
         """There are chunks of this job to be had."""
