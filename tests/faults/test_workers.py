@@ -17,7 +17,7 @@ from tests.media_kit import first_last
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 
 @pytest.fixture(scope="module")

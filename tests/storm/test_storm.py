@@ -15,7 +15,7 @@ STRIKES = 9
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("e2e")
+@pytest.mark.xdist_group("workers")
 def test_a_short_storm_costs_no_job(offline_youtube: OfflineYoutube) -> None:
     verdict = run_storm(offline_youtube, seed=7, plan=Plan(STRIKES, freeze_seconds=(0.5, 7.0)))
     assert verdict.bad == [], verdict.evidence[-4000:]

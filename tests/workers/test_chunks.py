@@ -20,7 +20,7 @@ from tests.live_service import LiveService
 from tests.services.test_chunk_crew import hashes
 from tests.workers.test_deaths import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 Database = pymongo.database.Database[dict[str, Any]]
 FILM = Row("sixteen seconds", ((*video("640x360", seconds=16), *FAST, "-bf", "2", "-g", "25"),), ".mkv")

@@ -23,7 +23,7 @@ from tests.workers.test_deaths import eventually, workers
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("e2e"),
+    pytest.mark.xdist_group("workers"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler for a clock that can be turned"),
 ]
 HOURS = 3600

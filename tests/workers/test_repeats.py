@@ -23,7 +23,7 @@ from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
 from tests.workers.test_deaths import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 
 @pytest.fixture

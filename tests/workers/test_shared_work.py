@@ -14,7 +14,7 @@ from tests.offline_youtube.faults import Fault
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 
 def eventually(holds: Callable[[], object], seconds: float = 60) -> None:

@@ -10,7 +10,7 @@ import pytest
 from src.utils.process import BACKGROUND_NICENESS
 from tests.live_service import LiveService, descendants
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 
 def mains(service: LiveService, queue: str) -> list[int]:

@@ -18,7 +18,7 @@ from tests.media_kit import decode_errors, frame_numbers
 from tests.stream.sites import FILM, cut
 from tests.workers.test_deaths import eventually, workers
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
 
 def pieces(names: list[str]) -> set[int]:
