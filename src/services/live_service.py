@@ -7,7 +7,6 @@ worker (`StreamNotReady`), and every attempt goes on with what the earlier ones 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Any
 from src.config import Settings
 from src.errors import (
     ClipRangeInvalid,
-    FormatNotAvailable,
     LiveEndedNotReady,
     LiveMomentGone,
     LiveNotStarted,
@@ -25,7 +23,7 @@ from src.errors import (
 from src.models.media import MediaInfo
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor, Phase, Progress
-from src.models.source import Extraction, LiveStatus, SourceFormat
+from src.models.source import Extraction, LiveStatus
 from src.services.clip import Network
 from src.services.clip_cage import ClipCage
 from src.services.clip_verification import Expected, verify
@@ -36,19 +34,18 @@ from src.services.live import (
     Capture,
     Captured,
     LiveCut,
-    LiveTrack,
     StreamSilent,
     TailToCome,
     Window,
     cut_captured,
     to_seconds,
 )
+from src.services.live.choice import select_segmented, track_of
 from src.services.live.report import actual_fields, clamped_notes, clock_text, stream_times
 from src.services.live.state import CaptureState
 from src.services.media_probe import probe
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.formats import format_table
-from src.services.youtube.selection import Selection, Wish, choose
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock
 from src.utils.stream_names import StreamName, name_of_video, read_stream_name
@@ -186,13 +183,13 @@ class LiveService:
         return state
 
     def _state(self, task: LiveTask, video: Extraction) -> CaptureState | None:
-        selection = _select(video, task.params.resolution_preference)
+        selection = select_segmented(video, task.params.resolution_preference)
         if selection is None:
             return None
         chosen = [entry for entry in (selection.video, selection.audio) if entry is not None]
         return CaptureState(
             video_id=video.info.id,
-            tracks=tuple(_track(video, entry) for entry in chosen),
+            tracks=tuple(track_of(video, entry) for entry in chosen),
             resolution=selection.obtained,
             extracted_at=self._clock.now(),
             source="live" if video.info.live_status is LiveStatus.IS_LIVE else "post_live",
@@ -303,26 +300,6 @@ class LiveService:
 def _name_of(params: LiveClipParams) -> StreamName:
     found = read_stream_name(params.stream or "")
     return found if found is not None else name_of_video(params.youtube_video_id or "")
-
-
-def _select(video: Extraction, resolution: str) -> Selection | None:
-    """The formats to capture: segmented ones, whatever container is wanted in the end; None when there are none."""
-    formats = [entry for entry in video.info.formats if entry.segmented]
-    for container in ("mp4", "best"):
-        try:
-            return choose(formats, Wish(container, resolution, None, "remux"))
-        except FormatNotAvailable:
-            continue
-    return None
-
-
-def _track(video: Extraction, entry: SourceFormat) -> LiveTrack:
-    address = video.media[entry.id]
-    headers: Mapping[str, str] = address.headers
-    has_video, has_audio = entry.video_codec is not None, entry.audio_codec is not None
-    # By its part and not by its format: after fresh links another quality may go on where the first one stopped.
-    name = ("both" if has_audio else "picture") if has_video else "sound"
-    return LiveTrack(name, address.url, headers, has_video, has_audio)
 
 
 def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[str, ...]:

@@ -1,0 +1,31 @@
+"""Which formats of a running stream are captured, and the tracks that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from src.errors import FormatNotAvailable
+from src.models.source import Extraction, SourceFormat
+from src.services.live.tracks import LiveTrack
+from src.services.youtube.selection import Selection, Wish, choose
+
+
+def select_segmented(video: Extraction, resolution: str) -> Selection | None:
+    """The formats to capture: segmented ones, whatever container is wanted in the end; None when there are none."""
+    formats = [entry for entry in video.info.formats if entry.segmented]
+    for container in ("mp4", "best"):
+        try:
+            return choose(formats, Wish(container, resolution, None, "remux"))
+        except FormatNotAvailable:
+            continue
+    return None
+
+
+def track_of(video: Extraction, entry: SourceFormat) -> LiveTrack:
+    """The track of a chosen format, with the address and headers that the look at the video found."""
+    address = video.media[entry.id]
+    headers: Mapping[str, str] = address.headers
+    has_video, has_audio = entry.video_codec is not None, entry.audio_codec is not None
+    # By its part and not by its format: after fresh links another quality may go on where the first one stopped.
+    name = ("both" if has_audio else "picture") if has_video else "sound"
+    return LiveTrack(name, address.url, headers, has_video, has_audio)
