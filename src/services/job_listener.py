@@ -1,4 +1,4 @@
-"""One who listens to events about jobs: keeps what is still to be told, the newest of each job."""
+"""One who listens to events about jobs: keeps what is still to be told, the newest state and reading of each job."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ class Event:
     def said(self) -> str:
         """The hash of what was said."""
         return self.id.partition("-")[2]
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it tells how far a job has come, and nothing that stays true."""
+        return self.name == "progress"
 
     @property
     def is_end(self) -> bool:
@@ -56,7 +61,8 @@ class Listener:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._first: list[Event] = []
-        self._news: dict[str, Event] = {}
+        self._news: dict[tuple[str, bool], Event] = {}
+        """By job, and whether it is a reading: a reading does not replace the change of state before it."""
         self._said: dict[str, str] = {"": said}
         self._closed = False
 
@@ -64,17 +70,21 @@ class Listener:
         """How a job stood when the listener came: told before all that has been heard of it since."""
         with self._changed:
             self._first.append(event)
-            heard = self._news.get(event.job_id)
-            if event.is_end and heard is not None and heard.name == "progress":
-                del self._news[event.job_id]  # from before the end
+            if event.is_end:
+                self._news.pop((event.job_id, True), None)  # from before the end
 
     def put(self, event: Event) -> None:
         """Something to tell. An end is not replaced by a reading from before it that arrives later."""
         with self._changed:
-            waiting = self._news.get(event.job_id)
-            if waiting is not None and waiting.is_end and event.name == "progress":
-                return
-            self._news[event.job_id] = event
+            state = self._news.get((event.job_id, False))
+            if event.is_reading:
+                if state is not None and state.is_end:
+                    return
+                self._news[event.job_id, True] = event
+            else:
+                for reading in (True, False):
+                    self._news.pop((event.job_id, reading), None)  # anew, so that it is told in its place
+                self._news[event.job_id, False] = event
             self._changed.notify()
         if self.wake is not None:
             self.wake(self)

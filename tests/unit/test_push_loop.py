@@ -152,6 +152,13 @@ def test_nothing_is_told_twice_and_no_reading_comes_after_the_end() -> None:
     assert [each.name for each in listener.take()] == ["ended"] and listener.ended
 
 
+def test_a_slow_listener_misses_readings_and_no_change_of_state() -> None:
+    listener = Listener(lambda _: None, heartbeat=60, ends=True)
+    for number, name in enumerate(["progress", "status", "progress", "progress"]):
+        listener.put(event(number, name))
+    assert [(each.name, each.text) for each in listener.take()] == [("status", '{"n": 1}'), ("progress", '{"n": 3}')]
+
+
 def test_an_end_of_one_job_does_not_bring_back_who_may_listen_no_more() -> None:
     listener = Listener(lambda _: None, heartbeat=60, ends=False)
     listener.put(event(3, "ended"))
