@@ -279,6 +279,7 @@ def build(
             server_clock,
             record_days=settings.record_retention_days,
             saved_days=settings.saved_retention_days,
+            looks=workshop.looks,
         ),
         runner=runner,
         crew=engines.crew,

@@ -30,6 +30,7 @@ from src.services.progress_cache import ProgressCache
 from src.services.sound_service import SoundService
 from src.services.stream_service import StreamService
 from src.services.video_service import VideoService
+from src.services.youtube.looks import SharedLooks
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
 from src.utils.ffmpeg_program import find_ffmpeg
@@ -80,6 +81,7 @@ class Workshop:
     egress: EgressProxy
     engines: Engines
     files: FileStore
+    looks: SharedLooks
     progress: ProgressCache
     counters: JobCounters
     runner: JobRunner
@@ -106,7 +108,8 @@ def build_workshop(
         ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
     )
     audio = AudioService(ffmpeg)
-    youtube = given.youtube or YouTubeService(settings, cache, egress=egress)
+    looks = SharedLooks(settings.data_dir / "looks")
+    youtube = given.youtube or YouTubeService(settings, cache, egress=egress, looks=looks)
     crew = ChunkCrew(
         ChunkData(database),
         encoder,
@@ -150,4 +153,4 @@ def build_workshop(
         shutdown=process.shutdown,
         end_process=process.end,
     )
-    return Workshop(ffmpeg, egress, engines, files, progress, counters, runner)
+    return Workshop(ffmpeg, egress, engines, files, looks, progress, counters, runner)

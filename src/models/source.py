@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 
@@ -111,12 +111,13 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """One fresh look at a video: its facts, the address of each format's media by the format's id, and what was
-    said on the way (formats may be missing for a reason that only a warning tells)."""
+    """One look at a video: its facts, the address of each format's media by the format's id, what was said on the
+    way (formats may be missing for a reason that only a warning tells), and when that was."""
 
     info: VideoInfo
     media: dict[str, MediaAddress]
     warnings: tuple[str, ...] = ()
+    looked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from src.data.expiry_data import ExpiryData
 from src.models.params import EncodeParams
 from src.services.file_store import STRAY_SECONDS, FileStore, attempt_of, is_old_file
+from src.services.youtube.looks import SharedLooks
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -28,13 +29,22 @@ class CleanupService:
     """One pass over everything that can expire. Passes may overlap with jobs and downloads, not with each other."""
 
     def __init__(
-        self, expiry: ExpiryData, files: FileStore, clock: Clock, *, record_days: int, saved_days: int
+        self,
+        expiry: ExpiryData,
+        files: FileStore,
+        clock: Clock,
+        *,
+        record_days: int,
+        saved_days: int,
+        looks: SharedLooks | None = None,
     ) -> None:
-        self._expiry, self._files, self._clock = expiry, files, clock
+        self._expiry, self._files, self._clock, self._looks = expiry, files, clock, looks
         self._record_days, self._saved_days = record_days, saved_days
 
     def run(self) -> CleanupReport:
         """Delete expired files and their inputs, old records, and strays; tell how many of each."""
+        if self._looks is not None:
+            self._looks.prune()
         report = CleanupReport(self._expire_files(), self._delete_records(), self.sweep())
         if report != CleanupReport(0, 0, 0):
             log.info(

@@ -52,7 +52,8 @@ class ClipBatchService:
         clips = [folder / f"clip-{number:02}.{selection.cut_container}" for number in range(1, len(wanted) + 1)]
 
         def refreshed() -> ClipSource:
-            return source_of(self._youtube.extract(params.youtube_video_id, monitor), selection)
+            fresh = self._youtube.extract(params.youtube_video_id, monitor, instead_of=video)
+            return source_of(fresh, selection)
 
         with self._cage.engine() as engine, self._egress.session(self._limits) as way:
             try:

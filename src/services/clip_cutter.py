@@ -178,7 +178,7 @@ class ClipCutter:
 
     def _refresh(self, task: CutTask) -> ClipSource:
         """The same formats with addresses of a new extraction. Raises MediaForbidden when they are gone."""
-        fresh = self._youtube.extract(task.video_id, task.monitor)
+        fresh = self._youtube.extract(task.video_id, task.monitor, instead_of=task.video)
         chosen = (task.selection.video, task.selection.audio)
         if any(entry is not None and entry.id not in fresh.media for entry in chosen):
             raise MediaForbidden

@@ -167,7 +167,7 @@ class LiveService:
         """
         video_id = earlier.video_id if earlier else self.video_of(task)
         try:
-            video = self._youtube.extract(video_id, task.monitor)
+            video = self._youtube.extract(video_id, task.monitor, instead_of=earlier.extracted_at if earlier else None)
         except LiveEndedNotReady:
             return None
         status = video.info.live_status
@@ -191,7 +191,7 @@ class LiveService:
             video_id=video.info.id,
             tracks=tuple(track_of(video, entry) for entry in chosen),
             resolution=selection.obtained,
-            extracted_at=self._clock.now(),
+            extracted_at=video.looked_at,
             source="live" if video.info.live_status is LiveStatus.IS_LIVE else "post_live",
             facts={
                 "title": video.info.title,

@@ -92,7 +92,7 @@ class SoundService:
         monitor: Monitor,
     ) -> None:
         def refreshed() -> ClipSource:
-            fresh = self._youtube.extract(source_id, monitor)
+            fresh = self._youtube.extract(source_id, monitor, instead_of=video)
             if chosen.id not in fresh.media:
                 raise MediaForbidden
             return _source(fresh, chosen)

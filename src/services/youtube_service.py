@@ -1,4 +1,4 @@
-"""YouTubeService: what YouTube says about a video. Facts are cached for some minutes, media addresses never."""
+"""YouTubeService: what YouTube says about a video. Facts are cached for some minutes; media addresses on this host."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from src.services.youtube.extraction import look_up, not_started, require_format
 from src.services.youtube.flights import Flights
 from src.services.youtube.formats import format_table
 from src.services.youtube.live_streams import find_live_stream
+from src.services.youtube.looks import SharedLooks
 from src.services.youtube.options import SiteOptions
 from src.services.youtube.playlists import fetch_playlist, validate_playlist_id
 from src.utils import validators
@@ -65,15 +66,16 @@ class YouTubeService:
         queue_seconds: float = 10.0,
         look_up_seconds: float = LOOK_UP_SECONDS,
         egress: EgressProxy | None = None,
+        looks: SharedLooks | None = None,
     ) -> None:
-        """``egress`` is the way out that is shared with others.
+        """``egress`` is the way out that is shared with others, ``looks`` what all processes of this host know.
 
         Raises:
             SettingsError: YTDLP_OPTIONS holds options that may not be set, or YTDLP_PROXY cannot be used.
         """
         self._options = SiteOptions.of(settings)
         self._egress = egress or EgressProxy.of(settings)
-        self._cache = cache
+        self._cache, self._looks = cache, looks
         self._look_up_seconds = look_up_seconds
         self._flights: Flights[Extraction] = Flights(parallel=parallel, queue_seconds=queue_seconds)
         self._playlists: Flights[Playlist] = Flights(parallel=2, queue_seconds=queue_seconds)
@@ -102,13 +104,19 @@ class YouTubeService:
         """Resolutions, containers, and which exists in which."""
         return format_table(video_id, self.get_video_info(video_id).formats)
 
-    def extract(self, video_id: str, monitor: Monitor | None = None) -> Extraction:
-        """A fresh look, with addresses of the media. ``monitor`` may stop the waiting.
+    def extract(
+        self, video_id: str, monitor: Monitor | None = None, *, instead_of: Extraction | datetime | None = None
+    ) -> Extraction:
+        """A look at the video, with addresses of the media that still work. ``monitor`` may stop the waiting.
+
+        ``instead_of`` is the look, or the moment of it, that serves no more: the answer is newer.
 
         Raises:
             LiveNotStarted: the stream is still to come; other ``SourceError`` like every method.
         """
-        return require_formats(self._ask(validators.validate_video_id(video_id), monitor or SilentMonitor()))
+        newer_than = instead_of.looked_at if isinstance(instead_of, Extraction) else instead_of
+        known_id = validators.validate_video_id(video_id)
+        return require_formats(self._ask(known_id, monitor or SilentMonitor(), newer_than))
 
     def live_stream(self, name: StreamName) -> str:
         """The id of the video that a stream's name means. The answer is kept for a minute, a "not live" for less.
@@ -187,10 +195,14 @@ class YouTubeService:
         except ValidationError:  # written by another version of this program
             return None
 
-    def _ask(self, video_id: str, monitor: Monitor) -> Extraction:
-        return self._flights.get(
-            video_id, lambda: self._look_up(video_id), seconds=self._look_up_seconds, monitor=monitor
-        )
+    def _ask(self, video_id: str, monitor: Monitor, newer_than: datetime | None = None) -> Extraction:
+        def look() -> Extraction:
+            if self._looks is None:
+                return self._look_up(video_id)
+            return self._looks.get(video_id, lambda: self._look_up(video_id), newer_than=newer_than)
+
+        key = f"{video_id} after {newer_than}" if newer_than else video_id
+        return self._flights.get(key, look, seconds=self._look_up_seconds, monitor=monitor)
 
     def _look_up(self, video_id: str) -> Extraction:
         url = validators.canonical_url(video_id)

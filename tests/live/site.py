@@ -30,7 +30,9 @@ class LiveSite:
     def get_video_info(self, video_id: str) -> VideoInfo:
         return self._info(())
 
-    def extract(self, video_id: str, monitor: Monitor | None = None) -> Extraction:
+    def extract(
+        self, video_id: str, monitor: Monitor | None = None, *, instead_of: datetime | None = None
+    ) -> Extraction:
         self.extractions += 1
         if self.refusal is not None:
             raise self.refusal

@@ -1,0 +1,128 @@
+"""Looks at videos that all processes of this host share: a hundred viewers who clip one moment ask the site once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from src.models.source import Extraction, LiveStatus
+
+# The site's links are good for about six hours; what can be chosen changes sooner, while a new film is being prepared.
+RECORDED_SECONDS = 300.0
+LIVE_SECONDS = 20.0
+# Whoever looks holds the lock. One that hangs must not hold up the others for longer than a slow look takes.
+PATIENCE_SECONDS = 20.0
+_POLL_SECONDS = 0.05
+_LOOKS = TypeAdapter(Extraction)
+
+
+class SharedLooks:
+    """A private folder (0700) with a file (0600) for each video; its lock is held while one looks at the video.
+
+    The folder belongs to one host: the site's links work from the address that asked for them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, video_id: str, look_up: Callable[[], Extraction], *, newer_than: datetime | None) -> Extraction:
+        """What somebody has learnt a moment ago, after ``newer_than`` if that is given, or else a look of our own.
+
+        Raises:
+            SourceError: what ``look_up`` raised; nothing is kept of it.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked(self._folder / f"{video_id}.json") as file:
+            if file is None:
+                return look_up()
+            known = _read(file)
+            if known is not None and _is_good(known, newer_than):
+                return known
+            self.prune()
+            found = look_up()
+            if _lifetime(found):
+                _write(file, found)
+            return found
+
+    def prune(self) -> None:
+        """Delete what nobody may use any more. Whatever is being used stays."""
+        for path in self._folder.glob("*.json"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > RECORDED_SECONDS:
+                    with _opened(path) as file:
+                        if _try_lock(file) and _is_still(file, path):
+                            path.unlink()
+
+    @contextmanager
+    def _locked(self, path: Path) -> Iterator[int | None]:
+        """The file, locked; None when another one has held it for too long."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with _opened(path) as file:
+                while not (held := _try_lock(file)) and time.monotonic() < deadline:
+                    time.sleep(_POLL_SECONDS)
+                if held and _is_still(file, path):
+                    yield file
+                    return
+        yield None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_still(file: int, path: Path) -> bool:
+    """Whether nobody has deleted the file meanwhile."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file), path.stat())
+    return False
+
+
+def _read(file: int) -> Extraction | None:
+    content = os.pread(file, os.fstat(file).st_size, 0)
+    try:
+        return _LOOKS.validate_json(content) if content else None
+    except ValidationError:  # half written, or by another version of this program
+        return None
+
+
+def _write(file: int, look: Extraction) -> None:
+    content = _LOOKS.dump_json(look)
+    with suppress(OSError):  # a full disk costs the sharing, not the job
+        os.ftruncate(file, 0)
+        os.pwrite(file, content, 0)
+
+
+def _is_good(look: Extraction, newer_than: datetime | None) -> bool:
+    age = (datetime.now(UTC) - look.looked_at).total_seconds()
+    return 0 <= age < _lifetime(look) and (newer_than is None or look.looked_at > newer_than)
+
+
+def _lifetime(look: Extraction) -> float:
+    """Seconds. What is to come, and a recording that is being prepared, may change in any moment."""
+    match look.info.live_status:
+        case LiveStatus.NOT_LIVE | LiveStatus.WAS_LIVE:
+            return RECORDED_SECONDS
+        case LiveStatus.IS_LIVE:
+            return LIVE_SECONDS
+    return 0.0
