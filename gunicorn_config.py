@@ -74,7 +74,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Asked to end, a process answers those who wait for a job instead of making them wait for the time-out."""
-    shutdown = worker.wsgi.extensions["yt-downloader"].runner.shutdown
+    shutdown = worker.app.wsgi().extensions["yt-downloader"].runner.shutdown
     stop = signal.getsignal(signal.SIGTERM)
 
     def end(number: int, frame: Any) -> None:
