@@ -135,7 +135,7 @@ def test_other_processes_share_and_one_that_dies_holds_nobody_up(tmp_path: Path)
 def test_one_that_hangs_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks, "PATIENCE_SECONDS", 0.2)
     site = Site()
-    with SharedLooks(tmp_path)._locked(tmp_path / f"{VIDEO}.json"):
+    with SharedLooks(tmp_path)._held(tmp_path / f"{VIDEO}.json"):
         SharedLooks(tmp_path).get(VIDEO, site, newer_than=None)
     assert site.asked == 1
 
@@ -146,7 +146,15 @@ def test_old_looks_are_deleted_unless_somebody_uses_them(tmp_path: Path) -> None
         shared.get(name, site, newer_than=None)
     for name in (VIDEO, "jNQXAC9IVRw"):
         os.utime(tmp_path / f"{name}.json", (time.time() - 400,) * 2)
-    with shared._locked(tmp_path / f"{VIDEO}.json"):
+    with shared._held(tmp_path / f"{VIDEO}.json"):
         shared.prune()
     assert {path.stem for path in tmp_path.iterdir()} == {VIDEO, "aaaaaaaaaaa"}
     SharedLooks(tmp_path / "never made").prune()
+
+
+def test_a_folder_that_cannot_be_made_costs_the_sharing_only(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    site, shared = Site(), SharedLooks(tmp_path / "file" / "looks")
+    shared.get(VIDEO, site, newer_than=None)
+    shared.get(VIDEO, site, newer_than=None)
+    assert site.asked == 2

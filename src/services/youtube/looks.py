@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from src.models.source import Extraction, LiveStatus
+
+log = logging.getLogger(__name__)
 
 # The site's links are good for about six hours; what can be chosen changes sooner, while a new film is being prepared.
 RECORDED_SECONDS = 300.0
@@ -38,8 +41,7 @@ class SharedLooks:
         Raises:
             SourceError: what ``look_up`` raised; nothing is kept of it.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._locked(self._folder / f"{video_id}.json") as file:
+        with self._held(self._folder / f"{video_id}.json") as file:
             if file is None:
                 return look_up()
             known = _read(file)
@@ -54,33 +56,39 @@ class SharedLooks:
     def prune(self) -> None:
         """Delete what nobody may use any more. Whatever is being used stays."""
         for path in self._folder.glob("*.json"):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # another one deleted it first
                 if time.time() - path.stat().st_mtime > RECORDED_SECONDS:
-                    with _opened(path) as file:
-                        if _try_lock(file) and _is_still(file, path):
-                            path.unlink()
+                    _delete_unused(path)
 
     @contextmanager
-    def _locked(self, path: Path) -> Iterator[int | None]:
-        """The file, locked; None when another one has held it for too long."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            with _opened(path) as file:
-                while not (held := _try_lock(file)) and time.monotonic() < deadline:
-                    time.sleep(_POLL_SECONDS)
-                if held and _is_still(file, path):
-                    yield file
-                    return
-        yield None
+    def _held(self, path: Path) -> Iterator[int | None]:
+        """The file, locked; None when another one has held it for too long, or it cannot be written."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = _wait_for(path, time.monotonic() + PATIENCE_SECONDS)
+        except OSError as error:
+            log.warning("looks at videos are not shared: %s", error)
+            file = None
+        try:
+            yield file
+        finally:
+            if file is not None:
+                os.close(file)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        yield file
-    finally:
+def _wait_for(path: Path, deadline: float) -> int | None:
+    while time.monotonic() < deadline:
+        file = _opened(path)
+        while not (locked := _try_lock(file)) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        if locked and _is_still(file, path):
+            return file
         os.close(file)
+    return None
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _try_lock(file: int) -> bool:
@@ -89,6 +97,15 @@ def _try_lock(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _delete_unused(path: Path) -> None:
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        if _try_lock(file) and _is_still(file, path):
+            path.unlink()
+    finally:
+        os.close(file)
 
 
 def _is_still(file: int, path: Path) -> bool:
