@@ -18,7 +18,7 @@ __all__ = ["offline_youtube", "offline_youtube_session"]
 # Short, so that a test sees in seconds what a self-hoster sees in a minute.
 QUICK = {
     "JOB_LEASE_SECONDS": "4",
-    "RECONCILE_INTERVAL_SECONDS": "1",
+    "RECONCILE_INTERVAL_SECONDS": "0.5",
     "JOB_RETRY_BASE_SECONDS": "0.5",
     "PASSWORD_HASH_COST": "4",
     "RATE_LIMIT_ENABLED": "false",

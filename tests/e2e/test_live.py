@@ -116,8 +116,10 @@ def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, 
     status = chat.status_at_end(video_id)
     assert status["status"] == "completed", status
     assert any("did not hold the beginning" in note for note in status["actual"]["notes"])
-    numbers = chat.shown(video_id)
-    assert numbers == chat.on_air(status, "actual") and numbers[-1] == chat.on_air(status, "requested")[-1]
+    numbers, on_air = chat.shown(video_id), chat.on_air(status, "actual")
+    if any("Missing in the stream" in note for note in status["actual"]["notes"]):  # the new worker came very late
+        on_air = [number for number in on_air if number in set(numbers)]
+    assert numbers == on_air and numbers[-1] == chat.on_air(status, "requested")[-1]
     assert numbers[0] <= held, "seconds later, when another worker came, the stream held less"
 
 

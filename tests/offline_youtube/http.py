@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.parse
 from dataclasses import dataclass, field
@@ -81,6 +82,8 @@ class Reply:
     then: Literal["close", "hang"] = "close"
     """What the connection does after ``stop_after``."""
     bytes_per_second: float | None = None
+    healed: threading.Event = field(default_factory=threading.Event)
+    """From when on ``bytes_per_second`` is over."""
 
 
 def page(text: str) -> Reply:

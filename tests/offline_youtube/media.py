@@ -26,6 +26,13 @@ class FilmState:
     """Bytes promised to URLs that may expire."""
     refusals: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set when another fault, or none, counts."""
+
+    def anew(self) -> FilmState:
+        """The state of the film when another fault counts from now on."""
+        self.over.set()
+        return FilmState(extractions=self.extractions)
 
 
 def media(request: Request, video_id: VideoId, state: FilmState, fault: Fault, live: LiveStream) -> Reply:
@@ -45,6 +52,7 @@ def media(request: Request, video_id: VideoId, state: FilmState, fault: Fault, l
             state.refusals += 1
             return refused(fault.status)
         reply = _cut_out(request, data, kind, fault)
+        reply.healed = state.over
         return _expiring(reply, state, fault, extraction)
 
 

@@ -112,21 +112,23 @@ class _Connection(BaseHTTPRequestHandler):
             return
         whole = len(reply.body)
         end = whole if reply.stop_after is None else min(reply.stop_after, whole)
-        self._pour(request, memoryview(reply.body)[:end], reply.bytes_per_second or self.server.bytes_per_second)
+        self._pour(request, memoryview(reply.body)[:end], reply)
         if end < whole:
             if reply.then == "hang":
                 self._wait(float("inf"))
             self.close_connection = True
 
-    def _pour(self, request: Request, body: memoryview, bytes_per_second: float | None) -> None:
-        chunk = CHUNK_BYTES if bytes_per_second is None else max(1, min(CHUNK_BYTES, int(bytes_per_second / 20)))
+    def _pour(self, request: Request, body: memoryview, reply: Reply) -> None:
         begun = time.monotonic()
-        for first in range(0, len(body), chunk):
-            piece = body[first : first + chunk]
+        while request.bytes_sent < len(body):
+            faulty = reply.bytes_per_second is not None and not reply.healed.is_set()
+            rate = reply.bytes_per_second if faulty else self.server.bytes_per_second
+            chunk = CHUNK_BYTES if rate is None else max(1, min(CHUNK_BYTES, int(rate / 20)))
+            piece = body[request.bytes_sent : request.bytes_sent + chunk]
             self.wfile.write(piece)
             request.bytes_sent += len(piece)
-            if bytes_per_second is not None:
-                self._wait(begun + request.bytes_sent / bytes_per_second - time.monotonic())
+            if rate is not None:
+                self._wait(begun + request.bytes_sent / rate - time.monotonic())
 
     def _wait(self, seconds: float) -> None:
         """Sleep, but not longer than the server lives or the client stays."""

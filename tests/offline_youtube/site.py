@@ -102,11 +102,11 @@ class OfflineYoutube:
     # What goes wrong.
 
     def fault(self, video_id: VideoId, fault: Fault) -> None:
-        """From now on ``fault`` instead of what the table says; counts of earlier faults start over."""
+        """From now on ``fault`` instead of what the table says; counts of earlier faults start over, and replies
+        under way are no longer slow."""
         with self._lock:
             self._faults[video_id] = fault
-            extractions = self._states[video_id].extractions
-            self._states[video_id] = FilmState(extractions=extractions)
+            self._states[video_id] = self._states[video_id].anew()
 
     def heal(self, video_id: VideoId) -> None:
         """From now on no fault at all."""
@@ -120,7 +120,7 @@ class OfflineYoutube:
             self._requests.clear()
             self._strays.clear()
             for video_id, state in self._states.items():
-                self._states[video_id] = FilmState(extractions=state.extractions)
+                self._states[video_id] = state.anew()
 
     def fault_of(self, video_id: VideoId) -> Fault:
         """What goes wrong with a film now."""

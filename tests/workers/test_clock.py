@@ -89,7 +89,8 @@ def _ends_well(user: User, site: OfflineYoutube, tower: ClockTower, video_id: st
     path = folder / "clip.mp4"
     path.write_bytes(user.fetch(video_id).content)
     assert [frame.number for frame in frame_numbers(path)] == list(range(first, first + 25))
-    log = (tower.service.folder / "app.log").read_text()
-    assert log.count(f"job {video_id} is completed") == 1
+    log = tower.service.folder / "app.log"
+    eventually(lambda: f"job {video_id} is completed" in log.read_text(), 30)
+    assert log.read_text().count(f"job {video_id} is completed") == 1
     made = [each for each in (tower.service.folder / "downloads").iterdir() if each.name.startswith(video_id)]
     assert len(made) == 1
