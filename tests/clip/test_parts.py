@@ -9,7 +9,7 @@ import pytest
 
 from src.errors import DrmProtected, LiveNotSupported, SourceError
 from src.services.clip import nal
-from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist
+from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist, playable
 from src.services.clip.resource import Decryptor
 from src.services.clip.source import SourceUnreadable
 from src.services.clip.spool import Intervals
@@ -66,6 +66,21 @@ def test_a_playlist() -> None:
     assert segments[2].piece.key.iv == bytes(15) + b"\x05"
 
 
+def test_gaps_and_other_initialisations_are_borders() -> None:
+    lines = ['#EXT-X-MAP:URI="a"', "#EXTINF:2,", "1", "#EXT-X-GAP", "#EXTINF:2,", "2", "#EXTINF:2,", "3"]
+    lines += ['#EXT-X-MAP:URI="b"', "#EXTINF:2,", "4", "#EXTINF:2,", "5", "#EXT-X-DISCONTINUITY", "#EXTINF:2,", "6"]
+    found = playable(parse_playlist(playlist(*lines), BASE))
+    assert [(int(s.start), s.number, s.group) for s in found] == [
+        (0, 0, 0),
+        (4, 2, 1),
+        (6, 3, 2),
+        (8, 4, 2),
+        (10, 5, 3),
+    ]
+    with pytest.raises(SourceUnreadable):
+        playable(parse_playlist(playlist("#EXT-X-GAP", "#EXTINF:2,", "1"), BASE))
+
+
 def test_the_best_variant() -> None:
     master = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="a,b"\nlow\n#EXT-X-STREAM-INF:BANDWIDTH=9\nhigh\n'
     assert best_variant(master, BASE) == "https://media.example/films/high"
@@ -82,6 +97,9 @@ def test_the_best_variant() -> None:
         (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"', "#EXTINF:1,", "a.ts"), DrmProtected),
         (playlist('#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="k"', "#EXTINF:1,", "a.m4s"), DrmProtected),
         (playlist('#EXT-X-KEY:METHOD=ROT-13,URI="k"', "#EXTINF:1,", "a.ts"), SourceUnreadable),
+        (playlist("#EXTINF:long,", "a.ts"), SourceUnreadable),
+        (playlist("#EXT-X-MEDIA-SEQUENCE:", "#EXTINF:1,", "a.ts"), SourceUnreadable),
+        (playlist("#EXT-X-KEY:METHOD=AES-128", "#EXTINF:1,", "a.ts"), SourceUnreadable),
     ],
 )
 def test_playlists_that_are_refused(text: str, error: type[Exception]) -> None:

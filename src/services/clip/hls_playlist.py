@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from urllib.parse import urljoin
@@ -11,6 +13,7 @@ from urllib.parse import urljoin
 from src.errors import DrmProtected, LiveNotSupported
 from src.services.clip.source import SourceUnreadable
 
+_MOST_TEXT_BYTES = 64 << 20
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 
 
@@ -43,7 +46,8 @@ class Piece:
 class Segment:
     """A segment, from ``start`` up to ``end`` in seconds of the playlist.
 
-    ``number`` counts from the playlist's media sequence, ``group`` the discontinuities before.
+    ``number`` counts from the playlist's media sequence, ``group`` the discontinuities before. ``gap``: it is listed
+    and not to be had.
     """
 
     piece: Piece
@@ -52,6 +56,7 @@ class Segment:
     number: int
     group: int
     init: Piece | None
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,14 @@ class Variant:
     bandwidth: int
     size: tuple[int, int] | None = None
     sound_url: str | None = None
+
+
+def text_of(data: bytes) -> str:
+    """The text of a playlist as it was sent: some servers compress it though nobody asked them to."""
+    if data.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            data = zlib.decompressobj(wbits=31).decompress(data, _MOST_TEXT_BYTES)
+    return data.decode("utf-8-sig", "replace")
 
 
 def best_variant(text: str, url: str) -> str | None:
@@ -110,20 +123,37 @@ def parse_playlist(text: str, url: str, *, growing: bool = False) -> list[Segmen
     Raises:
         LiveNotSupported: it has not. DrmProtected: it needs a licence. SourceUnreadable: it is not understood.
     """
-    if not text.lstrip("\ufeff").startswith("#EXTM3U"):
+    if not text.startswith("#EXTM3U"):
         raise SourceUnreadable("it is no playlist")
     if not growing and not has_ended(text):
         raise LiveNotSupported()
     state = _State(url)
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith("#"):
-            name, _, value = line.partition(":")
-            state.tag(name, value)
-        elif line:
-            state.segment(urljoin(url, line))
+    try:
+        for line in map(str.strip, text.splitlines()):
+            if line.startswith("#"):
+                name, _, value = line.partition(":")
+                state.tag(name, value)
+            elif line:
+                state.segment(urljoin(url, line))
+    except (ValueError, KeyError, OverflowError, ZeroDivisionError) as error:
+        raise SourceUnreadable(f"its playlist is not understood: {error}") from error
     if not state.segments:
         raise SourceUnreadable("its playlist is empty")
     return state.segments
+
+
+def playable(segments: list[Segment]) -> list[Segment]:
+    """Those that are to be had. A new group also begins behind a gap and with another initialisation."""
+    found: list[Segment] = []
+    group, before = 0, segments[0]
+    for segment in segments:
+        group += segment.group != before.group or before.gap or segment.init != before.init
+        before = segment
+        if not segment.gap:
+            found.append(replace(segment, group=group))
+    if not found:
+        raise SourceUnreadable("its playlist holds only gaps")
+    return found
 
 
 class _State:
@@ -136,6 +166,7 @@ class _State:
         self._key: Key | None = None
         self._init: Piece | None = None
         self._range: str | None = None
+        self._gap = False
         self._ends: dict[str, int] = {}
 
     def tag(self, name: str, value: str) -> None:
@@ -145,9 +176,11 @@ class _State:
             case "#EXT-X-MEDIA-SEQUENCE":
                 self._first = int(value)
             case "#EXT-X-DISCONTINUITY":
-                self._group += 1 if self.segments else 0
+                self._group += 1
             case "#EXT-X-BYTERANGE":
                 self._range = value
+            case "#EXT-X-GAP":
+                self._gap = True
             case "#EXT-X-KEY":
                 self._key = self._read_key(_attributes(value))
             case "#EXT-X-MAP":
@@ -165,8 +198,8 @@ class _State:
         piece = Piece(url, part, self._key)
         if part is not None and self._key is not None:
             raise SourceUnreadable("it encrypts parts of files")
-        self.segments.append(Segment(piece, self._time, end, number, self._group, self._init))
-        self._time, self._range = end, None
+        self.segments.append(Segment(piece, self._time, end, number, self._group, self._init, self._gap))
+        self._time, self._range, self._gap = end, None, False
 
     def _byte_range(self, text: str, url: str) -> ByteRange:
         length, _, start = text.partition("@")

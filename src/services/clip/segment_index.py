@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from src.services.clip import boxes
 from src.services.clip.demux import nearest_turn
 from src.services.clip.fetcher import Fetcher
-from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, parse_playlist
+from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, parse_playlist, playable, text_of
 from src.services.clip.index import Layout
 from src.services.clip.mp4_index import read_tracks, without_edits
 from src.services.clip.reader import Part
@@ -51,9 +51,8 @@ class SegmentIndex:
         if self.segments[last].group != group:
             raise Discontinuous("a discontinuity lies inside the clip")
         parts = [self._part(number) for number in range(first, last + 1)]
-        following = last + 1 < len(self.segments) and self.segments[last + 1].group == group
-        if following:
-            parts.append(self._part(last + 1, eager=False))
+        behind = [segment.group for segment in self.segments[last + 1 : last + 3]]
+        parts += [self._part(last + 1, eager=False)] if group in behind[:1] else []
         init, shifts = self._init(self.segments[first].init)
         origin, container = self._origin(group), self._container(init, group)
         if container == "aac":  # its times begin at 0 with whatever is read first
@@ -65,7 +64,8 @@ class SegmentIndex:
             {place: shift + origin for place, shift in shifts.items()},
             origin,
             at_start=first == 0 or self.segments[first - 1].group != group,
-            at_end=not following,
+            at_end=group not in behind[:1],
+            rough=behind == [group, group],
             span=(self.segments[first].start, self.segments[last].end),
         )
 
@@ -247,7 +247,7 @@ class Segmented:
         resource = Resource(url, self._track.headers, (self._place, f"playlist {url}"))
         self._register(resource)
         data = read_piece(self._fetcher, resource, Piece(url))
-        return resource.final_url or url, data.decode("utf-8", "replace")
+        return resource.final_url or url, text_of(data)
 
     def _open(self, piece: Piece, name: str) -> Resource:
         if piece.range is not None and piece.url in self._shared:
@@ -277,7 +277,7 @@ def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Se
     variant = best_variant(text, url)
     if variant is not None:
         url, text = read(variant)
-    return parse_playlist(text, url)
+    return playable(parse_playlist(text, url))
 
 
 def _inits(segments: Iterable[Segment]) -> list[Piece]:

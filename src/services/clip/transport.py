@@ -25,6 +25,7 @@ from src.errors import (
     UrlForbidden,
 )
 from src.services.clip import source
+from src.services.clip.hls_playlist import text_of
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _MOST_RETRY_AFTER_SECONDS = 10.0
@@ -121,7 +122,7 @@ def read_text(url: str, headers: Mapping[str, str], network: source.Network) -> 
         ) as client:
             response = client.get(url, headers=dict(headers), follow_redirects=True, timeout=network.stall_seconds)
             check_status(response)
-            return str(response.url), response.text
+            return str(response.url), text_of(response.content)
     except LinkRefused:
         raise MediaForbidden() from None
     except Interrupted as interruption:

@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 
 from src.errors import AppError, MediaForbidden, NetworkTimeout
-from src.services.clip.hls_playlist import Piece
+from src.services.clip.hls_playlist import Piece, text_of
 from src.services.clip.resource import Decryptor
 from src.services.clip.source import Network, SourceUnreadable
 from src.services.clip.transport import Interrupted, LinkRefused, check_status, translate
@@ -48,7 +48,7 @@ class SegmentSource:
     def text(self, url: str, headers: Mapping[str, str]) -> tuple[str, str]:
         """(address after redirects, text) of a playlist. Raises like ``content``."""
         response = self._get(url, headers)
-        return str(response.url), response.text
+        return str(response.url), text_of(response.content)
 
     def content(self, piece: Piece, number: int, headers: Mapping[str, str]) -> bytes:
         """The plain bytes of a piece; ``number`` is that of its segment, which encryption may need.

@@ -45,11 +45,11 @@ def read_live_playlist(text: str, url: str) -> LivePlaylist:
     Raises:
         DrmProtected: it needs a licence. SourceUnreadable: it is not understood, or empty.
     """
+    plain = parse_playlist(text, url, growing=True)
     try:
-        plain = parse_playlist(text, url, growing=True)
-    except (ValueError, KeyError) as error:
+        tags = _Tags(text)
+    except ValueError as error:
         raise SourceUnreadable(f"its playlist is not understood: {error}") from error
-    tags = _Tags(text)
     segments = [
         LiveSegment(
             number=segment.number,
@@ -58,7 +58,7 @@ def read_live_playlist(text: str, url: str) -> LivePlaylist:
             duration=segment.end - segment.start,
             group=tags.groups[place],
             at=tags.clocks[place],
-            gap=place in tags.gaps,
+            gap=segment.gap,
         )
         for place, segment in enumerate(plain)
     ]
@@ -72,7 +72,6 @@ class _Tags:
     def __init__(self, text: str) -> None:
         self.groups: list[int] = []
         self.clocks: list[Fraction | None] = []
-        self.gaps: set[int] = set()
         self.target: Fraction | None = None
         group, clock = 0, None
         for line in map(str.strip, text.splitlines()):
@@ -86,8 +85,6 @@ class _Tags:
                     group += 1
                 case "#EXT-X-PROGRAM-DATE-TIME":
                     clock = _read_clock(value)
-                case "#EXT-X-GAP":
-                    self.gaps.add(len(self.groups))
                 case _ if line and not line.startswith("#"):
                     self.groups.append(group)
                     self.clocks.append(clock)

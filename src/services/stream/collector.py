@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.services.clip.fetcher import Fetcher
-from src.services.clip.hls_playlist import Key, Piece
+from src.services.clip.hls_playlist import Key, Piece, text_of
 from src.services.clip.resource import Decryptor, Resource
 from src.services.clip.segment_index import read_piece
 from src.services.clip.source import SourceUnreadable
@@ -38,7 +38,7 @@ class Collector:
         """(address after redirects, text) of a small document."""
         resource = Resource(url, self._headers)
         data = read_piece(self._fetcher, resource, Piece(url))
-        return resource.final_url or url, data.decode("utf-8", "replace")
+        return resource.final_url or url, text_of(data)
 
     def size_of(self, url: str) -> int | None:
         """The size of a file whose server honours ranges; ``None`` for others."""
