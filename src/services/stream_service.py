@@ -11,13 +11,14 @@ from src.services.clip import Network
 from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.stream import StreamReport, StreamSource, record
+from src.services.video_service import job_limits
 
 
 class StreamService:
     """Everything that a stranger's address leads to is fetched through one session of the proxy, for public hosts."""
 
     def __init__(self, settings: Settings, egress: EgressProxy, ffmpeg: FFmpeg) -> None:
-        self._egress, self._ffmpeg = egress, ffmpeg
+        self._egress, self._ffmpeg, self._limits = egress, ffmpeg, job_limits(settings)
         self._connections, self._retries = settings.fetch_connections, settings.stream_retries
         self._connect_seconds = settings.stream_connect_seconds
         self._rate_limit_bytes = settings.fetch_rate_limit_kb * 1000 or None
@@ -28,7 +29,7 @@ class StreamService:
         Raises:
             UrlForbidden, SourceError, EncodeFailed, DiskFull, and what ``monitor`` raises.
         """
-        with self._egress.session(own_proxy=params.proxy, upstream=False) as session:
+        with self._egress.session(self._limits, own_proxy=params.proxy, upstream=False) as session:
             network = Network(
                 proxy=session.proxy_url,
                 connections=self._connections if params.parallel else 1,

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import Cancelled, MediaGone, StreamUnreadable
+from src.config import Settings
+from src.errors import Cancelled, FileTooLarge, MediaGone, StreamUnreadable
+from src.models.params import StreamParams
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip import Network
 from src.services.clip.hls_playlist import Variant
+from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.stream import StreamReport, StreamSource, record
 from src.services.stream.recorder import choose
+from src.services.stream_service import StreamService
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import FFMPEG, audio_marks, cached_film, decode_errors, frame_numbers
 from tests.stream.sites import FILM, SMALL, Files, GrowingSite, body_of, cut, encrypted, master, text_of
@@ -156,6 +160,18 @@ def test_what_is_no_stream_is_told(content: bytes, tmp_path: Path) -> None:
             with pytest.raises((StreamUnreadable, MediaGone)):
                 take(origin, "film", tmp_path, kind=kind)
     assert list((tmp_path / "work").glob("fetched*")) == []
+
+
+@pytest.mark.parametrize("kind", ["hls", "mp4"])
+def test_what_never_ends_ends_at_the_limit_of_a_job(kind: str, tmp_path: Path) -> None:
+    with Origin({"film": bytes(3_000_000)}, faults=Faults(no_range=True, no_length=True)) as origin:
+        url = origin.url("film")
+        allowed = url.removeprefix("http://").partition("/")[0]
+        settings = Settings.load({"JOB_MAX_FETCH_MB": "1", "ALLOW_PRIVATE_NETWORKS": allowed}, dotenv=None)
+        service = StreamService(settings, EgressProxy.of(settings), FFmpeg(Path(FFMPEG)))
+        params = StreamParams(url=url, stream_type=kind)  # type: ignore[arg-type]
+        with pytest.raises(FileTooLarge):
+            service.download(params, tmp_path / "stream.mp4", tmp_path / "kept", SilentMonitor())
 
 
 def test_a_live_stream_ends_after_the_limit_of_the_caller(tmp_path: Path) -> None:

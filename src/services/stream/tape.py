@@ -15,7 +15,10 @@ _NAME = "tape.json"
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A segment: its place in the count of its playlist, length in seconds, stretch, and initialisation."""
+    """A segment: its place in the count of its playlist, length in seconds, stretch, and initialisation.
+
+    ``group`` counts the breaks since the first segment of the tape: a playlist that moves on counts anew.
+    """
 
     number: int
     seconds: float
@@ -24,12 +27,13 @@ class Cut:
 
 
 class Tape:
-    """The segments of one track, in order. ``known`` may be longer than what is on disk."""
+    """The segments of one track, in order. ``known`` may be longer than what is on disk; ``inits`` tells the
+    initialisations apart, in the order of their files."""
 
     def __init__(self, folder: Path, track: int) -> None:
         self.folder, self.track = folder, track
         self.known: list[Cut] = []
-        self._inits: list[Piece] = []
+        self.inits: list[str] = []
 
     @property
     def seconds(self) -> float:
@@ -39,15 +43,26 @@ class Tape:
     def add(self, segments: list[Segment], *, most_seconds: float | None = None) -> list[Wanted]:
         """Take up new segments, up to the limit; what is to be fetched of all that were taken up."""
         wanted: list[Wanted] = []
+        before: Segment | None = None
         for segment in segments:
+            previous, before = before, segment
+            if segment.gap:
+                continue
             init = self._init(segment.init, wanted)
             if not self.known or segment.number > self.known[-1].number:
                 if most_seconds is not None and self.seconds >= most_seconds:
                     break
-                self.known.append(Cut(segment.number, float(segment.end - segment.start), segment.group, init))
+                group = self._group(segment, previous)
+                self.known.append(Cut(segment.number, float(segment.end - segment.start), group, init))
             if segment.number >= self.known[0].number:
                 wanted.append(Wanted(segment.piece, self.path_of(segment.number), segment.number))
         return wanted
+
+    def _group(self, segment: Segment, previous: Segment | None) -> int:
+        """One more than that of the last segment, if the playlist has a break between them."""
+        if not self.known:
+            return 0
+        return self.known[-1].group + (segment.group != (0 if previous is None else previous.group))
 
     def path_of(self, number: int) -> Path:
         """The file of a segment."""
@@ -85,9 +100,10 @@ class Tape:
     def _init(self, piece: Piece | None, wanted: list[Wanted]) -> int | None:
         if piece is None:
             return None
-        if piece not in self._inits:
-            self._inits.append(piece)
-        number = self._inits.index(piece)
+        name = f"{piece.url} {piece.range} {piece.key}"
+        if name not in self.inits:
+            self.inits.append(name)
+        number = self.inits.index(name)
         wanted.append(Wanted(piece, self.init_path(number), is_init=True))
         return number
 
@@ -100,8 +116,8 @@ def load(folder: Path, tracks: int, key: str) -> list[Tape]:
     if record.is_file():
         stored = json.loads(record.read_text())
     if stored.get("key") == key and len(stored["tracks"]) == tracks:
-        for tape, cuts in zip(tapes, stored["tracks"], strict=True):
-            tape.known = [Cut(**cut) for cut in cuts]
+        for tape, told in zip(tapes, stored["tracks"], strict=True):
+            tape.known, tape.inits = [Cut(**cut) for cut in told["known"]], told["inits"]
     else:
         for path in folder.iterdir():
             path.unlink()
@@ -111,5 +127,6 @@ def load(folder: Path, tracks: int, key: str) -> list[Tape]:
 def save(folder: Path, tapes: list[Tape], key: str) -> None:
     """Keep what is known for a later attempt."""
     half = folder / f"{_NAME}.half"
-    half.write_text(json.dumps({"key": key, "tracks": [[asdict(cut) for cut in tape.known] for tape in tapes]}))
+    tracks = [{"known": [asdict(cut) for cut in tape.known], "inits": tape.inits} for tape in tapes]
+    half.write_text(json.dumps({"key": key, "tracks": tracks}))
     half.replace(folder / _NAME)
