@@ -108,7 +108,7 @@ class ClipCutter:
             seconds=float(report.actual.end - report.actual.start),
             # A copy from the key frame before may hold more frames than it shows.
             frames=None if task.mode == "keyframe" else report.encoded_frames + report.copied_frames,
-            with_sound=any(track.has_audio for track in source_of(task.video, task.selection).tracks),
+            sound=None if report.sound is None else (float(report.sound.start), float(report.sound.end)),
             to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
         )
         return Cut(task.path, report, method, verify(task.path, expected, task.monitor))
@@ -143,7 +143,8 @@ class ClipCutter:
         notes += [note for report in reports for note in report.notes]
         fetched = sum(report.bytes_fetched for report in reports)
         actual = TimeRange(start, start + length)
-        return ClipReport(task.range, actual, "reencode", fetched, frames, 0, tuple(dict.fromkeys(notes)))
+        sound = TimeRange(Fraction(0), length) if any(report.sound for report in reports) else None
+        return ClipReport(task.range, actual, "reencode", fetched, frames, 0, tuple(dict.fromkeys(notes)), sound)
 
     def _in_one(self, task: CutTask) -> ClipReport:
         return self._engine(

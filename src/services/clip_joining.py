@@ -15,6 +15,7 @@ from src.services.film_joining import join_films
 from src.services.media_probe import check_output
 
 _SOUND = {".mp4": ("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart"), ".webm": ("-c:a", "libopus")}
+_SILENCE = "anullsrc=r=48000:cl=stereo"
 # Room for the rounding of time bases, in parts of a frame.
 _EVEN = 0.1
 
@@ -29,7 +30,7 @@ def join_clips(clips: list[Path], output: Path, ffmpeg: FFmpeg, monitor: Monitor
     pictures = [part.video for part in parts if part.video is not None]
     frames = sum(axis.units for axis in pictures)
     program = ffmpeg.confined(reads=[], writes=[output.parent])
-    _copy(clips, pictures, output, program, monitor, with_sound=all(part.audio for part in parts))
+    _copy(clips, pictures, output, program, monitor, with_sound=[bool(part.audio) for part in parts])
     if not _is_even(check_output(output), pictures, frames):
         join_films(clips, output, frames, ffmpeg, monitor)
 
@@ -41,7 +42,7 @@ def _copy(
     program: FFmpeg,
     monitor: Monitor,
     *,
-    with_sound: bool,
+    with_sound: list[bool],
 ) -> None:
     """Without their sound the clips begin with their first picture, and the list says how long each of them lasts."""
     silent = [clip.with_name(f"silent-{clip.name}") for clip in clips]
@@ -59,10 +60,11 @@ def _copy(
     )
     film = ["-f", "concat", "-safe", "1", "-i", str(names)]
     sound: list[str] = []
-    if with_sound:
+    if any(with_sound):
         cut = "".join(
-            f"[{number}:a:0]aresample=async=1:first_pts=0,apad,atrim=end={seconds:.6f}[a{number}];"
-            for number, seconds in enumerate(lengths, start=1)
+            (f"[{number}:a:0]aresample=async=1:first_pts=0,apad" if heard else _SILENCE)
+            + f",atrim=end={seconds:.6f}[a{number}];"
+            for number, (seconds, heard) in enumerate(zip(lengths, with_sound, strict=True), start=1)
         )
         pads = "".join(f"[a{number}]" for number in range(1, len(clips) + 1))
         graph = f"{cut}{pads}concat=n={len(clips)}:v=0:a=1[a]"

@@ -20,12 +20,13 @@ _SPARE_FRAMES = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the clip must be. ``frames`` is None when nobody counted them; ``to_the_end`` when the clip reaches the
-    end of the video, where sound and picture seldom end together."""
+    """What the clip must be. ``frames`` is None when nobody counted them; ``sound`` is from when to when there must be
+    some, in seconds, None: nowhere; ``to_the_end`` when the clip reaches the end of the video, where sound and picture
+    seldom end together."""
 
     seconds: float
     frames: int | None
-    with_sound: bool
+    sound: tuple[float, float] | None
     to_the_end: bool = False
 
 
@@ -64,18 +65,19 @@ def verify(path: Path, expected: Expected, monitor: Monitor) -> Verified:
         raise ClipIncomplete(f"The clip is {length:.2f} s long instead of {expected.seconds:.2f} s")
     if (axis.first_seconds or 0.0) > START_TOLERANCE_SECONDS + frame:
         raise ClipIncomplete("The picture of the clip starts late")
-    if expected.with_sound:
-        _require_sound(timeline.audio, length, to_the_end=expected.to_the_end)
+    if expected.sound is not None:
+        begin, end = expected.sound
+        _require_sound(timeline.audio, begin, min(end, length), to_the_end=expected.to_the_end)
     return Verified(media, video, axis.units)
 
 
-def _require_sound(tracks: tuple[StreamTimeline, ...], seconds: float, *, to_the_end: bool) -> None:
+def _require_sound(tracks: tuple[StreamTimeline, ...], begin: float, stop: float, *, to_the_end: bool) -> None:
     if not tracks or tracks[0].units == 0:
         raise ClipIncomplete("The clip has lost its sound")
     start, end = tracks[0].first_seconds or 0.0, tracks[0].end_seconds or 0.0
     tolerance = SOUND_TOLERANCE_AT_END_SECONDS if to_the_end else SOUND_TOLERANCE_SECONDS
-    if start > SOUND_TOLERANCE_SECONDS or end < seconds - tolerance:
-        raise ClipIncomplete(f"The sound of the clip lasts from {start:.2f} to {end:.2f} s of {seconds:.2f} s")
+    if start > begin + SOUND_TOLERANCE_SECONDS or end < stop - tolerance:
+        raise ClipIncomplete(f"The sound of the clip lasts from {start:.2f} to {end:.2f} s of {stop:.2f} s")
 
 
 def _span(axis: StreamTimeline) -> float:

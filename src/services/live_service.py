@@ -282,10 +282,12 @@ class LiveService:
         self, task: LiveTask, cut: LiveCut, captured: Captured
     ) -> tuple[Path, MediaInfo, str | None, tuple[str, ...]]:
         """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
+        seconds = float(sum(part.end - part.start for part in cut.parts))
+        missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
         expected = Expected(
-            seconds=float(sum(part.end - part.start for part in cut.parts)),
+            seconds=seconds,
             frames=cut.frames,
-            with_sound=any(track.has_audio for track in captured.tracks) and len(cut.parts) == 1,
+            sound=(0.0, seconds) if missed else cut.sound,
             to_the_end=True,
         )
         media = verify(cut.path, expected, task.monitor).media

@@ -82,10 +82,11 @@ def download_section(
     section = work_dir / "section.nut"
     try:
         _fetch(source, wanted, section, network, ffmpeg, monitor)
-        pictures, sound_end = _read_times(section, has_audio=any(track.has_audio for track in source.tracks))
+        pictures, heard = _read_times(section, has_audio=any(track.has_audio for track in source.tracks))
         plan = _plan(pictures, wanted, source.duration_seconds)
-        _require_sound(sound_end, plan, source.duration_seconds)
-        _encode(section, plan, output, with_sound=sound_end is not None, ffmpeg=ffmpeg, monitor=monitor)
+        _require_sound(heard, plan, source.duration_seconds)
+        with_sound = heard is not None and heard.start < plan.after
+        _encode(section, plan, output, with_sound=with_sound, ffmpeg=ffmpeg, monitor=monitor)
         size = section.stat().st_size
     finally:
         section.unlink(missing_ok=True)
@@ -100,6 +101,7 @@ def download_section(
         encoded_frames=plan.frames,
         copied_frames=0,
         notes=("The section was read by FFmpeg and encoded anew",),
+        sound=TimeRange(Fraction(0), plan.after - plan.first) if with_sound else None,
     )
 
 
@@ -158,10 +160,10 @@ def _fetch(
         raise known or ClipIncomplete(f"The section could not be read: {error.message}") from None
 
 
-def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Fraction | None]:
-    """The presentation times of all pictures in order, and the end of the sound (None without sound)."""
+def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], TimeRange | None]:
+    """The presentation times of all pictures in order, and from when to when there is sound."""
     pictures: list[Fraction] = []
-    sound_end: Fraction | None = None
+    heard: TimeRange | None = None
     try:
         with av.open(str(section)) as container:
             for packet in container.demux():
@@ -171,12 +173,13 @@ def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Frac
                 if packet.stream.type == "video":
                     pictures.append(at)
                 else:
-                    sound_end = max(sound_end or at, at + (packet.duration or 0) * packet.time_base)
+                    end = at + (packet.duration or 0) * packet.time_base
+                    heard = TimeRange(at, end) if heard is None else TimeRange(heard.start, max(heard.end, end))
     except av.error.FFmpegError:
         raise ClipIncomplete("The section could not be read") from None
-    if has_audio and sound_end is None:
+    if has_audio and heard is None:
         raise ClipIncomplete("The section has no sound")
-    return sorted(pictures), sound_end
+    return sorted(pictures), heard
 
 
 def _plan(pictures: Sequence[Fraction], wanted: TimeRange, duration_seconds: float | None) -> _Plan:
@@ -200,11 +203,11 @@ def _plan(pictures: Sequence[Fraction], wanted: TimeRange, duration_seconds: flo
     )
 
 
-def _require_sound(sound_end: Fraction | None, plan: _Plan, duration_seconds: float | None) -> None:
-    if sound_end is None:
+def _require_sound(heard: TimeRange | None, plan: _Plan, duration_seconds: float | None) -> None:
+    if heard is None:
         return
     expected = plan.after if duration_seconds is None else min(plan.after, _latest(duration_seconds))
-    if sound_end < expected - Fraction(1, 4):
+    if heard.end < expected - Fraction(1, 4):
         raise ClipIncomplete("The site sent only a part of the sound")
 
 

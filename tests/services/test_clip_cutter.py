@@ -94,6 +94,24 @@ def test_parts_of_other_sizes_become_one_film(tmp_path: Path) -> None:
     assert decode_errors(made.path) == ""
 
 
+@pytest.mark.parametrize(
+    ("seconds", "late", "told"),
+    [("2", "0", "no sound here"), ("12", "7", "no sound here"), ("5", "0", "last 3.7 s"), ("12", "5", "first 1.7 s")],
+)
+def test_sound_that_is_not_there_in_the_source_is_told(seconds: str, late: str, told: str, tmp_path: Path) -> None:
+    film, work, whole = tmp_path / "film.mp4", tmp_path / "work", str(cached_film(SMALL))
+    work.mkdir()
+    inputs = ["-i", whole, "-t", seconds, "-itsoffset", late, "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy"]
+    subprocess.run([FFMPEG, "-v", "error", *inputs, str(film)], check=True)
+    entry = SourceFormat("v", "mp4", "https", "avc1", "mp4a", 320, 180, 180)
+    wanted = TimeRange(RANGE.start, Fraction("6.7" if late == "7" else "8.75"))
+    with Origin({"film.mp4": film}) as origin:
+        made = cut(origin.url("film.mp4"), entry, work, wanted)
+    assert made.method == "smart"
+    assert any(told in note for note in made.report.notes), made.report.notes
+    assert bool(made.verified.media.audio) == (made.report.sound is not None) == ("here" not in told)
+
+
 def tagged(adts: bytes, seconds: Fraction) -> bytes:
     """A segment of packed audio behind the ID3 tag that tells its time."""
     owner = b"com.apple.streaming.transportStreamTimestamp\0"

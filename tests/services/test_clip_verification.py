@@ -16,7 +16,7 @@ from tests.media_kit import Film, cached_film
 pytestmark = pytest.mark.slow
 
 FILM = Film(size=(320, 180), seconds=Fraction(4), bframes=2)
-WHOLE = Expected(seconds=4.0, frames=100, with_sound=True)
+WHOLE = Expected(seconds=4.0, frames=100, sound=(0.0, 4.0))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_clip_of_another_length_does_not_pass(expected: Expected, why: str) ->
 
 def test_a_clip_without_its_sound_does_not_pass() -> None:
     silent = cached_film(replace(FILM, audio=None), ".mp4")
-    verify(silent, replace(WHOLE, with_sound=False), SilentMonitor())
+    verify(silent, replace(WHOLE, sound=None), SilentMonitor())
     with pytest.raises(ClipIncomplete, match="lost its sound"):
         verify(silent, WHOLE, SilentMonitor())
 

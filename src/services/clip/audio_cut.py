@@ -18,6 +18,7 @@ from src.services.clip.source import SourceUnreadable
 
 COPIED_INTO = {"mp4": {"aac", "opus", "mp3", "ac3", "eac3", "flac", "alac"}, "webm": {"opus", "vorbis"}}
 _ENCODERS = {"mp4": ("aac", 192_000, "aac"), "webm": ("libopus", 160_000, "opus")}
+_ROUNDING = Fraction(1, 50)  # seconds by which the times of packets may be told wrongly
 _OPUS_PRE_ROLL = Fraction(80, 1000)  # RFC 7845, 4.6: decoders converge within 80 ms
 
 
@@ -34,7 +35,10 @@ class AudioCopy:
     """The packets that are heard in [start, end), in seconds of the source, with those needed to begin well.
 
     Times are in ticks of the stream's time base and may begin before ``start``: the muxer hides the surplus.
+    ``reached``: the sound went on to ``end``.
     """
+
+    reached = False
 
     def __init__(self, demuxer: Demuxer, start: Fraction, end: Fraction, check: Callable[[], None]) -> None:
         context = demuxer.audio.codec_context
@@ -52,19 +56,24 @@ class AudioCopy:
             if pack.pts + pack.duration <= self._first:
                 continue
             if pack.pts >= self._high:
+                self.reached = True
                 return
             if self.codec == "vorbis" and pack.pts < self._low:
                 continue  # nothing could hide it
             yield pack
             if pack.pts + pack.duration >= self._high:
+                self.reached = True
                 return  # without a look at the next one, which may not have been fetched
 
 
 class AudioEncode:
     """The sound of [start, end) exactly, encoded again for a container that cannot hold the source's codec.
 
-    Times are in samples from ``start``; the encoder's own delay makes the first ones negative.
+    Times are in samples from ``start``; the encoder's own delay makes the first ones negative. ``reached``: see
+    ``AudioCopy``.
     """
+
+    reached = False
 
     def __init__(
         self, demuxer: Demuxer, start: Fraction, end: Fraction, check: Callable[[], None], family: str
@@ -116,6 +125,7 @@ class AudioEncode:
         decoder.layout = stream.codec_context.layout
         lead = pre_roll(stream.codec_context.codec.canonical_name, stream.codec_context.sample_rate)
         position: Fraction | None = None
+        written = self._start  # so far there is sound
         for pack in self._demuxer.packets():
             self._check()
             time = self._demuxer.time_of(pack.pts)
@@ -123,6 +133,7 @@ class AudioEncode:
             if time + length <= self._start - lead:
                 continue
             if time >= self._end or (position is not None and position >= self._end):
+                self.reached = True
                 break
             if position is None:
                 position = time
@@ -137,7 +148,21 @@ class AudioEncode:
                 position = at + Fraction(frame.samples, frame.sample_rate)
                 trimmed = _trim(frame, at, self._start, self._end)
                 if trimmed is not None:
+                    yield from _silence(trimmed, max(at, self._start) - written)
+                    written = max(at, self._start) + Fraction(trimmed.samples, trimmed.sample_rate)
                     yield trimmed
+
+
+def _silence(like: AudioFrame, seconds: Fraction) -> Iterator[AudioFrame]:
+    """Nothing to hear, for so long; nothing at all for what is only rounding."""
+    left = round(seconds * like.sample_rate) if seconds > _ROUNDING else 0
+    while left > 0:
+        frame = AudioFrame(format=like.format.name, layout=like.layout.name, samples=min(left, like.sample_rate))
+        frame.sample_rate, frame.time_base, frame.pts = like.sample_rate, like.time_base, None
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        left -= frame.samples
+        yield frame
 
 
 def _trim(frame: AudioFrame, at: Fraction, start: Fraction, end: Fraction) -> AudioFrame | None:

@@ -9,7 +9,7 @@ from itertools import chain
 from src.services.clip.demux import Demuxer, Pack
 from src.services.clip.encoder import codec_name
 from src.services.clip.joins import Join, SmartImpossible, join_for
-from src.services.clip.video_cut import StartMissed
+from src.services.clip.video_cut import EndMissed, StartMissed
 
 
 class KeyframeCut:
@@ -26,12 +26,13 @@ class KeyframeCut:
         self.copied = self.shown = 0
         self.zero = self.last = self.stop = low
         self.joins: tuple[int, ...] = ()
+        self._shortest: int | None = None
         self.join: Join | None = None
         with suppress(SmartImpossible):
             self.join = join_for(codec_name(demuxer.video), demuxer.video.codec_context.extradata)
 
     def packets(self) -> Iterator[Pack]:
-        """Raises StartMissed, SourceUnreadable, AppError."""
+        """Raises StartMissed, EndMissed, SourceUnreadable, AppError."""
         packs = self._demuxer.packets()
         begin: list[Pack] = []
         for pack in packs:  # up to where the first wanted frame is known
@@ -41,6 +42,8 @@ class KeyframeCut:
                 begin.append(pack)
             if pack.dts >= self._low and any(other.pts >= self._low for other in begin):
                 break
+        else:
+            self._require_end()
         if not begin:
             return
         if begin[0].pts > self._low and not self._demuxer.layout.at_start:
@@ -50,6 +53,7 @@ class KeyframeCut:
             return
         self.zero = min(wanted) if self._hide else begin[0].pts
         waiting: list[Pack] = []
+        held: Pack | None = None
         for pack in chain(begin, packs):
             self._check()
             if pack.dts >= self._high:
@@ -59,11 +63,27 @@ class KeyframeCut:
             waiting.append(pack)
             if pack.pts < self._high:  # everything up to here is needed, in decode order
                 for ready in waiting:
-                    yield self._copied(ready)
+                    if held is not None:
+                        yield self._copied(held, ready.pts)
+                    held = ready
                 waiting = []
+        else:
+            if not waiting:
+                self._require_end()
+        if held is not None:
+            yield self._copied(held, self._high)
 
-    def _copied(self, pack: Pack) -> Pack:
+    def _require_end(self) -> None:
+        if self._demuxer.layout.rough:
+            raise EndMissed()
+
+    def _copied(self, pack: Pack, following: int) -> Pack:
+        """The packet as it is written. ``following`` is when the next one is shown: what a container tells as the
+        length of a frame may be that of another one, where the rate varies and pictures are reordered."""
         self.copied += 1
+        self._shortest = min(self._shortest or pack.duration, pack.duration)
+        if following > pack.pts:
+            pack = pack._replace(duration=min(pack.duration, max(following - pack.pts, self._shortest)))
         self.shown += pack.pts >= self.zero
         self.last, self.stop = max(self.last, pack.pts), max(self.stop, pack.pts + pack.duration)
         return pack if self.join is None else pack._replace(data=self.join.copied(pack.data, first=False))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -15,25 +15,28 @@ from av.video.stream import VideoStream
 from src.errors import ClipRangeInvalid
 from src.services.clip.audio_cut import COPIED_INTO, AudioCopy, AudioEncode
 from src.services.clip.copy_cut import KeyframeCut
-from src.services.clip.demux import Demuxer, Pack
+from src.services.clip.demux import Demuxer, NoStream
 from src.services.clip.encoder import AnyEncoder, Encoder, codec_name
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.index import Index
 from src.services.clip.joins import SmartImpossible, join_for
+from src.services.clip.lanes import Lane, write
 from src.services.clip.output import FAMILIES, Output
 from src.services.clip.piped_encoder import PipedEncoder
 from src.services.clip.source import Method, Mode, SourceUnreadable, TimeRange
 from src.services.clip.verify import Expected
-from src.services.clip.video_cut import StartMissed, VideoCut
+from src.services.clip.video_cut import EndMissed, StartMissed, VideoCut
 
 VIDEO_INTO = {"mp4": {"h264", "hevc", "vp9", "av1"}, "webm": {"vp8", "vp9", "av1"}}
 _OTHERWISE = {"mp4": "h264", "webm": "vp9"}
-_LEADS = (Fraction(0), Fraction(2), Fraction(10), Fraction(60), Fraction(10**6))
+_MARGINS = (Fraction(0), Fraction(2), Fraction(10), Fraction(60), Fraction(10**6))
 _ABOUT_KEYFRAME = {
     "mp4": "nothing encoded: an edit list hides what comes before the start; frames behind the end may remain",
     "webm": "nothing encoded: begins with the key frame before the start; frames behind the end may remain",
 }
 SOUND_LEAD = Fraction(1, 5)
+_TOLD_SECONDS = Fraction(1, 4)
+_MOST_FRAME = Fraction(1, 10)  # seconds
 _MORE_SOUND_LEAD = Fraction(2)  # where sound is stored far apart from its picture
 
 
@@ -66,31 +69,8 @@ class Made:
     copied: int
     expected: Expected
     notes: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Lane:
-    """Packets on their way into one stream of the output; ``zero`` is the clip's 0 in ticks of the lane."""
-
-    stream: Stream
-    packs: Iterator[Pack]
-    time_base: Fraction
-    zero: int
-    head: Pack | None = None
-    end: int = 0
-    tick_seconds: float = field(init=False)
-    due: float = 0.0
-    """When the packet at hand is to be decoded, in seconds of the clip; only for putting lanes in order."""
-
-    def __post_init__(self) -> None:
-        self.tick_seconds = float(self.time_base)
-
-    def advance(self) -> None:
-        """Take the next packet."""
-        self.head = next(self.packs, None)
-        if self.head is not None:
-            self.end = max(self.end, self.head.pts + self.head.duration - self.zero)
-            self.due = (self.head.dts - self.zero) * self.tick_seconds
+    sound: TimeRange | None
+    """In seconds of the clip."""
 
 
 def cut(job: Job, mode: Mode) -> Made:
@@ -100,19 +80,26 @@ def cut(job: Job, mode: Mode) -> Made:
         SmartImpossible: ``exact`` cannot be done with copying. ClipRangeInvalid: no frame is in the range.
         SourceUnreadable, AppError.
     """
-    for lead in _LEADS:
+    leads, tails = iter(_MARGINS), iter(_MARGINS)
+    lead, tail = next(leads), next(tails)
+    while True:
         try:
-            return _Cutter(job, mode, lead).run()
+            return _Cutter(job, mode, lead, tail).run()
         except StartMissed:
-            job.output.unlink(missing_ok=True)
-    raise SourceUnreadable("no key frame comes before the start")
+            following = next(leads, None)
+            if following is None:
+                raise SourceUnreadable("no key frame comes before the start") from None
+            lead = following
+        except EndMissed:
+            tail = next(tails)  # the last one goes to the end of the source
+        job.output.unlink(missing_ok=True)
 
 
 class _Cutter:
-    """One attempt."""
+    """One attempt, which looks for ``lead`` seconds before and ``tail`` seconds behind where the index says."""
 
-    def __init__(self, job: Job, mode: Mode, lead: Fraction) -> None:
-        self._job, self._mode, self._lead = job, mode, lead
+    def __init__(self, job: Job, mode: Mode, lead: Fraction, tail: Fraction) -> None:
+        self._job, self._mode, self._lead, self._tail = job, mode, lead, tail
         self._family = FAMILIES[job.output.suffix.lower()]
         self._notes: list[str] = []
         self._lanes: list[Lane] = []
@@ -124,19 +111,22 @@ class _Cutter:
         with self._stack as stack:
             output = stack.enter_context(Output(job.output))
             if job.video is not None:
-                layout = job.video.plan(max(start - self._lead, Fraction(0)), end)
+                layout = job.video.plan(max(start - self._lead, Fraction(0)), end + self._tail)
                 demuxer = stack.enter_context(Demuxer(job.fetcher, layout, "video"))
                 video, start = self._picture(output, demuxer)
-                end += max(start - job.range.start, Fraction(0))  # a copy that begins earlier ends where it should
+                late = start - job.range.start
+                if late > _TOLD_SECONDS:
+                    self._notes.append(f"no new picture is shown in the first {float(late):.1f} s of the range")
+                end += min(max(late, Fraction(0)), _MOST_FRAME)  # as much sound as was asked for
             sound: Lane | None = None
-            if job.audio is not None:
-                for lead in (self._lead + SOUND_LEAD, self._lead + _MORE_SOUND_LEAD):
-                    layout = job.audio.plan(max(start - lead, Fraction(0)), end)
-                    demuxed = stack.enter_context(Demuxer(job.fetcher, layout, "audio"))
-                    if demuxed.first_time() <= start or layout.at_start:
-                        break
-                sound = self._sound(output, demuxed, start, end)
-            self._write(output, end - start)
+            heard: AudioCopy | AudioEncode | None = None
+            demuxed = self._demuxed_sound(start, end)
+            if demuxed is not None:
+                sound, heard = self._sound(output, demuxed, start, end)
+            write(self._lanes, output, end - start, job.check, job.progress)
+            apart = job.audio is not job.video
+            if heard is not None and demuxed is not None and apart and demuxed.layout.rough and not heard.reached:
+                raise EndMissed()
         if video is None:
             return self._made(TimeRange(start, end), "copy", 0, 0, sound, None, None, ())
         joins = tuple((tick - video.zero) * demuxer.time_base for tick in video.joins)
@@ -156,15 +146,22 @@ class _Cutter:
         last_frame: Fraction | None,
         joins: tuple[Fraction, ...],
     ) -> Made:
+        heard: TimeRange | None = None
+        if sound is not None:
+            heard = TimeRange(max(sound.begin or 0, 0) * sound.time_base, sound.end * sound.time_base)
+            if heard.start > _TOLD_SECONDS:
+                self._notes.append(f"the video has no sound in the first {float(heard.start):.1f} s of the clip")
+            if (early := actual.end - actual.start - heard.end) > _TOLD_SECONDS:
+                self._notes.append(f"the video has no sound in the last {float(early):.1f} s of the clip")
         expected = Expected(
             frames=shown,
             last_frame=last_frame,
-            audio_end=None if sound is None or not sound.end else sound.end * sound.time_base,
+            audio_end=None if heard is None else heard.end,
             has_video=shown is not None,
-            has_audio=sound is not None and sound.end > 0,
+            has_audio=heard is not None,
             joins=joins,
         )
-        return Made(actual, method, encoded, copied, expected, tuple(self._notes))
+        return Made(actual, method, encoded, copied, expected, tuple(self._notes), heard)
 
     def _picture(self, output: Output, demuxer: Demuxer) -> tuple[VideoCut | KeyframeCut, Fraction]:
         """Add the picture's lane; returns its cut and the time of its first frame."""
@@ -223,32 +220,46 @@ class _Cutter:
         cut = VideoCut(demuxer, low, high, lambda: encoder, None, check)
         return cut, output.add_video(demuxer, encoder.extradata)
 
-    def _sound(self, output: Output, demuxer: Demuxer, start: Fraction, end: Fraction) -> Lane:
+    def _demuxed_sound(self, start: Fraction, end: Fraction) -> Demuxer | None:
+        """The sound, from before ``start`` on; None when there is none, whatever was said about the source."""
+        job, demuxed = self._job, None
+        if job.audio is None:
+            return None
+        for lead in (self._lead + SOUND_LEAD, self._lead + _MORE_SOUND_LEAD):
+            layout = job.audio.plan(max(start - lead, Fraction(0)), end + self._tail)
+            try:
+                demuxed = self._stack.enter_context(Demuxer(job.fetcher, layout, "audio"))
+            except NoStream:
+                if job.video is None or job.audio is not job.video:
+                    raise
+                self._notes.append("the video has no sound")
+                return None
+            if demuxed.first_time() <= start or layout.at_start:
+                break
+        return demuxed
+
+    def _sound(
+        self, output: Output, demuxer: Demuxer, start: Fraction, end: Fraction
+    ) -> tuple[Lane | None, AudioCopy | AudioEncode]:
+        """Add the lane of the sound, if there is any in this range."""
+        cut: AudioCopy | AudioEncode
         codec = demuxer.audio.codec_context.codec.canonical_name
         if codec in COPIED_INTO[self._family]:
-            copy = AudioCopy(demuxer, start, end, self._job.check)
-            packs = copy.packets()
-            first = next(packs, None)
-            zero = round((start + demuxer.shift) / demuxer.time_base)
-            before = 0 if first is None else max(zero - first.pts, 0)
-            stream = output.add_copied_audio(demuxer, before * demuxer.time_base)
-            lane = Lane(stream, packs if first is None else chain([first], packs), demuxer.time_base, zero)
+            cut = AudioCopy(demuxer, start, end, self._job.check)
+            packs = cut.packets()
+            base, zero = demuxer.time_base, round((start + demuxer.shift) / demuxer.time_base)
         else:
-            encode = AudioEncode(demuxer, start, end, self._job.check, self._family)
-            self._notes.append(f"{codec} sound cannot be stored in {self._family}: encoded as {encode.codec}")
-            lane = Lane(output.add_encoded_audio(encode), encode.packets(), Fraction(1, encode.rate), 0)
+            cut = AudioEncode(demuxer, start, end, self._job.check, self._family)
+            packs, base, zero = cut.packets(), Fraction(1, cut.rate), 0
+        first = next(packs, None)
+        if first is None:
+            self._notes.append("the video has no sound here")
+            return None, cut
+        if isinstance(cut, AudioCopy):
+            stream = output.add_copied_audio(demuxer, max(zero - first.pts, 0) * base)
+        else:
+            self._notes.append(f"{codec} sound cannot be stored in {self._family}: encoded as {cut.codec}")
+            stream = output.add_encoded_audio(cut)
+        lane = Lane(stream, chain([first], packs), base, zero)
         self._lanes.append(lane)
-        return lane
-
-    def _write(self, output: Output, length: Fraction) -> None:
-        """All lanes into the file, each time the packet that is due first."""
-        for lane in self._lanes:
-            lane.advance()
-        while lanes := [lane for lane in self._lanes if lane.head is not None]:
-            self._job.check()
-            lane = min(lanes, key=lambda lane: lane.due)
-            assert lane.head is not None
-            output.write(lane.stream, lane.head, lane.zero)
-            if lane is self._lanes[0] and length > 0:
-                self._job.progress(min(max(lane.due, 0.0) / float(length), 1.0))
-            lane.advance()
+        return lane, cut

@@ -43,11 +43,15 @@ class Pack(NamedTuple):
     fresh: bool = False
 
 
+class NoStream(SourceUnreadable):
+    """The layout has no picture, or no sound."""
+
+
 class Demuxer:
     """One open layout and one stream of it."""
 
     def __init__(self, fetcher: Fetcher, layout: Layout, kind: Literal["video", "audio"]) -> None:
-        """Raises SourceUnreadable when the stream is not there or the bytes cannot be taken apart."""
+        """Raises NoStream, and SourceUnreadable when the bytes cannot be taken apart."""
         self.fetcher, self.layout = fetcher, layout
         reader = (SeekableReader if layout.seekable else SequentialReader)(fetcher, layout.parts)
         options = {"analyzeduration": "10000000"}
@@ -68,7 +72,7 @@ class Demuxer:
         )
         if self.stream is None or self.stream.time_base is None or self.stream.codec_context is None:
             self._container.close()
-            raise SourceUnreadable(f"it has no {kind}")
+            raise NoStream(f"it has no {kind}")
         self.time_base: Fraction = self.stream.time_base
         self.shift = layout.shift_of(self.stream.index)
         if layout.span is not None and self._container.format.name == "mpegts":

@@ -16,6 +16,7 @@ class Layout:
     ``container`` is FFmpeg's name of the demuxer, None if it has to find out. ``seek_to``: where to begin in a file
     that is all there, seconds. Presentation time in seconds = timestamp x time base - ``shift``
     of the stream's place in the file. ``at_start`` / ``at_end``: nothing of the track comes before / behind it.
+    ``rough``: it ends where the index says that the wanted frames do, which may be wrong, and more could be had.
     ``span``: the stretch of time, in seconds, of which the eager parts hold everything, if that is known.
     """
 
@@ -26,6 +27,7 @@ class Layout:
     seekable: bool = False
     at_start: bool = False
     at_end: bool = False
+    rough: bool = False
     seek_to: Fraction | None = None
     span: tuple[Fraction, Fraction] | None = None
 

@@ -160,6 +160,7 @@ class SidxIndex:
             self._shifts,
             at_start=first == 0,
             at_end=last == len(self.units),
+            rough=last + 1 < len(self.units),
             span=(self.units[first].start, self.units[last - 1].end),
         )
 

@@ -37,6 +37,8 @@ class Samples:
     keys: list[int] | None
     lead: int
     """How far a sample is at most shown before its decode time (signed composition offsets), in ticks."""
+    end: int
+    """Where the last sample ends, in decode time."""
 
     def select(self, start: int, end: int) -> tuple[int, int]:
         """Samples [first, last) in decode order that are needed to show all of [start, end), in ticks."""
@@ -149,11 +151,7 @@ def _stbl(samples: Samples, first: int, last: int, offsets: list[int]) -> bytes:
         raise SourceUnreadable("its samples have several descriptions")
     description = samples.descriptions[first] if last > first else 1
     count = len(samples.dts)
-    deltas = [
-        (samples.dts[n + 1] if n + 1 < count else 2 * samples.dts[n] - samples.dts[n - 1] if n else samples.dts[n] + 1)
-        - samples.dts[n]
-        for n in numbers
-    ]
+    deltas = [(samples.dts[n + 1] if n + 1 < count else samples.end) - samples.dts[n] for n in numbers]
     tables = [
         boxes.make_full(b"stts", 0, 0, _pairs(deltas, "I")),
         boxes.make_full(b"ctts", 1, 0, _pairs([samples.pts[n] - samples.dts[n] for n in numbers], "i")),
@@ -218,7 +216,7 @@ def _read_samples(moov: bytes, trak: boxes.Box) -> Samples:
         raise SourceUnreadable("its sample tables contradict each other")
     keys = [n - 1 for n in numbers(b"stss", "I")] if b"stss" in found else None
     lead = max((d - p for d, p in zip(dts, pts, strict=True)), default=0)
-    return Samples(dts, pts, sizes, offsets, descriptions, keys, max(lead, 0))
+    return Samples(dts, pts, sizes, offsets, descriptions, keys, max(lead, 0), time)
 
 
 def _offsets(

@@ -206,7 +206,7 @@ class Session:
         fetched = self.fetcher.bytes_fetched - self._told_bytes
         self._told_bytes += fetched
         told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
-        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told)
+        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told, made.sound)
 
     def _register(self, resource: Resource) -> None:
         self.resources.append(resource)

@@ -100,6 +100,7 @@ class ClipReport:
     """What was made. ``actual`` is from the first frame to the end of the last one, in time of the source.
 
     ``bytes_fetched`` counts everything that arrived since the previous clip of the same call, indexes included.
+    ``sound`` is where the clip has sound, in seconds of the clip; None: nowhere.
     ``kept``: any clip inside of it can be cut from what was left (see ``Keep``) without another byte.
     """
 
@@ -110,4 +111,5 @@ class ClipReport:
     encoded_frames: int
     copied_frames: int
     notes: tuple[str, ...] = ()
+    sound: TimeRange | None = None
     kept: TimeRange | None = None

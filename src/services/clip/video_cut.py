@@ -20,6 +20,10 @@ class StartMissed(Exception):
     """The layout begins behind the first wanted frame: plan one that begins earlier."""
 
 
+class EndMissed(Exception):
+    """The layout ends before the last wanted frame: plan one that ends later."""
+
+
 class VideoCut:
     """The frames of ``low`` <= pts < ``high`` ticks, as packets in decode order.
 
@@ -44,6 +48,7 @@ class VideoCut:
         self._behind: int | None = None  # the first frame that is not wanted any more
         self._delay = 0
         self._durations: dict[int, int] = {}  # of the frames between the demuxer and the output
+        self._shortest: int | None = None
         self._usual = round(1 / (Fraction(demuxer.video.average_rate or 25) * demuxer.time_base))
         self._last_dts: int | None = None
 
@@ -51,19 +56,20 @@ class VideoCut:
         """All packets of the cut.
 
         Raises:
-            StartMissed: see there. SmartImpossible: it cannot be done with copying, or frames are missing.
+            StartMissed, EndMissed: see there. SmartImpossible: it cannot be done with copying, or frames are missing.
             SourceUnreadable, AppError: as the demuxer raises them.
         """
         packs = self._counted(self._demuxer.packets())
         first = next((pack for pack in packs if pack.key), None)
         if first is None:
+            self._require_end()
             return
         if first.pts > self._low and not self._demuxer.layout.at_start:
             raise StartMissed()
         self._delay = max(first.pts - first.dts, 0)
         before: Pack | None = None
         for pack in self._walk(first, packs):
-            pack = pack._replace(duration=self._durations.pop(pack.pts, self._usual))
+            pack = pack._replace(duration=self._length(pack.pts))
             if before is None:
                 self.zero = pack.pts
             elif before.fresh != pack.fresh:
@@ -71,8 +77,9 @@ class VideoCut:
             before = pack
             self.last, self.stop = max(self.last, pack.pts), max(self.stop, pack.pts + pack.duration)
             yield self._stamp(pack)
-        if self._behind is not None:
-            self.stop = self._behind
+        self._require_end()
+        if self._behind is not None:  # not always of the frame that follows: reading ends before all are seen
+            self.stop = min(self.stop, self._behind) if self.stop >= self._high else self._behind
         if self.shown != self.expected:
             raise SmartImpossible(f"{self.expected - self.shown} frames cannot be decoded")
 
@@ -81,12 +88,24 @@ class VideoCut:
         """Frames in the clip."""
         return self.encoded + self.copied
 
+    def _length(self, pts: int) -> int:
+        """How long the frame is shown. What a container tells may be how long it is decoded: where the rate varies and
+        pictures are reordered, that is the length of another one."""
+        told = self._durations.pop(pts, self._usual)
+        following = min((other for other in self._durations if other > pts), default=self._high)
+        return min(told, max(following - pts, self._shortest or told))
+
+    def _require_end(self) -> None:
+        if self._behind is None and self._demuxer.layout.rough:
+            raise EndMissed()
+
     def _counted(self, packs: Iterator[Pack]) -> Iterator[Pack]:
         for pack in packs:
             self._check()
             if self._low <= pack.pts < self._high:
                 self.expected += 1
-                self._durations[pack.pts] = pack.duration or self._usual
+                length = self._durations[pack.pts] = pack.duration or self._usual
+                self._shortest = min(self._shortest or length, length)
             elif pack.pts >= self._high:
                 self._behind = pack.pts if self._behind is None else min(self._behind, pack.pts)
             yield pack

@@ -84,7 +84,8 @@ class CuesIndex:
             unit = self.units[last]
             parts.append(Part(resource=self._resource, start=unit.offset, length=unit.size, eager=False))
         span = (self.units[first].start, self.units[last - 1].end)
-        return Layout(tuple(parts), "matroska", at_start=first == 0, at_end=last == len(self.units), span=span)
+        at_end, rough = last == len(self.units), last + 1 < len(self.units)
+        return Layout(tuple(parts), "matroska", at_start=first == 0, at_end=at_end, rough=rough, span=span)
 
 
 def read_webm(remote: RemoteFile) -> CuesIndex:

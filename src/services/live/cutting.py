@@ -26,13 +26,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LiveCut:
-    """A clip. ``parts`` are the stretches of wall clock that it shows, one for each run."""
+    """A clip. ``parts`` are the stretches of wall clock that it shows, one for each run; ``sound`` is from when to
+    when it has sound for certain, in seconds of the clip."""
 
     path: Path
     parts: tuple[Window, ...]
     frames: int
     method: Method
     notes: tuple[str, ...]
+    sound: tuple[float, float] | None
 
     @property
     def span(self) -> Window:
@@ -88,14 +90,17 @@ def cut_captured(
     frames = sum(part.report.encoded_frames + part.report.copied_frames for part in parts)
     notes = [note for part in parts for note in part.report.notes]
     method: Method = parts[0].report.method
+    sound: tuple[float, float] | None = None
     if len(parts) == 1:
+        if (heard := parts[0].report.sound) is not None:
+            sound = float(heard.start), float(heard.end)
         parts[0].path.replace(output)
     else:
         log.info("%d runs are joined", len(parts))
         notes.append(f"The stream was interrupted or changed its picture: {len(parts)} parts were joined and encoded")
         method = "reencode"
         join_films([part.path for part in parts], output, frames, ffmpeg, monitor)
-    return LiveCut(output, tuple(part.span for part in parts), frames, method, tuple(dict.fromkeys(notes)))
+    return LiveCut(output, tuple(part.span for part in parts), frames, method, tuple(dict.fromkeys(notes)), sound)
 
 
 def cut_runs(

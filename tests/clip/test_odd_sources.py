@@ -1,0 +1,157 @@
+"""Sources whose index, sound or lengths of frames are not what one would expect: the clip is right, or it is told."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from src.models.progress import SilentMonitor
+from src.services.clip import ClipReport, ClipSource, Discontinuous, Network, TimeRange, Track, make_clip, make_parts
+from src.services.clip_joining import join_clips
+from src.services.ffmpeg_utils_service import FFmpeg
+from tests.clip.origin import Origin
+from tests.clip.sources import SMALL
+from tests.media_kit import FFMPEG, audio_marks, av_offset, cached_film, decode_errors, frame_numbers, media_facts
+from tests.media_kit.facts import packets
+
+pytestmark = pytest.mark.slow
+Files = dict[str, Path | bytes]
+
+
+def ffmpeg(*arguments: object, folder: Path) -> None:
+    command = [FFMPEG, "-v", "error", "-nostdin", *map(str, arguments)]
+    subprocess.run(command, check=True, cwd=folder)
+
+
+def clip(
+    files: Mapping[str, Path | bytes], name: str, start: str, end: str, folder: Path, suffix: str = ".mp4"
+) -> tuple[list[int], Path, ClipReport]:
+    """The numbers in the frames of a clip of ``name``, its file, and what was told."""
+    output = folder / f"clip{suffix}"
+    with Origin(dict(files)) as origin:
+        protocol = "hls" if name.endswith(".m3u8") else "https"
+        source = ClipSource((Track(origin.url(name), protocol=protocol),))  # type: ignore[arg-type]
+        wanted = TimeRange(Fraction(start), Fraction(end))
+        report = make_clip(source, wanted, output, work_dir=folder, network=Network(), monitor=SilentMonitor())
+    assert decode_errors(output) == ""
+    return [frame.number for frame in frame_numbers(output)], output, report
+
+
+def playlist(folder: Path, name: str = "a", kind: str = "mpegts", film: Path | None = None) -> Files:
+    """Segments of two seconds."""
+    options = ["-hls_time", "2", "-hls_list_size", "0", "-hls_playlist_type", "vod", "-hls_segment_type", kind]
+    options += ["-hls_segment_filename", f"{name}%d.seg", "-hls_fmp4_init_filename", f"{name}.init"]
+    ffmpeg("-i", film or cached_film(SMALL), "-c", "copy", "-f", "hls", *options, f"{name}.m3u8", folder=folder)
+    return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("told", ["3", "1"])
+def test_a_playlist_that_tells_wrong_lengths(told: str, tmp_path: Path) -> None:
+    """Old playlists have whole seconds: what they say of the time is soon many segments off."""
+    files = playlist(tmp_path)
+    text = (tmp_path / "a.m3u8").read_text()
+    files["a.m3u8"] = re.sub(r"#EXTINF:[\d.]+", f"#EXTINF:{told}", text).encode()
+    numbers, path, _ = clip(files, "a.m3u8", "8.3", "11.1", tmp_path)
+    assert numbers == list(range(208, 278))
+    assert abs(av_offset(path, Fraction(25))) < 0.03
+
+
+def test_a_playlist_as_careless_servers_send_it(tmp_path: Path) -> None:
+    """Compressed though nobody asked for that, with a byte order mark, and with the line ends of Windows."""
+    files = playlist(tmp_path)
+    text = (tmp_path / "a.m3u8").read_text().replace("\n", "\r\n")
+    files["a.m3u8"] = gzip.compress(text.encode("utf-8-sig"))
+    assert clip(files, "a.m3u8", "3.3", "5", tmp_path)[0] == list(range(83, 125))
+
+
+@pytest.mark.parametrize("what", ["a segment that is not to be had", "another initialisation"])
+def test_what_breaks_a_playlist_without_a_word(what: str, tmp_path: Path) -> None:
+    files = playlist(tmp_path, "a", "fmp4")
+    lines = (tmp_path / "a.m3u8").read_text().splitlines()
+    at = lines.index("a3.seg")
+    if what == "another initialisation":
+        film = cached_film(replace(SMALL, bframes=0, crf=30))
+        files |= playlist(tmp_path, "b", "fmp4", film)
+        lines = [line.replace("a", "b") if line.endswith(".seg") and n >= at else line for n, line in enumerate(lines)]
+        lines.insert(at - 1, '#EXT-X-MAP:URI="b.init"')
+        expected = [*range(133, 150), *range(150, 188)]
+    else:
+        lines.insert(at, "#EXT-X-GAP")
+        del files["a3.seg"]
+        expected = [*range(133, 150), *range(200, 213)]
+    files["a.m3u8"] = "\n".join(lines).encode()
+    end = "7.5" if what == "another initialisation" else "8.5"
+    with pytest.raises(Discontinuous):
+        clip(files, "a.m3u8", "5.3", end, tmp_path)
+    with Origin(files) as origin:
+        source = ClipSource((Track(origin.url("a.m3u8"), protocol="hls"),))
+        wanted = TimeRange(Fraction("5.3"), Fraction(end))
+        made = make_parts(
+            source, wanted, tmp_path, ".mp4", work_dir=tmp_path, network=Network(), monitor=SilentMonitor()
+        )
+    assert [frame.number for path, _ in made for frame in frame_numbers(path)] == expected
+
+
+def test_frames_that_are_shown_for_seconds_do_not_make_the_clip_longer(tmp_path: Path) -> None:
+    """With reordered pictures the table of an MP4 tells the length of the gap at the frame behind it."""
+    film = tmp_path / "film.mp4"
+    gap = ("-vf", "select='lt(n,50)+gt(n,225)'", "-fps_mode", "passthrough", "-c:v", "libx264", "-g", "25")
+    ffmpeg("-i", cached_film(SMALL), *gap, "-c:a", "copy", film, folder=tmp_path)
+    for mode_end, frames in (("10", 49), ("30", 99)):
+        numbers, path, report = clip({"film": film}, "film", "1", mode_end, tmp_path)
+        assert len(numbers) == frames
+        assert report.actual == TimeRange(Fraction(1), Fraction(min(int(mode_end), 12)))
+        facts = media_facts(path).video
+        assert facts is not None and facts.duration is not None
+        assert float(facts.duration) == pytest.approx(float(report.actual.end) - 1, abs=0.05)
+
+
+def test_the_last_frame_is_shown_as_long_as_in_the_source(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    still = ("-vf", "select='eq(n,0)+eq(n,50)',setpts=N*3/TB", "-fps_mode", "passthrough", "-bf", "0", "-an")
+    ffmpeg("-i", cached_film(SMALL), *still, "-c:v", "libx264", "-g", "1", film, folder=tmp_path)
+    last = packets(film)[-1]
+    assert last.pts is not None and last.duration is not None
+    _, _, report = clip({"film": film}, "film", "0", "20", tmp_path)
+    assert report.actual.end == last.pts + last.duration
+
+
+def sound_moved(folder: Path, suffix: str, *codecs: str, seconds: float | None = None, late: float = 0.0) -> Path:
+    """A film whose sound has only so many seconds, or comes later."""
+    path, film = folder / f"film{suffix}", cached_film(SMALL)
+    trimmed = () if seconds is None else ("-t", seconds)
+    ffmpeg(
+        "-i", film, *trimmed, "-itsoffset", late, "-i", film, "-map", "0:v", "-map", "1:a", *codecs, path, folder=folder
+    )
+    return path
+
+
+def test_sound_that_begins_later_and_is_encoded_stays_in_step(tmp_path: Path) -> None:
+    codecs = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "50", "-c:a", "libvorbis")
+    film = sound_moved(tmp_path, ".webm", *codecs, late=2)
+    numbers, path, report = clip({"film": film}, "film", "1.3", "6.3", tmp_path)
+    assert numbers == list(range(33, 158))
+    marks = audio_marks(path)
+    assert [mark.second for mark in marks] == [0, 1, 2, 3, 4]
+    assert all(abs(mark.at - (mark.second + 0.68)) < 0.03 for mark in marks), marks
+    assert report.sound is not None and float(report.sound.end) > 4.9
+
+
+def test_a_batch_keeps_its_sound_where_one_clip_has_none(tmp_path: Path) -> None:
+    film = sound_moved(tmp_path, ".mp4", "-c", "copy", seconds=4)
+    paths = []
+    for number, (start, end) in enumerate((("6.3", "7.1"), ("1.3", "3.3"))):
+        _, path, report = clip({"film": film}, "film", start, end, tmp_path)
+        assert (report.sound is None) == (number == 0)
+        paths.append(path.replace(tmp_path / f"part{number}.mp4"))
+    output = tmp_path / "batch.mp4"
+    join_clips(paths, output, FFmpeg(Path(FFMPEG)), SilentMonitor())
+    assert [frame.number for frame in frame_numbers(output)] == [*range(158, 178), *range(33, 83)]
+    assert [(round(mark.at, 1), mark.second) for mark in audio_marks(output)] == [(1.5, 2), (2.5, 3)]
