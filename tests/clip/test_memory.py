@@ -19,7 +19,16 @@ pytestmark = pytest.mark.slow
 MOST_GROWTH_MB = 150
 
 LONG = Film(
-    size=(160, 90), fps=Fraction(10), seconds=Fraction(3660), gop_frames=100, bframes=2, fragmented="dash", crf=30
+    size=(160, 90),
+    fps=Fraction(5),
+    seconds=Fraction(3660),
+    gop_frames=50,
+    bframes=2,
+    fragmented="dash",
+    crf=30,
+    audio_rate=8000,
+    audio_channels=1,
+    extra=("-aac_coder", "fast", "-cutoff", "1000"),  # an hour of better sound takes a minute to make
 )
 FAT = Film(
     size=(320, 180),
@@ -63,9 +72,9 @@ def test_a_clip_of_one_hour(tmp_path: Path) -> None:
     output = tmp_path / "clip.mp4"
     told = run(LONG, output, "12.35", "3612.35")
     assert told["method"] == "smart"
-    assert len(packets(output)) == 36_000
+    assert len(packets(output)) == 18_000
     with av.open(str(output)) as container:
-        assert read_number(next(container.decode(video=0))) == 124
+        assert read_number(next(container.decode(video=0))) == 62
     assert float(told["growth"]) < MOST_GROWTH_MB, told
 
 

@@ -85,7 +85,7 @@ def _avc(height: int, fps: Fraction = Fraction(25)) -> Rung:
 
 
 def _vp9(height: int, fps: Fraction = Fraction(25)) -> Rung:
-    small = height <= 1080  # hidden frames cost four times the time
+    small = height <= 480  # hidden frames cost four times the time
     film = Film(
         codec="vp9",
         size=(_WIDTHS[height], height),
@@ -95,7 +95,7 @@ def _vp9(height: int, fps: Fraction = Fraction(25)) -> Rung:
         bframes=1 if small else 0,
         crf=50 if small else 63,
         audio=None,
-        extra=() if small else ("-cpu-used", "6"),
+        extra=() if small else ("-cpu-used", "8"),
     )
     return Rung(_VP9_ITAGS[height], film, ".webm", 'video/webm; codecs="vp9"', _QUALITIES[height])
 
@@ -106,7 +106,7 @@ def _av1(height: int) -> Rung:
         size=(_WIDTHS[height], height),
         seconds=Fraction(SECONDS),
         gop_frames=GROUP_SECONDS * 25,
-        bframes=1,
+        bframes=1 if height < 2160 else 0,  # half the time
         audio=None,
         fragmented="dash",
     )
