@@ -147,7 +147,7 @@ class _Cutter:
         joins: tuple[Fraction, ...],
     ) -> Made:
         heard: TimeRange | None = None
-        if sound is not None:
+        if sound is not None and sound.end:  # what only leads to the start is not heard
             heard = TimeRange(max(sound.begin or 0, 0) * sound.time_base, sound.end * sound.time_base)
             if heard.start > _TOLD_SECONDS:
                 self._notes.append(f"the video has no sound in the first {float(heard.start):.1f} s of the clip")
