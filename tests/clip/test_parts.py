@@ -14,6 +14,7 @@ from src.services.clip.resource import Decryptor
 from src.services.clip.source import SourceUnreadable
 from src.services.clip.spool import Intervals
 from src.services.clip.webm_index import read_element
+from src.services.live.playlist import read_live_playlist
 
 BASE = "https://media.example/films/list.m3u8"
 
@@ -100,11 +101,30 @@ def test_the_best_variant() -> None:
         (playlist("#EXTINF:long,", "a.ts"), SourceUnreadable),
         (playlist("#EXT-X-MEDIA-SEQUENCE:", "#EXTINF:1,", "a.ts"), SourceUnreadable),
         (playlist("#EXT-X-KEY:METHOD=AES-128", "#EXTINF:1,", "a.ts"), SourceUnreadable),
+        (playlist("#EXTINF:1e3000000,", "a.ts"), SourceUnreadable),  # a number that would take seconds to make
+        (playlist("#EXTINF:1/0,", "a.ts"), SourceUnreadable),
+        (playlist("#EXTINF:-1,", "a.ts"), SourceUnreadable),
+        (playlist("#EXTINF:1,", "#EXT-X-BYTERANGE:x@y", "a.ts"), SourceUnreadable),
+        (playlist("#EXT-X-MAP:BYTERANGE=1", "#EXTINF:1,", "a.mp4"), SourceUnreadable),
+        (playlist(f'#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x{"f" * 40}', "#EXTINF:1,", "a.ts"), SourceUnreadable),
+        (playlist("#EXTINF:1,", "http://[/a.ts"), SourceUnreadable),
     ],
 )
 def test_playlists_that_are_refused(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         parse_playlist(text, BASE)
+
+
+@pytest.mark.parametrize("attributes", ["BANDWIDTH=abc", "BANDWIDTH=\u00b2", "BANDWIDTH=1" + "0" * 5000])
+def test_master_playlists_that_are_refused(attributes: str) -> None:
+    with pytest.raises(SourceUnreadable):
+        best_variant(f"#EXTM3U\n#EXT-X-STREAM-INF:{attributes}\nfilm.m3u8\n", BASE)
+
+
+@pytest.mark.parametrize("tag", ["DISCONTINUITY-SEQUENCE:x", "TARGETDURATION:1e3000000"])
+def test_live_playlists_that_are_refused(tag: str) -> None:
+    with pytest.raises(SourceUnreadable):
+        read_live_playlist(playlist(f"#EXT-X-{tag}", "#EXTINF:1,", "a.ts", end=False), BASE)
 
 
 def test_decryption_in_any_pieces() -> None:

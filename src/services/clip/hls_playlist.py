@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -15,6 +16,10 @@ from src.services.clip.source import SourceUnreadable
 
 _MOST_TEXT_BYTES = 64 << 20
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+# What Python's own readers of numbers take beside this is none of a playlist's: an exponent of nine digits would keep
+# a processor busy for hours, in a call that nothing interrupts.
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}")
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +83,52 @@ def text_of(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
+@contextmanager
+def understood() -> Iterator[None]:
+    """What cannot be read inside is not understood.
+
+    Raises:
+        SourceUnreadable: a number is none, an attribute is missing, an address cannot be taken apart.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, OverflowError) as error:
+        raise SourceUnreadable(f"its playlist is not understood: {error}") from error
+
+
+def seconds_of(text: str) -> Fraction:
+    """A length as playlists write it. Raises ValueError."""
+    text = text.strip()
+    if not _SECONDS.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no length")
+    return Fraction(text)
+
+
+def whole_of(text: str) -> int:
+    """A whole number as playlists write it. Raises ValueError."""
+    text = text.strip()
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no number")
+    return int(text)
+
+
 def best_variant(text: str, url: str) -> str | None:
-    """The URL of the variant with the highest bandwidth, if this is a master playlist."""
-    best: tuple[int, str] | None = None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line, following in pairwise(lines):
-        if line.startswith("#EXT-X-STREAM-INF:") and not following.startswith("#"):
-            bandwidth = int(_attributes(line).get("BANDWIDTH", "0"))
-            if best is None or bandwidth > best[0]:
-                best = (bandwidth, urljoin(url, following))
-    return None if best is None else best[1]
+    """The URL of the variant with the highest bandwidth, if this is a master playlist. Raises like ``variants``."""
+    best = max(variants(text, url), key=lambda variant: variant.bandwidth, default=None)
+    return None if best is None else best.url
 
 
 def variants(text: str, url: str) -> list[Variant]:
-    """The variants of a master playlist, in its order; none when it is a media playlist."""
+    """The variants of a master playlist, in its order; none when it is a media playlist.
+
+    Raises:
+        SourceUnreadable: it is not understood.
+    """
+    with understood():
+        return _variants(text, url)
+
+
+def _variants(text: str, url: str) -> list[Variant]:
     sounds: dict[str, str] = {}
     found = []
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -106,8 +143,8 @@ def variants(text: str, url: str) -> list[Variant]:
         if line.startswith("#EXT-X-STREAM-INF:") and not following.startswith("#"):
             attributes = _attributes(line)
             width, _, height = attributes.get("RESOLUTION", "").partition("x")
-            size = (int(width), int(height)) if width.isdigit() and height.isdigit() else None
-            rate = int(attributes.get("BANDWIDTH", "0"))
+            size = (int(width), int(height)) if _WHOLE.fullmatch(width) and _WHOLE.fullmatch(height) else None
+            rate = whole_of(attributes.get("BANDWIDTH", "0"))
             found.append(Variant(urljoin(url, following), rate, size, sounds.get(attributes.get("AUDIO", ""))))
     return found
 
@@ -128,15 +165,13 @@ def parse_playlist(text: str, url: str, *, growing: bool = False) -> list[Segmen
     if not growing and not has_ended(text):
         raise LiveNotSupported()
     state = _State(url)
-    try:
+    with understood():
         for line in map(str.strip, text.splitlines()):
             if line.startswith("#"):
                 name, _, value = line.partition(":")
                 state.tag(name, value)
             elif line:
                 state.segment(urljoin(url, line))
-    except (ValueError, KeyError, OverflowError, ZeroDivisionError) as error:
-        raise SourceUnreadable(f"its playlist is not understood: {error}") from error
     if not state.segments:
         raise SourceUnreadable("its playlist is empty")
     return state.segments
@@ -172,9 +207,9 @@ class _State:
     def tag(self, name: str, value: str) -> None:
         match name:
             case "#EXTINF":
-                self._duration = Fraction(value.split(",", 1)[0].strip() or "0")
+                self._duration = seconds_of(value.split(",", 1)[0].strip() or "0")
             case "#EXT-X-MEDIA-SEQUENCE":
-                self._first = int(value)
+                self._first = whole_of(value)
             case "#EXT-X-DISCONTINUITY":
                 self._group += 1
             case "#EXT-X-BYTERANGE":
@@ -203,9 +238,10 @@ class _State:
 
     def _byte_range(self, text: str, url: str) -> ByteRange:
         length, _, start = text.partition("@")
-        first = int(start) if start else self._ends.get(url, 0)
-        self._ends[url] = first + int(length)
-        return ByteRange(first, int(length))
+        first = whole_of(start) if start else self._ends.get(url, 0)
+        size = whole_of(length)
+        self._ends[url] = first + size
+        return ByteRange(first, size)
 
     def _read_key(self, attributes: dict[str, str]) -> Key | None:
         method = attributes.get("METHOD", "NONE")

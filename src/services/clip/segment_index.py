@@ -24,6 +24,7 @@ from src.services.clip.webm_index import EBML
 
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10
+_MOST_PIECE_BYTES = 64 << 20  # of what is held in memory whole: a playlist of two days of short segments has less
 _URGENT = -1000
 _PACKED_CLOCK = b"com.apple.streaming.transportStreamTimestamp\0"
 
@@ -193,11 +194,20 @@ def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -
 
 
 def read_piece(fetcher: Fetcher, resource: Resource, piece: Piece) -> bytes:
-    """All of a small piece. Raises like ``Fetcher.read``."""
+    """All of a small piece: a playlist, an initialisation, a key.
+
+    Raises:
+        SourceUnreadable: it is not small; it would be held in memory. What ``Fetcher.read`` raises.
+    """
     if piece.range is None:
-        start, size = 0, fetcher.wait_complete(resource)
+        fetcher.want(resource, 0, None)
+        fetcher.wait_until(lambda: resource.complete or resource.written > _MOST_PIECE_BYTES)
+        start, size = 0, resource.size if resource.complete and resource.size is not None else resource.written
     else:
         start, size = piece.range.start, piece.range.length
+    if size > _MOST_PIECE_BYTES:
+        raise SourceUnreadable("its playlist, or what that leads to, is too large")
+    if piece.range is not None:
         fetcher.want(resource, start, start + size, _URGENT)
     data = bytearray()
     while len(data) < size and (more := fetcher.read(resource, start + len(data), size - len(data))):

@@ -27,7 +27,7 @@ from src.errors import (
 from src.services.clip import source
 from src.services.clip.hls_playlist import text_of
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _MOST_RETRY_AFTER_SECONDS = 10.0
 
 
@@ -127,7 +127,7 @@ def read_text(url: str, headers: Mapping[str, str], network: source.Network) -> 
         raise MediaForbidden() from None
     except Interrupted as interruption:
         raise interruption.error from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         meaning = translate(error, network)
         raise (meaning.error if isinstance(meaning, Interrupted) else meaning) from error
 
@@ -167,7 +167,7 @@ def content_range(response: httpx.Response) -> ContentRange:
 def content_length(response: httpx.Response) -> int | None:
     """Announced length of the body in bytes."""
     text = response.headers.get("content-length", "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 def translate(error: httpx.HTTPError | httpx.InvalidURL, network: source.Network) -> Interrupted | AppError:
@@ -192,4 +192,4 @@ def translate(error: httpx.HTTPError | httpx.InvalidURL, network: source.Network
 
 def _retry_after(response: httpx.Response) -> float | None:
     text = response.headers.get("retry-after", "")
-    return min(float(text), _MOST_RETRY_AFTER_SECONDS) if text.isdigit() else None
+    return min(float(text), _MOST_RETRY_AFTER_SECONDS) if text.isdecimal() else None

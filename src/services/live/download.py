@@ -89,7 +89,7 @@ class SegmentSource:
                 response = self._client.get(url, headers=dict(headers))
                 check_status(response)
                 told = response.headers.get("content-length", "")
-                if not response.is_closed or (told.isdigit() and response.num_bytes_downloaded < int(told)):
+                if not response.is_closed or (told.isdecimal() and response.num_bytes_downloaded < float(told)):
                     raise Interrupted(NetworkTimeout("The connection ended before the segment did."))
                 return response
             except LinkRefused:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from src.services.clip.hls_playlist import Piece, has_ended, parse_playlist
-from src.services.clip.source import SourceUnreadable
+from src.services.clip.hls_playlist import Piece, has_ended, parse_playlist, seconds_of, understood, whole_of
 from src.services.live.window import to_seconds
 
 
@@ -46,10 +45,8 @@ def read_live_playlist(text: str, url: str) -> LivePlaylist:
         DrmProtected: it needs a licence. SourceUnreadable: it is not understood, or empty.
     """
     plain = parse_playlist(text, url, growing=True)
-    try:
+    with understood():
         tags = _Tags(text)
-    except ValueError as error:
-        raise SourceUnreadable(f"its playlist is not understood: {error}") from error
     segments = [
         LiveSegment(
             number=segment.number,
@@ -78,9 +75,9 @@ class _Tags:
             name, _, value = line.partition(":")
             match name:
                 case "#EXT-X-DISCONTINUITY-SEQUENCE":
-                    group = int(value)
+                    group = whole_of(value)
                 case "#EXT-X-TARGETDURATION":
-                    self.target = Fraction(value)
+                    self.target = seconds_of(value)
                 case "#EXT-X-DISCONTINUITY":
                     group += 1
                 case "#EXT-X-PROGRAM-DATE-TIME":
