@@ -56,11 +56,22 @@ def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
 
 def _from_foreign_page() -> bool:
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    try:
+        foreign = origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
+    except ValueError:  # brackets that hold no address: no page is there
+        foreign = True
     return foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
 
 
 def _is_name_of_loopback(host: str) -> bool:
-    """``localhost``, an address, or a name without a dot (of a container): no name that a stranger can register."""
-    name = urlsplit(f"//{host}").hostname or ""
+    """``localhost``, an address, or a name without a dot (of a container): no name that a stranger can register.
+
+    Nothing at all stands for a name that Werkzeug does not read, ``a_b.example.com`` among them, and that can be one.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:  # brackets that hold no address
+        return False
+    if name is None:
+        return False
     return "." not in name or name.endswith(".localhost") or _address(name) is not None

@@ -344,6 +344,9 @@ def test_users_have_archives_of_their_own(archive: Api, anna: Person, bert: Pers
         # Pages that a browser of this machine has open.
         ("127.0.0.1", {"Origin": "https://evil.example"}, {}, False),
         ("127.0.0.1", {"Origin": "null"}, {}, False),
+        ("127.0.0.1", {"Origin": "http://["}, {}, False),
+        ("127.0.0.1", {"Host": "[:::]"}, {}, False),
+        ("127.0.0.1", {"Host": "a_b.evil.example"}, {}, False),
         ("127.0.0.1", {"Origin": "http://localhost:5000", "Host": "localhost:5000"}, {}, True),
         ("127.0.0.1", {"Sec-Fetch-Site": "cross-site"}, {}, False),
         ("127.0.0.1", {"Host": "evil.example:5000"}, {}, False),
