@@ -214,6 +214,6 @@ def _hash_of(event_id: str | None) -> str:
 
 def _moment_of(event_id: str | None) -> datetime | None:
     milliseconds = (event_id or "").partition("-")[0]
-    if not milliseconds.isdigit() or len(milliseconds) > 13:
+    if not milliseconds.isdecimal() or len(milliseconds) > 13:
         return None
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

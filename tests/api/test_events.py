@@ -87,6 +87,9 @@ def test_all_jobs_of_one_caller_and_of_nobody_else(api: Api, anna: Person, bert:
     ended = next(each for each in heard if each["event"] == "ended")
     resumed = events(listen(anna, "/api/events", **{"Last-Event-ID": ended["id"]}))
     assert mine.index(next(resumed)["job_id"]) >= 0
+    waiting = anna.save()
+    nonsense = listen(anna, "/api/events", **{"Last-Event-ID": "\u00b2-0"})
+    assert nonsense.status_code == 200 and next(events(nonsense))["job_id"] == waiting
 
 
 def test_events_are_private(api: Api, anna: Person, bert: Person) -> None:
