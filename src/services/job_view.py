@@ -11,7 +11,7 @@ from src.models.params import AudioParams
 from src.models.video import Status, VideoJob
 from src.services.jobs.placement import MEDIA_FOLDERS, VIDEO_FOLDER, base_folder_of, folder_of
 from src.services.progress_cache import overall_percent
-from src.utils.filenames import display_name
+from src.utils.filenames import name_after
 
 ROOT = PurePath("downloads")  # how paths begin that are told to callers: never where the folder really is
 DEFAULT_FOLDER = "/downloads"
@@ -80,5 +80,5 @@ class JobView:
         else:
             video_id = getattr(job.params, "youtube_video_id", None) or job.id
             title = job.facts.get("title") or words.get("metadata", {}).get("title") or "video"
-            name = display_name(f"{title} [{video_id}]{'.mp3' if isinstance(job.params, AudioParams) else '.mp4'}")
+            name = name_after(title, f" [{video_id}]{'.mp3' if isinstance(job.params, AudioParams) else '.mp4'}")
         return f"{(words.get('output_path') or DEFAULT_FOLDER).rstrip('/')}/{name}"

@@ -25,7 +25,7 @@ from src.services.file_store import FileStore
 from src.services.job_service import JobService
 from src.services.job_view import DEFAULT_FOLDER, JobView
 from src.utils.clock import Clock
-from src.utils.filenames import display_name
+from src.utils.filenames import display_name, name_after
 from src.utils.validators import validate_video_id
 
 KINDS = (VideoParams.kind, AudioParams.kind)
@@ -143,7 +143,7 @@ class LibraryService:
         """
         video = self.get(owner, video_id)
         if video.file is not None:
-            name = display_name(f"{video.title} [{video_id}]{video.file.suffix}")
+            name = name_after(video.title, f" [{video_id}]{video.file.suffix}")
             return Artifact(video.file, video.file_size, _MIME.get(video.file.suffix, "video/mp4"), name)
         job = self._records.find(video.job_id) if video.job_id else None
         if job is None or job.artifact is None:

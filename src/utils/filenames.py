@@ -32,6 +32,11 @@ def display_name(filename: str) -> str:
     return kept[:MAX_CHARACTERS] or "video"
 
 
+def name_after(title: str, rest: str) -> str:
+    """The name of a file that is called after a title: ``AC_DC live [id].mp4``. A slash of a title is no folder's."""
+    return display_name(title.replace("/", "_").replace("\\", "_") + rest)
+
+
 def told_folder(path: str) -> str:
     """A folder as a stranger names it, made harmless to repeat: ``/downloads/music``. It leads to no place here."""
     parts = [part for part in path.replace("\\", "/").split("/") if part.strip(" .")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from src.utils.filenames import content_disposition, display_name
+from src.utils.filenames import content_disposition, display_name, name_after
 
 ROWS = [
     ("film.avi", "film.avi"),
@@ -41,3 +41,16 @@ def test_other_scripts_travel_beside_a_plain_name() -> None:
     assert content_disposition("видео.mp4") == (
         "attachment; filename=\"_____.mp4\"; filename*=UTF-8''%D0%B2%D0%B8%D0%B4%D0%B5%D0%BE.mp4"
     )
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("AC/DC live", "AC_DC live [id].mp4"),
+        ("9\\11: what happened", "9_11 what happened [id].mp4"),
+        ("../../etc/passwd", "_.._etc_passwd [id].mp4"),
+        ("", "[id].mp4"),
+    ],
+)
+def test_a_title_is_kept_whole(title: str, name: str) -> None:
+    assert name_after(title, " [id].mp4") == name

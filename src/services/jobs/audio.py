@@ -5,7 +5,7 @@ from __future__ import annotations
 from src.models.audio import MIME
 from src.models.params import AudioParams
 from src.services.jobs.handler import JobContext, Made
-from src.utils.filenames import display_name
+from src.utils.filenames import name_after
 
 
 class AudioHandler:
@@ -29,7 +29,7 @@ class AudioHandler:
         return Made(
             path=path,
             mime=MIME[wanted],
-            download_name=display_name(f"{info.title.replace('/', '_')}.{wanted}"),
+            download_name=name_after(info.title, f".{wanted}"),
             report={
                 "requested": {"format": wanted, "quality": params.audio_quality},
                 "actual": {**report.to_fields(), "artist": info.uploader},

@@ -6,7 +6,7 @@ from src.models.params import TranscriptParams
 from src.models.progress import Phase, Progress
 from src.services.jobs.handler import JobContext, Made
 from src.services.youtube.caption_writer import MIME, write_captions
-from src.utils.filenames import display_name
+from src.utils.filenames import name_after
 
 
 class TranscriptHandler:
@@ -24,11 +24,12 @@ class TranscriptHandler:
         wanted = params.transcript_format
         path = context.work_dir / f"transcript.{wanted}"
         path.write_text(write_captions(captions, wanted), encoding="utf-8")
-        name = f"{captions.title or 'transcript'} [{params.youtube_video_id}].{captions.language}.{wanted}"
         return Made(
             path=path,
             mime=MIME[wanted],
-            download_name=display_name(name),
+            download_name=name_after(
+                captions.title or "transcript", f" [{params.youtube_video_id}].{captions.language}.{wanted}"
+            ),
             report={
                 "requested": {
                     "format": wanted,

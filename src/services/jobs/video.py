@@ -5,7 +5,7 @@ from __future__ import annotations
 from src.models.params import VideoParams
 from src.services.jobs.cutting import MIME
 from src.services.jobs.handler import JobContext, Made
-from src.utils.filenames import display_name
+from src.utils.filenames import name_after
 
 
 class VideoHandler:
@@ -29,7 +29,7 @@ class VideoHandler:
         return Made(
             path=report.path,
             mime=MIME[report.path.suffix],
-            download_name=display_name(f"{title} [{params.youtube_video_id}]{report.path.suffix}"),
+            download_name=name_after(title, f" [{params.youtube_video_id}]{report.path.suffix}"),
             report=report.to_fields(),
             facts=report.facts,
         )
