@@ -70,7 +70,8 @@ class WebhookService:
             raise WebhookInvalid("A webhook must be a link that begins with https:// or http://")
         if parts is not None and parts.hostname in DISCORD_HOSTS and not is_discord_address(str(url)):
             raise WebhookInvalid("This is not the address of a Discord webhook.")
-        if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200):
+        # Half a character can be spelled in JSON and is kept by no database.
+        if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200 and _is_text(secret)):
             raise WebhookInvalid("webhook_secret must have 16 to 200 characters")
 
     def register(self, job_id: str, url: str, secret: str | None = None) -> None:
@@ -132,6 +133,10 @@ class WebhookService:
             ) as client,
         ):
             return client.post(delivery.url, content=body, headers=headers).status_code
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def sign(secret: str, body: bytes, now: datetime) -> str:

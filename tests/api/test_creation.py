@@ -140,6 +140,14 @@ def test_nothing_is_told_inside_the_network(api: Api, anna: Person, body: dict[s
         assert refused.status_code == 400 and refused.json["code"] == "WEBHOOK_INVALID"
 
 
+def test_a_secret_that_cannot_be_kept_makes_no_job(api: Api, anna: Person, body: dict[str, Any]) -> None:
+    for secret in ("short", "\ud800" * 16, 5):
+        wrong = {**body, "webhook_url": "https://hooks.example.com/x", "webhook_secret": secret}
+        refused = save(api, wrong, None, anna.token)
+        assert refused.status_code == 400 and refused.json["code"] == "WEBHOOK_INVALID", refused.text
+    assert anna.get("/api/video/list").json["videos"] == []  # type: ignore[index]
+
+
 def test_videos_are_cancelled_retried_and_deleted(api: Api, anna: Person, bert: Person) -> None:
     api.engine.seconds = 20
     video_id = anna.save()
