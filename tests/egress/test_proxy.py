@@ -297,6 +297,23 @@ def test_a_name_without_an_address_and_a_port_without_a_server_are_trouble_and_n
             assert way.report.refusals == 0
 
 
+def test_a_thread_that_cannot_be_started_costs_one_connection(
+    proxy: EgressProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, failures = threading.Thread.start, [RuntimeError("can't start new thread")]
+
+    def scarce(thread: threading.Thread) -> None:
+        if thread.name == "egress-connection" and failures:
+            raise failures.pop()
+        start(thread)
+
+    with proxy.session() as way:
+        monkeypatch.setattr(threading.Thread, "start", scarce)
+        with contextlib.suppress(ConnectionError):
+            assert ask(way.proxy_url, GET) == b""
+        assert not failures and status_of(ask(way.proxy_url, GET)) == 200
+
+
 def test_a_forked_process_gets_a_proxy_of_its_own(net: Net) -> None:
     proxy = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{net.canary}")))
     with proxy.session() as way:

@@ -129,7 +129,12 @@ class EgressProxy:
                 log.exception("the egress proxy cannot accept connections for now")
                 threading.Event().wait(0.5)  # out of file descriptors: some will be free again
                 continue
-            threading.Thread(target=self._serve, args=(client,), name="egress-connection", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(client,), name="egress-connection", daemon=True).start()
+            except RuntimeError:  # out of threads: this client asks again, and the next one may be served
+                client.close()
+                self._places.release()
+                log.exception("the egress proxy cannot serve a connection for now")
 
     def _serve(self, client: socket.socket) -> None:
         try:
