@@ -8,6 +8,7 @@ from src.data.video_data import VideoData
 from src.errors import AppError, NotOwner, VideoNotFound
 from src.models.source import FormatTable
 from src.models.video import Owner
+from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
 from src.utils.validators import parse_video_id_from_url, validate_video_id
 
@@ -56,5 +57,6 @@ class MetadataService:
         except AppError as error:
             log.info("job %s: its source could not be looked up: %s", job_id, error.code)
             return
+        table = format_table(youtube_id, info.formats)
         facts = {"title": info.title, "source_duration": info.duration_seconds}
-        self._jobs.set_facts(job_id, {**facts, "available_formats": self._youtube.get_available_formats(youtube_id)})
+        self._jobs.set_facts(job_id, {**facts, "available_formats": list(table.resolutions)})
