@@ -19,6 +19,7 @@ from flask import Flask, Response, copy_current_request_context, request
 
 from src.middleware.bots import hints
 from src.services.chat.sentences import one_line
+from src.utils.logs import context_id
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +66,17 @@ def _answered(view: Callable[..., Any]) -> Callable[..., Any]:
 def in_time(view: Callable[[], Response], seconds: float) -> Response:
     """The reply of a view within the current request, or a sentence when it takes longer. It goes on then: a clip that
     was asked for is saved all the same. What it raises is answered by ``middleware/errors.py``, as a sentence too."""
-    asked: Future[Response] = _workers.submit(copy_current_request_context(view))
+    asked: Future[Response] = _workers.submit(_logged_as, context_id.get(), copy_current_request_context(view))
     try:
         return asked.result(seconds)
     except TooLate:
         log.warning("a chat was answered before its clip was saved")
         return text(TOO_SLOW)
+
+
+def _logged_as(request_id: str, view: Callable[[], Response]) -> Response:
+    context_id.set(request_id)  # another thread's lines of the log are this request's all the same
+    return view()
 
 
 def text(sentence: str) -> Response:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask, Response
 
+from src.middleware.chat import in_time
 from src.utils import logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiMSJ9.c2lnbmF0dXJl"
@@ -57,6 +59,15 @@ def logged(tmp_path: Path) -> Iterator[Callable[[logs.LogFormat, Callable[[], No
         root.addHandler(handler)
     root.setLevel(level)
     logs.context_id.set("-")
+
+
+def test_a_chat_that_is_answered_in_another_thread_is_logged_as_its_request() -> None:
+    with Flask(__name__).test_request_context():
+        token = logs.context_id.set("request-7")
+        try:
+            assert in_time(lambda: Response(logs.context_id.get()), 10).get_data(as_text=True) == "request-7"
+        finally:
+            logs.context_id.reset(token)
 
 
 def say_something_hostile() -> None:
