@@ -95,6 +95,15 @@ def index_frames(path: Path) -> FrameIndex:
     return TypeAdapter(FrameIndex).validate_json(_read("index", path, "video", SCAN_LIMITS))
 
 
+def poster(path: Path) -> bytes:
+    """A picture from the beginning of a film, as JPEG.
+
+    Raises:
+        MediaInvalid: there is none, or it cannot be read.
+    """
+    return _read("poster", path, "video", ProbeLimits())
+
+
 def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits) -> bytes:
     """The answer of the child process; it sees no variable of our environment, no other file and no network."""
     bind = dying_with(os.getpid())

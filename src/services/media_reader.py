@@ -1,8 +1,8 @@
-"""The child process of the probe: reads one file with PyAV and prints the facts as JSON.
+"""The child process of the probe: reads one file with PyAV and prints the facts as JSON, or its poster.
 
 ``python -m src.services.media_reader TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe, scan,
-check, decode and index, and the need video, audio or any. Ends with 0 and JSON on stdout, or
-with 1 and one sentence that says what is wrong with the file.
+check, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or the JPEG)
+on stdout, or with 1 and one sentence that says what is wrong with the file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from src.models.media import AudioStream, FrameIndex, MediaInfo, StreamTimeline, SubtitleStream, Timeline, VideoStream
 from src.services import media_facts as facts
+from src.services.media_poster import make_poster
 
 MAX_PIXELS: Final = 8192 * 4608  # 8K in any of its usual shapes
 MAX_STREAMS: Final = 64
@@ -200,7 +201,7 @@ def read_timeline(path: str, task: str) -> Timeline:
                         trial.take(packet)
             except av.error.FFmpegError:
                 errors += 1
-        return Timeline(tuple(_axis(stream, axes[stream.index]) for stream in wanted), decoded=decode, errors=errors)
+        return Timeline(tuple(_axis(stream, axes[stream.index]) for stream in wanted), errors=errors)
 
 
 def read_index(path: str) -> FrameIndex:
@@ -236,10 +237,23 @@ def _axis(stream: Any, axis: facts.Axis) -> StreamTimeline:
     )
 
 
-def _answer(task: str, need: str, path: str) -> MediaInfo | Timeline | FrameIndex:
+def read_poster(path: str) -> bytes:
+    """A picture from the beginning of the film, as JPEG."""
+    with open_media(path, "video") as media:
+        picture = make_poster(media) if media.streams.video else None
+    if picture is None:
+        raise Unreadable("This video shows no picture")
+    return picture
+
+
+def _answer(task: str, need: str, path: str) -> bytes:
+    if task == "poster":
+        return read_poster(path)
     if task == "probe":
-        return read_info(path, need)
-    return read_index(path) if task == "index" else read_timeline(path, task)
+        answer: MediaInfo | Timeline | FrameIndex = read_info(path, need)
+    else:
+        answer = read_index(path) if task == "index" else read_timeline(path, task)
+    return TypeAdapter(type(answer)).dump_json(answer) + b"\n"
 
 
 def main(tasks: str, need: str, path: str) -> int:
@@ -255,7 +269,7 @@ def main(tasks: str, need: str, path: str) -> int:
     except MemoryError:
         return 2
     for answer in answers:
-        sys.stdout.buffer.write(TypeAdapter(type(answer)).dump_json(answer) + b"\n")
+        sys.stdout.buffer.write(answer)
     sys.stdout.flush()
     return 0
 

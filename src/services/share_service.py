@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
+import functools
 import logging
+import threading
 from datetime import timedelta
 from pathlib import Path
 
-import av
-from av.error import FFmpegError
-
 from src.data.share_data import ShareData
-from src.errors import FileGone, FileNotReady, ShareNotFound
+from src.errors import FileGone, FileNotReady, MediaInvalid, ShareNotFound
 from src.models.share import Share
 from src.models.video import Status, VideoJob
+from src.services import media_probe
 from src.services.job_service import JobService
 from src.utils.clock import Clock
 from src.utils.signing import Signer
@@ -22,8 +21,7 @@ log = logging.getLogger(__name__)
 
 _PURPOSE = "share"
 _ID_CHARACTERS = 24
-_POSTER_WIDTH = 1280
-_POSTER_SECONDS = 0.5  # the first picture of a clip is often in the midst of a cut
+_posters_at_once = threading.BoundedSemaphore(2)  # each is a process
 
 
 class ShareService:
@@ -76,31 +74,14 @@ class ShareService:
 def poster_of(path: Path) -> bytes | None:
     """A picture from the beginning of a clip as JPEG, at most 1280 pixels wide; None when there is none."""
     try:
-        with av.open(str(path)) as container:
-            frame: av.VideoFrame | None = None
-            for frame in container.decode(container.streams.video[0]):
-                if frame.time is None or frame.time >= _POSTER_SECONDS:
-                    break
-            return None if frame is None else _jpeg(frame)
-    except (FFmpegError, IndexError, OSError):
-        log.warning("no poster could be made of %s", path.name)
+        with _posters_at_once:
+            return _poster(path)
+    except MediaInvalid as error:
+        log.warning("no poster could be made of %s: %s", path.name, error.message)
         return None
 
 
-def poster_size(width: int, height: int) -> tuple[int, int]:
-    """(width, height) of the poster of a picture of this size: at most 1280 wide, and even."""
-    small = max(min(width, _POSTER_WIDTH) // 2 * 2, 2)
-    return small, max(round(height * small / width / 2) * 2, 2)
-
-
-def _jpeg(frame: av.VideoFrame) -> bytes:
-    width, height = poster_size(frame.width, frame.height)
-    picture = frame.reformat(width=width, height=height, format="yuvj420p")
-    picture.pts = 0
-    target = io.BytesIO()
-    with av.open(target, "w", format="image2pipe") as output:
-        stream = output.add_stream("mjpeg", rate=1)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p"
-        for packet in [*stream.encode(picture), *stream.encode()]:
-            output.mux(packet)
-    return target.getvalue()
+@functools.lru_cache(maxsize=32)
+def _poster(path: Path) -> bytes:
+    """The file of a job never changes under its name, and who unfolds a link asks for its picture more than once."""
+    return media_probe.poster(path)

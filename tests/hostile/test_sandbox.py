@@ -16,6 +16,7 @@ import pytest
 from src.errors import EncodeFailed, MediaInvalid
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import probe
+from src.services.share_service import poster_of
 from src.utils.sandbox import Cage, available, locked_into
 
 pytestmark = pytest.mark.slow
@@ -185,6 +186,15 @@ def test_a_file_that_names_another_one_shows_nothing_of_it(what: str, film: Path
     with pytest.raises(EncodeFailed):
         caged.run([*demuxer, *options, "-i", str(upload), "-t", "1", "-c", "copy", str(out)])
     assert not out.exists() or out.stat().st_size == 0 or film.read_bytes()[:64] not in out.read_bytes()
+
+
+def test_a_poster_shows_nothing_of_another_film(film: Path) -> None:
+    """A service that makes pictures of what strangers sent must not make them of their neighbours' films."""
+    clip = film.with_name("clip.mp4")
+    clip.write_text(DISGUISES["a concat script"].replace("{film}", film.name))
+    assert poster_of(clip) is None
+    shown = poster_of(film)
+    assert shown is not None and shown.startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize("what", ["a playlist", "a playlist that goes up", "a concat script"])
