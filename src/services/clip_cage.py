@@ -7,8 +7,6 @@ wait for it.
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import selectors
 import socket
@@ -21,30 +19,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter, ValidationError
-
-from src.errors import ErrorKind, InternalError, error_from_code
-from src.models.progress import Monitor, Progress
-from src.services.clip import ClipReport, ClipSource, Discontinuous, Keep, Mode, Network, SourceUnreadable, TimeRange
+from src.models.progress import Monitor
+from src.services.clip import ClipReport, ClipSource, Keep, Mode, Network, TimeRange
 from src.services.clip import make_clip as make_one
 from src.services.clip import make_clips as make_several
 from src.services.clip import make_parts as make_stretches
 from src.services.clip_child import LISTENER, Task, send_task
+from src.services.clip_talk import EngineDied, Talk, last_words
 from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
 from src.utils.sandbox import Cage, available
 
-log = logging.getLogger(__name__)
-
 _ROOT = Path(__file__).parents[2]
-_LONGEST_LINE = 4 << 20  # a report of many clips with notes; nothing honest is longer
-_KEPT_STDERR = 16 << 10
-_PROGRESS, _REPORTS = TypeAdapter(Progress), TypeAdapter(list[ClipReport])
-
-
-class EngineDied(Exception):
-    """The child ended without an answer, or gave one that is none. Never shown to users."""
 
 
 class ClipCage:
@@ -177,7 +164,7 @@ class CagedEngine:
             raise EngineDied("it did not start") from None
         with ExitStack() as stack:
             self._answer_there(stack, proxy, monitor)
-            made = _Talk(self._process, self._channel, monitor, refresh).run()
+            made = Talk(self._process, self._channel, monitor, refresh).run()
         stop_group(self._process)  # what is looked at from here on, nobody changes any more
         return made
 
@@ -203,7 +190,7 @@ class CagedEngine:
         if said == LISTENER and proxy:
             stack.enter_context(self._egress.also_at(socket.socket(fileno=listeners[0])))
         elif not said:
-            raise EngineDied(_tail(self._process))
+            raise EngineDied(last_words(self._process))
 
 
 def _one(**arguments: Any) -> list[ClipReport]:
@@ -212,86 +199,6 @@ def _one(**arguments: Any) -> list[ClipReport]:
 
 def _parts(**arguments: Any) -> list[ClipReport]:
     return [report for _, report in make_stretches(**arguments)]
-
-
-class _Talk:
-    """The conversation about one task."""
-
-    def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        channel: socket.socket,
-        monitor: Monitor,
-        refresh: Callable[[], ClipSource] | None,
-    ) -> None:
-        self._process, self._channel, self._monitor, self._refresh = process, channel, monitor, refresh
-        self._rest, self._said = b"", b""
-
-    def run(self) -> list[ClipReport]:
-        """The reports; raises like ``CagedEngine.run``."""
-        assert self._process.stderr is not None
-        errors = self._process.stderr.fileno()
-        os.set_blocking(errors, False)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._channel, selectors.EVENT_READ)
-            selector.register(errors, selectors.EVENT_READ)
-            while True:
-                ready = {key.fd for key, _ in selector.select(CHECK_SECONDS)}
-                self._monitor.check()
-                if errors in ready and not self._listen(errors):
-                    selector.unregister(errors)
-                if self._channel.fileno() in ready:
-                    for line in self._lines():
-                        made = self._take(line)
-                        if made is not None:
-                            return made
-
-    def _listen(self, errors: int) -> bool:
-        said = os.read(errors, 65536)
-        self._said = (self._said + said)[-_KEPT_STDERR:]
-        return bool(said)
-
-    def _lines(self) -> list[bytes]:
-        data = self._channel.recv(65536)
-        if not data or len(self._rest) > _LONGEST_LINE:
-            self._process.wait(1) if not data else None
-            raise EngineDied(self._said.decode("utf-8", "replace")[-2000:] or "it ended without a word")
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        return lines
-
-    def _take(self, line: bytes) -> list[ClipReport] | None:
-        """One line of somebody who may be anybody by now."""
-        try:
-            ((what, value),) = json.loads(line).items()
-            if what == "progress":
-                progress = _PROGRESS.validate_python(value)
-            elif what == "made":
-                return _REPORTS.validate_python(value)
-        except (ValueError, AttributeError, RecursionError, ValidationError) as error:
-            raise EngineDied(f"it said what it never says: {type(error).__name__}") from None
-        if what == "progress":
-            self._monitor.report(progress)
-        elif what == "refresh" and self._refresh is not None:
-            assert self._process.stdin is not None
-            send_task(self._process.stdin, self._refresh())
-        elif what == "discontinuous":
-            raise Discontinuous(str(value))
-        elif what == "unreadable":
-            raise SourceUnreadable(str(value))
-        elif what == "failed" and isinstance(value, dict):
-            failure = error_from_code(str(value.get("code")), str(value.get("message"))[:2000])
-            # Codes of our own inner workings (a lease lost, a job handed back) are not the engine's to say.
-            raise InternalError() if failure.kind is ErrorKind.INTERNAL else failure
-        else:
-            raise EngineDied("it said what it never says")
-        return None
-
-
-def _tail(process: subprocess.Popen[bytes]) -> str:
-    """What a child that has ended said last."""
-    with suppress(subprocess.TimeoutExpired):
-        return process.communicate(timeout=2)[1].decode("utf-8", "replace")[-2000:] or "it did not start"
-    return "it did not start"
 
 
 def _certificates() -> dict[str, str]:

@@ -55,7 +55,7 @@ def die(monitor: Monitor) -> list[ClipReport]:
     return []
 
 
-def lie(what: str, monitor: Monitor) -> list[ClipReport]:
+def lie(what: str, monitor: Monitor, refresh: object = None) -> list[ClipReport]:
     """Say something that is no answer."""
     os.write(int(sys.argv[1]), what.encode())
     time.sleep(60)

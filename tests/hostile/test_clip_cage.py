@@ -17,7 +17,8 @@ import pytest
 from src.errors import AppError, Cancelled, InternalError, MediaGone, UrlForbidden, VideoPrivate
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip import ClipReport, ClipSource, Network, SourceUnreadable, TimeRange
-from src.services.clip_cage import CagedEngine, ClipCage, EngineDied
+from src.services.clip_cage import CagedEngine, ClipCage
+from src.services.clip_talk import EngineDied
 from src.services.egress import AllowList, EgressProxy, Policy
 from src.utils.sandbox import available
 from tests.clip.origin import Faults, Origin
@@ -99,6 +100,19 @@ def test_an_engine_that_dies_is_told(engine: CagedEngine, place: Place) -> None:
 def test_an_engine_that_lies_is_not_believed(engine: CagedEngine, place: Place, what: str) -> None:
     with pytest.raises(EngineDied):
         run(engine, caged.lie, place, what=what)
+
+
+def test_an_engine_asks_for_links_once(engine: CagedEngine, place: Place) -> None:
+    asked: list[ClipSource] = []
+
+    def refresh() -> ClipSource:
+        asked.append(ClipSource(()))
+        return asked[-1]
+
+    given = {"what": '{"refresh": true}\n' * 3}
+    with pytest.raises(EngineDied):
+        engine.run(caged.lie, given, [place.work], None, SilentMonitor(), refresh=refresh)
+    assert len(asked) == 1, "each time is a look at the site"
 
 
 @pytest.mark.parametrize("code", ["NO_SUCH_CODE", "HANDED_BACK", "LEASE_LOST"])
