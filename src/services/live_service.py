@@ -7,43 +7,23 @@ worker (`StreamNotReady`), and every attempt goes on with what the earlier ones 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 from src.config import Settings
-from src.errors import (
-    ClipRangeInvalid,
-    LiveEndedNotReady,
-    LiveMomentGone,
-    LiveNotStarted,
-    MediaForbidden,
-)
-from src.models.media import MediaInfo
+from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, LiveNotStarted, MediaForbidden
 from src.models.params import LiveClipParams
-from src.models.progress import Monitor, Phase, Progress
+from src.models.progress import Phase, Progress
 from src.models.source import Extraction, LiveStatus
 from src.services.clip import Network
 from src.services.clip_cage import ClipCage
-from src.services.clip_verification import Expected, verify
 from src.services.egress import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live import (
-    Capture,
-    Captured,
-    LiveCut,
-    StreamSilent,
-    TailToCome,
-    Window,
-    cut_captured,
-    to_seconds,
-)
+from src.services.live import Capture, Captured, StreamSilent, TailToCome, to_seconds
 from src.services.live.choice import select_segmented, track_of
-from src.services.live.report import actual_fields, clamped_notes, clock_text, stream_times
 from src.services.live.state import CaptureState
-from src.services.media_probe import probe
+from src.services.live_cutter import LiveCutter, LiveReport, LiveTask
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
@@ -59,37 +39,11 @@ _MOST_RENEWALS = 3
 
 
 class StreamNotReady(Exception):
-    """What is needed will be there later; go on after ``seconds``. ``recording``: it is the recording that is
-    waited for, and that may take long."""
+    """What is needed will be there later; go on after ``seconds``."""
 
-    def __init__(self, seconds: float, why: str, *, recording: bool = False) -> None:
+    def __init__(self, seconds: float, why: str) -> None:
         super().__init__(why)
-        self.seconds, self.why, self.recording = seconds, why, recording
-
-
-@dataclass(frozen=True, slots=True)
-class LiveReport:
-    """A finished live clip. ``fields`` is for the job's report, ``facts`` for its record: JSON values."""
-
-    path: Path
-    fields: dict[str, Any]
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class LiveTask:
-    """One clip. ``kept_dir`` outlives the attempt. ``last_chance``: what there is will do, nothing is waited for."""
-
-    params: LiveClipParams
-    work_dir: Path
-    kept_dir: Path
-    monitor: Monitor
-    last_chance: bool = False
-
-    @property
-    def window(self) -> Window:
-        """The wanted stretch of wall clock."""
-        return Window.around(self.params.event_at, self.params.clip_offset, self.params.clip_duration)
+        self.seconds, self.why = seconds, why
 
 
 class LiveService:
@@ -107,12 +61,12 @@ class LiveService:
         egress: EgressProxy | None = None,
     ) -> None:
         """``network`` replaces what the settings say about fetching media, way out included."""
-        self._youtube, self._encoder, self._ffmpeg = youtube, encoder, ffmpeg
+        self._youtube = youtube
         self._egress = egress or EgressProxy.of(settings)
-        self._cage = ClipCage(ffmpeg.program, self._egress)
         self._clock = clock or SystemClock()
         self._given_network = network
         self._network, self._limits = network_of(settings), job_limits(settings)
+        self._cutter = LiveCutter(encoder, ffmpeg, ClipCage(ffmpeg.program, self._egress), self._network)
 
     def video_of(self, task: LiveTask) -> str:
         """The id of the stream's video; the same for all attempts, whatever the channel streams by then.
@@ -139,7 +93,7 @@ class LiveService:
         if state is not None and state.done:
             there = self._there(task, state)
             if task.last_chance or not there.holes(task.window):
-                return self._cut(task, state, there)
+                return self._cutter.cut(task, state, there)
         if state is None or self._clock.now() - state.extracted_at > LINKS_LAST:
             state = self._look(task, state)
         for _ in range(_MOST_RENEWALS):
@@ -236,7 +190,7 @@ class LiveService:
                 return None
             raise LiveMomentGone()
         state.save(task.kept_dir)
-        return self._cut(task, state, captured)
+        return self._cutter.cut(task, state, captured)
 
     def _without_stream(self, task: LiveTask, state: CaptureState | None) -> LiveReport | None:
         """The stream is gone: what was captured will do if it is all of the moment, or if nothing better comes."""
@@ -246,66 +200,9 @@ class LiveService:
         holes = there.holes(task.window)
         if holes == [task.window] or (holes and not task.last_chance):
             return None
-        return self._cut(task, state, there)
-
-    # --- cutting ------------------------------------------------------------------------------------------------
-
-    def _cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:
-        params, window = task.params, task.window
-        suffix = ".webm" if params.format_preference == "webm" else ".mp4"
-        cut = cut_captured(
-            captured,
-            window,
-            task.work_dir / f"clip{suffix}",
-            work_dir=task.work_dir,
-            network=self._network,
-            ffmpeg=self._ffmpeg,
-            cage=self._cage,
-            mode=params.clip_mode,
-            monitor=task.monitor,
-        )
-        path, media, encoded, told = self._encode(task, cut, captured)
-        notes = (*clamped_notes(window, cut, captured), *_resolution_note(params, state), *cut.notes, *told)
-        start, end = stream_times(cut.span, state.released_at)
-        requested = {
-            "resolution": params.resolution_preference,
-            "format": params.format_preference,
-            "compatibility": params.compatibility,
-            "from": clock_text(window.start),
-            "to": clock_text(window.end),
-        }
-        actual = actual_fields(path, media, cut, state, encoded, notes)
-        fields = {"requested": requested, "actual": actual, "source": state.source}
-        return LiveReport(path, fields, {**state.facts, "start_time": start, "end_time": end})
-
-    def _encode(
-        self, task: LiveTask, cut: LiveCut, captured: Captured
-    ) -> tuple[Path, MediaInfo, str | None, tuple[str, ...]]:
-        """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
-        seconds = float(sum(part.end - part.start for part in cut.parts))
-        missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
-        expected = Expected(
-            seconds=seconds,
-            frames=cut.frames,
-            sound=(0.0, seconds) if missed else cut.sound,
-            to_the_end=True,
-        )
-        media = verify(cut.path, expected, task.monitor).media
-        video = media.main_video
-        if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or (video and video.codec == "hevc"):
-            return cut.path, media, None, ()
-        target = task.work_dir / "encoded.mp4"
-        report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
-        return target, probe(target), "lossless-h265", tuple(note.text for note in report.notes)
+        return self._cutter.cut(task, state, there)
 
 
 def _name_of(params: LiveClipParams) -> StreamName:
     found = read_stream_name(params.stream or "")
     return found if found is not None else name_of_video(params.youtube_video_id or "")
-
-
-def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[str, ...]:
-    wanted = params.resolution_preference
-    if wanted in ("best", state.resolution):
-        return ()
-    return (f"The stream was captured in {state.resolution}; {wanted} was asked for",)

@@ -22,7 +22,8 @@ from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.jobs.live_clip import pause_after
 from src.services.live import to_datetime
-from src.services.live_service import LiveReport, LiveService, LiveTask, StreamNotReady
+from src.services.live_cutter import LiveReport, LiveTask
+from src.services.live_service import LiveService, StreamNotReady
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.live.site import VIDEO, LiveSite
 from tests.live.test_live_clips import BEGAN, began, on_air, plain

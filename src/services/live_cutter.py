@@ -1,0 +1,113 @@
+"""From what was captured of a moment to the finished, checked clip, and what is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.models.media import MediaInfo
+from src.models.params import LiveClipParams
+from src.models.progress import Monitor
+from src.services.clip import Network
+from src.services.clip_cage import ClipCage
+from src.services.clip_verification import Expected, verify
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.live import Captured, LiveCut, Window, cut_captured
+from src.services.live.report import actual_fields, clamped_notes, clock_text, stream_times
+from src.services.live.state import CaptureState
+from src.services.media_probe import probe
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """A finished live clip. ``fields`` is for the job's report, ``facts`` for its record: JSON values."""
+
+    path: Path
+    fields: dict[str, Any]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTask:
+    """One clip. ``kept_dir`` outlives the attempt. ``last_chance``: what there is will do, nothing is waited for."""
+
+    params: LiveClipParams
+    work_dir: Path
+    kept_dir: Path
+    monitor: Monitor
+    last_chance: bool = False
+
+    @property
+    def window(self) -> Window:
+        """The wanted stretch of wall clock."""
+        return Window.around(self.params.event_at, self.params.clip_offset, self.params.clip_duration)
+
+
+class LiveCutter:
+    """Cuts, verifies, and encodes where that was asked for."""
+
+    def __init__(self, encoder: EncodingService, ffmpeg: FFmpeg, cage: ClipCage, network: Network) -> None:
+        self._encoder, self._ffmpeg, self._cage, self._network = encoder, ffmpeg, cage, network
+
+    def cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:
+        """The clip of what there is of the window.
+
+        Raises:
+            ClipRangeInvalid: no frame of the window is there.
+            ClipIncomplete, EncodeFailed, DiskFull, and what the task's monitor raises.
+        """
+        params, window = task.params, task.window
+        suffix = ".webm" if params.format_preference == "webm" else ".mp4"
+        cut = cut_captured(
+            captured,
+            window,
+            task.work_dir / f"clip{suffix}",
+            work_dir=task.work_dir,
+            network=self._network,
+            ffmpeg=self._ffmpeg,
+            cage=self._cage,
+            mode=params.clip_mode,
+            monitor=task.monitor,
+        )
+        path, media, encoded, told = self._encode(task, cut, captured)
+        notes = (*clamped_notes(window, cut, captured), *_resolution_note(params, state), *cut.notes, *told)
+        start, end = stream_times(cut.span, state.released_at)
+        requested = {
+            "resolution": params.resolution_preference,
+            "format": params.format_preference,
+            "compatibility": params.compatibility,
+            "from": clock_text(window.start),
+            "to": clock_text(window.end),
+        }
+        actual = actual_fields(path, media, cut, state, encoded, notes)
+        fields = {"requested": requested, "actual": actual, "source": state.source}
+        return LiveReport(path, fields, {**state.facts, "start_time": start, "end_time": end})
+
+    def _encode(
+        self, task: LiveTask, cut: LiveCut, captured: Captured
+    ) -> tuple[Path, MediaInfo, str | None, tuple[str, ...]]:
+        """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
+        seconds = float(sum(part.end - part.start for part in cut.parts))
+        missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
+        expected = Expected(
+            seconds=seconds,
+            frames=cut.frames,
+            sound=(0.0, seconds) if missed else cut.sound,
+            to_the_end=True,
+        )
+        media = verify(cut.path, expected, task.monitor).media
+        video = media.main_video
+        if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or (video and video.codec == "hevc"):
+            return cut.path, media, None, ()
+        target = task.work_dir / "encoded.mp4"
+        report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
+        return target, probe(target), "lossless-h265", tuple(note.text for note in report.notes)
+
+
+def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[str, ...]:
+    wanted = params.resolution_preference
+    if wanted in ("best", state.resolution):
+        return ()
+    return (f"The stream was captured in {state.resolution}; {wanted} was asked for",)
