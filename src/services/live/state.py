@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from src.services.live.tracks import LiveTrack
+from src.utils.whole_file import write_whole
 
 _FILE = "capture.json"
 
@@ -42,6 +43,4 @@ class CaptureState:
     def save(self, folder: Path) -> None:
         """Leave it for later attempts."""
         fields = {**asdict(self), "tracks": [track.to_fields() for track in self.tracks]}
-        half = folder / f"{_FILE}.half"
-        half.write_text(json.dumps(fields, default=datetime.isoformat), "utf-8")
-        half.replace(folder / _FILE)
+        write_whole(folder / _FILE, json.dumps(fields, default=datetime.isoformat).encode())

@@ -13,6 +13,7 @@ from typing import Any
 
 from src.services.live.timeline import Placed, Timeline
 from src.services.live.window import Window
+from src.utils.whole_file import write_whole
 
 _LIST, _STATE = "segments.jsonl", "timeline.json"
 
@@ -57,7 +58,7 @@ class SegmentStore:
         segment = placed.segment
         name = f"{placed.epoch}-{segment.number}"
         init_name = None if init is None else self._keep_init(init)
-        self._write(self.folder / name, content)
+        write_whole(self.folder / name, content)
         record = Record(placed.epoch, segment.number, segment.group, placed.start, segment.duration, name, init_name)
         with (self.folder / _LIST).open("a", encoding="ascii") as file:
             file.write(json.dumps(_to_fields(record)) + "\n")
@@ -72,18 +73,13 @@ class SegmentStore:
 
     def keep_timeline(self, timeline: Timeline) -> None:
         """Remember it for later attempts."""
-        self._write(self.folder / _STATE, json.dumps(timeline.to_fields()).encode("ascii"))
+        write_whole(self.folder / _STATE, json.dumps(timeline.to_fields()).encode("ascii"))
 
     def _keep_init(self, init: bytes) -> str:
         name = f"init-{hashlib.sha256(init).hexdigest()[:16]}"
         if not (self.folder / name).exists():
-            self._write(self.folder / name, init)
+            write_whole(self.folder / name, init)
         return name
-
-    def _write(self, path: Path, content: bytes) -> None:
-        half = path.with_name(path.name + ".half")
-        half.write_bytes(content)
-        half.replace(path)
 
     def _read(self) -> Iterator[Record]:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from src.services.clip.hls_playlist import Piece, Segment
 from src.services.stream.collector import Wanted
+from src.utils.whole_file import write_whole
 
 _NAME = "tape.json"
 
@@ -28,12 +29,12 @@ class Cut:
 
 class Tape:
     """The segments of one track, in order. ``known`` may be longer than what is on disk; ``inits`` tells the
-    initialisations apart, in the order of their files."""
+    initialisations apart: the number of each."""
 
     def __init__(self, folder: Path, track: int) -> None:
         self.folder, self.track = folder, track
         self.known: list[Cut] = []
-        self.inits: list[str] = []
+        self.inits: dict[str, int] = {}
 
     @property
     def seconds(self) -> float:
@@ -44,16 +45,19 @@ class Tape:
         """Take up new segments, up to the limit; what is to be fetched of all that were taken up."""
         wanted: list[Wanted] = []
         before: Segment | None = None
+        known_seconds = self.seconds
         for segment in segments:
             previous, before = before, segment
             if segment.gap:
                 continue
             init = self._init(segment.init, wanted)
             if not self.known or segment.number > self.known[-1].number:
-                if most_seconds is not None and self.seconds >= most_seconds:
+                if most_seconds is not None and known_seconds >= most_seconds:
                     break
                 group = self._group(segment, previous)
-                self.known.append(Cut(segment.number, float(segment.end - segment.start), group, init))
+                cut = Cut(segment.number, float(segment.end - segment.start), group, init)
+                self.known.append(cut)
+                known_seconds += cut.seconds
             if segment.number >= self.known[0].number:
                 wanted.append(Wanted(segment.piece, self.path_of(segment.number), segment.number))
         return wanted
@@ -100,10 +104,7 @@ class Tape:
     def _init(self, piece: Piece | None, wanted: list[Wanted]) -> int | None:
         if piece is None:
             return None
-        name = f"{piece.url} {piece.range} {piece.key}"
-        if name not in self.inits:
-            self.inits.append(name)
-        number = self.inits.index(name)
+        number = self.inits.setdefault(f"{piece.url} {piece.range} {piece.key}", len(self.inits))
         wanted.append(Wanted(piece, self.init_path(number), is_init=True))
         return number
 
@@ -126,7 +127,5 @@ def load(folder: Path, tracks: int, key: str) -> list[Tape]:
 
 def save(folder: Path, tapes: list[Tape], key: str) -> None:
     """Keep what is known for a later attempt."""
-    half = folder / f"{_NAME}.half"
     tracks = [{"known": [asdict(cut) for cut in tape.known], "inits": tape.inits} for tape in tapes]
-    half.write_text(json.dumps({"key": key, "tracks": tracks}))
-    half.replace(folder / _NAME)
+    write_whole(folder / _NAME, json.dumps({"key": key, "tracks": tracks}).encode())
