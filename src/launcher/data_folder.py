@@ -15,6 +15,7 @@ from pathlib import Path
 
 from src.launcher.problems import DataFolderInUse, EngineTooOld
 from src.launcher.programs import StoreProgram
+from src.launcher.secrets import write_private
 
 # sockaddr_un.sun_path has 108 bytes, the last one is a NUL: man 7 unix.
 SOCKET_PATH_BYTES = 107
@@ -116,6 +117,4 @@ def check_engine(folder: Path, kind: str, program: StoreProgram) -> None:
                 f"must not open them. Use the same or a newer {engine}, or another DATA_DIR."
             )
     known[kind] = {"engine": program.engine, "version": ".".join(map(str, program.version))}
-    draft = record.with_suffix(".new")
-    draft.write_text(json.dumps(known, indent=2) + "\n")
-    draft.replace(record)
+    write_private(record, json.dumps(known, indent=2) + "\n")
