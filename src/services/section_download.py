@@ -24,6 +24,7 @@ from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.source import ClipReport, ClipSource, Network, TimeRange, Track
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
+from src.services.film_joining import QUICK_ENCODERS
 from src.services.media_probe import inspect_output
 from src.services.youtube.messages import media_error
 
@@ -37,16 +38,6 @@ _MOST_GAP_FRAMES = 25
 _HEADER = re.compile(r"[\x00-\x1f\x7f]")
 _NETWORK_PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto,data"
 _DEMUXERS = {"hls": "hls,mpegts,mov,aac,matroska,webvtt"}
-_ENCODERS: dict[str, tuple[str, ...]] = {
-    "mp4": (
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "17", "-c:a", "aac", "-b:a", "192k"),
-        *("-movflags", "+faststart"),
-    ),
-    "webm": (
-        *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-b:v", "0", "-crf", "20"),
-        *("-c:a", "libopus", "-b:a", "160k"),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +225,7 @@ def _encode(section: Path, plan: _Plan, output: Path, *, with_sound: bool, ffmpe
         [
             *("-copyts", "-i", str(section), "-filter_complex", ";".join(filters), *maps),
             *("-fps_mode", "passthrough", "-enc_time_base:v", "filter", "-map_metadata", "-1"),
-            *_ENCODERS[output.suffix.removeprefix(".")],
+            *QUICK_ENCODERS[output.suffix],
             str(output),
         ],
         monitor=monitor,

@@ -27,6 +27,7 @@ from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 
 CHUNK_SECONDS: Final = 30.0
+PICTURE_PERCENT: Final = 95.0  # of an encode in chunks; the rest is the sound, and the joining
 # Filters that look at neighbouring frames would see none at a seam; a turned lossless picture needs its display matrix.
 _LOOKS_ASIDE: Final = frozenset({"bwdif"})
 _CONTAINERS: Final = ("mov", "matroska")

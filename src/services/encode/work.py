@@ -64,7 +64,7 @@ class EncodeWork:
                 monitor=self.monitor,
                 duration_seconds=plan.duration_seconds,
                 frames=plan.expected_frames,
-                on_progress=encode_reporter(self.monitor, begin=95.0 if in_chunks else 0.0),
+                on_progress=encode_reporter(self.monitor, begin=chunks.PICTURE_PERCENT if in_chunks else 0.0),
                 limits=self.limits,
             )
             self.monitor.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))

@@ -9,8 +9,8 @@ from contextlib import suppress
 from src.errors import StoreUnavailable
 from src.models.chunk import ChunkRecord
 from src.models.progress import Monitor, Phase, Progress
+from src.services.encode.chunks import PICTURE_PERCENT
 
-JOINED_PERCENT = 95.0  # the rest is the sound, and the joining
 _LOOK_SECONDS = 2.0
 
 
@@ -84,7 +84,7 @@ class ChunkProgress:
             self._began_with = done  # of an earlier attempt
         elapsed = max(time.monotonic() - self._began, 0.001)
         rate = (done - self._began_with) / elapsed  # frames a second, of all hands together
-        self._percent = max(self._percent, JOINED_PERCENT * done / everything)
+        self._percent = max(self._percent, PICTURE_PERCENT * done / everything)
         seconds = (self._duration or 0.0) / everything
         self._monitor.report(
             Progress(
