@@ -77,9 +77,7 @@ class HealthService:
         if not mongodb:
             found.append(("unhealthy", "MongoDB does not answer: nothing can be saved or found."))
         if not redis:
-            found.append(
-                ("degraded", "Redis does not answer: no progress is shown and jobs start up to a minute late.")
-            )
+            found.append(("degraded", "Redis does not answer: no progress is shown, and no job begins until it does."))
         if not self._files.has_room():
             found.append(("unhealthy", "The disk is full: new jobs and uploads are refused."))
         found += [("degraded", reason) for reason in self._pressure(mongodb)]
