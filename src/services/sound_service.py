@@ -163,10 +163,10 @@ def _tags(info: VideoInfo) -> AudioTags:
 
 def _picture(url: str | None, path: Path, network: Network) -> Path | None:
     """The cover, if there is one to be had: a song is a song without."""
-    host = (urlsplit(url or "").hostname or "").lower()
-    if url is None or not host.endswith(_PICTURE_HOSTS):
-        return None
-    with contextlib.suppress(httpx.HTTPError, OSError):
+    with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+        host = (urlsplit(url or "").hostname or "").lower()
+        if url is None or not host.endswith(_PICTURE_HOSTS):
+            return None
         proxy, verify = network.proxy, network.verify_tls
         with (
             httpx.Client(proxy=proxy, verify=verify, trust_env=False, timeout=_PICTURE_SECONDS) as client,
