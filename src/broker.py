@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 RUN_JOB = "yt_downloader.run_job"
 HELP_JOB = "yt_downloader.help_job"
 DESCRIBE_JOB = "yt_downloader.describe_job"
-QUEUES = ("downloads", "encodes", "metadata")
 
 
 def broker_url(redis_uri: str) -> str:

@@ -22,7 +22,6 @@ from src.models.session import Identity
 from src.models.video import Owner, OwnerKind
 from src.services.account_service import AccountService
 from src.services.channel_token_service import looks_like_channel_token
-from src.utils.token import Tier
 
 
 class Auth(Enum):
@@ -49,14 +48,13 @@ _SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. ``tier`` is that of the token; ``identity`` is known with a private one only.
+    """Who calls. ``identity`` is known with a private token only.
 
     ``session`` is the guest session and ``session_key`` the secret that opened it. ``channel`` is the channel token.
     ``still_counts`` asks anew whether the login goes on, for a reply that lasts.
     """
 
     address: str
-    tier: Tier | None = None
     identity: Identity | None = None
     session: GuestSession | None = None
     session_key: str | None = field(default=None, repr=False)
@@ -111,12 +109,12 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
         return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
     if auth is Auth.PATH_TOKEN:
         accounts.verify_public_token(path_token or "")
-        return Caller(address, Tier.PUBLIC)
+        return Caller(address)
     token = _bearer_token()
     if auth is Auth.PUBLIC:
         try:
             accounts.verify_public_token(token)
-            return Caller(address, Tier.PUBLIC)
+            return Caller(address)
         except TokenInvalid:
             pass  # then it may be a private one
     try:
@@ -133,7 +131,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
 def _of_login(address: str, token: str) -> Caller:
     accounts = services().accounts
     identity = accounts.identify(token)
-    return Caller(address, Tier.PRIVATE, identity, still_counts=lambda: accounts.is_signed_in(token))
+    return Caller(address, identity, still_counts=lambda: accounts.is_signed_in(token))
 
 
 def _of_network(address: str) -> Caller:

@@ -26,6 +26,7 @@ from src.errors import (
 from src.middleware.bots import hints
 from src.middleware.chat import CHAT_PATHS, text
 from src.services.chat_service import sentence_of
+from src.utils.clock import utc_text
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def envelope_body(error: AppError) -> dict[str, Any]:
     return {
         "status": "error",
         "error": {"code": error.code, "message": error.message, "details": error.details},
-        "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "timestamp": utc_text(datetime.now(UTC)),
     }
 
 

@@ -48,7 +48,6 @@ def install(app: Flask) -> None:
         swallow_errors=True,  # and of those that were on their way to it when another request found it away
         enabled=settings.rate_limit_enabled,
     )
-    app.extensions["yt-downloader.limiter"] = limiter
     for name, view in list(app.view_functions.items()):
         contract = contract_of(view)
         if contract is None or contract.limit is Limit.NONE:

@@ -23,7 +23,6 @@ class NoteCode(StrEnum):
     PIXELS_CONVERTED = "pixels_converted"
     ALPHA_DROPPED = "alpha_dropped"
     TONE_MAPPED = "tone_mapped"
-    HDR_METADATA_DROPPED = "hdr_metadata_dropped"
     CROPPED = "cropped"
     PADDED = "padded"
     DEINTERLACED = "deinterlaced"
@@ -86,7 +85,6 @@ class VideoPlan:
     tag: str
     lossless: bool = False
     filters: tuple[Filter, ...] = ()
-    color: Color = Color()
     keep_rotation: bool = False
     keep_all_frames: bool = False
     time_base: Fraction | None = None

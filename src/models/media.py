@@ -7,18 +7,6 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class MasteringDisplay:
-    """SMPTE ST 2086: chromaticities (x, y) of the display a film was graded on, luminances in cd/m2."""
-
-    red: tuple[float, float]
-    green: tuple[float, float]
-    blue: tuple[float, float]
-    white: tuple[float, float]
-    min_luminance: float
-    max_luminance: float
-
-
-@dataclass(frozen=True, slots=True)
 class LightLevel:
     """CTA-861.3: brightest pixel and brightest frame average of the film, in cd/m2."""
 
@@ -59,9 +47,7 @@ class VideoStream:
     frames: int | None = None
     mirrored: bool = False
     interlaced: bool = False
-    mastering_display: MasteringDisplay | None = None
     light_level: LightLevel | None = None
-    dolby_vision: bool = False
     codec_tag: str | None = None
 
     @property
@@ -156,11 +142,9 @@ class FrameIndex:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The time axes of the main video and of all sound of a file. ``decoded`` tells whether the units are decoded
-    frames or packets as they lie in the file; ``errors`` counts what could not be decoded."""
+    """The time axes of the main video and of all sound of a file. ``errors`` counts what could not be decoded."""
 
     streams: tuple[StreamTimeline, ...]
-    decoded: bool = False
     errors: int = 0
 
     @property

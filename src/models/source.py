@@ -104,9 +104,9 @@ class VideoInfo:
         return {size: f"https://i.ytimg.com/vi/{self.id}/{name}.jpg" for size, name in sizes.items()}
 
     @property
-    def is_live(self) -> bool:
-        """Whether the stream runs now."""
-        return self.live_status is LiveStatus.IS_LIVE
+    def changes_soon(self) -> bool:
+        """Whether it is, will be or has just been live: what is told of it now is soon wrong."""
+        return self.live_status in (LiveStatus.IS_LIVE, LiveStatus.IS_UPCOMING, LiveStatus.POST_LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +122,12 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class FormatTable:
-    """What can be chosen: resolutions of 720p and more, highest first, and the containers each exists in.
-
-    ``all_resolutions`` also has the lower ones.
-    """
+    """What can be chosen: resolutions of 720p and more, highest first, and the containers each exists in."""
 
     video_id: str
     resolutions: tuple[str, ...]
     extensions: tuple[str, ...]
     formats: dict[str, tuple[str, ...]]
-    all_resolutions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

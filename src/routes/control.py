@@ -79,6 +79,6 @@ def _encode(encode_id: str, caller: Caller) -> VideoJob:
 
 
 def _dismissed(job: VideoJob) -> tuple[VideoJob, bool]:
-    if job.ended or job.waiting or job.queued_at is not None:
+    if job.ended or job.queued_at is not None:
         return services().jobs.dismiss(job)
     return job, services().jobs.forget(job)  # it was only saved: there is nothing to cancel

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from src.middleware.auth import Auth
 from src.middleware.contract import File, Limit, Reply, endpoint
+from src.middleware.documents import VERSION
 from src.middleware.files import text_reply
 from src.middleware.wiring import services
 from src.models.video import Status
@@ -17,7 +18,6 @@ from src.services.prometheus import prometheus_text
 
 bp = Blueprint("health", __name__)
 
-VERSION = "1.0.0"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 

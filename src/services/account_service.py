@@ -162,10 +162,6 @@ class AccountService:
         """
         return self._tokens.read_public(token, self._clock.now())
 
-    def find_user(self, user_id: str) -> User | None:
-        """The account with this id."""
-        return self._users.find(user_id)
-
 
 def build_accounts(
     settings: Settings, users: UserData, sessions: SessionData, cache: CacheService, clock: Clock

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from src.errors import AppError, NetworkTimeout, StoreUnavailable, VideoNotFound, VideoRemoved, VideoUnavailable
 from src.models.params import JobParams, VideoParams
-from src.models.source import CatalogEntry, LiveStatus, Playlist, VideoInfo
+from src.models.source import CatalogEntry, Playlist, VideoInfo
 from src.services.cache_service import CacheService, CacheUnavailable
 from src.services.youtube.selection import Wish, choose
 from src.services.youtube_service import LIVE_CACHE_SECONDS, YouTubeService
@@ -75,7 +75,7 @@ class CatalogService:
         except (VideoRemoved, VideoUnavailable) as error:
             raise VideoNotFound(error.message) from None
         keep = self._keep
-        if info.live_status in (LiveStatus.IS_LIVE, LiveStatus.IS_UPCOMING, LiveStatus.POST_LIVE):
+        if info.changes_soon:
             keep = min(keep, timedelta(seconds=LIVE_CACHE_SECONDS))
         expires_at = self._clock.now() + keep
         value = {"expires_at": expires_at.isoformat(), "info": _INFO.dump_python(info, mode="json")}

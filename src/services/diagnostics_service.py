@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ class DiagnosticsService:
         found = at_once(questions, seconds=self._patience)
         packages = {name: _package(name) for name in _PACKAGES}
         return Diagnosis(
-            at=datetime.now(UTC),
+            at=self._clock.now(),
             python=platform.python_version(),
             packages=packages,
             ytdlp_age_days=age_days(packages["yt-dlp"], self._clock.now().date()),

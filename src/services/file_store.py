@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -11,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from src.errors import DiskFull
+from src.errors import DiskFull, means_full_disk
 
 # An upload that is continued in pieces is forgotten when nobody has written to it for so long.
 STRAY_SECONDS = 3600.0
@@ -72,7 +71,7 @@ class FileStore:
             except FileNotFoundError:  # the folder was empty and swept in this moment
                 _move(made, target)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if means_full_disk(error):
                 raise DiskFull() from error
             raise
         return target
@@ -98,11 +97,6 @@ class FileStore:
     def artifacts(self) -> list[Path]:
         """All finished files, in all folders of owners."""
         return list(self._all_artifacts())
-
-    def free_share(self) -> float:
-        """How much of the disk is free, 0 to 1."""
-        usage = shutil.disk_usage(self.downloads)
-        return usage.free / usage.total
 
     def has_room(self) -> bool:
         """Whether new work is accepted."""

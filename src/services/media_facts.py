@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import av
 
-from src.models.media import LightLevel, MasteringDisplay, VideoStream
+from src.models.media import LightLevel, VideoStream
 
 # Numbers of ITU-T H.273; words as the options -color_primaries, -color_trc, -colorspace and -color_range take them.
 PRIMARIES: Final = {
@@ -69,9 +69,7 @@ def with_frames(known: VideoStream, frames: Sequence[Any]) -> VideoStream:
         color_transfer=TRANSFERS.get(first.color_trc) or known.color_transfer,
         color_space=MATRICES.get(first.colorspace) or known.color_space,
         color_range=RANGES.get(first.color_range) or known.color_range,
-        mastering_display=mastering_display(side.get("MASTERING_DISPLAY_METADATA", b"")),
         light_level=light_level(side.get("CONTENT_LIGHT_LEVEL", b"")),
-        dolby_vision="DOVI_METADATA" in side or "DOVI_RPU_BUFFER" in side,
     )
 
 
@@ -89,18 +87,6 @@ def orientation(matrix: bytes) -> tuple[int, bool]:
     if abs(a) >= abs(b):
         return (0 if a >= 0 else 180), mirrored
     return (270 if b > 0 else 90), mirrored
-
-
-def mastering_display(data: bytes) -> MasteringDisplay | None:
-    """AVMasteringDisplayMetadata: ten rationals (red, green, blue, white, min, max) and two flags, both to be set."""
-    if len(data) < 88:
-        return None
-    numbers = struct.unpack("=22i", data[:88])
-    if not (numbers[20] and numbers[21]):
-        return None
-    values = [numbers[i] / numbers[i + 1] if numbers[i + 1] else 0.0 for i in range(0, 20, 2)]
-    red, green, blue, white = ((values[i], values[i + 1]) for i in range(0, 8, 2))
-    return MasteringDisplay(red, green, blue, white, min_luminance=values[8], max_luminance=values[9])
 
 
 def light_level(data: bytes) -> LightLevel | None:

@@ -6,7 +6,6 @@ were promised. A lock on the file keeps two continuations of one upload apart.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from src.errors import (
     UploadNotFound,
     UploadOffsetMismatch,
     UploadTooLong,
+    means_full_disk,
 )
 from src.models.upload import ResumableUpload
 from src.models.video import Owner
@@ -142,7 +142,7 @@ class ResumableUploadService:
             try:
                 file.write(piece)
             except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                if means_full_disk(error):
                     raise DiskFull() from error
                 raise
             written += len(piece)

@@ -208,11 +208,10 @@ class YouTubeService:
         url = validators.canonical_url(video_id)
         extraction = self._through_egress(lambda site: look_up(url, site))
         if self._cache:
-            soon = extraction.info.live_status in (LiveStatus.IS_LIVE, LiveStatus.IS_UPCOMING, LiveStatus.POST_LIVE)
             self._cache.set(
                 f"youtube:info:{video_id}",
                 _INFO.dump_python(extraction.info, mode="json"),
-                ttl_seconds=LIVE_CACHE_SECONDS if soon else CACHE_SECONDS,
+                ttl_seconds=LIVE_CACHE_SECONDS if extraction.info.changes_soon else CACHE_SECONDS,
             )
         return extraction
 

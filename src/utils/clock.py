@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def utc_text(moment: datetime) -> str:
+    """``2026-01-18T10:00:00Z``, as the documents write times."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Clock(Protocol):
     """What a service may know about time."""
 

@@ -91,7 +91,6 @@ def test_who_registers_can_sign_in_and_is_known_by_the_token(bench: Bench) -> No
     assert login.user == user
     identity = bench.accounts.identify(login.token)
     assert (identity.user_id, identity.email) == (user.id, "anna@example.com")
-    assert bench.accounts.find_user(user.id) == user
 
 
 def test_neither_the_password_nor_the_token_is_stored_or_shown(bench: Bench) -> None:

@@ -150,7 +150,7 @@ def test_the_facts_of_a_video() -> None:
     )
     assert (info.id, info.title, info.url, info.duration_seconds) == ("dQw4w9WgXcQ", "A film", URL, 20)
     assert (info.uploader, info.uploaded_on, info.view_count) == ("Somebody", date(2026, 1, 18), 7)
-    assert (info.live_status, info.is_live) == (LiveStatus.IS_UPCOMING, False)
+    assert (info.live_status, info.changes_soon) == (LiveStatus.IS_UPCOMING, True)
     assert info.release_at == datetime(2026, 1, 18, 10, 0, tzinfo=UTC)
     assert [entry.id for entry in info.formats] == ["137"]
 
@@ -169,7 +169,6 @@ def test_the_table_is_the_documented_one() -> None:
     assert table.resolutions == ("1440p", "1080p", "720p")
     assert table.extensions == ("mp4", "webm")
     assert table.formats == {"1440p": ("webm",), "1080p": ("mp4", "webm"), "720p": ("mp4", "webm")}
-    assert table.all_resolutions == ("1440p", "1080p", "720p", "480p", "144p")
 
 
 def test_an_upscaled_picture_is_no_resolution_of_the_video() -> None:
@@ -187,4 +186,3 @@ def test_an_upscaled_picture_is_no_resolution_of_the_video() -> None:
 def test_a_small_video_offers_nothing_high() -> None:
     table = format_table("dQw4w9WgXcQ", [entry for one in [webm(480)] if (entry := read_format(one))])
     assert (table.resolutions, table.extensions, table.formats) == ((), (), {})
-    assert table.all_resolutions == ("480p",)

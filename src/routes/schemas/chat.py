@@ -8,10 +8,9 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, Field
 
 from src.models.params import LiveClipParams
 from src.models.video import VideoJob
-from src.routes.schemas.common import RequestBody
+from src.routes.schemas.common import MESSAGE_LENGTH, RequestBody
 from src.utils.latency import latency_seconds
 
-MESSAGE_LENGTH = 500
 _NAMES = ("stream", "video", "video_id", "channel", "chat", "chatid", "chat_id", "broadcast")
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from src.middleware.files import public_address
+from src.utils.clock import utc_text
 
-
-def utc_text(moment: datetime) -> str:
-    """``2026-01-18T10:00:00Z``, as the documents write times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+MESSAGE_LENGTH = 500  # of what somebody writes about a clip
 
 
 def plain_number(seconds: float) -> int | float:
@@ -53,12 +51,6 @@ class Record(BaseModel):
     """Base of replies that are read off a record: ``model_validate(record)``; aliases say where a field is found."""
 
     model_config = ConfigDict(from_attributes=True)
-
-
-class Message(BaseModel):
-    """A sentence for people."""
-
-    message: str
 
 
 class Processing(BaseModel):

@@ -8,12 +8,11 @@ from pydantic import AliasChoices, BaseModel, Field, StrictFloat, StrictInt, Str
 
 from src.models.params import ClipParams, LiveClipParams
 from src.models.video import VideoJob
-from src.routes.schemas.common import RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import MESSAGE_LENGTH, RequestBody, Seconds, UtcTime
 from src.services.clip_service import ClipRequest
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
 TimeText = StrictInt | StrictFloat | StrictStr
-MESSAGE_LENGTH = 500
 
 
 class SaveVideo(RequestBody):

@@ -13,7 +13,7 @@ from typing import Any, Self
 import av
 from av.stream import Stream
 
-from src.errors import DiskFull
+from src.errors import DiskFull, means_full_disk
 from src.services.clip.audio_cut import AudioEncode
 from src.services.clip.demux import Demuxer, Pack
 from src.services.clip.ebml import opus_template, set_webm_duration
@@ -22,7 +22,6 @@ from src.services.clip.encoder import codec_name
 FAMILIES = {".mp4": "mp4", ".m4a": "mp4", ".m4v": "mp4", ".mov": "mp4", ".webm": "webm"}
 _OPTIONS = {"mp4": {"movflags": "+faststart", "movie_timescale": "90000"}, "webm": {"cues_to_front": "1"}}
 _TAGS = {"hevc": "hvc1"}  # Apple's players refuse hev1
-_ENOSPC = 28
 
 
 class Output:
@@ -122,7 +121,7 @@ class Output:
 
 
 def _translated(error: OSError) -> Exception:
-    return DiskFull() if error.errno == _ENOSPC else error
+    return DiskFull() if means_full_disk(error) else error
 
 
 def _opus_head(head: bytes, channels: int, skip: int) -> bytes:

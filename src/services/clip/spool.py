@@ -8,7 +8,7 @@ import os
 import threading
 from pathlib import Path
 
-from src.errors import DiskFull
+from src.errors import DiskFull, means_full_disk
 
 
 class Intervals:
@@ -81,7 +81,7 @@ class Spool:
                 written = os.pwrite(self._file, view, position)
                 position, view = position + written, view[written:]
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if means_full_disk(error) or error.errno == errno.EFBIG:
                 raise DiskFull() from error
             raise
 

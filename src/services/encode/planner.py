@@ -158,7 +158,6 @@ def _encoded(
         tag=TAGS[codec],
         lossless=lossless,
         filters=tuple(filters),
-        color=color,
         keep_rotation=lossless,
         keep_all_frames=lossless,
         time_base=_time_base(source, timeline),

@@ -36,7 +36,7 @@ class Sampled:
 def find_factor(measure: Callable[[int], float], target: float, start: int, low: int, high: int) -> int:
     """The highest whole factor whose measure is at least ``target``, for a measure that falls as the factor rises.
 
-    Bisection whose next step is interpolated between the nearest known points; at most 6 measurements.
+    Bisection whose next step is interpolated between the nearest known points; at most ten measurements.
 
     Raises:
         EncodeFailed: not even ``low`` reaches the target.

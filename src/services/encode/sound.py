@@ -13,7 +13,6 @@ KILOBITS: Final = 192  # the documented rate, for mono and stereo
 SURROUND_KILOBITS: Final = {"5.1": 384, "7.1": 512}  # 64 kbit/s a channel, as stereo at 128 and more
 _AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _TEXT_SUBTITLES: Final = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"})
-_LOSSLESS_CODECS: Final = frozenset({"flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd"})
 
 
 def plan_sound(media: MediaInfo, quality: Quality) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:

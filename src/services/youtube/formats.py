@@ -116,7 +116,6 @@ def format_table(video_id: str, formats: Iterable[SourceFormat]) -> FormatTable:
         resolutions=tuple(map(resolution_name, high)),
         extensions=tuple(sorted({container for resolution in high for container in found[resolution]})),
         formats={resolution_name(resolution): tuple(sorted(found[resolution])) for resolution in high},
-        all_resolutions=tuple(map(resolution_name, ordered)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from src.errors import AppError, ChannelNotLive, LiveNotStarted, VideoIdInvalid
+from src.errors import ChannelNotLive, LiveNotStarted, UrlInvalid, VideoIdInvalid
 from src.services.youtube.extraction import conversation
 from src.services.youtube.options import SiteOptions
 from src.utils.stream_names import NameKind, StreamName
@@ -27,10 +27,6 @@ def find_live_stream(name: StreamName, site: SiteOptions) -> str:
             return parse_video_id_from_url(raw.get("url"))
         if raw.get("_type", "video") == "video" and raw.get("id"):
             return parse_video_id_from_url(f"https://www.youtube.com/watch?v={raw['id']}")
-    except (LiveNotStarted, VideoIdInvalid):
+    except (LiveNotStarted, UrlInvalid, VideoIdInvalid):
         raise ChannelNotLive() from None
-    except AppError as error:
-        if error.code == "URL_INVALID":
-            raise ChannelNotLive() from None
-        raise
     raise ChannelNotLive()
