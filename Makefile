@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev demo check test storm docs update-ytdlp clean
+.PHONY: help setup run dev demo check test coverage storm docs update-ytdlp clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -41,7 +41,10 @@ check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minu
 
 test: $(READY_DEV) ## every test but those that need the real site; installs what they need
 	@scripts/test-packages.sh
-	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube" --cov --cov-report=term:skip-covered
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube" $(TEST_OPTIONS)
+
+coverage: ## make test, told which lines of src/ no test runs; a third slower
+	$(MAKE) test TEST_OPTIONS="--cov --cov-report=term:skip-covered"
 
 storm: $(READY_DEV) ## five storms of a hundred kills each over the whole service: about 40 minutes
 	$(PY) -m tests.storm
