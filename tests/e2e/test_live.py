@@ -103,6 +103,7 @@ def test_more_clips_at_once_than_there_are_workers(chat: Chat) -> None:
         status = chat.status_at_end(video_id)
         assert status["status"] == "completed" and status["actual"]["notes"][1:] == [], status
         assert chat.shown(video_id) == chat.on_air(status, "requested", 10 * FPS)
+    assert chat.site.extractions(VideoId.LIVE_NOW) < 8, "a crowd shares its looks"
 
 
 def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, service: LiveService) -> None:
