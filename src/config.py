@@ -173,7 +173,12 @@ class Settings(BaseModel):
     stream_retention_days: float = row(7, "Files of streams are deleted after so long, in days.", gt=0)
     stream_retries: int = row(3, "How often a piece of a stream is tried again.", ge=0)
     stream_connect_seconds: float = row(10, "How long a connection to a stream's site may take, in seconds.", gt=0)
-    stream_max_seconds: float = row(14_400, "Longest stream when a request does not say, in seconds.", gt=0)
+    stream_max_seconds: float = row(
+        14_400,
+        "Longest stream when a request does not say, in seconds; a live one is recorded for three quarters of "
+        "JOB_HARD_LIMIT_SECONDS at most.",
+        gt=0,
+    )
     stream_resolution: str = row(
         "", "Resolution of streams when a request names none, as 1920x1080; empty is the best.", pattern=r"^(\d+x\d+)?$"
     )

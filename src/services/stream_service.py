@@ -13,6 +13,8 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.stream import StreamReport, StreamSource, record
 from src.services.video_service import job_limits
 
+_LIVE_SHARE = 0.75  # of an attempt; the rest is for joining what was recorded
+
 
 class StreamService:
     """Everything that a stranger's address leads to is fetched through one session of the proxy, for public hosts."""
@@ -21,6 +23,7 @@ class StreamService:
         self._egress, self._ffmpeg, self._limits = egress, ffmpeg, job_limits(settings)
         self._connections, self._retries = settings.fetch_connections, settings.stream_retries
         self._connect_seconds = settings.stream_connect_seconds
+        self._max_live_seconds = settings.job_hard_limit_seconds * _LIVE_SHARE
         self._rate_limit_bytes = settings.fetch_rate_limit_kb * 1000 or None
 
     def download(self, params: StreamParams, output: Path, kept_dir: Path, monitor: Monitor) -> StreamReport:
@@ -37,5 +40,7 @@ class StreamService:
                 connect_seconds=self._connect_seconds,
                 retries=self._retries,
             )
-            source = StreamSource(params.url, params.stream_type, params.size, params.max_seconds)
+            source = StreamSource(
+                params.url, params.stream_type, params.size, params.max_seconds, self._max_live_seconds
+            )
             return record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)

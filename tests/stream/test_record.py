@@ -190,6 +190,15 @@ def test_a_live_stream_ends_after_the_limit_of_the_caller(tmp_path: Path) -> Non
     assert len(shown) == 100 and shown == list(range(shown[0], shown[0] + 100))
 
 
+def test_a_live_stream_is_left_while_there_is_time_to_finish_it(tmp_path: Path) -> None:
+    site = GrowingSite(cut(FILM, tmp_path, "film"), "film.m3u8", seconds=0.5)
+    with site.origin as origin:
+        report = take(origin, "film.m3u8", tmp_path, max_live_seconds=1, max_seconds=3600)
+    shown = numbers(report.path)
+    assert report.live and report.segments < 8
+    assert shown == list(range(shown[0], shown[0] + 25 * report.segments))
+
+
 def test_a_live_stream_ends_when_it_is_cancelled(tmp_path: Path) -> None:
     site = GrowingSite(cut(FILM, tmp_path, "film"), "film.m3u8", seconds=0.5)
     with site.origin as origin, pytest.raises(Cancelled):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,12 +32,16 @@ _GIVE_UP_SECONDS = 60.0  # a live stream to which nothing is added for so long h
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
-    """What to record. ``size`` is the largest (width, height) wanted; ``max_seconds`` of media ends it, live or not."""
+    """What to record. ``size`` is the largest (width, height) wanted; ``max_seconds`` of media ends it, live or not.
+
+    ``max_live_seconds`` on the clock end a live stream too: what was recorded is finished while there is time for that.
+    """
 
     url: str
     kind: Literal["hls", "mp4"] = "hls"
     size: tuple[int, int] | None = None
     max_seconds: float | None = None
+    max_live_seconds: float | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -160,6 +165,7 @@ class _Take:
         addresses = [picture, sound] if sound and sound != picture else [picture]
         tapes = tapes_of.load(self._folder, len(addresses), self._source.url)
         live, grew_at = False, time.monotonic()
+        leave_at = grew_at + (self._source.max_live_seconds or math.inf)
         while True:
             began = time.monotonic()
             known = sum(len(tape.known) for tape in tapes)
@@ -175,7 +181,8 @@ class _Take:
             self._fetch([one for track in wanted for one in track], before=tapes)
             if sum(len(tape.known) for tape in tapes) > known:
                 grew_at = time.monotonic()
-            if ended or self._is_enough(tapes) or time.monotonic() - grew_at > _GIVE_UP_SECONDS:
+            now = time.monotonic()
+            if ended or self._is_enough(tapes) or now - grew_at > _GIVE_UP_SECONDS or now > leave_at:
                 return tapes, live
             self._pause(began, max((cut.seconds for cut in tapes[0].known[-1:]), default=1.0) / 2)
 
