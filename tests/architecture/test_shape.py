@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from src import error_docs
-from src.errors import catalogue
+from src.errors import AppError, catalogue
 from src.services.jobs.registry import BY_KIND, HANDLERS
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +48,16 @@ def test_error_codes_are_unique_and_have_a_sentence() -> None:
     for code, error in catalogue().items():
         assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", code), code
         assert (error.__doc__ or "").strip().endswith("."), code
+
+
+def test_no_error_is_raised_that_the_page_leaves_out() -> None:
+    """The page tells the particular ones; of the general ones beside it nobody knows what they mean."""
+    known: list[type[AppError]] = [AppError, *catalogue().values()]
+    general = {error.__name__ for error in known if error.__subclasses__()}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            raised = node.exc.func if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
+            assert not (isinstance(raised, ast.Name) and raised.id in general), f"{path}:{getattr(node, 'lineno', 0)}"
 
 
 def test_every_kind_of_job_has_one_handler() -> None:

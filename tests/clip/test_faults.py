@@ -18,7 +18,6 @@ from src.errors import (
     NetworkTimeout,
     ProxyError,
     RateLimited,
-    SourceError,
     UrlForbidden,
 )
 from src.models.progress import SilentMonitor
@@ -111,7 +110,7 @@ def test_a_file_that_changes_while_it_is_fetched(tmp_path: Path) -> None:
             origin.files["film"] = other
 
     origin.on_request = swap
-    with origin, pytest.raises(SourceError):
+    with origin, pytest.raises(MediaGone):
         _make(origin.url("film"), tmp_path)
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from src.errors import DrmProtected, LiveNotSupported, SourceError
+from src.errors import DrmProtected, LiveNotSupported, StreamUnreadable
 from src.services.clip import nal
 from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist, playable
 from src.services.clip.resource import Decryptor
@@ -137,7 +137,7 @@ def test_decryption_in_any_pieces() -> None:
         decryptor = Decryptor(b"k" * 16, b"i" * 16)
         found = b"".join(decryptor.update(secret[at : at + size]) for at in range(0, len(secret), size))
         assert found + decryptor.finish() == plain
-    with pytest.raises(SourceError):
+    with pytest.raises(StreamUnreadable):
         Decryptor(b"other key 123456", b"i" * 16).finish()
 
 

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from src.errors import StreamUnreadable
+from src.services.clip import Network
+from src.services.clip.hls_playlist import Key, Piece
+from src.services.live.download import SegmentSource
+from src.utils.clock import SystemClock
+from tests.clip.origin import Origin
 from tests.live.bench import Bench, window_at
 from tests.live.test_live_clips import BEGAN, began
 from tests.live_origin import TURN_SECONDS, Broadcast, LiveOrigin, Part, Programme, Stream, VirtualClock, programme
@@ -124,3 +130,12 @@ def test_gaps_and_a_playlist_that_jumps_back_with_the_sound_apart(bench: Bench) 
     window = window_at(began() + Fraction("37.3"), Fraction(20))
     cut, numbers = bench.clip("s", window)
     assert numbers == stream.numbers(window.start, window.end) and len(cut.parts) == 3
+
+
+def test_a_key_that_is_none_is_an_error_of_its_segment() -> None:
+    with (
+        Origin({"film.ts": bytes(32), "key": b"too short"}) as site,
+        SegmentSource(Network(), SystemClock()) as source,
+        pytest.raises(StreamUnreadable),
+    ):
+        source.content(Piece(site.url("film.ts"), key=Key(site.url("key"), None)), 1, {})

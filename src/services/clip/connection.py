@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from src.errors import AppError, MediaForbidden, Network, SourceError
+from src.errors import AppError, MediaForbidden, MediaGone, Network
 from src.services.clip import source
 from src.services.clip.resource import Chunk, Resource
 from src.services.clip.transport import (
@@ -134,7 +134,7 @@ class Connection:
             resource.base = self._fetcher.spool.allocate(size if size is not None else UNKNOWN_SIZE)
             self._fetcher.changed()
         elif size is not None and resource.size is not None and size != resource.size:
-            raise SourceError("The media server changed the file while it was being fetched.")
+            raise MediaGone("The media server changed the file while it was being fetched.")
 
     def _no_ranges(self, resource: Resource, response: httpx.Response) -> None:
         """The server ignores Range: from now on one connection reads this resource from its beginning."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from Cryptodome.Cipher import AES
 
-from src.errors import SourceError
+from src.errors import StreamUnreadable
 from src.services.clip.spool import Intervals
 
 _BLOCK = 16
@@ -34,11 +34,11 @@ class Decryptor:
         """The last plain bytes, without padding.
 
         Raises:
-            SourceError: the key does not fit, or the end is missing.
+            StreamUnreadable: the key does not fit, or the end is missing.
         """
         count = self._last[-1] if self._last and not self._cipher else 0
         if not 1 <= count <= _BLOCK or self._last[-count:] != bytes([count]) * count:
-            raise SourceError("An encrypted piece could not be decrypted.")
+            raise StreamUnreadable("An encrypted piece could not be decrypted.")
         return self._last[:-count]
 
 

@@ -9,10 +9,10 @@ from typing import Self
 
 import httpx
 
-from src.errors import AppError, MediaForbidden, NetworkTimeout
+from src.errors import AppError, MediaForbidden, NetworkTimeout, StreamUnreadable
 from src.services.clip.hls_playlist import Piece, text_of
 from src.services.clip.resource import Decryptor
-from src.services.clip.source import Network, SourceUnreadable
+from src.services.clip.source import Network
 from src.services.clip.transport import Interrupted, LinkRefused, check_status, translate
 from src.utils.clock import Clock
 
@@ -76,7 +76,7 @@ class SegmentSource:
         if known is None:
             known = self._get(url, headers).content
             if len(known) != 16:
-                raise SourceUnreadable("its key is none")
+                raise StreamUnreadable("The key of the stream is none.")
             with self._lock:
                 self._keys[url] = known
         return known
