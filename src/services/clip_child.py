@@ -17,6 +17,7 @@ import threading
 from dataclasses import dataclass
 from typing import IO, Any
 
+from src.utils.process import use_at_most
 from src.utils.sandbox import Cage, Kind, enter_namespaces, lock_in
 
 _LENGTH = struct.Struct("<I")
@@ -83,7 +84,7 @@ def main(descriptor: int, kind: Kind) -> None:
     task: Task = _receive(sys.stdin.buffer)
     _lend_listener(channel, task.cage, kind)
     for name, most in _LIMITS:
-        resource.setrlimit(name, (most, most))
+        use_at_most(name, most)
     lock_in(task.cage, kind)
     more = {"refresh": refresh} if task.refreshes else {}
     try:

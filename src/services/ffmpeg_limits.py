@@ -5,6 +5,8 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
+from src.utils.process import use_at_most
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -30,4 +32,4 @@ class Limits:
         )
         for name, value in pairs:
             if value is not None:
-                resource.setrlimit(name, (value, value))
+                use_at_most(name, value)

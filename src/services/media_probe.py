@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from src.errors import MediaInvalid
 from src.models.media import FrameIndex, MediaInfo, Timeline
-from src.utils.process import dying_with
+from src.utils.process import dying_with, use_at_most
 from src.utils.sandbox import Cage, locked_into
 
 Need = Literal["video", "audio", "any"]
@@ -39,7 +39,7 @@ class ProbeLimits:
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_CORE, 0),
         ):
-            resource.setrlimit(name, (value, value))
+            use_at_most(name, value)
 
 
 UNHURRIED = ProbeLimits(wall_seconds=120.0)  # for jobs: a busy machine is no reason to doubt a file

@@ -1,10 +1,11 @@
-"""What a process asks of the system: to end with its parent, to stand back for others (Linux; elsewhere less)."""
+"""What a process asks of the system: to end with its parent, to stand back, limits (Linux; elsewhere less)."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -45,6 +46,13 @@ def dying_with(parent_pid: int, death_signal: int = signal.SIGKILL) -> Callable[
         die_with_parent(parent_pid, death_signal)
 
     return bind
+
+
+def use_at_most(limit: int, value: int) -> None:
+    """Put one of the system's limits (``resource.RLIMIT_*``) on this process; a lower one that it has already stays."""
+    _, hard = resource.getrlimit(limit)
+    most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (most, most))
 
 
 def stand_back() -> None:

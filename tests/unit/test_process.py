@@ -63,3 +63,21 @@ def test_who_stands_back_can_have_no_real_time_priority_nor_can_its_children() -
     script += "exec(ask, {})\nsys.stdout.flush()\nsubprocess.run([sys.executable, '-c', ask], check=True)\n"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["refused", "refused"]
+
+
+LIMITED = """
+import os, resource
+from src.utils.process import use_at_most
+resource.setrlimit(resource.RLIMIT_CORE, (5, 5))
+if os.geteuid() == 0:
+    os.setuid(65534)  # root may raise what others may not
+use_at_most(resource.RLIMIT_CORE, 10)
+use_at_most(resource.RLIMIT_FSIZE, 1000)
+print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_FSIZE))
+"""
+
+
+def test_a_limit_of_the_system_that_is_lower_stays() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, cwd=root, check=False)
+    assert done.stdout.strip() == "(5, 5) (1000, 1000)", done.stderr
