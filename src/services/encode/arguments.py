@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
 from src.models.encode_plan import AudioPlan, EncodePlan, Filter, VideoPlan
+from src.services.encode.geometry import PAD_PLANES, PLANE_SIZES, pad_to
 from src.services.media_reader import AUDIO_FORMATS, MAX_PIXELS
 
 # Fills gaps and a late start with silence and cuts overlaps, so that the sound follows its time stamps.
@@ -50,8 +52,7 @@ def encode_arguments(
         picture = ffmpeg.input(file_url(joined), f="mov")["v:0"]
         video = dataclasses.replace(video, action="copy")
     elif video.action == "encode":
-        for one in video.filters:
-            picture = picture.filter(one.name, **dict(one.options))
+        picture = filtered(picture, video.filters)
         if proof is not None:
             both = picture.filter_multi_output("split")
             picture = both[0]
@@ -68,7 +69,23 @@ def encode_arguments(
         streams.append(source_input[str(text.stream_index)])
         options[f"c:s:{number}"] = "mov_text"
     made = ffmpeg.output(*streams, file_url(output), **options)
-    return list(ffmpeg.get_args(ffmpeg.merge_outputs(made, *beside) if beside else made))
+    arguments = list(ffmpeg.get_args(ffmpeg.merge_outputs(made, *beside) if beside else made))
+    return arguments if joined is None else _with_metadata_of(file_url(source), opened, arguments)
+
+
+def _with_metadata_of(source: str, opened: dict[str, Any], arguments: list[str]) -> list[str]:
+    """Tags and chapters are the source's, whichever number its input has, and even if nothing else is taken from it."""
+    places = [place + 1 for place, word in enumerate(arguments) if word == "-i"]
+    inputs = [arguments[place] for place in places]
+    more: list[str] = []
+    if source not in inputs:
+        inputs.append(source)
+        more = list(ffmpeg.get_args(ffmpeg.input(source, **opened).output("none")))[:-1]
+    before, after = arguments[: places[-1] + 1], arguments[places[-1] + 1 :]
+    number = str(inputs.index(source))
+    for option in ("-map_metadata", "-map_chapters"):
+        after[after.index(option) + 1] = number
+    return [*before, *more, *after]
 
 
 PROOF_OPTIONS: dict[str, Any] = {"f": "framemd5", "fps_mode": "passthrough"}
@@ -109,6 +126,26 @@ def audio_options(track: AudioPlan, number: int) -> dict[str, Any]:
     if track.language:
         options[f"metadata:s:a:{number}"] = f"language={track.language}"
     return options
+
+
+def filtered(picture: Any, filters: Iterable[Filter]) -> Any:
+    """A stream of pictures behind a chain of filters."""
+    for one in filters:
+        options = dict(one.options)
+        picture = _padded(picture, options) if one.name == PAD_PLANES else picture.filter(one.name, **options)
+    return picture
+
+
+def _padded(picture: Any, options: dict[str, str]) -> Any:
+    """Each plane padded by itself."""
+    width, height, full_width, full_height, *chroma = (int(options[name]) for name in PLANE_SIZES)
+    form = options["pix_fmt"]
+    planes = picture.filter("format", pix_fmts=form).filter_multi_output("extractplanes", planes="y+u+v")
+    around = [pad_to((width, height), (full_width, full_height))]
+    around += 2 * [pad_to((chroma[0], chroma[1]), (chroma[2], chroma[3]))]
+    ready = [filtered(planes[place], filters) for place, filters in enumerate(around)]
+    merged = ffmpeg.filter(ready, "mergeplanes", mapping="0x001020", format=form)
+    return merged.filter("setparams", range="unspecified")  # a plane alone counts as of full range
 
 
 def filter_text(filters: tuple[Filter, ...]) -> str:

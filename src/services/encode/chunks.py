@@ -21,7 +21,7 @@ from src.models.chunk import Chunk, ChunkTask
 from src.models.encode_plan import EncodePlan
 from src.models.media import FrameIndex, MediaInfo
 from src.models.progress import Monitor
-from src.services.encode.arguments import file_url, input_options, video_options
+from src.services.encode.arguments import file_url, filtered, input_options, video_options
 from src.services.encode.reports import encode_reporter
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -61,11 +61,12 @@ def plan_chunks(index: FrameIndex, folder: Path, seconds: float = CHUNK_SECONDS)
         if ticks[place] - ticks[starts[-1]] >= length and ticks[-1] - ticks[place] >= length / 2:
             starts.append(place)
     ends = [*starts[1:], len(ticks)]
-    half = min((late - early for early, late in pairwise(ticks)), default=0) / 2
+    # Not half a frame: where its times are rounded to whole frames, two of them must not become one.
+    before = min((late - early for early, late in pairwise(ticks)), default=0) / 4
     return tuple(
         Chunk(
             number=number,
-            start_seconds=max(0.0, float((ticks[start] - ticks[0] - half) * index.time_base)) if start else 0.0,
+            start_seconds=max(0.0, float((ticks[start] - ticks[0] - before) * index.time_base)) if start else 0.0,
             frames=end - start,
             path=folder / f"chunk-{number:04}.mp4",
         )
@@ -87,8 +88,7 @@ def encode_chunk(
     if chunk.start_seconds:
         opened["ss"] = f"{chunk.start_seconds:.6f}"
     picture = ffmpeg.input(file_url(task.source), **opened)[str(plan.video.stream_index)]
-    for one in plan.video.filters:
-        picture = picture.filter(one.name, **dict(one.options))
+    picture = filtered(picture, plan.video.filters)
     video = dataclasses.replace(plan.video, keep_all_frames=True)
     options = video_options(video) | {"f": "mp4", "frames:v": str(chunk.frames)}
     result = program.run(
@@ -137,7 +137,9 @@ def join(paths: Sequence[Path], ticks: Sequence[int], time_base: Fraction, outpu
         for rank, packet in enumerate(_packets(paths)):
             heads.add(bytes(packet.stream.codec_context.extradata or b""))
             if track is None:
-                track = _track_like(joined, packet.stream)
+                track = joined.add_stream_from_template(packet.stream, opaque=True)
+                # AV1 does not tell the shape of its pixels, its container does.
+                track.codec_context.sample_aspect_ratio = packet.stream.sample_aspect_ratio or Fraction(1)
                 track.time_base = time_base
             place = order[rank]
             packet.stream = track
@@ -167,15 +169,6 @@ def _packets(paths: Iterable[Path]) -> Iterator[Any]:
     for path in paths:
         with av.open(str(path)) as chunk:
             yield from (packet for packet in chunk.demux(chunk.streams.video[0]) if packet.size)
-
-
-def _track_like(joined: Any, source: Any) -> Any:
-    """A track for copied packets. PyAV copies a template only if there is an encoder of the decoder's name, which
-    libdav1d is not; MP4 takes the head of an AV1 stream from its first packet."""
-    context = source.codec_context
-    if context.codec.canonical_name == "av1":
-        return joined.add_mux_stream("av1", width=context.width, height=context.height)
-    return joined.add_stream_from_template(source)
 
 
 def _after(ticks: Sequence[int]) -> int:

@@ -12,6 +12,9 @@ from src.services.encode.pixel_formats import layout
 
 SMALLEST: Final[dict[Codec, int]] = {"h264": 2, "h265": 16, "av1": 2}  # libx265 refuses what is below 16 pixels
 
+PAD_PLANES: Final = "pad_planes"  # no filter of FFmpeg's, but several: see ``arguments.filtered``
+PLANE_SIZES: Final = ("w", "h", "full_w", "full_h", "chroma_w", "chroma_h", "full_chroma_w", "full_chroma_h")
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
@@ -48,7 +51,7 @@ def plan_geometry(
     full_width = max(width + -width % wide, least)
     full_height = max(height + -height % high, least)
     if (full_width, full_height) != (width, height):
-        filters += _padding(width, height, full_width, full_height)
+        filters += _padding((width, height), (full_width, full_height), pixel_format)
         text = f"{width}x{height} became {full_width}x{full_height} by repeating edge pixels, as the codec demands"
         notes.append(Note(NoteCode.PADDED, text))
     return Geometry(full_width, full_height, tuple(filters), tuple(notes))
@@ -64,8 +67,26 @@ def _steps(codec: Codec, pixel_format: str, *, lossless: bool) -> tuple[int, int
     return 1 << chroma[0], 1 << chroma[1]
 
 
-def _padding(width: int, height: int, full_width: int, full_height: int) -> list[Filter]:
-    right, bottom = full_width - width, full_height - height
-    size = (("w", str(full_width)), ("h", str(full_height)), ("x", "0"), ("y", "0"))
+def _padding(size: tuple[int, int], full: tuple[int, int], pixel_format: str) -> list[Filter]:
+    """Where a sample of colour belongs to half a pixel of the border, FFmpeg's ``pad`` would write over it: there each
+    plane is padded by itself."""
+    halvings = layout(pixel_format).chroma
+    if not any(length % (1 << halving) for length, halving in zip(size, halvings, strict=True)):
+        return pad_to(size, full)
+    chroma, full_chroma = (
+        [str(-(-length // (1 << halving))) for length, halving in zip(which, halvings, strict=True)]
+        for which in (size, full)
+    )
+    luma, full_luma = map(str, size), map(str, full)
+    named = zip(PLANE_SIZES, (*luma, *full_luma, *chroma, *full_chroma), strict=True)
+    return [Filter(PAD_PLANES, (("pix_fmt", pixel_format), *named))]
+
+
+def pad_to(size: tuple[int, int], full: tuple[int, int]) -> list[Filter]:
+    """More pixels at the right and at the bottom, like those at the border."""
+    right, bottom = full[0] - size[0], full[1] - size[1]
+    if (right, bottom) == (0, 0):
+        return []
+    canvas = (("w", str(full[0])), ("h", str(full[1])), ("x", "0"), ("y", "0"))
     smear = (("right", str(right)), ("bottom", str(bottom)), ("mode", "smear"))
-    return [Filter("pad", size), Filter("fillborders", smear)]
+    return [Filter("pad", canvas), Filter("fillborders", smear)]

@@ -10,7 +10,7 @@ import ffmpeg
 from src.errors import EncodeFailed
 from src.models.encode_plan import EncodePlan, Filter
 from src.models.progress import Monitor
-from src.services.encode.arguments import PROOF_OPTIONS, file_url, input_options
+from src.services.encode.arguments import PROOF_OPTIONS, file_url, filtered, input_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
 
@@ -73,6 +73,5 @@ def _hash_frames(
     monitor: Monitor,
 ) -> None:
     frames = ffmpeg.input(file_url(path), **input_options(demuxer, keep_rotation=True))[str(index)]
-    for one in filters:
-        frames = frames.filter(one.name, **dict(one.options))
+    frames = filtered(frames, filters)
     program.run(ffmpeg.get_args(ffmpeg.output(frames, file_url(out), **PROOF_OPTIONS)), monitor=monitor)

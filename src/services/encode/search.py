@@ -16,7 +16,7 @@ from src.errors import EncodeFailed
 from src.models.encode_plan import EncodePlan
 from src.models.params import Codec
 from src.models.progress import Monitor
-from src.services.encode.arguments import file_url, filter_text, input_options, video_options
+from src.services.encode.arguments import file_url, filter_text, filtered, input_options, video_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
 SAMPLES: Final = 4
@@ -97,8 +97,7 @@ class Sampler:
         try:
             opened = input_options(plan.demuxer) | {"ss": f"{start:.3f}", "t": f"{length:.3f}"}
             picture = ffmpeg.input(file_url(self._source), **opened)[str(plan.video.stream_index)]
-            for one in plan.video.filters:
-                picture = picture.filter(one.name, **dict(one.options))
+            picture = filtered(picture, plan.video.filters)
             made = ffmpeg.output(picture, file_url(piece), f="mp4", **video_options(plan.video))
             result = self._program.run(ffmpeg.get_args(made), monitor=self._monitor)
             seconds = max(length, 0.04)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine, index_frames
 
+log = logging.getLogger(__name__)
 _DAMAGE = re.compile(r"error|invalid|corrupt|truncat|missing|damaged|conceal|partial", re.IGNORECASE)
 _SLACK_SECONDS = 0.25  # a film may end so much earlier than its packets promised
 
@@ -99,15 +101,20 @@ class EncodeWork:
         )
 
     def _in_chunks(self, plan: EncodePlan, joined: Path) -> int | None:
-        """The picture as ``joined``, encoded in chunks, and how many frames it has; ``None`` when it has to be one."""
+        """The picture as ``joined``, encoded in chunks, and how many frames it has; ``None`` when it has to be one, or
+        when chunks of it are not to be had: of damaged films, and of those whose packets do not tell their frames."""
         if self.run_chunks is None or not chunks.can_be_chunked(plan, self.media, self.chunk_seconds):
             return None
-        index = index_frames(self.source)
-        parts = chunks.plan_chunks(index, self.output.parent, self.chunk_seconds)
-        if len(parts) < 2:
+        try:
+            index = index_frames(self.source)
+            parts = chunks.plan_chunks(index, self.output.parent, self.chunk_seconds)
+            if len(parts) < 2:
+                return None
+            return chunks.encode_in_chunks(ChunkTask(plan, self.source), parts, index, joined, self.run_chunks)
+        except (EncodeFailed, MediaInvalid) as reason:
+            self.monitor.check()
+            log.info("encoded in one piece: %s", reason)
             return None
-        task = ChunkTask(plan, self.source)
-        return chunks.encode_in_chunks(task, parts, index, joined, self.run_chunks)
 
     def _check(self, plan: EncodePlan, frames_written: int | None) -> tuple[MediaInfo, Timeline]:
         """Read the file back: its streams, every packet, its key frames and its end."""
