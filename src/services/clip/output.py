@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import av
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 
 from src.errors import DiskFull, means_full_disk
 from src.services.clip.audio_cut import AudioEncode
@@ -40,6 +41,9 @@ class Output:
         stream = self._container.add_stream_from_template(demuxer.video, opaque=True)
         if header is not None:
             stream.codec_context.extradata = header
+        context = stream.codec_context
+        assert isinstance(context, VideoCodecContext)
+        context.sample_aspect_ratio = demuxer.video.sample_aspect_ratio or Fraction(1)  # some codecs do not tell it
         codec = codec_name(demuxer.video)
         if self.family == "mp4" and codec in _TAGS:
             stream.codec_context.codec_tag = _TAGS[codec]
