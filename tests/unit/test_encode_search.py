@@ -68,7 +68,7 @@ def test_chunks_hold_every_frame_once(frames: int, gop: int, count: int) -> None
     begun = 0
     for part in parts:
         assert begun % gop == 0
-        assert part.start_seconds == pytest.approx(max(0.0, begun * 0.04 - 0.02))
+        assert part.start_seconds == pytest.approx(max(0.0, begun * 0.04 - 0.01))
         begun += part.frames
 
 
