@@ -23,6 +23,8 @@ FORMATS = tuple(
     for name, video, audio, width, height in (
         ("18", "avc1", "mp4a", 640, 360),
         ("136", "avc1", None, 1280, 720),
+        ("137", "avc1", None, 1920, 1080),
+        ("400", "av01", None, 2560, 1440),
         ("140", None, "mp4a", None, None),
     )
 )
