@@ -353,8 +353,8 @@ def test_replies_come_at_once_with_a_site_that_takes_ten_seconds(
 
 def test_a_store_that_hangs_is_answered_with_a_sentence(api: Api, anna: Person, monkeypatch: Any) -> None:
     secret = make_token(anna)["token"]
-    monkeypatch.setattr(type(api.services.channel_tokens), "identify", lambda *_: time.sleep(4))
+    monkeypatch.setattr(type(api.services.channel_tokens), "identify", lambda *_: time.sleep(10))
     began = time.monotonic()
     reply = api.call("GET", f"/c/{secret}", query_string=TEXT)
-    assert time.monotonic() - began < 2 and reply.status_code == 200
+    assert time.monotonic() - began < 8 and reply.status_code == 200, "about two seconds, and not when it is done"
     assert reply.text.startswith("The clip service is slow right now")

@@ -80,7 +80,7 @@ def test_all_jobs_of_one_caller_and_of_nobody_else(api: Api, anna: Person, bert:
     mine = [anna.save(), anna.save()]
     for person, video_id in ((bert, others), (anna, mine[0]), (anna, mine[1])):
         begin(person, video_id)
-    thread.join(10)
+    thread.join(60)
     reply.close()
     assert not thread.is_alive()
     assert {each["job_id"] for each in heard} == set(mine)

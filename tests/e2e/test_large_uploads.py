@@ -27,7 +27,7 @@ from tests.api.conftest import api_settings
 from tests.encode.recipes import FAST, Row, make, video
 from tests.fakes import RecordingDoorbell
 from tests.live_service import ROOT, descendants, free_port
-from tests.workers.test_deaths import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -22,6 +22,7 @@ from tests.offline_youtube.live import LiveStream
 from tests.offline_youtube.player import CHANNEL_ID
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 FPS = 25
@@ -110,7 +111,7 @@ def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, 
     """The stream holds 30 seconds. What the dead worker had fetched is in the clip, though it has left the stream."""
     before = chat.fetched()
     video_id = chat.clip(36, 37)
-    _eventually(lambda: chat.fetched() > before + 8)
+    eventually(lambda: chat.fetched() > before + 8)
     held = chat.live.window(LIVE[0]).start * LIVE[0].segment_seconds * FPS
     for pid in [pid for pid in service.processes("celery") if "downloads" in _command_line(pid)]:
         os.kill(pid, signal.SIGKILL)
@@ -127,7 +128,7 @@ def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, 
 def test_across_the_end_of_the_stream_and_in_its_recording(chat: Chat) -> None:
     before = chat.fetched()
     video_id = chat.clip(10, 40)
-    _eventually(lambda: chat.fetched() > before + 8)
+    eventually(lambda: chat.fetched() > before + 8)
     chat.live.end()
     status = chat.status_at_end(video_id)
     assert status["status"] == "completed" and status["source"] == "live", status
@@ -143,13 +144,6 @@ def test_across_the_end_of_the_stream_and_in_its_recording(chat: Chat) -> None:
     assert status["status"] == "completed" and status["source"] == "vod", status
     first = -int(-Fraction(str(status["start_time"])) * FPS // 1)
     assert chat.shown(video_id) == list(range(first, first + 9 * FPS))
-
-
-def _eventually(holds: Any, seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.1)
 
 
 def _command_line(pid: int) -> str:

@@ -16,6 +16,7 @@ from tests.live_service import ROOT, LiveService
 from tests.media_kit import Film, cached_film, decode_errors, frame_numbers
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 
@@ -44,12 +45,9 @@ def test_a_clip_is_exact_over_http(
 def test_the_formats_of_a_save_are_looked_up_by_a_worker(user: User, offline_youtube: OfflineYoutube) -> None:
     began = time.monotonic()
     video_id = user.save(offline_youtube.url(VideoId.SLOW_EXTRACTION), 1, 2)
-    assert time.monotonic() - began < 1, "the caller does not wait for the site"
+    assert time.monotonic() - began < 4, "the caller does not wait for the site"
     quick = user.save(offline_youtube.url(VideoId.LADDER), 1, 2)
-    until = time.monotonic() + 20
-    while not user.status(quick)["available_formats"]:
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    eventually(lambda: user.status(quick)["available_formats"])
     assert user.status(quick)["available_formats"][0] == "2160p"
     assert user.status(video_id)["status"] == "pending"
 
@@ -119,9 +117,11 @@ def test_a_large_upload_arrives_whole(service: LiveService, user: User, tmp_path
 
 def test_nothing_is_left_in_the_work_folders(service: LiveService, user: User) -> None:
     # What a finished clip keeps for another cut (".kept") goes with its file; other tests of this service make such.
-    work = [entry.name for entry in (service.folder / "downloads" / ".work").iterdir() if entry.suffix != ".kept"]
-    assert work == []
-    assert list((service.folder / "uploads" / ".incoming").iterdir()) == []
+    def left() -> list[Path]:
+        work, incoming = service.folder / "downloads" / ".work", service.folder / "uploads" / ".incoming"
+        return [*(entry for entry in work.iterdir() if entry.suffix != ".kept"), *incoming.iterdir()]
+
+    eventually(lambda: not left(), 60)  # jobs of earlier tests may be at their end
 
 
 def test_the_log_holds_no_token(service: LiveService, user: User) -> None:

@@ -31,6 +31,7 @@ from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
 from tests.factories import make_clip
 from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -94,13 +95,6 @@ def bench(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, t
         RecordingDoorbell(),
         FakeEngine(),
     )
-
-
-def eventually(holds: Any, seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def test_a_job_ends_completed_with_its_file_report_and_facts(bench: Bench) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 from bson.objectid import ObjectId
@@ -12,6 +11,7 @@ from src.data.claim_data import ClaimData
 from src.errors import VideoPrivate
 from tests.api.actors import Api, Person
 from tests.api.conftest import anna, api, bert
+from tests.waiting import eventually
 
 __all__ = ["anna", "api", "bert"]
 
@@ -43,13 +43,6 @@ def test_another_format_is_another_file(api: Api, anna: Person, bert: Person) ->
 
 
 # --- while the first is at work ---------------------------------------------------------------------------------
-
-
-def eventually(holds: Callable[[], object], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def begin(person: Person, video_id: str) -> None:

@@ -18,7 +18,7 @@ from tests.e2e.conftest import User
 from tests.encode.recipes import FAST, Row, make, video
 from tests.live_service import LiveService
 from tests.services.test_chunk_crew import hashes
-from tests.workers.test_deaths import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 

@@ -19,7 +19,8 @@ from tests.media_kit import frame_numbers
 from tests.offline_youtube.faults import Fault
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
-from tests.workers.test_deaths import eventually, workers
+from tests.waiting import eventually
+from tests.workers.test_deaths import workers
 
 pytestmark = [
     pytest.mark.slow,

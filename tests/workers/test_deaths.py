@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,9 @@ from tests.media_kit import frame_numbers
 from tests.offline_youtube.faults import Fault
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
-
-
-def eventually(holds: Callable[[], object], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.05)
 
 
 # Each test asks for a clip of its own: a finished one of the same range would be there at once.

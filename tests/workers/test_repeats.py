@@ -20,7 +20,7 @@ from tests.media_kit import frame_numbers
 from tests.offline_youtube.faults import Fault
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
-from tests.workers.test_deaths import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -13,15 +13,9 @@ from tests.live_service import LiveService
 from tests.offline_youtube.faults import Fault
 from tests.offline_youtube.site import OfflineYoutube
 from tests.offline_youtube.situations import VideoId
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
-
-
-def eventually(holds: Callable[[], object], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.1)
 
 
 @pytest.fixture

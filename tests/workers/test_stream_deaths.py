@@ -16,7 +16,8 @@ from tests.clip.origin import Origin
 from tests.live_service import LiveService, descendants
 from tests.media_kit import decode_errors, frame_numbers
 from tests.stream.sites import FILM, cut
-from tests.workers.test_deaths import eventually, workers
+from tests.waiting import eventually
+from tests.workers.test_deaths import workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
 
