@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import struct
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,17 @@ from pathlib import Path
 import pytest
 
 from src.models.progress import SilentMonitor
-from src.services.clip import ClipReport, ClipSource, Discontinuous, Network, TimeRange, Track, make_clip, make_parts
+from src.services.clip import (
+    ClipReport,
+    ClipSource,
+    Discontinuous,
+    Network,
+    TimeRange,
+    Track,
+    boxes,
+    make_clip,
+    make_parts,
+)
 from src.services.clip_joining import join_clips
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.clip.origin import Origin
@@ -121,6 +132,42 @@ def test_the_last_frame_is_shown_as_long_as_in_the_source(tmp_path: Path) -> Non
     assert last.pts is not None and last.duration is not None
     _, _, report = clip({"film": film}, "film", "0", "20", tmp_path)
     assert report.actual.end == last.pts + last.duration
+
+
+def two_levels(film: bytes) -> bytes:
+    """The same fragmented film, whose segment index points to one index for each half."""
+    top = boxes.find(film, "sidx")
+    assert top is not None
+    count = struct.unpack_from(">H", film, top.end - 12 * ((top.end - top.body - 24) // 12) - 2)[0]
+    entries = [film[top.end - 12 * (count - n) :][:12] for n in range(count)]
+    head, media = film[top.body : top.end - 12 * count - 2], film[top.end :]
+    version, times = film[top.body], ">IIQQ" if film[top.body] else ">IIII"
+    reference, scale, time, _ = struct.unpack_from(times, head, 4)
+    assert version in (0, 1)
+
+    def index(start: int, found: list[bytes]) -> bytes:
+        told = struct.pack(">IIQQHH", reference, scale, start, 0, 0, len(found))
+        return boxes.make_full(b"sidx", 1, 0, told, *found)
+
+    made, references, offset = [], [], 0
+    for half in (entries[: count // 2], entries[count // 2 :]):
+        size = sum(struct.unpack(">I", entry[:4])[0] for entry in half)
+        length = sum(struct.unpack(">I", entry[4:8])[0] for entry in half)
+        part = index(time, half) + media[offset : offset + size]
+        references.append(struct.pack(">III", 1 << 31 | len(part), length, 0x90000000))
+        made.append(part)
+        offset, time = offset + size, time + length
+    first = struct.unpack_from(times, head, 4)[2]
+    return film[: top.start] + index(first, references) + b"".join(made)
+
+
+def test_an_index_of_indexes_is_read_without_its_media(tmp_path: Path) -> None:
+    film = cached_film(replace(SMALL, seconds=Fraction(24), noise=30, audio=None, fragmented="dash")).read_bytes()
+    levels = two_levels(film)
+    assert len(levels) > 1_000_000
+    numbers, _, report = clip({"film": levels}, "film", "15.3", "16.5", tmp_path)
+    assert numbers == list(range(383, 413))
+    assert report.bytes_fetched < 0.6 * len(levels)
 
 
 def sound_moved(folder: Path, suffix: str, *codecs: str, seconds: float | None = None, late: float = 0.0) -> Path:

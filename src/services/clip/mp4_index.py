@@ -180,11 +180,11 @@ def _units(remote: RemoteFile, position: int, sidx: bytes, shift: Fraction, dept
         if kind_size >> 31:
             if depth >= _MOST_SIDX_DEPTH:
                 raise SourceUnreadable("its sidx has too many levels")
-            inner = remote.read(offset, size)
-            inner_box = boxes.read_header(inner, 0)
-            if inner_box is None or inner_box.kind != b"sidx" or inner_box.end > len(inner):
+            inner = boxes.read_header(remote.read(offset, 16), 0)
+            if inner is None or inner.kind != b"sidx" or inner.end > size:
                 raise SourceUnreadable("a sidx points to something else")
-            units += _units(remote, offset, inner[: inner_box.end], shift, depth + 1)
+            # its media lie behind it and count as its size: they are not read for the index
+            units += _units(remote, offset, remote.read(offset, inner.end), shift, depth + 1)
         else:
             start, stop = (Fraction(ticks, timescale) - shift for ticks in (time, time + duration))
             units.append(Unit(start, stop, offset, size))

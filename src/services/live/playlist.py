@@ -90,7 +90,7 @@ class _Tags:
 
 def _read_clock(text: str) -> Fraction | None:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.strip())
     except ValueError:
         return None
     return to_seconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
