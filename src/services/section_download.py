@@ -156,7 +156,7 @@ def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Time
     pictures: list[Fraction] = []
     heard: TimeRange | None = None
     try:
-        with av.open(str(section)) as container:
+        with av.open(str(section), format="nut") as container:
             for packet in container.demux():
                 if packet.pts is None or packet.time_base is None:
                     continue

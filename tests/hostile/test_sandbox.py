@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -15,6 +16,8 @@ import pytest
 
 from src.errors import EncodeFailed, MediaInvalid
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.live.runs import look_into
+from src.services.live.store import Record
 from src.services.media_probe import probe
 from src.services.share_service import poster_of
 from src.utils.sandbox import Cage, available, locked_into
@@ -195,6 +198,14 @@ def test_a_poster_shows_nothing_of_another_film(film: Path) -> None:
     assert poster_of(clip) is None
     shown = poster_of(film)
     assert shown is not None and shown.startswith(b"\xff\xd8")
+
+
+def test_a_segment_of_a_stream_shows_nothing_of_another_film(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are captured are looked at outside of the cage."""
+    monkeypatch.chdir(film.parent)
+    (film.parent / "segment").write_text(DISGUISES["a concat script"].replace("{film}", film.name))
+    looks = [look_into(Record(0, 1, 0, Fraction(0), Fraction(1), name), film.parent) for name in ("segment", film.name)]
+    assert looks[0] is None and looks[1] is not None
 
 
 @pytest.mark.parametrize("what", ["a playlist", "a playlist that goes up", "a concat script"])

@@ -167,7 +167,7 @@ def _display_order(paths: Sequence[Path]) -> list[int]:
 
 def _packets(paths: Iterable[Path]) -> Iterator[Any]:
     for path in paths:
-        with av.open(str(path)) as chunk:
+        with av.open(str(path), format="mp4") as chunk:
             yield from (packet for packet in chunk.demux(chunk.streams.video[0]) if packet.size)
 
 

@@ -16,10 +16,12 @@ from src.services.clip.demux import nearest_turn
 from src.services.clip.hls_playlist import Piece, Segment
 from src.services.live.store import Record
 from src.services.live.window import Window
+from src.services.media_reader import AUDIO_FORMATS
 
 _MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most
 _SAME_CLOCK = 2  # seconds by which the clocks of picture and sound are told differently at most
 _HEAD_BYTES = 188 * 2048
+_ONLY_MEDIA = {"format_whitelist": AUDIO_FORMATS}  # a script or a list would name other files
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def look_into(record: Record, folder: Path) -> Look | None:
 def _look(content: bytes) -> Look | None:
     container = "mpegts" if content[:1] == b"\x47" else None
     try:
-        with av.open(io.BytesIO(content), "r", format=container) as opened:
+        with av.open(io.BytesIO(content), "r", format=container, container_options=_ONLY_MEDIA) as opened:
             stream = next(iter(opened.streams.video), None) or next(iter(opened.streams.audio), None)
             if stream is None:
                 return None
