@@ -455,7 +455,7 @@ class WorkPlanNotFound(AppError):
 
 
 class UploadMissing(AppError):
-    """No video file was sent: use the form field 'video'."""
+    """No file was sent in the form field that this endpoint asks for."""
 
     kind, remedy = ErrorKind.INVALID, Remedy.USER
 

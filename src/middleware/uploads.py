@@ -31,6 +31,8 @@ class StreamingRequest(Request):
     max_form_parts = 20
     accepts: Media = "video"
     """What the files of this request may be."""
+    field = "video"
+    """The form field that is asked for."""
 
     def _get_file_stream(
         self,
@@ -40,7 +42,7 @@ class StreamingRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         if not filename:
-            raise UploadMissing()
+            raise _missing(self.field)
         services().uploads.require_acceptable(filename, self.accepts)
         folder = services().files.incoming
         received = tempfile.NamedTemporaryFile(dir=folder, prefix="upload-", delete=False)  # noqa: SIM115
@@ -75,7 +77,8 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
     max_mb = max_mb or services().settings.max_upload_size_mb
     limit = max_mb * 1_000_000
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
-    cast(StreamingRequest, request).accepts = media
+    receiving = cast(StreamingRequest, request)
+    receiving.accepts, receiving.field = media, field
     try:
         try:
             file: Any = request.files.get(field)
@@ -86,7 +89,7 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
                 raise
             raise UploadIncomplete() from None
         if file is None or not file.filename:
-            raise UploadMissing()
+            raise _missing(field)
         file.stream.flush()
         path = Path(file.stream.name)
         file.close()
@@ -97,3 +100,7 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
         for path, lock in request.environ.pop(_RECEIVED, []):
             path.unlink(missing_ok=True)
             os.close(lock)
+
+
+def _missing(field: str) -> UploadMissing:
+    return UploadMissing(f"No file was sent: use the form field '{field}'.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from flask import request
+
 from src import errors
 from src.errors import AppError, SourceError
 from src.middleware.errors import ErrorBody, envelope_body
@@ -30,14 +32,20 @@ OF_SERVICE: dict[Service, dict[str, tuple[type[AppError], ...]]] = {
         "YOUTUBE_API_ERROR": (SourceError,),
     },
     "download": {"DOWNLOAD_FAILED": (errors.StoreUnavailable,)},
-    "storage": {"METADATA_INVALID": (errors.RequestInvalid,)},
+    "storage": {},
+}
+# What a single address says otherwise.
+OF_PATH: dict[str, dict[str, tuple[type[AppError], ...]]] = {
+    "/storage/metadata": {"METADATA_INVALID": (errors.RequestInvalid,)},
+    "/storage/video": {"METADATA_INVALID": (errors.RequestInvalid,)},
+    "/storage/search": {"SEARCH_ERROR": (errors.RequestInvalid, errors.StoreUnavailable)},
 }
 
 
-def documented_code(code: str, service: Service) -> str:
-    """The documented code for one of ours; where the document has none, ours."""
+def documented_code(code: str, service: Service, path: str = "") -> str:
+    """The documented code for one of ours, as this address of a service tells it; where there is none, ours."""
     fact = errors.catalogue().get(code, AppError)
-    rows = [*EVERYWHERE.items(), *OF_SERVICE[service].items()]
+    rows = [*EVERYWHERE.items(), *OF_SERVICE[service].items(), *OF_PATH.get(path, {}).items()]
     words = {each: word for word, facts in rows for each in facts}
     return next((words[each] for each in fact.__mro__ if each in words), code)
 
@@ -47,7 +55,7 @@ def error_body(service: Service) -> ErrorBody:
 
     def body(error: AppError) -> dict[str, Any]:
         envelope = envelope_body(error)
-        code = documented_code(error.code, service)
+        code = documented_code(error.code, service, request.path)
         return {
             **envelope,
             "error": {**envelope["error"], "code": code, "details": {**error.details, "reason": error.code}},

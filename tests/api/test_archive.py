@@ -175,7 +175,8 @@ def test_a_refused_upload_leaves_nothing(films: Api, fields: Any, name: str, sta
 
 
 def test_an_upload_without_a_file_or_with_nonsense_in_it(archive: Api) -> None:
-    assert code(archive.call("POST", "/storage/video", data={"video_id": VIDEO}), 400) == "FILE_NOT_FOUND"
+    empty = archive.call("POST", "/storage/video", data={"video_id": VIDEO})
+    assert code(empty, 400) == "FILE_NOT_FOUND" and "'file'" in empty.get_data(as_text=True)
     archive.engine.errors.append(errors.MediaInvalid())
     assert code(upload(archive), 400) == "STORAGE_ERROR"
     assert list(archive.services.files.incoming.iterdir()) == []
@@ -233,9 +234,11 @@ def test_pages_of_jobs(archive: Api) -> None:
         ("POST", "/storage/metadata", {"video_id": VIDEO}, "METADATA_INVALID"),
         ("POST", "/storage/metadata", {"video_id": VIDEO, "metadata": {"duration": -1}}, "METADATA_INVALID"),
         ("POST", "/storage/workplan", {"video_ids": ["x"], "reason": "r"}, "INVALID_VIDEO_ID"),
-        ("POST", "/storage/workplan", {"video_ids": [], "reason": "r"}, "METADATA_INVALID"),
+        ("POST", "/storage/workplan", {"video_ids": [], "reason": "r"}, "REQUEST_INVALID"),
         ("POST", "/metadata/batch", {"video_ids": [VIDEO] * 51}, "REQUEST_INVALID"),
-        ("GET", "/storage/videos?sort=size", None, "METADATA_INVALID"),
+        ("GET", "/storage/videos?sort=size", None, "REQUEST_INVALID"),
+        ("GET", "/storage/search", None, "SEARCH_ERROR"),
+        ("GET", "/storage/search?q=words&type=pictures", None, "SEARCH_ERROR"),
         ("GET", "/jobs?limit=0", None, "REQUEST_INVALID"),
         ("DELETE", "/metadata/cache?video_id=*", None, "INVALID_VIDEO_ID"),
     ],

@@ -129,12 +129,12 @@ class VideoEncoded(BaseModel):
 
 
 class EncodeStatus(BaseModel):
-    """Everything about one encode. ``progress`` is 0-100; the size is the upload's until the encode is done, and then
-    the file's, after it has expired as well."""
+    """Everything about one encode. ``progress`` is 0-100, and 100 only when it is done; the size is the upload's until
+    then, and afterwards the file's, after it has expired as well."""
 
     encode_id: str
     status: str
-    progress: float
+    progress: int
     original_filename: str
     video_codec: str | None
     quality_preset: str | None
@@ -159,11 +159,11 @@ class EncodeStatus(BaseModel):
         params = job.params
         assert isinstance(params, EncodeParams)
         reading = progress or {}
-        done = 100 if job.status == "completed" else reading.get("encoding_progress", 0)
+        done = 100 if job.status == "completed" else min(int(reading.get("encoding_progress", 0)), 99)
         return cls(
             encode_id=job.id,
             status=job.status.value,
-            progress=int(done) if done == int(done) else done,
+            progress=done,
             original_filename=params.original_filename,
             video_codec=params.video_codec,
             quality_preset=params.quality_preset,

@@ -71,4 +71,4 @@ class StatusReading(MetricsReading):
     status: HealthStatus
     reasons: list[str]
     version: str
-    limits: dict[str, float]
+    limits: dict[str, int | float]

@@ -23,7 +23,9 @@ class SaveVideo(RequestBody):
     end_time: TimeText | None = None
     user_id: StrictStr = Field(max_length=64)
     additional_message: StrictStr | None = Field(default=None, max_length=MESSAGE_LENGTH)
-    clip_offset: float | None = Field(default=None, ge=-86_400, le=86_400)
+    clip_offset: float | None = Field(
+        default=None, ge=-86_400, le=86_400, description="A note: kept and told again, it moves no times."
+    )
 
     def to_request(self) -> ClipRequest:
         """The request in the words of the core."""

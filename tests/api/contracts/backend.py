@@ -43,7 +43,7 @@ PROGRESS = {
 }
 ENCODE = {
     "encode_id": "{encode}",
-    "progress": (int, float),
+    "progress": int,
     "original_filename": "myvideo.avi",
     "video_codec": "h264",
     "quality_preset": "high",
