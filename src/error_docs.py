@@ -21,8 +21,8 @@ _HEAD = """# Error codes
 
 Every error of `/api/*` is `{"error": sentence, "code": CODE, "details": {}}` with the status below; other interfaces
 have shapes of their own (at the end). Codes are stable; sentences may change. A job that failed keeps its code: the
-status of the job tells it; so does the next request for its file, with 500 whoever can act: that request was right, but what it
-asks for could not be made. The service itself tries again only what "may pass soon".
+status of the job tells it; so does the next request for its file, with 500 whoever can act: that request was right, but
+what it asks for could not be made. The service itself tries again only what "may pass soon".
 
 This page is made from `src/errors.py` by `make docs`.
 
@@ -37,7 +37,7 @@ _TAIL = """
 |---|---|
 | streams: `/download/`, `/job/*` | `{"detail": sentence, "code": CODE}` |
 | sound: `/audio_dl/*` | `{"success": false, "error": text, "code": CODE, "detail": sentence}` |
-| archive: `/jobs`, `/metadata/*`, `/storage/*` ... | `{"status": "error", "error": {"code", "message", "details"}, "timestamp"}` |
+| archive: `/jobs`, `/storage/*` ... | `{"status": "error", "error": {"code", "message", "details"}, "timestamp"}` |
 
 The archive has codes of its own for some of these facts, and tells ours as `details.reason`:
 
