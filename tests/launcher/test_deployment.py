@@ -24,6 +24,7 @@ UNITS = ("yt-downloader.service", "yt-downloader-worker.service", "yt-downloader
 # Debian keeps it where only root looks.
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or "nginx"
 TOKEN = "eyJhbGciOi.a-public.token"
+SESSION = "550e8400-e29b-41d4-a716-446655440000"
 
 
 def run(*argv: str | Path, env: dict[str, str] | None = None) -> str:
@@ -159,6 +160,20 @@ def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(pr
     assert (part.status_code, part.content, part.headers["Content-Type"]) == (206, b"234", "video/mp4")
     assert httpx.get(f"{proxy}/_files/my%20clip.mp4").status_code == 404, "only the API may hand out files"
 
+    for path in (f"/c/{TOKEN}", f"/c/{TOKEN}/livestream", f"/s/{TOKEN}/poster.jpg", f"/api/sessions/{SESSION}"):
+        httpx.get(proxy + path)
     log = (tmp_path / "yt-downloader.access.log").read_text()
     assert "/api/video/save/stream/[token]/dQw4w9WgXcQ" in log
-    assert TOKEN not in log
+    assert 'GET /c/[token]" ' in log and "/c/[token]/livestream" in log and "/s/[token]/poster.jpg" in log
+    assert '/api/sessions/[session]" ' in log
+    assert TOKEN not in log and SESSION not in log
+
+
+@pytest.mark.slow
+def test_nginx_lets_one_address_become_a_web_socket(proxy: str) -> None:
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    for path in ("/ws", "/api/jobs/"):
+        httpx.get(proxy + path, headers=upgrade)
+    socket, other = _Upstream.seen
+    assert (socket["Upgrade"], socket["Connection"]) == ("websocket", "upgrade")
+    assert "Upgrade" not in other and "Connection" not in other
