@@ -240,6 +240,8 @@ def test_pages_of_jobs(archive: Api) -> None:
         ("GET", "/storage/search", None, "SEARCH_ERROR"),
         ("GET", "/storage/search?q=words&type=pictures", None, "SEARCH_ERROR"),
         ("GET", "/jobs?limit=0", None, "REQUEST_INVALID"),
+        ("GET", "/jobs?limit=1001", None, "REQUEST_INVALID"),
+        ("GET", "/metadata/playlist/PLwhole?limit=5001", None, "REQUEST_INVALID"),
         ("DELETE", "/metadata/cache?video_id=*", None, "INVALID_VIDEO_ID"),
     ],
 )

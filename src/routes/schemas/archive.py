@@ -12,6 +12,7 @@ from src.routes.archive_words import documented_code
 from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime, of_job
 from src.services.download_service import DownloadRequest
 from src.utils.filenames import told_folder
+from src.utils.format_selection import quality_of
 from src.utils.validators import canonical_url
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ JOB_WORDS: dict[Status, JobWord] = {
 Said = Annotated[JobWord, BeforeValidator(lambda status: JOB_WORDS.get(status, status))]
 VideoId = Annotated[StrictStr, Field(max_length=64, examples=["dQw4w9WgXcQ"])]
 Folder = Annotated[StrictStr, Field(max_length=500), AfterValidator(told_folder)]
-Limit = Annotated[int, Field(ge=1, le=200)]
+Limit = Annotated[int, Field(ge=1, le=1000)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 VideoIds = Annotated[list[VideoId], Field(min_length=1, max_length=50)]
 Percent = Annotated[int, BeforeValidator(round), Field(validation_alias="percent")]
@@ -87,21 +88,19 @@ class CreateArchiveJob(RequestBody):
 
 
 class StartDownload(CreateArchiveJob):
-    """A download. ``job_id`` names a job that is there already; ``format_selection`` may limit the height."""
+    """A download. ``job_id`` names a job that is there already.
+
+    ``format_selection`` is understood where it limits the height or asks for the sound alone.
+    """
 
     job_id: StrictStr | None = Field(default=None, max_length=64)
-    format_selection: StrictStr | None = Field(
-        default=None, pattern=r"^(best|worst|bestaudio|(best|bestvideo)\[height<=?\d{3,4}\](\+bestaudio)?)$"
-    )
+    format_selection: StrictStr | None = Field(default=None, max_length=200, examples=["best[height<=720]"])
     extract_audio: bool = False
 
     def chosen(self) -> CreateArchiveJob:
         """The same as a job: what ``format_selection`` and ``extract_audio`` say goes before ``quality``."""
-        selection = self.format_selection or ""
-        height = "".join(char for char in selection if char.isdigit())
-        sound = self.extract_audio or selection == "bestaudio"
-        quality = "audio" if sound else f"{height}p" if height else selection or self.quality
-        return self.model_copy(update={"quality": quality})
+        quality = self.quality if self.format_selection is None else quality_of(self.format_selection)
+        return self.model_copy(update={"quality": "audio" if self.extract_audio else quality})
 
 
 class JobQuery(Part):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Field
 
 from src.routes.archive_words import documented_code
-from src.routes.schemas.archive import Duration, Limit, VideoId, VideoIds
+from src.routes.schemas.archive import Duration, VideoId, VideoIds
 from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime
 
 Quality = Annotated[str, BeforeValidator(lambda resolution: f"{resolution}p" if resolution else "audio")]
@@ -81,10 +81,10 @@ class MetadataBatch(Record):
 
 
 class PlaylistQuery(RequestBody):
-    """How much of a playlist."""
+    """How much of a playlist: the site lets none have more than 5000 videos."""
 
     include_videos: bool = False
-    limit: Limit = 50
+    limit: int = Field(default=50, ge=1, le=5000)
 
 
 class PlaylistVideo(Record):
