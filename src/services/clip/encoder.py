@@ -60,7 +60,10 @@ class Decoder:
 
     def decode(self, pack: Pack) -> Iterator[VideoFrame]:
         """Frames that are ready after ``pack``. What cannot be decoded is left out: whoever waits for it counts."""
-        packet = av.Packet(pack.data)
+        # A packet around our bytes would need the interpreter's lock to let them go: the decoder's threads would wait
+        # for it while whoever drops the decoder holds it and waits for them.
+        packet = av.Packet(len(pack.data))
+        packet.update(pack.data)
         packet.pts, packet.dts, packet.duration, packet.time_base = pack.pts, pack.dts, pack.duration, self._base
         packet.is_keyframe = pack.key
         return self._frames(packet)

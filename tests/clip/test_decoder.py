@@ -1,0 +1,35 @@
+"""A decoder that is dropped in the middle of its work does not stop the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.media_kit import Film, cached_film
+
+SCRIPT = """
+import sys, av
+from src.services.clip.demux import Pack
+from src.services.clip.encoder import Decoder
+with av.open(sys.argv[1]) as film:
+    stream = film.streams.video[0]
+    decoder = Decoder(stream)
+    for number, packet in enumerate(film.demux(stream)):
+        if number == 12:
+            break
+        list(decoder.decode(Pack(bytes(packet), packet.pts, packet.dts, packet.duration, packet.is_keyframe)))
+    del decoder
+print("dropped")
+"""
+
+
+@pytest.mark.slow
+def test_a_decoder_can_be_dropped_while_its_threads_work() -> None:
+    film = cached_film(Film(size=(1920, 1080), seconds=Fraction(1), audio=None, noise=20))
+    command = [sys.executable, "-c", SCRIPT, str(film)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
+    assert done.stdout == "dropped\n", done.stderr
