@@ -25,7 +25,7 @@ from src.services.clip import (
     make_clip,
     make_parts,
 )
-from src.services.clip_verification import Expected, Verified, verify
+from src.services.clip_acceptance import Accepted, Promise, accept
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.film_joining import join_films
 from src.services.section_download import download_section
@@ -62,7 +62,7 @@ class Cut:
     path: Path
     report: ClipReport
     method: CutMethod
-    verified: Verified
+    accepted: Accepted
 
 
 class ClipCutter:
@@ -104,14 +104,14 @@ class ClipCutter:
     def _verified(self, task: CutTask, report: ClipReport, method: CutMethod) -> Cut:
         task.monitor.report(Progress(Phase.VERIFYING, download_percent=100.0))
         length = task.video.info.duration_seconds
-        expected = Expected(
+        promise = Promise(
             seconds=float(report.actual.end - report.actual.start),
             # A copy from the key frame before may hold more frames than it shows.
             frames=None if task.mode == "keyframe" else report.encoded_frames + report.copied_frames,
             sound=None if report.sound is None else (float(report.sound.start), float(report.sound.end)),
             to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
         )
-        return Cut(task.path, report, method, verify(task.path, expected, task.monitor))
+        return Cut(task.path, report, method, accept(task.path, promise, task.monitor))
 
     def _by_engine(self, task: CutTask) -> ClipReport:
         try:

@@ -10,8 +10,8 @@ from src.models.media import MediaInfo
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor
 from src.services.clip import Network
+from src.services.clip_acceptance import Promise, accept
 from src.services.clip_cage import ClipCage
-from src.services.clip_verification import Expected, verify
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live import Captured, LiveCut, Window, cut_captured
@@ -91,13 +91,13 @@ class LiveCutter:
         """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
         seconds = float(sum(part.end - part.start for part in cut.parts))
         missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
-        expected = Expected(
+        promise = Promise(
             seconds=seconds,
             frames=cut.frames,
             sound=(0.0, seconds) if missed else cut.sound,
             to_the_end=True,
         )
-        media = verify(cut.path, expected, task.monitor).media
+        media = accept(cut.path, promise, task.monitor).media
         video = media.main_video
         if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or (video and video.codec == "hevc"):
             return cut.path, media, None, ()

@@ -190,11 +190,11 @@ class VideoService:
     def _encode(self, cut: Cut, task: CutTask) -> tuple[Path, MediaInfo, tuple[str, ...]]:
         """The finished file, its facts, and what is to be told about the encoding."""
         if task.selection.encoding is Encoding.NONE:
-            return cut.path, cut.verified.media, ()
+            return cut.path, cut.accepted.media, ()
         target = task.work_dir / "encoded.mp4"
         report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
-        if report.frames != cut.verified.frames:
-            raise ClipIncomplete(f"{cut.verified.frames} frames were cut, {report.frames} were encoded")
+        if report.frames != cut.accepted.frames:
+            raise ClipIncomplete(f"{cut.accepted.frames} frames were cut, {report.frames} were encoded")
         return target, probe(target), tuple(note.text for note in report.notes)
 
 
@@ -246,7 +246,7 @@ def _actual(path: Path, media: MediaInfo, cut: Cut, selection: Selection) -> Act
         width=video.width,
         height=video.height,
         fps=round(float(video.frame_rate), 3) if video.frame_rate else None,
-        frames=cut.verified.frames,
+        frames=cut.accepted.frames,
         container=selection.container,
         codec=video.codec,
         audio_codec=media.audio[0].codec if media.audio else None,

@@ -20,7 +20,7 @@ from src.models.video import Owner, Status, VideoJob
 from src.services.chat.follow_ups import DISCORD_HOSTS, is_discord_address, message_for
 from src.services.egress import EgressProxy, Limits
 from src.services.job_service import JobService
-from src.utils.clock import Clock
+from src.utils.clock import Clock, utc_text
 from src.utils.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -155,5 +155,5 @@ def _payload(job: VideoJob, now: datetime) -> dict[str, object]:
         "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
         "error": job.failure.message if job.failure and job.status is Status.FAILED else None,
         "code": job.failure.code if job.failure and job.status is Status.FAILED else None,
-        "sent_at": now.isoformat(timespec="seconds"),
+        "sent_at": utc_text(now),
     }

@@ -90,7 +90,7 @@ def test_parts_of_other_sizes_become_one_film(tmp_path: Path) -> None:
     work.mkdir()
     with Origin(dict(with_break(served, "mpegts", after=(640, 360)))) as origin:
         made = cut(origin.url("film.m3u8"), HLS, work, TimeRange(Fraction(11), Fraction(13)), seconds=24)
-    assert (made.verified.frames, made.verified.video.width) == (50, 640)
+    assert (made.accepted.frames, made.accepted.video.width) == (50, 640)
     assert decode_errors(made.path) == ""
 
 
@@ -109,7 +109,7 @@ def test_sound_that_is_not_there_in_the_source_is_told(seconds: str, late: str, 
         made = cut(origin.url("film.mp4"), entry, work, wanted)
     assert made.method == "smart"
     assert any(told in note for note in made.report.notes), made.report.notes
-    assert bool(made.verified.media.audio) == (made.report.sound is not None) == ("here" not in told)
+    assert bool(made.accepted.media.audio) == (made.report.sound is not None) == ("here" not in told)
 
 
 def tagged(adts: bytes, seconds: Fraction) -> bytes:

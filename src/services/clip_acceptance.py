@@ -1,4 +1,4 @@
-"""Whether a finished clip is what it should be. Nothing is handed out that was not read back."""
+"""Whether a clip that came out of the cage is what was promised. Nothing is handed out that was not read back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPARE_FRAMES = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Promise:
     """What the clip must be. ``frames`` is None when nobody counted them; ``sound`` is from when to when there must be
     some, in seconds, None: nowhere; ``to_the_end`` when the clip reaches the end of the video, where sound and picture
     seldom end together."""
@@ -31,7 +31,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Accepted:
     """The facts of a clip that passed."""
 
     media: MediaInfo
@@ -39,11 +39,11 @@ class Verified:
     frames: int
 
 
-def verify(path: Path, expected: Expected, monitor: Monitor) -> Verified:
+def accept(path: Path, promise: Promise, monitor: Monitor) -> Accepted:
     """Read the file back: its streams, every packet's time, all key frames, the last pictures and all sound decoded.
 
     Raises:
-        ClipIncomplete: it is not what was expected, in a sentence that says how.
+        ClipIncomplete: it is not what was promised, in a sentence that says how.
     """
     probing = in_background(lambda: probe(path), "probe")
     checking = in_background(lambda: check_output(path), "check")
@@ -57,18 +57,18 @@ def verify(path: Path, expected: Expected, monitor: Monitor) -> Verified:
         raise ClipIncomplete("The clip has no picture")
     if timeline.errors:
         raise ClipIncomplete("The clip cannot be decoded to its end")
-    if expected.frames is not None and axis.units != expected.frames:
-        raise ClipIncomplete(f"The clip has {axis.units} frames instead of {expected.frames}")
+    if promise.frames is not None and axis.units != promise.frames:
+        raise ClipIncomplete(f"The clip has {axis.units} frames instead of {promise.frames}")
     frame = max(axis.largest_gap_seconds, 1 / float(video.frame_rate or 25))
     length = _span(axis)
-    if abs(length - expected.seconds) > _SPARE_FRAMES * frame + 0.02:
-        raise ClipIncomplete(f"The clip is {length:.2f} s long instead of {expected.seconds:.2f} s")
+    if abs(length - promise.seconds) > _SPARE_FRAMES * frame + 0.02:
+        raise ClipIncomplete(f"The clip is {length:.2f} s long instead of {promise.seconds:.2f} s")
     if (axis.first_seconds or 0.0) > START_TOLERANCE_SECONDS + frame:
         raise ClipIncomplete("The picture of the clip starts late")
-    if expected.sound is not None:
-        begin, end = expected.sound
-        _require_sound(timeline.audio, begin, min(end, length), to_the_end=expected.to_the_end)
-    return Verified(media, video, axis.units)
+    if promise.sound is not None:
+        begin, end = promise.sound
+        _require_sound(timeline.audio, begin, min(end, length), to_the_end=promise.to_the_end)
+    return Accepted(media, video, axis.units)
 
 
 def _require_sound(tracks: tuple[StreamTimeline, ...], begin: float, stop: float, *, to_the_end: bool) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from src.errors import Cancelled, ClipIncomplete
 from src.models.progress import Progress, SilentMonitor
-from src.services.clip_verification import Expected, verify
+from src.services.clip_acceptance import Promise, accept
 from tests.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow
 
 FILM = Film(size=(320, 180), seconds=Fraction(4), bframes=2)
-WHOLE = Expected(seconds=4.0, frames=100, sound=(0.0, 4.0))
+WHOLE = Promise(seconds=4.0, frames=100, sound=(0.0, 4.0))
 
 
 @pytest.mark.parametrize(
@@ -31,30 +31,30 @@ WHOLE = Expected(seconds=4.0, frames=100, sound=(0.0, 4.0))
 def test_a_whole_clip_passes(film: Film, suffix: str) -> None:
     path = cached_film(film, suffix)
     seconds = float(film.frame_count / film.fps)
-    found = verify(path, replace(WHOLE, seconds=seconds, frames=film.frame_count), SilentMonitor())
+    found = accept(path, replace(WHOLE, seconds=seconds, frames=film.frame_count), SilentMonitor())
     assert found.frames == film.frame_count
     assert (found.video.width, found.video.height) == (320, 180)
     assert len(found.media.audio) == 1
 
 
 @pytest.mark.parametrize(
-    ("expected", "why"),
+    ("promise", "why"),
     [
         (replace(WHOLE, frames=101), "100 frames instead of 101"),
         (replace(WHOLE, frames=None, seconds=5.0), "4.00 s long instead of 5.00 s"),
         (replace(WHOLE, frames=None, seconds=3.8), "4.00 s long instead of 3.80 s"),
     ],
 )
-def test_a_clip_of_another_length_does_not_pass(expected: Expected, why: str) -> None:
+def test_a_clip_of_another_length_does_not_pass(promise: Promise, why: str) -> None:
     with pytest.raises(ClipIncomplete, match=why):
-        verify(cached_film(FILM, ".mp4"), expected, SilentMonitor())
+        accept(cached_film(FILM, ".mp4"), promise, SilentMonitor())
 
 
 def test_a_clip_without_its_sound_does_not_pass() -> None:
     silent = cached_film(replace(FILM, audio=None), ".mp4")
-    verify(silent, replace(WHOLE, sound=None), SilentMonitor())
+    accept(silent, replace(WHOLE, sound=None), SilentMonitor())
     with pytest.raises(ClipIncomplete, match="lost its sound"):
-        verify(silent, WHOLE, SilentMonitor())
+        accept(silent, WHOLE, SilentMonitor())
 
 
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.9])
@@ -63,7 +63,7 @@ def test_a_part_of_a_file_does_not_pass(tmp_path: Path, part: float) -> None:
     broken = tmp_path / "clip.mp4"
     broken.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(ClipIncomplete):
-        verify(broken, WHOLE, SilentMonitor())
+        accept(broken, WHOLE, SilentMonitor())
 
 
 def test_damaged_pictures_do_not_pass(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_damaged_pictures_do_not_pass(tmp_path: Path) -> None:
     broken = tmp_path / "clip.mp4"
     broken.write_bytes(data)
     with pytest.raises(ClipIncomplete):
-        verify(broken, WHOLE, SilentMonitor())
+        accept(broken, WHOLE, SilentMonitor())
 
 
 def test_checking_can_be_cancelled() -> None:
@@ -85,4 +85,4 @@ def test_checking_can_be_cancelled() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        verify(cached_film(FILM, ".mp4"), WHOLE, Stopped())
+        accept(cached_film(FILM, ".mp4"), WHOLE, Stopped())
