@@ -16,6 +16,9 @@ Megabytes = int
 SECRET_NAMES = ("jwt_public_secret", "jwt_private_secret", "flask_secret_key")
 HOW_TO_MAKE_A_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105 (a command, not a secret)
 
+# Elsewhere a variable that is there and empty counts as not set.
+_MAY_BE_EMPTY = frozenset({"log_file"})
+
 
 class SettingsError(Exception):
     """The environment does not hold what the service needs; the message lists everything at once."""
@@ -41,7 +44,7 @@ CONFIG_FILE_KEYS = {
     "max_jobs_per_ip": "STREAM_LIMIT_PER_ADDRESS",
 }
 # Known and without a meaning here: work folders lie in DOWNLOADS_DIR, and the sizes of pieces are the fetcher's.
-_UNUSED_CONFIG_KEYS = frozenset({"temp_path", "chunk_size"})
+UNUSED_CONFIG_KEYS = frozenset({"temp_path", "chunk_size"})
 
 
 def _read_config_file(path: Path) -> dict[str, str]:
@@ -51,7 +54,7 @@ def _read_config_file(path: Path) -> dict[str, str]:
         raise SettingsError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(given, dict):
         raise SettingsError(f"{path} must hold a JSON object")
-    unknown = sorted(set(given) - set(CONFIG_FILE_KEYS) - _UNUSED_CONFIG_KEYS)
+    unknown = sorted(set(given) - set(CONFIG_FILE_KEYS) - UNUSED_CONFIG_KEYS)
     if unknown:
         raise SettingsError(f"{path} has unknown keys: {', '.join(unknown)}")
     names = {key: name for key, name in CONFIG_FILE_KEYS.items() if given.get(key) is not None}
@@ -227,7 +230,10 @@ class Settings(BaseModel):
     # Logs.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = row("INFO", "Least important level that is logged.")
     log_format: Literal["text", "json"] = row("text", "How a line of the log looks: text, or one JSON object.")
-    log_file: str = row("./logs/app.log", "Log file, rotated at 10 MB, 5 kept. Empty: console only.")
+    log_file: str = row(
+        "./logs/app.log",
+        "Log file, rotated at 10 MB, 5 kept; errors stand in an error.log beside it, too. Empty: console only.",
+    )
 
     @classmethod
     def load(
@@ -247,7 +253,8 @@ class Settings(BaseModel):
         if dotenv is not None and dotenv.is_file():
             found.update({name: value for name, value in dotenv_values(dotenv).items() if value is not None})
         found.update(os.environ if environ is None else environ)
-        known = {name: found[name.upper()] for name in cls.model_fields if found.get(name.upper(), "") != ""}
+        given = {name: found[name.upper()] for name in cls.model_fields if name.upper() in found}
+        known = {name: text for name, text in given.items() if text != "" or name in _MAY_BE_EMPTY}
         try:
             return cls.model_validate(known)
         except ValidationError as error:

@@ -10,10 +10,20 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from src.config import HOW_TO_MAKE_A_SECRET, SECRET_NAMES, Settings
+from src.config import CONFIG_FILE_KEYS, HOW_TO_MAKE_A_SECRET, SECRET_NAMES, UNUSED_CONFIG_KEYS, Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+_CONFIG_FILE = (
+    "## config.json",
+    "",
+    "A file `config.json` in the project's folder is read, too; environment and `.env` win over it.",
+    f"{' and '.join(f'`{key}`' for key in sorted(UNUSED_CONFIG_KEYS))} may stand in it and do nothing; it may have",
+    "these keys and no others:",
+    "",
+    "| key | stands for |",
+    "|---|---|",
+)
 _HEADING = re.compile(r"    # (?P<title>.+)\.$")
 _ROW = re.compile(r"    (?P<name>[a-z0-9_]+): .*= row\(")
 
@@ -73,6 +83,7 @@ def _page() -> str:
             default = _default(field)
             meaning = str(field.description).replace("|", "\\|")
             lines.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {meaning} |")
+    lines += ["", *_CONFIG_FILE, *(f"| `{key}` | `{name}` |" for key, name in CONFIG_FILE_KEYS.items())]
     return "\n".join(lines) + "\n"
 
 

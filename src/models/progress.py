@@ -18,7 +18,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One reading. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1 MB/s").
+    """One reading. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1MB/s").
 
     ``written`` grows with work that no percentage tells; only the watchdog looks at it.
     """

@@ -15,6 +15,7 @@ from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 LINE = "%(asctime)s %(levelname)-7s [%(context)s] %(name)s: %(message)s"
 MAX_BYTES, KEPT_FILES = 10_000_000, 5
+ERROR_FILE = "error.log"
 
 # The id of the request or job that the current thread works for.
 context_id: ContextVar[str] = ContextVar("context_id", default="-")
@@ -71,13 +72,17 @@ class _JsonLine(logging.Formatter):
 
 
 def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None:
-    """Log to the console and, if it has a name, to a file that several processes may share."""
+    """Log to the console and, if it has a name, to a file that several processes may share; errors also to one beside
+    it."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log_file:
-        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            ConcurrentRotatingFileHandler(log_file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
-        )
+        path = Path(log_file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(_rotated(path))
+        if path.name != ERROR_FILE:
+            errors = _rotated(path.with_name(ERROR_FILE))
+            errors.setLevel(logging.ERROR)
+            handlers.append(errors)
     for handler in handlers:
         handler.setFormatter(_JsonLine() if log_format == "json" else _RedactedLine(LINE))
     root = logging.getLogger()
@@ -89,3 +94,7 @@ def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None
     root.setLevel(level)
     for chatty in ("pymongo", "urllib3", "httpx", "httpcore", "apscheduler", "kombu", "amqp", "werkzeug"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+def _rotated(path: Path) -> logging.Handler:
+    return ConcurrentRotatingFileHandler(str(path), maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")

@@ -279,7 +279,7 @@ def keeper_of(bench: Bench, **limits: Any) -> LeaseKeeper:
         (lambda n: Progress(Phase.DOWNLOADING, download_percent=n), True),
         (lambda n: Progress(Phase.DOWNLOADING, written=n / 100), True),
         (lambda n: Progress(Phase.DOWNLOADING, segments_done=n), True),
-        (lambda n: Progress(Phase.DOWNLOADING, speed=f"{n} MB/s", eta_seconds=n), False),
+        (lambda n: Progress(Phase.DOWNLOADING, speed=f"{n}MB/s", eta_seconds=n), False),
         (lambda n: Progress(Phase.VERIFYING), True),  # has limits of its own
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 
+from src.config import Settings
 from src.middleware.chat import in_time
 from src.utils import logs
 
@@ -84,6 +85,21 @@ def fail_with_a_secret() -> None:
 def test_the_file_holds_one_line_an_event_with_its_context(logged: Any) -> None:
     line = logged("text", say_something_hostile)
     assert line.count("\n") == 1 and "[req-1]" in line and "hello one\\r\\n2026" in line
+
+
+def test_errors_stand_in_a_file_of_their_own_too(logged: Any, tmp_path: Path) -> None:
+    def both() -> None:
+        say_something_hostile()
+        fail_with_a_secret()
+
+    everything, errors = logged("text", both), (tmp_path / "logs" / "error.log").read_text()
+    assert "hello one" in everything and everything.endswith(errors)
+    assert errors.startswith("2") and "ERROR" in errors.splitlines()[0] and "hello one" not in errors
+
+
+def test_without_a_name_there_is_no_file() -> None:
+    assert Settings.load({"LOG_FILE": ""}, None, None).log_file == ""
+    assert Settings.load({"LOG_LEVEL": ""}, None, None).log_level == "INFO"
 
 
 def test_as_json_an_event_is_one_object_on_one_line(logged: Any) -> None:

@@ -238,7 +238,7 @@ class Session:
                 phase,
                 download_percent=min(100.0 * done / total, 100.0) if total > 1 else 0.0,
                 encode_percent=100.0 * self._written,
-                speed=f"{done / seconds / 1e6:.1f} MB/s",
+                speed=f"{done / seconds / 1e6:.1f}MB/s",
                 eta_seconds=max(total - done, 0) / (done / seconds) if done else None,
                 bytes_done=done,
                 bytes_total=total,

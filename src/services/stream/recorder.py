@@ -125,7 +125,7 @@ class _Counter:
         return Progress(
             phase,
             download_percent=100.0 * self.done / self.total if self.total else 0.0,
-            speed=f"{rate / 1e6:.1f} MB/s",
+            speed=f"{rate / 1e6:.1f}MB/s",
             bytes_done=fetched,
             segments_done=self.done,
             segments_total=self.total,
