@@ -27,13 +27,13 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def origin_port() -> int:
     """A port of loopback from which the service may fetch; a test listens there itself."""
     return free_port()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # ended before other tests begin: it costs, even at rest
 def service(offline_youtube_session: OfflineYoutube, origin_port: int) -> Iterator[LiveService]:
     allowed = {"ALLOW_PRIVATE_NETWORKS": f"127.0.0.1:{origin_port}"}
     with running_service({**offline_youtube_session.environment(), **QUICK, **allowed}) as running:
@@ -70,7 +70,7 @@ class User:
         return dict(reply.json())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def user(service: LiveService) -> Iterator[User]:
     with httpx.Client(base_url=f"{service.base}/api", timeout=90) as http:
         yield signed_in(http, "user@example.com")

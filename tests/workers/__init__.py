@@ -1,0 +1,1 @@
+"""What workers live through: deaths, repeats, clocks that are moved, shared work."""
