@@ -146,7 +146,7 @@ class FakeEngine:
     def get_video_metadata(self, path: Path) -> dict[str, object]:
         if self.errors:
             raise self.errors.pop(0)
-        return {"duration": 120, "resolution": "1920x1080", "original_codec": "h264"}
+        return {"duration": 120.0, "resolution": "1920x1080", "original_codec": "h264"}
 
     def supported_codecs(self) -> dict[str, list[str]]:
         return {codec: ["lossless", "high", "medium"] for codec in ("h264", "h265", "av1")}

@@ -41,6 +41,7 @@ def test_upload_answers_as_documented(api: Api, anna: Person) -> None:
         "file_size_mb": 0.05,
         "metadata": {"duration": 120, "resolution": "1920x1080", "original_codec": "h264"},
     }
+    assert '"duration":120,' in reply.text, "whole seconds have no decimal point"
     assert left_in_uploads(api) == [f"{reply.json['encode_id']}.avi"]
 
 

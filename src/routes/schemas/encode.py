@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 from src.errors import CodecUnsupported, RequestInvalid
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import VideoJob
-from src.routes.schemas.common import RequestBody, UtcTime, megabytes
+from src.routes.schemas.common import RequestBody, UtcTime, megabytes, plain_number
 from src.routes.schemas.video import ErrorFact
 from src.services.upload_service import EncodeChoice, Uploaded
 
@@ -76,11 +76,13 @@ class Upload(BaseModel):
     def of(cls, uploaded: Uploaded) -> Self:
         """The reply for a kept upload."""
         assert isinstance(uploaded.job.params, EncodeParams)
+        seconds = uploaded.metadata.get("duration")
+        told = plain_number(seconds) if isinstance(seconds, float) else seconds
         return cls(
             encode_id=uploaded.job.id,
             original_filename=uploaded.job.params.original_filename,
             file_size_mb=megabytes(uploaded.size_bytes),
-            metadata=uploaded.metadata,
+            metadata={**uploaded.metadata, "duration": told},
         )
 
 
