@@ -43,6 +43,7 @@ class Auth(Enum):
 # Whoever may call the archive without a token has the same right to all of it, so there is one owner for all.
 ARCHIVE = Owner(OwnerKind.ADDRESS, "archive")
 SESSION_HEADER = "X-Session-ID"
+SOCKET_PROTOCOLS = ("bearer", "session")  # offered together with a private token or the id of a guest session
 _SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 
 
@@ -94,7 +95,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     address = request.remote_addr or "unknown"
     if auth is Auth.NONE:
         return Caller(address)
-    if auth in (Auth.SESSION, Auth.GUEST, Auth.ANY) and (key := request.headers.get(SESSION_HEADER, "").strip()):
+    if key := _session_key(auth):
         guests = services().guests
         session = guests.open(key)
         return Caller(address, session=session, session_key=key.lower(), still_counts=lambda: guests.is_open(key))
@@ -103,7 +104,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     if auth is Auth.SESSION and "Authorization" not in request.headers:
         raise SessionMissing()
     if auth in (Auth.NETWORK, Auth.ANY):
-        return _of_network(address)
+        return _of_network(address, _socket_word("bearer") if auth is Auth.ANY else "")
     accounts = services().accounts
     if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and looks_like_channel_token(path_token or "")):
         return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
@@ -134,9 +135,24 @@ def _of_login(address: str, token: str) -> Caller:
     return Caller(address, identity, still_counts=lambda: accounts.is_signed_in(token))
 
 
-def _of_network(address: str) -> Caller:
+def _session_key(auth: Auth) -> str:
+    if auth not in (Auth.SESSION, Auth.GUEST, Auth.ANY):
+        return ""
+    key = request.headers.get(SESSION_HEADER, "").strip()
+    return key or (_socket_word("session") if auth is Auth.ANY else "")
+
+
+def _socket_word(name: str) -> str:
+    """What stands behind this name among the protocols that a WebSocket offers: a browser's sends no other header."""
+    offered = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    return offered[1] if len(offered) == 2 and offered[0] == name else ""
+
+
+def _of_network(address: str, token: str) -> Caller:
     if "Authorization" in request.headers:
-        caller = _of_login(address, _bearer_token())
+        token = _bearer_token()
+    if token:
+        caller = _of_login(address, token)
     elif from_allowed_network():
         caller = Caller(address)
     else:

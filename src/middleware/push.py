@@ -14,6 +14,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.http import http_date
 
 from src.errors import TooManyListeners
+from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.job_listener import Event, Listener
 
@@ -52,7 +53,7 @@ def web_socket(listener: Listener) -> Response:
         raise TooManyListeners(retry_after_seconds=5)
     try:
         connection = simple_websocket.Server.accept(
-            request.environ, ping_interval=_PING_SECONDS, max_message_size=_MOST_HEARD_BYTES
+            request.environ, SOCKET_PROTOCOLS, ping_interval=_PING_SECONDS, max_message_size=_MOST_HEARD_BYTES
         )
         connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
         try:

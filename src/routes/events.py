@@ -40,5 +40,9 @@ def all_events(caller: Caller) -> Reply:
 @bp.get("/ws", websocket=True)
 @endpoint(auth=Auth.ANY, replies={200: File("application/json")}, errors=(TooManyListeners,))
 def progress_socket(caller: Caller) -> Reply:
-    """Tell the same as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``."""
+    """Tell the same as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``.
+
+    A browser, whose WebSocket sends no headers, offers two protocols: ``bearer`` and its token, or ``session`` and the
+    id of its guest session.
+    """
     return web_socket(services().events.of_owner(caller.owner, allowed=caller.still_counts))

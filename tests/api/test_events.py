@@ -159,6 +159,27 @@ def test_web_sockets_leave_most_threads_alone(api: Api, anna: Person) -> None:
     assert api.services.events._places.acquire(blocking=False), "its place was given back"
 
 
+def test_a_web_page_shows_its_token_or_its_session_as_a_protocol(api: Api, anna: Person) -> None:
+    sockets = api.app.extensions["yt-downloader.web-sockets"]
+    while sockets.acquire(blocking=False):
+        pass  # who is let in gets 503, not a socket
+    session = str((api.call("POST", "/api/sessions/").json or {})["session_uuid"])
+    page = {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https://page.example"}
+    for offered, status in {
+        f"bearer, {anna.token}": 503,
+        f"session, {session}": 503,
+        f"bearer, {api.public_token()}": 401,
+        f"session, {anna.token}": 401,
+        f"bearer, {anna.token}, more": 401,
+        anna.token: 401,
+        "bearer": 401,
+    }.items():
+        told = api.call("GET", "/ws", headers={**page, "Sec-WebSocket-Protocol": offered})
+        assert told.status_code == status, offered
+    elsewhere = api.call("GET", "/api/events", headers={"Sec-WebSocket-Protocol": f"bearer, {anna.token}"})
+    assert elsewhere.status_code == 401
+
+
 def test_an_address_that_speaks_websocket(api: Api) -> None:
     assert api.call("GET", "/ws", environ_base={"REMOTE_ADDR": "127.0.0.1"}).status_code == 400
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}

@@ -17,6 +17,7 @@ import deno
 import httpx
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.e2e.conftest import User
 from tests.e2e.programs import CLIENTS, PATIENCE_SECONDS, run
@@ -135,7 +136,11 @@ def test_a_batch_is_fetched_once(
 
 def test_progress_on_a_websocket(service: LiveService, offline_youtube: OfflineYoutube) -> None:
     heard: list[dict[str, Any]] = []
-    with connect(f"{service.base.replace('http', 'ws')}/ws") as socket:
+    address = f"{service.base.replace('http', 'ws')}/ws"
+    guest = httpx.post(f"{service.base}/api/sessions/", timeout=30).json()["session_uuid"]
+    with connect(address, subprotocols=[Subprotocol("session"), Subprotocol(guest)]) as page:
+        assert page.subprotocol == "session", "a browser closes a socket that speaks nothing of what it offered"
+    with connect(address) as socket:
 
         def hear() -> None:
             for message in socket:
