@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from src.errors import AppError, DiskFull, ErrorKind, JobTimeout, TooManyPending, UrlInvalid
+from src.errors import AppError, Busy, DiskFull, ErrorKind, JobTimeout, TooManyPending, UrlInvalid
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
 from src.middleware.wiring import services
@@ -37,7 +37,7 @@ def success_body(error: AppError) -> dict[str, Any]:
     auth=Auth.NONE,
     limit=Limit.START,
     replies={200: AutoDownloaded},
-    errors=(UrlInvalid, TooManyPending, JobTimeout, DiskFull),
+    errors=(UrlInvalid, TooManyPending, JobTimeout, Busy, DiskFull),
     creates="job_id",
 )
 def auto_download(body: AutoDownloadRequest, caller: Caller) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from src.data.user_data import UserData
 from src.data.video_data import VideoData
-from src.errors import JobTimeout, RequestInvalid, UserUnknown
+from src.errors import Busy, JobTimeout, RequestInvalid, UserUnknown
 from src.models.params import AudioParams
 from src.models.user import User
 from src.models.video import Owner, OwnerKind, VideoJob
@@ -50,8 +51,8 @@ class AutoDownloadService:
 
         Raises:
             RequestInvalid, UrlInvalid, VideoIdInvalid: there is nothing to fetch.
-            TooManyPending, DiskFull, Busy: not now.
-            JobTimeout: it takes longer than a request may; it goes on without anybody waiting.
+            TooManyPending, DiskFull: not now.
+            Busy, JobTimeout: this request could not wait for it, or waited as long as it may; it goes on without.
             AppError: the one that ended the job.
         """
         if not params.get("url"):
@@ -62,10 +63,13 @@ class AutoDownloadService:
         session_id = str(uuid.uuid4())
         sound = AudioParams(**{**params, "url": canonical_url(video_id), "youtube_video_id": video_id})
         job = self._jobs.start(self._jobs.save(owner, sound, facts={"request": {"auto_download": session_id}}))
+        began = time.monotonic()
         job = self._jobs.wait(job, self._seconds)
         self._jobs.require_success(job)
         if job.artifact is None:
-            raise JobTimeout(job_id=job.id)
+            # Waiting ends early where too many wait already, or this process is asked to end.
+            waited = time.monotonic() - began >= 0.9 * self._seconds
+            raise JobTimeout(job_id=job.id) if waited else Busy(job_id=job.id, retry_after_seconds=30)
         return AutoDownload(job, session_id, self._links.link(job, session_id), username if user else None)
 
     def history(self, user_id: str, *, offset: int, limit: int) -> tuple[list[AutoDownload], int]:

@@ -135,6 +135,12 @@ def test_what_fails_is_told(songs: Api, sounds: FakeSounds) -> None:
     object.__setattr__(songs.services.auto_downloads, "_seconds", 0.2)
     late = songs.call("POST", PATH, json={"url": LINK})
     assert late.status_code == 500 and late.json is not None and late.json["code"] == "JOB_TIMEOUT"
+    object.__setattr__(songs.services.auto_downloads, "_seconds", 60)
+    while songs.services.jobs._waiters.acquire(blocking=False):
+        pass
+    busy = songs.call("POST", PATH, json={"url": LINK})
+    assert busy.status_code == 503 and busy.json is not None and busy.json["code"] == "BUSY"
+    assert busy.headers["Retry-After"] == "30"
 
 
 def test_downloads_belong_to_accounts(songs: Api) -> None:
