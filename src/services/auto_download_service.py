@@ -62,7 +62,7 @@ class AutoDownloadService:
         owner = Owner.user(user.id) if user else Owner(OwnerKind.ADDRESS, network_of(address))
         session_id = str(uuid.uuid4())
         sound = AudioParams(**{**params, "url": canonical_url(video_id), "youtube_video_id": video_id})
-        job = self._jobs.start(self._jobs.save(owner, sound, facts={"request": {"auto_download": session_id}}))
+        job = self._jobs.start_new(self._jobs.save(owner, sound, facts={"request": {"auto_download": session_id}}))
         began = time.monotonic()
         job = self._jobs.wait(job, self._seconds)
         self._jobs.require_success(job)

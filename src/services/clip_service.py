@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from src.data.user_data import UserData
-from src.errors import AppError, ClipBusy, ClipRangeInvalid, ClipTooLong, UserUnknown
+from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, UserUnknown
 from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.job_service import JobService
@@ -151,7 +151,7 @@ class ClipService:
                 resolution_preference=resolution,
             ),
         )
-        return self._jobs.start(job)
+        return self._jobs.start_new(job)
 
     def save_moment(self, user_id: str, request: MomentRequest) -> VideoJob:
         """Keep what has just happened in a live stream for this user, and have it fetched at once: it leaves the
@@ -183,11 +183,9 @@ class ClipService:
         job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id)
         if job.status is not Status.PENDING or job.waiting:
             return job
-        try:
-            return self._jobs.start(job)
-        except AppError:  # without its capture the moment is soon gone: better refused than kept in vain
-            self._jobs.forget(job)
-            raise
+        return self._jobs.start_new(
+            job
+        )  # without its capture the moment is soon gone: better refused than kept in vain
 
     def move(self, job: VideoJob, wish: Mapping[str, float]) -> tuple[VideoJob, bool]:
         """Have a clip cut anew with other times; the job, and whether its source has to be asked again.

@@ -83,10 +83,10 @@ class DownloadService:
                 facts={"request": dict(request.words)} if request.words else None,
                 keep_seconds=request.keep_seconds,
             )
+            return self._jobs.start_new(saved)
         except BaseException:
             self._guests.release(owner, job_id)
             raise
-        return self._jobs.start(saved)
 
     def request_for_archive(self, owner: Owner, request: DownloadRequest) -> VideoJob:
         """The same for an archive: its own limit of size, and the file stays for as long as archives keep theirs."""

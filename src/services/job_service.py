@@ -5,12 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from src.data.video_data import VideoData
-from src.errors import AppError, Cancelled, NotOwner, QuotaExceeded, TooManyPending, VideoNotFound, error_from_code
+from src.errors import (
+    AppError,
+    Cancelled,
+    NotOwner,
+    QuotaExceeded,
+    StoreUnavailable,
+    TooManyPending,
+    VideoNotFound,
+    error_from_code,
+)
 from src.models.params import JobParams
 from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.file_store import FileStore
@@ -103,6 +113,18 @@ class JobService:
         self._runner.ring(queued)
         self._progress.announce_change(job.id)
         return queued
+
+    def start_new(self, job: VideoJob) -> VideoJob:
+        """Start a job that was saved just now for nothing else: where that is refused, nothing is left of it.
+
+        Raises as ``start``.
+        """
+        try:
+            return self.start(job)
+        except BaseException:
+            with suppress(StoreUnavailable):
+                self.forget(job)
+            raise
 
     def require_room(self, owner: Owner, more_bytes: int = 0) -> None:
         """Refuse new work, or a file of so many bytes, for which there is no room.

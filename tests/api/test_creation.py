@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from src.data.idempotency_data import IdempotencyData
+from src.errors import QuotaExceeded, StoreUnavailable
 from src.services.egress import AllowList, EgressProxy, Policy
 from tests.api.actors import LINK, Api, Person
 
@@ -181,3 +183,38 @@ def test_encodes_too(api: Api, anna: Person) -> None:
     api.bell.finish()
     gone = anna.api.call("DELETE", f"/api/encode/{encode_id}", token=anna.token)
     assert (gone.json or {})["deleted"] is True and list(api.services.files.uploads.glob("*.avi")) == []
+
+
+def test_an_end_that_could_not_be_written_keeps_no_key_busy(
+    api: Api, anna: Person, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away in the middle of a request, and is back when the client sends it again."""
+
+    def away(*_: Any) -> None:
+        raise StoreUnavailable()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IdempotencyData, "finish", away)
+        made = save(api, body, "made", anna.token)
+    with monkeypatch.context() as patched:
+        patched.setattr(IdempotencyData, "release", away)
+        refused = save(api, {**body, "end_time": 30}, "refused", anna.token)
+    assert (made.status_code, refused.status_code) == (201, 400)
+    again = save(api, body, "made", anna.token)
+    assert again.json == made.json and again.headers["Idempotent-Replayed"] == "true"
+    assert save(api, body, "refused", anna.token).status_code == 201
+
+
+def test_what_is_refused_leaves_no_job(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise QuotaExceeded(used_mb=1, quota_mb=1)
+
+    monkeypatch.setattr(api.services.jobs, "require_room", full)
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("/api/video/batch", {"url": LINK, "ranges": [{"start_time": 1, "end_time": 2}]}),
+        ("/audio_dl/api/auto-download/", {"url": LINK, "username": anna.email}),
+        ("/jobs", {"video_id": "dQw4w9WgXcQ", "metadata_requested": False}),
+    ]
+    for path, wish in requests:
+        assert anna.post(path, wish).status_code == 507, path
+    assert api.services.jobs.page_of_all(page=1, per_page=9) == ([], 0)
