@@ -6,12 +6,14 @@ import unicodedata
 from urllib.parse import quote
 
 MAX_CHARACTERS = 150
+MAX_BYTES = 200  # of the 255 that file systems keep in UTF-8: callers and their programs add something of their own
 MAX_FOLDERS = 8
 _SEPARATORS = {"/", "\\", ":", "*", "?", '"', "<", ">", "|"}
 
 
 def display_name(filename: str) -> str:
-    """The last part of a sent name without control, separator and direction characters; at most 150 characters.
+    """The last part of a sent name without control, separator and direction characters; at most 150 characters,
+    and 200 bytes.
 
     Letters of all scripts stay. An empty result becomes ``video``.
     """
@@ -27,9 +29,14 @@ def display_name(filename: str) -> str:
     )
     stem, dot, suffix = kept.rpartition(".")
     if dot and len(suffix) <= 10:
-        stem = (stem.strip(" .") or "video")[: MAX_CHARACTERS - len(suffix) - 1]
-        return f"{stem}.{suffix}"
-    return kept[:MAX_CHARACTERS] or "video"
+        return f"{_short(stem.strip(' .') or 'video', beside=f'.{suffix}')}.{suffix}"
+    return _short(kept) or "video"
+
+
+def _short(text: str, beside: str = "") -> str:
+    """As much of a text as a name may have with what stands ``beside`` it. No character is cut in two."""
+    room = MAX_BYTES - len(beside.encode())
+    return text[: MAX_CHARACTERS - len(beside)].encode()[:room].decode("utf-8", "ignore").rstrip(" ")
 
 
 def name_after(title: str, rest: str) -> str:

@@ -21,6 +21,9 @@ ROWS = [
     ("   .mp4", "video.mp4"),
     ('qu"ote.mp4', "quote.mp4"),
     ("x" * 300 + ".webm", "x" * 145 + ".webm"),
+    ("長" * 300 + ".webm", "長" * 65 + ".webm"),
+    ("\N{FILM FRAMES}" * 300, "\N{FILM FRAMES}" * 50),
+    ("." + "長" * 10, "video." + "長" * 10),
 ]
 
 
