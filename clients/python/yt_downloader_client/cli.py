@@ -1,8 +1,12 @@
-"""The command ``yt-downloader``: clip, audio, encode, status, login."""
+"""The command ``yt-downloader``: clip, audio, encode, status, login.
+
+Exit codes: 0 done; 1 not, and a line of the error output says why; 2 a command line that is not understood; 130 Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import getpass
 import json
 import os
@@ -21,6 +25,7 @@ from yt_downloader_client.words import Codec, Container, Status, service_url
 from yt_downloader_client.words import Quality as Preset
 
 _WIDTH = 30
+_STOPPED = 130  # as shells tell the end by Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,10 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(globals()[f"_{options.command}"](options))
     except ServiceError as error:
         print(f"{error.message}{f' ({error.code})' if error.code else ''}", file=sys.stderr)
-    except httpx.HTTPError as error:
-        print(f"{service_url(options.url_of_service)} does not answer: {error}", file=sys.stderr)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        print(f"the service does not answer: {error}", file=sys.stderr)
+    except (ValueError, LookupError):
+        print("the answer is not one of a yt-downloader: is this its address?", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing is left to flush
+    except OSError as error:
+        print(error, file=sys.stderr)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("\nstopped", file=sys.stderr)
+        return _STOPPED
     return 1
 
 
@@ -77,13 +89,14 @@ def _login(options: argparse.Namespace) -> int:
         path = _remembered()
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            path.chmod(0o600)  # one that was there keeps its own mode otherwise
             json.dump({"server": client.base_url, "token": token}, file)
     print(f"signed in as {options.email}")
     return 0
 
 
 def _clip(options: argparse.Namespace) -> int:
-    output: Path = options.output
+    output = _writable(options.output)
     container = cast(Container, {".mp4": "mp4", ".webm": "webm"}.get(output.suffix.lower(), "best"))
     with _client(options) as client:
         made = client.clip(
@@ -100,6 +113,7 @@ def _clip(options: argparse.Namespace) -> int:
 
 
 def _audio(options: argparse.Namespace) -> int:
+    _writable(options.output / "sound")
     client = AutoDownloadClient(options.url_of_service, options.username)
     result = client.download(options.url, cast(Quality, options.quality), cast(Format, options.format))
     made = client.save(result, options.output)
@@ -110,7 +124,7 @@ def _audio(options: argparse.Namespace) -> int:
 def _encode(options: argparse.Namespace) -> int:
     with _client(options) as client:
         codec, preset = cast(Codec, options.codec), cast(Preset, options.quality)
-        made = client.encode(options.file, options.output, codec, preset, watch=_bar)
+        made = client.encode(options.file, _writable(options.output), codec, preset, watch=_bar)
     print(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
     return 0
 
@@ -127,11 +141,28 @@ def _status(options: argparse.Namespace) -> int:
 
 def _client(options: argparse.Namespace) -> Client:
     path = _remembered()
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        known = dict(json.loads(path.read_text())) if path.is_file() else {}
+    except ValueError:  # broken off while it was written
+        known = {}
     server = service_url(options.url_of_service or known.get("server"))
     if known.get("server") != server:
         raise ServiceError(f"please sign in first: yt-downloader login EMAIL --server {server}")
     return Client(server, str(known["token"]))
+
+
+def _writable(output: Path) -> Path:
+    """A file that can be written, as far as that is known before it is made: an hour later it would be a pity.
+
+    Raises:
+        OSError: its folder does not exist, or the file is a folder.
+    """
+    if output.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(output))
+    if not os.access(output.parent, os.W_OK):
+        reason = errno.EACCES if output.parent.is_dir() else errno.ENOENT
+        raise OSError(reason, os.strerror(reason), str(output.parent))
+    return output
 
 
 def _remembered() -> Path:

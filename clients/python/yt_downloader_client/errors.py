@@ -19,6 +19,25 @@ class JobFailed(ServiceError):
     """A job ended without a file."""
 
 
+_PASSING = (429, 502, 503, 504)
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same question may well be answered a little later."""
+    return isinstance(error, httpx.TransportError) or (isinstance(error, ServiceError) and error.status in _PASSING)
+
+
+def check_file(reply: httpx.Response) -> httpx.Response:
+    """Pass a reply that is a file; any other must have been read.
+
+    Raises:
+        ServiceError: it is an error, or the file is not ready.
+    """
+    if check(reply).status_code != httpx.codes.OK:
+        raise ServiceError("The file is not ready", "FILE_NOT_READY", reply.status_code)
+    return reply
+
+
 def check(reply: httpx.Response) -> httpx.Response:
     """Pass a reply that is none.
 

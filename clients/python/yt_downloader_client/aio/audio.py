@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import httpx
 
-from yt_downloader_client.errors import check
+from yt_downloader_client.errors import check, check_file
+from yt_downloader_client.files import written_whole
 from yt_downloader_client.sounds import PATH, TIMEOUT_SECONDS, AudioDownload, Format, Quality, file_name
 from yt_downloader_client.words import service_url
 
@@ -34,16 +35,16 @@ class AsyncAutoDownloadClient:
             return cast(AudioDownload, check(await http.post(self.base_url + PATH, json=body)).json())
 
     async def save(self, result: AudioDownload, folder: Path | str = ".") -> Path:
-        """Fetch a finished download into a folder, under its own name."""
+        """Fetch a finished download into a folder, under its own name; written whole or not at all."""
         target = Path(folder) / file_name(result)
         async with (
             httpx.AsyncClient(timeout=self._timeout) as http,
             http.stream("GET", result["download_url"]) as reply,
         ):
-            if not reply.is_success:
+            if reply.status_code != httpx.codes.OK:
                 await reply.aread()
-            check(reply)
-            with target.open("wb") as file:
+            check_file(reply)
+            with written_whole(target) as file:
                 async for data in reply.aiter_bytes():
                     file.write(data)
         return target

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import httpx
 
-from yt_downloader_client.errors import check
+from yt_downloader_client.errors import check, check_file
+from yt_downloader_client.files import written_whole
 from yt_downloader_client.sounds import PATH, TIMEOUT_SECONDS, AudioDownload, Format, Quality, file_name
 from yt_downloader_client.words import service_url
 
@@ -36,16 +37,16 @@ class AutoDownloadClient:
             return cast(AudioDownload, check(http.post(self.base_url + PATH, json=body)).json())
 
     def save(self, result: AudioDownload, folder: Path | str = ".") -> Path:
-        """Fetch a finished download into a folder, under its own name."""
+        """Fetch a finished download into a folder, under its own name; written whole or not at all."""
         target = Path(folder) / file_name(result)
         with (
             httpx.Client(timeout=self._timeout) as http,
             http.stream("GET", result["download_url"]) as reply,
         ):
-            if not reply.is_success:
+            if reply.status_code != httpx.codes.OK:
                 reply.read()
-            check(reply)
-            with target.open("wb") as file:
+            check_file(reply)
+            with written_whole(target) as file:
                 for data in reply.iter_bytes():
                     file.write(data)
         return target

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import httpx
 
-from yt_downloader_client.errors import check
+from yt_downloader_client.errors import ServiceError, check, check_file, passes
+from yt_downloader_client.files import written_whole
 from yt_downloader_client.words import (
     Codec,
     Container,
@@ -27,6 +28,7 @@ from yt_downloader_client.words import (
 
 Watch = Callable[[Status], None]
 POLL_SECONDS = 0.5
+_MOST_MISSES = 5  # half a minute in all
 _AT_ONCE = {"Prefer": "respond-async"}
 _CHUNK = 1 << 16
 
@@ -143,28 +145,37 @@ class Client:
         self._json("DELETE", f"/api/{what}/{job_id}")
 
     def wait(self, job_id: str, what: str = "video", *, watch: Watch = _quiet) -> Status:
-        """The status at the end. Raises JobFailed."""
-        while not (status := self.status(job_id, what)).ended:
-            watch(status)
-            time.sleep(POLL_SECONDS)
-        watch(status)
-        return require_completed(status)
+        """The status at the end. A service that is away for some seconds, as when it is restarted, is asked again.
+
+        Raises:
+            JobFailed: there is no file.
+        """
+        misses = 0
+        while True:
+            try:
+                status = self.status(job_id, what)
+            except (httpx.TransportError, ServiceError) as error:
+                misses += 1
+                if not passes(error) or misses > _MOST_MISSES:
+                    raise
+            else:
+                misses = 0
+                watch(status)
+                if status.ended:
+                    return require_completed(status)
+            time.sleep(POLL_SECONDS * 2**misses)
 
     def fetch(self, path: str, output: Path | str) -> Path:
         """A finished file, written whole or not at all."""
         target = Path(output)
-        half = target.with_name(f".{target.name}.part")
-        try:
-            with self._http.stream("GET", path) as reply:
-                if not reply.is_success:
-                    reply.read()
-                check(reply)
-                with half.open("wb") as file:
-                    for data in reply.iter_bytes(_CHUNK):
-                        file.write(data)
-            return half.replace(target)
-        finally:
-            half.unlink(missing_ok=True)
+        with self._http.stream("GET", path) as reply:
+            if reply.status_code != httpx.codes.OK:
+                reply.read()
+            check_file(reply)
+            with written_whole(target) as file:
+                for data in reply.iter_bytes(_CHUNK):
+                    file.write(data)
+        return target
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         told: dict[str, Any] = check(self._http.request(method, path, **options)).json()
