@@ -27,6 +27,12 @@ KINDS = (VideoParams.kind, AudioParams.kind, TranscriptParams.kind)
 _RESOLUTION = re.compile(r"(\d{3,4})p?")
 _BIT_RATE = re.compile(r"(128|192|320)k?")
 _LOWEST = "144p"  # where it does not exist, the lowest that does is taken
+# What callers call the parameters of the kinds.
+_SAID = {
+    **dict.fromkeys(("audio_quality", "transcript_source", "resolution_preference"), "quality"),
+    **dict.fromkeys(("audio_format", "transcript_format", "format_preference"), "output_format"),
+    "caption_language": "language",
+}
 _CAPTION_SOURCES = {"best": "any", "any": "any", "manual": "manual", "automatic": "automatic", "auto": "automatic"}
 
 
@@ -175,7 +181,10 @@ def _params(request: DownloadRequest) -> JobParams:
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise RequestInvalid(f"{request.media}: {first['loc'][0]}: {first['msg']}") from None
+        field = _SAID.get(str(first["loc"][0]), str(first["loc"][0]))
+        raise RequestInvalid(
+            f"{field}: {first['msg']}", fields=[{"field": field, "problem": first["msg"]}], media=request.media
+        ) from None
 
 
 def _resolution(quality: str) -> str:
