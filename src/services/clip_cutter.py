@@ -102,7 +102,7 @@ class ClipCutter:
         return self._verified(task, self._by_section(task), "section")
 
     def _verified(self, task: CutTask, report: ClipReport, method: CutMethod) -> Cut:
-        task.monitor.report(Progress(Phase.VERIFYING, download_percent=100.0))
+        task.monitor.report(Progress(Phase.VERIFYING, download_percent=100.0, encode_percent=100.0))
         length = task.video.info.duration_seconds
         promise = Promise(
             seconds=float(report.actual.end - report.actual.start),

@@ -41,10 +41,14 @@ def _segments(progress: Progress) -> dict[str, Any]:
 
 
 def overall_percent(fields: Mapping[str, Any] | None) -> float:
-    """One number of 0-99 for surfaces that have no phases: mostly the download, the rest for what follows it."""
+    """One number of 0-99 for surfaces that have no phases: mostly the download, the rest for what follows it.
+
+    Where nothing is fetched (an upload, a clip from what was kept) the encode is all there is.
+    """
     if not fields:
         return 0.0
-    percent = 0.8 * float(fields.get("download_progress", 0)) + 0.2 * float(fields.get("encoding_progress", 0))
+    fetched, encoded = float(fields.get("download_progress", 0)), float(fields.get("encoding_progress", 0))
+    percent = 0.8 * fetched + 0.2 * encoded if fetched else encoded
     return round(min(percent, 99.0), 1)
 
 

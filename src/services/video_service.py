@@ -208,8 +208,9 @@ class _Watch:
     def report(self, progress: Progress) -> None:
         if self.downloaded:
             progress = replace(progress, download_percent=100.0)
-        elif progress.phase is Phase.ENCODING:
-            progress = replace(progress, phase=Phase.DOWNLOADING, encode_percent=0.0)
+        else:
+            phase = Phase.DOWNLOADING if progress.phase is Phase.ENCODING else progress.phase
+            progress = replace(progress, phase=phase, encode_percent=0.0)
         if self._callback is not None:
             self._callback(progress)
         self._monitor.report(progress)

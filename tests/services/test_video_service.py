@@ -20,6 +20,7 @@ from src.models.progress import Phase, Progress
 from src.services.clip import Network
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.progress_cache import overall_percent, to_fields
 from src.services.video_service import VideoService, network_of
 from src.services.youtube_service import YouTubeService
 from tests.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
@@ -114,6 +115,8 @@ def _assert_told_in_order(readings: list[Progress], *, encoded: bool) -> None:
     assert readings[0].phase is Phase.INITIALIZING
     assert readings[-1].phase is Phase.VERIFYING
     assert readings[-1].download_percent == 100
+    overall = [overall_percent(to_fields(reading)) for reading in readings]
+    assert overall == sorted(overall)
     percents = [reading.encode_percent for reading in readings if reading.phase is Phase.ENCODING]
     assert percents == sorted(percents)
     assert bool(percents) is encoded

@@ -58,7 +58,7 @@ class Session:
         self._folder = Path(tempfile.mkdtemp(prefix="clip-", dir=work_dir))
         self._spool = Spool(self._folder / "fetched") if self._keeper is None else self._keeper.open_spool()
         self.resources: list[Resource] = []
-        self._phase, self._written = Phase.INITIALIZING, 0.0
+        self._phase, self._percent, self._written = Phase.INITIALIZING, 0.0, 0.0
         self._checked = self._began = time.monotonic()
         self._told_bytes = 0
         self.fetcher = Fetcher(self._spool, network, self._tick, self._renew if refresh else None)
@@ -233,10 +233,12 @@ class Session:
         phase = self._phase
         if phase is Phase.DOWNLOADING and done >= total > 1:
             phase = Phase.ENCODING
+        if phase is not Phase.INITIALIZING and total > 1:  # before, only the index is wanted; later there may be more
+            self._percent = max(self._percent, min(100.0 * done / total, 100.0))
         self._monitor.report(
             Progress(
                 phase,
-                download_percent=min(100.0 * done / total, 100.0) if total > 1 else 0.0,
+                download_percent=self._percent,
                 encode_percent=100.0 * self._written,
                 speed=f"{done / seconds / 1e6:.1f}MB/s",
                 eta_seconds=max(total - done, 0) / (done / seconds) if done else None,
