@@ -1,4 +1,4 @@
-"""What a caller would like: how long to wait for the end of a job (RFC 7240, ``Prefer``), text or JSON (``Accept``)."""
+"""What a caller would like: how long to wait for a job (RFC 7240, ``Prefer``), text, a page or JSON (``Accept``)."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def wait_seconds() -> float:
 def wants_plain_text() -> bool:
     """Whether ``Accept`` prefers ``text/plain`` to JSON."""
     return request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain"
+
+
+def wants_page() -> bool:
+    """Whether ``Accept`` prefers ``text/html`` to JSON, as that of browsers does."""
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"

@@ -10,11 +10,12 @@ from src.errors import ClipRangeInvalid, ClipTooLong, FileGone, FileNotReady, No
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
+from src.middleware.prefer import wants_page
 from src.middleware.wiring import services
 from src.models.params import LiveClipParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.share import Moved, MoveTimes, Shared, SharesEnded, ShareVideo
-from src.routes.share_page import POLICY, render
+from src.routes.share_page import POLICY, render, render_gone
 from src.services.clip_service import KINDS
 from src.services.share_service import poster_of
 
@@ -45,8 +46,13 @@ def end_shares(video_id: str, caller: Caller) -> Reply:
 @endpoint(auth=Auth.NONE, replies={200: File("text/html")}, errors=(ShareNotFound,))
 def share_page(token: str) -> Reply:
     """Show a clip: player, poster, title, download, and until when."""
-    share, job = services().shares.open(token)
-    page = Response(render(share, job, _base(), token), content_type="text/html; charset=utf-8")
+    try:
+        share, job = services().shares.open(token)
+        page = Response(render(share, job, _base(), token), content_type="text/html; charset=utf-8")
+    except ShareNotFound as error:
+        if not wants_page():
+            raise
+        page = Response(render_gone(error.message), 404, content_type="text/html; charset=utf-8")
     page.headers["Content-Security-Policy"] = POLICY
     page.headers["Cache-Control"] = "private, no-cache"
     page.headers["X-Robots-Tag"] = "noindex"

@@ -16,6 +16,7 @@ from src.services.media_poster import poster_size
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "share.css").read_text("utf-8")
 _PAGE = Template((_HERE / "share.html").read_text("utf-8"))
+_GONE = Template((_HERE / "share_gone.html").read_text("utf-8"))
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 POLICY = (
@@ -58,6 +59,11 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
     }
     escaped = {name: html.escape(text) for name, text in words.items()}
     return _PAGE.substitute(escaped, style=_STYLE, facts=_facts(job, seconds))
+
+
+def render_gone(why: str) -> str:
+    """The page behind a link that counts no more; ``why`` is one sentence."""
+    return _GONE.substitute(why=html.escape(why), style=_STYLE)
 
 
 def _facts(job: VideoJob, seconds: float) -> str:
