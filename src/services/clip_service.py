@@ -198,6 +198,8 @@ class ClipService:
             ClipBusy: somebody works on it now.
             DiskFull: there is no room for new work.
         """
+        if not wish:
+            raise ClipRangeInvalid("Say which times to move, and where: move_start, end_time ...")
         if job.status is Status.PROCESSING or job.waiting:
             raise ClipBusy()
         params = job.params

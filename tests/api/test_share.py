@@ -102,6 +102,15 @@ def test_a_link_ends(api: Api, anna: Person, bert: Person, shared: tuple[str, di
     assert api.call("GET", f"/s/{again['token']}").status_code == 404
 
 
+def test_a_browser_with_a_dead_link_is_shown_a_page(api: Api) -> None:
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    for accept, mimetype in ((browser, "text/html"), ("*/*", "application/json"), ("", "application/json")):
+        reply = api.call("GET", f"/s/{'x' * 46}", headers={"Accept": accept})
+        assert (reply.status_code, reply.mimetype) == (404, mimetype)
+        assert "This link has expired or was taken back." in reply.text
+    assert api.call("GET", f"/s/{'x' * 46}/clip.mp4", headers={"Accept": browser}).mimetype == "application/json"
+
+
 def test_only_what_is_finished_is_shared(anna: Person) -> None:
     reply = anna.post(f"/api/video/share/{anna.save()}")
     assert reply.status_code == 404 and reply.json is not None and reply.json["code"] == "FILE_NOT_READY"
@@ -122,7 +131,7 @@ def test_a_clip_is_cut_anew_from_its_source(api: Api, anna: Person, bert: Person
     assert (moved.json["start_time"], moved.json["end_time"]) == (55, 118)
     assert anna.post(f"/api/video/download/{video_id}").status_code == 200
     assert (api.engine.calls[-1]["start_time"], api.engine.calls[-1]["end_time"]) == (55, 118)
-    for wrong in ({"start_time": 119}, {"move_start": -100}, {"end_time": 5000}, {"offset": 3}):
+    for wrong in ({"start_time": 119}, {"move_start": -100}, {"end_time": 5000}, {"offset": 3}, {}, {"begin": 1}):
         assert patch(anna, video_id, **wrong).status_code == 400
     assert patch(bert, video_id, move_end=1).status_code == 403
 
