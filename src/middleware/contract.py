@@ -155,6 +155,9 @@ def _arguments(contract: Endpoint, parameters: Mapping[str, Any], path: dict[str
     return given, sent
 
 
+_WORDS = {"model_type": "Input should be an object"}  # where pydantic names our classes
+
+
 def validated(model: type[Model], sent: Any) -> Model:
     """What a stranger sent, as this model.
 
@@ -166,7 +169,7 @@ def validated(model: type[Model], sent: Any) -> Model:
     except ValidationError as error:
         problems: dict[str, list[str]] = {}
         for e in error.errors(include_url=False, include_context=False, include_input=False):
-            problem = e["msg"].removeprefix("Value error, ")
+            problem = _WORDS.get(e["type"]) or e["msg"].removeprefix("Value error, ")
             problems.setdefault(_field(e["loc"], sent, missing=e["type"] == "missing"), []).append(problem)
         # A field of several types has one problem per type: any one solved is enough.
         fields = [{"field": field, "problem": ", or: ".join(each)} for field, each in problems.items()]
