@@ -73,6 +73,8 @@ def test_the_command_line(service: LiveService, offline_youtube: OfflineYoutube,
     assert "completed" in run([*command, "status"], tmp_path)
     run([*command, "encode", "out.mp4", "-o", "encoded.mp4", "--quality", "medium"], tmp_path)
     assert len(frame_numbers(tmp_path / "encoded.mp4")) == 50
+    run([*command, "audio", link, "--quality", "worst"], tmp_path)
+    assert len(list(tmp_path.glob("*.mp3"))) == 1, "from the service of the login"
     stranger = subprocess.run(
         [*command, "status", "--server", "http://127.0.0.1:9"],
         env={**os.environ, "PYTHONPATH": str(CLIENTS / "python"), "XDG_CONFIG_HOME": str(tmp_path)},

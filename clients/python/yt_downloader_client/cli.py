@@ -32,11 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit code."""
     options = _parser().parse_args(arguments)
     try:
+        given = options.url_of_service or os.environ.get("YT_DOWNLOADER_URL")
+        options.url_of_service = given or _login_kept().get("server")
         return int(globals()[f"_{options.command}"](options))
     except ServiceError as error:
         print(f"{error.message}{f' ({error.code})' if error.code else ''}", file=sys.stderr)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        print(f"the service does not answer: {error}", file=sys.stderr)
+        print(f"{service_url(options.url_of_service)} does not answer: {error}", file=sys.stderr)
     except (ValueError, LookupError):
         print("the answer is not one of a yt-downloader: is this its address?", file=sys.stderr)
     except BrokenPipeError:
@@ -52,7 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="yt-downloader", description="Clips, sound and encodes by a yt-downloader.")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--server", dest="url_of_service", help="address of the service (or YT_DOWNLOADER_URL)")
+    shared.add_argument(
+        "--server",
+        dest="url_of_service",
+        help="address of the service (or YT_DOWNLOADER_URL; otherwise that of the last login)",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     login = commands.add_parser("login", parents=[shared], help="sign in and remember it")
     login.add_argument("email")
@@ -140,15 +146,19 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _client(options: argparse.Namespace) -> Client:
-    path = _remembered()
-    try:
-        known = dict(json.loads(path.read_text())) if path.is_file() else {}
-    except ValueError:  # broken off while it was written
-        known = {}
-    server = service_url(options.url_of_service or known.get("server"))
+    known, server = _login_kept(), service_url(options.url_of_service)
     if known.get("server") != server:
         raise ServiceError(f"please sign in first: yt-downloader login EMAIL --server {server}")
-    return Client(server, str(known["token"]))
+    return Client(server, known["token"])
+
+
+def _login_kept() -> dict[str, str]:
+    """``server`` and ``token`` of the last login; nothing before the first."""
+    path = _remembered()
+    try:
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+    except ValueError:  # broken off while it was written
+        return {}
 
 
 def _writable(output: Path) -> Path:
