@@ -102,6 +102,18 @@ class VideoData:
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
         return [(each["_id"]["kind"], Status(each["_id"]["status"]), each["number"], each["oldest"]) for each in found]
 
+    def kept_waiting(self, seconds: float) -> set[str]:
+        """The kinds of which a job could have been begun so long ago and was not."""
+        wanted = {
+            "status": Status.PENDING.value,
+            "queued_at": {"$ne": None},
+            "follows": None,
+            "$expr": {"$lt": ["$not_before", after_now(-seconds)]},
+        }
+        with translated():
+            found = list(self._videos.aggregate([{"$match": wanted}, {"$group": {"_id": "$kind"}}]))
+        return {each["_id"] for each in found}
+
     def page_of_all(
         self, *, skip: int, limit: int, kind: str | None = None, status: str | None = None
     ) -> tuple[list[VideoJob], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,10 @@ class Metrics:
 
 
 class HealthService:
-    """Looks at the stores, the disk, the machine and the limits. Raises nothing but where it is said."""
+    """Looks at the stores, the disk, the machine, the queues and the limits. Raises nothing but where it is said."""
+
+    patience_seconds = 60.0
+    """For so long a job may wait in a queue in which nothing runs."""
 
     def __init__(
         self,
@@ -110,10 +114,12 @@ class HealthService:
             for name, percent in high.items()
             if percent is not None and percent >= HIGH_PERCENT
         ]
-        try:
-            active = self._guests.active_sessions() if mongodb else 0
-        except StoreUnavailable:
-            active = 0
+        active, idle = 0, list[str]()
+        if mongodb:
+            with contextlib.suppress(StoreUnavailable):
+                active = self._guests.active_sessions()
+                idle = self._jobs.idle_queues(self.patience_seconds)
+        told += [f"Jobs wait for the {name} worker, and none is worked on: does it run?" for name in idle]
         if active >= SESSIONS_SHARE * self._guests.session_limit:
             told.append(f"{active} of {self._guests.session_limit} guest sessions are in use.")
         return told

@@ -227,6 +227,18 @@ def test_health_tells_when_sessions_run_out(api: Api) -> None:
     assert refused.status_code == 429 and refused.json is not None and refused.json["code"] == "TOO_MANY_SESSIONS"
 
 
+def test_health_tells_when_no_worker_comes(api: Api, guest: Guest) -> None:
+    api.bell.answer = None
+    guest.create()
+    api.services.health.patience_seconds = 0.1
+    deadline = time.monotonic() + 10
+    while (told := api.call("GET", "/api/health").json or {})["status"] == "healthy":
+        assert time.monotonic() < deadline
+    assert told["reasons"] == ["Jobs wait for the downloads worker, and none is worked on: does it run?"]
+    api.services.health.patience_seconds = 60
+    assert (api.call("GET", "/api/health").json or {})["reasons"] == []
+
+
 def test_health_tells_when_the_disk_is_full(api: Api, guest: Guest) -> None:
     api.services.files.min_free_bytes = 2**60
     reply = api.call("GET", "/api/health")
