@@ -258,7 +258,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(known)
         except ValidationError as error:
-            lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+            # A variable of several types has one problem per type; the first is that of the text it was given.
+            problems = {str(e["loc"][0]).upper(): e["msg"] for e in reversed(error.errors())}
+            lines = [f"{name}: {problem}" for name, problem in reversed(problems.items())]
             raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None
 
     @property

@@ -16,8 +16,8 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from src.bootstrap import Services, build
 from src.broker import CeleryDoorbell, make_celery
-from src.config import Settings
-from src.errors import AppError
+from src.config import Settings, SettingsError
+from src.errors import AppError, FfmpegMissing
 from src.utils import logs
 
 log = logging.getLogger(__name__)
@@ -90,9 +90,12 @@ def _alone(services: Services, name: str, holder: str, chore: Callable[[], Any],
 
 def main() -> None:
     """Run until SIGINT or SIGTERM."""
-    settings = Settings.load().require_complete()
-    logs.configure(settings.log_level, settings.log_file, settings.log_format)
-    services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)), worker="scheduler")
+    try:
+        settings = Settings.load().require_complete()
+        logs.configure(settings.log_level, settings.log_file, settings.log_format)
+        services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)), worker="scheduler")
+    except (SettingsError, FfmpegMissing) as error:
+        raise SystemExit(str(error)) from None  # for the person at the keyboard: no trace
     scheduler = schedule(services, f"{socket.gethostname()}:{os.getpid()}")
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: scheduler.shutdown(wait=False))

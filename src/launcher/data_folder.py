@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from src.launcher.problems import DataFolderInUse, EngineTooOld
+from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld
 from src.launcher.programs import StoreProgram
 from src.launcher.secrets import write_private
 
@@ -23,9 +23,18 @@ _LONGEST_SOCKET_NAME = "mongodb.sock"
 
 
 def make_private(folder: Path) -> Path:
-    """The folder as an absolute path, made if need be, open to nobody but its owner (0700)."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+    """The folder as an absolute path, made if need be, open to nobody but its owner (0700).
+
+    Raises:
+        DataFolderUnusable: it cannot be made, is no folder, or belongs to somebody else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise DataFolderUnusable(
+            f"The folder {folder} cannot be made or used ({error.strerror}): name another one with DATA_DIR=..."
+        ) from None
     return folder.resolve()
 
 

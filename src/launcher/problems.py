@@ -11,6 +11,10 @@ class StoreProgramMissing(CannotStart):
     """No program was found that could be the embedded store."""
 
 
+class DataFolderUnusable(CannotStart):
+    """The data folder cannot be made, or is not ours."""
+
+
 class DataFolderInUse(CannotStart):
     """Another instance works on this folder."""
 

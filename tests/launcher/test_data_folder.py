@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from src.launcher import data_folder
-from src.launcher.problems import DataFolderInUse, EngineTooOld, StoreProgramMissing
+from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld, StoreProgramMissing
 from src.launcher.programs import StoreProgram, first_that_runs
 from src.launcher.secrets import FILE_NAME, keep_secrets
 
@@ -26,6 +26,13 @@ def test_the_folder_is_nobody_elses_business(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o755)
     assert mode(data_folder.make_private(folder)) == 0o700
+
+
+def test_what_cannot_be_a_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for impossible in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(DataFolderUnusable, match=r"cannot be made or used \(.+\): name another one with DATA_DIR"):
+            data_folder.make_private(impossible)
 
 
 def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:

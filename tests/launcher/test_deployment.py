@@ -68,6 +68,23 @@ def test_the_documented_gunicorn_command_loads_the_application(tmp_path: Path, m
 
 
 @pytest.mark.slow
+def test_a_process_that_cannot_use_a_setting_says_so_without_a_trace(mongo_uri: str, redis_uri: str) -> None:
+    secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in map(str.upper, SECRET_NAMES)}
+    stores = {"MONGODB_URI": mongo_uri, "REDIS_URI": redis_uri, "LOG_FILE": ""}
+    ended = subprocess.run(
+        [sys.executable, "-m", "src.scheduler"],
+        cwd=ROOT,
+        env={**os.environ, **secrets, **stores, "ADMIN_EMAILS": "nobody"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "ADMIN_EMAILS must be e-mail addresses, separated by commas\n"
+
+
+@pytest.mark.slow
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for name in UNITS:
         text = (ROOT / name).read_text()

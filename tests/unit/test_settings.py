@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.config import unknown_settings
+import pytest
+
+from src.config import Settings, SettingsError, unknown_settings
 
 
 def test_a_name_that_is_no_setting_is_told_with_the_one_that_is_meant(tmp_path: Path) -> None:
@@ -15,3 +17,12 @@ def test_a_name_that_is_no_setting_is_told_with_the_one_that_is_meant(tmp_path: 
     assert slip.endswith("is MAX_VIDEO_DURATION meant?")
     assert "COMPOSE_PROJECT_NAME" in other
     assert unknown_settings(tmp_path / "none") == []
+
+
+def test_each_setting_that_cannot_be_used_has_one_line() -> None:
+    given = {"PORT": "many", "YTDLP_OPTIONS": "[1]", "MAX_VIDEO_DURATION": "-1"}
+    with pytest.raises(SettingsError) as refused:
+        Settings.load(given, dotenv=None, config_file=None)
+    title, *lines = str(refused.value).splitlines()
+    assert title == "These settings cannot be used:"
+    assert sorted(line.split(":")[0].strip() for line in lines) == sorted(given)
