@@ -90,8 +90,8 @@ def walk(http: httpx.Client, site: OfflineYoutube) -> None:
 
 
 def watch(http: httpx.Client, path: str, headers: dict[str, str]) -> dict[str, Any]:
-    """Poll a status to its end, drawing a bar."""
-    until = time.monotonic() + 90
+    """Poll a status to its end, drawing a bar on a terminal."""
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         status: dict[str, Any] = http.get(path, headers=headers).json()
         progress = status.get("progress")
@@ -104,9 +104,10 @@ def watch(http: httpx.Client, path: str, headers: dict[str, str]) -> dict[str, A
                 f"{status['status']} {status.get('speed') or ''} {status.get('eta') or ''}",
             )
         done = 100.0 if status["status"] == "completed" else done
-        print(f"\r   [{'#' * int(done / 4):<25}] {done:5.1f} %  {note:<40}", end="", flush=True)
+        if sys.stdout.isatty():
+            print(f"\r   [{'#' * int(done / 4):<25}] {done:5.1f} %  {note:<40}", end="", flush=True)
         if status["status"] in {"completed", "failed"}:
-            print()
+            print("" if sys.stdout.isatty() else f"   {done:5.1f} %  {note.strip()}")
             expect(status["status"] == "completed", str(status.get("error") or "completed"))
             for name in ("requested", "actual", "report"):
                 if status.get(name):
