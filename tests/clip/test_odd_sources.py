@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from src.models.progress import SilentMonitor
@@ -202,3 +203,33 @@ def test_a_batch_keeps_its_sound_where_one_clip_has_none(tmp_path: Path) -> None
     join_clips(paths, output, FFmpeg(Path(FFMPEG)), SilentMonitor())
     assert [frame.number for frame in frame_numbers(output)] == [*range(158, 178), *range(33, 83)]
     assert [(round(mark.at, 1), mark.second) for mark in audio_marks(output)] == [(1.5, 2), (2.5, 3)]
+
+
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libx264"])
+def test_pixels_that_are_not_square_stay_so_in_every_container(codec: str, tmp_path: Path) -> None:
+    """VP9 does not tell the shape of its pixels: its container does."""
+    film = tmp_path / f"film{'.webm' if codec == 'libvpx-vp9' else '.mp4'}"
+    fast = ("-deadline", "realtime", "-cpu-used", "8") if codec == "libvpx-vp9" else ("-preset", "ultrafast")
+    ffmpeg(
+        "-t",
+        4,
+        "-i",
+        cached_film(SMALL),
+        "-vf",
+        "setsar=4/3",
+        "-c:v",
+        codec,
+        *fast,
+        "-g",
+        25,
+        "-an",
+        film,
+        folder=tmp_path,
+    )
+    for suffix in (".webm", ".mp4"):
+        numbers, path, _ = clip({"film": film}, "film", "0.5", "2.3", tmp_path, suffix)
+        assert numbers == list(range(13, 58))
+        with av.open(str(path)) as media:
+            video = media.streams.video[0]
+            assert float(video.sample_aspect_ratio or 1) == pytest.approx(4 / 3, abs=0.005)
+            assert "title" not in video.metadata

@@ -1,12 +1,27 @@
-"""What FFmpeg cannot be told about WebM: a template with the facts of an Opus stream, and a file's true length."""
+"""What FFmpeg cannot be told about WebM: the facts of an Opus stream, a file's true length, the shape of its pixels."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from src.services.clip.webm_index import DURATION, INFO, SEGMENT, elements, read_element
+from src.services.clip.webm_index import (
+    DURATION,
+    INFO,
+    SEGMENT,
+    TRACK_ENTRY,
+    TRACKS,
+    Element,
+    elements,
+    read_element,
+)
+
+ROOM = "-" * 60
+"""The title of a picture's track whose pixels are not square: its place is taken by ``set_webm_shape``."""
+_NAME, _VIDEO, _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _VOID = 0x536E, 0xE0, 0x54B0, 0x54BA, 0xEC
+_HEAD_BYTES = 1 << 16  # codec headers and the text of subtitles stand before what is looked for
 
 
 def _element(identity: int, content: bytes) -> bytes:
@@ -47,14 +62,40 @@ def opus_template(head: bytes, channels: int, priming: int) -> bytes:
 def set_webm_duration(path: Path, seconds: Fraction) -> None:
     """Write the length into a file of FFmpeg's, whose own count includes sound that is not to be heard."""
     with path.open("r+b") as file:
-        head = file.read(4096)
-        ebml = read_element(head, 0)
-        segment = None if ebml is None or ebml.end is None else read_element(head, ebml.end)
-        if segment is None or segment.id != SEGMENT:
-            return
-        for element in elements(head, segment.body, len(head)):
-            if element.id == INFO and element.end is not None:
-                for entry in elements(head, element.body, element.end):
-                    if entry.id == DURATION and entry.end is not None and entry.end - entry.body == 8:
-                        file.seek(entry.body)
-                        file.write(struct.pack(">d", float(seconds * 1000)))
+        head = file.read(_HEAD_BYTES)
+        for entry in _in_segment(head, INFO):
+            if entry.id == DURATION and entry.end is not None and entry.end - entry.body == 8:
+                file.seek(entry.body)
+                file.write(struct.pack(">d", float(seconds * 1000)))
+
+
+def set_webm_shape(path: Path, width: int, height: int) -> None:
+    """Write the size in which the picture is shown, in place of the title ``ROOM`` of its track: no byte moves."""
+    with path.open("r+b") as file:
+        head = file.read(_HEAD_BYTES)
+        for track in _in_segment(head, TRACKS):
+            if track.id != TRACK_ENTRY or track.end is None:
+                continue
+            had = list(elements(head, track.body, track.end))
+            if not any(e.id == _NAME and head[e.body : e.end] == ROOM.encode() for e in had):
+                continue
+            shown = _number(_DISPLAY_WIDTH, width) + _number(_DISPLAY_HEIGHT, height)
+            kept = b"".join(
+                _element(_VIDEO, head[e.body : e.end] + shown) if e.id == _VIDEO else head[e.start : e.end]
+                for e in had
+                if e.id != _NAME
+            )
+            left = track.end - track.body - len(kept) - 9
+            file.seek(track.body)
+            file.write(kept + _element(_VOID, bytes(left)))
+
+
+def _in_segment(head: bytes, wanted: int) -> Iterator[Element]:
+    """The children of one element of the segment that begins in ``head``."""
+    ebml = read_element(head, 0)
+    segment = None if ebml is None or ebml.end is None else read_element(head, ebml.end)
+    if segment is None or segment.id != SEGMENT:
+        return
+    for element in elements(head, segment.body, len(head)):
+        if element.id == wanted and element.end is not None:
+            yield from elements(head, element.body, element.end)

@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from src.errors import DiskFull, means_full_disk
 from src.services.clip.audio_cut import AudioEncode
 from src.services.clip.demux import Demuxer, Pack
-from src.services.clip.ebml import opus_template, set_webm_duration
+from src.services.clip.ebml import ROOM, opus_template, set_webm_duration, set_webm_shape
 from src.services.clip.encoder import codec_name
 
 FAMILIES = {".mp4": "mp4", ".m4a": "mp4", ".m4v": "mp4", ".mov": "mp4", ".webm": "webm"}
@@ -35,6 +35,7 @@ class Output:
         self._ends: dict[int, int] = {}  # where each stream ends, in ticks
         self._bases: dict[int, Fraction] = {}
         self._templates: list[Any] = []
+        self._shown: tuple[int, int] | None = None
 
     def add_video(self, demuxer: Demuxer, header: bytes | None) -> Stream:
         """The picture of ``demuxer``; ``header`` replaces the codec header of its stream."""
@@ -44,6 +45,7 @@ class Output:
         context = stream.codec_context
         assert isinstance(context, VideoCodecContext)
         context.sample_aspect_ratio = demuxer.video.sample_aspect_ratio or Fraction(1)  # some codecs do not tell it
+        self._shape(stream, demuxer)
         codec = codec_name(demuxer.video)
         if self.family == "mp4" and codec in _TAGS:
             stream.codec_context.codec_tag = _TAGS[codec]
@@ -57,8 +59,16 @@ class Output:
             codec, rate=source.average_rate, width=source.codec_context.width, height=source.codec_context.height
         )
         stream.time_base = demuxer.time_base
+        self._shape(stream, demuxer)
         self._bases[stream.index] = demuxer.time_base
         return stream
+
+    def _shape(self, stream: Stream, demuxer: Demuxer) -> None:
+        """Remember how wide the picture is shown, where the container has to tell it and FFmpeg does not let us."""
+        size, aspect = demuxer.video.codec_context, demuxer.video.sample_aspect_ratio or Fraction(1)
+        if self.family == "webm" and aspect != 1:
+            stream.metadata["title"] = ROOM
+            self._shown = round(size.width * aspect), size.height
 
     def add_copied_audio(self, demuxer: Demuxer, priming: Fraction) -> Stream:
         """The sound of ``demuxer``, whose first ``priming`` seconds are not to be heard."""
@@ -117,6 +127,8 @@ class Output:
             if error is None and self.family == "webm" and self._ends:
                 end = max(ticks * self._bases[index] for index, ticks in self._ends.items())
                 set_webm_duration(self._path, end)
+            if error is None and self._shown is not None:
+                set_webm_shape(self._path, *self._shown)
         except OSError as problem:
             raise _translated(problem) from problem
         finally:
