@@ -33,7 +33,9 @@ class NoteCode(StrEnum):
     SURROUND = "surround"
     SOUND_CONVERTED = "sound_converted"
     TRACKS_DROPPED = "tracks_dropped"
+    SOUND_CUT = "sound_cut"
     SUBTITLES_DROPPED = "subtitles_dropped"
+    STREAMS_DROPPED = "streams_dropped"
     SOURCE_DAMAGED = "source_damaged"
     HARDWARE = "hardware"
     TARGET = "target"
@@ -92,7 +94,8 @@ class VideoPlan:
 
 @dataclass(frozen=True, slots=True)
 class AudioPlan:
-    """One audio stream: copied, or AAC of so many kbit/s, channels and Hz."""
+    """One audio stream: copied, or AAC of so many kbit/s, channels and Hz. What comes behind ``end_seconds`` of the
+    film is left out; None keeps all."""
 
     stream_index: int
     action: Action
@@ -100,6 +103,7 @@ class AudioPlan:
     layout: str | None = None
     sample_rate: int | None = None
     language: str | None = None
+    end_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ class VideoStream:
     ``width`` x ``height`` are as stored; ``rotation_degrees`` (0, 90, 180, 270, counter-clockwise, as FFmpeg counts)
     and ``mirrored`` say how a player turns them. ``frame_rate`` is the average, ``base_rate`` the lowest rate that
     can write all time stamps: they differ where the cadence varies. ``interlaced`` is what the first frames say of
-    themselves; ``frames`` is the container's own word, if it has one.
+    themselves; ``frames`` is the container's own word, if it has one. ``alpha``: beside the picture lies its
+    transparency, of which its pixel format says nothing (WebM).
     """
 
     index: int
@@ -49,6 +50,7 @@ class VideoStream:
     interlaced: bool = False
     light_level: LightLevel | None = None
     codec_tag: str | None = None
+    alpha: bool = False
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -91,7 +93,8 @@ class SubtitleStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """One file: its container (FFmpeg's format names), length in seconds, size in bytes, and streams."""
+    """One file: its container (FFmpeg's format names), length in seconds, size in bytes, and streams; ``others`` counts
+    those of other kinds (time codes, positions, fonts)."""
 
     container: str
     duration_seconds: float | None
@@ -103,6 +106,7 @@ class MediaInfo:
     tags: dict[str, str] = field(default_factory=dict)
     chapters: int = 0
     start_seconds: float | None = None
+    others: int = 0
 
     @property
     def main_video(self) -> VideoStream | None:
@@ -118,7 +122,8 @@ class MediaInfo:
 @dataclass(frozen=True, slots=True)
 class StreamTimeline:
     """What lies on the time axis of one stream: units (frames of video, packets of sound), first and last time and
-    the end of the last unit in seconds, and the smallest and largest gap between two neighbours."""
+    the end of the last unit in seconds, and the smallest and largest gap between two neighbours. ``silences`` is where
+    sound has nothing for more than a second, as (begin, end) in seconds; no more of them than a plan needs."""
 
     index: int
     kind: str
@@ -129,6 +134,7 @@ class StreamTimeline:
     largest_gap_seconds: float = 0.0
     smallest_gap_seconds: float = 0.0
     keyframes: int = 0
+    silences: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ MATRICES: Final = {
 RANGES: Final = {1: "tv", 2: "pc"}
 FIELD_ORDERS: Final = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
 _SANE_RATE: Final = 100_000
+_SILENCE_SECONDS: Final = 1.0
+_MOST_SILENCES: Final = 25_000  # together longer than any silence that is filled
 
 
 def codec_name(context: Any) -> str:
@@ -104,6 +106,7 @@ class Axis:
         self.units = self.keyframes = 0
         self._begun = False
         self.times: list[float] = []
+        self.spans: list[tuple[float, float]] = []
         self.end: float | None = None
 
     def take(self, units: Iterable[Any]) -> None:
@@ -112,7 +115,7 @@ class Axis:
             packet = isinstance(unit, av.Packet)
             key = bool(unit.is_keyframe if packet else getattr(unit, "key_frame", True))
             if key and not self._begun:  # what lies before the first key frame cannot be shown
-                self._begun, self.units, self.times, self.end = True, 0, [], None
+                self._begun, self.units, self.times, self.spans, self.end = True, 0, [], [], None
             if packet and (unit.size == 0 or unit.is_discard):
                 continue
             self.units += 1
@@ -122,7 +125,19 @@ class Axis:
             start = float(unit.pts * unit.time_base)
             self.times.append(start)
             length = float((unit.duration or 0) * unit.time_base)
+            self.spans.append((start, start + length))
             self.end = max(self.end or start, start + length)
+
+
+def silences(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Where none of the spans lies for more than a second, in order; of too many only the first ones."""
+    found: list[tuple[float, float]] = []
+    end: float | None = None
+    for start, stop in sorted(spans):
+        if end is not None and start - end > _SILENCE_SECONDS:
+            found.append((end, start))
+        end = stop if end is None else max(end, stop)
+    return tuple(found[:_MOST_SILENCES])
 
 
 class Trial:

@@ -84,6 +84,7 @@ def read_info(path: str, need: str) -> MediaInfo:
             tags={str(name): str(value) for name, value in _tags(media).items()},
             chapters=len(media.chapters()),
             start_seconds=start,
+            others=sum(stream.type not in ("video", "audio", "subtitle") for stream in media.streams),
         )
 
 
@@ -119,6 +120,7 @@ def _video(stream: Any) -> VideoStream:
         bit_rate=context.bit_rate or None,
         frames=stream.frames or None,
         codec_tag=facts.tag_text(context.codec_tag),
+        alpha=stream.metadata.get("alpha_mode") == "1",
     )
 
 
@@ -234,6 +236,7 @@ def _axis(stream: Any, axis: facts.Axis) -> StreamTimeline:
         largest_gap_seconds=max(gaps, default=0.0),
         smallest_gap_seconds=min(gaps, default=0.0),
         keyframes=axis.keyframes,
+        silences=facts.silences(axis.spans) if stream.type == "audio" else (),
     )
 
 

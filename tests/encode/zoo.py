@@ -150,7 +150,9 @@ EXTRAS = (
     Row("text subtitles", ((*video(), *SOUND, "-i", "{srt}", *FAST, *AAC, "-c:s", "srt", "-metadata:s:s:0", "language=fra"),), ".mkv", facts={"subtitles": ("mov_text",)}),
     Row("styled subtitles", ((*video(), *SOUND, "-i", "{srt}", *FAST, *AAC, "-c:s", "ass"),), ".mkv", "av1", facts={"subtitles": ("mov_text",)}),
     Row("chapters and place", ((*PLAIN, "-metadata", "location=+48.20+016.37/", "-metadata", "title=A film"),), ".mov", facts={"title": "A film", "location": None}),
-    Row("time code track", ((*PLAIN, "-timecode", "01:00:00:00"),), ".mov", "av1"),
+    Row("time code track", ((*PLAIN, "-timecode", "01:00:00:00"),), ".mov", "av1", notes=notes(N.STREAMS_DROPPED)),
+    Row("one packet of sound far behind", (("<.mkv>", *PLAIN), ("-i", "{s1}", "-c", "copy", "-bsf:a", "setts=ts=if(gt(N\\,60)\\,TS+36000/TB\\,TS)")), ".mkv", notes=notes(N.SOUND_CUT)),
+    Row("WebM with alpha", ((*video(form="yuva420p"), *SOUND, "-c:v", "libvpx-vp9", "-cpu-used", "8", "-deadline", "realtime", "-crf", "15", "-c:a", "libopus"),), ".webm", notes=notes(N.ALPHA_DROPPED)),
 )  # fmt: skip
 
 CONTAINERS = (

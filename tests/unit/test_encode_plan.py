@@ -79,6 +79,7 @@ def test_pixel_formats(source: str, codec: Any, quality: Any, pixel_format: str,
         ({}, "h264", "lossless", {NoteCode.SOUND_LOSSY, NoteCode.PLAYBACK_LIMITED}),
         ({"pixel_format": "yuv420p10le"}, "h264", "high", {NoteCode.BIT_DEPTH_REDUCED}),
         ({"pixel_format": "yuva420p"}, "h265", "high", {NoteCode.ALPHA_DROPPED}),
+        ({"alpha": True}, "av1", "high", {NoteCode.ALPHA_DROPPED}),
         ({"pixel_format": "yuv444p"}, "av1", "medium", {NoteCode.CHROMA_REDUCED}),
         ({"width": 1279}, "h264", "medium", {NoteCode.CROPPED}),
         ({"width": 1279}, "h265", "lossless", {NoteCode.PADDED, NoteCode.SOUND_LOSSY}),
@@ -179,6 +180,42 @@ def test_tracks_subtitles_and_cover() -> None:
     plan = plan_encode(had, "h265", "high")
     assert (len(plan.audio), len(plan.subtitles), plan.cover_art_index, plan.video.stream_index) == (8, 1, 5, 0)
     assert codes(plan) == {NoteCode.TRACKS_DROPPED, NoteCode.SUBTITLES_DROPPED}
+
+
+def test_every_stream_that_is_left_out_is_told() -> None:
+    covers = tuple(dataclasses.replace(VIDEO, index=n, codec="png", attached_picture=True) for n in (5, 6))
+    had = dataclasses.replace(media(), video=(VIDEO, *covers, dataclasses.replace(VIDEO, index=7)), others=3)
+    (note,) = plan_encode(had, "h264", "high").notes
+    assert (note.code, note.text) == (
+        NoteCode.STREAMS_DROPPED,
+        "Further tracks were left out: 1 video, 1 cover, 3 data",
+    )
+
+
+@pytest.mark.parametrize(
+    ("begins", "silences", "picture", "end"),
+    [
+        (0.0, ((3.0, 50.0),), 4.0, None),  # not so long that it harms
+        (0.0, ((3.0, 600.0),), 4.0, 3.0),
+        (0.0, ((3.0, 600.0),), 700.0, None),  # a camera whose sound was off for a while
+        (0.0, ((10.0, 20.0), (3000.0, 3010.0)), 1.0, None),  # an album with one picture
+        (0.0, ((1.0, 3 * 3600.0), (3.1 * 3600, 7 * 3600.0)), 8 * 3600.0, 3.1 * 3600),
+        (500.0, (), 4.0, 0.0),
+        (500.0, (), 501.0, None),
+    ],
+)
+def test_no_time_stamp_makes_hours_of_silence(
+    begins: float, silences: tuple[tuple[float, float], ...], picture: float, end: float | None
+) -> None:
+    zero = 1.5  # where the clock of the source begins
+    shown = StreamTimeline(0, "video", 100, zero, picture + zero, picture + zero, 0.04, 0.04)
+    spans = tuple((begin + zero, stop + zero) for begin, stop in silences)
+    heard = StreamTimeline(1, "audio", 100, begins + zero, silences=spans)
+    had = dataclasses.replace(media(), start_seconds=zero)
+    plan = plan_encode(had, "h264", "high", timeline=Timeline((shown, heard)))
+    assert [track.end_seconds for track in plan.audio] == ([] if end == 0 else [end and pytest.approx(end)])
+    assert (NoteCode.SOUND_CUT in codes(plan)) == (end is not None)
+    assert NoteCode.TRACKS_DROPPED not in codes(plan)
 
 
 def test_interlace() -> None:

@@ -122,7 +122,8 @@ def audio_options(track: AudioPlan, number: int) -> dict[str, Any]:
     options = {f"c:a:{number}": "copy" if track.action == "copy" else "aac"}
     if track.action == "encode":
         form = f"aformat=channel_layouts={track.layout}:sample_rates={track.sample_rate}"
-        options |= {f"b:a:{number}": f"{track.kilobits}k", f"filter:a:{number}": f"{IN_STEP},{form}"}
+        cut = "" if track.end_seconds is None else f"atrim=end={track.end_seconds:.6f},"
+        options |= {f"b:a:{number}": f"{track.kilobits}k", f"filter:a:{number}": f"{cut}{IN_STEP},{form}"}
     if track.language:
         options[f"metadata:s:a:{number}"] = f"language={track.language}"
     return options

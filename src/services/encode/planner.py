@@ -64,20 +64,45 @@ def plan_encode(
         video, notes = _copied(source, codec)
     else:
         video, notes = _encoded(source, codec, quality, timeline, scan, asked)
-    audio, audio_notes = plan_sound(media, quality)
+    audio, audio_notes = plan_sound(media, quality, timeline)
     subtitles, subtitle_notes = plan_subtitles(media)
     axis = timeline.video if timeline is not None else None
-    cover = media.cover_art
+    cover = _cover(media)
     return EncodePlan(
         demuxer=media.container.split(",")[0],
         video=video,
         audio=audio,
         subtitles=subtitles,
-        cover_art_index=cover.index if cover is not None and cover.codec in _COVER_CODECS else None,
-        notes=(*notes, *audio_notes, *subtitle_notes),
+        cover_art_index=cover.index if cover is not None else None,
+        notes=(*notes, *audio_notes, *subtitle_notes, *_left_out(media)),
         expected_frames=axis.units if axis is not None and axis.units else source.frames,
         duration_seconds=media.duration_seconds,
     )
+
+
+def _cover(media: MediaInfo) -> VideoStream | None:
+    """The attached picture that MP4 can hold; there is place for one."""
+    cover = media.cover_art
+    return cover if cover is not None and cover.codec in _COVER_CODECS else None
+
+
+def _left_out(media: MediaInfo) -> tuple[Note, ...]:
+    """What has no place beside one picture with its sound and text."""
+    covers = sum(stream.attached_picture for stream in media.video)
+    chapters = 1 if media.chapters and media.container.startswith("mov") else 0  # a track of their own, and are kept
+    counts = {
+        "video": len(media.video) - covers - 1,
+        "cover": covers - (_cover(media) is not None),
+        "data": max(0, media.others - chapters),
+    }
+    notes: list[Note] = []
+    source = media.main_video
+    if source is not None and source.alpha and not layout(source.pixel_format).alpha:
+        notes.append(Note(NoteCode.ALPHA_DROPPED, "The transparency is not kept"))
+    if any(counts.values()):
+        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        notes.append(Note(NoteCode.STREAMS_DROPPED, f"Further tracks were left out: {told}"))
+    return tuple(notes)
 
 
 def _is_already(media: MediaInfo, source: VideoStream, codec: Codec) -> bool:

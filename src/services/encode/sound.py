@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 from src.models.encode_plan import AudioPlan, Note, NoteCode, SubtitlePlan
-from src.models.media import AudioStream, MediaInfo
+from src.models.media import AudioStream, MediaInfo, Timeline
 from src.models.params import Quality
 
 MAX_TRACKS: Final = 8
 KILOBITS: Final = 192  # the documented rate, for mono and stereo
 SURROUND_KILOBITS: Final = {"5.1": 384, "7.1": 512}  # 64 kbit/s a channel, as stereo at 128 and more
+MOST_SILENCE_SECONDS: Final = 6 * 3600.0  # filled in where a source has no sound; takes some minutes
+NEAR_SECONDS: Final = 60.0  # so long a silence may lead away from the picture
+_WILD_SECONDS: Final = 30 * 3600.0  # FFmpeg closes longer gaps by itself (dts_error_threshold),
+_CLOSED: Final = ("mpeg",)  # and in MPEG streams, whose clock may jump, those of 10 s already (dts_delta_threshold)
 _AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _TEXT_SUBTITLES: Final = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"})
 
 
-def plan_sound(media: MediaInfo, quality: Quality) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:
-    """What becomes of each audio stream. A lossless encode copies AAC as it is; everything else is encoded."""
+def plan_sound(
+    media: MediaInfo, quality: Quality, timeline: Timeline | None = None
+) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:
+    """What becomes of each audio stream. A lossless encode copies AAC as it is; everything else is encoded, as far as
+    the silence in it is worth filling."""
     usable = [stream for stream in media.audio if stream.sample_rate and stream.channels]
     plans: list[AudioPlan] = []
     notes: list[Note] = []
+    silent = 0
     for stream in usable[:MAX_TRACKS]:
         if quality == "lossless" and stream.codec == "aac" and media.container.startswith(("mov", "matroska")):
             plans.append(AudioPlan(stream.index, "copy", language=stream.language))
             _tell(notes, NoteCode.SOUND_COPIED, "The sound already was AAC and is kept bit by bit")
             continue
-        plans.append(_encoded(stream, notes))
+        end, why = _end(media, timeline, stream.index)
+        if end is not None:
+            _tell(notes, NoteCode.SOUND_CUT, f"The sound from {end:.1f} s on was left out: {why}")
+        if end is not None and end <= 0:
+            silent += 1
+            continue
+        plans.append(dataclasses.replace(_encoded(stream, notes), end_seconds=end))
         if quality == "lossless":
             _tell(notes, NoteCode.SOUND_LOSSY, "The picture is lossless; the sound is AAC, which is not")
-    dropped = len(media.audio) - len(plans)
+    dropped = len(media.audio) - len(plans) - silent
     if dropped:
         _tell(notes, NoteCode.TRACKS_DROPPED, f"{dropped} audio tracks could not be kept")
     return tuple(plans), tuple(notes)
+
+
+def _end(media: MediaInfo, timeline: Timeline | None, index: int) -> tuple[float | None, str]:
+    """Where in the film a track of sound has to end, lest one wild time stamp become hours of silence, and why.
+
+    Sound that goes on behind the picture without such a gap is kept: a song may have a picture for its first second.
+    """
+    axis = next((axis for axis in timeline.audio if axis.index == index), None) if timeline is not None else None
+    if timeline is None or timeline.video is None or axis is None or axis.first_seconds is None:
+        return None, ""
+    if media.container.startswith(_CLOSED):
+        return None, ""
+    zero = media.start_seconds or 0.0
+    last, filled = timeline.video.end_seconds, 0.0
+    for begin, end in ((zero, max(zero, axis.first_seconds)), *axis.silences):
+        if end - begin > _WILD_SECONDS:
+            continue
+        filled += end - begin
+        if last is not None and end - begin > NEAR_SECONDS and end > last + NEAR_SECONDS:
+            return begin - zero, f"it goes on {end - last:.0f} s behind the end of the picture"
+        if filled > MOST_SILENCE_SECONDS:
+            return begin - zero, "there would be more than six hours of silence"
+    return None, ""
 
 
 def _encoded(stream: AudioStream, notes: list[Note]) -> AudioPlan:
