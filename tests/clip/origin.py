@@ -21,6 +21,7 @@ class Faults:
     """What the server does wrong; everything off by default. Counts are of media requests since the start."""
 
     no_range: bool = False
+    no_content_range: bool = False
     no_length: bool = False
     cut_every_bytes: int | None = None
     """Close the connection after so many bytes of each answer."""
@@ -152,7 +153,7 @@ class Origin:
                 first += 1
         length = last - first + 1
         head = "HTTP/1.1 206 Partial Content\r\n" if asked is not None else "HTTP/1.1 200 OK\r\n"
-        if asked is not None:
+        if asked is not None and not faults.no_content_range:
             head += f"Content-Range: bytes {first}-{last}/{size}\r\n"
         if not faults.no_length:
             head += f"Content-Length: {length + faults.length_surplus}\r\n"

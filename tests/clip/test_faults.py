@@ -54,6 +54,7 @@ def assert_whole(made: Made) -> None:
         {"redirect": True},
         {"no_range": True},
         {"no_range": True, "no_length": True},
+        {"no_content_range": True},
     ],
     ids=str,
 )

@@ -173,7 +173,8 @@ CONTAINERS = (
 )  # fmt: skip
 
 DAMAGED = (
-    Row("broken tail MKV", (PLAIN,), ".mkv", change=cut_tail, frames=range(15, 50), likeness=None, sound_offset=None),
+    Row("broken tail MKV", (PLAIN,), ".mkv", change=cut_tail, frames=range(15, 50), likeness=None, sound_offset=None, notes=notes(N.SOURCE_DAMAGED)),
+    Row("sound that is noise", (("<.mkv>", *PLAIN), ("-i", "{s1}", "-c", "copy", "-bsf:a", "noise=amount=1")), ".mkv", sound_tracks=0, notes=notes(N.SOURCE_DAMAGED, N.TRACKS_DROPPED)),
     Row("broken tail TS", (PLAIN,), ".ts", "h265", change=cut_tail, frames=range(15, 50), likeness=None, sound_offset=None),
     Row("broken tail lossless", (PLAIN,), ".ts", "h265", "lossless", change=cut_tail, frames=range(15, 50), likeness=None, sound_offset=None),
     Row("scratched middle", ((*PLAIN, "-g", "10"),), ".mkv", change=scratch, frames=range(20, 51), likeness=None, sound_offset=None, notes=notes(N.SOURCE_DAMAGED)),

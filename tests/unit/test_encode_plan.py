@@ -218,6 +218,14 @@ def test_no_time_stamp_makes_hours_of_silence(
     assert NoteCode.TRACKS_DROPPED not in codes(plan)
 
 
+def test_a_track_without_any_sound_is_left_out() -> None:
+    """As in a fragmented MP4 that was cut off in its first fragment."""
+    axes = (StreamTimeline(0, "video", 5, 0.0, 0.2, 0.2), StreamTimeline(1, "audio", 0))
+    plan = plan_encode(media(), "h264", "high", timeline=Timeline(axes))
+    assert not plan.audio
+    assert codes(plan) == {NoteCode.TRACKS_DROPPED}
+
+
 def test_interlace() -> None:
     soft = plan_encode(media(), "h264", "high", scan="tff")
     assert ("bwdif", NoteCode.DEINTERLACED in codes(soft)) == (soft.video.filters[0].name, True)

@@ -106,7 +106,7 @@ class Connection:
         async with self._stream(resource, f"bytes={chunk.position}-{last - 1}") as response:
             check_status(response)
             resource.final_url = str(response.url) if response.history else None
-            if response.status_code == 200:
+            if response.status_code == 200 or (resource.ranged is None and "content-range" not in response.headers):
                 self._no_ranges(resource, response)
                 return
             told = content_range(response)
@@ -137,11 +137,12 @@ class Connection:
             raise MediaGone("The media server changed the file while it was being fetched.")
 
     def _no_ranges(self, resource: Resource, response: httpx.Response) -> None:
-        """The server ignores Range: from now on one connection reads this resource from its beginning."""
+        """The server ignores Range, or does not say what it sends: one connection reads all from the beginning."""
         if resource.ranged:
             raise Interrupted(Network("The media server stopped answering ranges."))
         if resource.ranged is None:
-            resource.ranged, resource.size = False, content_length(response)
+            resource.ranged = False
+            resource.size = content_length(response) if response.status_code == 200 else None
             size = resource.size if resource.size is not None else UNKNOWN_SIZE
             resource.base = self._fetcher.spool.allocate(size)
             self._fetcher.forget_queued(resource)

@@ -25,7 +25,8 @@ def plan_sound(
 ) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:
     """What becomes of each audio stream. A lossless encode copies AAC as it is; everything else is encoded, as far as
     the silence in it is worth filling."""
-    usable = [stream for stream in media.audio if stream.sample_rate and stream.channels]
+    empty = {axis.index for axis in timeline.audio if not axis.units} if timeline is not None else set()
+    usable = [s for s in media.audio if s.sample_rate and s.channels and s.index not in empty]
     plans: list[AudioPlan] = []
     notes: list[Note] = []
     silent = 0

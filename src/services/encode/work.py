@@ -24,7 +24,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine, index_frames
 
 log = logging.getLogger(__name__)
-_DAMAGE = re.compile(r"error|invalid|corrupt|truncat|missing|damaged|conceal|partial", re.IGNORECASE)
+_DAMAGE = re.compile(r"error|invalid|corrupt|truncat|premature|missing|damaged|conceal|partial", re.IGNORECASE)
 _SLACK_SECONDS = 0.25  # a film may end so much earlier than its packets promised
 
 
@@ -76,7 +76,8 @@ class EncodeWork:
                     self.program, plan, self.source, self.output, proof, self.monitor, went_in_known=beside is not None
                 )
             made, axis = self._check(plan, frames if in_chunks else result.frames)
-            notes = (*plan.notes, *self._damage(axis, result.log))
+            lost = self._lost(len(plan.audio) - len(made.audio), result.log)
+            notes = (*plan.notes, *lost, *self._damage(axis, result.log))
         except BaseException:
             self.output.unlink(missing_ok=True)
             raise
@@ -132,9 +133,20 @@ class EncodeWork:
                 raise EncodeFailed("The encoded file has another size than planned")
             if frames_written is not None and axis.video.units != frames_written:
                 raise EncodeFailed(f"{frames_written} frames were encoded, {axis.video.units} arrived in the file")
-        if len(made.audio) != len(plan.audio):
-            raise EncodeFailed("The encoded file has lost its sound")
         return made, axis
+
+    @staticmethod
+    def _lost(tracks: int, log: tuple[str, ...]) -> tuple[Note, ...]:
+        """Sound of which nothing could be decoded.
+
+        Raises:
+            EncodeFailed: the decoder has no word about it.
+        """
+        if not tracks:
+            return ()
+        if tracks < 0 or not any(_DAMAGE.search(line) for line in log):
+            raise EncodeFailed("The encoded file has lost its sound")
+        return (Note(NoteCode.TRACKS_DROPPED, f"{tracks} audio tracks could not be decoded"),)
 
     def _damage(self, made: Timeline, log: tuple[str, ...]) -> tuple[Note, ...]:
         """What the source did not give; a shorter film without any word from the decoder is our failure.
