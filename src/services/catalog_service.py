@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +24,7 @@ from src.utils.validators import validate_video_id
 
 # How many videos of one request are looked up at the same time, and how long the request waits for all of them.
 PARALLEL = 4
+PARALLEL_IN_ALL = 16  # of all requests of this process: whoever comes later waits for a place
 BATCH_SECONDS = 50.0
 _PREFIX = "catalog:"
 _INFO = TypeAdapter(VideoInfo)
@@ -58,6 +61,7 @@ class CatalogService:
 
     def __init__(self, youtube: YouTubeService, cache: CacheService, clock: Clock, *, keep: timedelta) -> None:
         self._youtube, self._cache, self._clock, self._keep = youtube, cache, clock, keep
+        self._pool = ThreadPoolExecutor(PARALLEL_IN_ALL, thread_name_prefix="catalog")
 
     def get(self, video_id: str) -> CatalogEntry:
         """The facts of one video.
@@ -101,16 +105,36 @@ class CatalogService:
         self, video_ids: Sequence[str], *, seconds: float = BATCH_SECONDS, with_formats: bool = True
     ) -> CatalogBatch:
         """The facts of several videos, or why they could not be had in this time."""
-        pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="catalog")
-        flying = {video_id: pool.submit(self.get, video_id) for video_id in dict.fromkeys(video_ids)}
-        wait(flying.values(), timeout=seconds)
-        pool.shutdown(wait=False, cancel_futures=True)
-        outcomes = {video_id: _outcome(future) for video_id, future in flying.items()}
+        outcomes = self._looks_at(list(dict.fromkeys(video_ids)), seconds)
         found = {video_id: each for video_id, each in outcomes.items() if isinstance(each, CatalogEntry)}
         if not with_formats:
             found = {key: replace(each, info=replace(each.info, formats=())) for key, each in found.items()}
         failed = [FailedLook(key, each) for key, each in outcomes.items() if isinstance(each, AppError)]
         return CatalogBatch(found, tuple(failed))
+
+    def _looks_at(self, video_ids: Sequence[str], seconds: float) -> dict[str, CatalogEntry | AppError]:
+        known = {video_id: entry for video_id in video_ids if (entry := self.known(video_id)) is not None}
+        waiting = deque(video_id for video_id in video_ids if video_id not in known)
+        seen: dict[str, CatalogEntry | AppError] = {}
+        too_late = threading.Event()
+
+        def look() -> None:
+            while waiting and not too_late.is_set():
+                with contextlib.suppress(IndexError):  # the last one was taken in this moment
+                    video_id = waiting.popleft()
+                    try:
+                        seen[video_id] = self.get(video_id)
+                    except AppError as error:
+                        seen[video_id] = error
+
+        flying = [self._pool.submit(look) for _ in range(min(PARALLEL, len(waiting)))]
+        wait(flying, timeout=seconds)
+        too_late.set()
+        for each in flying:
+            if not each.cancel() and each.done():
+                each.result()  # what no look should do
+        by_then = {**known, **seen}
+        return {video_id: by_then.get(video_id) or NetworkTimeout() for video_id in video_ids}
 
     def estimated_bytes(self, video_id: str, params: JobParams) -> int | None:
         """About how large the file of a whole video will be, where that is known already. Asks nobody."""
@@ -157,14 +181,3 @@ class CatalogService:
             return self._cache.attempt(forget)
         except CacheUnavailable:
             raise StoreUnavailable("The cache cannot be reached for now.") from None
-
-
-def _outcome(future: Future[CatalogEntry]) -> CatalogEntry | AppError:
-    if not future.done() or future.cancelled():
-        return NetworkTimeout()
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, AppError):
-        return error
-    raise error
