@@ -234,7 +234,7 @@ def build(
             engines.youtube,
             clock,
             latency=latency_seconds(settings.live_latency),
-            tell=webhooks.register,
+            tell=webhooks.register_once,
         ),
         uploads=uploads,
         resumable=ResumableUploadService(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from bson.objectid import ObjectId
 from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from src.data.translated import object_id, translated
 
@@ -35,12 +37,13 @@ class WebhookData:
     def __init__(self, database: Database[Document]) -> None:
         self._webhooks = database[self.COLLECTION]
 
-    def insert(self, job_id: str, url: str, secret: str | None, due_at: datetime) -> None:
-        """Remember to tell this address about this job."""
-        with translated():
-            self._webhooks.insert_one(
-                {"_id": ObjectId(), "job_id": job_id, "url": url, "secret": secret, "attempts": 0, "due_at": due_at}
-            )
+    def insert(
+        self, job_id: str, url: str, secret: str | None, due_at: datetime, *, delivery_id: str | None = None
+    ) -> None:
+        """Remember to tell this address about this job. A delivery of this id that is there already stays as it is."""
+        document = {"_id": ObjectId(delivery_id), "job_id": job_id, "url": url, "secret": secret, "attempts": 0}
+        with translated(), suppress(DuplicateKeyError):
+            self._webhooks.insert_one({**document, "due_at": due_at})
 
     def claim(self, now: datetime, until: datetime) -> Delivery | None:
         """The delivery that has been due for longest; nobody else gets it before ``until``."""

@@ -78,6 +78,11 @@ class WebhookService:
         """Tell this address when the job has ended; signed with ``secret`` instead of the owner's."""
         self._data.insert(job_id, url, secret, self._clock.now())
 
+    def register_once(self, job_id: str, url: str) -> None:
+        """The same for a request that may come twice at the same time: while the address is to be told, it stays so."""
+        name = hashlib.sha256(f"{job_id}\n{url}".encode()).hexdigest()[:24]
+        self._data.insert(job_id, url, None, self._clock.now(), delivery_id=name)
+
     def secret_of(self, owner: Owner) -> str:
         """What webhooks about an owner's jobs are signed with, unless a request sent a secret of its own."""
         return self._signer.sign(_PURPOSE, f"{owner.kind.value}:{owner.id}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -174,3 +175,30 @@ def test_no_other_link_in_the_header_is_ever_told(
 def test_a_webhook_inside_the_network_is_never_told(api: Api, anna: Person, world: World, gone: list[str]) -> None:
     clip(api, anna, "http://127.0.0.1:8080/hook")
     assert deliver(api) == 0 and world.heard == [] and world.net.dialled == []
+
+
+def test_the_same_request_twice_at_once_is_told_once(api: Api, anna: Person, world: World, gone: list[str]) -> None:
+    """Both see no clip yet, and save the same one; then both have its address told."""
+    wish = {"stream": VIDEO, "cooldown_seconds": 0, "viewer_cooldown_seconds": 0, "webhook": DISCORD}
+    token = (anna.post("/api/auth/tokens", json=wish).json or {})["token"]
+    neither_saw_a_clip = threading.Barrier(2)
+    known_live_stream = api.services.chat._streams.known_live_stream
+
+    def known(name: Any) -> Any:
+        neither_saw_a_clip.wait(20)
+        return known_live_stream(name)
+
+    query = {"format": "text", "message": "wow", "id": "one-message"}
+    said: list[str] = []
+    callers = [
+        threading.Thread(target=lambda: said.append(api.call("GET", f"/c/{token}", query_string=query).text))
+        for _ in range(2)
+    ]
+    object.__setattr__(api.services.chat, "_streams", SimpleNamespace(known_live_stream=known))
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    api.bell.finish()
+    assert len(said) == 2 and all(sentence.startswith('Clip "wow" saved') for sentence in said)
+    assert deliver(api) == 1 and len(world.told("discord.com")) == 1

@@ -130,3 +130,13 @@ def test_latency(text: str, seconds: float) -> None:
 def test_latencies_that_are_none(text: str) -> None:
     with pytest.raises(RequestInvalid):
         latency_seconds(text)
+
+
+@pytest.mark.parametrize("one", ["\U0001f1e9\U0001f1ea", "\U0001f44d\U0001f3fd", "x\u0323\u0301", "\u2764\ufe0f"])
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "\U0001f1eb\U0001f1f7 "])
+def test_what_is_seen_as_one_character_is_not_cut_in_two(one: str, before: str) -> None:
+    many = f"{one}b{one}{one}c"
+    for most in range(5, 40):
+        told = sentences.one_line(before + many * 9, most=most)
+        whole = told.removesuffix("\u2026").removeprefix(before.strip())
+        assert told.endswith("\u2026") and not whole.replace(one, "").strip("bc "), told

@@ -11,6 +11,7 @@ _MOST_ECHO = 60
 _NEVER_EMPTY = "OK."
 # What bots expand (variables of Nightbot, StreamElements, Fossabot, Streamer.bot), whom chats call, and links.
 _ACTIVE = re.compile(r"\$+(?=[({\[])|\{+(?=\{)|%(?=\w+%)|(?<=\w):/+")
+_FLAG_HALVES = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 _LEADING = re.compile(r"^[\s!/.\\#~*+=<>|-]+")
 _CALLS = str.maketrans({"@": None, "\uff20": None, "\ufe6b": None})
 
@@ -19,9 +20,7 @@ def one_line(text: str, *, most: int = MOST_CHARACTERS) -> str:
     """``text`` as one harmless line of at most ``most`` characters, counted as UTF-16 does, as chats do."""
     line = neutral(text)
     if _units(line) > most:
-        while _units(line) > most - 1:
-            line = line[:-1]
-        line = line.rstrip() + "\u2026"
+        line = _beginning(line, most - 1).rstrip() + "\u2026"
     return line or _NEVER_EMPTY
 
 
@@ -79,6 +78,21 @@ def _without_heaps(text: str) -> str:
         if marks <= 2:
             kept.append(character)
     return "".join(kept)
+
+
+def _beginning(line: str, units: int) -> str:
+    """As much of a line as fits. Nothing that is seen as one character is cut in two: no flag, no accented letter."""
+    kept = line.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore")
+    while kept and _goes_on(kept, line[len(kept)]):
+        kept = kept[:-1]
+    return kept
+
+
+def _goes_on(kept: str, following: str) -> bool:
+    """Whether the character behind ``kept`` belongs to its last one: a mark, a colour of skin, the half of a flag."""
+    if following in _FLAG_HALVES:
+        return (len(kept) - len(kept.rstrip(_FLAG_HALVES))) % 2 == 1
+    return unicodedata.category(following)[0] == "M" or "\U0001f3fb" <= following <= "\U0001f3ff"
 
 
 def _units(text: str) -> int:
