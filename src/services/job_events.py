@@ -15,7 +15,7 @@ from typing import Any
 
 from src.errors import StoreUnavailable, TooManyListeners
 from src.models.params import JobParams
-from src.models.video import ENDED, Owner, Status, VideoJob
+from src.models.video import ENDED, Owner, OwnerKind, Status, VideoJob
 from src.services.job_listener import Event, Listener
 from src.services.job_service import JobService
 from src.services.progress_cache import overall_percent
@@ -25,6 +25,7 @@ from src.utils.clock import Clock
 _LOOK_SECONDS = 15.0  # Redis may be away, and its messages lost: the records are looked at this often in any case
 _REMEMBERED = 10_000
 _MOST_JOBS = 200
+_OPEN = (Status.PENDING, Status.PROCESSING)
 _OVERLAP = timedelta(seconds=2)  # clocks of hosts differ
 
 
@@ -76,14 +77,17 @@ class JobEvents:
         listener = self._enter(owner, allowed)
         try:
             since = _moment_of(last_id)
-            found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS)
-            for job in reversed(found):
+            for job in [*(self._newest(owner, ENDED) if since else ()), *self._newest(owner, _OPEN)]:
                 if not job.ended or (since and job.completed_at and job.completed_at >= since - _OVERLAP):
                     listener.begin(self._of(job, self._jobs.progress(job) or {}))
         except BaseException:
             listener.close()
             raise
         return listener
+
+    def _newest(self, owner: Owner, states: Collection[Status]) -> list[VideoJob]:
+        found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS, states=states)
+        return found[::-1]
 
     def _enter(self, what: str | Owner, allowed: Callable[[], bool], said: str = "") -> Listener:
         if not self._places.acquire(blocking=False):
@@ -197,6 +201,8 @@ class _Owners:
         job = self._jobs.peek(job_id)
         if job is None:
             return None
+        if job.owner.kind is OwnerKind.ADDRESS:
+            return job.owner  # an account may claim it yet
         self._known[job_id] = job.owner
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)

@@ -261,6 +261,7 @@ class JobService:
         self._files.delete(getattr(job.params, "input_file_path", None))
         self._files.drop_kept(job.id)
         self._progress.clear(job.id)
+        self._progress.announce_change(job.id)
         return True
 
     def learn(self, job_id: str, facts: Mapping[str, Any]) -> None:

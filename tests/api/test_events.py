@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from src.models.video import Owner
-from tests.api.actors import Api, Person
+from src.models.params import AudioParams
+from src.models.video import Owner, OwnerKind
+from src.services import job_events
+from tests.api.actors import LINK, Api, Person
 
 pytestmark = pytest.mark.slow
 
@@ -185,3 +187,39 @@ def test_an_address_that_speaks_websocket(api: Api) -> None:
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
     stranger = api.call("GET", "/ws", headers=upgrade, environ_base={"REMOTE_ADDR": "203.0.113.9"})
     assert stranger.status_code == 401
+
+
+def test_an_old_job_is_told_behind_many_newer_ones(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_events, "_MOST_JOBS", 2)
+    waiting = anna.save()
+    for _ in range(3):
+        anna.post(f"/api/video/{anna.save()}/cancel")
+    assert next(events(listen(anna, "/api/events")))["job_id"] == waiting
+
+
+def test_a_job_of_nobody_is_heard_of_by_the_account_that_claims_it(api: Api, anna: Person) -> None:
+    service = api.services.events
+    nobody = api.services.jobs.save(
+        Owner(OwnerKind.ADDRESS, "192.0.2.1"),
+        AudioParams(url=LINK, youtube_video_id="dQw4w9WgXcQ"),
+        facts={"request": {"auto_download": "x"}},
+    )
+    listener = service.of_owner(Owner.user(anna.id))
+    service._hear(nobody.id, {"download_progress": 1})
+    assert listener.take() == []
+    api.services.auto_downloads.link(anna.email, hours=1)
+    service._hear(nobody.id, {"download_progress": 2})
+    assert [event.job_id for event in listener.take()] == [nobody.id]
+    listener.close()
+
+
+def test_a_job_that_is_forgotten_ends_its_streams_at_once(api: Api, anna: Person) -> None:
+    video_id = anna.save()
+    listener = api.services.events.of_job(video_id)
+    assert len(listener.take()) == 1
+    api.call("DELETE", f"/api/video/{video_id}", token=anna.token)
+    until = time.monotonic() + 10  # a look at the records would come after 15 s
+    while not listener.ended and time.monotonic() < until:
+        listener.take(0.2)
+    assert listener.ended
+    listener.close()
