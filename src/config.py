@@ -129,6 +129,11 @@ class Settings(BaseModel):
     archive_allowed_networks: str = row(
         "", "Networks, comma-separated, that may call the archive services without a token; loopback always may."
     )
+    archive_allowed_hosts: str = row(
+        "",
+        "Names of this host, comma-separated, by which the archive may be called without a token; addresses, names "
+        "without a dot and those of private networks, such as nas.local or nas.lan, always may.",
+    )
     archive_requests_per_minute: int = row(1000, "Requests to the archive services that one caller may send.", ge=1)
     archive_max_file_mb: Megabytes = row(5000, "Largest video that the archive fetches or takes in, in MB.", gt=0)
     archive_retention_days: int = row(

@@ -4,7 +4,7 @@ Three things could make a stranger look like a neighbour, and each has its answe
 machine sends everybody's requests from loopback: a request that was forwarded is believed only when TRUSTED_PROXIES
 says that the proxy's header was read. A web page that a person on this machine has open may send requests to
 loopback: browsers name the page's origin, and a foreign one is not let in. And such a page may have a name of its own
-that leads to loopback: so loopback is called by a name that only it has.
+that leads here: so this host is called by a name that no stranger can register, or that the operator tells.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from src.config import SettingsError
 from src.middleware.wiring import services
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+# RFC 6761, 6762 and 8375, and what ICANN keeps for private use; "lan" and "home" are not given to anybody either.
+_PRIVATE_DOMAINS = (".localhost", ".local", ".home.arpa", ".internal", ".lan", ".home")
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
@@ -41,9 +43,11 @@ def from_allowed_network() -> bool:
         return False
     if not settings.trusted_proxies and any(name in request.headers for name in _FORWARDED):
         return False
-    if address.is_loopback:
-        return _is_name_of_loopback(request.host)
-    return any(address in network for network in read_networks(settings.archive_allowed_networks))
+    if not _is_name_of_ours(request.host, settings.archive_allowed_hosts):
+        return False
+    return address.is_loopback or any(
+        address in network for network in read_networks(settings.archive_allowed_networks)
+    )
 
 
 def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -63,15 +67,17 @@ def _from_foreign_page() -> bool:
     return foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
 
 
-def _is_name_of_loopback(host: str) -> bool:
-    """``localhost``, an address, or a name without a dot (of a container): no name that a stranger can register.
+def _is_name_of_ours(host: str, told: str) -> bool:
+    """An address, a name without a dot (of a container), below a domain that no stranger can have, or a told one.
 
     Nothing at all stands for a name that Werkzeug does not read, ``a_b.example.com`` among them, and that can be one.
     """
     try:
-        name = urlsplit(f"//{host}").hostname
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:  # brackets that hold no address
         return False
-    if name is None:
+    if not name:
         return False
-    return "." not in name or name.endswith(".localhost") or _address(name) is not None
+    if name in {each.strip().lower() for each in told.split(",")}:
+        return True
+    return "." not in name or name.endswith(_PRIVATE_DOMAINS) or _address(name) is not None

@@ -330,6 +330,9 @@ def test_users_have_archives_of_their_own(archive: Api, anna: Person, bert: Pers
     assert anna.get(f"/jobs/{job_id}").status_code == 403
 
 
+LAN = {"archive_allowed_networks": "10.0.0.0/8"}
+
+
 @pytest.mark.parametrize(
     ("address", "headers", "settings", "allowed"),
     [
@@ -358,6 +361,13 @@ def test_users_have_archives_of_their_own(archive: Api, anna: Person, bert: Pers
         ("127.0.0.1", {"Host": "127.0.0.1:8001"}, {}, True),
         ("::1", {"Host": "[::1]:8001"}, {}, True),
         ("127.0.0.1", {"Host": "archive:8001"}, {}, True),
+        # The same from a neighbour's browser: the name leads here, and the page calls it its own.
+        ("10.1.2.3", {"Host": "evil.example:8001"}, LAN, False),
+        ("10.1.2.3", {"Origin": "http://evil.example:8001", "Host": "evil.example:8001"}, LAN, False),
+        ("10.1.2.3", {"Host": "nas.local.evil.example"}, LAN, False),
+        ("10.1.2.3", {"Host": "10.0.0.2:8001"}, LAN, True),
+        ("10.1.2.3", {"Host": "NAS.local.:8001"}, LAN, True),
+        ("10.1.2.3", {"Host": "nas.example.com"}, {**LAN, "archive_allowed_hosts": "x.org, NAS.example.com"}, True),
     ],
 )
 def test_who_is_a_neighbour(
