@@ -1,0 +1,43 @@
+"""Deliveries of webhooks: how many are claimed while receivers take their time."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from src.data.webhook_data import Delivery
+from src.models.video import Status
+from src.services import webhook_service
+from src.services.webhook_service import WebhookService
+from src.utils.clock import SystemClock
+from tests.factories import make_clip
+
+DUE = 40
+
+
+def test_only_what_is_told_next_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, told, claimed, most = threading.Lock(), [], [0], [0]
+    due = [Delivery(str(number), "job", "https://example.com", None, 0) for number in range(DUE)]
+
+    def claim(*_: Any) -> Delivery | None:
+        with lock:
+            claimed[0] += bool(due)
+            most[0] = max(most[0], claimed[0])
+            return due.pop() if due else None
+
+    def deliver(_: Any, delivery: Delivery, job: Any) -> bool:
+        with lock:
+            claimed[0] -= 1
+            told.append(delivery.id)
+        return True
+
+    ended = make_clip(status=Status.CANCELLED)
+    data, jobs = SimpleNamespace(claim=claim), SimpleNamespace(peek=lambda _: ended)
+    nobody = cast(Any, None)
+    service = WebhookService(cast(Any, data), cast(Any, jobs), nobody, nobody, SystemClock(), attempts=1, timeout=1)
+    monkeypatch.setattr(WebhookService, "_deliver", deliver)
+    assert service.deliver_due() == DUE and len(set(told)) == DUE
+    assert most[0] <= webhook_service._MOST_AT_ONCE
