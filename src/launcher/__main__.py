@@ -136,6 +136,9 @@ def _embedded(settings: Settings) -> Iterator[tuple[Settings, tuple[ChildSpec, .
         changes = {name.lower(): value for name, value in made.items()}
         changes["mongodb_uri"] = settings.mongodb_uri or stores.mongodb_uri
         changes["redis_uri"] = settings.redis_uri or stores.redis_uri
+        if not settings.mongodb_uri:
+            for files in (settings.downloads_dir, settings.uploads_dir):
+                data_folder.belong(files, folder)
         complete = settings.model_copy(update=changes)
         with joinable(folder, complete):
             yield complete, stores.children

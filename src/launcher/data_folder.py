@@ -20,6 +20,8 @@ from src.launcher.secrets import write_private
 # sockaddr_un.sun_path has 108 bytes, the last one is a NUL: man 7 unix.
 SOCKET_PATH_BYTES = 107
 _LONGEST_SOCKET_NAME = "mongodb.sock"
+# Lies in a folder of files and names the data folder whose database knows them, relative to it: both may be moved.
+BELONGS_FILE = ".data-dir"
 
 
 def make_private(folder: Path) -> Path:
@@ -60,7 +62,7 @@ def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
                     owner = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
                     raise DataFolderInUse(
                         f"Another instance (process {owner}) already works on {folder}: "
-                        "stop it, or give this one its own folder with DATA_DIR=..."
+                        "stop it, or give this one folders of its own: DATA_DIR=... DOWNLOADS_DIR=... UPLOADS_DIR=..."
                     ) from None
                 time.sleep(0.05)
         os.truncate(descriptor, 0)
@@ -68,6 +70,27 @@ def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def belong(files: Path, folder: Path) -> None:
+    """Let a folder of files be that of one data folder alone: cleaning up deletes what its database does not know.
+
+    Raises:
+        DataFolderInUse: its files are those of another data folder, which still exists.
+        DataFolderUnusable: it cannot be made or written.
+    """
+    mark = files / BELONGS_FILE
+    try:
+        files.mkdir(parents=True, exist_ok=True)
+        other = files / mark.read_text("utf-8").strip() if mark.is_file() else folder
+        if other.exists() and not other.samefile(folder):
+            raise DataFolderInUse(
+                f"The files in {files} are those of the instance in {other.resolve()}, and this one would delete them: "
+                "give it folders of its own with DOWNLOADS_DIR=... and UPLOADS_DIR=..."
+            )
+        mark.write_text(os.path.relpath(folder.resolve(), files.resolve()) + "\n", "utf-8")
+    except OSError as error:
+        raise DataFolderUnusable(f"The folder {files} cannot be made or used ({error.strerror})") from None
 
 
 def is_owned(folder: Path) -> bool:

@@ -14,6 +14,9 @@ from src.errors import DiskFull, means_full_disk
 
 # An upload that is continued in pieces is forgotten when nobody has written to it for so long.
 STRAY_SECONDS = 3600.0
+# What lies in the folders beside the files of jobs: for git, and whose files these are (src/launcher/data_folder.py).
+_NO_FILES_OF_JOBS = frozenset({".gitkeep", ".data-dir"})
+
 # An uploaded file that no record names may be one whose record is being written; after so long it is a stray.
 _ARRIVING_SECONDS = 60.0
 _RESUMABLE = "tus-"
@@ -160,7 +163,7 @@ def attempt_of(path: Path) -> tuple[str, int] | None:
 
 def is_old_file(path: Path, seconds: float) -> bool:
     """Whether this is a file that was written at least so long ago."""
-    if path.name == ".gitkeep":
+    if path.name in _NO_FILES_OF_JOBS:
         return False
     try:
         return path.is_file() and path.stat().st_mtime < time.time() - seconds

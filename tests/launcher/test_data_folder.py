@@ -46,6 +46,24 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> 
         pass  # free again
 
 
+def test_files_are_those_of_one_database(tmp_path: Path) -> None:
+    """Another one knows none of them, and would take them for strays."""
+    ours, theirs, files = tmp_path / "here" / "data", tmp_path / "theirs", tmp_path / "here" / "downloads"
+    ours.mkdir(parents=True)
+    theirs.mkdir()
+    for _ in range(2):
+        data_folder.belong(files, ours)
+    with pytest.raises(DataFolderInUse, match=r"would delete them.* DOWNLOADS_DIR="):
+        data_folder.belong(files, theirs)
+    moved = (tmp_path / "here").rename(tmp_path / "there")
+    data_folder.belong(moved / "downloads", moved / "data")
+    (moved / "data").rmdir()
+    data_folder.belong(moved / "downloads", theirs)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataFolderUnusable):
+        data_folder.belong(tmp_path / "file", theirs)
+
+
 def test_a_store_that_survives_the_launcher_keeps_the_folder(tmp_path: Path) -> None:
     with data_folder.only_owner(tmp_path) as lock:
         survivor = subprocess.Popen(["sleep", "60"], pass_fds=(lock,))

@@ -17,6 +17,7 @@ from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
 from src.data.server_clock import ServerClock
 from src.data.video_data import VideoData
+from src.launcher.data_folder import BELONGS_FILE
 from src.models.video import Artifact, Failure, Status, VideoJob
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import FileStore
@@ -125,18 +126,19 @@ def test_strays_go_and_everything_that_a_record_names_stays(room: Room) -> None:
         room.files.uploads / "forgotten.mkv",
         room.files.incoming / "upload-half",
     ]
-    for path in [*strays, upload]:
+    marks = [folder / BELONGS_FILE for folder in (room.files.downloads, room.files.uploads)]
+    for path in [*strays, upload, *marks]:
         path.write_bytes(b"x")
     work = room.files.work_folder("65a0000000000000000000ee", 1)
     (work / "half.mp4").write_bytes(b"x")
     assert room.cleanup.sweep() == 1, "young files may belong to a record that is about to be written"
     assert not work.exists()
     two_hours_ago = time.time() - 7200
-    for path in [*strays, upload, job.artifact.path]:
+    for path in [*strays, upload, *marks, job.artifact.path]:
         os.utime(path, (two_hours_ago, two_hours_ago))
     assert room.cleanup.sweep() == 3
     assert not any(path.exists() for path in strays)
-    assert upload.exists() and job.artifact.path.exists()
+    assert upload.exists() and job.artifact.path.exists() and all(mark.exists() for mark in marks)
 
 
 def test_what_the_running_attempt_has_stays_and_what_dead_ones_left_goes_at_once(room: Room) -> None:
