@@ -41,9 +41,7 @@ def main() -> int:
         table([*verdicts, total(verdicts)])
         if options.production:
             slow = _one(site, FIRST_SEED, PRODUCTION_PLAN, PRODUCTION)
-            print(
-                "\nWith the settings as shipped (a lease of 30 s, a look every 10 s), only workers and FFmpeg struck:"
-            )
+            print("\nWith the settings as shipped (a lease of 30 s), only workers and FFmpeg struck:")
             table([slow])
             verdicts.append(slow)
     return 1 if any(verdict.bad for verdict in verdicts) else 0
