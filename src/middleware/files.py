@@ -37,8 +37,9 @@ def artifact_reply(artifact: Artifact | None) -> Response:
     """
     if artifact is None or not artifact.path.is_file():
         raise FileGone()
-    if request.range is None or request.range.units != "bytes" or len(request.range.ranges) != 1:
-        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 14.2: what is not understood is passed over
+    ranged = request.range if request.method == "GET" else None  # for no other method is there such a thing
+    if ranged is None or ranged.units != "bytes" or len(ranged.ranges) != 1:
+        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 14.2: what has no meaning is passed over
     prefix = services().settings.x_accel_prefix
     if prefix:
         relative = artifact.path.relative_to(services().files.downloads)

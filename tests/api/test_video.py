@@ -339,6 +339,8 @@ def test_get_sends_a_finished_file_in_ranges_and_starts_nothing(api: Api, anna: 
     head = api.call("HEAD", path, token=anna.token)
     assert head.status_code == 200 and head.headers["Content-Length"] == "12" and head.data == b""
     assert head.headers["Accept-Ranges"] == "bytes"
+    no_part = api.call("HEAD", path, token=anna.token, headers={"Range": "bytes=2-6"})
+    assert (no_part.status_code, no_part.content_length) == (200, 12)
 
 
 def test_an_expired_file_is_made_again_on_demand(api: Api, anna: Person) -> None:
