@@ -59,7 +59,7 @@ def cancel_encode(encode_id: str, caller: Caller) -> Reply:
 @endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=(*OF_AN_ENCODE, DiskFull, FileGone))
 def retry_encode(encode_id: str, caller: Caller) -> Reply:
     """Start a failed or cancelled encode anew; others stay as they are."""
-    return EncodeControlled.of(services().jobs.retry(_encode(encode_id, caller)), False), 200
+    return EncodeControlled.of(services().uploads.retry(_encode(encode_id, caller)), False), 200
 
 
 @bp.get("/webhooks/secret")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from src.data.video_data import VideoData
-from src.errors import FileGone, MediaInvalid, UploadTypeUnsupported
+from src.errors import FileGone, MediaInvalid, RequestInvalid, UploadTypeUnsupported
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import Owner, Status, VideoJob
 from src.services.audio_service import AudioService
@@ -140,3 +140,18 @@ class UploadService:
         if not job.params.input_file_path:
             raise FileGone("The uploaded file has expired; please upload it again.")
         return self._jobs.start(job, changes)
+
+    def retry(self, job: VideoJob) -> VideoJob:
+        """Start a failed or cancelled encode anew, with the same choice; others stay as they are.
+
+        Raises:
+            RequestInvalid: nobody has chosen yet what it is to become.
+            FileGone: the uploaded file has expired.
+        """
+        assert isinstance(job.params, EncodeParams)
+        if job.status in (Status.FAILED, Status.CANCELLED):
+            if job.params.video_codec is None and job.params.audio_format is None:
+                raise RequestInvalid("This encode was cancelled before it was started: start it instead.")
+            if not job.params.input_file_path:
+                raise FileGone("The uploaded file has expired; please upload it again.")
+        return self._jobs.retry(job)

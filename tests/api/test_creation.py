@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from src.data.idempotency_data import IdempotencyData
-from src.errors import QuotaExceeded, StoreUnavailable
+from src.errors import EncodeFailed, QuotaExceeded, StoreUnavailable
 from src.services.egress import AllowList, EgressProxy, Policy
 from tests.api.actors import LINK, Api, Person
 
@@ -183,6 +183,21 @@ def test_encodes_too(api: Api, anna: Person) -> None:
     api.bell.finish()
     gone = anna.api.call("DELETE", f"/api/encode/{encode_id}", token=anna.token)
     assert (gone.json or {})["deleted"] is True and list(api.services.files.uploads.glob("*.avi")) == []
+
+
+def test_an_encode_without_a_choice_or_a_file_is_not_retried(api: Api, anna: Person) -> None:
+    encode_id = (anna.upload().json or {})["encode_id"]
+    anna.post(f"/api/encode/{encode_id}/cancel")
+    unchosen = anna.post(f"/api/encode/{encode_id}/retry")
+    assert (unchosen.status_code, (unchosen.json or {})["code"]) == (400, "REQUEST_INVALID")
+    body = {"video_codec": "h264", "quality_preset": "high"}
+    api.engine.errors.append(EncodeFailed())
+    anna.post(f"/api/encode/start/{encode_id}", json=body)
+    api.bell.finish()
+    api.services.database["videos"].update_many({}, {"$set": {"input_file_path": None}})  # as the cleanup leaves it
+    expired = anna.post(f"/api/encode/{encode_id}/retry")
+    assert (expired.status_code, (expired.json or {})["code"]) == (404, "FILE_GONE")
+    assert (anna.get(f"/api/encode/status/{encode_id}").json or {})["status"] == "failed"
 
 
 def test_an_end_that_could_not_be_written_keeps_no_key_busy(
