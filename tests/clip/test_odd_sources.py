@@ -23,6 +23,7 @@ from src.services.clip import (
     TimeRange,
     Track,
     boxes,
+    fetch_whole,
     make_clip,
     make_parts,
 )
@@ -203,6 +204,33 @@ def test_a_batch_keeps_its_sound_where_one_clip_has_none(tmp_path: Path) -> None
     join_clips(paths, output, FFmpeg(Path(FFMPEG)), SilentMonitor())
     assert [frame.number for frame in frame_numbers(output)] == [*range(158, 178), *range(33, 83)]
     assert [(round(mark.at, 1), mark.second) for mark in audio_marks(output)] == [(1.5, 2), (2.5, 3)]
+
+
+@pytest.mark.parametrize("seconds", ["4", "0.12"])
+def test_reordered_pictures_of_matroska_are_copied(seconds: str, tmp_path: Path) -> None:
+    """Matroska does not tell when pictures are decoded."""
+    film, output = tmp_path / "film.mkv", tmp_path / "whole.mp4"
+    ffmpeg("-t", seconds, "-i", cached_film(SMALL), "-c:v", "libx264", "-bf", 2, "-an", film, folder=tmp_path)
+    with Origin({"film": film}) as origin:
+        source = ClipSource((Track(origin.url("film")),))
+        report = fetch_whole(source, output, work_dir=tmp_path, network=Network(), monitor=SilentMonitor())
+    assert report.method == "copy"
+    assert decode_errors(output) == ""
+    assert [frame.number for frame in frame_numbers(output)] == list(range(round(float(seconds) * 25)))
+
+
+def test_what_hdr_tells_of_its_light_holds_for_new_pictures(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    light = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
+    codec = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-g", 25, "-an")
+    options = ("-x265-params", f"{light}:open-gop=0:log-level=error", "-color_trc", "smpte2084")
+    ffmpeg("-t", 4, "-i", cached_film(SMALL), *codec, *options, film, folder=tmp_path)
+    numbers, path, report = clip({"film": film}, "film", "0.7", "3.3", tmp_path)
+    assert (numbers, report.method) == (list(range(18, 83)), "smart")
+    with av.open(str(path)) as media:
+        for frame in media.decode(video=0):
+            told = {data.type.name for data in (frame.side_data[place] for place in range(len(frame.side_data)))}
+            assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= told
 
 
 @pytest.mark.parametrize("codec", ["libvpx-vp9", "libx264"])

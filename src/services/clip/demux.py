@@ -20,6 +20,7 @@ from src.services.clip.reader import SeekableReader, SequentialReader
 from src.services.clip.source import SourceUnreadable
 
 _BUFFER_BYTES = 128 << 10
+_MOST_EARLY = 16  # pictures that a codec of ours may reorder
 _TURN = Fraction(2**33, 90_000)  # the clock of MPEG-TS has 33 bits and counts 90,000 in a second
 
 
@@ -145,6 +146,7 @@ class Demuxer:
     def _demux(self) -> Iterator[Pack]:
         following: int | None = None  # time of a packet that does not tell its own
         usual = self._usual_duration()
+        early: list[Pack] | None = []  # Matroska does not tell decode times; the first ones are found by those behind
         try:
             for packet in self._container.demux(self.stream):
                 pts = packet.pts if packet.pts is not None else packet.dts if packet.dts is not None else following
@@ -153,6 +155,28 @@ class Demuxer:
                 dts = packet.dts if packet.dts is not None else pts
                 duration = packet.duration or usual
                 following = pts + duration
-                yield Pack(bytes(packet), pts, dts, duration, packet.is_keyframe)
+                pack = Pack(bytes(packet), pts, dts, duration, packet.is_keyframe)
+                if early is not None and packet.dts is None and len(early) < _MOST_EARLY:
+                    early.append(pack)
+                    continue
+                if early:
+                    yield from _decoded_before(early, dts if packet.dts is not None else None)
+                early = None
+                yield pack
+            yield from _decoded_before(early or [], None)
         except FFmpegError as error:
             raise SourceUnreadable(f"it cannot be demuxed: {error}") from error
+
+
+def _decoded_before(packs: list[Pack], following: int | None) -> list[Pack]:
+    """Packets in decode order that do not tell when they are decoded, with times that rise to ``following``; None:
+    there is no packet behind them that tells its own."""
+    if following is None:
+        shown = sorted(pack.pts for pack in packs)
+        delay = max((rank - pack.pts for rank, pack in zip(shown, packs, strict=True)), default=0)
+        return [pack._replace(dts=rank - delay) for rank, pack in zip(shown, packs, strict=True)]
+    timed: list[Pack] = []
+    for pack in reversed(packs):
+        following = min(following - max(pack.duration, 1), pack.pts)
+        timed.append(pack._replace(dts=following))
+    return timed[::-1]

@@ -13,6 +13,7 @@ _IRAP = range(16, 22)  # BLA, IDR, CRA (ITU-T H.265, table 7-1)
 _BLA_N_LP, _CRA = 18, 21
 _AUD, _SEI_PREFIX, _SEI_SUFFIX = 35, 39, 40
 _VCL = 32  # types below are slices
+_LIGHT = (b"\x89", b"\x90")  # SEI messages: mastering display, content light level (ITU-T H.265, table D.1)
 
 
 def _retyped(unit: bytes, new: int) -> bytes:
@@ -42,9 +43,15 @@ class HevcJoin:
         self._pps_id = _spare(used_pps, 63)
         self._known = {unit.rstrip(b"\0") for unit in (*self._sets.vps, *self._sets.sps, *self._sets.pps)}
         self._edge: tuple[Sps, Pps] | None = None
+        self._light: list[bytes] = []
 
     def clean(self, pack: Pack) -> bool:
-        return pack.key and any(kind(unit) in _IRAP for unit in self._units(pack.data))
+        if not pack.key:
+            return False
+        units = self._units(pack.data)
+        if not self._light:  # what a film tells of its light with its key frames holds for new ones, too
+            self._light = [unit for unit in units if kind(unit) == _SEI_PREFIX and unit[2:3] in _LIGHT]
+        return any(kind(unit) in _IRAP for unit in units)
 
     def copied(self, data: bytes, *, first: bool) -> bytes:
         units, kept = self._units(data), []
@@ -62,7 +69,9 @@ class HevcJoin:
             raise SmartImpossible("its encoder gave no parameter sets")
         unwanted = (HEVC_VPS, HEVC_SPS, HEVC_PPS, _AUD, _SEI_PREFIX, _SEI_SUFFIX)
         try:
-            return join(self._slice(unit) for unit in split_annexb(data) if kind(unit) not in unwanted)
+            units = [self._slice(unit) for unit in split_annexb(data) if kind(unit) not in unwanted]
+            key = any(kind(unit) in _IRAP for unit in units)
+            return join([*self._light, *units] if key else units)
         except ValueError as error:
             raise SmartImpossible(f"a new picture is not understood: {error}") from error
 

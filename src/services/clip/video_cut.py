@@ -113,7 +113,8 @@ class VideoCut:
     def _walk(self, first: Pack, packs: Iterator[Pack]) -> Iterator[Pack]:
         rest: Iterator[Pack] = chain([first], packs)
         join = self._join
-        if join is None or first.pts < self._low or not join.clean(first):
+        clean = join is not None and join.clean(first)  # asked in any case: the join learns from key frames
+        if not clean or first.pts < self._low:
             rest = chain((yield from self._head(rest)), packs)
         if join is not None:
             yield from self._body(rest, join)
