@@ -199,7 +199,10 @@ def _require_sound(heard: TimeRange | None, plan: _Plan, duration_seconds: float
         return
     expected = plan.after if duration_seconds is None else min(plan.after, _latest(duration_seconds))
     if heard.end < expected - Fraction(1, 4):
-        raise ClipIncomplete("The site sent only a part of the sound")
+        seconds = float(max(heard.end - plan.first, Fraction(0)))
+        raise ClipIncomplete(
+            f"The sound that the site sent ends {seconds:.1f} s after the start of the clip, before its picture"
+        )
 
 
 def _latest(duration_seconds: float) -> Fraction:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -228,7 +229,8 @@ def test_what_hdr_tells_of_its_light_holds_for_new_pictures(tmp_path: Path) -> N
     numbers, path, report = clip({"film": film}, "film", "0.7", "3.3", tmp_path)
     assert (numbers, report.method) == (list(range(18, 83)), "smart")
     with av.open(str(path)) as media:
-        for frame in media.decode(video=0):
+        frames: list[Any] = list(media.decode(video=0))
+        for frame in frames:
             told = {data.type.name for data in (frame.side_data[place] for place in range(len(frame.side_data)))}
             assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= told
 
