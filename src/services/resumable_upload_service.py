@@ -20,6 +20,7 @@ from src.errors import (
     BodyTooLarge,
     DiskFull,
     NotOwner,
+    StoreUnavailable,
     TooManyPending,
     UploadLocked,
     UploadNotFound,
@@ -131,8 +132,12 @@ class ResumableUploadService:
     def _finish(self, upload: ResumableUpload) -> None:
         try:
             self._accepting.accept(upload.owner, self._path(upload), upload.filename, job_id=upload.id)
-        finally:
+        except StoreUnavailable:  # it is all here: whoever asks for its offset later finds it accepted
+            raise
+        except BaseException:
             self._uploads.delete(upload.id)
+            raise
+        self._uploads.delete(upload.id)
 
     def _write(self, file: Writable, source: Readable, wanted: int) -> int:
         written = 0

@@ -13,7 +13,8 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from src.errors import MediaInvalid
+from src.data.video_data import VideoData
+from src.errors import MediaInvalid, StoreUnavailable
 from tests.api.actors import Api, Person
 from tests.api.test_encode import HIGH, left_in_uploads
 from tests.api.test_video import assert_error
@@ -119,6 +120,22 @@ def test_the_last_byte_before_a_death_is_enough(api: Api, anna: Person) -> None:
     (api.services.files.incoming / f"tus-{upload_id}").write_bytes(b"abc")
     assert head(anna, location).headers["Upload-Offset"] == "3"
     assert anna.get(f"/api/encode/status/{upload_id}").status_code == 200
+
+
+def test_a_database_that_is_away_at_the_last_byte_costs_nothing(
+    api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise StoreUnavailable()
+
+    location = announce(anna, 3).headers["Location"]
+    with monkeypatch.context() as patched:
+        patched.setattr(VideoData, "insert", away)
+        assert_error(append(anna, location, 0, b"abc"), 503, "STORE_UNAVAILABLE")
+    assert head(anna, location).headers["Upload-Offset"] == "3"
+    encode_id = location.rsplit("/", 1)[1]
+    assert anna.get(f"/api/encode/status/{encode_id}").status_code == 200
+    assert (api.services.files.uploads / f"{encode_id}.mp4").read_bytes() == b"abc"
 
 
 def test_a_broken_connection_costs_only_what_had_not_arrived(api: Api, anna: Person) -> None:
