@@ -81,7 +81,7 @@ class ClaimData:
     def complete(
         self, job_id: str, lease: Lease, artifact: Artifact, report: Mapping[str, Any], *, keep_seconds: float
     ) -> VideoJob | None:
-        """End a job well. ``None`` when the lease was lost: the caller then deletes the file it made.
+        """End a job well. ``None`` when the lease was lost, or the job was cancelled: the caller then deletes the file.
 
         ``keep_seconds`` may be infinite: then the file expires never.
         """
@@ -97,6 +97,7 @@ class ClaimData:
                 "error_code": None,
                 "error_message": None,
             },
+            {"cancel_requested": {"$ne": True}},  # who was told that it is being stopped finds no file later
         )
 
     def fail(self, job_id: str, lease: Lease, failure: Failure, *, keep_seconds: float) -> VideoJob | None:
@@ -222,10 +223,12 @@ class ClaimData:
             )
         return to_job(document) if document else None
 
-    def _end(self, job_id: str, lease: Lease, changes: Document) -> VideoJob | None:
+    def _end(self, job_id: str, lease: Lease, changes: Document, condition: Document | None = None) -> VideoJob | None:
         with translated():
             document = self._videos.find_one_and_update(
-                self._held(job_id, lease), [{"$set": {**changes, **NO_LEASE}}], return_document=ReturnDocument.AFTER
+                {**self._held(job_id, lease), **(condition or {})},
+                [{"$set": {**changes, **NO_LEASE}}],
+                return_document=ReturnDocument.AFTER,
             )
         return to_job(document) if document else None
 

@@ -118,7 +118,11 @@ class JobLife(RuleBasedStateMachine):
         right = pick.draw(sampled_from(self.rights))
         path = Path(f"/nowhere/{self.job.id}.{right.fence}.mp4")
         artifact = Artifact(path, 1, "video/mp4", "clip.mp4")
+        unwanted = self.asked_for and self._now().cancel_requested
         done = self.claims.complete(self.job.id, right, artifact, {}, keep_seconds=60)
+        if unwanted:
+            assert done is None
+            return
         self._ended(done, right)
         assert done is None or done.artifact == artifact
 

@@ -493,6 +493,21 @@ def test_a_job_that_is_handed_back_with_a_wish_to_stop_is_cancelled(bench: Bench
     assert bench.find(job).status is Status.CANCELLED
 
 
+def test_a_wish_to_stop_in_the_last_moment_leaves_no_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was told that his job is being stopped does not find it completed."""
+    job, complete = bench.queued(), ClaimData.complete
+
+    def cancelled_before(claims: ClaimData, job_id: str, *rest: Any, **more: Any) -> VideoJob | None:
+        assert bench.jobs.cancel(job_id, keep_seconds=1800) is not None
+        return complete(claims, job_id, *rest, **more)
+
+    monkeypatch.setattr(ClaimData, "complete", cancelled_before)
+    bench.runner().run(job.id)
+    ended = bench.find(job)
+    assert ended.status is Status.CANCELLED and ended.artifact is None
+    assert bench.files_left() == []
+
+
 def test_a_flag_of_an_earlier_run_stops_nobody(bench: Bench) -> None:
     job = bench.queued()
     bench.progress.ask_cancel(job.id)  # and the record was asked for anew while Redis was away

@@ -7,7 +7,7 @@ import time
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import AppError, StoreUnavailable
+from src.errors import AppError, Cancelled, StoreUnavailable
 from src.models.video import Artifact, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.handler import Made
@@ -31,6 +31,7 @@ class Keeping:
 
         Raises:
             LeaseLost: another worker has the job, or it cannot be known; no record names the file, or it stays.
+            Cancelled: that was wished in the last moment.
             DiskFull: there is no room for it.
         """
         path = self._files.keep(made.path, job.id, lease.fence, folder_of(job))
@@ -61,9 +62,11 @@ class Keeping:
                 if made.facts:
                     self._jobs.set_facts(job.id, made.facts)
                 ended = self._claims.complete(job.id, lease, artifact, made.report, keep_seconds=keep_seconds)
-                if ended is None and unsure:
-                    found = self._jobs.find(job.id)
-                    ended = found if found and found.artifact and found.artifact.path == artifact.path else None
+                found = self._jobs.find(job.id) if ended is None else None
+                if found is not None and unsure and found.artifact and found.artifact.path == artifact.path:
+                    return found
+                if found is not None and found.cancel_requested and found.lease and found.lease.fence == lease.fence:
+                    raise Cancelled()
                 return ended
             except StoreUnavailable:
                 unsure = True
