@@ -183,7 +183,7 @@ class ChatService:
         since: datetime = self._clock.now() - _WORDS_REACH
         for job in found:
             assert isinstance(job.params, LiveClipParams)
-            ours = job.params.saved_with is not None and job.status is not Status.CANCELLED
+            ours = job.params.saved_with is not None and not (job.cancel_requested or job.status is Status.CANCELLED)
             if ours and (not to_change or job.created_at >= since):
                 return job
         raise NothingClipped()

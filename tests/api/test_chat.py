@@ -258,6 +258,12 @@ def test_words_of_moderators(api: Api, anna: Person) -> None:
     assert clips_of(anna)[0]["video_id"] and say(able, "last").startswith('Last clip "second try"')
     assert say(able, "delete") == 'The last clip "second try" was deleted.'
     assert clips_of(anna) == []
+    say(plain, "one")
+    say(plain, "two")
+    at_work = {"additional_message": "two"}, {"$set": {"status": "processing"}}
+    api.services.database["videos"].update_one(*at_work)
+    assert say(able, "delete") == 'The last clip "two" was deleted.'
+    assert say(able, "last").startswith('Last clip "one"'), "what is just being stopped counts as gone"
 
 
 def test_who_a_header_says_to_be_the_owner_may_no_more_than_others(api: Api, anna: Person) -> None:
