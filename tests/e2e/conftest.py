@@ -19,6 +19,7 @@ __all__ = ["offline_youtube", "offline_youtube_session"]
 QUICK = {
     "JOB_LEASE_SECONDS": "4",
     "RECONCILE_INTERVAL_SECONDS": "0.5",
+    "CLEANUP_INTERVAL_MINUTES": "0.2",
     "JOB_RETRY_BASE_SECONDS": "0.5",
     "PASSWORD_HASH_COST": "4",
     "RATE_LIMIT_ENABLED": "false",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import time
@@ -121,7 +122,9 @@ def test_nothing_is_left_in_the_work_folders(service: LiveService, user: User) -
         work, incoming = service.folder / "downloads" / ".work", service.folder / "uploads" / ".incoming"
         return [*(entry for entry in work.iterdir() if entry.suffix != ".kept"), *incoming.iterdir()]
 
-    eventually(lambda: not left(), 60)  # jobs of earlier tests may be at their end
+    with contextlib.suppress(AssertionError):
+        eventually(lambda: not left())  # jobs may be at their end, and of a dead worker's the next cleanup takes care
+    assert left() == []
 
 
 def test_the_log_holds_no_token(service: LiveService, user: User) -> None:
