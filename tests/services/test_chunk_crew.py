@@ -16,7 +16,7 @@ import redis
 from pymongo.database import Database
 
 from src.data.chunk_data import ChunkData
-from src.errors import Cancelled, EncodeFailed, StoreUnavailable
+from src.errors import Cancelled, DiskFull, EncodeFailed, StoreUnavailable
 from src.models.chunk import Chunk, ChunkRecord, ChunkTask
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.models.video import VideoJob
@@ -204,14 +204,26 @@ def test_what_a_helper_cannot_make_the_owner_makes(bench: Bench) -> None:
     assert helper.made == [2] and owner.made == [0, 1, 3]
 
 
-def test_the_owner_s_failure_is_the_job_s(bench: Bench) -> None:
+def test_what_cannot_be_had_in_chunks_is_encoded_in_one_piece(bench: Bench) -> None:
     owner = Encoder()
 
     def fail(monitor: Monitor) -> None:
         raise EncodeFailed("no")
 
     owner.before[2] = fail
-    with pytest.raises(EncodeFailed):
+    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert 2 not in owner.made
+    assert bench.chunks.of_job(bench.job.id) == []
+
+
+def test_the_owner_s_failure_is_the_job_s(bench: Bench) -> None:
+    owner = Encoder()
+
+    def fail(monitor: Monitor) -> None:
+        raise DiskFull
+
+    owner.before[2] = fail
+    with pytest.raises(DiskFull):
         bench.encode(bench.crew("owner", owner), owner)
     assert bench.chunks.of_job(bench.job.id) == []
     assert list(bench.folder.iterdir()) == []

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from src.launcher.data_folder import BELONGS_FILE
 from src.models.video import Status
 from tests.live_service import LiveService, descendants
 from tests.storm.customers import Customers
@@ -149,7 +150,7 @@ def _strays(service: LiveService, lives: dict[str, Life]) -> list[str]:
     downloads, uploads = service.folder / "downloads", service.folder / "uploads"
     strays = []
     seen: Counter[str] = Counter()
-    for path in (path for path in downloads.rglob("*") if path.is_file()):
+    for path in (path for path in downloads.rglob("*") if path.is_file() and path.name != BELONGS_FILE):
         job_id = path.name.split(".")[0]
         if ".work" in path.relative_to(downloads).parts:
             folder = path.relative_to(downloads / ".work").parts[0]
@@ -161,7 +162,8 @@ def _strays(service: LiveService, lives: dict[str, Life]) -> list[str]:
         else:
             seen[job_id] += 1
     strays += [str(path) for path in (uploads / ".incoming").iterdir()]
-    strays += [str(path) for path in uploads.iterdir() if path.is_file() and path.stem not in lives]
+    known = {*lives, BELONGS_FILE}
+    strays += [str(path) for path in uploads.iterdir() if path.is_file() and path.stem not in known]
     return strays
 
 
