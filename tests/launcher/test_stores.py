@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -36,7 +37,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedStor
 def test_they_listen_on_no_port(own: tuple[EmbeddedStores, Supervisor]) -> None:
     _, supervisor = own
     for name, pid in supervisor.pids.items():
-        targets = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+        targets = []
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                targets.append(str(path.readlink()))
         inodes = {found[1] for target in targets if (found := re.fullmatch(r"socket:\[(\d+)\]", target))}
         assert inodes, f"{name} must have its unix socket"
         for table in ("tcp", "tcp6"):
