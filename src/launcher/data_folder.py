@@ -16,12 +16,11 @@ from pathlib import Path
 from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld
 from src.launcher.programs import StoreProgram
 from src.launcher.secrets import write_private
+from src.services.file_store import BELONGS_FILE
 
 # sockaddr_un.sun_path has 108 bytes, the last one is a NUL: man 7 unix.
 SOCKET_PATH_BYTES = 107
 _LONGEST_SOCKET_NAME = "mongodb.sock"
-# Lies in a folder of files and names the data folder whose database knows them, relative to it: both may be moved.
-BELONGS_FILE = ".data-dir"
 
 
 def make_private(folder: Path) -> Path:
@@ -74,6 +73,8 @@ def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
 
 def belong(files: Path, folder: Path) -> None:
     """Let a folder of files be that of one data folder alone: cleaning up deletes what its database does not know.
+
+    A mark in it names the data folder, relative to it: both may be moved.
 
     Raises:
         DataFolderInUse: its files are those of another data folder, which still exists.

@@ -14,9 +14,9 @@ from src.errors import DiskFull, means_full_disk
 
 # An upload that is continued in pieces is forgotten when nobody has written to it for so long.
 STRAY_SECONDS = 3600.0
-# What lies in the folders beside the files of jobs: for git, and whose files these are (src/launcher/data_folder.py).
-_NO_FILES_OF_JOBS = frozenset({".gitkeep", ".data-dir"})
-
+BELONGS_FILE = ".data-dir"
+"""Lies in a folder of files and says whose they are: see ``src/launcher/data_folder.py``."""
+_NO_FILES_OF_JOBS = frozenset({".gitkeep", BELONGS_FILE})
 # An uploaded file that no record names may be one whose record is being written; after so long it is a stray.
 _ARRIVING_SECONDS = 60.0
 _RESUMABLE = "tus-"

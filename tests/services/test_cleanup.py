@@ -17,10 +17,9 @@ from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
 from src.data.server_clock import ServerClock
 from src.data.video_data import VideoData
-from src.launcher.data_folder import BELONGS_FILE
 from src.models.video import Artifact, Failure, Status, VideoJob
 from src.services.cleanup_service import CleanupReport, CleanupService
-from src.services.file_store import FileStore
+from src.services.file_store import BELONGS_FILE, FileStore
 from tests.factories import make_clip, make_encode
 from tests.fakes import FakeClock
 

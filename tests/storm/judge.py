@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from src.launcher.data_folder import BELONGS_FILE
 from src.models.video import Status
+from src.services.file_store import BELONGS_FILE
 from tests.live_service import LiveService, descendants
 from tests.storm.customers import Customers
 from tests.storm.storm import Storm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -189,6 +189,11 @@ def playable(segments: list[Segment]) -> list[Segment]:
     if not found:
         raise SourceUnreadable("its playlist holds only gaps")
     return found
+
+
+def initialisations(segments: Iterable[Segment]) -> list[Piece]:
+    """All initialisations, in the order in which they are needed first."""
+    return list(dict.fromkeys(segment.init for segment in segments if segment.init is not None))
 
 
 class _State:

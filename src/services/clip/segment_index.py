@@ -1,9 +1,9 @@
-"""Segmented tracks (HLS playlists, DASH segment lists): which segments hold a stretch of time, and their clock."""
+"""Which segments of a track hold a stretch of time, and what their clock says."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from fractions import Fraction
 
@@ -13,19 +13,17 @@ from av.error import FFmpegError
 from src.services.clip import boxes
 from src.services.clip.demux import nearest_turn
 from src.services.clip.fetcher import Fetcher
-from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, parse_playlist, playable, text_of
+from src.services.clip.hls_playlist import Piece, Segment, initialisations
 from src.services.clip.index import Layout
 from src.services.clip.mp4_index import read_tracks, without_edits
+from src.services.clip.piece_reading import URGENT, read_piece
 from src.services.clip.reader import Part
-from src.services.clip.resource import Decryptor, Resource
-from src.services.clip.source import Discontinuous, Network, SourceUnreadable, Track
-from src.services.clip.transport import read_text
+from src.services.clip.resource import Resource
+from src.services.clip.source import Discontinuous, SourceUnreadable
 from src.services.clip.webm_index import EBML
 
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10
-_MOST_PIECE_BYTES = 64 << 20  # of what is held in memory whole: a playlist of two days of short segments has less
-_URGENT = -1000
 _PACKED_CLOCK = b"com.apple.streaming.transportStreamTimestamp\0"
 
 
@@ -40,7 +38,7 @@ class SegmentIndex:
         self._heads: dict[Piece, Resource] = {}
         self._containers: dict[int, str] = {}
         self._inits: dict[Piece, tuple[bytes, dict[int, Fraction]]] = {}
-        self._init_pieces = _inits(segments)
+        self._init_pieces = initialisations(segments)
         self._origins: dict[int, Fraction] = {}
         self.origin = self._origin(segments[0].group)
 
@@ -134,7 +132,7 @@ class SegmentIndex:
                 self._heads[segment.piece] = self._open(segment.piece, f"head {segment.number}")
             resource = self._heads[segment.piece]
         data = bytearray()
-        self._fetcher.want(resource, begin, begin + size, _URGENT)
+        self._fetcher.want(resource, begin, begin + size, URGENT)
         while len(data) < size and (more := self._fetcher.read(resource, begin + len(data), size - len(data))):
             data += more
         return bytes(data)
@@ -191,119 +189,3 @@ def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -
     except FFmpegError as error:
         raise SourceUnreadable(f"its first segment cannot be read: {error}") from error
     raise SourceUnreadable("its first segment holds no key frame")
-
-
-def read_piece(fetcher: Fetcher, resource: Resource, piece: Piece) -> bytes:
-    """All of a small piece: a playlist, an initialisation, a key.
-
-    Raises:
-        SourceUnreadable: it is not small; it would be held in memory. What ``Fetcher.read`` raises.
-    """
-    if piece.range is None:
-        fetcher.want(resource, 0, None)
-        fetcher.wait_until(lambda: resource.complete or resource.written > _MOST_PIECE_BYTES)
-        start, size = 0, resource.size if resource.complete and resource.size is not None else resource.written
-    else:
-        start, size = piece.range.start, piece.range.length
-    if size > _MOST_PIECE_BYTES:
-        raise SourceUnreadable("its playlist, or what that leads to, is too large")
-    if piece.range is not None:
-        fetcher.want(resource, start, start + size, _URGENT)
-    data = bytearray()
-    while len(data) < size and (more := fetcher.read(resource, start + len(data), size - len(data))):
-        data += more
-    return bytes(data)
-
-
-class Segmented:
-    """Opens segmented tracks: one resource for each URL, keys fetched once."""
-
-    def __init__(self, fetcher: Fetcher, place: int, track: Track, register: Callable[[Resource], None]) -> None:
-        self._fetcher, self._place, self._track, self._register = fetcher, place, track, register
-        self._shared: dict[str, Resource] = {}
-        self._keys: dict[str, bytes] = {}
-        self._numbers: dict[Piece, int] = {}
-
-    def hls(self) -> SegmentIndex:
-        """The index of a playlist, or of the best variant of a master playlist.
-
-        Raises:
-            LiveNotSupported, DrmProtected, SourceUnreadable, AppError.
-        """
-        segments = _media_playlist(self._track.url, self._playlist)
-        self._numbers = {segment.piece: segment.number for segment in segments}
-        return SegmentIndex(self._fetcher, segments, self._open)
-
-    def dash(self) -> SegmentIndex:
-        """The index of a list of fragments. Raises SourceUnreadable, AppError."""
-        return SegmentIndex(self._fetcher, _fragment_list(self._track), self._open)
-
-    def links(self, fresh: Track, network: Network) -> dict[str, str]:
-        """Fresh links, by the names that resources were opened under.
-
-        Raises:
-            AppError, SourceUnreadable.
-        """
-        if fresh.protocol == "hls":
-            segments = _media_playlist(fresh.url, lambda url: read_text(url, fresh.headers, network))
-        else:
-            segments = _fragment_list(fresh)
-        found = {str(segment.number): segment.piece.url for segment in segments}
-        found |= {f"head {name}": url for name, url in found.items()}
-        return found | {f"init {place}": piece.url for place, piece in enumerate(_inits(segments))}
-
-    def _playlist(self, url: str) -> tuple[str, str]:
-        """(address after redirects, text)."""
-        resource = Resource(url, self._track.headers, (self._place, f"playlist {url}"))
-        self._register(resource)
-        data = read_piece(self._fetcher, resource, Piece(url))
-        return resource.final_url or url, text_of(data)
-
-    def _open(self, piece: Piece, name: str) -> Resource:
-        if piece.range is not None and piece.url in self._shared:
-            return self._shared[piece.url]
-        resource = Resource(piece.url, self._track.headers, (self._place, name))
-        if piece.key is not None:
-            resource.decryptor = self._decryptor(piece.key, self._numbers.get(piece, 0))
-        if piece.range is not None:
-            self._shared[piece.url] = resource
-        self._register(resource)
-        return resource
-
-    def _decryptor(self, key: Key, number: int) -> Decryptor:
-        if key.url not in self._keys:
-            resource = Resource(key.url, self._track.headers, (self._place, f"key {key.url}"))
-            self._register(resource)
-            content = read_piece(self._fetcher, resource, Piece(key.url))
-            if len(content) != 16:
-                raise SourceUnreadable("its key is none")
-            self._keys[key.url] = content
-        return Decryptor(self._keys[key.url], key.iv if key.iv is not None else number.to_bytes(16, "big"))
-
-
-def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Segment]:
-    """The segments at ``url``; ``read`` gives the address after redirects and the text."""
-    url, text = read(url)
-    variant = best_variant(text, url)
-    if variant is not None:
-        url, text = read(variant)
-    return playable(parse_playlist(text, url))
-
-
-def _inits(segments: Iterable[Segment]) -> list[Piece]:
-    """All initialisations, in the order in which they are needed first."""
-    return list(dict.fromkeys(segment.init for segment in segments if segment.init is not None))
-
-
-def _fragment_list(track: Track) -> list[Segment]:
-    fragments, init = list(track.fragments), None
-    if len(fragments) > 1 and not fragments[0].duration_seconds:
-        init = Piece(fragments.pop(0).url)
-    if not fragments or not all(fragment.duration_seconds for fragment in fragments):
-        raise SourceUnreadable("its fragments have no durations")
-    segments, time = [], Fraction(0)
-    for number, fragment in enumerate(fragments):
-        end = time + Fraction(fragment.duration_seconds or 0).limit_denominator(90000)
-        segments.append(Segment(Piece(fragment.url), time, end, number, 0, init))
-        time = end
-    return segments

@@ -24,7 +24,8 @@ from src.services.clip.kept import Keeper
 from src.services.clip.natural_index import NaturalIndex
 from src.services.clip.remote import RemoteFile
 from src.services.clip.resource import Resource
-from src.services.clip.segment_index import Segmented, SegmentIndex
+from src.services.clip.segment_index import SegmentIndex
+from src.services.clip.segmented import Segmented
 from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, SourceUnreadable, TimeRange, Track
 from src.services.clip.spool import Spool
 from src.services.clip.verify import verify

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Key, Piece, text_of
+from src.services.clip.piece_reading import read_piece
 from src.services.clip.resource import Decryptor, Resource
-from src.services.clip.segment_index import read_piece
 from src.services.clip.source import SourceUnreadable
 
 _COPY_BYTES = 1 << 20
