@@ -13,14 +13,19 @@ FILE_NAME = "secrets.env"
 
 
 def keep_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """The secrets of these names (``JWT_PUBLIC_SECRET`` ...), each made now if the folder does not hold it yet."""
+    """The secrets of these names (``JWT_PUBLIC_SECRET`` ...), each made now if the folder does not hold it yet.
+
+    Without names, when the operator set every secret, no file is made.
+    """
     path = folder / FILE_NAME
-    known = {name: value for name, value in dotenv_values(path).items() if value} if path.exists() else {}
+    known: dict[str, str] = {}
+    if path.exists():
+        path.chmod(0o600)
+        known = {name: value for name, value in dotenv_values(path).items() if value}
     missing = [name for name in names if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(48) for name in missing}
         write_private(path, "".join(f"{name}={value}\n" for name, value in known.items()))
-    path.chmod(0o600)
     return {name: known[name] for name in names}
 
 

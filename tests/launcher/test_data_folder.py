@@ -131,3 +131,12 @@ def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
     assert {name: again[name] for name in first} == first
     assert len(set(again.values())) == 3
     assert mode(tmp_path / FILE_NAME) == 0o600
+
+
+def test_an_operator_who_sets_every_secret_needs_no_file(tmp_path: Path) -> None:
+    assert keep_secrets(tmp_path, []) == {}
+    assert not (tmp_path / FILE_NAME).exists()
+    keep_secrets(tmp_path, NAMES[:1])
+    (tmp_path / FILE_NAME).chmod(0o644)
+    assert keep_secrets(tmp_path, []) == {}
+    assert mode(tmp_path / FILE_NAME) == 0o600, "a file of an earlier start becomes private again"

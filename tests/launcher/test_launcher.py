@@ -141,6 +141,15 @@ def test_one_life(tmp_path: Path) -> None:
     assert secrets.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_fresh_folder_with_every_secret_set_starts_with_embedded_stores(tmp_path: Path) -> None:
+    """The documented installation: secrets in ``.env``, no store named, no folder yet."""
+    names = ("JWT_PUBLIC_SECRET", "JWT_PRIVATE_SECRET", "FLASK_SECRET_KEY")
+    secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in names}
+    with launched(tmp_path, **secrets) as launcher:
+        assert httpx.get(f"{launcher.ready_url()}/api/health").json()["status"] == "healthy"
+        assert not (tmp_path / "data" / "secrets.env").exists()
+
+
 @pytest.mark.parametrize(("number", "seconds"), [(signal.SIGTERM, 40), (signal.SIGKILL, 3)])
 def test_nothing_outlives_the_launcher(tmp_path: Path, number: signal.Signals, seconds: float) -> None:
     with launched(tmp_path) as launcher:
