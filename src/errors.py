@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterable
 from enum import StrEnum
+from fractions import Fraction
 from typing import ClassVar
 
 _WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -711,6 +713,19 @@ class ClipIncomplete(SourceError):
     """The finished file did not hold what was asked for and was thrown away."""
 
     remedy = Remedy.LATER
+
+
+class SegmentMissing(SourceError):
+    """The server lacks a part of the video that lies in the time range."""
+
+    @classmethod
+    def at(cls, stretches: Iterable[tuple[Fraction, Fraction]]) -> SegmentMissing:
+        """The error for these stretches, in seconds of the video; ``details["missing"]`` lists them for the caller."""
+        missing = [{"start": round(float(start), 3), "end": round(float(end), 3)} for start, end in stretches]
+        times = ", ".join(f"{one['start']:g} to {one['end']:g} s" for one in missing)
+        return cls(
+            f"The server of this video lacks a part of it that lies in the time range: {times}.", missing=missing
+        )
 
 
 class Unknown(SourceError):

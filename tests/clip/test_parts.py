@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import zlib
 from fractions import Fraction
 
 import pytest
 
 from src.errors import DrmProtected, LiveNotSupported, StreamUnreadable
 from src.services.clip import nal
-from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist, playable
+from src.services.clip.cloaked_segments import MOST_HEADER_BYTES, media_start, without_image
+from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist, playable, variants
 from src.services.clip.resource import Decryptor
 from src.services.clip.source import SourceUnreadable
 from src.services.clip.spool import Intervals
@@ -86,6 +88,79 @@ def test_the_best_variant() -> None:
     master = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="a,b"\nlow\n#EXT-X-STREAM-INF:BANDWIDTH=9\nhigh\n'
     assert best_variant(master, BASE) == "https://media.example/films/high"
     assert best_variant(playlist("#EXTINF:1,", "a.ts"), BASE) is None
+
+
+MAIN = 'NAME="main",AUTOSELECT=YES,DEFAULT=YES'
+COMMENTARY = 'NAME="comment",AUTOSELECT=NO,DEFAULT=NO,URI="comment"'
+
+
+@pytest.mark.parametrize(
+    ("renditions", "apart"),
+    [
+        ([MAIN, COMMENTARY], None),
+        ([COMMENTARY, MAIN], None),
+        ([MAIN + ',URI="main"', COMMENTARY], "main"),
+        ([COMMENTARY, MAIN + ',URI="main"'], "main"),
+        ([COMMENTARY, 'NAME="main",AUTOSELECT=YES'], None),
+        ([COMMENTARY, 'NAME="main",AUTOSELECT=YES,URI="main"'], "main"),
+        ([COMMENTARY], "comment"),
+        (['NAME="main"', COMMENTARY], None),
+        ([COMMENTARY.replace('URI="comment"', 'X-URI="comment"')], None),
+        ([], None),
+    ],
+)
+def test_the_audio_that_a_player_takes_by_itself(renditions: list[str], apart: str | None) -> None:
+    """Audio without an address of its own is muxed into the segments of the variant (RFC 8216, 4.3.4.1)."""
+    lines = ["#EXTM3U", *(f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",{one}' for one in renditions)]
+    lines += ['#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="other",NAME="other",DEFAULT=YES,URI="other"']
+    lines += ['#EXT-X-STREAM-INF:BANDWIDTH=9,AUDIO="a"', "film"]
+    (found,) = variants("\n".join(lines), BASE)
+    assert found.sound_url == (f"https://media.example/films/{apart}" if apart else None)
+
+
+def png(size: int) -> bytes:
+    """A PNG of so many bytes, at least 70."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes.fromhex("00000001000000010806000000"))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(5)))
+    whole = len(head) + len(pixels) + 12
+    text = chunk(b"tEXt", b"G" * (size - whole - 12)) if size > whole + 12 else b""
+    return head + text + pixels + chunk(b"IEND", b"")
+
+
+TRANSPORT = b"".join(b"\x47\x40\x11\x10" + bytes([n]) * 184 for n in range(9))
+FRAGMENT = b"\0\0\0\x10styp" + b"msdh\0\0\0\0" + b"\0\0\0\x10moof" + bytes(8) + b"\0\0\0\x09mdat\0"
+IMAGES = {
+    "png": png(70),
+    "png of some kilobytes": png(5000),
+    "png as long as is skipped": png(MOST_HEADER_BYTES),
+    "jpeg": b"\xff\xd8\xff\xe0" + b"G" * 700 + b"\xff\xd9",
+    "gif": b"GIF89a" + bytes(800),
+    "bmp": b"BM" + bytes(60),
+    "webp": b"RIFF\x10\0\0\0WEBPVP8 " + bytes(100),
+}
+
+
+@pytest.mark.parametrize("image", list(IMAGES))
+@pytest.mark.parametrize("media", [TRANSPORT, TRANSPORT[:376], FRAGMENT], ids=["ts", "two packets", "fmp4"])
+def test_an_image_before_the_media_is_skipped(image: str, media: bytes) -> None:
+    segment = IMAGES[image] + media
+    assert media_start(segment) == len(IMAGES[image])
+    assert without_image(segment) == media
+
+
+def test_an_image_that_is_too_long_or_hides_nothing_is_no_media() -> None:
+    for segment in (png(70), png(MOST_HEADER_BYTES + 1) + TRANSPORT, IMAGES["jpeg"], IMAGES["jpeg"] + bytes(90_000)):
+        assert media_start(segment) is None
+        assert without_image(segment) is None
+
+
+@pytest.mark.parametrize("plain", [TRANSPORT, FRAGMENT, b"", b"<html>", b"ID3\4\0"])
+def test_segments_without_an_image_stay_as_they_are(plain: bytes) -> None:
+    assert without_image(plain) == plain
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One entry of a master playlist: bits per second, (width, height) if told, and the playlist of its sound, if that
-    is apart."""
+    """One entry of a master playlist: bits per second, (width, height) if told, and the playlist of its audio; None
+    when the audio lies in the segments of ``url`` itself."""
 
     url: str
     bandwidth: int
@@ -129,24 +129,35 @@ def variants(text: str, url: str) -> list[Variant]:
 
 
 def _variants(text: str, url: str) -> list[Variant]:
-    sounds: dict[str, str] = {}
     found = []
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for line in lines:
-        attributes = _attributes(line) if line.startswith("#EXT-X-MEDIA:") else {}
-        if attributes.get("TYPE") == "AUDIO" and "URI" in attributes:
-            group, address = attributes.get("GROUP-ID", ""), urljoin(url, attributes["URI"])
-            if attributes.get("DEFAULT") == "YES":
-                sounds[group] = address
-            sounds.setdefault(group, address)
+    renditions = _audio_renditions(lines)
     for line, following in pairwise(lines):
         if line.startswith("#EXT-X-STREAM-INF:") and not following.startswith("#"):
             attributes = _attributes(line)
             width, _, height = attributes.get("RESOLUTION", "").partition("x")
             size = (int(width), int(height)) if _WHOLE.fullmatch(width) and _WHOLE.fullmatch(height) else None
             rate = whole_of(attributes.get("BANDWIDTH", "0"))
-            found.append(Variant(urljoin(url, following), rate, size, sounds.get(attributes.get("AUDIO", ""))))
+            audio = renditions.get(attributes.get("AUDIO", ""), {}).get("URI")
+            found.append(Variant(urljoin(url, following), rate, size, None if audio is None else urljoin(url, audio)))
     return found
+
+
+def _audio_renditions(lines: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The attributes of the audio that a player takes by itself, by group: the default, else one that may be selected
+    automatically, else the first. One without URI is muxed into the segments of the variant (RFC 8216, 4.3.4.1)."""
+    chosen: dict[str, dict[str, str]] = {}
+    for line in lines:
+        attributes = _attributes(line) if line.startswith("#EXT-X-MEDIA:") else {}
+        if attributes.get("TYPE") == "AUDIO":
+            group = attributes.get("GROUP-ID", "")
+            if group not in chosen or _preference(attributes) > _preference(chosen[group]):
+                chosen[group] = attributes
+    return chosen
+
+
+def _preference(rendition: dict[str, str]) -> tuple[bool, bool]:
+    return rendition.get("DEFAULT") == "YES", rendition.get("AUTOSELECT") == "YES"
 
 
 def has_ended(text: str) -> bool:
