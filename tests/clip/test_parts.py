@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import zlib
 from fractions import Fraction
 
 import pytest
@@ -17,6 +16,7 @@ from src.services.clip.source import SourceUnreadable
 from src.services.clip.spool import Intervals
 from src.services.clip.webm_index import read_element
 from src.services.live.playlist import read_live_playlist
+from tests.media_kit.hls import png
 
 BASE = "https://media.example/films/list.m3u8"
 
@@ -116,19 +116,6 @@ def test_the_audio_that_a_player_takes_by_itself(renditions: list[str], apart: s
     lines += ['#EXT-X-STREAM-INF:BANDWIDTH=9,AUDIO="a"', "film"]
     (found,) = variants("\n".join(lines), BASE)
     assert found.sound_url == (f"https://media.example/films/{apart}" if apart else None)
-
-
-def png(size: int) -> bytes:
-    """A PNG of so many bytes, at least 70."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes.fromhex("00000001000000010806000000"))
-    pixels = chunk(b"IDAT", zlib.compress(bytes(5)))
-    whole = len(head) + len(pixels) + 12
-    text = chunk(b"tEXt", b"G" * (size - whole - 12)) if size > whole + 12 else b""
-    return head + text + pixels + chunk(b"IEND", b"")
 
 
 TRANSPORT = b"".join(b"\x47\x40\x11\x10" + bytes([n]) * 184 for n in range(9))
