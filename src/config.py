@@ -191,7 +191,10 @@ class Settings(BaseModel):
         "", "Resolution of streams when a request names none, as 1920x1080; empty is the best.", pattern=r"^(\d+x\d+)?$"
     )
     stream_parallel: bool = row(True, "Whether pieces of a stream are fetched at the same time.")
-    stream_proxy: str = row("", "HTTP proxy at a public address for streams whose request names none.")
+    stream_proxy: str = row(
+        "",
+        "HTTP proxy for streams whose request names none: at a public address, or listed in ALLOW_PRIVATE_NETWORKS.",
+    )
     auto_download_timeout: float = row(300, "How long a request for sound waits for its file, in seconds.", gt=0)
 
     job_max_fetch_mb: Megabytes = row(50_000, "Most that one job fetches, in MB, retries included.", gt=0)
@@ -224,7 +227,9 @@ class Settings(BaseModel):
 
     # The network around the service.
     allow_private_networks: str = row(
-        "", "Exact host:port addresses inside private networks that jobs may fetch from, separated by commas."
+        "",
+        "Exact host:port addresses inside private networks that jobs may fetch from, separated by commas; that of "
+        "STREAM_PROXY is used as this proxy alone.",
     )
     trusted_proxies: int = row(0, "Reverse proxies in front whose X-Forwarded-For is believed.", ge=0)
     cors_origins: str = row("*", "Origins whose pages may call the API, comma-separated; * is all, without cookies.")

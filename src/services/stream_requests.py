@@ -40,7 +40,7 @@ class StreamRequest:
 @dataclass(frozen=True, slots=True)
 class StreamView:
     """A stream as it is told: ``told_id`` finds it again; how many pieces there are, how many are there, and how far
-    that is in percent; the link to its file once it is made."""
+    that is in percent; the link to its file once it is made; how often a piece is tried again."""
 
     job: VideoJob
     told_id: str
@@ -48,6 +48,7 @@ class StreamView:
     segments: int
     segments_done: int
     link: MediaLink | None
+    retries: int
 
     @property
     def state(self) -> Status:
@@ -112,7 +113,8 @@ class StreamRequests:
     def view(self, job: VideoJob) -> StreamView:
         """A job as it is told."""
         told_id = f"{job.id}-{self._signer.sign(_PURPOSE, job.id)}"
-        return StreamView(job, told_id, *self._reading(job), self._links.link(job, FOLDER))
+        link, retries = self._links.link(job, FOLDER), self._settings.stream_retries
+        return StreamView(job, told_id, *self._reading(job), link, retries)
 
     def cancel(self, job: VideoJob) -> VideoJob:
         """Stop a job and forget one that has ended; the job as it is then told."""
@@ -136,9 +138,8 @@ class StreamRequests:
             valid = False
         if not valid or not request.url.isascii() or any(char.isspace() for char in request.url):
             raise UrlInvalid("url must be a link that begins with http:// or https://")
-        proxy = request.proxy or settings.stream_proxy or None
         try:
-            Upstream.parse(proxy or "http://unused")
+            Upstream.parse(request.proxy or "http://unused")
         except SettingsError as error:
             raise RequestInvalid(str(error)) from None
         size = request.resolution or settings.stream_resolution or None
@@ -150,7 +151,9 @@ class StreamRequests:
             stream_type=request.stream_type,
             size=(int(found[1]), int(found[2])) if found else None,
             parallel=settings.stream_parallel if request.parallel is None else request.parallel,
-            proxy=proxy,
+            # Only what the request names. The operator's own proxy may be at a private address, and whose choice it was
+            # must be known where it is used.
+            proxy=request.proxy or None,
             video_name=request.video_name,
             max_seconds=request.max_seconds or settings.stream_max_seconds,
         )

@@ -32,7 +32,8 @@ class StreamService:
         Raises:
             UrlForbidden, SourceError, EncodeFailed, DiskFull, and what ``monitor`` raises.
         """
-        with self._egress.session(self._limits, own_proxy=params.proxy, upstream=False) as session:
+        own_proxy = params.proxy or self._egress.stream_proxy
+        with self._egress.session(self._limits, own_proxy=own_proxy, upstream=False) as session:
             network = Network(
                 proxy=session.proxy_url,
                 connections=self._connections if params.parallel else 1,

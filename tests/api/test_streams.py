@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 import redis
 from pymongo.database import Database
@@ -18,6 +20,7 @@ from src.config import Settings, SettingsError
 from tests.api.actors import Api
 from tests.api.conftest import api_settings
 from tests.clip.origin import Origin
+from tests.egress.kit import PUBLIC, reply, running
 from tests.fakes import FakeEngine, RecordingDoorbell
 from tests.media_kit import cached_film, frame_numbers
 from tests.stream.sites import FILM, SMALL, GrowingSite, cut, master
@@ -34,7 +37,7 @@ def open_api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis
         engine, bell = FakeEngine(), RecordingDoorbell()
         allowed = ",".join(origin.url("").removeprefix("http://").rstrip("/") for origin in origins)
         services = build(
-            api_settings(tmp_path, allow_private_networks=allowed, **changes),
+            api_settings(tmp_path, **{"allow_private_networks": allowed, **changes}),
             doorbell=bell,
             database=mongo_database,
             redis_client=redis_client,
@@ -124,6 +127,14 @@ def test_a_file_is_downloaded_and_forgotten(open_api: Any) -> None:
     assert api.call("GET", done["result"]["download_url"]).status_code == 404
 
 
+def test_a_job_tells_how_often_its_pieces_are_tried_again(open_api: Any) -> None:
+    with Origin({}) as origin:
+        api = open_api(origin, stream_retries=7)
+        job = begin(api, url=origin.url("none.m3u8"))
+        assert job["retries"] == 7
+        assert api.call("GET", f"/job/{job['job_id']}").json["retries"] == 7
+
+
 def test_an_id_is_a_secret(open_api: Any) -> None:
     with Origin({}) as origin:
         api = open_api(origin)
@@ -192,6 +203,38 @@ def test_nothing_is_fetched_from_inside_the_network(open_api: Any, url: str) -> 
         failed = ended(api, begin(api, url=url.format(port=port))["job_id"])
         assert origin.requests == 0
     assert failed["status"] == "FAILED" and failed["error_code"] == "URL_FORBIDDEN", failed
+
+
+def forward(request: bytes, connection: socket.socket) -> bytes:
+    """Answers as a proxy that is asked for a URL."""
+    line, *fields = request.decode("latin-1").split("\r\n")
+    ranges = [field.partition(":")[2].strip() for field in fields if field.lower().startswith("range:")]
+    answer = httpx.get(line.split(" ")[1], headers={"Range": ranges[0]} if ranges else {}, trust_env=False)
+    known = {name: answer.headers[name] for name in ("Content-Range", "ETag") if name in answer.headers}
+    return reply(answer.content, f"{answer.status_code} OK", *(f"{name}: {text}" for name, text in known.items()))
+
+
+def test_a_proxy_inside_the_network_is_used_when_the_operator_lists_it(open_api: Any) -> None:
+    film = cached_film(replace(FILM, faststart=True), ".mp4")
+    with Origin({"film.mp4": film}) as origin, running(forward) as proxy:
+        there = f"127.0.0.1:{proxy.port}"
+        source = origin.url("").removeprefix("http://").rstrip("/")
+        listed = open_api(stream_proxy=f"http://{there}", allow_private_networks=f"{source},{there}")
+        done = ended(listed, begin(listed, "/download/mp4", url=origin.url("film.mp4"), type="mp4")["job_id"])
+        assert done["status"] == "COMPLETED", done
+        used = proxy.hits
+        assert used > 0
+
+        for url in (origin.url("film.m3u8"), f"https://{PUBLIC}/film.m3u8"):
+            failed = ended(listed, begin(listed, url=url, proxy=f"http://{there}")["job_id"])
+            assert (failed["status"], failed["error_code"]) == ("FAILED", "URL_FORBIDDEN"), failed
+            assert "proxy" in failed["error"]
+
+        bare = open_api(stream_proxy=f"http://{there}", allow_private_networks=source)
+        failed = ended(bare, begin(bare, "/download/mp4", url=origin.url("film.mp4"), type="mp4")["job_id"])
+        assert (failed["status"], failed["error_code"]) == ("FAILED", "PROXY_ERROR"), failed
+        assert "STREAM_PROXY" in failed["error"]
+        assert proxy.hits == used
 
 
 def test_the_file_of_settings_stands_behind_the_environment(tmp_path: Path) -> None:

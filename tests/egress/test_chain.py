@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from src.config import Settings, SettingsError
+from src.errors import ProxyError, UrlForbidden
 from src.services.egress import EgressProxy, Policy, Upstream
 from tests.egress.kit import OTHER_PUBLIC, PUBLIC, Net, Server, ask, read_request, reason_of, reply, running, status_of
 
@@ -157,6 +158,29 @@ def test_a_proxy_behind_that_refuses_is_trouble(net: Net, status: str) -> None:
         egress.close()
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_the_list_of_private_addresses_allows_the_proxy_of_the_settings_only(upstream: Server, listed: bool) -> None:
+    there = f"127.0.0.1:{upstream.port}"
+    settings = Settings(stream_proxy=f"http://{there}", allow_private_networks=there if listed else "")
+    egress = EgressProxy.of(settings)
+    with egress.session(own_proxy=egress.stream_proxy, upstream=False) as way:
+        answer = ask(way.proxy_url, "CONNECT www.youtube.com:443 HTTP/1.1", more=b"GET / HTTP/1.1\r\n\r\n")
+        meaning = way.meaning(ProxyError())
+    assert (b"CONNECT www.youtube.com:443" in answer) == listed
+    if not listed:
+        assert status_of(answer) == 403
+        assert isinstance(meaning, ProxyError) and "STREAM_PROXY" in meaning.message
+    for own_proxy in (f"http://{there}", f"http://localhost:{upstream.port}", f"http://0x7f.1:{upstream.port}"):
+        with egress.session(own_proxy=own_proxy, upstream=False) as way:
+            assert status_of(ask(way.proxy_url, "CONNECT www.youtube.com:443 HTTP/1.1")) == 403
+            named = way.meaning(ProxyError())
+            assert isinstance(named, UrlForbidden) and "names a proxy" in named.message
+    with egress.session(upstream=False) as way:
+        assert status_of(ask(way.proxy_url, f"GET http://{there}/ HTTP/1.1")) == 403, "a proxy is no source"
+    assert upstream.hits == int(listed)
+    egress.close()
+
+
 def test_webhooks_go_out_without_the_proxy_of_the_video_sites(proxy: EgressProxy, net: Net, upstream: Server) -> None:
     with running(lambda *_: reply(b"hook")) as hook:
         net.places[PUBLIC] = hook.port
@@ -168,6 +192,8 @@ def test_webhooks_go_out_without_the_proxy_of_the_video_sites(proxy: EgressProxy
 def test_settings_that_cannot_be_used_are_told_at_the_start() -> None:
     with pytest.raises(SettingsError, match="YTDLP_PROXY: The proxy must be an HTTP proxy"):
         EgressProxy.of(Settings(ytdlp_proxy="socks5://127.0.0.1:1080"))
+    with pytest.raises(SettingsError, match="STREAM_PROXY: The proxy must be an HTTP proxy"):
+        EgressProxy.of(Settings(stream_proxy="https://proxy.example"))
     with pytest.raises(SettingsError, match="ALLOW_PRIVATE_NETWORKS"):
         EgressProxy.of(Settings(allow_private_networks="10.0.0.0/8"))
 

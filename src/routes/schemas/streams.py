@@ -72,3 +72,4 @@ class StreamJob(Record):
     progress: float = Field(validation_alias="percent")
     total_segments: int = Field(validation_alias="segments")
     downloaded_segments: int = Field(validation_alias="segments_done")
+    retries: int

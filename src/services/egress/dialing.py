@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 
 from src.services.egress.addresses import Address, HostInvalid, read_address, read_host, why_not_public
 from src.services.egress.heads import HeadInvalid, read_head, write_head
-from src.services.egress.policy import WEB_PORTS, Policy, Refused, Unreachable, Upstream
+from src.services.egress.policy import WEB_PORTS, Policy, ProxyRefused, Refused, Unreachable, Upstream
 
 CONNECT_SECONDS = 10.0
 _MOST_ADDRESSES = 4  # of one name that are tried
@@ -142,12 +142,12 @@ class Dialer:
         if proxy.chosen_by_operator:
             return self._excepted(proxy.host)
         if proxy.port not in WEB_PORTS and proxy.port < _FIRST_UNPRIVILEGED_PORT:
-            raise Refused("port")  # mail servers and the like are no proxies
+            raise ProxyRefused("port")  # mail servers and the like are no proxies
         try:
             found = read_host(proxy.host)
-        except HostInvalid as error:
-            raise Refused(str(error)) from None
-        return self._public_addresses(found) if isinstance(found, str) else [_literal(self._checked(found))]
+            return self._public_addresses(found) if isinstance(found, str) else [_literal(self._checked(found))]
+        except (HostInvalid, Refused) as error:
+            raise ProxyRefused(str(error)) from None
 
     def _excepted(self, host: str) -> list[str]:
         """Addresses of a host that the operator named: not checked."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from src.services.egress.dialing import Dialer, Way
 from src.services.egress.heads import Head, HeadInvalid, parse_head, read_head, write_head
-from src.services.egress.policy import Refused, Unreachable
+from src.services.egress.policy import ProxyRefused, Refused, Unreachable
 from src.services.egress.relay import relay, reset
 from src.services.egress.session import Session
 
@@ -57,7 +57,7 @@ class Exchange:
                 else:
                     raise Refused("method")
         except Refused as refused:
-            session.note_refused(_told(target), refused.reason)
+            session.note_refused(_told(target), refused.reason, of_proxy=isinstance(refused, ProxyRefused))
             log.warning("refused: %s (%s)", _told(target), refused.reason)
             # The words stand in the first line too: it is all that some clients tell of an answer to CONNECT.
             self._answer(403, f"Refused by egress rules: {refused.reason}", ("X-Egress-Refused", refused.reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from src.config import Settings, SettingsError
@@ -18,6 +18,10 @@ class Refused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ProxyRefused(Refused):
+    """A rule forbids the proxy behind ours that this request would have to go through."""
 
 
 class Unreachable(Exception):
@@ -45,10 +49,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One refused request: host and port as they were asked for, and why."""
+    """One refused request: host and port as they were asked for, why, and whether a proxy behind ours was the cause."""
 
     target: str
     reason: str
+    of_proxy: bool = False
 
 
 @dataclass(slots=True)
@@ -92,6 +97,10 @@ class AllowList:
         """Whether exactly this host and port are excepted."""
         return (_bare(host), port) in self.pairs
 
+    def without(self, host: str, port: int) -> AllowList:
+        """The same list less this pair."""
+        return AllowList(self.pairs - {(_bare(host), port)})
+
 
 def _pair(entry: str) -> tuple[str, int]:
     wrong = SettingsError(
@@ -118,15 +127,20 @@ def _bare(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An HTTP proxy behind ours. ``chosen_by_operator``: its address may be private."""
+    """An HTTP proxy behind ours.
+
+    ``chosen_by_operator``: its address may be private. ``setting`` is the variable that names it, None for one that a
+    request names.
+    """
 
     host: str
     port: int
     authorization: str | None = field(default=None, repr=False)
     chosen_by_operator: bool = True
+    setting: str | None = None
 
     @classmethod
-    def parse(cls, url: str, *, chosen_by_operator: bool = True) -> Upstream:
+    def parse(cls, url: str, *, chosen_by_operator: bool = True, setting: str | None = None) -> Upstream:
         """Of ``http://user:password@host:port``.
 
         Raises:
@@ -143,7 +157,14 @@ class Upstream:
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             credentials = "Basic " + base64.b64encode(pair.encode()).decode()
-        return cls(f"[{host}]" if ":" in host else host, port, credentials, chosen_by_operator)
+        return cls(f"[{host}]" if ":" in host else host, port, credentials, chosen_by_operator, setting)
+
+
+def _proxy_of(url: str, setting: str) -> Upstream | None:
+    try:
+        return Upstream.parse(url, setting=setting) if url else None
+    except SettingsError as error:
+        raise SettingsError(f"{setting}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +174,12 @@ class Policy:
     ``source_address`` is the one of our own addresses that connections come from; it also chooses between IPv4 and
     IPv6 (``0.0.0.0``, ``::``). ``trusted_domains``: names below these belong to the video sites. Only for them a proxy
     behind ours resolves the name; every other name is resolved and checked here, and the checked address is what that
-    proxy is asked for.
+    proxy is asked for. ``stream_proxy`` serves the streams whose request names no proxy.
     """
 
     allowed: AllowList = AllowList()
     upstream: Upstream | None = None
+    stream_proxy: Upstream | None = None
     source_address: str | None = None
     trusted_domains: tuple[str, ...] = (
         "youtube.com",
@@ -174,18 +196,22 @@ class Policy:
         """The part of the settings that matters here.
 
         Raises:
-            SettingsError: ALLOW_PRIVATE_NETWORKS, YTDLP_PROXY or the source address cannot be used.
+            SettingsError: ALLOW_PRIVATE_NETWORKS, a proxy or the source address cannot be used.
         """
-        try:
-            upstream = Upstream.parse(settings.ytdlp_proxy) if settings.ytdlp_proxy else None
-        except SettingsError as error:
-            raise SettingsError(f"YTDLP_PROXY: {error}") from None
+        allowed = AllowList.parse(settings.allow_private_networks)
+        upstream = _proxy_of(settings.ytdlp_proxy, "YTDLP_PROXY")
+        stream_proxy = _proxy_of(settings.stream_proxy, "STREAM_PROXY")
+        if stream_proxy is not None:
+            listed = allowed.holds(stream_proxy.host, stream_proxy.port)
+            stream_proxy = replace(stream_proxy, chosen_by_operator=listed)
+            # Listed as a proxy, not as a place to fetch from: a request that names its address is refused as before.
+            allowed = allowed.without(stream_proxy.host, stream_proxy.port)
         source = settings.ytdlp_options.get("source_address")  # yt-dlp's own option, kept here for all clients
         try:
             source_address = str(read_address(str(source))) if source else None
         except HostInvalid:
             raise SettingsError("YTDLP_OPTIONS: source_address is not an address") from None
-        return cls(AllowList.parse(settings.allow_private_networks), upstream, source_address)
+        return cls(allowed, upstream, stream_proxy, source_address)
 
     def trusts(self, name: str) -> bool:
         """Whether a name belongs to the video sites."""

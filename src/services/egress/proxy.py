@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 
 from src.config import Settings
-from src.errors import SourceError
+from src.errors import SourceError, UrlForbidden
 from src.services.egress.dialing import Connector, Dialer, Resolver, resolve
 from src.services.egress.exchange import Exchange
 from src.services.egress.policy import Limits, Policy, Upstream
@@ -45,33 +45,45 @@ class EgressProxy:
         """The proxy that the settings describe.
 
         Raises:
-            SettingsError: ALLOW_PRIVATE_NETWORKS or YTDLP_PROXY cannot be used.
+            SettingsError: ALLOW_PRIVATE_NETWORKS, YTDLP_PROXY or STREAM_PROXY cannot be used.
         """
         return cls(Policy.of(settings))
 
+    @property
+    def stream_proxy(self) -> Upstream | None:
+        """The operator's proxy for streams whose request names none."""
+        return self._policy.stream_proxy
+
     @contextlib.contextmanager
     def session(
-        self, limits: Limits | None = None, *, own_proxy: str | None = None, upstream: bool = True
+        self,
+        limits: Limits | None = None,
+        *,
+        own_proxy: str | Upstream | None = None,
+        upstream: bool = True,
     ) -> Iterator[Session]:
         """The way out for one job, up to the end of the block; then all its connections are ended.
 
-        ``own_proxy`` is a proxy that the job brings along: behind the operator's, and only at a public address.
-        ``upstream=False`` goes out directly. A ``SourceError`` that leaves the block becomes what the session knows
-        to be its reason (``Session.meaning``).
+        ``own_proxy`` is a proxy for this job alone, behind the operator's. As text it is one that a request names, and
+        only used at a public address; an ``Upstream`` is one of the settings, such as ``stream_proxy``.
+        ``upstream=False`` goes out directly. A ``SourceError`` or ``UrlForbidden`` that leaves the block becomes what
+        the session knows to be its reason (``Session.meaning``).
 
         Raises:
             SettingsError: ``own_proxy`` is no address of an HTTP proxy.
         """
         proxies = [self._policy.upstream] if upstream and self._policy.upstream else []
-        if own_proxy:
-            proxies.append(Upstream.parse(own_proxy, chosen_by_operator=False))
+        if isinstance(own_proxy, str) and own_proxy:
+            own_proxy = Upstream.parse(own_proxy, chosen_by_operator=False)
+        if isinstance(own_proxy, Upstream):
+            proxies.append(own_proxy)
         token = secrets.token_urlsafe(24)
         session = Session(f"http://job:{token}@127.0.0.1:{self._port()}", limits or Limits(), tuple(proxies))
         with self._lock:
             self._sessions[token] = session
         try:
             yield session
-        except SourceError as error:
+        except (SourceError, UrlForbidden) as error:
             meaning = session.meaning(error)
             if meaning is error:
                 raise

@@ -26,6 +26,7 @@ _SEEN_AS = (
     errors.ClipIncomplete,
     errors.ExtractorBroken,
     errors.Unknown,
+    errors.UrlForbidden,
 )
 
 
@@ -66,12 +67,12 @@ class Session:
                 self.report.trouble = trouble
             raise
 
-    def note_refused(self, target: str, reason: str) -> None:
-        """Remember a refusal."""
+    def note_refused(self, target: str, reason: str, *, of_proxy: bool = False) -> None:
+        """Remember a refusal; ``of_proxy``: of the proxy behind ours, whatever the target."""
         with self._lock:
             self.report.refusals += 1
             if len(self.report.refused) < _KEPT_REFUSALS:
-                self.report.refused.append(Refusal(target[:200], reason))
+                self.report.refused.append(Refusal(target[:200], reason, of_proxy))
 
     def count(self, received: int, sent: int) -> None:
         """Count bytes that are about to be passed on.
@@ -111,7 +112,7 @@ class Session:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def meaning(self, error: SourceError) -> AppError:
+    def meaning(self, error: SourceError | errors.UrlForbidden) -> AppError:
         """What a failure of this job means, now that it is known what happened on its way out.
 
         Clients of a proxy only see that the proxy did not do as it was told.
@@ -126,12 +127,22 @@ class Session:
                 return errors.JobTimeout("The source took longer than a job may take")
             case "request-limit":
                 return errors.UrlForbidden("The source leads to more requests than a job may send")
+        if any(each.of_proxy for each in report.refused):
+            return self._of_refused_proxy()
         if report.refusals:
             return errors.UrlForbidden("The source leads to an address that the service does not fetch from")
         trouble = report.trouble
         if isinstance(error, errors.ProxyError) and trouble is not None and not self.proxies:
             return errors.NetworkTimeout() if trouble.timeout else errors.Network()
         return error
+
+    def _of_refused_proxy(self) -> AppError:
+        settings = [proxy.setting for proxy in self.proxies if proxy.setting and not proxy.chosen_by_operator]
+        if settings:
+            return errors.ProxyError(
+                f"{settings[0]} is not at a public address, and ALLOW_PRIVATE_NETWORKS does not list its host and port"
+            )
+        return errors.UrlForbidden("The request names a proxy at an address that the service does not use")
 
     def _require_within(self) -> None:
         if self._closed:
