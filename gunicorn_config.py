@@ -48,6 +48,7 @@ header_map = "drop"
 
 # The application logs each request itself, without tokens.
 accesslog = None
+logger_class = "src.launcher.api_log.ApiLog"
 errorlog = "-"
 loglevel = "warning"
 # No remote control.

@@ -30,6 +30,7 @@ class ErrorKind(StrEnum):
     UNPROCESSABLE = "unprocessable"
     TOO_LARGE = "too_large"
     UNSUPPORTED_TYPE = "unsupported_type"
+    UPGRADE_REQUIRED = "upgrade_required"
     TOO_MANY = "too_many"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     JOB_FAILED = "job_failed"
@@ -388,6 +389,18 @@ class TooManyListeners(AppError):
     """As many event streams are open as this service can serve; please try again later."""
 
     kind, remedy = ErrorKind.UNAVAILABLE, Remedy.LATER
+
+
+class WebSocketInvalid(AppError):
+    """This request opens no WebSocket: it needs Upgrade, Connection, Host, and a Sec-WebSocket-Key of 16 bytes."""
+
+    kind, remedy = ErrorKind.INVALID, Remedy.USER
+
+
+class WebSocketVersionUnsupported(AppError):
+    """WebSockets are spoken in version 13: send the header 'Sec-WebSocket-Version: 13'."""
+
+    kind, remedy = ErrorKind.UPGRADE_REQUIRED, Remedy.USER
 
 
 class IdempotencyKeyInvalid(AppError):

@@ -42,6 +42,7 @@ STATUS = {
     ErrorKind.UNPROCESSABLE: 422,
     ErrorKind.UNSUPPORTED_TYPE: 415,
     ErrorKind.RANGE_NOT_SATISFIABLE: 416,
+    ErrorKind.UPGRADE_REQUIRED: 426,
     ErrorKind.TOO_MANY: 429,
     ErrorKind.JOB_FAILED: 500,
     ErrorKind.INTERNAL: 500,
@@ -99,6 +100,8 @@ def install(
         retry_after = error.details.get("retry_after_seconds")
         if isinstance(retry_after, int | float):
             response.headers["Retry-After"] = str(max(1, round(retry_after)))
+        if error.kind is ErrorKind.UPGRADE_REQUIRED:  # RFC 6455, 4.4
+            response.headers.update({"Sec-WebSocket-Version": "13", "Upgrade": "websocket"})
         if response.status_code == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response

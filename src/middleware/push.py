@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import socket
 import threading
@@ -12,8 +14,9 @@ from typing import Any
 import simple_websocket
 from flask import Flask, Response, current_app, request
 from werkzeug.http import http_date
+from wsproto.utilities import ProtocolError
 
-from src.errors import TooManyListeners
+from src.errors import TooManyListeners, WebSocketInvalid, WebSocketVersionUnsupported
 from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.job_listener import Event, Listener
@@ -46,15 +49,24 @@ def web_socket(listener: Listener) -> Response:
 
     Raises:
         TooManyListeners: a quarter of the threads hold WebSockets already.
+        WebSocketInvalid, WebSocketVersionUnsupported: the request does not open one.
     """
+    try:
+        _require_handshake()
+    except BaseException:
+        listener.close()
+        raise
     sockets = current_app.extensions[_SOCKETS]
     if not sockets.acquire(blocking=False):
         listener.close()
         raise TooManyListeners(retry_after_seconds=5)
     try:
-        connection = simple_websocket.Server.accept(
-            request.environ, SOCKET_PROTOCOLS, ping_interval=_PING_SECONDS, max_message_size=_MOST_HEARD_BYTES
-        )
+        try:
+            connection = simple_websocket.Server.accept(
+                request.environ, SOCKET_PROTOCOLS, ping_interval=_PING_SECONDS, max_message_size=_MOST_HEARD_BYTES
+            )
+        except (ProtocolError, UnicodeError):  # nothing was answered yet
+            raise WebSocketInvalid() from None
         connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
         try:
             for event in listener.told():
@@ -69,6 +81,21 @@ def web_socket(listener: Listener) -> Response:
         sockets.release()
         listener.close()
     return _Taken(connection.mode == "gunicorn")
+
+
+def _require_handshake() -> None:
+    """Refuse what the library would refuse with an exception, before a place is taken (RFC 6455, 4.2.1)."""
+    words = [word.strip().lower() for word in request.headers.get("Connection", "").split(",")]
+    if request.headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in words:
+        raise WebSocketInvalid()
+    if request.headers.get("Sec-WebSocket-Version", "") != "13":
+        raise WebSocketVersionUnsupported()
+    try:
+        key = base64.b64decode(request.headers.get("Sec-WebSocket-Key", ""), validate=True)
+    except (binascii.Error, ValueError):
+        raise WebSocketInvalid() from None
+    if len(key) != 16:
+        raise WebSocketInvalid()
 
 
 def _message(event: Event) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from src.errors import JobNotFound, NotOwner, TooManyListeners
+from src.errors import JobNotFound, NotOwner, TooManyListeners, WebSocketInvalid, WebSocketVersionUnsupported
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.push import event_stream, last_event_id, web_socket
@@ -14,6 +14,7 @@ from src.models.params import JobParams
 bp = Blueprint("events", __name__)
 
 STREAM = {200: File("text/event-stream")}
+SOCKET = (TooManyListeners, WebSocketInvalid, WebSocketVersionUnsupported)
 
 
 @bp.get("/api/jobs/<job_id>/events")
@@ -38,7 +39,7 @@ def all_events(caller: Caller) -> Reply:
 
 
 @bp.get("/ws", websocket=True)
-@endpoint(auth=Auth.ANY, replies={200: File("application/json")}, errors=(TooManyListeners,))
+@endpoint(auth=Auth.ANY, replies={200: File("application/json")}, errors=SOCKET)
 def progress_socket(caller: Caller) -> Reply:
     """Tell the same as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``.
 

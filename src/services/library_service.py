@@ -84,9 +84,9 @@ class LibraryService:
         facts = self._encoder.get_video_metadata(received)
         self._shelve(owner)  # what was fetched earlier goes on the shelf earlier: the newest file is kept
         length = facts.get("duration")
-        kept = self._files.keep(
-            received.rename(received.with_suffix(Path(filename).suffix.lower())), VideoData.new_id(), 0, FOLDER
-        )
+        # The suffix of the sent name itself may hold anything: a NUL, or characters that nobody sees.
+        suffix = Path(display_name(filename)).suffix.lower()
+        kept = self._files.keep(received.rename(received.with_suffix(suffix)), VideoData.new_id(), 0, FOLDER)
         video = replace(
             described,
             duration_seconds=described.duration_seconds or (float(length) if isinstance(length, int | float) else None),

@@ -11,16 +11,16 @@ import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import httpx
 
 from src.data.webhook_data import Delivery, WebhookData
 from src.errors import AppError, WebhookInvalid
 from src.models.video import Owner, Status, VideoJob
-from src.services.chat.follow_ups import DISCORD_HOSTS, is_discord_address, message_for
+from src.services.chat.follow_ups import message_for
 from src.services.egress import EgressProxy, Limits
 from src.services.job_service import JobService
+from src.services.webhook_addresses import require_reachable
 from src.utils.clock import Clock, utc_text
 from src.utils.signing import Signer
 
@@ -60,17 +60,9 @@ class WebhookService:
         """Pass what can be told.
 
         Raises:
-            WebhookInvalid: no link to a web server, one to Discord that is no webhook, or a secret that is none.
+            WebhookInvalid: an address that can never be reached, or a secret that is none.
         """
-        try:
-            parts = urlsplit(url) if isinstance(url, str) and len(url) <= 1000 and url.isascii() else None
-            fine = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            fine = False
-        if not fine:
-            raise WebhookInvalid("A webhook must be a link that begins with https:// or http://")
-        if parts is not None and parts.hostname in DISCORD_HOSTS and not is_discord_address(str(url)):
-            raise WebhookInvalid("This is not the address of a Discord webhook.")
+        require_reachable(url, self._egress)
         # Half a character can be spelled in JSON and is kept by no database.
         if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200 and _is_text(secret)):
             raise WebhookInvalid("webhook_secret must have 16 to 200 characters")

@@ -25,7 +25,7 @@ LogFormat = Literal["text", "json"]
 _SECRETS = (
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*=*"), "[token]"),
     (re.compile(r"(?i)(bearer\s+)[^\s'\"]+"), r"\1[token]"),
-    (re.compile(r"(/save/stream/|/c/)[^/\s?\"']+"), r"\1[token]"),
+    (re.compile(r"(/save/stream/|/c/|/s/)[^/\s?\"']+"), r"\1[token]"),
     # The id of a guest session is all that its owner has to show.
     (re.compile(r"(?i)(/api/sessions/)[0-9a-f-]{20,}"), r"\1[session]"),
     (re.compile(r"(?i)([?&](?:token|sig|signature|lsig|key|secret|password|n|pot)=)[^&\s'\"]+"), r"\1[redacted]"),
@@ -37,6 +37,20 @@ _SECRETS = (
 )
 
 
+# What a terminal or an editor obeys instead of showing it: C0 and C1 controls, line and paragraph separators, marks
+# that turn the direction of text or cannot be seen, half characters. Unicode 16, categories Cc, Cf, Cs, Zl and Zp.
+_UNSHOWN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with every character that is not shown as it stands written out: a line break becomes ``\\n``."""
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def redact(text: str) -> str:
     """The text without tokens, passwords, signatures of media addresses, and passwords in addresses."""
     for pattern, replacement in _SECRETS:
@@ -44,12 +58,24 @@ def redact(text: str) -> str:
     return text
 
 
-class _RedactedLine(logging.Formatter):
+class TextLine(logging.Formatter):
+    """One line an event, in which nothing that came from outside can act on the terminal or look like another event.
+
+    The lines of a trace follow it, each indented: the message of an error may hold line breaks of its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(LINE)
+
     def format(self, record: logging.LogRecord) -> str:
-        record.context = context_id.get()
-        line = redact(super().format(record)).encode("utf-8", "backslashreplace").decode("utf-8")
-        # A stranger's line break must not look like a line of ours; traces of errors keep theirs.
-        return line if record.exc_info else line.replace("\r", "\\r").replace("\n", "\\n")
+        """The line, and the trace below it."""
+        record.context, record.message = context_id.get(), record.getMessage()
+        record.asctime = self.formatTime(record)
+        lines = [visible(redact(self.formatMessage(record)))]
+        if record.exc_info:
+            trace = redact(self.formatException(record.exc_info))
+            lines += [f"  {visible(line)}" for line in trace.split("\n")]
+        return "\n".join(lines)
 
 
 class _JsonLine(logging.Formatter):
@@ -71,6 +97,11 @@ class _JsonLine(logging.Formatter):
         return json.dumps(fields)  # ASCII: neither a line break nor half a character of a stranger stays one
 
 
+def formatter(log_format: LogFormat) -> logging.Formatter:
+    """How lines of this form are written."""
+    return _JsonLine() if log_format == "json" else TextLine()
+
+
 def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None:
     """Log to the console and, if it has a name, to a file that several processes may share; errors also to one beside
     it."""
@@ -84,7 +115,7 @@ def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None
             errors.setLevel(logging.ERROR)
             handlers.append(errors)
     for handler in handlers:
-        handler.setFormatter(_JsonLine() if log_format == "json" else _RedactedLine(LINE))
+        handler.setFormatter(formatter(log_format))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

@@ -24,6 +24,8 @@ from src.errors import TokenExpired, TokenInvalid
 ALGORITHM = "HS256"
 # Ours have about 170 (public) and 270 (private) characters.
 MAX_TOKEN_CHARACTERS = 1024
+# JSON knows integers of any size. What lies beyond the year 9999 is no time that Python or anybody here can name.
+_LATEST = 253_402_300_799
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -113,7 +115,7 @@ class Tokens:
             raise TokenInvalid() from None
         if claims["type"] != tier.value or any(type(claims[name]) is not str for name in texts):
             raise TokenInvalid()
-        if any(type(claims[name]) is not int for name in ("iat", "exp")):
+        if any(type(claims[name]) is not int or not 0 <= claims[name] <= _LATEST for name in ("iat", "exp")):
             raise TokenInvalid()
         if claims["exp"] <= now.timestamp():
             raise TokenExpired()

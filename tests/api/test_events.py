@@ -16,6 +16,13 @@ from src.models.video import Owner, OwnerKind
 from src.services import job_events
 from tests.api.actors import LINK, Api, Person
 
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
 pytestmark = pytest.mark.slow
 
 
@@ -155,8 +162,7 @@ def test_web_sockets_leave_most_threads_alone(api: Api, anna: Person) -> None:
     sockets = api.app.extensions["yt-downloader.web-sockets"]
     while sockets.acquire(blocking=False):
         pass
-    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
-    refused = anna.get("/ws", headers=headers)
+    refused = anna.get("/ws", headers=HANDSHAKE)
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
     assert api.services.events._places.acquire(blocking=False), "its place was given back"
 
@@ -166,7 +172,7 @@ def test_a_web_page_shows_its_token_or_its_session_as_a_protocol(api: Api, anna:
     while sockets.acquire(blocking=False):
         pass  # who is let in gets 503, not a socket
     session = str((api.call("POST", "/api/sessions/").json or {})["session_uuid"])
-    page = {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https://page.example"}
+    page = {**HANDSHAKE, "Origin": "https://page.example"}
     for offered, status in {
         f"bearer, {anna.token}": 503,
         f"session, {session}": 503,
@@ -187,6 +193,28 @@ def test_an_address_that_speaks_websocket(api: Api) -> None:
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
     stranger = api.call("GET", "/ws", headers=upgrade, environ_base={"REMOTE_ADDR": "203.0.113.9"})
     assert stranger.status_code == 401
+
+
+def test_a_request_that_opens_no_web_socket_is_told_why_and_takes_no_place(api: Api, anna: Person) -> None:
+    wrong: list[tuple[int, dict[str, str]]] = [
+        (426, {"Sec-WebSocket-Version": "7"}),
+        (426, {"Sec-WebSocket-Version": ""}),
+        (426, {"Sec-WebSocket-Version": "13, 7"}),
+        (400, {"Sec-WebSocket-Key": ""}),
+        (400, {"Sec-WebSocket-Key": "short"}),
+        (400, {"Sec-WebSocket-Key": "not base64 at all, not one bit"}),
+        (400, {"Sec-WebSocket-Key": "\xe9" * 24}),
+        (400, {"Sec-WebSocket-Key": "A" * 4000}),
+    ]
+    for status, changed in wrong:
+        reply = anna.get("/ws", headers={**HANDSHAKE, **changed})
+        assert reply.status_code == status, (changed, reply.text)
+        assert reply.json is not None and reply.json["code"].startswith("WEB_SOCKET_")
+        assert (reply.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
+    free = 0
+    while api.services.events._places.acquire(blocking=False):
+        free += 1
+    assert free == api.services.settings.event_streams, "every place was given back"
 
 
 def test_an_old_job_is_told_behind_many_newer_ones(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:

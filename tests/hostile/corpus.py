@@ -289,6 +289,13 @@ NAMES: tuple[str, ...] = (
         "/etc/cron.d/evil.mp4",
         "C:\\evil.mp4",
         "evil.mp4\x00.txt",
+        "evil.\x00mp4",
+        "evil.mp4\x00",
+        "evil.\u200bmp4",
+        "evil.mp4\u200b",
+        "evil.\x85mp4",
+        "evil." + "m" * 300,
+        ".\x00",
         "a\r\nX: y.mp4",
     ),
     *(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -186,6 +188,43 @@ def test_names_of_uploads(world: World) -> None:
             assert got.status_code == 200 and got.headers["Content-Disposition"].startswith("attachment; filename")
     names = [path.name for path in uploads.iterdir() if path.is_file()]
     assert all(len(name.split(".")) == 2 and len(name) < 40 for name in names), names
+
+
+def test_names_of_files_for_the_archive(world: World) -> None:
+    for number, name in enumerate(corpus.NAMES):
+        file = FileStorage(io.BytesIO(b"frames"), filename=name)
+        data = {"file": file, "video_id": f"dQw4w9Wg{number:03}", "metadata": "{}"}
+        reply = world.send("POST", "/storage/video", token=world.anna.token, data=data)
+        assert reply.status_code in (201, 400), (name, reply.text)
+    kept = [path for path in world.api.services.files.downloads.rglob("*") if path.is_file()]
+    assert kept and all(path.name.isascii() and path.name.isprintable() and len(path.name) < 60 for path in kept), kept
+
+
+def test_names_of_resumable_uploads(world: World) -> None:
+    for name in corpus.NAMES:
+        told = base64.b64encode(name.encode("utf-8", "surrogatepass")).decode()
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "6", "Upload-Metadata": f"filename {told}"}
+        reply = world.send("POST", "/api/encode/tus/", token=world.anna.token, headers=headers)
+        assert reply.status_code in (201, 400), (name, reply.text)
+        if reply.status_code == 201:  # an account may have a few under way
+            gone = {"Tus-Resumable": "1.0.0"}
+            assert world.send("DELETE", reply.headers["Location"], token=world.anna.token, headers=gone)
+
+
+def test_numbers_of_any_size_in_every_body(world: World) -> None:
+    """Every field of every JSON body as a number that is beyond 64 bits, a float, or what Python reads."""
+    numbers = ("1" + "0" * 400, "-1" + "0" * 400, "1" + "0" * 5000, "1e400", "-1e400", "1" + "0" * 18, "0.1e-9999")
+    for rule in list(world.api.app.url_map.iter_rules()):
+        contract = contract_of(world.api.app.view_functions[rule.endpoint])
+        if contract is None or contract.body is None:
+            continue
+        path = re.sub(r"<(?:path:)?token>", world.public, rule.rule)
+        path = re.sub(r"<[^>]+>", "65a0000000000000000000ff", path)
+        for method in sorted((rule.methods or set()) & {"POST", "PATCH", "PUT"}):
+            for field in contract.body.model_fields:
+                for number in numbers:
+                    data = body_with(field, number) if field in BASE else f'{{"{field}": {number}}}'.encode()
+                    world.send(method, path, token=world.anna.token, data=data)
 
 
 def test_headers(world: World) -> None:

@@ -98,8 +98,12 @@ class _Upstream(BaseHTTPRequestHandler):
     """Stands where the API stands: remembers what arrives, and has nginx send a file."""
 
     seen: list[dict[str, str]] = []
+    away = threading.Event()
 
     def do_GET(self) -> None:
+        if self.away.is_set():  # the connection ends without a word, as that of a killed API does
+            self.close_connection = True
+            return
         self.seen.append(dict(self.headers.items()))
         self.send_response(200)
         if self.path.startswith("/api/video/download/"):
@@ -184,6 +188,30 @@ def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(pr
     assert 'GET /c/[token]" ' in log and "/c/[token]/livestream" in log and "/s/[token]/poster.jpg" in log
     assert '/api/sessions/[session]" ' in log
     assert TOKEN not in log and SESSION not in log
+
+
+@pytest.mark.slow
+def test_nginx_writes_no_token_into_its_error_log_while_the_api_is_away(proxy: str, tmp_path: Path) -> None:
+    _Upstream.away.set()
+    try:
+        for path in (
+            f"/c/{TOKEN}",
+            f"/c/{TOKEN}/livestream?format=text",
+            f"//c/{TOKEN}",
+            f"/%63/{TOKEN}",
+            f"/s/{TOKEN}",
+            f"/s/{TOKEN}/poster.jpg",
+            f"/api/video/save/stream/{TOKEN}/dQw4w9WgXcQ?user_id=1",
+            f"/api/sessions/{SESSION}",
+            f"/media/downloads/video/1/a.mp4?expires=1&signature={TOKEN}",
+        ):
+            assert httpx.get(proxy + path).status_code == 502, path
+        assert httpx.get(f"{proxy}/api/video/list").status_code == 502
+    finally:
+        _Upstream.away.clear()
+    errors = "".join(path.read_text() for path in tmp_path.glob("*error.log"))
+    assert "/api/video/list" in errors, "what holds no token is still told"
+    assert TOKEN not in errors and SESSION not in errors
 
 
 @pytest.mark.slow

@@ -30,6 +30,9 @@ GOOD: dict[str, Any] = {
 }
 WRONG_TYPES: list[dict[str, Any]] = [
     *({"exp": "9999999999"}, {"exp": True}, {"exp": 9e12}, {"exp": None}, {"iat": "1"}),
+    # JSON knows integers of any size: beyond the year 9999, beyond a float, beyond what Python reads as a number.
+    *({"exp": 10**12}, {"exp": 10**18}, {"exp": 10**400}, {"exp": 10**600}, {"iat": 10**400}, {"iat": -(10**400)}),
+    *({"iat": -1}, {"iat": 10**12}),
     *({"user_id": 5}, {"user_id": None}, {"session_id": ["x"]}, {"type": 1}, {"type": None}),
 ]
 

@@ -106,19 +106,31 @@ class Dialer:
     def settle(self, host: str, port: int, *, chained: bool) -> list[str]:
         """What may be dialled for ``host:port``: checked addresses; the name itself only where a proxy behind ours
         has to resolve a name of the video sites."""
-        if self.policy.allowed.holds(host, port):
+        found = self.require_possible(host, port)
+        if found is None:
             return self._excepted(host)
+        if not isinstance(found, str):
+            return [_literal(found)]
+        if chained and self.policy.trusts(found):
+            return [found]
+        return self._public_addresses(found)
+
+    def require_possible(self, host: str, port: int) -> Address | str | None:
+        """The address or the name that ``host`` is, where no rule forbids it whatever a resolver says; None for one
+        that the operator excepted. Nobody is asked.
+
+        Raises:
+            Refused: no answer of a resolver could make this address reachable.
+        """
+        if self.policy.allowed.holds(host, port):
+            return None
         if port not in WEB_PORTS:
             raise Refused("port")
         try:
             found = read_host(host)
         except HostInvalid as error:
             raise Refused(str(error)) from None
-        if not isinstance(found, str):
-            return [_literal(self._checked(found))]
-        if chained and self.policy.trusts(found):
-            return [found]
-        return self._public_addresses(found)
+        return found if isinstance(found, str) else self._checked(found)
 
     def _public_addresses(self, name: str) -> list[str]:
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 MAX_HEAD_BYTES = 64 * 1024
 _REQUEST = re.compile(rb"([A-Z]{3,10}) (\S{1,16384}) HTTP/1\.[01]")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: .*)?")
+_LENGTH = re.compile(rb"[0-9]{1,18}")  # below 2**63; Python itself refuses to read numbers of thousands of digits
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*")
 # They belong to one connection and are never passed on (RFC 9110, 7.6.1); Expect would have to be answered first.
 _HOP_BY_HOP = frozenset(
@@ -54,7 +55,7 @@ class Head:
     def body_bytes(self) -> int:
         """Length of a request's body. Raises HeadInvalid when it cannot be known from one field alone."""
         lengths = self.all(b"content-length")
-        if self.all(b"transfer-encoding") or len(lengths) > 1 or any(not text.isdigit() for text in lengths):
+        if self.all(b"transfer-encoding") or len(lengths) > 1 or any(not _LENGTH.fullmatch(text) for text in lengths):
             raise HeadInvalid("length")
         return int(lengths[0]) if lengths else 0
 

@@ -18,7 +18,7 @@ from src.config import Settings
 from src.errors import SourceError, UrlForbidden
 from src.services.egress.dialing import Connector, Dialer, Resolver, resolve
 from src.services.egress.exchange import Exchange
-from src.services.egress.policy import Limits, Policy, Upstream
+from src.services.egress.policy import Limits, Policy, Refused, Upstream
 from src.services.egress.session import Session
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,15 @@ class EgressProxy:
             with self._lock:
                 del self._sessions[token]
             session.close()
+
+    def why_never(self, host: str, port: int) -> str | None:
+        """One word that says why this address (an IPv6 host in brackets) can never be reached from here; None when it
+        may be. No name is resolved."""
+        try:
+            self._dialer.require_possible(host, port)
+        except Refused as error:
+            return error.reason
+        return None
 
     @contextlib.contextmanager
     def also_at(self, listener: socket.socket) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
@@ -46,7 +47,7 @@ def read_format(raw: Mapping[str, Any]) -> SourceFormat | None:
         resolution=_label(note) or resolution_of(width, height) if video else None,
         fps=raw.get("fps"),
         hdr=(raw.get("dynamic_range") or "SDR") != "SDR",
-        bit_rate=round(raw["tbr"] * 1000) if raw.get("tbr") else None,
+        bit_rate=_whole(raw["tbr"] * 1000.0) if raw.get("tbr") else None,
         size_bytes=_whole(raw.get("filesize")),
         language=raw.get("language"),
         language_preference=_whole(raw.get("language_preference")) or -1,
@@ -129,11 +130,16 @@ def _label(note: str) -> int | None:
 
 
 def _whole(value: object) -> int | None:
+    if isinstance(value, float) and not math.isfinite(value):  # JSON of yt-dlp knows Infinity and NaN
+        return None
     return int(value) if isinstance(value, int | float) else None
 
 
-def _moment(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+def _moment(seconds: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
+    except (ValueError, OverflowError, OSError):  # JSON knows numbers that are no time
+        return None
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -1,0 +1,38 @@
+"""Which addresses webhooks may be sent to: those that the way out would refuse in any case are refused at once."""
+
+from __future__ import annotations
+
+import httpx
+
+from src.errors import WebhookInvalid
+from src.services.chat.follow_ups import DISCORD_HOSTS, is_discord_address
+from src.services.egress import EgressProxy
+
+_MOST_CHARACTERS = 1000
+_PORTS = {"http": 80, "https": 443}
+# No public name ends so: RFC 2606 and 6761 (test, example, invalid, localhost), 7686 (onion), 9476 (alt). Names that
+# only the own network knows are refused by the rules of the way out.
+_RESERVED = (".test", ".example", ".invalid", ".localhost", ".onion", ".alt")
+
+
+def require_reachable(url: object, egress: EgressProxy) -> None:
+    """Pass an address that may be reached. No name is resolved: a host that is away now may be back when the job ends.
+
+    Raises:
+        WebhookInvalid: no link to a web server, one to Discord that is no webhook, or one that no rule lets out.
+    """
+    try:
+        found = httpx.URL(url) if isinstance(url, str) and len(url) <= _MOST_CHARACTERS and url.isascii() else None
+    except httpx.InvalidURL:
+        found = None
+    if found is None or found.scheme not in _PORTS or not found.host:
+        raise WebhookInvalid("A webhook must be a link that begins with https:// or http://")
+    if found.host in DISCORD_HOSTS and not is_discord_address(str(url)):
+        raise WebhookInvalid("This is not the address of a Discord webhook.")
+    host = f"[{found.host}]" if ":" in found.host else found.host
+    port = _PORTS[found.scheme] if found.port is None else found.port
+    reason = egress.why_never(host, port)
+    if reason is None and f".{host.rstrip('.')}".endswith(_RESERVED):
+        reason = "reserved-name"
+    if reason is not None:
+        raise WebhookInvalid(f"This service can never reach the address of this webhook ({reason}).", reason=reason)
