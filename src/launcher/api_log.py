@@ -1,4 +1,4 @@
-"""gunicorn writes its own log as we write ours: what it quotes of a broken request holds neither tokens nor controls."""
+"""gunicorn writes its own log as we write ours: what it quotes of a broken request holds no token."""
 
 from __future__ import annotations
 
