@@ -38,6 +38,7 @@ from src.services.chat.cooldown import Cooldown
 from src.services.chat_service import ChatService
 from src.services.cleanup_service import CleanupService
 from src.services.clip_service import ClipService
+from src.services.completion_estimates import CompletionEstimates
 from src.services.diagnostics_service import DiagnosticsService
 from src.services.download_service import DownloadService
 from src.services.encoding_service import EncodingService
@@ -90,6 +91,7 @@ class Services:
     metadata: MetadataService
     guests: GuestService
     downloads: DownloadService
+    estimates: CompletionEstimates
     catalog: CatalogService
     library: LibraryService
     events: JobEvents
@@ -258,6 +260,7 @@ def build(
         metadata=MetadataService(engines.youtube, jobs_data),
         guests=guests,
         downloads=downloads,
+        estimates=CompletionEstimates(jobs, workshop.counters, clock, workers=settings.download_workers),
         catalog=CatalogService(engines.youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
         library=LibraryService(ArchiveData(database), jobs_data, jobs, files, engines.encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),

@@ -8,12 +8,17 @@ from typing import Protocol
 
 
 class Phase(StrEnum):
-    """What a job is doing now. The first three are the documented words."""
+    """What a job is doing now. The first three are the documented words, the only ones that callers are told."""
 
     INITIALIZING = "initializing"
     DOWNLOADING = "downloading"
     ENCODING = "encoding"
     VERIFYING = "verifying"
+
+    @property
+    def documented(self) -> Phase:
+        """The documented word for it: checking a file is the last part of making it."""
+        return Phase.ENCODING if self is Phase.VERIFYING else self
 
 
 @dataclass(frozen=True, slots=True)

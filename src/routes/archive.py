@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint
@@ -69,7 +70,8 @@ def service_health() -> Reply:
 @_answers(said.ArchiveJobCreated, errors.VideoIdInvalid, errors.TooManyPending, status=201, creates="job_id")
 def create_archive_job(caller: Caller, body: said.CreateArchiveJob) -> Reply:
     """Have a video fetched into the archive."""
-    return _ok(said.ArchiveJobCreated, services().downloads.view(_begin(caller, body)), 201)
+    view = services().downloads.view(_begin(caller, body))
+    return _ok(said.ArchiveJobCreated, replace(view, completes_at=services().estimates.of(view)), 201)
 
 
 @jobs.get("/jobs")

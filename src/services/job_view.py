@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -19,10 +20,14 @@ DEFAULT_FOLDER = "/downloads"
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job and its last reading (empty unless it is being worked on), in the forms that surfaces tell."""
+    """A job and its last reading (empty unless it is being worked on), in the forms that surfaces tell.
+
+    ``completes_at`` is an estimate, on the surfaces that tell one.
+    """
 
     job: VideoJob
     reading: Mapping[str, Any] = field(default_factory=dict)
+    completes_at: datetime | None = None
 
     @property
     def percent(self) -> float:

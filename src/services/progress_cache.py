@@ -24,7 +24,7 @@ ENDED, CHANGED = "ended", "changed"
 def to_fields(progress: Progress) -> dict[str, Any]:
     """The documented form of a reading: ``eta`` as ``mm:ss`` (``h:mm:ss`` from an hour on)."""
     return {
-        "current_phase": progress.phase.value,
+        "current_phase": progress.phase.documented.value,
         "download_progress": round(progress.download_percent, 1),
         "encoding_progress": round(progress.encode_percent, 1),
         "speed": progress.speed,

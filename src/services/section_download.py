@@ -133,7 +133,8 @@ def _fetch(
 
     def tell(reading: FFmpegProgress) -> None:
         share = _share(reading.media_seconds, begin, length)
-        monitor.report(Progress(Phase.DOWNLOADING, download_percent=_FETCH_SHARE * share, speed=_speed(reading)))
+        percent = _FETCH_SHARE * share
+        monitor.report(Progress(Phase.DOWNLOADING, percent, speed=_speed(reading), fps=reading.fps))
 
     try:
         ffmpeg.run(

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from src.bootstrap import build, prepare_database
 from src.config import SettingsError
 from src.middleware.networks import from_allowed_network, read_networks
 from src.routes.archive_words import documented_code
+from src.services.job_counters import JobCounters
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_contracts import INFO
@@ -98,6 +100,21 @@ def upload(api: Api, content: bytes = b"frames", name: str = "my film.mp4", **fi
 
 
 # --- files ------------------------------------------------------------------------------------------------------
+
+
+def test_the_time_of_completion_is_estimated_from_earlier_jobs(archive: Api) -> None:
+    def estimate() -> float:
+        job = data(archive.call("POST", "/jobs", json={"video_id": VIDEO}), 201)
+        ends, began = (datetime.fromisoformat(job[name]) for name in ("estimated_completion", "created_at"))
+        return (ends - began).total_seconds()
+
+    counters = JobCounters(archive.services.cache)
+    for _ in range(3):
+        counters.ended("video", "completed", 900.0, None)
+    assert 890 <= estimate() <= 960
+    for _ in range(20):
+        counters.ended("video", "completed", 2.0, None)
+    assert estimate() < 300
 
 
 def test_what_a_job_has_fetched_is_stored_until_somebody_deletes_it(archive: Api) -> None:

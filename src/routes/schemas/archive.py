@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictStr
@@ -32,10 +32,6 @@ Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 VideoIds = Annotated[list[VideoId], Field(min_length=1, max_length=50)]
 Percent = Annotated[int, BeforeValidator(round), Field(validation_alias="percent")]
 Duration = Annotated[Seconds | None, Field(validation_alias="duration_seconds")]
-
-
-# The documented example. Nobody knows it better before the formats are chosen.
-ESTIMATED_TIME = timedelta(minutes=2)
 
 
 class Envelope(BaseModel, Generic[T]):
@@ -128,7 +124,7 @@ class ArchiveJobListed(Record):
 class ArchiveJobCreated(ArchiveJobListed):
     """A job that was begun."""
 
-    estimated_completion: Annotated[UtcTime, BeforeValidator(lambda at: at + ESTIMATED_TIME)] = of_job("created_at")
+    estimated_completion: UtcTime = Field(validation_alias="completes_at")
 
 
 class ArchiveJob(ArchiveJobListed):

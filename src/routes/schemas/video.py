@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, StrictFloat, StrictInt, StrictStr
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictFloat, StrictInt, StrictStr
 
 from src.models.params import ClipParams, LiveClipParams
+from src.models.progress import Phase
 from src.models.video import VideoJob
 from src.routes.schemas.common import MESSAGE_LENGTH, RequestBody, Seconds, UtcTime
 from src.services.clip_service import ClipRequest
@@ -67,10 +68,14 @@ class VideoSaved(BaseModel):
     video_id: str
 
 
+def _documented(phase: str) -> str:
+    return Phase(phase).documented.value  # a worker of an earlier version may have written another word
+
+
 class ProgressReading(BaseModel):
     """How far a job is."""
 
-    current_phase: str
+    current_phase: Annotated[Literal["initializing", "downloading", "encoding"], BeforeValidator(_documented)]
     download_progress: float
     encoding_progress: float
     speed: str | None = None

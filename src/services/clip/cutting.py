@@ -46,7 +46,8 @@ class Job:
 
     ``ffmpeg`` is the program for pictures that the linked encoders cannot take.
 
-    ``progress`` is told how much of the clip is written, 0 to 1; ``check`` raises when the work should stop.
+    ``progress`` is told how much of the clip is written, 0 to 1, and how many frames of video; ``check`` raises when
+    the work should stop.
     """
 
     fetcher: Fetcher
@@ -55,7 +56,7 @@ class Job:
     range: TimeRange
     output: Path
     check: Callable[[], None]
-    progress: Callable[[float], None]
+    progress: Callable[[float, int], None]
     ffmpeg: Path | None = None
 
 

@@ -44,10 +44,11 @@ def write(
     output: Output,
     length: Fraction,
     check: Callable[[], None],
-    progress: Callable[[float], None],
+    progress: Callable[[float, int], None],
 ) -> None:
     """All lanes into the file. ``length`` in seconds is that of the clip; ``progress`` is told how much of it is
-    written, 0 to 1, ``check`` is called for each packet."""
+    written, 0 to 1, and how many frames of video, ``check`` is called for each packet."""
+    frames = 0
     for lane in all_lanes:
         lane.advance()
     while lanes := [lane for lane in all_lanes if lane.head is not None]:
@@ -56,5 +57,6 @@ def write(
         assert lane.head is not None
         output.write(lane.stream, lane.head, lane.zero)
         if lane is all_lanes[0] and length > 0:
-            progress(min(max(lane.due, 0.0) / float(length), 1.0))
+            frames += lane.stream.type == "video"
+            progress(min(max(lane.due, 0.0) / float(length), 1.0), frames)
         lane.advance()

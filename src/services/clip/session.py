@@ -60,6 +60,7 @@ class Session:
         self._spool = Spool(self._folder / "fetched") if self._keeper is None else self._keeper.open_spool()
         self.resources: list[Resource] = []
         self._phase, self._percent, self._written = Phase.INITIALIZING, 0.0, 0.0
+        self._frames, self._writing_since = 0, 0.0
         self._checked = self._began = time.monotonic()
         self._told_bytes = 0
         self.fetcher = Fetcher(self._spool, network, self._tick, self._renew if refresh else None)
@@ -224,13 +225,16 @@ class Session:
             self._monitor.check()
             self.fetcher.check()
 
-    def _wrote(self, share: float) -> None:
-        self._written = share
+    def _wrote(self, share: float, frames: int) -> None:
+        if frames <= 1:  # the first of an attempt
+            self._writing_since = time.monotonic()
+        self._written, self._frames = share, frames
 
     def _tick(self) -> None:
         self._monitor.check()
         done, total = self.fetcher.bytes_fetched, max(self.fetcher.bytes_wanted, 1)
-        seconds = max(time.monotonic() - self._began, 0.001)
+        now = time.monotonic()
+        seconds = max(now - self._began, 0.001)
         phase = self._phase
         if phase is Phase.DOWNLOADING and done >= total > 1:
             phase = Phase.ENCODING
@@ -242,12 +246,21 @@ class Session:
                 download_percent=self._percent,
                 encode_percent=100.0 * self._written,
                 speed=f"{done / seconds / 1e6:.1f}MB/s",
-                eta_seconds=max(total - done, 0) / (done / seconds) if done else None,
+                eta_seconds=self._left(max(total - done, 0) / (done / seconds) if done else None, now),
+                fps=self._frames / max(now - self._writing_since, 0.001) if self._frames else None,
                 bytes_done=done,
                 bytes_total=total,
                 written=self._written,
             )
         )
+
+    def _left(self, fetching: float | None, now: float) -> float | None:
+        """The longer of what fetching and what writing still take; None while neither says anything."""
+        written = self._written
+        writing = (now - self._writing_since) * (1 - written) / written if written > 0 else None
+        if writing is None:
+            return fetching or None
+        return max(fetching or 0.0, writing)
 
     def _renew(self, refused: Resource) -> None:
         """Extract again, once, and give everything its fresh link; also what was opened meanwhile with an old one."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from src.errors import AppError, Cancelled, JobStalled, JobTimeout, StoreUnavailable
 from src.models.progress import Phase, Progress
+from src.services.jobs.readings import Readings
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class LeaseKeeper:
         self._on_hang, self._obey_seconds = on_hang, obey_seconds
         self._stop_because: AppError | None = None
         self._mark: object = None
+        self._readings = Readings(claimed_at)
         self._last_written = -1.0
         self._last_phase: Phase | None = None
         self._done = threading.Event()
@@ -105,7 +107,7 @@ class LeaseKeeper:
             self._mark, self._moved = mark, now
         if progress.phase is not self._last_phase or now - self._last_written >= WRITE_PROGRESS_SECONDS:
             self._last_phase, self._last_written = progress.phase, now
-            self._progress.set_progress(self._job_id, progress)
+            self._progress.set_progress(self._job_id, self._readings.complete(progress, now))
         self.check()
 
     def check(self) -> None:

@@ -226,4 +226,7 @@ class Capture:
         for each in self._following:
             holes = missing(self._need, (record.span for record in each.store.records))
             shares.append(1 - float(sum((hole.end - hole.start for hole in holes), Fraction(0)) / whole))
-        self._monitor.report(Progress(Phase.DOWNLOADING, download_percent=100 * max(min(shares), 0.0)))
+        # Nothing can be had before it is shown: the end of the range, and the segment that holds it.
+        left = max(float(self._need.end - self._now()), 0.0)
+        percent = 100 * max(min(shares), 0.0)
+        self._monitor.report(Progress(Phase.DOWNLOADING, download_percent=percent, eta_seconds=left or None))

@@ -1,0 +1,52 @@
+"""Estimates when a job will be completed: from what waits before it, and from how long jobs of its kind took."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from src.models.video import Status
+from src.services.job_counters import JobCounters
+from src.services.job_service import JobService
+from src.services.job_view import JobView
+from src.services.jobs.registry import BY_KIND
+from src.utils.clock import Clock
+
+# Before any job of a kind has ended on this installation, nothing is known about it.
+UNKNOWN_SECONDS = 120.0
+
+
+class CompletionEstimates:
+    """``workers`` is how many jobs of the queue of downloads run at once."""
+
+    def __init__(self, jobs: JobService, counters: JobCounters, clock: Clock, *, workers: int) -> None:
+        self._jobs, self._counters, self._clock, self._workers = jobs, counters, clock, workers
+
+    def of(self, view: JobView) -> datetime:
+        """When this job was or will be completed (UTC); a job that failed counts as one that is asked for now."""
+        job, now = view.job, self._clock.now()
+        if job.completed_at is not None and job.status is Status.COMPLETED:
+            return job.completed_at
+        usual = self._usual_seconds(job.params.kind)
+        if job.status is Status.PROCESSING:
+            begun = job.started_at or now
+            return now + timedelta(seconds=_left(view.percent / 100, (now - begun).total_seconds(), usual))
+        return now + timedelta(seconds=usual * (1 + self._rounds_before(BY_KIND[job.params.kind].queue)))
+
+    def _usual_seconds(self, kind: str) -> float:
+        durations = self._counters.read().durations.get(kind)
+        return durations.seconds / durations.count if durations and durations.count else UNKNOWN_SECONDS
+
+    def _rounds_before(self, queue: str) -> float:
+        """How many times every worker is busy before this job's turn. It waits itself; running jobs are half done."""
+        found = next((each for each in self._jobs.queues() if each.name == queue), None)
+        if found is None:
+            return 0.0
+        waiting = max(found.waiting - 1, 0)
+        if found.running + waiting < self._workers:
+            return 0.0
+        return (waiting + min(found.running, self._workers) / 2) / self._workers
+
+
+def _left(done: float, seconds: float, usual: float) -> float:
+    """The time left of a job that is so far (0 to 1) after so long."""
+    return seconds * (1 - done) / done if done > 0 else max(usual - seconds, 0.0)
