@@ -104,7 +104,9 @@ class Settings(BaseModel):
     # Limits.
     max_video_duration: int = row(3600, "Longest clip, in seconds.", gt=0)
     max_upload_size_mb: Megabytes = row(500, "Largest upload, in MB.", gt=0)
-    max_pending_per_user: int = row(200, "Saved or waiting jobs that one account may have.", gt=0)
+    max_pending_per_user: int = row(
+        200, "Saved or waiting jobs that one account may have, without those that others saved for it.", gt=0
+    )
     video_retention_minutes: int = row(30, "Files are deleted this long after they were finished, in minutes.", gt=0)
     record_retention_days: int = row(7, "Records are deleted this long after their file, in days.", ge=0)
     saved_retention_days: int = row(30, "Saved requests that nobody asks for are deleted after so long, in days.", gt=0)
@@ -115,6 +117,9 @@ class Settings(BaseModel):
     rate_limit_enabled: bool = row(True, "Limit attempts and requests per address and account.")
     anonymous_saves_per_hour: int = row(
         600, "Clips that others than the owner may save for one account in an hour.", ge=1
+    )
+    anonymous_save_hours: float = row(
+        168, "Clips that others saved for an account expire after so long when its owner starts none, in hours.", gt=0
     )
     user_quota_mb: Megabytes = row(
         0, "Room that the files of one account may take together, in MB; 0 is no limit.", ge=0

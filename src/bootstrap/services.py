@@ -161,6 +161,7 @@ def build(
         max_open=settings.max_pending_per_user,
         keep_seconds=settings.video_retention_minutes * 60,
         quota_bytes=settings.user_quota_mb * 1_000_000,
+        anonymous_life=timedelta(hours=settings.anonymous_save_hours),
         max_waiting=settings.api_threads // 2,
     )
     counters = WindowCounters(cache, clock)

@@ -41,8 +41,9 @@ class ExpiryData:
             )
         return done.matched_count == 1
 
-    def delete_records(self, *, ended_before: datetime, saved_before: datetime) -> int:
-        """Delete records without files that expired long ago, and saves that nobody ever asked for."""
+    def delete_records(self, now: datetime, *, ended_before: datetime, saved_before: datetime) -> int:
+        """Delete records without files that expired long ago, saves that nobody ever asked for, and anonymous saves
+        whose time is over."""
         old = [
             {"expires_at": {"$lte": ended_before}, "file_path": None, "status": {"$ne": Status.PROCESSING.value}},
             {
@@ -50,6 +51,12 @@ class ExpiryData:
                 "queued_at": None,
                 "expires_at": None,
                 "created_at": {"$lte": saved_before},
+            },
+            {
+                "anonymous": True,
+                "status": Status.PENDING.value,
+                "queued_at": None,
+                "expires_at": {"$lte": now},
             },
         ]
         with translated():

@@ -32,6 +32,7 @@ def to_document(job: VideoJob) -> Document:
         "expires_at": job.expires_at,
         "queued_at": job.queued_at,
         "keep_seconds": job.keep_seconds,
+        "anonymous": job.anonymous,
         "attempts": 0,
         "fence": 0,
         "cancel_requested": False,
@@ -61,6 +62,7 @@ def to_job(document: Document) -> VideoJob:
         artifact=_artifact(document),
         made_bytes=document.get("file_size_bytes"),
         failure=_failure(document),
+        anonymous=document.get("anonymous", False),
         facts={name: document[name] for name in FACTS if document.get(name) is not None},
         report=document.get("report") or {},
     )

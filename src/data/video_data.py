@@ -15,6 +15,7 @@ from src.data.job_documents import Document, after_now, artifact_fields, by_id, 
 from src.data.translated import object_id, translated
 from src.models.video import Owner, Status, VideoJob
 
+_NEVER_STARTED: Document = {"status": Status.PENDING.value, "queued_at": None}
 STARTABLE = (Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
@@ -145,12 +146,29 @@ class VideoData:
         with translated():
             return [to_job(document) for document in self._videos.find(wanted).sort("completed_at", 1).limit(limit)]
 
-    def count_open(self, owner: Owner) -> int:
-        """How many jobs of this owner are saved, waiting or being worked on."""
+    def count_open(self, owner: Owner, now: datetime, *, anonymous: bool) -> int:
+        """How many jobs of this owner are saved, waiting or being worked on: those that others saved for it
+        (``anonymous``), or its own. Anonymous saves that have expired are not open any more."""
+        wanted: Document = {
+            "owner_id": owner.id,
+            "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
+            "anonymous": True if anonymous else {"$ne": True},
+        }
+        if anonymous:
+            wanted["$nor"] = [{**_NEVER_STARTED, "expires_at": {"$lte": now}}]
         with translated():
-            return self._videos.count_documents(
-                {"owner_id": owner.id, "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]}}
-            )
+            return self._videos.count_documents(wanted)
+
+    def delete_anonymous(self, owner: Owner) -> list[str]:
+        """Forget what others saved for this owner and what was never asked for; the ids of those jobs."""
+        wanted = {"owner_id": owner.id, "owner_kind": owner.kind.value, "anonymous": True, **_NEVER_STARTED}
+        with translated():
+            found = [each["_id"] for each in self._videos.find(wanted, {"_id": True})]
+            gone = []
+            for job_id in found:  # one by one: what is asked for in this moment stays
+                if self._videos.delete_one({**wanted, "_id": job_id}).deleted_count:
+                    gone.append(str(job_id))
+        return gone
 
     def bytes_of(self, owner: Owner) -> int:
         """How much room the files of this owner take: finished ones, and uploads that are still there."""

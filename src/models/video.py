@@ -107,6 +107,8 @@ class VideoJob:
     """The size of the finished file, told after it was deleted, too."""
     failure: Failure | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    anonymous: bool = False
+    """Whether somebody other than the owner saved it, with a public token or with none."""
     report: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -24,6 +24,7 @@ from src.middleware.wiring import services
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing
 from src.routes.schemas.video import (
+    AnonymousSavesCleared,
     DownloadVideo,
     Formats,
     Page,
@@ -50,8 +51,9 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
 )
 def save_video(body: SaveVideo, caller: Caller) -> Reply:
     """Save a time range of a video for later, for the user named or, if that user accepts it, by anybody."""
-    services().anonymous_saves.require_welcome(body.user_id, by=caller.identity.user_id if caller.identity else None)
-    job = services().clips.save(body.user_id, body.to_request())
+    by = caller.identity.user_id if caller.identity else None
+    services().anonymous_saves.require_welcome(body.user_id, by=by)
+    job = services().clips.save(body.user_id, body.to_request(), anonymous=by != body.user_id)
     return VideoSaved(video_id=job.id), 201
 
 
@@ -96,6 +98,13 @@ def video_status(video_id: str, caller: Caller) -> Reply:
     """Tell how far a video is, what was asked and what was made."""
     job = _find(video_id, caller)
     return VideoStatus.of_job(job, services().jobs.progress(job)), 200
+
+
+@bp.delete("/anonymous")
+@endpoint(auth=Auth.PRIVATE, replies={200: AnonymousSavesCleared})
+def clear_anonymous_saves(caller: Caller) -> Reply:
+    """Forget all clips that others saved for the caller, with a public token, and that were never started."""
+    return AnonymousSavesCleared(deleted=services().jobs.clear_anonymous(_owner(caller))), 200
 
 
 @bp.get("/list")

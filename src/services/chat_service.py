@@ -97,6 +97,7 @@ class ChatService:
             viewer=request.viewer or None,
             saved_with=token.id if token else None,
             job_id=job_id,
+            anonymous=token is None,
         )
         reply = sentences.saved(offset, duration, wish.title)
         if job_id is not None and (there := self._jobs.peek(job_id)) is not None:

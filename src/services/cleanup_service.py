@@ -99,5 +99,7 @@ class CleanupService:
     def _delete_records(self) -> int:
         now = self._clock.now()
         return self._expiry.delete_records(
-            ended_before=now - timedelta(days=self._record_days), saved_before=now - timedelta(days=self._saved_days)
+            now,
+            ended_before=now - timedelta(days=self._record_days),
+            saved_before=now - timedelta(days=self._saved_days),
         )

@@ -44,7 +44,8 @@ class MomentRequest:
     """A moment of a live stream: ``[now - latency - offset, ... + duration]``, all in seconds. ``waited`` is how long
     ago "now" was.
 
-    ``job_id``: see ``save_moment``. ``saved_with`` is the id of a channel token.
+    ``job_id``: see ``save_moment``. ``saved_with`` is the id of a channel token; ``anonymous``: it comes with neither
+    that nor the owner's login.
     """
 
     stream: StreamName
@@ -56,6 +57,7 @@ class MomentRequest:
     viewer: str | None = None
     saved_with: str | None = None
     job_id: str | None = None
+    anonymous: bool = False
 
 
 def _moved(params: JobParams, wish: Mapping[str, float]) -> dict[str, float]:
@@ -110,13 +112,14 @@ class ClipService:
         self._max_seconds = max_seconds
         self._defaults = {"format_preference": default_format, "resolution_preference": default_resolution}
 
-    def save(self, user_id: str, request: ClipRequest) -> VideoJob:
-        """Keep a time range of a video for this user.
+    def save(self, user_id: str, request: ClipRequest, *, anonymous: bool = False) -> VideoJob:
+        """Keep a time range of a video for this user. ``anonymous``: somebody else asks for it.
 
         Raises:
             UrlInvalid: no link to a YouTube video.
             ClipRangeInvalid, ClipTooLong: a range that cannot be cut.
             UserUnknown: there is nobody to keep it for.
+            TooManyPending: as many are open as may be.
         """
         video_id = parse_video_id_from_url(request.url)
         start, end = self._range(request)
@@ -131,6 +134,7 @@ class ClipService:
                 clip_offset=request.offset,
                 **self._defaults,
             ),
+            anonymous=anonymous,
         )
 
     def save_batch(
@@ -180,7 +184,7 @@ class ClipService:
             **self._defaults,
         )
         self._require_user(user_id)
-        job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id)
+        job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id, anonymous=request.anonymous)
         if job.status is not Status.PENDING or job.waiting:
             return job
         return self._jobs.start_new(
@@ -215,9 +219,9 @@ class ClipService:
             raise ClipBusy()
         return started, not kept
 
-    def _keep(self, user_id: str, params: JobParams) -> VideoJob:
+    def _keep(self, user_id: str, params: JobParams, *, anonymous: bool = False) -> VideoJob:
         self._require_user(user_id)
-        job = self._jobs.save(Owner.user(user_id), params)
+        job = self._jobs.save(Owner.user(user_id), params, anonymous=anonymous)
         self._describer.describe(job.id)
         return job
 

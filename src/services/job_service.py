@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from src.data.video_data import VideoData
@@ -17,7 +17,6 @@ from src.errors import (
     NotOwner,
     QuotaExceeded,
     StoreUnavailable,
-    TooManyPending,
     VideoNotFound,
     error_from_code,
 )
@@ -27,6 +26,7 @@ from src.services.file_store import FileStore
 from src.services.jobs.backlog import Queue, queues_of
 from src.services.jobs.registry import BY_KIND
 from src.services.jobs.runner import JobRunner
+from src.services.open_places import OpenPlaces
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import Clock
 
@@ -47,13 +47,16 @@ class JobService:
         max_open: int,
         keep_seconds: float,
         quota_bytes: int = 0,
+        anonymous_life: timedelta = timedelta(hours=168),
         max_waiting: int = 32,
     ) -> None:
-        """``keep_seconds``: how long what belongs to a cancelled job stays. ``max_waiting``: how many callers of this
-        process may wait at once; the others' threads stay free."""
+        """``anonymous_life``: how long what others saved for an owner waits to be asked for. ``keep_seconds``: how long
+        what belongs to a cancelled job stays. ``max_waiting``: how many callers of this process may wait at once; the
+        others' threads stay free."""
         self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
-        self._clock, self._max_open = clock, max_open
+        self._clock, self._places = clock, OpenPlaces(jobs, clock, most=max_open)
         self._keep_seconds, self._quota_bytes = keep_seconds, quota_bytes
+        self._anonymous_life = anonymous_life
         self._waiters = threading.BoundedSemaphore(max_waiting)
 
     def save(
@@ -65,31 +68,47 @@ class JobService:
         expires_at: datetime | None = None,
         facts: Mapping[str, Any] | None = None,
         keep_seconds: float | None = None,
+        anonymous: bool = False,
     ) -> VideoJob:
         """Keep a request for later. ``keep_seconds`` is for the finished file: see ``VideoJob``.
 
         With a ``job_id`` that there is already, nothing is stored and the job of that id is the answer.
+        ``anonymous``: somebody else saves it for the owner. It counts against a limit of its own, and expires when
+        nobody starts it.
 
         Raises:
-            TooManyPending: the owner has as many open jobs as allowed.
+            TooManyPending: the owner has as many open jobs as allowed, or others have saved as many as they may.
         """
-        if self._jobs.count_open(owner) >= self._max_open:
-            raise TooManyPending()
         job = VideoJob(
             id=job_id or VideoData.new_id(),
             owner=owner,
             params=params,
             status=Status.PENDING,
             created_at=self._clock.now(),
-            expires_at=expires_at,
+            expires_at=self._clock.now() + self._anonymous_life if anonymous and expires_at is None else expires_at,
             facts=dict(facts or {}),
             keep_seconds=keep_seconds,
+            anonymous=anonymous,
         )
+        self._places.require_for(job)
         if job_id is None:
             self._jobs.insert(job)
         elif not self._jobs.insert_once(job):
             return self._jobs.find(job_id) or job
+        try:
+            self._places.require_with(job)
+        except BaseException:
+            self._jobs.delete(job.id)
+            raise
         return job
+
+    def clear_anonymous(self, owner: Owner) -> int:
+        """Forget all that others saved for this owner and that was never started; how many there were."""
+        gone = self._jobs.delete_anonymous(owner)
+        for job_id in gone:
+            self._progress.clear(job_id)
+            self._progress.announce_change(job_id)
+        return len(gone)
 
     def start(self, job: VideoJob, changes: Mapping[str, Any] | None = None) -> VideoJob:
         """Ask for the file of a job; what is waiting or processing already stays as it is.
@@ -185,9 +204,7 @@ class JobService:
             AppError: ``missing``, when there is no such job of these kinds.
             NotOwner: it belongs to someone else.
         """
-        job = self._jobs.find(job_id)
-        if job is None or job.kind not in kinds:
-            raise missing()
+        job = self.find_of_kind(job_id, kinds, missing)
         if job.owner != owner:
             raise NotOwner()
         return job
@@ -282,7 +299,4 @@ class JobService:
         Raises:
             VideoNotFound: there is none.
         """
-        job = self._jobs.find(job_id)
-        if job is None:
-            raise VideoNotFound()
-        return job
+        return self.find_of_kind(job_id, JobParams.kinds(), missing=VideoNotFound)

@@ -130,6 +130,7 @@ ROUTES = [
     ("GET", "/api/video/batch/<video_id>", PRIVATE, 404),
     ("GET", "/api/video/batch/<video_id>/file", PRIVATE, 404),
     ("DELETE", "/api/video/<video_id>", PRIVATE, 404),
+    ("DELETE", "/api/video/anonymous", PRIVATE, 200),
     ("POST", "/api/video/<video_id>/cancel", PRIVATE, 404),
     ("POST", "/api/video/<video_id>/retry", PRIVATE, 404),
     ("DELETE", "/api/encode/<encode_id>", PRIVATE, 404),

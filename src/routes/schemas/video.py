@@ -72,6 +72,12 @@ def _documented(phase: str) -> str:
     return Phase(phase).documented.value  # a worker of an earlier version may have written another word
 
 
+class AnonymousSavesCleared(BaseModel):
+    """How many clips that others had saved were forgotten."""
+
+    deleted: int
+
+
 class ProgressReading(BaseModel):
     """How far a job is."""
 
@@ -103,6 +109,10 @@ class VideoListed(BaseModel):
     created_at: UtcTime
     file_available: bool
     title: str | None = None
+    anonymous: bool = Field(default=False, description="Saved by somebody else, with a public token.")
+    expires_at: UtcTime | None = Field(
+        default=None, description="When the file is deleted; of an anonymous save that was never started, the save."
+    )
 
     @classmethod
     def of(cls, job: VideoJob) -> VideoListed:
@@ -122,7 +132,6 @@ class VideoStatus(VideoListed):
     clip_offset: Seconds | None = None
     started_at: UtcTime | None = None
     completed_at: UtcTime | None = None
-    expires_at: UtcTime | None = None
     file_size_bytes: int | None = None
     error: ErrorFact | None = None
     error_message: str | None = None
@@ -147,7 +156,6 @@ class VideoStatus(VideoListed):
             clip_offset=params.clip_offset,
             started_at=job.started_at,
             completed_at=job.completed_at,
-            expires_at=job.expires_at,
             file_size_bytes=job.artifact.size_bytes if job.artifact else None,
             error=ErrorFact(code=job.failure.code, message=job.failure.message) if job.failure else None,
             error_message=job.failure.message if job.failure else None,
@@ -177,6 +185,8 @@ def _common(job: VideoJob) -> dict[str, Any]:
         "created_at": job.created_at,
         "file_available": job.artifact is not None,
         "title": job.facts.get("title"),
+        "anonymous": job.anonymous,
+        "expires_at": job.expires_at,
     }
 
 

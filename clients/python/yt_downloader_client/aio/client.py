@@ -142,6 +142,10 @@ class AsyncClient:
         """Cancel a job that goes on, forget another."""
         await self._json("DELETE", f"/api/{what}/{job_id}")
 
+    async def clear_anonymous_saves(self) -> int:
+        """Forget all clips that others saved for the account and that were never started; how many there were."""
+        return int((await self._json("DELETE", "/api/video/anonymous"))["deleted"])
+
     async def wait(self, job_id: str, what: str = "video", *, watch: Watch = _quiet) -> Status:
         """The status at the end. A service that is away for some seconds, as when it is restarted, is asked again.
 

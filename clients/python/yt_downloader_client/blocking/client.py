@@ -144,6 +144,10 @@ class Client:
         """Cancel a job that goes on, forget another."""
         self._json("DELETE", f"/api/{what}/{job_id}")
 
+    def clear_anonymous_saves(self) -> int:
+        """Forget all clips that others saved for the account and that were never started; how many there were."""
+        return int((self._json("DELETE", "/api/video/anonymous"))["deleted"])
+
     def wait(self, job_id: str, what: str = "video", *, watch: Watch = _quiet) -> Status:
         """The status at the end. A service that is away for some seconds, as when it is restarted, is asked again.
 
