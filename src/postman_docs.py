@@ -10,18 +10,36 @@ from typing import Any
 from flask import Flask
 
 from src.middleware.documents import TITLE, VERSION
-from src.middleware.openapi import openapi
+from src.middleware.openapi import BINARY, example_of, openapi
 from src.routes import ALWAYS, SURFACES
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATH = Path("clients/postman/ytarchive-api.postman_collection.json")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
+_LOGIN = "/api/auth/login"
+_REMEMBER_LOGIN = [
+    {
+        "listen": "test",
+        "script": {
+            "type": "text/javascript",
+            "exec": [
+                "const reply = pm.response.json();",
+                'pm.collectionVariables.set("token", reply.token);',
+                'pm.collectionVariables.set("user_id", reply.user.id);',
+            ],
+        },
+    }
+]
+
 Json = dict[str, Any]
 
 
 def collection() -> str:
-    """The collection: a folder for each surface; ``base_url`` and ``token`` are its variables."""
+    """The collection: a folder for each surface; ``base_url``, ``token`` and ``user_id`` are its variables.
+
+    A login sets the last two, so that every request with a body can be sent as it is.
+    """
     folders = []
     for name, blueprints in [*((each.name, each.blueprints) for each in SURFACES), ("service", ALWAYS)]:
         part = Flask(name, static_folder=None)
@@ -34,7 +52,11 @@ def collection() -> str:
             "name": f"{TITLE} {VERSION}",
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
         },
-        "variable": [{"key": "base_url", "value": "http://localhost:5000"}, {"key": "token", "value": ""}],
+        "variable": [
+            {"key": "base_url", "value": "http://localhost:5000"},
+            {"key": "token", "value": ""},
+            {"key": "user_id", "value": ""},
+        ],
         "item": folders,
     }
     return json.dumps(document, indent=2) + "\n"
@@ -43,7 +65,11 @@ def collection() -> str:
 def _items(document: Json) -> list[Json]:
     schemas = document["components"]["schemas"]
     return [
-        {"name": f"{method.upper()} {path}", "request": _request(method, path, operation, schemas)}
+        {
+            "name": f"{method.upper()} {path}",
+            **({"event": _REMEMBER_LOGIN} if path == _LOGIN else {}),
+            "request": _request(method, path, operation, schemas),
+        }
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
@@ -68,34 +94,24 @@ def _request(method: str, path: str, operation: Json, schemas: Json) -> Json:
         request["auth"] = {"type": "bearer", "bearer": [{"key": "token", "value": "{{token}}"}]}
     content = operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
-        body = _example(content["application/json"]["schema"], schemas)
+        body = _with_variables(example_of(content["application/json"]["schema"], schemas))
         request["body"] = {"mode": "raw", "raw": json.dumps(body, indent=2), "options": {"raw": {"language": "json"}}}
     elif "multipart/form-data" in content:
         fields = content["multipart/form-data"]["schema"]["properties"]
-        request["body"] = {"mode": "formdata", "formdata": [{"key": name, "type": "file"} for name in fields]}
+        form = [_form_field(name, field, schemas) for name, field in fields.items()]
+        request["body"] = {"mode": "formdata", "formdata": form}
     return request
 
 
-def _example(schema: Json, schemas: Json) -> Any:
-    """A value of this schema: its example, default or first choice, otherwise an empty one of its type."""
-    if "$ref" in schema:
-        return _example(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
-    for known in ("examples", "enum"):
-        if schema.get(known):
-            return schema[known][0]
-    if "const" in schema or "default" in schema:
-        return schema.get("const", schema.get("default"))
-    if "anyOf" in schema:
-        return _example(schema["anyOf"][0], schemas)
-    if schema.get("type") == "object":
-        required = schema.get("required", [])
-        fields = schema.get("properties", {})
-        return {
-            name: _example(each, schemas) for name, each in fields.items() if name in required or "examples" in each
-        }
-    if schema.get("type") == "array":
-        return [_example(schema.get("items", {}), schemas)]
-    return {"string": "", "integer": 0, "number": 0, "boolean": False}.get(schema.get("type", ""), "")
+def _with_variables(body: Any) -> Any:
+    """Whose account it is differs from one installation to the next: a variable of the collection."""
+    return {**body, "user_id": "{{user_id}}"} if isinstance(body, dict) and "user_id" in body else body
+
+
+def _form_field(name: str, field: Json, schemas: Json) -> Json:
+    if field.get("contentMediaType") == BINARY:
+        return {"key": name, "type": "file"}
+    return {"key": name, "type": "text", "value": str(example_of(field, schemas))}
 
 
 def main() -> None:

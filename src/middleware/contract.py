@@ -74,6 +74,7 @@ class Endpoint:
     query: type[BaseModel] | None = None
     limit: Limit = Limit.BY_METHOD
     form_file: str | None = None
+    form_fields: type[BaseModel] | None = None
     creates: str | None = None
     summary: str = ""
     view: View = field(default=lambda: None, repr=False)
@@ -86,11 +87,13 @@ def endpoint(
     errors: tuple[type[AppError], ...] = (),
     limit: Limit = Limit.BY_METHOD,
     form_file: str | None = None,
+    form_fields: type[BaseModel] | None = None,
     creates: str | None = None,
 ) -> Callable[[View], View]:
     """Declare who may call a view, what it answers and which errors are part of its contract.
 
-    ``form_file`` names the multipart field of an upload, which the view reads itself.
+    ``form_file`` names the multipart field of an upload, which the view reads itself; ``form_fields`` are the other
+    fields of its form.
     ``creates`` names the field of reply or path with the id of the job that a request brings about: such a request may
     carry an ``Idempotency-Key``, and in its body a ``webhook_url``.
     """
@@ -107,6 +110,7 @@ def endpoint(
             query=_model_of(hints.get("query")),
             limit=limit,
             form_file=form_file,
+            form_fields=form_fields,
             creates=creates,
             summary=inspect.getdoc(view) or "",
             view=view,

@@ -32,6 +32,7 @@ from src.middleware.auth import SESSION_HEADER, Auth
 from src.middleware.contract import Empty, Endpoint, File, contract_of
 from src.middleware.errors import STATUS
 
+BINARY = "application/octet-stream"  # how a form marks the field that is a file
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9.\-_]")
@@ -63,7 +64,7 @@ def openapi(app: Flask, *, title: str, version: str) -> Json:
     for rule, contract in found:
         path = paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", rule.rule), {})
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            path[method.lower()] = _operation(rule, method, contract)
+            path[method.lower()] = _operation(rule, method, contract, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": "A link and a time range in, a video file out."},
@@ -118,7 +119,7 @@ def _error_shapes() -> Json:
     }
 
 
-def _operation(rule: Rule, method: str, contract: Endpoint) -> Json:
+def _operation(rule: Rule, method: str, contract: Endpoint, schemas: Json) -> Json:
     summary, _, description = contract.summary.replace("``", "`").partition("\n")
     operation: Json = {
         "operationId": f"{rule.endpoint}.{method}".lower().replace(".", "_"),
@@ -135,16 +136,47 @@ def _operation(rule: Rule, method: str, contract: Endpoint) -> Json:
         schema = _reference(contract.body)
         operation["requestBody"] = {
             "required": contract.body_required,
-            "content": {"application/json": {"schema": schema}},
+            "content": {"application/json": {"schema": schema, "example": example_of(schema, schemas)}},
         }
     elif contract.form_file is not None:
-        form = {
-            "type": "object",
-            "required": [contract.form_file],
-            "properties": {contract.form_file: {"type": "string", "contentMediaType": "application/octet-stream"}},
-        }
+        form = _form(contract.form_file, contract.form_fields)
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     return operation
+
+
+def _form(file: str, fields: type[BaseModel] | None) -> Json:
+    """The form of an upload: its file, and the fields beside it as they are sent (an object as JSON text)."""
+    others = fields.model_json_schema(ref_template=_REF) if fields is not None else {}
+    return {
+        "type": "object",
+        "required": [file, *others.get("required", [])],
+        "properties": {
+            file: {"type": "string", "contentMediaType": BINARY},
+            **others.get("properties", {}),
+        },
+    }
+
+
+def example_of(schema: Json, schemas: Json) -> Any:
+    """A value of this schema: its example, default or first choice, otherwise an empty one of its type."""
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
+    for known in ("examples", "enum"):
+        if schema.get(known):
+            return schema[known][0]
+    if "const" in schema or "default" in schema:
+        return schema.get("const", schema.get("default"))
+    if "anyOf" in schema:
+        return example_of(schema["anyOf"][0], schemas)
+    if schema.get("type") == "object":
+        required = schema.get("required", [])
+        fields = schema.get("properties", {})
+        return {
+            name: example_of(each, schemas) for name, each in fields.items() if name in required or "examples" in each
+        }
+    if schema.get("type") == "array":
+        return [example_of(schema.get("items", {}), schemas)]
+    return {"string": "", "integer": 0, "number": 0, "boolean": False}.get(schema.get("type", ""), "")
 
 
 def _reference(model: type[BaseModel]) -> Json:

@@ -37,6 +37,7 @@ def _answers(
     *possible: type[errors.AppError],
     status: int = 200,
     form_file: str | None = None,
+    form_fields: type[BaseModel] | None = None,
     creates: str | None = None,
 ) -> Callable[[View], View]:
     """The contract of an endpoint whose answer lies in an envelope."""
@@ -47,6 +48,7 @@ def _answers(
         replies={status: envelope[data]},
         errors=possible,
         form_file=form_file,
+        form_fields=form_fields,
         creates=creates,
     )
 
@@ -189,7 +191,13 @@ def save_metadata(caller: Caller, body: stored.SaveMetadata) -> Reply:
 
 @storage.post("/storage/video")
 @_answers(
-    stored.StoredInfo, errors.VideoIdInvalid, errors.UploadTooLarge, errors.MediaInvalid, status=201, form_file="file"
+    stored.StoredInfo,
+    errors.VideoIdInvalid,
+    errors.UploadTooLarge,
+    errors.MediaInvalid,
+    status=201,
+    form_file="file",
+    form_fields=stored.UploadFields,
 )
 def save_video_file(caller: Caller) -> Reply:
     """Upload a video (form field ``file``, with ``video_id`` and ``metadata``)."""

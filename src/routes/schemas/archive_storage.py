@@ -24,7 +24,7 @@ class UploadFields(RequestBody):
     """What comes beside an uploaded file; ``metadata`` is JSON."""
 
     video_id: VideoId
-    metadata: Json[dict[str, Any]] = {}
+    metadata: Json[dict[str, Any]] = Field(default={}, examples=['{"title": "A film", "duration": 60}'])
 
 
 class VideoQuery(Part):
@@ -89,7 +89,7 @@ class CreateWorkPlan(RequestBody):
     """Videos that could not be had, and why."""
 
     video_ids: VideoIds
-    reason: StrictStr = Field(max_length=200)
+    reason: StrictStr = Field(max_length=200, examples=["The site did not answer"])
     metadata: dict[str, Any] = {}
 
 

@@ -19,8 +19,8 @@ class Credentials(RequestBody):
 class ChangePassword(RequestBody):
     """The password that counts now, and the one that shall."""
 
-    current_password: StrictStr
-    new_password: StrictStr = Field(description="8 to 1024 characters.")
+    current_password: StrictStr = Field(examples=["SecurePass123!"])
+    new_password: StrictStr = Field(description="8 to 1024 characters.", examples=["NewSecurePass456!"])
 
 
 class Registered(BaseModel):

@@ -18,8 +18,8 @@ MOST_RANGES = 50
 class Range(RequestBody):
     """A time range. Times as in ``POST /api/video/save``."""
 
-    start_time: TimeText
-    end_time: TimeText
+    start_time: TimeText = Field(examples=[60])
+    end_time: TimeText = Field(examples=[120])
 
 
 class SaveBatch(RequestBody):

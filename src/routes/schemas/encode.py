@@ -21,8 +21,8 @@ class StartEncoding(RequestBody):
     bytes) or ``target_vmaf`` (picture quality, 0 to 100, measured on samples).
     """
 
-    video_codec: StrictStr
-    quality_preset: StrictStr
+    video_codec: StrictStr = Field(examples=["h264"])
+    quality_preset: StrictStr = Field(examples=["high"])
     target_size_mb: float | None = Field(default=None, gt=0, le=1_000_000)
     target_vmaf: float | None = Field(default=None, ge=20, le=100)
 

@@ -20,9 +20,11 @@ class SaveVideo(RequestBody):
     """A time range of a video. Times are seconds, ``mm:ss``, ``h:mm:ss`` or ``1h2m3s``."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
-    start_time: TimeText | None = Field(default=None, description="May be absent when the link has a t=.")
-    end_time: TimeText | None = None
-    user_id: StrictStr = Field(max_length=64)
+    start_time: TimeText | None = Field(
+        default=None, description="May be absent when the link has a t=.", examples=[60]
+    )
+    end_time: TimeText | None = Field(default=None, examples=[120])
+    user_id: StrictStr = Field(max_length=64, examples=["507f1f77bcf86cd799439011"])
     additional_message: StrictStr | None = Field(default=None, max_length=MESSAGE_LENGTH)
     clip_offset: float | None = Field(
         default=None, ge=-86_400, le=86_400, description="A note: kept and told again, it moves no times."
@@ -51,7 +53,7 @@ class DownloadVideo(RequestBody):
 class ResolutionsOf(RequestBody):
     """The video to look at."""
 
-    url: StrictStr = Field(max_length=2000)
+    url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
 
 
 class Page(RequestBody):
