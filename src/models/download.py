@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from src.models.outcome import Note, outcome_fields
+
 CutMethod = Literal["smart", "copy", "reencode", "section"]
 
 
@@ -55,7 +57,7 @@ class DownloadReport:
     path: Path
     requested: Requested
     actual: Actual
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     kept: tuple[float, float] | None = None
 
@@ -64,4 +66,6 @@ class DownloadReport:
         requested = {name: getattr(self.requested, name) for name in Requested.__slots__}
         actual = {name: getattr(self.actual, name) for name in Actual.__slots__}
         kept = None if self.kept is None else {"start": self.kept[0], "end": self.kept[1]}
-        return {"requested": requested, "actual": {**actual, "notes": list(self.notes), "kept": kept}}
+        texts = [note.text for note in self.notes]
+        actual_fields = {**actual, "notes": texts, "kept": kept}
+        return {"requested": requested, "actual": actual_fields, **outcome_fields(self.notes)}

@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Literal
 
+from src.models.outcome import Note, outcome_fields
 from src.models.params import Codec, Quality
 
 Options = tuple[tuple[str, str], ...]
 Scan = Literal["progressive", "tff", "bff"]
 Action = Literal["encode", "copy"]
-
-
-class NoteCode(StrEnum):
-    """What the file does not keep, or has beside what was asked: told to the user, never hidden."""
-
-    REMUXED = "remuxed"
-    BIT_DEPTH_REDUCED = "bit_depth_reduced"
-    CHROMA_REDUCED = "chroma_reduced"
-    PIXELS_CONVERTED = "pixels_converted"
-    ALPHA_DROPPED = "alpha_dropped"
-    TONE_MAPPED = "tone_mapped"
-    CROPPED = "cropped"
-    PADDED = "padded"
-    DEINTERLACED = "deinterlaced"
-    INTERLACED = "interlaced"
-    PLAYBACK_LIMITED = "playback_limited"
-    SOUND_LOSSY = "sound_lossy"
-    SOUND_COPIED = "sound_copied"
-    SURROUND = "surround"
-    SOUND_CONVERTED = "sound_converted"
-    TRACKS_DROPPED = "tracks_dropped"
-    SOUND_CUT = "sound_cut"
-    SUBTITLES_DROPPED = "subtitles_dropped"
-    STREAMS_DROPPED = "streams_dropped"
-    SOURCE_DAMAGED = "source_damaged"
-    HARDWARE = "hardware"
-    TARGET = "target"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One thing that is told, as a code and a sentence."""
-
-    code: NoteCode
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +124,7 @@ class EncodeReport:
             "duration": round(self.duration_seconds, 3),
             "file_size_bytes": self.size_bytes,
             "encode_seconds": round(self.wall_seconds, 2),
-            "notes": [{"code": note.code.value, "text": note.text} for note in self.notes],
+            **outcome_fields(self.notes),
             **lossless,
             **self.targets,
         }

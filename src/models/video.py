@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from src.models.outcome import reported_outcome
 from src.models.params import JobParams
 
 
@@ -115,6 +116,11 @@ class VideoJob:
     def kind(self) -> str:
         """The name of the job's kind, as its parameters say it."""
         return self.params.kind
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """``complete``, ``gaps`` and ``notes``, as every surface shows them."""
+        return reported_outcome(self.report if self.status is Status.COMPLETED else None)
 
     @property
     def begun_at(self) -> datetime:

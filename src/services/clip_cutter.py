@@ -10,6 +10,7 @@ from pathlib import Path
 
 from src.errors import AppError, ClipIncomplete, MediaForbidden
 from src.models.download import CutMethod
+from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, SourceFormat
 from src.services.clip import (
@@ -139,7 +140,8 @@ class ClipCutter:
             path.unlink()
         start = reports[0].actual.start
         length = sum((report.actual.end - report.actual.start for report in reports), Fraction(0))
-        notes = [f"The video changes within the clip: {len(made)} parts were joined and encoded"]
+        text = f"The video changes within the clip: {len(made)} parts were joined and encoded"
+        notes = [Note(NoteCode.PARTS_JOINED, text)]
         notes += [note for report in reports for note in report.notes]
         fetched = sum(report.bytes_fetched for report in reports)
         actual = TimeRange(start, start + length)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from src.errors import EncodeFailed
 from src.models.chunk import Chunk, ChunkTask
-from src.models.encode_plan import EncodePlan, EncodeReport, Note, NoteCode
+from src.models.encode_plan import EncodePlan, EncodeReport
 from src.models.media import MediaInfo
+from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encode import interlace, search

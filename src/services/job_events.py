@@ -168,6 +168,7 @@ class JobEvents:
             "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
             "error": job.failure.message if job.failure else None,
             "code": job.failure.code if job.failure else None,
+            **job.outcome,
         }
         return self._event("ended" if job.status in ENDED else "status", data)
 

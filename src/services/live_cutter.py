@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from src.models.media import MediaInfo
+from src.models.outcome import Note, NoteCode, outcome_fields
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor
 from src.services.clip import Network
@@ -15,7 +16,7 @@ from src.services.clip_cage import ClipCage
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live import Captured, LiveCut, Window, cut_captured
-from src.services.live.report import actual_fields, clamped_notes, clock_text, stream_times
+from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times
 from src.services.live.state import CaptureState
 from src.services.media_probe import probe
 
@@ -82,12 +83,13 @@ class LiveCutter:
             "to": clock_text(window.end),
         }
         actual = actual_fields(path, media, cut, state, encoded, notes)
-        fields = {"requested": requested, "actual": actual, "source": state.source}
+        outcome = outcome_fields(notes, gaps_of(window, cut, captured))
+        fields = {"requested": requested, "actual": actual, "source": state.source, **outcome}
         return LiveReport(path, fields, {**state.facts, "start_time": start, "end_time": end})
 
     def _encode(
         self, task: LiveTask, cut: LiveCut, captured: Captured
-    ) -> tuple[Path, MediaInfo, str | None, tuple[str, ...]]:
+    ) -> tuple[Path, MediaInfo, str | None, tuple[Note, ...]]:
         """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
         seconds = float(sum(part.end - part.start for part in cut.parts))
         missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
@@ -103,11 +105,12 @@ class LiveCutter:
             return cut.path, media, None, ()
         target = task.work_dir / "encoded.mp4"
         report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
-        return target, probe(target), "lossless-h265", tuple(note.text for note in report.notes)
+        return target, probe(target), "lossless-h265", report.notes
 
 
-def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[str, ...]:
+def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[Note, ...]:
     wanted = params.resolution_preference
     if wanted in ("best", state.resolution):
         return ()
-    return (f"The stream was captured in {state.resolution}; {wanted} was asked for",)
+    text = f"The stream was captured in {state.resolution}; {wanted} was requested"
+    return (Note(NoteCode.RESOLUTION_LOWERED, text),)

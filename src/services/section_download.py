@@ -20,6 +20,7 @@ import av
 import certifi
 
 from src.errors import ClipIncomplete, EncodeFailed
+from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.source import ClipReport, ClipSource, Network, TimeRange, Track
 from src.services.ffmpeg_limits import Limits
@@ -91,7 +92,7 @@ def download_section(
         bytes_fetched=size,
         encoded_frames=plan.frames,
         copied_frames=0,
-        notes=("The section was read by FFmpeg and encoded anew",),
+        notes=(Note(NoteCode.REENCODED, "The section was read by FFmpeg and encoded again"),),
         sound=TimeRange(Fraction(0), plan.after - plan.first) if with_sound else None,
     )
 

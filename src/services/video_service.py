@@ -14,6 +14,7 @@ from src.config import Settings
 from src.errors import ClipIncomplete, FileTooLarge
 from src.models.download import Actual, DownloadReport, Requested
 from src.models.media import MediaInfo
+from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, VideoInfo
@@ -187,7 +188,7 @@ class VideoService:
             kept=None if kept_range is None else (float(kept_range.start), float(kept_range.end)),
         )
 
-    def _encode(self, cut: Cut, task: CutTask) -> tuple[Path, MediaInfo, tuple[str, ...]]:
+    def _encode(self, cut: Cut, task: CutTask) -> tuple[Path, MediaInfo, tuple[Note, ...]]:
         """The finished file, its facts, and what is to be told about the encoding."""
         if task.selection.encoding is Encoding.NONE:
             return cut.path, cut.accepted.media, ()
@@ -195,7 +196,7 @@ class VideoService:
         report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
         if report.frames != cut.accepted.frames:
             raise ClipIncomplete(f"{cut.accepted.frames} frames were cut, {report.frames} were encoded")
-        return target, probe(target), tuple(note.text for note in report.notes)
+        return target, probe(target), report.notes
 
 
 class _Watch:
@@ -261,14 +262,16 @@ def _actual(path: Path, media: MediaInfo, cut: Cut, selection: Selection) -> Act
     )
 
 
-def _notes(video: Extraction, selection: Selection, wanted: TimeRange, actual: TimeRange) -> tuple[str, ...]:
+def _notes(video: Extraction, selection: Selection, wanted: TimeRange, actual: TimeRange) -> tuple[Note, ...]:
     notes = []
     if selection.wanted not in ("best", selection.obtained):
-        notes.append(f"The video does not exist in {selection.wanted}; this is {selection.obtained}")
+        text = f"The video does not exist in {selection.wanted}; this is {selection.obtained}"
+        notes.append(Note(NoteCode.RESOLUTION_LOWERED, text))
         for warning in video.warnings:
             log.warning("%s is missing, and yt-dlp said: %s", selection.wanted, warning)
     if wanted.end - actual.end > _TOLD_SECONDS:
-        notes.append("The range reaches beyond the end of the video; the clip ends with it")
+        text = "The range reaches beyond the end of the video; the clip ends with it"
+        notes.append(Note(NoteCode.ENDS_WITH_SOURCE, text))
     return tuple(notes)
 
 

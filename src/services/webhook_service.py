@@ -135,7 +135,7 @@ class WebhookService:
         if spoken is not None:
             body, headers = spoken[0], {"Content-Type": spoken[1]}
         else:
-            body = json.dumps(_payload(job, now)).encode()
+            body = json.dumps(payload_of(job, now)).encode()
             signature = sign(delivery.secret or self.secret_of(job.owner), body, now)
             headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature, "X-Webhook-Id": delivery.id}
         with (
@@ -157,7 +157,8 @@ def sign(secret: str, body: bytes, now: datetime) -> str:
     return f"t={moment},v1={hmac.new(secret.encode(), moment.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 
-def _payload(job: VideoJob, now: datetime) -> dict[str, object]:
+def payload_of(job: VideoJob, now: datetime) -> dict[str, object]:
+    """What a webhook about a job says: JSON values."""
     return {
         "event": f"job.{job.status.value}",
         "job_id": job.id,
@@ -167,5 +168,6 @@ def _payload(job: VideoJob, now: datetime) -> dict[str, object]:
         "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
         "error": job.failure.message if job.failure and job.status is Status.FAILED else None,
         "code": job.failure.code if job.failure and job.status is Status.FAILED else None,
+        **job.outcome,
         "sent_at": utc_text(now),
     }

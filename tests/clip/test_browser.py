@@ -44,7 +44,7 @@ def test_keyframe_mode_begins_where_it_was_asked_to(tmp_path: Path) -> None:
     (made,) = make(KIND["h264-sidx"], [(START, END)], tmp_path, mode="keyframe")
     played = play(made.path)
     assert (played.error, played.first) == (None, 83)
-    assert any("edit list" in note for note in made.report.notes)
+    assert any("edit list" in note.text for note in made.report.notes)
 
 
 def test_hevc_is_told_to_be_unplayable_or_played_right(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from src.errors import (
     RateLimited,
     UrlForbidden,
 )
+from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
 from src.services import clip
 from src.services.clip import ClipSource, TimeRange, Track, make_clip
@@ -68,7 +69,7 @@ def test_faults_that_pass(kind: str, faults: dict[str, object], tmp_path: Path) 
 
 def test_a_server_without_ranges_is_told(tmp_path: Path) -> None:
     (made,) = make(KIND["h264-sidx"], [RANGE], tmp_path, faults=Faults(no_range=True))
-    assert any("no ranges" in note for note in made.report.notes)
+    assert any(note.code is NoteCode.RANGES_UNSUPPORTED for note in made.report.notes)
     assert_whole(made)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from src.models.encode_plan import NoteCode
+from src.models.outcome import NoteCode
 from src.models.params import Codec, Quality
 from tests.media_kit import FFMPEG, Film, cached_file, cached_film
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from src.models.chunk import Chunk, ChunkTask
-from src.models.encode_plan import NoteCode
+from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg

@@ -8,8 +8,9 @@ import av
 import pytest
 
 from src.errors import AppError
-from src.models.encode_plan import EncodeReport, NoteCode
+from src.models.encode_plan import EncodeReport
 from src.models.media import MediaInfo
+from src.models.outcome import NoteCode
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import probe

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from src.models.encode_plan import NoteCode as N
+from src.models.outcome import NoteCode as N
 from tests.encode.recipes import AAC, FAST, SOUND, Row, cut_tail, junk_head, no_index, noise_payload, scratch, video
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Progress
 from src.services.clip import ClipReport, TimeRange
 
@@ -46,7 +47,7 @@ def misbehave(outside: Path, work: Path, port: int, monitor: Monitor) -> list[Cl
         f"environment: {sorted(set(os.environ) - {'LC_CTYPE'})}",
     )
     monitor.report(Progress())
-    return [ClipReport(_NOWHERE, _NOWHERE, "smart", 0, 0, 0, notes)]
+    return [ClipReport(_NOWHERE, _NOWHERE, "smart", 0, 0, 0, tuple(Note(NoteCode.TARGET, note) for note in notes))]
 
 
 def die(monitor: Monitor) -> list[ClipReport]:

@@ -70,7 +70,7 @@ def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: Ca
         (report,) = run(engine, caged.misbehave, place, **given)
         with pytest.raises(BlockingIOError):
             listener.accept()
-    told = dict(note.split(": ", 1) for note in report.notes)
+    told = dict(note.text.split(": ", 1) for note in report.notes)
     assert told.pop("own file") == "done"
     environment = told.pop("environment")
     assert "JWT" not in environment and "MONGODB" not in environment and "HOME" not in environment

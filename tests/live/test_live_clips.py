@@ -135,7 +135,7 @@ def test_gaps_are_left_out_and_the_rest_is_right(bench: Bench) -> None:
     window = window_at(began() + 100, Fraction(20))
     cut, numbers = bench.clip("s", window)
     assert numbers == broadcast.stream.numbers(window.start, window.end)
-    assert len(cut.parts) == 4 and any("joined" in note for note in cut.notes)
+    assert len(cut.parts) == 4 and any("joined" in note.text for note in cut.notes)
 
 
 def test_a_change_of_resolution_is_no_seam_in_time(bench: Bench) -> None:

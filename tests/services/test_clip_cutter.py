@@ -75,7 +75,7 @@ def test_a_clip_across_a_discontinuity_is_joined_of_its_parts(kind: str, tmp_pat
         across = TimeRange(Fraction("10.3"), Fraction("14.1"))
         made = cut(origin.url("film.m3u8"), HLS, work, across, seconds=24)
         assert made.method == "reencode", made.report
-        assert any("2 parts were joined" in note for note in made.report.notes)
+        assert any("2 parts were joined" in note.text for note in made.report.notes)
         assert [frame.number for frame in frame_numbers(made.path)] == list(range(258, 353))
         assert decode_errors(made.path) == ""
         assert all(end - start < 0.03 for start, end in audio_gaps(made.path)), "less than a packet, at the join"
@@ -96,7 +96,12 @@ def test_parts_of_other_sizes_become_one_film(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "late", "told"),
-    [("2", "0", "no sound here"), ("12", "7", "no sound here"), ("5", "0", "last 3.7 s"), ("12", "5", "first 1.7 s")],
+    [
+        ("2", "0", "in this range"),
+        ("12", "7", "in this range"),
+        ("5", "0", "last 3.7 s"),
+        ("12", "5", "first 1.7 s"),
+    ],
 )
 def test_sound_that_is_not_there_in_the_source_is_told(seconds: str, late: str, told: str, tmp_path: Path) -> None:
     film, work, whole = tmp_path / "film.mp4", tmp_path / "work", str(cached_film(SMALL))
@@ -108,8 +113,8 @@ def test_sound_that_is_not_there_in_the_source_is_told(seconds: str, late: str, 
     with Origin({"film.mp4": film}) as origin:
         made = cut(origin.url("film.mp4"), entry, work, wanted)
     assert made.method == "smart"
-    assert any(told in note for note in made.report.notes), made.report.notes
-    assert bool(made.accepted.media.audio) == (made.report.sound is not None) == ("here" not in told)
+    assert any(told in note.text for note in made.report.notes), made.report.notes
+    assert bool(made.accepted.media.audio) == (made.report.sound is not None) == ("this range" not in told)
 
 
 def tagged(adts: bytes, seconds: Fraction) -> bytes:

@@ -15,6 +15,7 @@ from src import errors
 from src.config import Settings
 from src.errors import AppError
 from src.models.download import DownloadReport
+from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Phase, Progress
 from src.services.clip import Network
@@ -158,7 +159,7 @@ def test_a_copy_from_the_key_frame_before_hides_what_lies_before_the_range(
 def test_a_copy_into_webm_begins_with_the_key_frame_and_says_so(site: OfflineYoutube, tmp_path: Path) -> None:
     report = download(service(site), tmp_path, SITUATIONS.LADDER, "webm", mode="keyframe")
     assert (report.actual.method, report.actual.codec, report.actual.start) == ("copy", "vp9", 0.0)
-    assert any("begins with the key frame" in note for note in report.notes)
+    assert any("begins with the key frame" in note.text for note in report.notes)
     assert report.path.suffix == ".webm"
     frames = [frame.number for frame in frame_numbers(report.path)]
     assert frames[0] == 0 and LAST <= frames[-1] <= LAST + 2 and frames == list(range(frames[-1] + 1))
@@ -194,13 +195,14 @@ def test_h265_is_made_for_whoever_insists(site: OfflineYoutube, tmp_path: Path) 
 def test_wanted_and_obtained_are_both_told(site: OfflineYoutube, tmp_path: Path) -> None:
     report = download(service(site), tmp_path, SITUATIONS.ONLY_PROGRESSIVE, "mp4", "1080p", video_id="some-job")
     assert (report.requested.resolution, report.actual.resolution) == ("1080p", "360p")
-    assert report.notes == ("The video does not exist in 1080p; this is 360p",)
+    assert report.notes == (Note(NoteCode.RESOLUTION_LOWERED, "The video does not exist in 1080p; this is 360p"),)
     assert_exact(report.path, FIRST, LAST)
     fields = report.to_fields()
     assert fields["requested"] == {
         "resolution": "1080p", "format": "mp4", "start": 3.5, "end": 8.5, "compatibility": None
     }  # fmt: skip
-    assert fields["actual"]["notes"] == list(report.notes)
+    assert fields["actual"]["notes"] == [note.text for note in report.notes]
+    assert fields["notes"] == [note.to_fields() for note in report.notes] and fields["complete"] is True
     assert report.facts == {
         "title": "Offline film: only progressive", "source_duration": 20, "available_formats": []
     }  # fmt: skip
@@ -221,7 +223,7 @@ def test_ranges_at_the_edges(
 ) -> None:
     report = download(service(site), tmp_path, SITUATIONS.LADDER, "webm", "144p", start, end)
     assert_exact(report.path, first, last, sound=False)
-    assert any("beyond the end" in note for note in report.notes) is told
+    assert any("beyond the end" in note.text for note in report.notes) is told
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from src.errors import CodecUnsupported, MediaInvalid
-from src.models.encode_plan import EncodePlan, NoteCode
+from src.models.encode_plan import EncodePlan
 from src.models.media import AudioStream, MediaInfo, StreamTimeline, SubtitleStream, Timeline, VideoStream
+from src.models.outcome import NoteCode
 from src.services.encode.arguments import encode_arguments
 from src.services.encode.interlace import read_counts
 from src.services.encode.pixel_formats import layout

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from src.errors import EncodeFailed
-from src.models.encode_plan import EncodePlan, NoteCode
+from src.models.encode_plan import EncodePlan
 from src.models.media import FrameIndex
+from src.models.outcome import NoteCode
 from src.services.encode.chunks import can_be_chunked, plan_chunks
 from src.services.encode.hardware import DEVICES, candidates, with_device
 from src.services.encode.planner import plan_encode

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from src.models.params import AudioFormat, AudioQuality
-from src.routes.schemas.common import Address, Record, RequestBody, UtcTime, of_job
+from src.routes.schemas.common import Address, JobOutcome, Record, RequestBody, UtcTime, of_job
 
 
 def _clock(seconds: float) -> str:
@@ -74,7 +74,7 @@ class AutoDownloaded(Sound):
         return told
 
 
-class AudioListed(Sound):
+class AudioListed(Sound, JobOutcome):
     """One download of the history."""
 
     url: str = of_job("params", "url")

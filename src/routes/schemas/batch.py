@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, StrictBool, StrictStr
+from pydantic import Field, StrictBool, StrictStr
 
 from src.models.params import BatchParams
 from src.models.video import VideoJob
-from src.routes.schemas.common import RequestBody, UtcTime
+from src.routes.schemas.common import OutcomeShown, RequestBody, UtcTime
 from src.routes.schemas.video import ProgressReading, Resolution, TimeText
 from src.services.clip_service import ClipRequest
 
@@ -36,7 +36,7 @@ class SaveBatch(RequestBody):
         return [ClipRequest(self.url, each.start_time, each.end_time) for each in self.ranges]
 
 
-class Batch(BaseModel):
+class Batch(OutcomeShown):
     """A batch. Without ``join`` its file is a ZIP of clips, in the order of the ranges."""
 
     video_id: str
@@ -76,4 +76,5 @@ class Batch(BaseModel):
             clips=job.report.get("actual", {}).get("clips"),
             error=job.failure.message if job.failure else None,
             code=job.failure.code if job.failure else None,
+            **job.outcome,
         )

@@ -53,6 +53,42 @@ class Record(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+class NoteShown(BaseModel):
+    """A fact about the finished file: a stable code and a sentence."""
+
+    code: str
+    text: str
+
+
+class GapShown(BaseModel):
+    """A part of the promised range that the file lacks, in seconds, with the wall clock where it is known.
+
+    A clip counts from the start of the video, a recording from its first segment, a live clip from the start of the
+    requested moment.
+    """
+
+    start: Seconds
+    end: Seconds
+    from_: str | None = Field(default=None, alias="from", serialization_alias="from")
+    to: str | None = None
+
+
+class OutcomeShown(BaseModel):
+    """What the finished file holds; ``complete`` is null until there is one."""
+
+    complete: bool | None = None
+    gaps: list[GapShown] = []
+    notes: list[NoteShown] = []
+
+
+class JobOutcome(Record):
+    """The same for replies that are read off the ``job`` of a record."""
+
+    complete: bool | None = of_job("outcome", "complete")
+    gaps: list[GapShown] = of_job("outcome", "gaps")
+    notes: list[NoteShown] = of_job("outcome", "notes")
+
+
 class Processing(BaseModel):
     """The file is not ready yet: ask again."""
 

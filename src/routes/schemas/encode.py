@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 from src.errors import CodecUnsupported, RequestInvalid
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import VideoJob
-from src.routes.schemas.common import RequestBody, UtcTime, megabytes, plain_number
+from src.routes.schemas.common import OutcomeShown, RequestBody, UtcTime, megabytes, plain_number
 from src.routes.schemas.video import ErrorFact
 from src.services.upload_service import EncodeChoice, Uploaded
 
@@ -130,7 +130,7 @@ class VideoEncoded(BaseModel):
     file_size_mb: float
 
 
-class EncodeStatus(BaseModel):
+class EncodeStatus(OutcomeShown):
     """Everything about one encode. ``progress`` is 0-100, and 100 only when it is done; the size is the upload's until
     then, and afterwards the file's, after it has expired as well."""
 
@@ -183,6 +183,7 @@ class EncodeStatus(BaseModel):
             error=ErrorFact(code=job.failure.code, message=job.failure.message) if job.failure else None,
             error_message=job.failure.message if job.failure else None,
             report=job.report or None,
+            **job.outcome,
         )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AliasPath, BaseModel, Field, StrictStr
 
-from src.routes.schemas.common import Record, RequestBody, UtcTime, of_job
+from src.routes.schemas.common import JobOutcome, Record, RequestBody, UtcTime, of_job
 from src.services.download_service import DownloadRequest, Media
 
 
@@ -71,7 +71,7 @@ class SessionOverview(JobNumbers):
     max_jobs_per_session: int
 
 
-class GuestJob(Record):
+class GuestJob(JobOutcome):
     """A job. ``output_path`` is below the caller's own folder, as ``/paths`` tells it."""
 
     job_uuid: str = of_job("id")

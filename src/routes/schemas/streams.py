@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasPath, BeforeValidator, Field, StrictBool, StrictStr
 
-from src.routes.schemas.common import Address, Record, RequestBody, UtcTime, megabytes, of_job
+from src.routes.schemas.common import Address, JobOutcome, Record, RequestBody, UtcTime, megabytes, of_job
 from src.services.stream_requests import StreamRequest
 
 State = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -58,7 +58,7 @@ class StreamResult(Record):
     download_url: Address = Field(validation_alias=AliasPath("link", "address"))
 
 
-class StreamJob(Record):
+class StreamJob(JobOutcome):
     """A download, read off a ``StreamView``. Whoever knows ``job_id`` may look at it and cancel it."""
 
     job_id: str = Field(validation_alias="told_id")

@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictFloa
 from src.models.params import ClipParams, LiveClipParams
 from src.models.progress import Phase
 from src.models.video import VideoJob
-from src.routes.schemas.common import MESSAGE_LENGTH, RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import MESSAGE_LENGTH, OutcomeShown, RequestBody, Seconds, UtcTime
 from src.services.clip_service import ClipRequest
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
@@ -100,7 +100,7 @@ class ErrorFact(BaseModel):
     message: str
 
 
-class VideoListed(BaseModel):
+class VideoListed(OutcomeShown):
     """One entry of the list."""
 
     video_id: str
@@ -189,6 +189,7 @@ def _common(job: VideoJob) -> dict[str, Any]:
         "title": job.facts.get("title"),
         "anonymous": job.anonymous,
         "expires_at": job.expires_at,
+        **job.outcome,
     }
 
 

@@ -13,6 +13,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from src.errors import ClipRangeInvalid
+from src.models.outcome import Note, NoteCode
 from src.services.clip.audio_cut import COPIED_INTO, AudioCopy, AudioEncode
 from src.services.clip.copy_cut import KeyframeCut
 from src.services.clip.demux import Demuxer, NoStream
@@ -31,8 +32,8 @@ VIDEO_INTO = {"mp4": {"h264", "hevc", "vp9", "av1"}, "webm": {"vp8", "vp9", "av1
 _OTHERWISE = {"mp4": "h264", "webm": "vp9"}
 _MARGINS = (Fraction(0), Fraction(2), Fraction(10), Fraction(60), Fraction(10**6))
 _ABOUT_KEYFRAME = {
-    "mp4": "nothing encoded: an edit list hides what comes before the start; frames behind the end may remain",
-    "webm": "nothing encoded: begins with the key frame before the start; frames behind the end may remain",
+    "mp4": "Nothing was encoded: an edit list hides the frames before the start; frames after the end may remain",
+    "webm": "Nothing was encoded: the clip begins with the key frame before the start; frames after the end may remain",
 }
 SOUND_LEAD = Fraction(1, 5)
 _TOLD_SECONDS = Fraction(1, 4)
@@ -69,7 +70,7 @@ class Made:
     encoded: int
     copied: int
     expected: Expected
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     sound: TimeRange | None
     """In seconds of the clip."""
 
@@ -102,7 +103,7 @@ class _Cutter:
     def __init__(self, job: Job, mode: Mode, lead: Fraction, tail: Fraction) -> None:
         self._job, self._mode, self._lead, self._tail = job, mode, lead, tail
         self._family = FAMILIES[job.output.suffix.lower()]
-        self._notes: list[str] = []
+        self._notes: list[Note] = []
         self._lanes: list[Lane] = []
         self._stack = ExitStack()
 
@@ -117,7 +118,9 @@ class _Cutter:
                 video, start = self._picture(output, demuxer)
                 late = start - job.range.start
                 if late > _TOLD_SECONDS:
-                    self._notes.append(f"no new picture is shown in the first {float(late):.1f} s of the range")
+                    self._note(
+                        NoteCode.FRAME_HELD, f"No new frame is shown in the first {float(late):.1f} s of the range"
+                    )
                 end += min(max(late, Fraction(0)), _MOST_FRAME)  # as much sound as was asked for
             sound: Lane | None = None
             heard: AudioCopy | AudioEncode | None = None
@@ -151,9 +154,12 @@ class _Cutter:
         if sound is not None and sound.end:  # what only leads to the start is not heard
             heard = TimeRange(max(sound.begin or 0, 0) * sound.time_base, sound.end * sound.time_base)
             if heard.start > _TOLD_SECONDS:
-                self._notes.append(f"the video has no sound in the first {float(heard.start):.1f} s of the clip")
+                text = f"The video has no audio in the first {float(heard.start):.1f} s of the clip"
+                self._note(NoteCode.AUDIO_STARTS_LATE, text)
             if (early := actual.end - actual.start - heard.end) > _TOLD_SECONDS:
-                self._notes.append(f"the video has no sound in the last {float(early):.1f} s of the clip")
+                self._note(
+                    NoteCode.AUDIO_ENDS_EARLY, f"The video has no audio in the last {float(early):.1f} s of the clip"
+                )
         expected = Expected(
             frames=shown,
             last_frame=last_frame,
@@ -164,6 +170,9 @@ class _Cutter:
         )
         return Made(actual, method, encoded, copied, expected, tuple(self._notes), heard)
 
+    def _note(self, code: NoteCode, text: str) -> None:
+        self._notes.append(Note(code, text))
+
     def _picture(self, output: Output, demuxer: Demuxer) -> tuple[VideoCut | KeyframeCut, Fraction]:
         """Add the picture's lane; returns its cut and the time of its first frame."""
         job, source = self._job, demuxer.video
@@ -172,13 +181,14 @@ class _Cutter:
         low, high = demuxer.first_tick(job.range.start), demuxer.first_tick(job.range.end)
         cut: VideoCut | KeyframeCut
         if target != codec:
-            self._notes.append(f"{codec} cannot be stored in {self._family}: encoded as {target}")
+            text = f"{codec} cannot be stored in {self._family}: it was encoded as {target}"
+            self._note(NoteCode.VIDEO_CONVERTED, text)
             cut = VideoCut(demuxer, low, high, lambda: Encoder(source, target, {}, other=True), None, job.check)
             stream = output.add_new_video(demuxer, target)
         elif self._mode == "keyframe":
             cut = KeyframeCut(demuxer, low, high, hide=self._family == "mp4", check=job.check)
             stream = output.add_video(demuxer, cut.join.header(None) if cut.join else None)
-            self._notes.append(_ABOUT_KEYFRAME[self._family])
+            self._note(NoteCode.KEY_FRAME_START, _ABOUT_KEYFRAME[self._family])
         elif self._mode == "reencode":
             cut, stream = self._encoded(output, demuxer, codec, low, high)
         else:
@@ -216,7 +226,7 @@ class _Cutter:
             encoder = self._encoder(source, codec, {}, whole=True)
         except SmartImpossible as reason:
             other = Encoder(source, "av1", {}, other=True)
-            self._notes.append(f"encoded as av1: {reason}")
+            self._note(NoteCode.VIDEO_CONVERTED, f"The video was encoded as av1: {reason}")
             return VideoCut(demuxer, low, high, lambda: other, None, check), output.add_new_video(demuxer, "av1")
         cut = VideoCut(demuxer, low, high, lambda: encoder, None, check)
         return cut, output.add_video(demuxer, encoder.extradata)
@@ -233,7 +243,7 @@ class _Cutter:
             except NoStream:
                 if job.video is None or job.audio is not job.video:
                     raise
-                self._notes.append("the video has no sound")
+                self._note(NoteCode.AUDIO_ABSENT, "The video has no audio")
                 return None
             if demuxed.first_time() <= start or layout.at_start:
                 break
@@ -254,12 +264,13 @@ class _Cutter:
             packs, base, zero = cut.packets(), Fraction(1, cut.rate), 0
         first = next(packs, None)
         if first is None:
-            self._notes.append("the video has no sound here")
+            self._note(NoteCode.AUDIO_ABSENT, "The video has no audio in this range")
             return None, cut
         if isinstance(cut, AudioCopy):
             stream = output.add_copied_audio(demuxer, max(zero - first.pts, 0) * base)
         else:
-            self._notes.append(f"{codec} sound cannot be stored in {self._family}: encoded as {cut.codec}")
+            text = f"{codec} audio cannot be stored in {self._family}: it was encoded as {cut.codec}"
+            self._note(NoteCode.SOUND_CONVERTED, text)
             stream = output.add_encoded_audio(cut)
         lane = Lane(stream, chain([first], packs), base, zero)
         self._lanes.append(lane)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from src.errors import AppError, NetworkTimeout
+from src.models.outcome import Note, NoteCode
 from src.services.clip.connection import Connection, Throttle
 from src.services.clip.resource import Chunk, Resource
 from src.services.clip.source import Network
@@ -43,7 +44,7 @@ class Fetcher:
         self.network, self.spool, self._tick, self.renew = network, spool, tick, renew
         self.bytes_fetched = 0
         self.bytes_wanted = 0
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self._arrived = threading.Condition()
         self._queue: list[tuple[int, int, Chunk]] = []
         self._active: set[Chunk] = set()
@@ -183,7 +184,8 @@ class Fetcher:
 
     def start_linear(self, resource: Resource) -> None:
         """Read a resource whose server knows no ranges beside everything else, in order."""
-        self.notes.append("the server has no ranges: everything before the clip was fetched too")
+        text = "The server does not support ranges: everything before the clip was fetched too"
+        self.notes.append(Note(NoteCode.RANGES_UNSUPPORTED, text))
 
         async def run() -> None:
             try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
+from src.models.outcome import Note
 from src.services.clip.reader import Part
 
 
@@ -46,7 +47,7 @@ class Index(Protocol):
     """Where the bytes of a track are. ``duration`` in seconds, if it tells."""
 
     duration: Fraction | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def plan(self, start: Fraction, end: Fraction) -> Layout:
         """A layout that holds all frames of [start, end), from a key frame at or before ``start`` on."""

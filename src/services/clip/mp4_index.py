@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from src.errors import DrmProtected
+from src.models.outcome import Note
 from src.services.clip import boxes
 from src.services.clip.index import Index, Layout, Unit, pick_units
 from src.services.clip.mp4_samples import SampleTableIndex
@@ -131,7 +132,7 @@ class SidxIndex:
     """A fragmented file with one segment index over all of it, of one or several levels."""
 
     def __init__(self, remote: RemoteFile, moov: bytes, tracks: list[TrackHead], position: int, sidx: bytes) -> None:
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Note, ...] = ()
         self._resource = remote.resource
         self._init = boxes.make(b"ftyp", b"iso6", bytes(4), b"iso6mp41") + without_edits(moov)
         self._shifts = {index: track.shift for index, track in enumerate(tracks)}

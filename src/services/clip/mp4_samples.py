@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from src.models.outcome import Note
 from src.services.clip import boxes
 from src.services.clip.index import Layout
 from src.services.clip.reader import Part
@@ -56,7 +57,7 @@ class SampleTableIndex:
     """A file whose moov lists every sample."""
 
     def __init__(self, resource: Resource, moov: bytes, tracks: list[TrackHead]) -> None:
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Note, ...] = ()
         self._resource, self._moov, self._tracks = resource, moov, tracks
         root = next(boxes.children(moov))
         traks = [box for box in boxes.children(moov, root.body, root.end) if box.kind == b"trak"]

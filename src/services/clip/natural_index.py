@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from src.models.outcome import Note, NoteCode
 from src.services.clip.index import Layout
 from src.services.clip.reader import Part
 from src.services.clip.remote import RemoteFile
@@ -20,7 +21,9 @@ class NaturalIndex:
         size = remote.size
         if size is None:
             raise SourceUnreadable("its size is unknown")
-        self.notes: tuple[str, ...] = (f"no usable index ({reason}): found by seeking",)
+        self.notes: tuple[Note, ...] = (
+            Note(NoteCode.INDEX_ABSENT, f"The file has no usable index ({reason}): the range was found by seeking"),
+        )
         self.duration: Fraction | None = None
         remote.resource.read_ahead = _READ_AHEAD_BYTES
         self._part = Part(resource=remote.resource, start=0, length=size, eager=False)

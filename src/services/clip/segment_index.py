@@ -10,6 +10,7 @@ from fractions import Fraction
 import av
 from av.error import FFmpegError
 
+from src.models.outcome import Note
 from src.services.clip import boxes
 from src.services.clip.demux import nearest_turn
 from src.services.clip.fetcher import Fetcher
@@ -31,7 +32,7 @@ class SegmentIndex:
     """A track of segments whose times run through, group by group between discontinuities."""
 
     def __init__(self, fetcher: Fetcher, segments: list[Segment], open_piece: Callable[[Piece, str], Resource]) -> None:
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Note, ...] = ()
         self.segments, self._fetcher, self._open = segments, fetcher, open_piece
         self.duration: Fraction | None = segments[-1].end
         self._resources: dict[Piece, Resource] = {}

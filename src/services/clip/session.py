@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from src.errors import AppError, ClipIncomplete, MediaForbidden
+from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.cutting import SOUND_LEAD, Job, Made, cut
 from src.services.clip.fetcher import SMALLEST_CHUNK, Fetcher
@@ -170,7 +171,7 @@ class Session:
 
     def clip(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> ClipReport:
         """One clip, made in the first way that stands the verification."""
-        notes: list[str] = []
+        notes: list[Note] = []
         modes: list[Mode] = ["exact", "reencode"] if mode == "exact" else [mode]
         for place, way in enumerate(modes):
             last = place == len(modes) - 1
@@ -180,7 +181,7 @@ class Session:
                 output.unlink(missing_ok=True)
                 if last:
                     raise problem if isinstance(problem, AppError) else ClipIncomplete(str(problem)) from problem
-                notes.append(f"encoded as a whole: {problem}")
+                notes.append(Note(NoteCode.REENCODED, f"The whole clip was encoded: {problem}"))
                 _log.info("smart cut given up: %s", problem)
             except BaseException:
                 output.unlink(missing_ok=True)
@@ -204,7 +205,7 @@ class Session:
         self._phase = Phase.DOWNLOADING
         return made
 
-    def _report(self, wanted: TimeRange, made: Made, notes: list[str]) -> ClipReport:
+    def _report(self, wanted: TimeRange, made: Made, notes: list[Note]) -> ClipReport:
         fetched = self.fetcher.bytes_fetched - self._told_bytes
         self._told_bytes += fetched
         told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
@@ -280,5 +281,5 @@ class Session:
                     resource.renew(url, track.headers)
 
 
-def _index_notes(*indexes: Index | None) -> list[str]:
+def _index_notes(*indexes: Index | None) -> list[Note]:
     return [note for index in indexes if index is not None for note in index.notes]

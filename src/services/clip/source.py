@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from src.models.outcome import Note
+
 Mode = Literal["exact", "keyframe", "reencode"]
 Method = Literal["smart", "copy", "reencode"]
 Protocol = Literal["https", "hls", "dash"]
@@ -110,6 +112,6 @@ class ClipReport:
     bytes_fetched: int
     encoded_frames: int
     copied_frames: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     sound: TimeRange | None = None
     kept: TimeRange | None = None

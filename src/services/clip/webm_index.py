@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from src.errors import DrmProtected
+from src.models.outcome import Note
 from src.services.clip.index import Layout, Unit, pick_units
 from src.services.clip.reader import Part
 from src.services.clip.remote import RemoteFile
@@ -71,7 +72,7 @@ class CuesIndex:
     """A file with Cues."""
 
     def __init__(self, remote: RemoteFile, head: bytes, units: list[Unit]) -> None:
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Note, ...] = ()
         self._resource, self._head, self.units = remote.resource, head, units
         self.duration: Fraction | None = units[-1].end
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from src.models.encode_plan import Filter, Note, NoteCode, Options
+from src.models.encode_plan import Filter, Options
 from src.models.media import VideoStream
+from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
 from src.services.encode.pixel_formats import layout
 

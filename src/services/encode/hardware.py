@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from src.errors import AppError
-from src.models.encode_plan import EncodePlan, Filter, Note, NoteCode, Options
+from src.models.encode_plan import EncodePlan, Filter, Options
+from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg

@@ -7,7 +7,7 @@ from typing import Final
 
 import av
 
-from src.models.encode_plan import Note, NoteCode
+from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
 
 _SUBSAMPLING: Final = {(0, 0): "444", (1, 0): "422", (1, 1): "420"}

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Final
 
 from src.errors import CodecUnsupported, MediaInvalid
-from src.models.encode_plan import Color, EncodePlan, Filter, Note, NoteCode, Scan, VideoPlan
+from src.models.encode_plan import Color, EncodePlan, Filter, Scan, VideoPlan
 from src.models.media import MediaInfo, Timeline, VideoStream
+from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
 from src.services.encode import presets
 from src.services.encode.geometry import plan_geometry

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from src.models.encode_plan import AudioPlan, Note, NoteCode, SubtitlePlan
+from src.models.encode_plan import AudioPlan, SubtitlePlan
 from src.models.media import AudioStream, MediaInfo, Timeline
+from src.models.outcome import Note, NoteCode
 from src.models.params import Quality
 
 MAX_TRACKS: Final = 8

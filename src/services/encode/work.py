@@ -10,8 +10,9 @@ from pathlib import Path
 
 from src.errors import EncodeFailed, MediaInvalid
 from src.models.chunk import ChunkTask
-from src.models.encode_plan import EncodePlan, EncodeReport, Note, NoteCode
+from src.models.encode_plan import EncodePlan, EncodeReport
 from src.models.media import MediaInfo, Timeline
+from src.models.outcome import Note, NoteCode
 from src.models.params import Quality
 from src.models.progress import Monitor, Phase, Progress
 from src.services.encode import chunks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from src.models.outcome import outcome_fields
 from src.models.params import BatchParams
 from src.services.clip_batch_service import MIME
 from src.services.jobs.handler import JobContext, Made
@@ -20,10 +21,12 @@ class BatchHandler:
             {"start": float(report.actual.start), "end": float(report.actual.end), "method": report.method}
             for report in reports
         ]
+        fetched = sum(report.bytes_fetched for report in reports)
+        notes = [note for report in reports for note in report.notes]
         return Made(
             path=path,
             mime=MIME[path.suffix],
             download_name=f"video_{context.job.id}{path.suffix}",
-            report={"actual": {"clips": clips, "bytes_fetched": sum(report.bytes_fetched for report in reports)}},
+            report={"actual": {"clips": clips, "bytes_fetched": fetched}, **outcome_fields(notes)},
             facts={"title": title},
         )

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from src.errors import ClipRangeInvalid
+from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.services.clip.engine import Session
 from src.services.clip.index import Index
@@ -33,7 +34,7 @@ class LiveCut:
     parts: tuple[Window, ...]
     frames: int
     method: Method
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     sound: tuple[float, float] | None
 
     @property
@@ -97,7 +98,8 @@ def cut_captured(
         parts[0].path.replace(output)
     else:
         log.info("%d runs are joined", len(parts))
-        notes.append(f"The stream was interrupted or changed its picture: {len(parts)} parts were joined and encoded")
+        text = f"The stream was interrupted or changed its format: {len(parts)} parts were joined and encoded"
+        notes.append(Note(NoteCode.PARTS_JOINED, text))
         method = "reencode"
         join_films([part.path for part in parts], output, frames, ffmpeg, monitor)
     return LiveCut(output, tuple(part.span for part in parts), frames, method, tuple(dict.fromkeys(notes)), sound)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from src.models.media import MediaInfo
+from src.models.outcome import Gap, Note, NoteCode
 from src.services.live.capture import Captured
 from src.services.live.cutting import LiveCut
 from src.services.live.state import CaptureState
@@ -17,7 +18,7 @@ _TOLD_SECONDS = Fraction(1, 10)
 
 
 def actual_fields(
-    path: Path, media: MediaInfo, cut: LiveCut, state: CaptureState, encoded: str | None, notes: tuple[str, ...]
+    path: Path, media: MediaInfo, cut: LiveCut, state: CaptureState, encoded: str | None, notes: tuple[Note, ...]
 ) -> dict[str, Any]:
     """The finished file. ``start`` and ``end`` are seconds of the stream, as far as its beginning is known."""
     video = media.main_video
@@ -41,25 +42,49 @@ def actual_fields(
         "method": cut.method,
         "encoded": encoded,
         "bytes": path.stat().st_size,
-        "notes": list(dict.fromkeys(notes)),
+        "notes": [note.text for note in dict.fromkeys(notes)],
     }
 
 
-def clamped_notes(window: Window, cut: LiveCut, captured: Captured) -> tuple[str, ...]:
+def clamped_notes(window: Window, cut: LiveCut, captured: Captured) -> tuple[Note, ...]:
     """Why the clip shows less than the window."""
     notes = []
     if cut.span.start > window.start + _TOLD_SECONDS:
         late = float(cut.span.start - window.start)
-        notes.append(f"Clamped: the stream did not hold the beginning any more; the clip begins {late:.1f} s later")
+        text = f"Clamped: the stream did not hold the beginning any more; the clip begins {late:.1f} s later"
+        notes.append(Note(NoteCode.STARTS_LATE, text))
     if cut.span.end < window.end - _TOLD_SECONDS:
         early = float(window.end - cut.span.end)
         why = "the stream ended" if captured.ended else "nothing more came from the stream"
-        notes.append(f"Clamped: {why}; the clip ends {early:.1f} s earlier")
+        notes.append(Note(NoteCode.ENDS_EARLY, f"Clamped: {why}; the clip ends {early:.1f} s earlier"))
     for hole in missing(cut.span, cut.parts):
-        notes.append(f"Missing in the stream: {float(hole.end - hole.start):.1f} s from {clock_text(hole.start)}")
+        text = f"Missing in the stream: {float(hole.end - hole.start):.1f} s from {clock_text(hole.start)}"
+        notes.append(Note(NoteCode.SEGMENTS_MISSING, text))
     if captured.estimated:
-        notes.append("The stream tells no clock: the times were estimated from when its segments appeared")
+        text = "The stream has no clock: the times were estimated from when its segments appeared"
+        notes.append(Note(NoteCode.CLOCK_ESTIMATED, text))
     return tuple(notes)
+
+
+def gaps_of(window: Window, cut: LiveCut, captured: Captured) -> list[Gap]:
+    """The parts of the window that the stream had and the clip lacks, in seconds from the start of the window.
+
+    What lies after the end of the stream is no gap. Less than a tenth of a second is rounding to frames.
+    """
+    end = min(window.end, cut.span.end) if captured.ended else window.end
+    if end <= window.start:
+        return []
+    holes = missing(Window(window.start, end), cut.parts)
+    return [
+        Gap(
+            float(hole.start - window.start),
+            float(hole.end - window.start),
+            clock_text(hole.start),
+            clock_text(hole.end),
+        )
+        for hole in holes
+        if hole.end - hole.start > _TOLD_SECONDS
+    ]
 
 
 def stream_times(span: Window, released_at: datetime | None) -> tuple[float | None, float | None]:

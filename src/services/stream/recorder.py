@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.errors import MediaInvalid, StreamUnreadable
+from src.models.outcome import Gap, Note
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import ByteRange, Piece, Segment, Variant, has_ended, parse_playlist, variants
@@ -55,6 +56,8 @@ class StreamReport:
     bytes_fetched: int
     segments: int
     live: bool
+    gaps: tuple[Gap, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def to_fields(self) -> dict[str, Any]:
         """As it is stored: JSON values."""
