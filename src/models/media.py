@@ -94,7 +94,8 @@ class SubtitleStream:
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """One file: its container (FFmpeg's format names), length in seconds, size in bytes, and streams; ``others`` counts
-    those of other kinds (time codes, positions, fonts)."""
+    those of other kinds (time codes, positions, fonts), ``unreadable`` has the kind of each video or audio stream for
+    which there is no decoder and which is in neither list."""
 
     container: str
     duration_seconds: float | None
@@ -107,6 +108,7 @@ class MediaInfo:
     chapters: int = 0
     start_seconds: float | None = None
     others: int = 0
+    unreadable: tuple[str, ...] = ()
 
     @property
     def main_video(self) -> VideoStream | None:

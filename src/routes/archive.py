@@ -195,6 +195,7 @@ def save_metadata(caller: Caller, body: stored.SaveMetadata) -> Reply:
     errors.VideoIdInvalid,
     errors.UploadTooLarge,
     errors.MediaInvalid,
+    errors.Busy,
     status=201,
     form_file="file",
     form_fields=stored.UploadFields,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from src.errors import (
+    Busy,
     CodecUnsupported,
     EncodeNotFound,
     FileGone,
@@ -47,7 +48,7 @@ KINDS = (EncodeParams.kind,)
     auth=Auth.PRIVATE,
     limit=Limit.START,
     replies={201: VideoUploaded},
-    errors=(UploadMissing, UploadTypeUnsupported, UploadTooLarge, UploadIncomplete, MediaInvalid, TooManyPending),
+    errors=(UploadMissing, UploadTypeUnsupported, UploadTooLarge, UploadIncomplete, MediaInvalid, TooManyPending, Busy),
     form_file="video",
     creates="encode_id",
 )
@@ -63,7 +64,7 @@ def upload_video(caller: Caller) -> Reply:
     auth=Auth.PRIVATE,
     limit=Limit.START,
     replies={201: AudioUploaded},
-    errors=(UploadMissing, UploadTypeUnsupported, UploadTooLarge, UploadIncomplete, MediaInvalid, TooManyPending),
+    errors=(UploadMissing, UploadTypeUnsupported, UploadTooLarge, UploadIncomplete, MediaInvalid, TooManyPending, Busy),
     form_file="audio",
     creates="encode_id",
 )

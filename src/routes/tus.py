@@ -16,6 +16,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from src.errors import (
     BodyTooLarge,
+    Busy,
     MediaInvalid,
     MediaTypeUnsupported,
     NotOwner,
@@ -92,6 +93,7 @@ def offset(upload_id: str, caller: Caller) -> Reply:
         UploadLocked,
         UploadTooLong,
         MediaInvalid,
+        Busy,
     ),
 )
 def append(upload_id: str, caller: Caller) -> Reply:

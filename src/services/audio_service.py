@@ -17,7 +17,7 @@ from src.services.encode.arguments import file_url, input_options
 from src.services.encode.reports import encode_reporter
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import UNHURRIED, examine, probe
+from src.services.media_probe import examine, probe, probe_upload
 
 FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)
 QUALITIES: Final[tuple[AudioQuality, ...]] = get_args(AudioQuality)
@@ -69,8 +69,9 @@ class AudioService:
 
         Raises:
             MediaInvalid: there is no sound that can be read.
+            Busy: other uploads are being read.
         """
-        media = probe(path, need="audio")
+        media = probe_upload(path, need="audio")
         sound = media.audio[0]
         seconds = media.duration_seconds
         return {
@@ -109,7 +110,7 @@ class AudioService:
         if audio_format not in FORMATS or quality not in QUALITIES:
             raise FormatNotAvailable(f"{audio_format} at {quality} is not offered")
         watch = monitor or SilentMonitor()
-        media = probe(input_path, need="audio", limits=UNHURRIED)
+        media = probe(input_path, need="audio")
         stream = next((one for one in media.audio if one.default), media.audio[0])
         written = tags or AudioTags()
         if keep_tags:

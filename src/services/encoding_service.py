@@ -21,7 +21,7 @@ from src.services.encode.presets import CRF
 from src.services.encode.work import EncodeWork
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import examine, probe
+from src.services.media_probe import examine, probe_upload
 
 _SIZE_TRIES = 3
 _FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits
@@ -54,8 +54,9 @@ class EncodingService:
 
         Raises:
             MediaInvalid: it cannot; the message says why.
+            Busy: other uploads are being read.
         """
-        return probe(file_path)
+        return probe_upload(file_path)
 
     def get_video_metadata(self, file_path: Path) -> dict[str, object]:
         """``duration`` in seconds, ``resolution`` as "1920x1080" as a player shows it, ``original_codec``, ``codec``,
@@ -63,6 +64,7 @@ class EncodingService:
 
         Raises:
             MediaInvalid: it is not a video that can be read.
+            Busy: other uploads are being read.
         """
         media = self.validate_video_file(file_path)
         video = media.main_video

@@ -115,13 +115,15 @@ class JobService:
 
         ``changes`` are fields of the job's parameters. The record is written first and the worker woken second:
         a lost wake-up is made good by the reconciler. A failure that its owner has not heard of yet stays, too, so
-        that a client which asks again and again hears it once before it tries anew.
+        that a client which asks again and again hears it once before it tries again; not for a request with other
+        parameters, whose failure it is not.
 
         Raises:
             DiskFull: there is no room for new work.
             QuotaExceeded: the owner's files take all that they may.
         """
-        if job.failure is not None and not job.failure.told:
+        other = any(getattr(job.params, name) != value for name, value in (changes or {}).items())
+        if job.failure is not None and not job.failure.told and not other:
             return job
         self.require_room(job.owner)
         queued = self._jobs.enqueue(job.id, dict(changes or {}))

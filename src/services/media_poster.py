@@ -17,10 +17,11 @@ def poster_size(width: int, height: int) -> tuple[int, int]:
     return small, max(round(height * small / width / 2) * 2, 2)
 
 
-def make_poster(media: Any) -> bytes | None:
-    """A picture from the beginning of an opened film, at most 1280 pixels wide; None when it shows none."""
+def make_poster(media: Any, stream: Any) -> bytes | None:
+    """A picture from the beginning of a video stream of an opened file, at most 1280 pixels wide; None when it shows
+    none."""
     frame: av.VideoFrame | None = None
-    for frame in media.decode(media.streams.video[0]):
+    for frame in media.decode(stream):
         if frame.time is None or frame.time >= _SECONDS:
             break
     return None if frame is None else _jpeg(frame)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,15 +14,22 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from src.errors import MediaInvalid
+from src.errors import AppError, Busy, MediaInvalid
 from src.models.media import FrameIndex, MediaInfo, Timeline
+from src.services.media_reader import NO_MEMORY
+from src.services.upload_turns import Turns, again
 from src.utils.process import dying_with, use_at_most
 from src.utils.sandbox import Cage, locked_into
 
 Need = Literal["video", "audio", "any"]
 _ROOT = Path(__file__).parents[2]
 _MEBIBYTE = 2**20
-_TOO_MUCH = "This file takes more time or memory to read than a video may take"
+UPLOAD_SECONDS = 60.0
+"""How long a request waits until its upload was read; below the timeouts of nginx (``deploy/nginx.conf.example``)."""
+# Each reader of an 8K video takes a core for a second or two, and 1 GB. Two API processes are the default.
+upload_turns = Turns(max((os.cpu_count() or 1) // 2, 1), longest_queue=32)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +43,15 @@ class ProbeLimits:
     def apply(self) -> None:
         """Put them on this process (called in the child)."""
         for name, value in (
-            (resource.RLIMIT_CPU, self.cpu_seconds),
+            (resource.RLIMIT_CPU, self.cpu_seconds + 1),
             (resource.RLIMIT_AS, self.memory_bytes),
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_CORE, 0),
         ):
             use_at_most(name, value)
+        # SIGXCPU comes at the lower limit: with both equal it would be SIGKILL, which others send as well.
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (min(self.cpu_seconds, most), most))
 
 
 UNHURRIED = ProbeLimits(wall_seconds=120.0)  # for jobs: a busy machine is no reason to doubt a file
@@ -51,9 +63,24 @@ def probe(path: Path, *, need: Need = "video", limits: ProbeLimits | None = None
     and the wanted kind of stream must give at least one decoded frame.
 
     Raises:
-        MediaInvalid: it is nothing that can be read; the message says in one sentence why.
+        MediaInvalid: it is nothing that can be read; the message says in one sentence why, and the detail ``reason``
+            is crash, time or memory where the child process did not end by itself.
+        Busy: the machine did not get round to it.
     """
-    return TypeAdapter(MediaInfo).validate_json(_read("probe", path, need, limits or ProbeLimits()))
+    return TypeAdapter(MediaInfo).validate_json(_read("probe", path, need, limits or UNHURRIED))
+
+
+def probe_upload(
+    path: Path, *, need: Need = "video", seconds: float = UPLOAD_SECONDS, turns: Turns = upload_turns
+) -> MediaInfo:
+    """Like ``probe``, for a request that waits: files are read in turn, and it takes at most ``seconds`` in all.
+
+    Raises:
+        MediaInvalid: as ``probe``.
+        Busy: not within ``seconds``; with ``retry_after_seconds``.
+    """
+    with turns.turn(seconds) as left:
+        return probe(path, need=need, limits=ProbeLimits(wall_seconds=left))
 
 
 def inspect_output(path: Path, *, decode: bool = False) -> Timeline:
@@ -126,12 +153,27 @@ def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits) -> bytes:
                 check=False,
             )
     except subprocess.TimeoutExpired:
-        raise MediaInvalid(_TOO_MUCH) from None
+        raise Busy("The machine is too busy to read this file; please try again shortly.", **again()) from None
     if done.returncode == 0:
         return done.stdout
     if done.returncode == 1 and done.stdout:
         raise MediaInvalid(done.stdout.decode("utf-8", "replace").strip())
-    raise MediaInvalid(_TOO_MUCH)
+    raise failure_of(done.returncode, done.stderr.decode("utf-8", "replace"), tasks, limits)
+
+
+def failure_of(code: int, said: str, tasks: str, limits: ProbeLimits) -> AppError:
+    """What the end of a child process means that gave no answer: ``code`` is its exit code, or a signal below 0."""
+    if code == -signal.SIGXCPU:
+        text = f"This file takes more than {limits.cpu_seconds} seconds of processor time to read"
+        return MediaInvalid(text, reason="time")
+    if code == NO_MEMORY or (code == 1 and said.rstrip().endswith("MemoryError")):
+        text = f"This file takes more than {limits.memory_bytes // _MEBIBYTE} MB of memory to read"
+        return MediaInvalid(text, reason="memory")
+    if code == -signal.SIGKILL:  # by nobody here: the kernel does so when the memory of the machine runs out
+        return Busy("Reading this file was stopped from outside; please try again shortly.", **again())
+    how = (signal.strsignal(-code) or str(code)) if code < 0 else f"exit code {code}"
+    log.error("the reader of a media file crashed (%s, %s): %s", tasks, how, said[-2000:].strip())
+    return MediaInvalid("The program that reads videos crashed on this file", reason="crash")
 
 
 def _cage(path: Path) -> Cage:

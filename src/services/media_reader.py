@@ -2,14 +2,13 @@
 
 ``python -m src.services.media_reader TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe, scan,
 check, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or the JPEG)
-on stdout, or with 1 and one sentence that says what is wrong with the file.
+on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is a crash.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +16,17 @@ from typing import Any, Final
 import av
 from pydantic import TypeAdapter
 
-from src.models.media import AudioStream, FrameIndex, MediaInfo, StreamTimeline, SubtitleStream, Timeline, VideoStream
+from src.models.media import FrameIndex, MediaInfo, StreamTimeline, Timeline, VideoStream
 from src.services import media_facts as facts
+from src.services import media_streams as streams
 from src.services.media_poster import make_poster
 
 MAX_PIXELS: Final = 8192 * 4608  # 8K in any of its usual shapes
 MAX_STREAMS: Final = 64
 VIDEO_FORMATS: Final = "mov,matroska,avi,flv,asf,mpeg,mpegts,mpegvideo"
 AUDIO_FORMATS: Final = VIDEO_FORMATS + ",mp3,wav,flac,ogg,aac"
+NO_MEMORY: Final = 2
+"""The exit code when the memory that this process may use did not suffice."""
 _FIRST_PACKETS: Final = 3000  # a video that shows nothing after so many packets is none
 _LOOKED_AT: Final = 6  # frames of the start that are asked whether they are interlaced
 
@@ -53,6 +55,8 @@ def open_media(path: str, need: str) -> Any:
                 raise
             # A container without a head: its streams cannot have options before they are seen.
             return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
+    except MemoryError:  # av's own is an FFmpegError as well
+        raise
     except (av.error.FFmpegError, ValueError, UnicodeError):
         raise Unreadable("This file is not a video, or of a container that is not accepted") from None
 
@@ -60,9 +64,14 @@ def open_media(path: str, need: str) -> Any:
 def read_info(path: str, need: str) -> MediaInfo:
     """The facts of a file that has at least one frame of what is needed."""
     with open_media(path, need) as media:
-        video = [_video(stream) for stream in media.streams.video if stream.codec_context is not None]
-        audio = [_audio(stream) for stream in media.streams.audio if stream.codec_context is not None]
+        unreadable = [s.type for s in media.streams if s.type in ("video", "audio") and s.codec_context is None]
+        video = [streams.video(stream) for stream in media.streams.video if stream.codec_context is not None]
+        audio = [streams.audio(stream) for stream in media.streams.audio if stream.codec_context is not None]
         main = next((stream for stream in video if not stream.attached_picture), None)
+        if need == "video" and main is None and "video" in unreadable:
+            raise Unreadable("No decoder here knows the codec of this video")
+        if need == "audio" and not audio and "audio" in unreadable:
+            raise Unreadable("No decoder here knows the codec of this sound")
         if need == "video" and main is None:
             raise Unreadable("This file has sound but no video" if audio else "This file has no video")
         if need == "audio" and not audio:
@@ -80,11 +89,12 @@ def read_info(path: str, need: str) -> MediaInfo:
             bit_rate=media.bit_rate or None,
             video=tuple(video),
             audio=tuple(audio),
-            subtitles=tuple(_subtitle(stream) for stream in media.streams.subtitles),
+            subtitles=tuple(streams.subtitle(stream) for stream in media.streams.subtitles),
             tags={str(name): str(value) for name, value in _tags(media).items()},
             chapters=len(media.chapters()),
             start_seconds=start,
             others=sum(stream.type not in ("video", "audio", "subtitle") for stream in media.streams),
+            unreadable=tuple(unreadable),
         )
 
 
@@ -92,59 +102,6 @@ def _tags(media: Any) -> dict[str, str]:
     """The file's tags; Ogg has them at its first stream."""
     streams = media.streams.audio if media.format.name == "ogg" else ()
     return {**(streams[0].metadata if streams else {}), **media.metadata}
-
-
-def _video(stream: Any) -> VideoStream:
-    context = stream.codec_context
-    return VideoStream(
-        index=stream.index,
-        codec=facts.codec_name(context),
-        width=context.width,
-        height=context.height,
-        pixel_format=context.pix_fmt or "",
-        frame_rate=facts.rate(stream.average_rate),
-        time_base=stream.time_base or Fraction(1, 1000),
-        profile=stream.profile,
-        sample_aspect=facts.rate(stream.sample_aspect_ratio) or Fraction(1),
-        color_primaries=facts.PRIMARIES.get(context.color_primaries),
-        color_transfer=facts.TRANSFERS.get(context.color_trc),
-        color_space=facts.MATRICES.get(context.colorspace),
-        color_range=facts.RANGES.get(context.color_range),
-        field_order=facts.FIELD_ORDERS.get(context.field_order),
-        duration_seconds=facts.stream_seconds(stream, stream.duration),
-        attached_picture=bool(
-            stream.disposition & (av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
-        ),
-        base_rate=facts.rate(stream.base_rate),
-        start_seconds=facts.stream_seconds(stream, stream.start_time),
-        bit_rate=context.bit_rate or None,
-        frames=stream.frames or None,
-        codec_tag=facts.tag_text(context.codec_tag),
-        alpha=stream.metadata.get("alpha_mode") == "1",
-    )
-
-
-def _audio(stream: Any) -> AudioStream:
-    context = stream.codec_context
-    return AudioStream(
-        index=stream.index,
-        codec=facts.codec_name(context),
-        sample_rate=context.sample_rate,
-        channels=context.channels,
-        layout=context.layout.name if context.layout else None,
-        language=stream.language,
-        profile=stream.profile,
-        bit_rate=context.bit_rate or None,
-        start_seconds=facts.stream_seconds(stream, stream.start_time),
-        duration_seconds=facts.stream_seconds(stream, stream.duration),
-        default=bool(stream.disposition & av.stream.Disposition.default),
-        title=stream.metadata.get("title"),
-    )
-
-
-def _subtitle(stream: Any) -> SubtitleStream:
-    context = stream.codec_context
-    return SubtitleStream(stream.index, context.name if context is not None else "unknown", stream.language)
 
 
 def _look(media: Any, known: VideoStream, *, required: bool) -> VideoStream:
@@ -166,6 +123,8 @@ def _frames(media: Any, stream: Any) -> Iterator[Any]:
     for count, packet in enumerate(media.demux(stream)):
         try:
             yield from (frame for frame in packet.decode() if not frame.is_corrupt)
+        except MemoryError:
+            raise
         except av.error.FFmpegError:
             continue
         if count > _FIRST_PACKETS:
@@ -178,8 +137,9 @@ def read_timeline(path: str, task: str) -> Timeline:
     axes: dict[int, facts.Axis] = {}
     errors = 0
     with open_media(path, "any") as media:
-        wanted = [s for s in media.streams.video if not s.disposition & av.stream.Disposition.attached_pic][:1]
-        wanted += list(media.streams.audio)
+        picture = streams.main_stream(media)
+        wanted = [] if picture is None else [picture]
+        wanted += [stream for stream in media.streams.audio if stream.codec_context is not None]
         for stream in wanted:
             axes[stream.index] = facts.Axis()
             if decode:
@@ -191,25 +151,34 @@ def read_timeline(path: str, task: str) -> Timeline:
                 packet = next(packets)
             except StopIteration:
                 break
+            except MemoryError:
+                raise
             except av.error.FFmpegError:
                 errors += 1
                 break
             try:
+                # An empty packet at the end has stream_index 0, whichever stream it ends.
+                axis = axes[packet.stream.index]
                 if decode:
-                    axes[packet.stream_index].take(packet.decode())
+                    axis.take(packet.decode())
                 else:
-                    axes[packet.stream_index].take([packet])
+                    axis.take([packet])
                     if task == "check":
                         trial.take(packet)
+            except MemoryError:
+                raise
             except av.error.FFmpegError:
                 errors += 1
+        errors += trial.end()
         return Timeline(tuple(_axis(stream, axes[stream.index]) for stream in wanted), errors=errors)
 
 
 def read_index(path: str) -> FrameIndex:
     """The times of all shown frames of the main video."""
     with open_media(path, "video") as media:
-        stream = next(s for s in media.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
+        stream = streams.main_stream(media)
+        if stream is None:
+            raise Unreadable("This file has no video")
         ticks: list[int] = []
         keys: list[int] = []
         for packet in media.demux(stream):
@@ -243,7 +212,8 @@ def _axis(stream: Any, axis: facts.Axis) -> StreamTimeline:
 def read_poster(path: str) -> bytes:
     """A picture from the beginning of the film, as JPEG."""
     with open_media(path, "video") as media:
-        picture = make_poster(media) if media.streams.video else None
+        stream = streams.main_stream(media)
+        picture = None if stream is None else make_poster(media, stream)
     if picture is None:
         raise Unreadable("This video shows no picture")
     return picture
@@ -266,11 +236,11 @@ def main(tasks: str, need: str, path: str) -> int:
     except Unreadable as reason:
         sys.stdout.write(str(reason))
         return 1
+    except MemoryError:
+        return NO_MEMORY
     except (av.error.FFmpegError, OSError):
         sys.stdout.write("This file cannot be read")
         return 1
-    except MemoryError:
-        return 2
     for answer in answers:
         sys.stdout.buffer.write(answer)
     sys.stdout.flush()

@@ -18,6 +18,7 @@ from src.data.upload_data import UploadData
 from src.data.video_data import VideoData
 from src.errors import (
     BodyTooLarge,
+    Busy,
     DiskFull,
     NotOwner,
     StoreUnavailable,
@@ -132,7 +133,7 @@ class ResumableUploadService:
     def _finish(self, upload: ResumableUpload) -> None:
         try:
             self._accepting.accept(upload.owner, self._path(upload), upload.filename, job_id=upload.id)
-        except StoreUnavailable:  # it is all here: whoever asks for its offset later finds it accepted
+        except (StoreUnavailable, Busy):  # it is all here: whoever asks for its offset later finds it accepted
             raise
         except BaseException:
             self._uploads.delete(upload.id)

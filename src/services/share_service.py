@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from src.data.share_data import ShareData
-from src.errors import FileGone, FileNotReady, MediaInvalid, ShareNotFound
+from src.errors import Busy, FileGone, FileNotReady, MediaInvalid, ShareNotFound
 from src.models.share import Share
 from src.models.video import Status, VideoJob
 from src.services import media_probe
@@ -76,7 +76,7 @@ def poster_of(path: Path) -> bytes | None:
     try:
         with _posters_at_once:
             return _poster(path)
-    except MediaInvalid as error:
+    except (MediaInvalid, Busy) as error:
         log.warning("no poster could be made of %s: %s", path.name, error.message)
         return None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from src.data.video_data import VideoData
-from src.errors import FileGone, MediaInvalid, RequestInvalid, StoreUnavailable, UploadTypeUnsupported
+from src.errors import Busy, FileGone, MediaInvalid, RequestInvalid, StoreUnavailable, UploadTypeUnsupported
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import Owner, Status, VideoJob
 from src.services.audio_service import AudioService
@@ -88,7 +88,7 @@ class UploadService:
         """Keep a received file as an encode request; on any refusal the file is deleted.
 
         Raises:
-            StoreUnavailable: nothing is wrong with the file, which stays where it was received.
+            StoreUnavailable, Busy: nothing is wrong with the file, which stays where it was received.
             UploadTypeUnsupported, MediaInvalid: not a video that can be read.
             TooManyPending: the owner has as many open jobs as allowed.
             DiskFull, QuotaExceeded: there is no room for it.
@@ -116,7 +116,7 @@ class UploadService:
                 job_id=job_id,
                 expires_at=self._clock.now() + self._keep,
             )
-        except StoreUnavailable:
+        except (StoreUnavailable, Busy):
             if kept.exists():
                 kept.replace(received)
             raise

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from src.errors import EncodeFailed, MediaInvalid
+from src.errors import Busy, EncodeFailed, MediaInvalid
 from tests.api.actors import Api, Person
 from tests.api.test_video import UNKNOWN_ID, assert_error
 from tests.waiting import eventually
@@ -185,6 +185,32 @@ def test_a_target_is_handed_on(api: Api, anna: Person) -> None:
     assert api.engine.calls == [asked]
     assert anna.post(f"/api/encode/start/{encode_id}", json=HIGH).status_code == 200
     assert api.engine.calls[1:] == [HIGH]
+
+
+def test_an_upload_that_cannot_be_read_now_may_come_again(api: Api, anna: Person) -> None:
+    api.engine.errors = [Busy(retry_after_seconds=30)]
+    reply = anna.upload()
+    assert_error(reply, 503, "BUSY")
+    assert reply.headers["Retry-After"] == "30"
+    assert left_in_uploads(api) == []
+    assert anna.upload().status_code == 201
+
+
+OTHER = {"video_codec": "av1", "quality_preset": "medium"}
+
+
+@pytest.mark.parametrize("other", [OTHER, {**HIGH, "target_vmaf": 90}, {**HIGH, "quality_preset": "medium"}])
+def test_other_parameters_after_a_failure_are_a_new_attempt(other: dict[str, Any], api: Api, anna: Person) -> None:
+    encode_id = uploaded(anna)
+    address = f"/api/encode/start/{encode_id}"
+    for again, code in ((other, 200), (HIGH, 500)):
+        api.engine.errors = [EncodeFailed("The encoder refused.")]
+        api.bell.answer = None
+        assert anna.post(address, json=HIGH, headers={"Prefer": "respond-async"}).status_code == 202
+        api.services.runner.run(encode_id)
+        api.bell.answer = api.services.runner.run
+        assert anna.post(address, json=again).status_code == code
+    assert anna.post(address, json=HIGH).status_code == 200
 
 
 def test_a_failed_encode(api: Api, anna: Person) -> None:

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from src.data.video_data import VideoData
-from src.errors import MediaInvalid, StoreUnavailable
+from src.errors import Busy, MediaInvalid, StoreUnavailable
 from tests.api.actors import Api, Person
 from tests.api.test_encode import HIGH, left_in_uploads
 from tests.api.test_video import assert_error
@@ -136,6 +136,16 @@ def test_a_database_that_is_away_at_the_last_byte_costs_nothing(
     encode_id = location.rsplit("/", 1)[1]
     assert anna.get(f"/api/encode/status/{encode_id}").status_code == 200
     assert (api.services.files.uploads / f"{encode_id}.mp4").read_bytes() == b"abc"
+
+
+def test_an_upload_that_cannot_be_read_now_is_read_when_its_offset_is_asked_for(api: Api, anna: Person) -> None:
+    location = announce(anna, 3).headers["Location"]
+    api.engine.errors = [Busy(retry_after_seconds=30)]
+    reply = append(anna, location, 0, b"abc")
+    assert_error(reply, 503, "BUSY")
+    assert reply.headers["Retry-After"] == "30"
+    assert head(anna, location).headers["Upload-Offset"] == "3"
+    assert anna.get(f"/api/encode/status/{location.rsplit('/', 1)[1]}").status_code == 200
 
 
 def test_a_broken_connection_costs_only_what_had_not_arrived(api: Api, anna: Person) -> None:

@@ -276,6 +276,18 @@ def test_a_failure_behind_a_202_is_heard_by_the_next_request(api: Api, anna: Per
     assert anna.post(f"/api/video/download/{video_id}").status_code == 200
 
 
+def test_a_failure_behind_a_202_is_not_that_of_another_request(api: Api, anna: Person) -> None:
+    api.engine.errors = [VideoPrivate()]
+    api.bell.answer = None
+    video_id = anna.save()
+    assert anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"}).status_code == 202
+    api.services.runner.run(video_id)
+    api.bell.answer = api.services.runner.run
+    other = {"resolution_preference": "480p"}
+    assert anna.post(f"/api/video/download/{video_id}", json=other).status_code == 200
+    assert len(api.engine.calls) == 2
+
+
 def test_a_passing_cause_is_tried_again_by_the_service(api: Api, anna: Person) -> None:
     api.engine.errors = [NetworkTimeout(), RateLimited()]
     video_id = anna.save()
