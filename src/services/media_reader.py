@@ -7,6 +7,8 @@ on stdout, with 1 and one sentence that says what is wrong with the file, or wit
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
-from pydantic import TypeAdapter
 
 from src.models.media import FrameIndex, MediaInfo, StreamTimeline, Timeline, VideoStream
 from src.services import media_facts as facts
@@ -226,7 +227,20 @@ def _answer(task: str, need: str, path: str) -> bytes:
         answer: MediaInfo | Timeline | FrameIndex = read_info(path, need)
     else:
         answer = read_index(path) if task == "index" else read_timeline(path, task)
-    return TypeAdapter(type(answer)).dump_json(answer) + b"\n"
+    return as_json(answer) + b"\n"
+
+
+def as_json(answer: MediaInfo | Timeline | FrameIndex) -> bytes:
+    """An answer as one line of JSON. The parent reads it with pydantic, whose import would double this start."""
+    return json.dumps(answer, default=_plain, separators=(",", ":")).encode()
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form of its own for."""
+    if isinstance(value, Fraction):
+        return str(value)
+    assert dataclasses.is_dataclass(value)
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 def main(tasks: str, need: str, path: str) -> int:
