@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.videos.drawing import HEIGHT, WIDTH, Floats, Frame, as_bytes, blank, ellipse, texture, view, wander
 
@@ -20,7 +22,7 @@ class Grain:
         self._field: Floats = field / field.std()
         self._rng = rng
 
-    def on(self, plane: Floats, strength: Floats | float) -> Floats:
+    def on(self, plane: Floats, strength: NDArray[np.floating[Any]] | float) -> Floats:
         """The plane with grain; ``strength`` is its deviation, for each pixel or for all."""
         height, width = plane.shape
         top = int(self._rng.integers(1024 - height))
@@ -77,14 +79,14 @@ def night(fps: int, seconds: int) -> Iterator[Frame]:
     for number in range(count):
         frame = still.copy()
         for car, (lane, speed) in enumerate(((560, 290), (610, -220), (590, 170))):
-            x = (200 * car + speed * number / fps) % 1700 - 200
-            ellipse(frame, x, lane, 110, 34, (28 + 6 * car, 126, 130))
-            ellipse(frame, x + (100 if speed > 0 else -100), lane + 4, 22, 12, (215, 116, 140))
+            place = (200 * car + speed * number / fps) % 1700 - 200
+            ellipse(frame, place, lane, 110, 34, (28 + 6 * car, 126, 130))
+            ellipse(frame, place + (100 if speed > 0 else -100), lane + 4, 22, 12, (215, 116, 140))
         for person in range(5):
-            x = 100 + 260 * person + 40 * number / fps * (1 if person % 2 else -1)
+            place = 100 + 260 * person + 40 * number / fps * (1 if person % 2 else -1)
             bob = 3 * np.sin(number / fps * 11 + person)
-            ellipse(frame, x, 470 + bob, 14, 46, (22, 128, 128))
-            ellipse(frame, x, 412 + bob, 11, 13, (52, 120, 140))
+            ellipse(frame, place, 470 + bob, 14, 46, (22, 128, 128))
+            ellipse(frame, place, 412 + bob, 11, 13, (52, 120, 140))
         luma, blue, red = (
             np.pad(plane.astype(np.float32), 2, mode="edge") for plane in (frame.luma, frame.blue, frame.red)
         )
