@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import billiard.process
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from src.bootstrap import Services, build
 from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryDoorbell, make_celery
 from src.config import Settings
+from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
 from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.presence import Presence
 from src.utils import logs
 from src.utils.process import die_with_parent, stand_back
 
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 settings = Settings.load().require_complete()
 celery_app = make_celery(settings)
 _services: list[Services] = []
+_presences: list[Presence] = []
 
 HAND_BACK = signal.SIGUSR2
 shutdown = ShutdownFlag()
@@ -35,15 +38,19 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(HAND_BACK, signal.SIG_IGN)
 
 
+def worker_name() -> str:
+    """The name of this process among those of all hosts."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 def services() -> Services:
     """The services of this worker process, built once in it: no connection crosses a fork."""
     if not _services:
-        name = f"{socket.gethostname()}:{os.getpid()}"
         _services.append(
             build(
                 settings,
                 doorbell=CeleryDoorbell(celery_app),
-                worker=name,
+                worker=worker_name(),
                 shutdown=shutdown,
                 end_process=lambda: os.kill(os.getpid(), signal.SIGKILL),
             )
@@ -53,7 +60,7 @@ def services() -> Services:
 
 @celery_app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
-    """Run a job, if it is still to be had."""
+    """Run a job, if it is still available and its turn."""
     with _context(job_id):
         services().runner.run(job_id)
 
@@ -95,7 +102,18 @@ def _start_child(**_: Any) -> None:
     stand_back()
     # SIGTERM is the pool's own: it would end the process in the midst of a write.
     signal.signal(HAND_BACK, lambda *_: shutdown.set())
-    services()
+    # What this process takes is decided by the options of its parent; a thread pool has no such processes.
+    presence = Presence(
+        WorkerData(services().database), worker_name(), [*celery_app.amqp.queues.consume_from], shutdown
+    )
+    presence.begin()
+    _presences.append(presence)
+
+
+@worker_process_shutdown.connect
+def _end_child(**_: Any) -> None:
+    for presence in _presences:
+        presence.end()
 
 
 @worker_shutting_down.connect

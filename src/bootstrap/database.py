@@ -21,6 +21,7 @@ from src.data.user_data import UserData
 from src.data.video_data import VideoData
 from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
+from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
 from src.services import db_service
 from src.utils.background import in_background
@@ -36,6 +37,7 @@ COLLECTIONS = (
     GuestData,
     ArchiveData,
     WorkPlanData,
+    WorkerData,
     ChunkData,
     ChannelTokenData,
     WebhookData,

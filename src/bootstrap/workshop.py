@@ -11,7 +11,10 @@ from pymongo.database import Database
 from src.config import Settings
 from src.data.chunk_data import ChunkData
 from src.data.claim_data import ClaimData
+from src.data.lock_data import LockData
+from src.data.queue_data import QueueData
 from src.data.video_data import VideoData
+from src.data.worker_data import WorkerData
 from src.services.audio_service import AudioService
 from src.services.cache_service import CacheService
 from src.services.clip_batch_service import ClipBatchService
@@ -20,10 +23,11 @@ from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters
+from src.services.jobs.admission import Admission
 from src.services.jobs.chunk_crew import ChunkCrew
 from src.services.jobs.handler import Engines
 from src.services.jobs.lease_keeper import ShutdownFlag
-from src.services.jobs.registry import BY_KIND
+from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.live_service import LiveService
 from src.services.progress_cache import ProgressCache
@@ -133,6 +137,16 @@ def build_workshop(
         audio=audio,
         crew=crew,
     )
+    admission = Admission(
+        ClaimData(database),
+        QueueData(database),
+        WorkerData(database),
+        LockData(database),
+        KINDS,
+        worker=process.worker,
+        lease_seconds=settings.job_lease_seconds,
+        max_attempts=settings.job_max_attempts,
+    )
     runner = JobRunner(
         jobs=VideoData(database),
         claims=ClaimData(database),
@@ -150,6 +164,7 @@ def build_workshop(
         retry_base_seconds=settings.job_retry_base_seconds,
         keep_seconds=settings.video_retention_minutes * 60,
         stall_seconds=settings.job_stall_seconds,
+        admission=admission,
         shutdown=process.shutdown,
         end_process=process.end,
     )

@@ -61,6 +61,7 @@ class ClaimData:
             **lease_for(lease_seconds),
             "started_at": "$$NOW",
             "follows": None,
+            "declined_at": None,
         }
         with translated():
             document = self._videos.find_one_and_update(
@@ -172,7 +173,8 @@ class ClaimData:
     def unattended(
         self, *, rung_before_seconds: float, orphans_rung_before_seconds: float | None = None, limit: int = 100
     ) -> list[VideoJob]:
-        """Jobs that wait and were not rung for lately, and jobs whose worker is gone.
+        """Jobs that wait and were not rung for lately, and jobs whose worker is gone. Without those that a worker heard
+        of and left because it is not their turn: ``QueueData.declined_kinds``.
 
         Lately: within ``rung_before_seconds``; within ``orphans_rung_before_seconds`` (by default the same) of those
         whose worker is gone.
@@ -182,6 +184,7 @@ class ClaimData:
         waiting = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
+            "declined_at": {"$not": {"$type": "date"}},
             "$expr": {"$and": [_unheard_for(rung_before_seconds), wait_is_over("$not_before")]},
         }
         orphaned = {

@@ -35,3 +35,9 @@ class LockData:
             except DuplicateKeyError:
                 return False  # somebody else made it in this moment
         return bool(found and found["holder"] == holder)
+
+    def release(self, name: str, holder: str) -> bool:
+        """Give ``name`` back; whether it was held up to now. Otherwise others may have held it meanwhile."""
+        held = {"_id": name, "holder": holder, "$expr": {"$not": [lease_is_over("$until", "$seconds")]}}
+        with translated():
+            return self._locks.update_one(held, {"$set": {"holder": None, "until": None}}).matched_count == 1

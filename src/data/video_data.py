@@ -29,6 +29,11 @@ class VideoData:
         IndexModel([("status", ASCENDING), ("queued_at", ASCENDING)], name="status"),
         IndexModel([("expires_at", ASCENDING)], name="expires_at"),
         IndexModel([("youtube_video_id", ASCENDING), ("status", ASCENDING)], name="youtube_video_id"),
+        IndexModel([("started_at", DESCENDING)], name="started_at"),
+        # Only the jobs that a worker heard of and left to others.
+        IndexModel(
+            [("declined_at", ASCENDING)], name="declined_at", partialFilterExpression={"declined_at": {"$type": "date"}}
+        ),
         # Only the jobs that wait for another one.
         IndexModel([("follows", ASCENDING)], name="follows", partialFilterExpression={"follows": {"$type": "string"}}),
     )
@@ -114,6 +119,12 @@ class VideoData:
         with translated():
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": {"_id": "$kind"}}]))
         return {each["_id"] for each in found}
+
+    def started_lately(self, kinds: Collection[str], seconds: float) -> bool:
+        """Whether a job of these kinds was begun within so many seconds."""
+        wanted = {"kind": {"$in": list(kinds)}, "$expr": {"$gt": ["$started_at", after_now(-seconds)]}}
+        with translated():
+            return self._videos.find_one(wanted, {"_id": True}) is not None
 
     def page_of_all(
         self, *, skip: int, limit: int, kind: str | None = None, status: str | None = None
@@ -225,6 +236,7 @@ class VideoData:
             "queued_at": "$$NOW",
             "not_before": "$$NOW",
             "rung_at": None,
+            "declined_at": None,
             "attempts": 0,
             "retries": 0,
             "cancel_requested": False,

@@ -54,7 +54,7 @@ class HealthService:
     """Looks at the stores, the disk, the machine, the queues and the limits. Raises nothing but where it is said."""
 
     patience_seconds = 60.0
-    """For so long a job may wait in a queue in which nothing runs."""
+    """For so long a job may wait in a queue in which none begins."""
 
     def __init__(
         self,
@@ -119,7 +119,11 @@ class HealthService:
             with contextlib.suppress(StoreUnavailable):
                 active = self._guests.active_sessions()
                 idle = self._jobs.idle_queues(self.patience_seconds)
-        told += [f"Jobs wait for the {name} worker, and none is worked on: does it run?" for name in idle]
+        told += [
+            f"Jobs wait in the queue {name}, and none of them has started for {self.patience_seconds:g} s: "
+            "do its workers run, and are there enough?"
+            for name in idle
+        ]
         if active >= SESSIONS_SHARE * self._guests.session_limit:
             told.append(f"{active} of {self._guests.session_limit} guest sessions are in use.")
         return told

@@ -24,7 +24,7 @@ from src.models.params import JobParams
 from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.backlog import Queue, queues_of
-from src.services.jobs.registry import BY_KIND
+from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.open_places import OpenPlaces
 from src.services.progress_cache import ProgressCache
@@ -248,9 +248,9 @@ class JobService:
         return queues_of(self._jobs.backlog(), self._clock.now())
 
     def idle_queues(self, seconds: float) -> list[str]:
-        """The queues in which a job has been due for so long while nobody works on any."""
-        kept = {BY_KIND[kind].queue for kind in self._jobs.kept_waiting(seconds)}
-        return [each.name for each in self.queues() if each.name in kept and not each.running] if kept else []
+        """The queues in which a job has been due for so long, and none has begun meanwhile."""
+        kept = sorted({BY_KIND[kind].queue for kind in self._jobs.kept_waiting(seconds)})
+        return [queue for queue in kept if not self._jobs.started_lately(KINDS[queue].all, seconds)]
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:
         """The last reading of a job that is being worked on."""

@@ -234,7 +234,10 @@ def test_health_tells_when_no_worker_comes(api: Api, guest: Guest) -> None:
     deadline = time.monotonic() + 10
     while (told := api.call("GET", "/api/health").json or {})["status"] == "healthy":
         assert time.monotonic() < deadline
-    assert told["reasons"] == ["Jobs wait for the downloads worker, and none is worked on: does it run?"]
+    assert told["reasons"] == [
+        "Jobs wait in the queue downloads, and none of them has started for 0.1 s: "
+        "do its workers run, and are there enough?"
+    ]
     api.services.health.patience_seconds = 60
     assert (api.call("GET", "/api/health").json or {})["reasons"] == []
 

@@ -13,7 +13,9 @@ from celery import Celery
 
 from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, make_celery
 from src.config import Settings
+from src.data.worker_data import WorkerData
 from src.launcher.joining import join
+from src.services import db_service
 from tests.e2e.conftest import User
 from tests.live_service import LiveService, descendants
 from tests.media_kit import frame_numbers
@@ -39,6 +41,14 @@ def test_all_tasks_are_known_here() -> None:
     assert re.findall(r"@celery_app\.task\(name=(\w+)", source) == ["RUN_JOB", "HELP_JOB", "DESCRIBE_JOB"]
 
 
+def test_every_worker_is_counted_in_its_queue(service: LiveService) -> None:
+    own = {**os.environ, "DATA_DIR": str(service.folder / "data"), "MONGODB_URI": "", "REDIS_URI": ""}
+    settings = join(Settings.load(own, None, None))
+    workers = WorkerData(db_service.connect(settings.mongodb_uri))
+    wanted = {"downloads": 3, "encodes": 2, "metadata": 0}  # of the service under test; look-ups share one process
+    eventually(lambda: {queue: workers.count(queue) for queue in wanted} == wanted, 30)
+
+
 def test_a_job_that_is_rung_for_many_times_runs_once(
     service: LiveService, user: User, offline_youtube: OfflineYoutube, queues: Celery, tmp_path: Path
 ) -> None:
@@ -53,7 +63,7 @@ def test_a_job_that_is_rung_for_many_times_runs_once(
     first = user.status(video_id)
     for _ in range(2):  # and again afterwards, one after the other
         queues.send_task(RUN_JOB, args=[video_id], queue="downloads")
-    refused = f"[{video_id}] src.services.jobs.runner: job {video_id} is not to be had"
+    refused = f"[{video_id}] src.services.jobs.runner: job {video_id} is not available"
     log = service.folder / "app.log"
     eventually(lambda: log.read_text().count(refused) == 8, 30)
     assert user.status(video_id) == first and first["attempts"] == 1

@@ -13,6 +13,7 @@ class AudioHandler:
 
     kind = AudioParams.kind
     queue = "downloads"
+    long = True  # hours, perhaps: see turns.py
 
     def run(self, params: AudioParams, context: JobContext) -> Made:
         """Make ``sound.mp3``, ``.wav`` or ``.flac``."""

@@ -29,6 +29,7 @@ class LiveClipHandler:
 
     kind = LiveClipParams.kind
     queue = "downloads"
+    urgent = True  # what was seen leaves the stream: see turns.py
 
     def run(self, params: LiveClipParams, context: JobContext) -> Made:
         """Make the file of the window around the moment."""

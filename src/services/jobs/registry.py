@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from src.models.turns import Kinds
 from src.services.jobs.audio import AudioHandler
 from src.services.jobs.batch import BatchHandler
 from src.services.jobs.clip import ClipHandler
@@ -26,3 +27,16 @@ HANDLERS: tuple[JobHandler[Any], ...] = (
 )
 
 BY_KIND = {handler.kind: handler for handler in HANDLERS}
+
+
+def _kinds_of(queue: str) -> Kinds:
+    here = [handler for handler in HANDLERS if handler.queue == queue]
+    return Kinds(
+        frozenset(handler.kind for handler in here),
+        frozenset(handler.kind for handler in here if getattr(handler, "long", False)),
+        frozenset(handler.kind for handler in here if getattr(handler, "urgent", False)),
+    )
+
+
+KINDS = {queue: _kinds_of(queue) for queue in sorted({handler.queue for handler in HANDLERS})}
+"""The kinds of jobs in each queue."""

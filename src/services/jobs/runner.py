@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,9 +19,11 @@ from src.errors import AppError, Cancelled, DiskFull, InternalError, JobLost, Re
 from src.models.video import Failure, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters
+from src.services.jobs.admission import Admission
 from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
 from src.services.jobs.keeping import Keeping
 from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.sharing import Sharing
 from src.services.jobs.waiting import ComeBack
 from src.services.progress_cache import ProgressCache
 
@@ -67,16 +68,20 @@ class JobRunner:
         retry_base_seconds: float,
         keep_seconds: float,
         stall_seconds: float,
+        admission: Admission | None = None,
         shutdown: ShutdownFlag | None = None,
         end_process: Callable[[], None] | None = None,
     ) -> None:
-        """``end_process`` ends the process at once: the last means against work that hangs."""
+        """``admission`` decides whose turn it is; without it every claim is lawful. ``end_process`` ends the process at
+        once: the last means against work that hangs."""
+        self._admission = admission
         self._jobs, self._claims, self._files, self._progress = jobs, claims, files, progress
         self._counters = counters
         self._doorbell, self._handlers, self._engines, self._worker = doorbell, handlers, engines, worker
         self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
         self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
+        self._sharing = Sharing(jobs, claims, handlers, wait_seconds=lease_seconds)
         self._keeping = Keeping(jobs, claims, files, keep_seconds=keep_seconds)
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
@@ -88,11 +93,9 @@ class JobRunner:
                 self._claims.note_unheard(job_id)
             return
         claimed_at = time.monotonic()
-        job = self._claims.claim(
-            job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
-        )
+        job = self._claim(job_id)
         if job is None or job.lease is None:
-            log.info("job %s is not to be had", job_id)
+            log.info("job %s is not available", job_id)
             return
         log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
         made: Made | None = None
@@ -114,7 +117,9 @@ class JobRunner:
             with keeper:
                 if job.cancel_requested:  # the worker that heard it died before it could obey
                     raise Cancelled()
-                made = self._shared(job, work_dir) or handler.run(job.params, self._context(job, work_dir, keeper))
+                made = self._sharing.made_already(job, work_dir) or handler.run(
+                    job.params, self._context(job, work_dir, keeper)
+                )
                 keeper.check()
                 ended = self._keeping.keep(job, job.lease, made, keeper)
         except LeaseLost:
@@ -143,6 +148,7 @@ class JobRunner:
         """
         self._progress.announce_end(job.id)
         self._wake_followers(job.id)
+        self._call_next(self._handlers[job.kind].queue if job.kind in self._handlers else None)
         if job.ended:
             self._counters.ended(job.kind, job.status.value, seconds, job.failure.code if job.failure else None)
             self._engines.crew.forget(job.id)
@@ -156,6 +162,8 @@ class JobRunner:
         The bounds are those of ``ClaimData.unattended``. How many were rung for.
         """
         rung, heard = 0, True
+        for queue in sorted({handler.queue for handler in self._handlers.values()}):
+            self._call_next(queue)  # a worker has come or gone, or its end could not be told
         for job in self._claims.unattended(
             rung_before_seconds=rung_before_seconds, orphans_rung_before_seconds=orphans_rung_before_seconds
         ):
@@ -176,14 +184,39 @@ class JobRunner:
 
     def ring(self, job: VideoJob) -> bool:
         """Wake a worker for this job and remember it; whether the message was taken."""
-        self._claims.note_rung(job.id)
+        return self._ring(job.id, self._handlers[job.kind].queue)
+
+    def _ring(self, job_id: str, queue: str) -> bool:
+        self._claims.note_rung(job_id)
         try:
-            self._doorbell.ring(job.id, self._handlers[job.kind].queue)
+            self._doorbell.ring(job_id, queue)
         except ConnectionError as error:
-            log.warning("job %s: nobody can be woken: %s", job.id, error)
-            self._claims.note_unheard(job.id)
+            log.warning("job %s: nobody can be woken: %s", job_id, error)
+            self._claims.note_unheard(job_id)
             return False
         return True
+
+    def _claim(self, job_id: str) -> VideoJob | None:
+        """Claim a job if it is available and its turn; tell workers of others whose turn it is now."""
+        found = self._jobs.find(job_id) if self._admission else None
+        if self._admission is None or found is None or found.kind not in self._handlers:
+            return self._claims.claim(
+                job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
+            )
+        queue = self._handlers[found.kind].queue
+        job = self._admission.claim(job_id, queue)
+        self._call_next(queue)
+        return job
+
+    def _call_next(self, queue: str | None) -> None:
+        """Notify workers of the jobs that had to wait and whose turn it is now. Never raises."""
+        if self._admission is None or queue is None:
+            return
+        try:
+            for job_id in self._admission.next_up(queue):
+                self._ring(job_id, queue)
+        except StoreUnavailable:
+            log.warning("the queue %s could not be looked at; the reconciler does it", queue)
 
     def _renew(self, job_id: str, lease: Lease) -> None:
         job = self._claims.renew(job_id, lease, lease_seconds=self._lease_seconds)
@@ -191,36 +224,6 @@ class JobRunner:
             raise LeaseLost()
         if job.cancel_requested:
             raise Cancelled()
-
-    def _shared(self, job: VideoJob, work_dir: Path) -> Made | None:
-        """The file of a job that asked for just the same, under a second name: nothing is made twice.
-
-        Each job keeps a name of its own, so that one owner's deletion takes nothing from another.
-
-        Raises:
-            ComeBack: another job is making it. What becomes of that one wakes this one.
-        """
-        fields = {name: getattr(job.params, name) for name in getattr(self._handlers[job.kind], "same", ())}
-        if not fields:
-            return None
-        if (leader := self._claims.leader_of(job, fields)) is not None:
-            raise ComeBack(self._lease_seconds, "the same is being made", follows=leader.id)
-        twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
-        if twin is None or twin.artifact is None or twin.id == job.id:
-            return None
-        path = work_dir / f"shared{twin.artifact.path.suffix}"
-        try:
-            path.hardlink_to(twin.artifact.path)
-        except OSError:  # it has just been deleted, or this disk knows no second names
-            return None
-        name = twin.artifact.download_name.replace(twin.id, job.id)
-        return Made(
-            path,
-            twin.artifact.mime,
-            name,
-            dict(twin.report),
-            {name: value for name, value in twin.facts.items() if name != "request"},
-        )
 
     def _wake_followers(self, job_id: str) -> None:
         """Ring for the jobs that wait for this one: they take over its file, or its work."""

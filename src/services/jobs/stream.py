@@ -13,6 +13,7 @@ class StreamHandler:
 
     kind = StreamParams.kind
     queue = "downloads"
+    long = True  # hours, perhaps: see turns.py
 
     def run(self, params: StreamParams, context: JobContext) -> Made:
         """Make ``stream.mp4``."""

@@ -13,6 +13,7 @@ class VideoHandler:
 
     kind = VideoParams.kind
     queue = "downloads"
+    long = True  # hours, perhaps: see turns.py
 
     def run(self, params: VideoParams, context: JobContext) -> Made:
         """Make ``video.mp4`` or ``video.webm``."""

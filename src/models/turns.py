@@ -1,0 +1,38 @@
+"""Turns: what waits and what runs in a queue, as far as it matters for whose job begins next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The kinds of jobs of one queue. ``long`` ones are recordings and whole downloads, which may take hours;
+    ``urgent`` ones capture a moment of a live stream, which soon cannot be fetched any more."""
+
+    all: frozenset[str]
+    long: frozenset[str] = field(default_factory=frozenset)
+    urgent: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Jobs of one owner that could begin now, either all long ones (recordings, whole downloads) or all others.
+
+    ``since``: when the first of them was asked for. ``declined``: ids of those that a worker has heard of and left,
+    oldest first; nobody will hear of them again without another notification.
+    """
+
+    owner: str
+    long: bool
+    number: int
+    since: datetime
+    declined: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that a worker has now. ``owner``: whose share it counts against, if it counts against one."""
+
+    owner: str | None

@@ -1,0 +1,372 @@
+"""Turns on the real MongoDB: no race breaks a bound, and a job that had to wait begins as soon as there is room."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import redis
+from pymongo.database import Database
+
+from src.bootstrap import prepare_database
+from src.data.claim_data import ClaimData
+from src.data.lock_data import LockData
+from src.data.queue_data import QueueData
+from src.data.video_data import VideoData
+from src.data.worker_data import WorkerData
+from src.models.params import LiveClipParams, StreamParams
+from src.models.video import Owner, Status, VideoJob
+from src.services.cache_service import CacheService
+from src.services.file_store import FileStore
+from src.services.job_counters import JobCounters
+from src.services.jobs.admission import Admission
+from src.services.jobs.handler import Engines, JobContext, Made
+from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.presence import Presence
+from src.services.jobs.registry import KINDS
+from src.services.jobs.runner import JobRunner
+from src.services.progress_cache import ProgressCache
+from tests.factories import ANNA, BERT, make_clip
+from tests.fakes import FakeEngine
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+CARL = Owner.user("65a000000000000000000003")
+PATIENCE = 60.0
+
+
+class Gated:
+    """A kind of job that is at work until the test lets it end."""
+
+    same = ()
+
+    def __init__(self, kind: str, *, queue: str = "downloads") -> None:
+        self.kind, self.queue = kind, queue
+        self.gates: dict[str, threading.Event] = {}
+        self.lock, self.over = threading.Lock(), False
+
+    def gate(self, job_id: str) -> threading.Event:
+        with self.lock:
+            gate = self.gates.setdefault(job_id, threading.Event())
+            if self.over:
+                gate.set()
+            return gate
+
+    def stop(self) -> None:
+        """Let everything end, now and later."""
+        with self.lock:
+            self.over = True
+            for gate in self.gates.values():
+                gate.set()
+
+    def run(self, params: Any, context: JobContext) -> Made:
+        assert self.gate(context.job.id).wait(PATIENCE)
+        path = context.work_dir / "file.mp4"
+        path.write_bytes(b"a small file")
+        return Made(path, "video/mp4", "file.mp4")
+
+
+class Service:
+    """Some workers that take notifications from one queue, as Celery's do, and what they have at a time."""
+
+    def __init__(self, database: Database[Any], cache: CacheService, folder: Path, workers: int) -> None:
+        self.database = database
+        prepare_database(database)
+        self.jobs, self.claims, self.presences = VideoData(database), ClaimData(database), WorkerData(database)
+        self.messages: queue.Queue[str | None] = queue.Queue()
+        self.rung: list[str] = []
+        self.handlers = {kind: Gated(kind) for kind in KINDS["downloads"].all}
+        files, progress = FileStore(folder / "downloads", folder / "uploads"), ProgressCache(cache)
+        self.runners = []
+        for number in range(workers):
+            name = f"w{number}"
+            self.presences.keep(name, ["downloads"], seconds=300)
+            self.runners.append(
+                JobRunner(
+                    jobs=self.jobs,
+                    claims=self.claims,
+                    files=files,
+                    progress=progress,
+                    counters=JobCounters(cache),
+                    doorbell=self,
+                    handlers=cast(Any, self.handlers),
+                    engines=Engines(*[cast(Any, FakeEngine())] * len(fields(Engines))),
+                    worker=name,
+                    lease_seconds=300,
+                    hard_limit_seconds=300,
+                    max_attempts=5,
+                    retry_limit=2,
+                    retry_base_seconds=0.1,
+                    keep_seconds=1800,
+                    stall_seconds=300,
+                    admission=self.admission(name),
+                )
+            )
+        self.threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self.runners]
+        for thread in self.threads:
+            thread.start()
+
+    def admission(self, name: str) -> Admission:
+        return Admission(
+            self.claims,
+            QueueData(self.database),
+            self.presences,
+            LockData(self.database),
+            KINDS,
+            worker=name,
+            lease_seconds=300,
+            max_attempts=5,
+        )
+
+    def ring(self, job_id: str, queue: str) -> None:
+        self.rung.append(job_id)
+        self.messages.put(job_id)
+
+    def _work(self, runner: JobRunner) -> None:
+        while (job_id := self.messages.get()) is not None:
+            runner.run(job_id)
+            self.messages.task_done()
+
+    def ask(self, owner: Owner, kind: str = "clip", **params: Any) -> VideoJob:
+        job = make_clip(owner)
+        if kind == "stream":
+            job = replace(job, params=StreamParams(url="https://example.com/a.m3u8"))
+        if kind == "live_clip":
+            job = replace(job, params=live_params(**params))
+        self.jobs.insert(job)
+        started = self.jobs.enqueue(job.id, {})
+        assert started is not None
+        self.runners[0].ring(started)
+        return started
+
+    def end(self, job: VideoJob) -> None:
+        self.handlers[job.kind].gate(job.id).set()
+        eventually(lambda: self.status(job) is Status.COMPLETED, PATIENCE)
+
+    def status(self, job: VideoJob) -> Status:
+        found = self.jobs.find(job.id)
+        assert found is not None
+        return found.status
+
+    def running(self, *jobs: VideoJob) -> int:
+        return sum(self.status(job) is Status.PROCESSING for job in jobs)
+
+    def settled(self) -> None:
+        """Until every notification was heard; only where a worker is free."""
+        eventually(lambda: self.messages.empty() and not self._deciding(), PATIENCE)
+
+    def _deciding(self) -> bool:
+        at_work = self.database["videos"].count_documents({"status": "processing"})
+        return self.messages.unfinished_tasks != at_work
+
+    def stop(self) -> None:
+        for handler in self.handlers.values():
+            handler.stop()
+        for _ in self.threads:
+            self.messages.put(None)
+        for thread in self.threads:
+            thread.join(PATIENCE)
+
+
+def live_params(age: timedelta = timedelta(0)) -> LiveClipParams:
+    return LiveClipParams(
+        url="https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        youtube_video_id="dQw4w9WgXcQ",
+        event_at=datetime.now(UTC) - age,
+        clip_offset=10,
+        clip_duration=10,
+    )
+
+
+@pytest.fixture
+def start(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Any]:
+    begun: list[Service] = []
+
+    def make(workers: int) -> Service:
+        begun.append(Service(mongo_database, CacheService(redis_client), tmp_path, workers))
+        return begun[-1]
+
+    yield make
+    for service in begun:
+        service.stop()
+
+
+def test_endless_streams_of_one_visitor_leave_a_worker_for_everybody_else(start: Any) -> None:
+    service = start(3)
+    streams = [service.ask(ANNA, "stream") for _ in range(3)]
+    service.settled()
+    assert service.running(*streams) == 2
+    clip = service.ask(BERT)
+    eventually(lambda: service.running(clip) == 1, PATIENCE)
+    service.end(clip)
+    service.settled()
+    assert service.running(*streams) == 2, "the free worker stays free"
+    running = next(each for each in streams if service.running(each))
+    service.end(running)
+    eventually(lambda: service.running(*streams) == 2, PATIENCE)
+
+
+def test_a_single_worker_takes_a_recording_when_nothing_else_waits(start: Any) -> None:
+    service = start(1)
+    first = service.ask(ANNA)
+    eventually(lambda: service.running(first) == 1, PATIENCE)
+    stream, clip = service.ask(BERT, "stream"), service.ask(CARL)
+    service.end(first)
+    eventually(lambda: service.running(clip) == 1, PATIENCE)
+    assert service.running(stream) == 0
+    service.end(clip)
+    eventually(lambda: service.running(stream) == 1, PATIENCE)
+
+
+def test_one_owner_holds_half_of_the_workers_while_another_waits_and_all_when_none_does(start: Any) -> None:
+    service = start(4)
+    first = service.ask(CARL)
+    clips = [service.ask(ANNA) for _ in range(6)]
+    eventually(lambda: service.running(first, *clips) == 4, PATIENCE)
+    assert service.running(*clips) == 3, "nobody else waited"
+    waiting = [service.ask(BERT) for _ in range(4)]
+    service.end(next(each for each in clips if service.running(each)))
+    eventually(lambda: (service.running(*clips), service.running(*waiting)) == (2, 1), PATIENCE)
+    service.end(first)
+    eventually(lambda: (service.running(*clips), service.running(*waiting)) == (2, 2), PATIENCE)
+    for clip in waiting:
+        service.end(clip)
+    eventually(lambda: service.running(*clips) == 4, PATIENCE)
+
+
+def test_a_capture_of_a_live_moment_takes_the_last_worker_and_an_old_moment_waits(start: Any) -> None:
+    service = start(2)
+    clips = [service.ask(ANNA), service.ask(BERT)]
+    eventually(lambda: service.running(*clips) == 2, PATIENCE)
+    later = service.ask(CARL)
+    old = service.ask(ANNA, "live_clip", age=timedelta(hours=2))
+    fresh = service.ask(ANNA, "live_clip")
+    service.end(clips[1])
+    eventually(lambda: service.running(fresh) == 1, PATIENCE)  # though it was the last to be asked for
+    service.end(clips[0])
+    eventually(lambda: service.running(fresh, later) == 2, PATIENCE)
+    assert service.running(old) == 0, "its moment lies in the recording by now: it has to wait like others"
+    service.end(later)
+    eventually(lambda: service.running(old) == 1, PATIENCE)
+
+
+def test_a_job_that_waits_is_notified_of_once_and_not_again_and_again(start: Any) -> None:
+    service = start(2)
+    streams = [service.ask(ANNA, "stream") for _ in range(5)]
+    service.settled()
+    rung = Counter(service.rung)
+    assert service.running(*streams) == 1
+    for _ in range(5):
+        service.runners[0].reconcile(rung_before_seconds=0, orphans_rung_before_seconds=0)
+    service.settled()
+    assert Counter(service.rung) == rung, "nothing has changed, so nobody is told anything"
+    service.end(next(each for each in streams if service.running(each)))
+    eventually(lambda: service.running(*streams) == 1, PATIENCE)
+    service.settled()
+    assert sum(Counter(service.rung).values()) <= sum(rung.values()) + 3
+
+
+def test_a_cancelled_job_makes_room_for_others(start: Any) -> None:
+    service = start(1)
+    first = service.ask(ANNA)
+    eventually(lambda: service.running(first) == 1, PATIENCE)
+    stream, clip = service.ask(BERT, "stream"), service.ask(CARL)
+    clip_gone = service.jobs.cancel(clip.id, keep_seconds=60)
+    assert clip_gone is not None
+    service.runners[0].settle(clip_gone)
+    service.end(first)
+    eventually(lambda: service.running(stream) == 1, PATIENCE)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_claims_at_the_same_moment_break_no_bound(
+    mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path, start: Any, workers: int
+) -> None:
+    service = start(0)
+    for number in range(workers):
+        service.presences.keep(f"w{number}", ["downloads"], seconds=300)
+    jobs = [make_clip(owner) for owner in (ANNA, ANNA, ANNA, ANNA, BERT) for _ in range(3)]
+    jobs = [
+        replace(job, params=StreamParams(url="https://example.com/a.m3u8")) if number % 3 == 0 else job
+        for number, job in enumerate(jobs)
+    ]
+    for job in jobs:
+        service.jobs.insert(job)
+        service.jobs.enqueue(job.id, {})
+    ready = threading.Barrier(len(jobs))
+
+    def claim(job: VideoJob) -> VideoJob | None:
+        admission: Admission = service.admission(f"racer {job.id}")
+        ready.wait(PATIENCE)
+        return admission.claim(job.id, "downloads")
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        won = [job for job in pool.map(claim, jobs) if job is not None]
+    shares = Counter(job.owner.id for job in won)
+    # Racers are more than there are workers, and each says that it is free: one clip may go beyond the number.
+    assert sum(job.kind == "stream" for job in won) <= workers - 1
+    assert shares[ANNA.id] <= max(1, workers // 2) or shares[BERT.id] == 3
+    assert shares[BERT.id] >= 1
+
+
+def test_a_claim_without_the_lock_is_given_back(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start(0)
+    service.presences.keep("w", ["downloads"], seconds=300)
+    job = make_clip()
+    service.jobs.insert(job)
+    service.jobs.enqueue(job.id, {})
+    slow = service.admission("slow")
+    claim = slow._claims.claim
+
+    def standing_still(*given: Any, **more: Any) -> Any:
+        """The lock runs out, and another worker decides, before the claim is written."""
+        service.database["locks"].update_one({"_id": "turn:downloads"}, {"$set": {"holder": "another"}})
+        return claim(*given, **more)
+
+    monkeypatch.setattr(slow._claims, "claim", standing_still)
+    assert slow.claim(job.id, "downloads") is None
+    found = service.jobs.find(job.id)
+    assert found is not None and found.waiting and found.attempts == 0
+
+
+def test_workers_are_counted_while_they_say_that_they_are_there(mongo_database: Database[dict[str, Any]]) -> None:
+    workers, shutdown = WorkerData(mongo_database), ShutdownFlag()
+    first = Presence(workers, "host-a:1", ["downloads"], shutdown)
+    second = Presence(workers, "host-b:1", ["downloads", "encodes"], ShutdownFlag())
+    Presence(workers, "host-c:1", [], shutdown).begin()
+    first.begin()
+    second.begin()
+    assert (workers.count("downloads"), workers.count("encodes"), workers.count("metadata")) == (2, 1, 0)
+    shutdown.set()  # asked to end, it takes no more jobs
+    eventually(lambda: workers.count("downloads") == 1, PATIENCE)
+    second.end()
+    assert workers.count("downloads") == 0
+    workers.keep("killed", ["downloads"], seconds=-1)
+    assert workers.count("downloads") == 0
+
+
+def test_a_queue_in_which_jobs_wait_and_none_begins_is_named(start: Any) -> None:
+    service = start(0)
+    job = make_clip()
+    service.jobs.insert(job)
+    service.jobs.enqueue(job.id, {})
+    hour = timedelta(hours=1)
+    videos = service.database["videos"]
+    videos.update_one({}, {"$set": {"not_before": datetime.now(UTC) - hour}})
+    assert service.jobs.kept_waiting(60) == {"clip"} and not service.jobs.started_lately(["clip"], 60)
+    other = make_clip(BERT)
+    service.jobs.insert(other)
+    service.jobs.enqueue(other.id, {})
+    assert service.claims.claim(other.id, "w", lease_seconds=30, max_attempts=5) is not None
+    assert service.jobs.started_lately(["clip"], 60) and not service.jobs.started_lately(["encode"], 60)
+    videos.update_one({"status": "processing"}, {"$set": {"started_at": datetime.now(UTC) - hour}})
+    assert not service.jobs.started_lately(["clip"], 60), "one that runs since long is no beginning"
