@@ -20,6 +20,7 @@ from src.services.file_store import FileStore
 from src.services.job_service import JobService
 from src.utils.clock import Clock
 from src.utils.filenames import display_name
+from src.utils.moved_file import move_file
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class UploadService:
             look = self._audio.get_metadata if sound_alone else self._encoder.get_video_metadata
             metadata = look(received)
             os.utime(received)  # how long it may wait for its record counts from here
-            received.replace(kept)
+            move_file(received, kept)
             job = self._jobs.save(
                 owner,
                 EncodeParams(
@@ -118,7 +119,7 @@ class UploadService:
             )
         except (StoreUnavailable, Busy):
             if kept.exists():
-                kept.replace(received)
+                move_file(kept, received)
             raise
         except BaseException:
             received.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""Moves a file to its place, also to another disk, so that the place never holds a part of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+
+_COPIED_BYTES = 1024 * 1024
+
+
+def move_file(made: Path, target: Path) -> None:
+    """Move a file: whole or not at all, and on disk for good when this returns.
+
+    Between two disks it is copied under another name first. A copy that was interrupted has the target's name with
+    ``.half`` behind it, so that whoever tidies up knows what it belongs to.
+
+    Raises:
+        OSError: it was not moved, and is where it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        made.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _move_to_other_disk(made, target)
+
+
+def _move_to_other_disk(made: Path, target: Path) -> None:
+    half = target.with_name(target.name + ".half")
+    try:
+        _copy(made, half)
+        half.replace(target)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+    made.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as read,
+        os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as written,
+    ):
+        shutil.copyfileobj(read, written, _COPIED_BYTES)
+        written.flush()
+        found = os.fstat(read.fileno())
+        os.fchmod(written.fileno(), stat.S_IMODE(found.st_mode))
+        os.utime(written.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.fsync(written.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
