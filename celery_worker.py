@@ -10,13 +10,23 @@ from typing import Any
 from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_ready
 
+from src.config import SettingsError
 from src.launcher.readiness import tell_ready
-from src.tasks import celery_app
+from src.services.folder_claim import claim_folders
+from src.tasks import celery_app, settings
 
 app = celery_app
 
 # Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted (src/broker.py).
 warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+@worker_init.connect
+def _claim_folders(**_: Any) -> None:
+    try:
+        claim_folders(settings, wait=True)
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
 
 
 @worker_init.connect

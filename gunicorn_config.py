@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from src.config import Settings, SettingsError
+from src.errors import AppError
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
+from src.services.folder_claim import claim_folders
 from src.utils.process import die_with_parent
 
 _settings = Settings.load()
@@ -62,7 +64,8 @@ def on_starting(server: Any) -> None:
     """
     try:
         require_answers(_settings.require_complete())
-    except (CannotStart, SettingsError) as error:
+        claim_folders(_settings)
+    except (AppError, CannotStart, SettingsError) as error:
         sys.exit(str(error))
     importlib.import_module("src.app")
     gc.freeze()

@@ -15,6 +15,7 @@ from src.middleware import chat, documents, errors, headers, limits, push, reque
 from src.middleware.networks import read_networks
 from src.middleware.uploads import StreamingRequest
 from src.routes import ALWAYS, SURFACES, choose_surfaces
+from src.services.folder_claim import claim_now_or_later
 
 EXPOSED_HEADERS = [
     *("Content-Disposition", "Location", "Retry-After", "X-Request-ID", "ETag", "Content-Range", "Accept-Ranges"),
@@ -31,18 +32,21 @@ class App(Flask):
 
 
 def create_app(settings: Settings, services: Services | None = None, surfaces: Sequence[str] | None = None) -> Flask:
-    """The API as a WSGI app. Without ``services`` it builds its own and creates missing database indexes.
+    """The API as a WSGI app. Without ``services`` it builds its own, creates missing database indexes and claims the
+    folders of files.
 
     ``surfaces`` names the parts to serve (``archive.jobs``, or ``archive`` for all of it); without it ``SURFACES``
     says so.
 
     Raises:
-        SettingsError: something that the service needs is not set, or a surface has no such name.
+        SettingsError: something that the service needs is not set, a surface has no such name, or the folders hold
+            the files of another database.
     """
     if services is None:
         settings.require_complete()
         services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)))
         prepare_when_it_answers(services.database)
+        claim_now_or_later(services.folders)
     app = App("yt-downloader", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = True

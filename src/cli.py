@@ -1,18 +1,31 @@
 """Chores of an operator: ``python -m src.cli link-sessions --username anna --hours 24``.
 
-Works on the stores of the settings or, where these name none, on those of the instance that runs on DATA_DIR.
+Works on the stores of the settings or, where these name none, on those of the instance that runs on DATA_DIR. The
+chores that look after the folders of files start the embedded database themselves when no instance runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from src.bootstrap import build
 from src.config import Settings, SettingsError
+from src.data.installation_data import InstallationData
+from src.data.path_data import PathData
+from src.data.stored_paths import StoredPaths
 from src.errors import AppError
+from src.launcher import data_folder
 from src.launcher.joining import join
+from src.launcher.problems import CannotStart, DataFolderInUse
+from src.launcher.stores import embedded_stores
+from src.launcher.supervisor import Supervisor
+from src.services import db_service
+from src.services.folder_claim import owner_of_folders
 
 
 class _NoBell:
@@ -28,22 +41,106 @@ class _NoBell:
         """Nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Chore:
+    """A command: what it is for, and what does it and returns the sentence to print."""
+
+    purpose: str
+    do: Callable[[argparse.Namespace, Settings], str]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do one chore; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m src.cli", description="Chores of an operator.")
-    chores = parser.add_subparsers(dest="chore", required=True)
-    link = chores.add_parser("link-sessions", help="give audio downloads that belong to nobody to an account")
-    link.add_argument("--username", required=True, help="e-mail address of the account, or what stands before the @")
-    link.add_argument("--hours", type=float, default=24, help="how far back (24)")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        services = build(join(Settings.load()).require_complete(), doorbell=_NoBell(), worker="cli")
-        user, number = services.auto_downloads.link(options.username, hours=options.hours)
-    except (AppError, SettingsError) as error:
+        said = _CHORES[options.chore].do(options, Settings.load())
+    except (AppError, SettingsError, CannotStart) as error:
         print(error, file=sys.stderr)  # noqa: T201 (a command speaks to its user)
         return 1
-    print(f"{number} downloads now belong to {user.email}")  # noqa: T201
+    print(said)  # noqa: T201
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m src.cli", description="Chores of an operator.")
+    chores = parser.add_subparsers(dest="chore", required=True)
+    parsers = {name: chores.add_parser(name, help=chore.purpose) for name, chore in _CHORES.items()}
+    link = parsers["link-sessions"]
+    link.add_argument("--username", required=True, help="e-mail address of the account, or what stands before the @")
+    link.add_argument("--hours", type=float, default=24, help="how far back (24)")
+    return parser
+
+
+def _link_sessions(options: argparse.Namespace, settings: Settings) -> str:
+    services = build(join(settings).require_complete(), doorbell=_NoBell(), worker="cli")
+    user, number = services.auto_downloads.link(options.username, hours=options.hours)
+    return f"{number} downloads now belong to {user.email}"
+
+
+def _adopt_folders(_: argparse.Namespace, settings: Settings) -> str:
+    with _database(settings) as reachable:
+        database = db_service.connect(reachable.mongodb_uri)
+        with database.client:
+            own = owner_of_folders(reachable, database).adopt()
+    folders = " and ".join(str(folder.resolve()) for folder in _folders(settings))
+    return f"{folders} now belong to this database ({own}); files that it does not know are deleted after a day"
+
+
+def _allow_deletion(_: argparse.Namespace, settings: Settings) -> str:
+    with _database(settings) as reachable:
+        database = db_service.connect(reachable.mongodb_uri)
+        with database.client:
+            installation = InstallationData(database)
+            held = installation.held_back()
+            if held is None:
+                return "no files are held back: nothing was changed"
+            installation.allow(held.files)
+    return f"the next cleanup deletes the {held.files} files that name no job of this database"
+
+
+def _store_absolute_paths(_: argparse.Namespace, settings: Settings) -> str:
+    if not settings.mongodb_uri and data_folder.is_owned(settings.data_dir):
+        raise DataFolderInUse("The service runs, and would store relative paths again: stop it first")
+    with _database(settings) as reachable:
+        database = db_service.connect(reachable.mongodb_uri)
+        with database.client:
+            number = PathData(database, StoredPaths.below(*_folders(settings))).make_absolute()
+    return f"{number} absolute paths were stored: now start the older version, and this one not before"
+
+
+def _folders(settings: Settings) -> tuple[Path, Path]:
+    return settings.downloads_dir, settings.uploads_dir
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Settings]:
+    """The settings with the address of a database that runs: another's, that of the running instance, or the embedded
+    one, started for as long as this is entered.
+
+    Raises:
+        CannotStart: it cannot be started.
+    """
+    joined = join(settings)
+    if joined.mongodb_uri:
+        yield joined
+        return
+    with embedded_stores(settings.data_dir, redis=False) as stores:
+        supervisor = Supervisor(stores.children)
+        try:
+            supervisor.start()
+            yield settings.model_copy(update={"mongodb_uri": stores.mongodb_uri})
+        finally:
+            supervisor.stop()
+
+
+_CHORES = {
+    "link-sessions": _Chore("give audio downloads that belong to nobody to an account", _link_sessions),
+    "adopt-folders": _Chore("make DOWNLOADS_DIR and UPLOADS_DIR those of the database in use", _adopt_folders),
+    "allow-deletion": _Chore("let the next cleanup delete files that it held back, because so many", _allow_deletion),
+    "store-absolute-paths": _Chore(
+        "prepare the records for an older version, which cannot read them otherwise", _store_absolute_paths
+    ),
+}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from src.bootstrap import Services, build
 from src.broker import CeleryDoorbell, make_celery
 from src.config import Settings, SettingsError
 from src.errors import AppError, FfmpegMissing
+from src.services.folder_claim import claim_when_it_answers
 from src.utils import logs
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def main() -> None:
         settings = Settings.load().require_complete()
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
         services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)), worker="scheduler")
+        claim_when_it_answers(services.folders)
     except (SettingsError, FfmpegMissing) as error:
         raise SystemExit(str(error)) from None  # for the person at the keyboard: no trace
     scheduler = schedule(services, f"{socket.gethostname()}:{os.getpid()}")

@@ -43,6 +43,8 @@ from src.services.diagnostics_service import DiagnosticsService
 from src.services.download_service import DownloadService
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
+from src.services.folder_claim import owner_of_folders
+from src.services.folder_owner import FolderOwner
 from src.services.guest_service import GuestService
 from src.services.health_service import HealthService
 from src.services.idempotency_service import IdempotencyService
@@ -107,6 +109,7 @@ class Services:
     counters: WindowCounters
     encoder: EncodingService
     cleanup: CleanupService
+    folders: FolderOwner
     runner: JobRunner
     crew: ChunkCrew
     files: FileStore
@@ -141,7 +144,7 @@ def build(
     clock = clock or SystemClock()
     cache = CacheService(redis_client or connect_redis(settings.redis_uri), clock=clock)
     users, sessions = UserData(database), SessionData(database)
-    jobs_data, locks = VideoData(database), LockData(database)
+    locks = LockData(database)
     workshop = build_workshop(
         settings,
         database,
@@ -152,6 +155,7 @@ def build(
         GivenEngines(youtube, encoder, videos, live, sounds),
     )
     engines, files, runner, egress = workshop.engines, workshop.files, workshop.runner, workshop.egress
+    jobs_data, folders = VideoData(database, workshop.paths), owner_of_folders(settings, database)
     jobs = JobService(
         jobs_data,
         files,
@@ -202,6 +206,15 @@ def build(
         attempts=settings.webhook_attempts,
         timeout=settings.webhook_timeout_seconds,
     )
+    cleanup = CleanupService(
+        ExpiryData(database, workshop.paths),
+        files,
+        server_clock,
+        record_days=settings.record_retention_days,
+        saved_days=settings.saved_retention_days,
+        looks=workshop.looks,
+        owner=folders,
+    )
     health = HealthService(
         guests,
         jobs,
@@ -211,6 +224,7 @@ def build(
         mongodb=lambda: db_service.ping(database),
         redis=cache.ping,
         ffmpeg_program=workshop.ffmpeg.program,
+        notices=cleanup.notices,
     )
     channel_tokens = ChannelTokenService(
         ChannelTokenData(database), webhooks, clock, max_seconds=settings.max_video_duration
@@ -263,7 +277,7 @@ def build(
         downloads=downloads,
         estimates=CompletionEstimates(jobs, workshop.counters, clock, workers=settings.download_workers),
         catalog=CatalogService(engines.youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
-        library=LibraryService(ArchiveData(database), jobs_data, jobs, files, engines.encoder, clock),
+        library=LibraryService(ArchiveData(database, workshop.paths), jobs_data, jobs, files, engines.encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
         health=health,
         diagnostics=DiagnosticsService(
@@ -277,14 +291,8 @@ def build(
         ),
         counters=counters,
         encoder=engines.encoder,
-        cleanup=CleanupService(
-            ExpiryData(database),
-            files,
-            server_clock,
-            record_days=settings.record_retention_days,
-            saved_days=settings.saved_retention_days,
-            looks=workshop.looks,
-        ),
+        cleanup=cleanup,
+        folders=folders,
         runner=runner,
         crew=engines.crew,
         files=files,

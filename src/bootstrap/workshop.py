@@ -13,6 +13,7 @@ from src.data.chunk_data import ChunkData
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
 from src.data.queue_data import QueueData
+from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
 from src.services.audio_service import AudioService
@@ -85,6 +86,7 @@ class Workshop:
     egress: EgressProxy
     engines: Engines
     files: FileStore
+    paths: StoredPaths
     looks: SharedLooks
     progress: ProgressCache
     counters: JobCounters
@@ -106,6 +108,7 @@ def build_workshop(
         FfmpegMissing: there is no FFmpeg.
     """
     files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
+    paths = StoredPaths.below(settings.downloads_dir, settings.uploads_dir)
     progress, counters = ProgressCache(cache), JobCounters(cache)
     ffmpeg, egress = FFmpeg(find_ffmpeg(settings.ffmpeg_path)), EgressProxy.of(settings)
     encoder = given.encoder or EncodingService(
@@ -138,7 +141,7 @@ def build_workshop(
         crew=crew,
     )
     admission = Admission(
-        ClaimData(database),
+        ClaimData(database, paths),
         QueueData(database),
         WorkerData(database),
         LockData(database),
@@ -148,8 +151,8 @@ def build_workshop(
         max_attempts=settings.job_max_attempts,
     )
     runner = JobRunner(
-        jobs=VideoData(database),
-        claims=ClaimData(database),
+        jobs=VideoData(database, paths),
+        claims=ClaimData(database, paths),
         files=files,
         progress=progress,
         counters=counters,
@@ -168,4 +171,4 @@ def build_workshop(
         shutdown=process.shutdown,
         end_process=process.end,
     )
-    return Workshop(ffmpeg, egress, engines, files, looks, progress, counters, runner)
+    return Workshop(ffmpeg, egress, engines, files, paths, looks, progress, counters, runner)

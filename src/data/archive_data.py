@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from pathlib import Path
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
 from src.models.archive import ArchiveTotals, SearchIn, SortBy, StoredVideo
 from src.models.page import Page
@@ -45,12 +45,13 @@ class ArchiveData:
         ),
     )
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
+        self._paths = paths
         self._videos = database[self.COLLECTION]
 
     def put(self, owner: Owner, video: StoredVideo, before: StoredVideo | None) -> bool:
         """Store a video in place of ``before``, as it was found; ``False`` when somebody changed it meanwhile."""
-        document = _to_document(owner, video)
+        document = _to_document(owner, video, self._paths)
         with translated():
             if before is None:
                 try:
@@ -66,13 +67,13 @@ class ArchiveData:
         """The owner's video with this id."""
         with translated():
             found = self._videos.find_one({"owner": _key(owner), "video_id": video_id})
-        return _to_video(found) if found else None
+        return _to_video(found, self._paths) if found else None
 
     def delete(self, owner: Owner, video_id: str) -> StoredVideo | None:
         """Forget a video; what it was."""
         with translated():
             found = self._videos.find_one_and_delete({"owner": _key(owner), "video_id": video_id})
-        return _to_video(found) if found else None
+        return _to_video(found, self._paths) if found else None
 
     def page(
         self, owner: Owner, *, search: str | None, sort: SortBy, descending: bool, offset: int, limit: int
@@ -85,7 +86,8 @@ class ArchiveData:
         with translated():
             total = self._videos.count_documents(wanted)
             found = self._videos.find(wanted).sort([(_SORT_FIELDS[sort], direction), ("_id", direction)])
-            return Page([_to_video(document) for document in found.skip(offset).limit(limit)], total, offset)
+            some = [_to_video(document, self._paths) for document in found.skip(offset).limit(limit)]
+            return Page(some, total, offset)
 
     def search(self, owner: Owner, text: str, where: SearchIn, limit: int) -> Page[StoredVideo]:
         """The owner's videos that hold a word of the text there, best first, with their relevance."""
@@ -96,7 +98,7 @@ class ArchiveData:
         with translated():
             total = self._videos.count_documents(wanted)
             found = self._videos.find(wanted, score).sort([("score", {"$meta": "textScore"}), ("_id", -1)]).limit(limit)
-            return Page([_to_video(document) for document in found], total)
+            return Page([_to_video(document, self._paths) for document in found], total)
 
     def totals(self, owner: Owner) -> ArchiveTotals:
         """What the owner's archive holds in all."""
@@ -137,7 +139,7 @@ def _key(owner: Owner) -> str:
     return f"{owner.kind.value}:{owner.id}"
 
 
-def _to_document(owner: Owner, video: StoredVideo) -> Document:
+def _to_document(owner: Owner, video: StoredVideo, paths: StoredPaths) -> Document:
     return {
         "owner": _key(owner),
         "video_id": video.video_id,
@@ -153,11 +155,11 @@ def _to_document(owner: Owner, video: StoredVideo) -> Document:
         "metadata": json.dumps(video.metadata, ensure_ascii=False),
         "job_id": video.job_id,
         "file_at": video.file_at,
-        **({"file": str(video.file)} if video.file else {}),
+        **({"file": paths.downloads.stored(video.file)} if video.file else {}),
     }
 
 
-def _to_video(document: Document) -> StoredVideo:
+def _to_video(document: Document, paths: StoredPaths) -> StoredVideo:
     return StoredVideo(
         video_id=document["video_id"],
         title=document["title"],
@@ -168,7 +170,7 @@ def _to_video(document: Document) -> StoredVideo:
         file_size=document["file_size"],
         metadata=json.loads(document["metadata"]),
         job_id=document["job_id"],
-        file=Path(document["file"]) if document.get("file") else None,
+        file=paths.downloads.located(document["file"]) if document.get("file") else None,
         file_at=document["file_at"],
         relevance=document.get("score"),
     )

@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_job
 from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
+from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Lease, Status, VideoJob
@@ -28,7 +29,8 @@ _JUST_NOW_SECONDS = 5.0
 class ClaimData:
     """The ``videos`` collection, as workers and the reconciler see it."""
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
+        self._paths = paths
         self._videos = database[VideoData.COLLECTION]
 
     def claim(self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
@@ -67,7 +69,7 @@ class ClaimData:
             document = self._videos.find_one_and_update(
                 {**by_id(job_id), **claimable}, [{"$set": taken}], return_document=ReturnDocument.AFTER
             )
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
         """Keep the right to work for another lease; ``None`` when it is lost."""
@@ -77,7 +79,7 @@ class ClaimData:
                 [{"$set": lease_for(lease_seconds)}],
                 return_document=ReturnDocument.AFTER,
             )
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def complete(
         self, job_id: str, lease: Lease, artifact: Artifact, report: Mapping[str, Any], *, keep_seconds: float
@@ -91,7 +93,7 @@ class ClaimData:
             lease,
             {
                 "status": Status.COMPLETED.value,
-                **{name: {"$literal": value} for name, value in artifact_fields(artifact).items()},
+                **{name: {"$literal": value} for name, value in artifact_fields(artifact, self._paths).items()},
                 "report": {"$literal": dict(report)},
                 "completed_at": "$$NOW",
                 "expires_at": None if math.isinf(keep_seconds) else after_now(keep_seconds),
@@ -152,7 +154,7 @@ class ClaimData:
         }
         with translated():
             document = self._videos.find_one(wanted, sort=[("started_at", 1)])
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def is_at_work(self, job_id: str) -> bool:
         """Whether somebody works on this job."""
@@ -168,7 +170,7 @@ class ClaimData:
             found = list(self._videos.find(waiting).sort("queued_at", 1))
             if found:
                 self._videos.update_many(waiting, [{"$set": {"follows": None, "not_before": "$$NOW"}}])
-        return [to_job(document) for document in found]
+        return [to_job(document, self._paths) for document in found]
 
     def unattended(
         self, *, rung_before_seconds: float, orphans_rung_before_seconds: float | None = None, limit: int = 100
@@ -193,7 +195,7 @@ class ClaimData:
         }
         with translated():
             found = list(self._videos.find({"$or": [waiting, orphaned]}).sort("queued_at", 1).limit(limit))
-        return [to_job(document) for document in found]
+        return [to_job(document, self._paths) for document in found]
 
     def note_rung(self, job_id: str) -> None:
         """Remember that the doorbell was rung for this job just now."""
@@ -224,7 +226,7 @@ class ClaimData:
             document = self._videos.find_one_and_update(
                 {**by_id(job_id), **spent}, [{"$set": ended}], return_document=ReturnDocument.AFTER
             )
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def _end(self, job_id: str, lease: Lease, changes: Document, condition: Document | None = None) -> VideoJob | None:
         with translated():
@@ -233,7 +235,7 @@ class ClaimData:
                 [{"$set": {**changes, **NO_LEASE}}],
                 return_document=ReturnDocument.AFTER,
             )
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     @staticmethod
     def _held(job_id: str, lease: Lease) -> Document:

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from pymongo.database import Database
 
 from src.data.archive_data import ArchiveData
+from src.data.installation_data import InstallationData
 from src.data.job_documents import Document, by_id, to_job
+from src.data.path_data import PathData
+from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
 from src.data.video_data import VideoData
 from src.models.video import Status, VideoJob
+
+_T = TypeVar("_T")
+
+# Far below the 16 MB of one message, for names of some hundred bytes.
+_ASKED_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJobs:
+    """Those of some ids that are jobs of this database. ``at_work``: the fence of the attempt that works on a job."""
+
+    ids: frozenset[str]
+    at_work: dict[str, int]
 
 
 class ExpiryData:
     """The ``videos`` collection, as the cleanup sees it."""
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
         self._videos = database[VideoData.COLLECTION]
         self._archive = database[ArchiveData.COLLECTION]
+        self._paths, self.names = paths, PathData(database, paths)
+        self.installation = InstallationData(database)
 
     def expired_files(self, now: datetime, limit: int = 500) -> list[VideoJob]:
-        """Jobs that nobody works on whose time has come and whose files are still there."""
+        """Jobs that nobody works on whose time has come and whose files are still there; ``limit`` of them at most."""
         due = {
             "expires_at": {"$lte": now},
             "status": {"$ne": Status.PROCESSING.value},
             "$or": [{"file_path": {"$ne": None}}, {"input_file_path": {"$ne": None}}],
         }
         with translated():
-            return [to_job(document) for document in self._videos.find(due).limit(limit)]
+            found = list(self._videos.find(due).limit(limit))
+        return [to_job(document, self._paths) for document in found]
 
     def forget_files(self, job_id: str, now: datetime) -> bool:
         """Say in the record that its files are gone; ``False`` when the job was started again meanwhile."""
@@ -62,20 +84,34 @@ class ExpiryData:
         with translated():
             return self._videos.delete_many({"$or": old}).deleted_count
 
-    def unnamed(self, paths: Iterable[Path], *, field: str) -> set[Path]:
-        """Those of these files that no job names in ``field`` (``file_path``, ``input_file_path``), and no archive."""
-        asked = {str(path): path for path in paths}
-        with translated():
-            named = set(self._videos.distinct(field, {field: {"$in": list(asked)}}))
-            named |= set(self._archive.distinct("file", {"file": {"$in": list(asked)}}))
-        return {path for text, path in asked.items() if text not in named}
+    def unnamed(self, paths: Collection[Path]) -> set[Path]:
+        """Those of these files that no record names.
 
-    def attempts_now(self, job_ids: Iterable[str]) -> dict[str, int]:
-        """Those of these jobs that are being worked on, and the fence of the attempt: no other can end them."""
-        ids = [found for text in job_ids if (found := object_id(text)) is not None]
-        wanted = {"_id": {"$in": ids}, "status": Status.PROCESSING.value}
-        with translated():
-            return {str(each["_id"]): each["fence"] for each in self._videos.find(wanted, {"fence": True})}
+        Names are compared as records hold them, relative to the folders; absolute ones of older versions by the file
+        that they lead to now.
+        """
+        left = set(paths)
+        for field in self.names.fields if left else ():
+            # Absolute ones first: one that is rewritten in between is then found under its new name.
+            left -= {place for place in self.names.absolute(field) if place in left}
+            texts = {field.root.stored(path): path for path in left}
+            for some in _batches(texts):
+                with translated():
+                    named = field.records.distinct(field.name, {field.name: {"$in": some}})
+                left -= {texts[text] for text in named}
+        return left
+
+    def known_jobs(self, job_ids: Iterable[str]) -> KnownJobs:
+        """Those of these ids that are jobs of this database. Only the attempt that works on a job can end it."""
+        ids = [found for text in set(job_ids) if (found := object_id(text)) is not None]
+        known, at_work = set[str](), dict[str, int]()
+        for some in _batches(ids):
+            with translated():
+                for each in self._videos.find({"_id": {"$in": some}}, {"fence": True, "status": True}):
+                    known.add(str(each["_id"]))
+                    if each["status"] == Status.PROCESSING.value:
+                        at_work[str(each["_id"])] = each["fence"]
+        return KnownJobs(frozenset(known), at_work)
 
     def needing_kept(self, job_ids: Iterable[str]) -> set[str]:
         """Those of these jobs whose attempts may go on with what earlier ones left: they are worked on or wait for
@@ -88,3 +124,9 @@ class ExpiryData:
                 "_id", {"_id": {"$in": ids}, "$or": [{"status": Status.PROCESSING.value}, waiting, there]}
             )
         return {str(job_id) for job_id in held}
+
+
+def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:
+    rest = iter(items)
+    while some := list(islice(rest, _ASKED_AT_ONCE)):
+        yield some

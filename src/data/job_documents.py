@@ -1,12 +1,15 @@
-"""The one place that knows how a job lies in the ``videos`` collection: documents to records and back."""
+"""The one place that knows how a job lies in the ``videos`` collection: documents to records and back.
+
+Documents name files relative to the folders of the settings, records by their whole path on this host.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from bson.objectid import ObjectId
 
+from src.data.stored_paths import StoredPaths
 from src.data.translated import object_id
 from src.models.params import JobParams
 from src.models.video import Artifact, Failure, Lease, Owner, OwnerKind, Status, VideoJob
@@ -17,8 +20,11 @@ Document = dict[str, Any]
 FACTS = ("available_formats", "title", "source_duration", "request")
 
 
-def to_document(job: VideoJob) -> Document:
+def to_document(job: VideoJob, paths: StoredPaths) -> Document:
     """A new job as the document that is inserted."""
+    params = job.params.model_dump()
+    if params.get("input_file_path"):
+        params["input_file_path"] = paths.uploads.stored(params["input_file_path"])
     owner_id = ObjectId(job.owner.id) if job.owner.kind is OwnerKind.USER else None
     return {
         "_id": ObjectId(job.id),
@@ -26,7 +32,7 @@ def to_document(job: VideoJob) -> Document:
         "owner_kind": job.owner.kind.value,
         "owner_id": job.owner.id,
         "kind": job.kind,
-        **job.params.model_dump(),
+        **params,
         "status": job.status.value,
         "created_at": job.created_at,
         "expires_at": job.expires_at,
@@ -42,8 +48,10 @@ def to_document(job: VideoJob) -> Document:
     }
 
 
-def to_job(document: Document) -> VideoJob:
+def to_job(document: Document, paths: StoredPaths) -> VideoJob:
     """A stored document as a record."""
+    if document.get("input_file_path"):
+        document = {**document, "input_file_path": str(paths.uploads.located(document["input_file_path"]))}
     return VideoJob(
         id=str(document["_id"]),
         owner=Owner(OwnerKind(document["owner_kind"]), document["owner_id"]),
@@ -59,7 +67,7 @@ def to_job(document: Document) -> VideoJob:
         expires_at=document.get("expires_at"),
         keep_seconds=document.get("keep_seconds"),
         cancel_requested=document.get("cancel_requested", False),
-        artifact=_artifact(document),
+        artifact=_artifact(document, paths),
         made_bytes=document.get("file_size_bytes"),
         failure=_failure(document),
         anonymous=document.get("anonymous", False),
@@ -78,23 +86,23 @@ def after_now(seconds: float) -> Document:
     return {"$add": ["$$NOW", round(seconds * 1000)]}
 
 
-def artifact_fields(artifact: Artifact | None) -> Document:
+def artifact_fields(artifact: Artifact | None, paths: StoredPaths) -> Document:
     """How a finished file (or none) lies in the document."""
     if artifact is None:
         return {"file_path": None, "file_size_bytes": None, "file_mime": None, "download_name": None}
     return {
-        "file_path": str(artifact.path),
+        "file_path": paths.downloads.stored(artifact.path),
         "file_size_bytes": artifact.size_bytes,
         "file_mime": artifact.mime,
         "download_name": artifact.download_name,
     }
 
 
-def _artifact(document: Document) -> Artifact | None:
+def _artifact(document: Document, paths: StoredPaths) -> Artifact | None:
     if not document.get("file_path"):
         return None
     return Artifact(
-        path=Path(document["file_path"]),
+        path=paths.downloads.located(document["file_path"]),
         size_bytes=document["file_size_bytes"],
         mime=document["file_mime"],
         download_name=document["download_name"],

@@ -12,6 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_document, to_job
+from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
 from src.models.video import Owner, Status, VideoJob
 
@@ -38,7 +39,8 @@ class VideoData:
         IndexModel([("follows", ASCENDING)], name="follows", partialFilterExpression={"follows": {"$type": "string"}}),
     )
 
-    def __init__(self, database: Database[Document]) -> None:
+    def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
+        self._paths = paths
         self._videos = database[self.COLLECTION]
 
     @staticmethod
@@ -54,7 +56,7 @@ class VideoData:
     def insert(self, job: VideoJob) -> None:
         """Store a new job."""
         with translated():
-            self._videos.insert_one(to_document(job))
+            self._videos.insert_one(to_document(job, self._paths))
 
     def insert_once(self, job: VideoJob) -> bool:
         """Store a new job unless there is one with its id; whether it was stored."""
@@ -68,7 +70,7 @@ class VideoData:
         """The job with this id, if there is one."""
         with translated():
             document = self._videos.find_one(by_id(job_id))
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def page(
         self, owner: Owner, kinds: Collection[str], *, skip: int, limit: int, states: Collection[Status] = ()
@@ -80,7 +82,7 @@ class VideoData:
         with translated():
             total = self._videos.count_documents(wanted)
             found = list(self._videos.find(wanted).sort([("created_at", -1), ("_id", -1)]).skip(skip).limit(limit))
-        return [to_job(document) for document in found], total
+        return [to_job(document, self._paths) for document in found], total
 
     def tally(self, owner: Owner | None = None) -> tuple[dict[Status, int], int]:
         """How many jobs there are in each state, and the bytes of their files: of one owner, or of all."""
@@ -134,7 +136,7 @@ class VideoData:
         with translated():
             total = self._videos.count_documents(wanted)
             found = list(self._videos.find(wanted).sort("_id", -1).skip(skip).limit(limit))
-        return [to_job(document) for document in found], total
+        return [to_job(document, self._paths) for document in found], total
 
     def statuses(self, job_ids: Collection[str]) -> dict[str, Status]:
         """The states of those of these jobs that exist."""
@@ -155,7 +157,8 @@ class VideoData:
             "file_path": {"$ne": None},
         }
         with translated():
-            return [to_job(document) for document in self._videos.find(wanted).sort("completed_at", 1).limit(limit)]
+            found = list(self._videos.find(wanted).sort("completed_at", 1).limit(limit))
+        return [to_job(document, self._paths) for document in found]
 
     def count_open(self, owner: Owner, now: datetime, *, anonymous: bool) -> int:
         """How many jobs of this owner are saved, waiting or being worked on: those that others saved for it
@@ -207,7 +210,7 @@ class VideoData:
         }
         with translated():
             document = self._videos.find_one(wanted, sort=[("completed_at", -1)])
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def count_of_kinds(self, kinds: Collection[str], states: Collection[Status], owner: Owner | None = None) -> int:
         """How many jobs of these kinds are in one of these states: of one owner, or of all."""
@@ -231,7 +234,7 @@ class VideoData:
         }
         fresh = {
             **{name: {"$literal": value} for name, value in changes.items()},
-            **artifact_fields(None),
+            **artifact_fields(None, self._paths),
             "status": Status.PENDING.value,
             "queued_at": "$$NOW",
             "not_before": "$$NOW",
@@ -252,7 +255,7 @@ class VideoData:
             document = self._videos.find_one_and_update(
                 {**by_id(job_id), **startable}, [{"$set": fresh}], return_document=ReturnDocument.AFTER
             )
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def set_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
         """Keep what was learnt about the source."""
@@ -292,7 +295,7 @@ class VideoData:
                 {"$set": {"cancel_requested": True}},
                 return_document=ReturnDocument.AFTER,
             )
-        return to_job(document) if document else None
+        return to_job(document, self._paths) if document else None
 
     def delete(self, job_id: str) -> bool:
         """Forget a job that nobody is working on; whether it was there."""

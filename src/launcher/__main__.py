@@ -8,13 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from src.config import SECRET_NAMES, Settings, SettingsError, unknown_settings
 from src.launcher import data_folder, secrets, service
 from src.launcher.joining import join, joinable
 from src.launcher.outside_stores import require_answers
-from src.launcher.problems import CannotStart
+from src.launcher.problems import CannotStart, StoreUnreachable
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import tell_ready
 from src.launcher.signals import SignalWait
@@ -41,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.warning("%s", hint)
         require_answers(settings)
         with ExitStack() as stack:
-            children, ready_line = stack.enter_context(_everything(settings, _role(options, settings)))
+            children, ready_line, claim = stack.enter_context(_everything(settings, _role(options, settings)))
             wait = stack.enter_context(SignalWait())
             supervisor = Supervisor(children, wait=wait, forgiving=options.dev)
             try:
-                supervisor.start()
+                supervisor.start(once_stores_answer=claim)
                 sys.stdout.write(ready_line + "\n")
                 sys.stdout.flush()
                 tell_ready(notify_address)
@@ -100,14 +101,15 @@ def _role(options: argparse.Namespace, settings: Settings) -> str:
 
 
 @contextmanager
-def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec], str]]:
-    """All children to run, and the line to print when they are ready.
+def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec], str, Callable[[], None]]]:
+    """All children to run, the line to print when they are ready, and what claims the folders of files for them.
 
     Raises:
         CannotStart, SettingsError: something is missing or in use.
     """
     with ExitStack() as stack:
         children: list[ChildSpec] = []
+        own_database = role == "all" and not settings.mongodb_uri
         if role != "all":
             settings = join(settings)
         elif settings.embedded:
@@ -124,7 +126,7 @@ def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec]
             stack.callback(listener.socket.close)
             children.append(service.api_child(listener, env))
             ready_line = f"yt-downloader is ready: {listener.url}  docs: {listener.url}/docs"
-        yield children, ready_line
+        yield children, ready_line, partial(_claim, settings, embedded=own_database)
 
 
 @contextmanager
@@ -136,12 +138,30 @@ def _embedded(settings: Settings) -> Iterator[tuple[Settings, tuple[ChildSpec, .
         changes = {name.lower(): value for name, value in made.items()}
         changes["mongodb_uri"] = settings.mongodb_uri or stores.mongodb_uri
         changes["redis_uri"] = settings.redis_uri or stores.redis_uri
-        if not settings.mongodb_uri:
-            for files in (settings.downloads_dir, settings.uploads_dir):
-                data_folder.belong(files, folder)
         complete = settings.model_copy(update=changes)
         with joinable(folder, complete):
             yield complete, stores.children
+
+
+def _claim(settings: Settings, *, embedded: bool) -> None:
+    """Claim the folders of files for the database, which must answer by now.
+
+    Raises:
+        CannotStart, SettingsError: they are in use, belong to another database, or cannot be used.
+    """
+    # The driver is loaded late: the launcher that is refused for another reason never needs it.
+    from src.errors import StoreUnavailable
+    from src.services.folder_claim import claim_folders
+
+    files = (settings.downloads_dir, settings.uploads_dir)
+    if embedded:
+        data_folder.require_unused(files, settings.data_dir)
+    try:
+        claim_folders(settings, embedded=embedded)
+    except StoreUnavailable:
+        raise StoreUnreachable("The database has stopped answering while the service was starting") from None
+    if embedded:
+        data_folder.belong(files, settings.data_dir)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -9,8 +9,8 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld
@@ -71,27 +71,36 @@ def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
         os.close(descriptor)
 
 
-def belong(files: Path, folder: Path) -> None:
-    """Let a folder of files be that of one data folder alone: cleaning up deletes what its database does not know.
-
-    A mark in it names the data folder, relative to it: both may be moved.
+def require_unused(files: Iterable[Path], folder: Path) -> None:
+    """Refuse folders of files on which an instance with another data folder works now.
 
     Raises:
-        DataFolderInUse: its files are those of another data folder, which still exists.
-        DataFolderUnusable: it cannot be made or written.
+        DataFolderInUse: one does, by the mark that ``belong`` wrote.
     """
-    mark = files / BELONGS_FILE
-    try:
-        files.mkdir(parents=True, exist_ok=True)
-        other = files / mark.read_text("utf-8").strip() if mark.is_file() else folder
-        if other.exists() and not other.samefile(folder):
-            raise DataFolderInUse(
-                f"The files in {files} are those of the instance in {other.resolve()}, and this one would delete them: "
-                "give it folders of its own with DOWNLOADS_DIR=... and UPLOADS_DIR=..."
-            )
-        mark.write_text(os.path.relpath(folder.resolve(), files.resolve()) + "\n", "utf-8")
-    except OSError as error:
-        raise DataFolderUnusable(f"The folder {files} cannot be made or used ({error.strerror})") from None
+    for each in files:
+        mark = each / BELONGS_FILE
+        with suppress(OSError):  # what cannot be read here is refused where the folders are claimed
+            other = each / mark.read_text("utf-8").strip()
+            if (other / "lock").exists() and not other.samefile(folder) and is_owned(other):
+                raise DataFolderInUse(
+                    f"The instance in {other.resolve()} works on the files in {each}: stop it, or give this one "
+                    "folders of its own with DOWNLOADS_DIR=... and UPLOADS_DIR=..."
+                )
+
+
+def belong(files: Iterable[Path], folder: Path) -> None:
+    """Note in folders of files which data folder works on them: relative to them, for all may be moved.
+
+    Versions before the database had an id go by this mark alone.
+
+    Raises:
+        DataFolderUnusable: one cannot be written.
+    """
+    for each in files:
+        try:
+            (each / BELONGS_FILE).write_text(os.path.relpath(folder.resolve(), each.resolve()) + "\n", "utf-8")
+        except OSError as error:
+            raise DataFolderUnusable(f"The folder {each} cannot be made or used ({error.strerror})") from None
 
 
 def is_owned(folder: Path) -> bool:

@@ -59,12 +59,13 @@ class Supervisor:
         """The process ids of the children that run, by name."""
         return {c.spec.name: c.process.pid for c in self._children if c.process is not None and c.alive()}
 
-    def start(self, timeout_seconds: float = 90.0) -> None:
-        """Start all children; return when each is ready.
+    def start(self, timeout_seconds: float = 90.0, *, once_stores_answer: Callable[[], None] | None = None) -> None:
+        """Start all children; return when each is ready. ``once_stores_answer`` is called before those that use them.
 
         Raises:
             ChildFailed: one ended, or was not ready in time.
             StopRequested: the user gave up waiting.
+            What ``once_stores_answer`` raises.
         """
         deadline = time.monotonic() + timeout_seconds
         stores = [child for child in self._children if child.spec.stage is Stage.STORES]
@@ -73,6 +74,8 @@ class Supervisor:
             for child in group:
                 child.start()
             self._await_ready(group, deadline)
+            if group is stores and once_stores_answer is not None:
+                once_stores_answer()
 
     def _await_ready(self, group: list[Child], deadline: float) -> None:
         waiting = list(group)

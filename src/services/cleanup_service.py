@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from src.data.expiry_data import ExpiryData
+from src.data.expiry_data import ExpiryData, KnownJobs
+from src.data.installation_data import HeldBack
 from src.models.params import EncodeParams
-from src.services.file_store import STRAY_SECONDS, FileStore, attempt_of, is_old_file
+from src.services.file_store import FileStore, attempt_of, is_old_file
+from src.services.folder_owner import FolderOwner
 from src.services.youtube.looks import SharedLooks
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
+
+# An upload of a known job may be one whose record is being written again.
+UPLOAD_SECONDS = 60.0
+# So long a file stays that names no job of this database: its record may follow, or the database may be the wrong one.
+UNKNOWN_SECONDS = 86_400.0
+# A cleanup that would delete more of them than this, and more than half of all files, deletes none of them.
+MOST_UNKNOWN = 20
+ALLOW_COMMAND = "python -m src.cli allow-deletion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,30 @@ class CleanupReport:
     expired: int
     records: int
     strays: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The finished and the uploaded files of one moment, and whose they are."""
+
+    artifacts: list[Path]
+    inputs: list[Path]
+    jobs: KnownJobs
+
+    def left_over(self) -> list[Path]:
+        """Files of jobs of this database that no attempt can still give to its job, unless a record names them."""
+        return [path for path in self.artifacts if _is_over(path, self.jobs) and self._known(path)] + [
+            path for path in self.inputs if self._known(path) and is_old_file(path, UPLOAD_SECONDS)
+        ]
+
+    def unknown(self) -> list[Path]:
+        """Files that have named no job of this database for a day."""
+        artifacts = [path for path in self.artifacts if attempt_of(path) is None or not self._known(path)]
+        inputs = [path for path in self.inputs if not self._known(path)]
+        return [path for path in [*artifacts, *inputs] if is_old_file(path, UNKNOWN_SECONDS)]
+
+    def _known(self, path: Path) -> bool:
+        return _job_of(path) in self.jobs.ids
 
 
 class CleanupService:
@@ -37,14 +72,25 @@ class CleanupService:
         record_days: int,
         saved_days: int,
         looks: SharedLooks | None = None,
+        owner: FolderOwner | None = None,
     ) -> None:
-        self._expiry, self._files, self._clock, self._looks = expiry, files, clock, looks
+        self._expiry, self._files, self._clock, self._looks, self._owner = expiry, files, clock, looks, owner
         self._record_days, self._saved_days = record_days, saved_days
 
     def run(self) -> CleanupReport:
-        """Delete expired files and their inputs, old records, and strays; tell how many of each."""
+        """Delete expired files and their inputs, old records, and strays; report how many of each.
+
+        Nothing is deleted while the folders belong to another database than this one.
+        """
         if self._looks is not None:
             self._looks.prune()
+        problem = self._owner.problem() if self._owner is not None else None
+        if problem is not None:
+            log.error("cleanup: nothing is deleted: %s", problem)
+            return CleanupReport(0, 0, 0)
+        rewritten = self._expiry.names.make_relative()
+        if rewritten:
+            log.info("cleanup: %d records name their files relative to the folders now", rewritten)
         report = CleanupReport(self._expire_files(), self._delete_records(), self.sweep())
         if report != CleanupReport(0, 0, 0):
             log.info(
@@ -60,24 +106,59 @@ class CleanupService:
 
         What an attempt made is a stray as soon as the attempt cannot end its job any more: when its job is not being
         worked on, or by another one. The order matters: an attempt that was over before the names are looked up has
-        been named by then, or never will be.
+        been named by then, or never will be. A file that names no job of this database stays for a day.
         """
         artifacts, inputs, folders = self._files.artifacts(), self._files.inputs(), self._files.work_folders()
-        attempts = {path: attempt_of(path) for path in [*artifacts, *folders]}
-        going_on = self._expiry.attempts_now(attempt[0] for attempt in attempts.values() if attempt)
-        over = {path for path, attempt in attempts.items() if attempt and going_on.get(attempt[0]) != attempt[1]}
-        loose = {path for path in artifacts if attempts[path] is None and is_old_file(path, STRAY_SECONDS)}
+        jobs = self._expiry.known_jobs(_job_of(path) for path in [*artifacts, *inputs, *folders])
+        listing = _Listing(artifacts, inputs, jobs)
+        unknown = self._expiry.unnamed(listing.unknown())
         strays = [
-            *self._expiry.unnamed([path for path in artifacts if path in over or path in loose], field="file_path"),
-            *self._expiry.unnamed(inputs, field="input_file_path"),
+            *self._expiry.unnamed(listing.left_over()),
+            *self._deletable(unknown, len(artifacts) + len(inputs)),
             *self._files.half_uploads(),
         ]
-        for path in strays:
-            self._files.delete(path)
-        left = [folder for folder in folders if folder in over] + self._unneeded_kept(folders)
+        deleted = sum(self._delete(path) for path in strays)
+        left = [folder for folder in folders if _is_over(folder, jobs)] + self._unneeded_kept(folders)
         for folder in left:
             self._files.drop_folder(folder)
-        return len(strays) + len(left)
+        return deleted + len(left)
+
+    def notices(self) -> list[str]:
+        """Why files are not deleted that should be, for whoever looks after the service.
+
+        Raises:
+            StoreUnavailable: it cannot be known now.
+        """
+        problem = self._owner.problem() if self._owner is not None else None
+        held = self._expiry.installation.held_back()
+        notices = [] if problem is None else [f"Cleanup deletes nothing: {problem}"]
+        if held is not None:
+            notices.append(
+                f"Cleanup would delete {held.files} of {held.of_all} files, which name no job of this database, and "
+                f"deletes none of them: check MONGODB_URI, DOWNLOADS_DIR and UPLOADS_DIR. If these files may go, run: "
+                f"{ALLOW_COMMAND}"
+            )
+        return notices
+
+    def _deletable(self, unknown: Iterable[Path], of_all: int) -> list[Path]:
+        """Those of these files that may go: all or none."""
+        found, installation = list(unknown), self._expiry.installation
+        many = len(found) > MOST_UNKNOWN and len(found) > of_all / 2
+        # A few more may have become a day old since the operator looked.
+        if many and len(found) > installation.allowed() + MOST_UNKNOWN:
+            log.error("cleanup: %d of %d files name no job of this database; none is deleted", len(found), of_all)
+            installation.hold_back(HeldBack(len(found), of_all))
+            return []
+        installation.settle()
+        return found
+
+    def _delete(self, path: Path | str | None) -> bool:
+        try:
+            self._files.delete(path)
+        except OSError as error:  # one file that cannot be deleted must not keep all the others
+            log.warning("cleanup: %s cannot be deleted: %s", path, error.strerror)
+            return False
+        return True
 
     def _unneeded_kept(self, folders: list[Path]) -> list[Path]:
         kept = {folder: folder.name.split(".")[0] for folder in folders if attempt_of(folder) is None}
@@ -87,13 +168,16 @@ class CleanupService:
     def _expire_files(self) -> int:
         expired = 0
         now = self._clock.now()
-        for job in self._expiry.expired_files(now):
+        while due := self._expiry.expired_files(now):
             # The record first: a job that was started again in this moment keeps its files.
-            if self._expiry.forget_files(job.id, now):
-                self._files.delete(job.artifact.path if job.artifact else None)
+            done = [job for job in due if self._expiry.forget_files(job.id, now)]
+            for job in done:
+                self._delete(job.artifact.path if job.artifact else None)
                 if isinstance(job.params, EncodeParams):
-                    self._files.delete(job.params.input_file_path)
-                expired += 1
+                    self._delete(job.params.input_file_path)
+            expired += len(done)
+            if not done:
+                break
         return expired
 
     def _delete_records(self) -> int:
@@ -103,3 +187,14 @@ class CleanupService:
             ended_before=now - timedelta(days=self._record_days),
             saved_before=now - timedelta(days=self._saved_days),
         )
+
+
+def _job_of(path: Path) -> str:
+    """The id of the job that this file or folder is named after; no job has the id if it is named otherwise."""
+    return path.name.split(".")[0]
+
+
+def _is_over(path: Path, jobs: KnownJobs) -> bool:
+    """Whether an attempt has left this that cannot end its job any more."""
+    attempt = attempt_of(path)
+    return attempt is not None and jobs.at_work.get(attempt[0]) != attempt[1]

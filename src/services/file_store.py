@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from src.errors import DiskFull, means_full_disk
+from src.utils.moved_file import move_file
 
 # An upload that is continued in pieces is forgotten when nobody has written to it for so long.
 STRAY_SECONDS = 3600.0
 BELONGS_FILE = ".data-dir"
-"""Lies in a folder of files and says whose they are: see ``src/launcher/data_folder.py``."""
-_NO_FILES_OF_JOBS = frozenset({".gitkeep", BELONGS_FILE})
-# An uploaded file that no record names may be one whose record is being written; after so long it is a stray.
+"""Lies in a folder of files and names the DATA_DIR that uses it: see ``src/launcher/data_folder.py``."""
+DATABASE_FILE = ".database-id"
+"""Lies in a folder of files and holds the id of the database whose files they are: ``src/services/folder_owner.py``."""
+MARKS = frozenset({".gitkeep", BELONGS_FILE, DATABASE_FILE})
+WORK_FOLDER, INCOMING_FOLDER = ".work", ".incoming"
+# Half an upload without a lock may be one whose lock is about to be taken.
 _ARRIVING_SECONDS = 60.0
 _RESUMABLE = "tus-"
 _ATTEMPT = re.compile(r"([0-9a-f]{24})\.(\d+)(?:\.|$)")
@@ -36,8 +40,8 @@ class FileStore:
     def __init__(self, downloads: Path, uploads: Path, *, min_free_mb: int = 0) -> None:
         self.downloads = downloads.resolve()
         self.uploads = uploads.resolve()
-        self.incoming = self.uploads / ".incoming"
-        self._work = self.downloads / ".work"
+        self.incoming = self.uploads / INCOMING_FOLDER
+        self._work = self.downloads / WORK_FOLDER
         self.min_free_bytes = min_free_mb * 1024 * 1024
         for folder in (self.downloads, self.uploads, self.incoming, self._work):
             folder.mkdir(parents=True, exist_ok=True)
@@ -70,9 +74,9 @@ class FileStore:
                 os.fchmod(file.fileno(), ARTIFACT_MODE)
                 os.fsync(file.fileno())
             try:
-                _move(made, target)
+                move_file(made, target)
             except FileNotFoundError:  # the folder was empty and swept in this moment
-                _move(made, target)
+                move_file(made, target)
         except OSError as error:
             if means_full_disk(error):
                 raise DiskFull() from error
@@ -106,8 +110,8 @@ class FileStore:
         return shutil.disk_usage(self.downloads).free >= self.min_free_bytes
 
     def inputs(self) -> list[Path]:
-        """Uploaded files whose records must have been written by now."""
-        return [path for path in self.uploads.iterdir() if is_old_file(path, _ARRIVING_SECONDS)]
+        """All uploaded files."""
+        return [path for path in self.uploads.iterdir() if path.name not in MARKS and path.is_file()]
 
     def half_uploads(self) -> list[Path]:
         """Uploads that nobody sends any more: whoever receives one holds its lock."""
@@ -130,7 +134,7 @@ class FileStore:
         for folder, subfolders, files in os.walk(self.downloads):
             if self._work.name in subfolders and Path(folder) == self.downloads:
                 subfolders.remove(self._work.name)
-            yield from (Path(folder, name) for name in files)
+            yield from (Path(folder, name) for name in files if name not in MARKS)
 
     def _drop_empty_folders(self, folder: Path) -> None:
         while folder.is_relative_to(self.downloads) and folder not in (self.downloads, self._work):
@@ -145,16 +149,6 @@ class FileStore:
         return any(resolved.is_relative_to(folder) for folder in (self.downloads, self.uploads))
 
 
-def _move(made: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def attempt_of(path: Path) -> tuple[str, int] | None:
     """(job, fence) of the attempt that made this artifact or work folder; ``None``: its name does not tell."""
     found = _ATTEMPT.match(path.name)
@@ -163,8 +157,6 @@ def attempt_of(path: Path) -> tuple[str, int] | None:
 
 def is_old_file(path: Path, seconds: float) -> bool:
     """Whether this is a file that was written at least so long ago."""
-    if path.name in _NO_FILES_OF_JOBS:
-        return False
     try:
         return path.is_file() and path.stat().st_mtime < time.time() - seconds
     except FileNotFoundError:

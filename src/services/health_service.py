@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -67,11 +67,12 @@ class HealthService:
         mongodb: Callable[[], bool],
         redis: Callable[[], bool],
         ffmpeg_program: Path,
+        notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """``mongodb`` and ``redis`` tell whether the store answers."""
+        """``mongodb`` and ``redis`` tell whether the store answers, ``notices`` what else an operator should know."""
         self._guests, self._jobs, self._counters = guests, jobs, counters
         self._files, self._clock, self._ffmpeg_program = files, clock, ffmpeg_program
-        self._mongodb, self._redis = mongodb, redis
+        self._mongodb, self._redis, self._notices = mongodb, redis, notices
         self._started = clock.monotonic()
 
     def health(self) -> HealthReading:
@@ -115,10 +116,12 @@ class HealthService:
             if percent is not None and percent >= HIGH_PERCENT
         ]
         active, idle = 0, list[str]()
+        notices: Sequence[str] = ()
         if mongodb:
             with contextlib.suppress(StoreUnavailable):
                 active = self._guests.active_sessions()
                 idle = self._jobs.idle_queues(self.patience_seconds)
+                notices = self._notices()
         told += [
             f"Jobs wait in the queue {name}, and none of them has started for {self.patience_seconds:g} s: "
             "do its workers run, and are there enough?"
@@ -126,4 +129,4 @@ class HealthService:
         ]
         if active >= SESSIONS_SHARE * self._guests.session_limit:
             told.append(f"{active} of {self._guests.session_limit} guest sessions are in use.")
-        return told
+        return [*told, *notices]

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -171,6 +172,26 @@ def test_an_upload_is_kept_from_the_cleanup_and_deleted_with_its_entry(archive: 
     assert not path.exists(), "a new upload takes the old one's place"
     data(archive.call("DELETE", f"/storage/videos/{VIDEO}"))
     assert not (archive.services.files.downloads / "library").exists()
+
+
+def test_uploads_and_downloads_may_lie_on_two_disks(
+    mongo_database: Database[dict[str, Any]], redis_uri: str, tmp_path: Path
+) -> None:
+    engine, bell = FakeEngine(info=INFO), RecordingDoorbell()
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
+        if Path(disk).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is no disk of its own here")
+        services = build(
+            api_settings(tmp_path, redis_uri=redis_uri, uploads_dir=Path(disk)),
+            doorbell=bell,
+            database=mongo_database,
+            encoder=cast(Any, engine),
+        )
+        with services.cache.client:
+            archive = Api(create_app(services.settings, services), services, engine, bell)
+            assert data(upload(archive, b"frames" * 1000), 201)["file_size"] == 6000
+            assert archive.call("GET", f"/storage/videos/{VIDEO}/file").data == b"frames" * 1000
+        assert list(services.files.incoming.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,12 @@ def test_nothing_is_left_for_later() -> None:
         if words.search(line)
     ]
     assert found == []
+
+
+def test_every_part_that_reads_records_knows_the_folders() -> None:
+    """Records hold names relative to folders: a part without them would take a name for a path."""
+    readers = {"VideoData", "ClaimData", "ExpiryData", "ArchiveData"}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            built = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+            assert built not in readers or (isinstance(node, ast.Call) and len(node.args) > 1), f"{path}: {built}"

@@ -46,22 +46,26 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> 
         pass  # free again
 
 
-def test_files_are_those_of_one_database(tmp_path: Path) -> None:
-    """Another one knows none of them, and would take them for strays."""
+def test_files_on_which_another_instance_works_are_refused(tmp_path: Path) -> None:
+    """Also where the database does not tell the two apart: a copy of it has the same id."""
     ours, theirs, files = tmp_path / "here" / "data", tmp_path / "theirs", tmp_path / "here" / "downloads"
-    ours.mkdir(parents=True)
-    theirs.mkdir()
-    for _ in range(2):
-        data_folder.belong(files, ours)
-    with pytest.raises(DataFolderInUse, match=r"would delete them.* DOWNLOADS_DIR="):
-        data_folder.belong(files, theirs)
+    for folder in (ours, theirs, files):
+        folder.mkdir(parents=True)
+    data_folder.require_unused([files], ours)
+    data_folder.belong([files], theirs)
+    data_folder.require_unused([files], ours)
+    assert list(theirs.iterdir()) == [], "only looked at"
+    with data_folder.only_owner(theirs):
+        with pytest.raises(DataFolderInUse, match=r"theirs works on the files in .* DOWNLOADS_DIR="):
+            data_folder.require_unused([files], ours)
+        data_folder.require_unused([files], theirs)
+    data_folder.belong([files], ours)
     moved = (tmp_path / "here").rename(tmp_path / "there")
-    data_folder.belong(moved / "downloads", moved / "data")
-    (moved / "data").rmdir()
-    data_folder.belong(moved / "downloads", theirs)
+    with data_folder.only_owner(moved / "data"), pytest.raises(DataFolderInUse):
+        data_folder.require_unused([moved / "downloads"], theirs)
     (tmp_path / "file").touch()
     with pytest.raises(DataFolderUnusable):
-        data_folder.belong(tmp_path / "file", theirs)
+        data_folder.belong([tmp_path / "file"], theirs)
 
 
 def test_a_store_that_survives_the_launcher_keeps_the_folder(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
 from src.data.server_clock import ServerClock
+from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
-from src.models.video import Artifact, Failure, Status, VideoJob
-from src.services.cleanup_service import CleanupReport, CleanupService
-from src.services.file_store import BELONGS_FILE, FileStore
+from src.models.archive import StoredVideo
+from src.models.video import Artifact, Failure, Owner, OwnerKind, Status, VideoJob
+from src.services.cleanup_service import UNKNOWN_SECONDS, CleanupReport, CleanupService
+from src.services.file_store import MARKS, FileStore
 from tests.factories import make_clip, make_encode
 from tests.fakes import FakeClock
 
@@ -32,10 +36,13 @@ class Room:
     """A disk, a database and a cleanup."""
 
     def __init__(self, database: Database[dict[str, Any]], folder: Path) -> None:
-        self.jobs, self.claims = VideoData(database), ClaimData(database)
         self.files = FileStore(folder / "downloads", folder / "uploads")
+        self.paths = paths = StoredPaths.below(self.files.downloads, self.files.uploads)
+        self.jobs, self.claims = VideoData(database, paths), ClaimData(database, paths)
+        self.archive = ArchiveData(database, paths)
         self.clock = FakeClock(datetime.now(UTC))
-        self.cleanup = CleanupService(ExpiryData(database), self.files, self.clock, record_days=7, saved_days=30)
+        self.expiry = ExpiryData(database, paths)
+        self.cleanup = CleanupService(self.expiry, self.files, self.clock, record_days=7, saved_days=30)
 
     def completed(self) -> VideoJob:
         job = make_clip(created_at=self.clock.now())
@@ -50,6 +57,19 @@ class Room:
         done = self.claims.complete(job.id, held.lease, Artifact(path, 4, "video/mp4", "v.mp4"), {}, keep_seconds=1800)
         assert done
         return done
+
+    def unknown_files(self, number: int) -> list[Path]:
+        """So many old files that are named after no job of this database."""
+        paths = [self.files.downloads / f"{VideoData.new_id()}.1.mp4" for _ in range(number)]
+        for path in paths:
+            path.write_bytes(b"x")
+            age(path, UNKNOWN_SECONDS + 60)
+        return paths
+
+
+def age(path: Path, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
 
 
 @pytest.fixture
@@ -125,17 +145,20 @@ def test_strays_go_and_everything_that_a_record_names_stays(room: Room) -> None:
         room.files.uploads / "forgotten.mkv",
         room.files.incoming / "upload-half",
     ]
-    marks = [folder / BELONGS_FILE for folder in (room.files.downloads, room.files.uploads)]
+    marks = [folder / name for folder in (room.files.downloads, room.files.uploads) for name in MARKS]
     for path in [*strays, upload, *marks]:
         path.write_bytes(b"x")
     work = room.files.work_folder("65a0000000000000000000ee", 1)
     (work / "half.mp4").write_bytes(b"x")
     assert room.cleanup.sweep() == 1, "young files may belong to a record that is about to be written"
     assert not work.exists()
-    two_hours_ago = time.time() - 7200
     for path in [*strays, upload, *marks, job.artifact.path]:
-        os.utime(path, (two_hours_ago, two_hours_ago))
-    assert room.cleanup.sweep() == 3
+        age(path, UNKNOWN_SECONDS - 600)
+    assert room.cleanup.sweep() == 1, "half an upload; the others name no job of this database and stay for a day"
+    assert [path.exists() for path in strays] == [True, True, False]
+    for path in [*strays[:2], upload, *marks, job.artifact.path]:
+        age(path, UNKNOWN_SECONDS + 60)
+    assert room.cleanup.sweep() == 2
     assert not any(path.exists() for path in strays)
     assert upload.exists() and job.artifact.path.exists() and all(mark.exists() for mark in marks)
 
@@ -173,6 +196,98 @@ def test_an_upload_that_is_being_received_stays_and_one_of_a_dead_process_goes(r
         fcntl.flock(held, fcntl.LOCK_EX)
         assert room.cleanup.sweep() == 1
     assert [path.exists() for path in paths] == [True, False, True]
+
+
+def test_one_cleanup_deletes_all_that_has_expired(room: Room) -> None:
+    """More than one look at the database takes: 1200 finished files and uploads."""
+    paths = []
+    for _ in range(1200):
+        upload = room.files.uploads / f"{VideoData.new_id()}.avi"
+        upload.write_bytes(b"film")
+        room.jobs.insert(make_encode(input_file_path=str(upload), expires_at=room.clock.now()))
+        paths.append(upload)
+    room.clock.move(1)
+    assert room.cleanup.run() == CleanupReport(1200, 0, 0)
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("days", [0, 0.9])
+def test_an_upload_whose_record_is_written_after_the_cleanup_has_looked_stays(
+    room: Room, mongo_database: Database[dict[str, Any]], days: float
+) -> None:
+    """As ``POST /storage/video`` does it: the file first, the record second, and a cleanup in between."""
+    received = room.files.incoming / "upload.mp4"
+    received.write_bytes(b"film")
+    age(received, days * 86_400)
+    kept = room.files.keep(received, VideoData.new_id(), 0, "library")
+    video = StoredVideo("dQw4w9WgXcQ", "film", room.clock.now(), file=kept, file_size=4)
+    anybody = Owner(OwnerKind.ADDRESS, "archive")
+
+    class AndThenTheRecord(ExpiryData):
+        def unnamed(self, paths: Collection[Path]) -> set[Path]:
+            found = super().unnamed(paths)
+            room.archive.put(anybody, video, room.archive.find(anybody, video.video_id))
+            return found
+
+    expiry = AndThenTheRecord(mongo_database, room.paths)
+    assert CleanupService(expiry, room.files, room.clock, record_days=7, saved_days=30).run() == NOTHING
+    stored = room.archive.find(anybody, video.video_id)
+    assert stored is not None and stored.file == kept and kept.read_bytes() == b"film"
+
+
+def test_what_an_upload_of_a_known_job_has_left_goes_with_the_next_cleanup(room: Room) -> None:
+    """Its record was written, and names the file no more: a cleanup was killed between the record and the file."""
+    job = make_encode(input_file_path=None)
+    room.jobs.insert(job)
+    left = room.files.uploads / f"{job.id}.avi"
+    left.write_bytes(b"film")
+    assert room.cleanup.sweep() == 0
+    age(left, 61)
+    assert room.cleanup.sweep() == 1 and not left.exists()
+
+
+def test_many_files_of_no_job_are_held_back_until_an_operator_allows_it(room: Room) -> None:
+    """A wrong database knows none of the files: that must not cost them."""
+    kept = room.completed()
+    unknown = room.unknown_files(21)
+    stale = room.completed()  # of this database, and over: goes as always
+    assert stale.artifact and kept.artifact and room.jobs.enqueue(stale.id, {})
+    assert room.cleanup.run() == CleanupReport(0, 0, 1)
+    assert all(path.exists() for path in unknown) and not stale.artifact.path.exists()
+    (notice,) = room.cleanup.notices()
+    assert "21 of 23 files" in notice and "python -m src.cli allow-deletion" in notice
+    assert room.cleanup.run() == NOTHING, "and they stay"
+    room.expiry.installation.allow(21)
+    assert room.cleanup.run() == CleanupReport(0, 0, 21)
+    assert not any(path.exists() for path in unknown) and kept.artifact.path.exists()
+    assert room.cleanup.notices() == []
+    room.unknown_files(21)
+    assert room.cleanup.run() == NOTHING, "what was allowed once is not allowed for ever"
+
+
+@pytest.mark.parametrize(("unknown", "others", "deleted"), [(20, 0, 20), (21, 20, 0), (21, 21, 21)])
+def test_few_files_of_no_job_go_and_so_do_those_that_are_not_the_most(
+    room: Room, unknown: int, others: int, deleted: int
+) -> None:
+    for _ in range(others):
+        room.completed()
+    room.unknown_files(unknown)
+    assert room.cleanup.sweep() == deleted
+
+
+def test_one_file_that_cannot_be_deleted_holds_up_no_other(room: Room) -> None:
+    jobs = [room.completed(), room.completed()]
+
+    class Refusing(FileStore):
+        def delete(self, path: Path | str | None) -> None:
+            if jobs[0].artifact and path == jobs[0].artifact.path:
+                raise PermissionError(1, "Operation not permitted", str(path))
+            super().delete(path)
+
+    files = Refusing(room.files.downloads, room.files.uploads)
+    room.clock.move(3600)
+    assert CleanupService(room.expiry, files, room.clock, record_days=7, saved_days=30).run().expired == 2
+    assert [job.artifact.path.exists() for job in jobs if job.artifact] == [True, False]
 
 
 def test_a_cancelled_upload_expires(room: Room) -> None:

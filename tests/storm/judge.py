@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from src.models.video import Status
-from src.services.file_store import BELONGS_FILE
+from src.services.file_store import MARKS
 from tests.live_service import LiveService, descendants
 from tests.storm.customers import Customers
 from tests.storm.storm import Storm
@@ -146,24 +146,25 @@ def _orphans(verdict: Verdict, service: LiveService, storm: Storm, lives: dict[s
 
 def _strays(service: LiveService, lives: dict[str, Life]) -> list[str]:
     """Files and folders that belong to no finished job: anything in work folders but what a finished live clip keeps
-    for another cut, a second file of a job, a file of a job that has none."""
+    for another cut, a second file of a job, a file of a job that has none. A file that names no job of the database (an
+    upload whose record was never written) stays for a day, and is none."""
     downloads, uploads = service.folder / "downloads", service.folder / "uploads"
     strays = []
     seen: Counter[str] = Counter()
-    for path in (path for path in downloads.rglob("*") if path.is_file() and path.name != BELONGS_FILE):
+    for path in (path for path in downloads.rglob("*") if path.is_file() and path.name not in MARKS):
         job_id = path.name.split(".")[0]
         if ".work" in path.relative_to(downloads).parts:
             folder = path.relative_to(downloads / ".work").parts[0]
             job_id = folder.split(".")[0]
             if not (folder.endswith(".kept") and _completed(lives.get(job_id))):
                 strays.append(str(path))
-        elif not _completed(lives.get(job_id)) or seen[job_id]:
+        elif job_id in lives and (not _completed(lives[job_id]) or seen[job_id]):
             strays.append(str(path))
         else:
             seen[job_id] += 1
     strays += [str(path) for path in (uploads / ".incoming").iterdir()]
-    known = {*lives, BELONGS_FILE}
-    strays += [str(path) for path in uploads.iterdir() if path.is_file() and path.stem not in known]
+    uploaded = {path.stem: path for path in uploads.iterdir() if path.is_file() and path.stem in lives}
+    strays += [str(path) for job_id, path in uploaded.items() if not lives[job_id].record.get("input_file_path")]
     return strays
 
 

@@ -15,7 +15,18 @@ from pymongo.errors import PyMongoError
 from src.models.video import ENDED, Status
 
 LOOK_SECONDS = 0.15
-FIELDS = ("status", "kind", "worker", "fence", "attempts", "queued_at", "started_at", "completed_at", "error_code")
+FIELDS = (
+    "status",
+    "kind",
+    "worker",
+    "fence",
+    "attempts",
+    "queued_at",
+    "started_at",
+    "completed_at",
+    "error_code",
+    "input_file_path",
+)
 _HASTY: dict[str, Any] = {
     "timeoutMS": 3000,
     "serverSelectionTimeoutMS": 1000,

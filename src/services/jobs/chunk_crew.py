@@ -136,7 +136,7 @@ class ChunkCrew:
             if len(records) != len(chunks):
                 raise LeaseLost()  # they are another's now, or none's
             if all(record.path is not None for record in records):
-                return [record.path for record in records if record.path is not None]
+                return [folder / record.path.name for record in records if record.path is not None]
             chunk = _patiently(monitor, lambda: self._claim(job_id))  # one that was lost on the way is free in a while
             if chunk is None:
                 monitor.check()
@@ -211,8 +211,10 @@ class ChunkCrew:
         needed = {_name(record) for record in records if record.lease is not None}
         for record in records:
             if record.path is not None:
-                if record.path.is_file() and record.path.stat().st_size == record.size_bytes:
-                    needed.add(record.path.name)
+                # By its name: the folder may have been moved since.
+                path = folder / record.path.name
+                if path.is_file() and path.stat().st_size == record.size_bytes:
+                    needed.add(path.name)
                 else:
                     self._chunks.reopen(record)
         for path in found:

@@ -1,0 +1,73 @@
+"""Remembers what this database is: its own id, and whether files of unknown origin may be deleted."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from src.data.translated import translated
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Files that a cleanup did not delete because they were too many: so many, of so many files in all."""
+
+    files: int
+    of_all: int
+
+
+class InstallationData:
+    """The ``installation`` collection. Every method may raise ``StoreUnavailable``."""
+
+    COLLECTION = "installation"
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self._facts = database[self.COLLECTION]
+
+    def id(self) -> str | None:
+        """The id of this database; ``None`` when it has none yet."""
+        with translated():
+            found = self._facts.find_one({"_id": "database"})
+        return str(found["id"]) if found else None
+
+    def make_id(self) -> str:
+        """The id of this database, made now if it has none. Processes that start together get the same one."""
+        with translated(), suppress(DuplicateKeyError):  # another process makes it in this moment
+            self._facts.update_one({"_id": "database"}, {"$setOnInsert": {"id": uuid.uuid4().hex}}, upsert=True)
+        own = self.id()
+        assert own is not None
+        return own
+
+    def hold_back(self, held: HeldBack) -> None:
+        """Remember that a cleanup did not delete these files."""
+        with translated():
+            self._facts.update_one(
+                {"_id": "held_back"}, {"$set": {"files": held.files, "of_all": held.of_all}}, upsert=True
+            )
+
+    def held_back(self) -> HeldBack | None:
+        """What the last cleanup did not delete."""
+        with translated():
+            found = self._facts.find_one({"_id": "held_back"})
+        return HeldBack(found["files"], found["of_all"]) if found else None
+
+    def allow(self, files: int) -> None:
+        """Let the next cleanup delete so many files of unknown origin."""
+        with translated():
+            self._facts.update_one({"_id": "allowed"}, {"$set": {"files": files}}, upsert=True)
+
+    def allowed(self) -> int:
+        """How many of them an operator has allowed to delete."""
+        with translated():
+            found = self._facts.find_one({"_id": "allowed"})
+        return int(found["files"]) if found else 0
+
+    def settle(self) -> None:
+        """Forget both: nothing is held back any more."""
+        with translated():
+            self._facts.delete_many({"_id": {"$in": ["held_back", "allowed"]}})

@@ -1,0 +1,232 @@
+"""Makes sure that the files in DOWNLOADS_DIR and UPLOADS_DIR are those of this database before anything deletes some.
+
+Both folders hold a mark with the id of the database. Without one they are adopted where that cannot lose a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.config import SettingsError
+from src.data.installation_data import InstallationData
+from src.data.path_data import PathData
+from src.services.file_store import BELONGS_FILE, DATABASE_FILE, INCOMING_FOLDER, MARKS, WORK_FOLDER
+
+ADOPT_COMMAND = "python -m src.cli adopt-folders"
+EMBEDDED_DATABASE = "mongodb"
+"""The folder in DATA_DIR that holds an embedded database."""
+_OWN_ENTRIES = MARKS | {WORK_FOLDER, INCOMING_FOLDER}
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+
+class FoldersOfAnother(SettingsError):
+    """The files belong, or may belong, to another database; the message is one line and names the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What the folders say (by setting; ``None``: nothing), and the id of the database in use, if it has one."""
+
+    said: dict[str, str | None]
+    own: str | None
+
+    @property
+    def foreign(self) -> list[str]:
+        return [name for name, mark in self.said.items() if mark is not None and mark != self.own]
+
+    @property
+    def missing(self) -> list[str]:
+        return [name for name, mark in self.said.items() if mark is None]
+
+
+class FolderOwner:
+    """The two folders of files and the database that owns them. Methods may raise ``StoreUnavailable``."""
+
+    def __init__(
+        self,
+        installation: InstallationData,
+        names: PathData,
+        *,
+        downloads: Path,
+        uploads: Path,
+        data_dir: Path,
+        embedded: bool = False,
+    ) -> None:
+        """``embedded``: the database is the one in ``data_dir``."""
+        self._installation, self._names = installation, names
+        self._folders = {"DOWNLOADS_DIR": downloads.resolve(), "UPLOADS_DIR": uploads.resolve()}
+        self._data_dir, self._embedded = data_dir, embedded
+
+    def claim(self) -> None:
+        """Give the database an id and the folders its mark, where they have none and nothing speaks against it.
+
+        Both folders are judged together; beside one that is ours already the other one is judged alone. Any number of
+        processes may do this at the same time.
+
+        Raises:
+            FoldersOfAnother: the files belong to another database, or may do so.
+            SettingsError: a folder cannot be read or written.
+        """
+        try:
+            # A second look: another process may have claimed them, and put files there, since the first one.
+            done = self._try_to_claim() or self._try_to_claim()
+        except OSError as error:
+            raise SettingsError(_unusable(error)) from None
+        if not done:
+            raise FoldersOfAnother(
+                f"The database in use knows none of the files in {self._titles(self._folders)}, and would delete them: "
+                f"correct MONGODB_URI, DATA_DIR or the folders or, if this database is to own these files, run: "
+                f"{ADOPT_COMMAND}"
+            )
+
+    def adopt(self) -> str:
+        """Make the folders those of this database, whatever they hold; its id.
+
+        Raises:
+            SettingsError: a folder cannot be written.
+        """
+        own = self._installation.make_id()
+        try:
+            for folder in self._folders.values():
+                _write_mark(folder, own, lambda draft, mark: draft.replace(mark))
+        except OSError as error:
+            raise SettingsError(_unusable(error)) from None
+        return own
+
+    def problem(self) -> str | None:
+        """Why nothing may be deleted, in one line; ``None`` when the folders are those of this database or of none."""
+        try:
+            marks = self._look()
+        except OSError as error:
+            return _unusable(error)
+        if marks.foreign:
+            return self._foreign(marks)
+        if marks.missing and marks.own is not None:
+            return (
+                f"{self._titles(marks.missing)} lost the mark {DATABASE_FILE}: if a disk is missing, bring it back, "
+                f"otherwise start the service again or run: {ADOPT_COMMAND}"
+            )
+        return None
+
+    def _try_to_claim(self) -> bool:
+        marks = self._look()
+        if not marks.foreign and marks.missing:
+            if not self._adoptable(marks.missing):
+                return False
+            own = self._installation.make_id()
+            # A folder that would not be adopted alone comes first: whoever is killed in between can begin again.
+            for name in sorted(marks.missing, key=lambda name: self._adoptable([name])):
+                _write_mark(self._folders[name], own, _put_once)
+            marks = self._look()
+        if marks.foreign:
+            raise FoldersOfAnother(self._foreign(marks))
+        return True
+
+    def _look(self) -> _Marks:
+        # The marks first: a database has its id before a folder has its mark.
+        said = {name: _mark_of(folder) for name, folder in self._folders.items()}
+        return _Marks(said, self._installation.id())
+
+    def _adoptable(self, names: Collection[str]) -> bool:
+        folders = [self._folders[name] for name in names]
+        if all(_holds_only_own(folder) for folder in folders) or self._were_of_data_dir(folders):
+            return True
+        return any(
+            place.is_file() and any(place.is_relative_to(folder) for folder in folders)
+            for place in self._names.places()
+        )
+
+    def _were_of_data_dir(self, folders: Collection[Path]) -> bool:
+        """Whether an older version's mark says that the embedded database of this DATA_DIR owns the files."""
+        if not self._embedded and (self._data_dir / EMBEDDED_DATABASE).is_dir():
+            return False  # that one does, and another database is in use
+        owners = [owner for folder in folders if (owner := _older_owner(folder)) is not None]
+        return bool(owners) and self._data_dir.exists() and all(owner.samefile(self._data_dir) for owner in owners)
+
+    def _foreign(self, marks: _Marks) -> str:
+        return (
+            f"The files in {self._titles(marks.foreign)} belong to another database than the one in use, which would "
+            f"delete them: correct MONGODB_URI, DATA_DIR or the folders or, if this database is to own these files, "
+            f"run: {ADOPT_COMMAND}"
+        )
+
+    def _titles(self, names: Collection[str]) -> str:
+        return " and ".join(f"{name} ({self._folders[name]})" for name in names)
+
+
+def _unusable(error: OSError) -> str:
+    return f"The folder {error.filename} cannot be made or used ({error.strerror})"
+
+
+def _mark_of(folder: Path) -> str | None:
+    try:
+        return (folder / DATABASE_FILE).read_text("utf-8", "replace").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def _older_owner(folder: Path) -> Path | None:
+    """The DATA_DIR that an older version's mark names, if it still exists."""
+    try:
+        owner = folder / (folder / BELONGS_FILE).read_text("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return None
+    return owner if owner.exists() else None
+
+
+def _holds_only_own(folder: Path) -> bool:
+    """Whether nothing lies in the folder that could be lost: marks, work folders and folders without files at most."""
+    try:
+        entries = list(folder.iterdir())
+    except FileNotFoundError:
+        return True
+    return all(
+        entry.name in _OWN_ENTRIES or entry.name.startswith(f"{DATABASE_FILE}.") or _holds_no_file(entry)
+        for entry in entries
+    )
+
+
+def _holds_no_file(entry: Path) -> bool:
+    if entry.is_symlink() or not entry.is_dir():
+        return False
+    if entry.name == "lost+found":  # at the top of every ext4 file system; only root looks into it
+        return True
+    return all(_holds_no_file(inner) for inner in entry.iterdir())
+
+
+def _write_mark(folder: Path, own: str, put: Callable[[Path, Path], object]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{DATABASE_FILE}.{secrets.token_hex(8)}"
+    try:
+        _write(draft, own, os.O_CREAT | os.O_EXCL)
+        put(draft, folder / DATABASE_FILE)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _put_once(draft: Path, mark: Path) -> None:
+    """Give the draft the name of the mark, unless there is a mark already: whoever is first wins."""
+    try:
+        os.link(draft, mark)
+    except FileExistsError:
+        if _mark_of(mark.parent) is None:  # nobody ever finished it
+            draft.replace(mark)
+    except OSError as error:  # some network file systems have no second names
+        if error.errno not in _NO_LINKS:
+            raise
+        try:
+            _write(mark, draft.read_text("utf-8"), os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            return
+
+
+def _write(path: Path, text: str, flags: int) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | flags, 0o644), "w") as file:
+        file.write(text.strip() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
