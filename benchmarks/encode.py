@@ -1,236 +1,168 @@
-"""Encodes measured: our settings beside the plain command with the documented numbers, in one run.
+"""Our encodes beside the plain command with the documented numbers: eight videos, three codecs, in one run.
 
-``python -m benchmarks.encode`` writes its tables into docs/benchmarks/encode.md (between the marks; what stands around
-them stays) in about ten minutes on two cores. With codecs behind it, it measures only those and writes nothing. Time is
-processor time (user and system of the encoder process), which a busy machine disturbs little; quality is VMAF
-(vmaf_v0.6.1), mean of all frames. ``python -m benchmarks.encode try libx264 "-preset faster -crf 21" ...`` measures
-settings of your own, ``python -m benchmarks.encode chunks`` two chunks side by side beside the whole.
+    python -m benchmarks.encode [--codecs h264,av1] [--qualities high,lossless] [--videos day,road] [--rounds 1]
+                                [--again] [--page]
+
+For each video, codec and preset both ways are run in turn (three times for 5 s, twice for 18 s, once for 60 s), and the
+medians of the processor time are compared: user and system of all processes, ours with probe, check and the service
+itself. Where the VMAF of both differs by more than 0.1, time and bytes of the plain command at our VMAF are read off
+the line through two of its rate factors (bytes as a logarithm). Results are stored beside the videos for each version
+of FFmpeg and each setting, so an interrupted run goes on; ``--again`` measures again. ``--page`` writes the tables into
+docs/benchmarks/encode.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-import os
-import shlex
-import subprocess
-import sys
+import statistics
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
-import imageio_ffmpeg
-
-from src.models.chunk import Chunk, ChunkTask
+from benchmarks.encode_page import write_table
+from benchmarks.encode_runs import ENCODERS, LOSSLESS, PROGRAM, Measured, ours, plain, vmaf
+from benchmarks.videos import VIDEOS, Video, made
 from src.models.params import Codec, Quality
-from src.services.encode.chunks import encode_chunk
-from src.services.encode.presets import CRF
-from src.services.encoding_service import EncodingService
-from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.encode.presets import CRF, encoder_options
+from tests.media_kit import media_cache
 
-QUALITIES: tuple[Quality, ...] = ("high", "medium")
-PROGRAM = imageio_ffmpeg.get_ffmpeg_exe()
-RESULTS = Path(__file__).parents[1] / "docs" / "benchmarks" / "encode.md"
-SCENE_SECONDS = 3
-BEGIN, END = "<!-- measured: {} -->", "<!-- end of {} -->"
-# Four kinds of picture, each with grain: slow zoom over fine detail, a pan over soft texture, small things that move,
-# and a cut to a dark, noisy scene.
-SCENES = (
-    "mandelbrot=s=1280x720:r=25:end_scale=0.2:maxiter=400,format=yuv420p,noise=alls=2:allf=t",
-    "perlin=s=1600x720:r=25:octaves=6:persistence=0.6:seed=7,crop=1280:720:x='n*2':y=0,format=yuv420p,noise=alls=1:allf=t",
-    "life=s=320x180:r=25:mold=12:death_color=#405060:life_color=#f0e0a0:seed=5,scale=1280:720:flags=bicubic,"
-    "gblur=sigma=2,format=yuv420p",
-    "gradients=s=1280x720:r=25:n=6:seed=3:speed=0.02,eq=brightness=-0.25,format=yuv420p,noise=alls=3:allf=t",
-)
+SAME_VMAF = 0.1
+STEP = 2  # rate factors between the two points of the plain command
+ROUNDS = {5: 3, 18: 2, 60: 1}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One encode: processor seconds, wall seconds, bytes of video and sound, VMAF."""
+class Compared:
+    """Both ways for one video, codec and preset; ``time`` and ``size`` are ours by the plain command's at our VMAF."""
 
-    cpu_seconds: float
-    wall_seconds: float
-    size_bytes: int
-    vmaf: float
-
-
-def make_content(folder: Path) -> Path:
-    """The film: the scenes one after the other, 720p25, lossless."""
-    film = folder / "film.mkv"
-    inputs = [part for scene in SCENES for part in ("-f", "lavfi", "-t", str(SCENE_SECONDS), "-i", scene)]
-    chain = "".join(f"[{number}:v]" for number in range(len(SCENES))) + f"concat=n={len(SCENES)}[v]"
-    run(
-        [
-            *inputs,
-            "-filter_complex",
-            chain,
-            "-map",
-            "[v]",
-            "-c:v",
-            "libx264",
-            "-qp",
-            "0",
-            "-preset",
-            "ultrafast",
-            str(film),
-        ]
-    )
-    return film
+    plain_seconds: float
+    plain_bytes: int
+    plain_vmaf: float
+    our_seconds: float
+    our_bytes: int
+    our_vmaf: float
+    time: float
+    size: float
 
 
-def run(args: Sequence[str]) -> float:
-    """Run FFmpeg; its processor seconds."""
-    command = [PROGRAM, "-hide_banner", "-nostdin", "-y", "-v", "error", *args]
-    process = subprocess.Popen(command, env={"SVT_LOG": "1", "PATH": os.defpath})
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"FFmpeg failed: {shlex.join(command)}")
-    return usage.ru_utime + usage.ru_stime
+class Store:
+    """Results of earlier runs, by what was measured."""
+
+    def __init__(self, *, again: bool) -> None:
+        self._path = media_cache().parent / "benchmarks" / "encode.json"
+        self._known: dict[str, dict[str, float]] = {}
+        if self._path.exists():
+            self._known = json.loads(self._path.read_text())
+        self._again = again
+
+    def get(self, video: Video, codec: Codec, quality: Quality, rounds: int | None) -> Compared:
+        """The stored result, or the measured one, which is stored."""
+        options = encoder_options(ENCODERS[codec], codec, quality, frame_rate=video.fps)
+        key = " ".join([Path(PROGRAM).name, made(video).stem, codec, quality, *(f"{n}={v}" for n, v in options)])
+        if key not in self._known or self._again:
+            self._known[key] = asdict(compare(video, codec, quality, rounds))
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(json.dumps(self._known, indent=1))
+        return Compared(**self._known[key])  # type: ignore[arg-type]
 
 
-def vmaf(film: Path, encoded: Path) -> float:
-    """Mean VMAF of all frames."""
+def compare(video: Video, codec: Codec, quality: Quality, rounds: int | None = None) -> Compared:
+    """Measure one video, codec and preset."""
+    source = made(video)
+    encoder = ENCODERS[codec]
+    options = LOSSLESS[codec] if quality == "lossless" else ["-crf", str(CRF[codec][quality])]
     with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "vmaf.json"
-        graph = f"[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]libvmaf=log_fmt=json:log_path={log}:n_threads=2"
-        run(["-i", str(encoded), "-i", str(film), "-filter_complex", graph, "-f", "null", "-"])
-        return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
+        theirs, mine, other = (Path(folder) / name for name in ("plain.mp4", "ours.mp4", "other.mp4"))
+        found: tuple[list[Measured], list[Measured]] = ([], [])
+        for turn in range(rounds or ROUNDS[video.seconds]):
+            for way in (0, 1) if turn % 2 == 0 else (1, 0):
+                one = ours(source, mine, codec, quality) if way else plain(source, theirs, encoder, options)
+                found[way].append(one)
+        plain_seconds, our_seconds = (statistics.median(one.cpu_seconds for one in way) for way in found)
+        plain_bytes, our_bytes = found[0][0].size_bytes, found[1][0].size_bytes
+        if quality == "lossless":
+            both = our_seconds / plain_seconds, our_bytes / plain_bytes
+            return Compared(plain_seconds, plain_bytes, 0.0, our_seconds, our_bytes, 0.0, *both)
+        plain_vmaf, our_vmaf = vmaf(source, theirs), vmaf(source, mine)
+        equal_seconds, equal_bytes = plain_seconds, float(plain_bytes)
+        if abs(our_vmaf - plain_vmaf) > SAME_VMAF:
+            step = STEP if our_vmaf < plain_vmaf else -STEP
+            second = plain(source, other, encoder, ["-crf", str(CRF[codec][quality] + step)])
+            way_there = (our_vmaf - plain_vmaf) / ((vmaf(source, other) - plain_vmaf) or math.copysign(0.01, -step))
+            equal_bytes *= (second.size_bytes / plain_bytes) ** way_there
+            equal_seconds *= (second.cpu_seconds / found[0][-1].cpu_seconds) ** way_there
+        ratios = our_seconds / equal_seconds, our_bytes / equal_bytes
+        return Compared(plain_seconds, plain_bytes, plain_vmaf, our_seconds, our_bytes, our_vmaf, *ratios)
 
 
-def plain(film: Path, out: Path, encoder: str, options: Sequence[str]) -> Measured:
-    """The command that everybody types."""
-    began = time.monotonic()
-    cpu = run(["-i", str(film), "-c:v", encoder, *options, "-c:a", "aac", "-b:a", "192k", str(out)])
-    wall = time.monotonic() - began
-    return Measured(cpu, wall, out.stat().st_size, vmaf(film, out))
+HEAD = [
+    "| video | length | plain: processor s | MB | VMAF | ours: processor s | MB | VMAF | time | size |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+]
 
 
-def ours(film: Path, out: Path, codec: Codec, quality: Quality, *, chunked: bool | None = None) -> Measured:
-    """The whole service: probe, plan, encode, check. With ``chunked`` told, in one piece or as two chunks side by
-    side, and without a look at the quality, which is the same."""
-    service = EncodingService(FFmpeg(Path(PROGRAM)), chunk_seconds=len(SCENES) * SCENE_SECONDS / 2.1)
-    before, began = os.times(), time.monotonic()
-    service.encode_video_to_mp4(film, out, codec, quality, run_chunks=side_by_side if chunked else None)
-    wall, after = time.monotonic() - began, os.times()
-    cpu = after.children_user - before.children_user + after.children_system - before.children_system
-    return Measured(cpu, wall, out.stat().st_size, vmaf(film, out) if chunked is None else 0.0)
-
-
-def side_by_side(task: ChunkTask, chunks: Sequence[Chunk]) -> list[Path]:
-    """Two chunks at a time, as two workers on this machine would make them."""
-    assert len(chunks) == 2
-    program = FFmpeg(Path(PROGRAM))
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda chunk: encode_chunk(program, task, chunk), chunks))
-
-
-def line(name: str, found: Measured) -> str:
-    """One row of the table."""
-    size = found.size_bytes / 1e6
-    return f"| {name} | {found.cpu_seconds:.1f} | {found.wall_seconds:.1f} | {size:.2f} | {found.vmaf:.2f} |"
-
-
-def main(args: list[str]) -> None:
-    """Measure and print."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        film = make_content(folder)
-        if args and args[0] == "try":
-            for options in args[2:]:
-                print(
-                    line(f"{args[1]} {options}", plain(film, folder / "out.mp4", args[1], shlex.split(options))),
-                    flush=True,
-                )
-            return
-        if args == ["chunks"]:
-            compare_chunks(film, folder)
-            return
-        table = compare(film, folder, args)
-        if not args:
-            write_results({"encodes": table, "chunks": compare_chunks(film, folder)})
-
-
-def compare(film: Path, folder: Path, only: Sequence[str] = ()) -> str:
-    """Plain command and ours, for each codec (or those of ``only``) and lossy preset, as a table.
-
-    The plain command is measured at the documented factor and at two more, so that its size at exactly our quality can
-    be told: on a line through both points, size as a logarithm over VMAF.
-    """
-    rows = [
-        "| encode | processor s | wall s | MB | VMAF | time | size at equal VMAF |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    print(*rows, sep="\n", flush=True)
-    plain_encoders: dict[Codec, str] = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1"}
-    out = folder / "out.mp4"
-    for codec, encoder in plain_encoders.items():
-        if only and codec not in only:
-            continue
-        for quality in QUALITIES:
-            crf = CRF[codec][quality]
-            base = plain(film, out, encoder, ["-crf", str(crf)])
-            other = plain(film, out, encoder, ["-crf", str(crf + 2)])
-            mine = ours(film, out, codec, quality)
-            slope = math.log(base.size_bytes / other.size_bytes) / max(base.vmaf - other.vmaf, 0.01)
-            equal = base.size_bytes * math.exp(slope * (mine.vmaf - base.vmaf))
-            ratios = f" {mine.cpu_seconds / base.cpu_seconds:.2f} | {mine.size_bytes / equal:.2f} |"
-            found = [
-                line(f"{codec} {quality}: `-c:v {encoder} -crf {crf}`", base) + " | |",
-                line(f"{codec} {quality}: `-crf {crf + 2}`", other) + " | |",
-                line(f"{codec} {quality}: **ours**", mine) + ratios,
-            ]
-            print(*found, sep="\n", flush=True)
-            rows += found
-    return "\n".join(rows)
-
-
-CHUNKED: tuple[tuple[Codec, Quality], ...] = (
-    ("h264", "high"),
-    ("h265", "high"),
-    ("av1", "high"),
-    ("h264", "lossless"),
-    ("h265", "lossless"),
-    ("av1", "lossless"),
-)
-
-
-def compare_chunks(film: Path, folder: Path) -> str:
-    """The same encode in one piece and as two chunks side by side on this machine, alternately, twice each, as a
-    table: wall and processor seconds of the better try, chunks by whole."""
-    rows = [
-        "| encode | whole: wall s | processor s | two chunks: wall s | processor s | wall | processor |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    print(*rows, sep="\n", flush=True)
-    for codec, quality in CHUNKED:
-        found: dict[bool, list[Measured]] = {False: [], True: []}
-        for chunked in (False, True, True, False):
-            found[chunked].append(ours(film, folder / "out.mp4", codec, quality, chunked=chunked))
-        whole, parts = (
-            [min(getattr(one, name) for one in found[chunked]) for name in ("wall_seconds", "cpu_seconds")]
-            for chunked in (False, True)
+def row(video: Video, one: Compared) -> str:
+    """One line of a table."""
+    sides = [
+        f"{seconds:.1f} | {size / 1e6:.2f} | {score:.2f}" if score else f"{seconds:.1f} | {size / 1e6:.2f} | -"
+        for seconds, size, score in (
+            (one.plain_seconds, one.plain_bytes, one.plain_vmaf),
+            (one.our_seconds, one.our_bytes, one.our_vmaf),
         )
-        ratios = [part / one for part, one in zip(parts, whole, strict=True)]
-        numbers = " | ".join(f"{value:.1f}" for value in (*whole, *parts))
-        rows.append(f"| {codec} {quality} | {numbers} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
-        print(rows[-1], flush=True)
-    return "\n".join(rows)
+    ]
+    name = f"{video.name} ({video.kind})"
+    return f"| {name} | {video.seconds} s | {' | '.join(sides)} | {one.time:.2f} | {one.size:.2f} |"
 
 
-def write_results(tables: dict[str, str]) -> None:
-    """Put the tables into their page, each between its marks."""
-    text = RESULTS.read_text()
-    for name, table in tables.items():
-        head, mark, rest = text.partition(BEGIN.format(name))
-        _, end, tail = rest.partition(END.format(name))
-        if not mark or not end:
-            raise SystemExit(f"{RESULTS.name} has lost its marks for {name}")
-        text = f"{head}{mark}\n{table}\n{end}{tail}"
-    RESULTS.write_text(text)
+def summary(title: str, found: Sequence[Compared]) -> str:
+    """Median and worst of one codec and preset."""
+    times, sizes = [one.time for one in found], [one.size for one in found]
+    return (
+        f"| {title} | {len(found)} | {statistics.median(times):.2f} | {max(times):.2f} "
+        f"| {statistics.median(sizes):.2f} | {max(sizes):.2f} |"
+    )
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--codecs", default=",".join(ENCODERS))
+    asked.add_argument("--qualities", default="high,medium")
+    asked.add_argument("--videos", default=",".join(video.name for video in VIDEOS))
+    asked.add_argument("--rounds", type=int)
+    asked.add_argument("--again", action="store_true")
+    asked.add_argument("--page", action="store_true")
+    args = asked.parse_args()
+    store = Store(again=args.again)
+    videos = [video for video in VIDEOS if video.name in args.videos.split(",")]
+    codecs = [codec for codec in get_args(Codec) if codec in args.codecs.split(",")]
+    qualities = [quality for quality in get_args(Quality) if quality in args.qualities.split(",")]
+    totals = [
+        "| codec and preset | videos | time: median | worst | size: median | worst |",
+        "|---|---|---|---|---|---|",
+    ]
+    tables: dict[str, list[str]] = {}
+    for codec in codecs:
+        for quality in qualities:
+            title = f"{codec} {quality}"
+            print(title, *HEAD, sep="\n", flush=True)
+            found, rows = [], list(HEAD)
+            for video in videos:
+                found.append(store.get(video, codec, quality, args.rounds))
+                rows.append(row(video, found[-1]))
+                print(rows[-1], flush=True)
+            totals.append(summary(title, found))
+            tables[title] = rows
+    print(*totals, sep="\n")
+    if args.page:
+        for title, rows in tables.items():
+            write_table(title, rows)
+        write_table("summary", totals)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
