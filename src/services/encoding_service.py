@@ -21,6 +21,7 @@ from src.services.encode.presets import CRF
 from src.services.encode.work import EncodeWork
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.media_forks import MediaForks
 from src.services.media_probe import examine, probe_upload
 
 _SIZE_TRIES = 3
@@ -102,12 +103,36 @@ class EncodingService:
             CodecUnsupported: unknown codec or preset.
             EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
         """
-        watch = monitor or SilentMonitor()
+        with MediaForks(input_path, output_path.parent) as forks:
+            return self._encode(
+                forks,
+                input_path,
+                output_path,
+                video_codec,
+                quality_preset,
+                monitor or SilentMonitor(),
+                target_size_mb,
+                target_vmaf,
+                run_chunks,
+            )
+
+    def _encode(
+        self,
+        forks: MediaForks,
+        input_path: Path,
+        output_path: Path,
+        video_codec: Codec,
+        quality_preset: Quality,
+        watch: Monitor,
+        target_size_mb: float | None,
+        target_vmaf: float | None,
+        run_chunks: ChunkRunner | None,
+    ) -> EncodeReport:
         program = self._ffmpeg.confined(
             reads=[input_path], writes=[output_path.parent], devices=self._hardware != "off"
         )
         watch.report(Progress(phase=Phase.INITIALIZING))
-        media, timeline = examine(input_path)
+        media, timeline = examine(input_path, forks=forks)
         watch.check()
         video = media.main_video
         assert video is not None
@@ -124,6 +149,7 @@ class EncodingService:
             watch,
             run_chunks,
             self._chunk_seconds,
+            forks,
         )
         if quality_preset != "lossless" and target_vmaf is not None:
             return self._of_quality(work, plan, target_vmaf)

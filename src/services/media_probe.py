@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +14,14 @@ from pydantic import TypeAdapter
 
 from src.errors import AppError, Busy, MediaInvalid
 from src.models.media import FrameIndex, MediaInfo, Timeline
+from src.services.media_child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
+from src.services.media_forks import MediaForks
 from src.services.media_reader import NO_MEMORY
 from src.services.upload_turns import Turns, again
-from src.utils.process import dying_with, use_at_most
-from src.utils.sandbox import Cage, locked_into
+from src.utils.process import dying_with
+from src.utils.sandbox import locked_into
 
 Need = Literal["video", "audio", "any"]
-_ROOT = Path(__file__).parents[2]
 _MEBIBYTE = 2**20
 UPLOAD_SECONDS = 60.0
 """How long a request waits until its upload was read; below the timeouts of nginx (``deploy/nginx.conf.example``)."""
@@ -30,28 +29,6 @@ UPLOAD_SECONDS = 60.0
 upload_turns = Turns(max((os.cpu_count() or 1) // 2, 1), longest_queue=32)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeLimits:
-    """What reading one file may use: processor seconds, seconds on the clock, bytes of address space."""
-
-    cpu_seconds: int = 15
-    wall_seconds: float = 20.0
-    memory_bytes: int = 2048 * _MEBIBYTE
-
-    def apply(self) -> None:
-        """Put them on this process (called in the child)."""
-        for name, value in (
-            (resource.RLIMIT_CPU, self.cpu_seconds + 1),
-            (resource.RLIMIT_AS, self.memory_bytes),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            use_at_most(name, value)
-        # SIGXCPU comes at the lower limit: with both equal it would be SIGKILL, which others send as well.
-        _, most = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (min(self.cpu_seconds, most), most))
 
 
 UNHURRIED = ProbeLimits(wall_seconds=120.0)  # for jobs: a busy machine is no reason to doubt a file
@@ -102,24 +79,26 @@ def check_output(path: Path) -> Timeline:
     return TypeAdapter(Timeline).validate_json(_read("check", path, "any", SCAN_LIMITS))
 
 
-def examine(path: Path, *, need: Need = "video", check: bool = False) -> tuple[MediaInfo, Timeline]:
-    """What ``probe`` and ``inspect_output`` (``check_output``, with ``check``) tell, by one child: to start one costs
-    as much as to encode a second of video.
+def examine(
+    path: Path, *, need: Need = "video", check: bool = False, forks: MediaForks | None = None
+) -> tuple[MediaInfo, Timeline]:
+    """What ``probe`` and ``inspect_output`` (``check_output``, with ``check``) tell, by one process: to start one costs
+    as much as to encode a second of video. ``forks`` reads several files of a job with one start.
 
     Raises:
         MediaInvalid: as they do.
     """
-    info, timeline = _read("probe,check" if check else "probe,scan", path, need, SCAN_LIMITS).splitlines()
+    info, timeline = _read("probe,check" if check else "probe,scan", path, need, SCAN_LIMITS, forks).splitlines()
     return TypeAdapter(MediaInfo).validate_json(info), TypeAdapter(Timeline).validate_json(timeline)
 
 
-def index_frames(path: Path) -> FrameIndex:
+def index_frames(path: Path, forks: MediaForks | None = None) -> FrameIndex:
     """When each frame of the main video is shown, from its packets.
 
     Raises:
         MediaInvalid: it cannot be read, or its packets do not tell.
     """
-    return TypeAdapter(FrameIndex).validate_json(_read("index", path, "video", SCAN_LIMITS))
+    return TypeAdapter(FrameIndex).validate_json(_read("index", path, "video", SCAN_LIMITS, forks))
 
 
 def poster(path: Path) -> bytes:
@@ -131,34 +110,40 @@ def poster(path: Path) -> bytes:
     return _read("poster", path, "video", ProbeLimits())
 
 
-def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits) -> bytes:
-    """The answer of the child process; it sees no variable of our environment, no other file and no network."""
-    bind = dying_with(os.getpid())
+def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaForks | None = None) -> bytes:
+    """The answer of a process of its own for this file; it sees no variable of our environment, no other file and no
+    network."""
     try:
-        with locked_into(_cage(path)) as enter:
-
-            def prepare() -> None:
-                enter()
-                bind()
-                limits.apply()
-
-            done = subprocess.run(
-                [sys.executable, "-m", "src.services.media_reader", tasks, need, str(path.absolute())],
-                cwd=_ROOT,
-                env={"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=limits.wall_seconds,
-                preexec_fn=prepare,
-                check=False,
-            )
+        ended = (_in_process if forks is None else forks.read)(tasks, need, path, limits)
     except subprocess.TimeoutExpired:
         raise Busy("The machine is too busy to read this file; please try again shortly.", **again()) from None
-    if done.returncode == 0:
-        return done.stdout
-    if done.returncode == 1 and done.stdout:
-        raise MediaInvalid(done.stdout.decode("utf-8", "replace").strip())
-    raise failure_of(done.returncode, done.stderr.decode("utf-8", "replace"), tasks, limits)
+    if ended.code == 0:
+        return ended.answer
+    if ended.code == 1 and ended.answer:
+        raise MediaInvalid(ended.answer.decode("utf-8", "replace").strip())
+    raise failure_of(ended.code, ended.said, tasks, limits)
+
+
+def _in_process(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended:
+    bind = dying_with(os.getpid())
+    with locked_into(cage_of(path)) as enter:
+
+        def prepare() -> None:
+            enter()
+            bind()
+            limits.apply()
+
+        done = subprocess.run(
+            [sys.executable, "-m", "src.services.media_reader", tasks, need, str(path.absolute())],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limits.wall_seconds,
+            preexec_fn=prepare,
+            check=False,
+        )
+    return Ended(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
 def failure_of(code: int, said: str, tasks: str, limits: ProbeLimits) -> AppError:
@@ -174,13 +159,3 @@ def failure_of(code: int, said: str, tasks: str, limits: ProbeLimits) -> AppErro
     how = (signal.strsignal(-code) or str(code)) if code < 0 else f"exit code {code}"
     log.error("the reader of a media file crashed (%s, %s): %s", tasks, how, said[-2000:].strip())
     return MediaInvalid("The program that reads videos crashed on this file", reason="crash")
-
-
-def _cage(path: Path) -> Cage:
-    """The file, and what Python itself and the packages need; of this project's folder only the code."""
-    python = Path(sys.executable)
-    return Cage(
-        reads=(path, Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src"),
-        programs=(python, python.resolve()),
-        lists=(_ROOT,),
-    )

@@ -22,6 +22,7 @@ from src.services.encode.proof import prove
 from src.services.encode.reports import encode_reporter
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.media_forks import MediaForks
 from src.services.media_probe import examine, index_frames
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class EncodeWork:
     monitor: Monitor
     run_chunks: chunks.ChunkRunner | None = None
     chunk_seconds: float = chunks.CHUNK_SECONDS
+    forks: MediaForks | None = None
 
     def make(self, plan: EncodePlan, *, device: Device | None = None) -> EncodeReport:
         """The finished, checked file; in chunks, where there is somebody to run them and they give the same file.
@@ -108,7 +110,7 @@ class EncodeWork:
         if self.run_chunks is None or not chunks.can_be_chunked(plan, self.media, self.chunk_seconds):
             return None
         try:
-            index = index_frames(self.source)
+            index = index_frames(self.source, self.forks)
             parts = chunks.plan_chunks(index, self.output.parent, self.chunk_seconds)
             if len(parts) < 2:
                 return None
@@ -121,7 +123,7 @@ class EncodeWork:
     def _check(self, plan: EncodePlan, frames_written: int | None) -> tuple[MediaInfo, Timeline]:
         """Read the file back: its streams, every packet, its key frames and its end."""
         try:
-            made, axis = examine(self.output, check=True)
+            made, axis = examine(self.output, check=True, forks=self.forks)
         except MediaInvalid as error:
             raise EncodeFailed(f"The encoded file cannot be read: {error.message}") from None
         video = made.main_video

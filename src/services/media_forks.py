@@ -1,0 +1,195 @@
+"""Several files of one job, read by forks of one process that has loaded what reading needs.
+
+Starting Python and loading FFmpeg's libraries costs more than reading a short video, and an encode reads two: its
+input, and later its result. The process reads no file itself. Each file gets a fork of its own with its own limits,
+which locks itself into a sandbox with that one file before it opens it: what one file does to its fork, the next
+does not see.
+
+``python -m src.services.media_forks KIND`` is that process; KIND is the sandbox that the machine offers for files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import av
+
+from src.services import media_reader
+from src.services.media_child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
+from src.utils.process import die_with_parent, dying_with
+from src.utils.sandbox import Kind, available, lock_in, locked_into
+
+_HEAD: Final = struct.Struct(">iII")  # exit code, bytes of the answer, bytes of what was said beside it
+_MOST_BYTES: Final = 512 * 2**20  # a fork that writes more is ended: its words are not trusted either
+
+
+class MediaForks:
+    """Reads the files of one job. To be used as a context, by the thread that made it."""
+
+    def __init__(self, *paths: Path) -> None:
+        """``paths``: the files to be read, or the folders that they will be in; no other can be."""
+        self._paths = tuple(path.absolute() for path in paths)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def read(self, tasks: str, need: str, path: Path, limits: ProbeLimits) -> Ended:
+        """How the fork ended that did ``tasks`` (see ``media_reader``) with one file.
+
+        Raises:
+            TimeoutExpired: ``limits.wall_seconds`` have passed. It is stopped; the next file gets another process.
+        """
+        until = time.monotonic() + limits.wall_seconds
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = self._start()
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        request = [tasks, need, str(path.absolute()), limits.cpu_seconds, limits.wall_seconds, limits.memory_bytes]
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            code, answer, said = _HEAD.unpack(_receive(process.stdout, _HEAD.size, until))
+            return Ended(
+                code,
+                _receive(process.stdout, answer, until),
+                _receive(process.stdout, said, until).decode(errors="replace"),
+            )
+        except TimeoutError:
+            self.close()
+            raise subprocess.TimeoutExpired(tasks, limits.wall_seconds) from None
+        except (EOFError, BrokenPipeError):
+            process.wait()
+            return Ended(process.returncode or 1, b"", "the process that reads media has gone")
+
+    def close(self) -> None:
+        """End the process, and with it a fork that still reads."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+        process.stdout.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        bind = dying_with(os.getpid())
+        with locked_into(cage_of(*self._paths)) as enter:
+
+            def prepare() -> None:
+                enter()
+                bind()
+
+            return subprocess.Popen(
+                [sys.executable, "-m", "src.services.media_forks", available().files],
+                cwd=ROOT,
+                env=ENVIRONMENT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+                preexec_fn=prepare,
+            )
+
+
+def _receive(source: IO[bytes], count: int, until: float) -> bytes:
+    """Exactly so many bytes.
+
+    Raises:
+        TimeoutError: they have not arrived by ``until``.
+        EOFError: the writer has gone.
+    """
+    parts: list[bytes] = []
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+        while count:
+            if not selector.select(max(until - time.monotonic(), 0)):
+                raise TimeoutError
+            part = os.read(source.fileno(), min(count, 2**20))
+            if not part:
+                raise EOFError
+            parts.append(part)
+            count -= len(part)
+    return b"".join(parts)
+
+
+def serve(kind: Kind, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Fork for each line of ``requests`` and tell how the fork ended; until there are no more."""
+    for line in requests:
+        tasks, need, path, *limits = json.loads(line)
+        ended = _in_fork(kind, tasks, need, path, ProbeLimits(*limits))
+        said = ended.said.encode()
+        answers.write(_HEAD.pack(ended.code, len(ended.answer), len(said)) + ended.answer + said)
+        answers.flush()
+
+
+def _in_fork(kind: Kind, tasks: str, need: str, path: str, limits: ProbeLimits) -> Ended:
+    out, out_end = os.pipe()
+    error, error_end = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            die_with_parent(parent)
+            for end, number in ((os.open(os.devnull, os.O_RDONLY), 0), (out_end, 1), (error_end, 2)):
+                os.dup2(end, number)
+            for end in (out, out_end, error, error_end):
+                os.close(end)
+            limits.apply()
+            lock_in(cage_of(Path(path)), kind)
+            code = media_reader.main(tasks, need, path)
+            sys.stdout.flush()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    os.close(out_end)
+    os.close(error_end)
+    written = _collect(child, (out, error))
+    _, status = os.waitpid(child, 0)
+    return Ended(os.waitstatus_to_exitcode(status), written[out], written[error].decode("utf-8", "replace"))
+
+
+def _collect(child: int, ends: Sequence[int]) -> dict[int, bytes]:
+    """What a fork writes into its pipes until it closes them."""
+    written = {end: bytearray() for end in ends}
+    with selectors.DefaultSelector() as selector:
+        for end in ends:
+            selector.register(end, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                part = os.read(key.fd, 2**20)
+                written[key.fd] += part
+                if not part:
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+                if sum(map(len, written.values())) > _MOST_BYTES:
+                    os.kill(child, signal.SIGKILL)
+    return {end: bytes(text) for end, text in written.items()}
+
+
+if __name__ == "__main__":
+    av.logging.set_level(av.logging.PANIC)
+    serve(Kind(sys.argv[1], "none"), sys.stdin.buffer, sys.stdout.buffer)
