@@ -40,7 +40,7 @@ class ErrorKind(StrEnum):
 
 
 class Remedy(StrEnum):
-    """Who can act on a failure. Only ``LATER`` is ever retried by the service itself, and only if it passes soon."""
+    """Who can act on a failure. What the service retries by itself says ``AppError.retried``."""
 
     USER = "user"
     OPERATOR = "operator"
@@ -56,10 +56,14 @@ class AppError(Exception):
     remedy: ClassVar[Remedy] = Remedy.DEVELOPER
     passes_soon: ClassVar[bool] = True
     """Whether what passes by itself may do so within seconds; otherwise it is told at once and not tried again."""
+    retried: ClassVar[bool] = False
+    """Whether the service tries again by itself, whoever can act: set for every ``LATER`` that may pass soon."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.code = _WORD_BORDER.sub("_", cls.__name__).upper()
+        if "retried" not in vars(cls):
+            cls.retried = cls.remedy is Remedy.LATER and cls.passes_soon
 
     def __init__(self, message: str | None = None, **details: object) -> None:
         """``message`` defaults to the class docstring; ``details`` are JSON values told to the caller."""
@@ -71,11 +75,19 @@ class AppError(Exception):
 AppError.code = "APP_ERROR"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITABLE = (errno.EROFS, errno.EIO)
 
 
 def means_full_disk(error: BaseException) -> bool:
     """Whether an error of the system or of a library says that there is no room: they all carry its number."""
     return getattr(error, "errno", None) in _FULL
+
+
+def disk_fault(error: BaseException) -> AppError | None:
+    """The fact behind an error of the system or of a library that a full, read-only or damaged disk causes."""
+    if means_full_disk(error):
+        return DiskFull()
+    return DiskUnwritable() if getattr(error, "errno", None) in _UNWRITABLE else None
 
 
 def catalogue() -> dict[str, type[AppError]]:
@@ -547,6 +559,12 @@ class EncodeInterrupted(AppError):
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER
 
 
+class EngineInterrupted(AppError):
+    """The process that makes the clip ended unexpectedly, most often because memory was short."""
+
+    kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER
+
+
 # --- the video site and the network -----------------------------------------------------------------------------
 
 
@@ -701,7 +719,8 @@ class NetworkTimeout(SourceError):
 class ProxyError(SourceError):
     """The configured proxy does not work."""
 
-    remedy = Remedy.OPERATOR
+    # A proxy that restarts or changes its address is back within seconds; if it is not, the operator can act.
+    kind, remedy, retried = ErrorKind.UNAVAILABLE, Remedy.OPERATOR, True
 
 
 class TlsError(SourceError):
@@ -764,6 +783,12 @@ class FfmpegMissing(AppError):
 
 class DiskFull(AppError):
     """There is no room left on the disk."""
+
+    kind, remedy = ErrorKind.STORAGE_FULL, Remedy.OPERATOR
+
+
+class DiskUnwritable(AppError):
+    """The disk accepts no writes: it is mounted read-only, damaged, or its folders belong to another user."""
 
     kind, remedy = ErrorKind.STORAGE_FULL, Remedy.OPERATOR
 

@@ -13,7 +13,6 @@ from werkzeug.exceptions import HTTPException
 from src.errors import (
     AppError,
     BodyTooLarge,
-    DiskFull,
     EndpointNotFound,
     ErrorKind,
     InternalError,
@@ -21,7 +20,7 @@ from src.errors import (
     MethodNotAllowed,
     RangeNotSatisfiable,
     RequestInvalid,
-    means_full_disk,
+    disk_fault,
 )
 from src.middleware.bots import hints
 from src.middleware.chat import CHAT_PATHS, text
@@ -123,9 +122,10 @@ def install(
         return response
 
     def of_anything(error: Exception) -> Response:
-        if means_full_disk(error):
-            log.warning("the disk is full: %s", error)
-            return answer(DiskFull())
+        fault = disk_fault(error)
+        if fault is not None:
+            log.warning("%s: %s", fault.code, error)
+            return answer(fault)
         log.error("Unexpected error", exc_info=error)
         return answer(InternalError())
 

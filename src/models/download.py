@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from src.models.outcome import Note, outcome_fields
 
 CutMethod = Literal["smart", "copy", "reencode", "section"]
+
+
+class ExactRange(TypedDict):
+    """A time range as integers: ``start`` and ``end`` count units of ``time_base`` seconds, such as ``1/30000``."""
+
+    start: int
+    end: int
+    time_base: str
+
+
+def decimal_seconds(seconds: Fraction) -> float:
+    """Seconds as JSON shows them: nine digits, which tell the timestamps of any container apart."""
+    return round(float(seconds), 9)
+
+
+def exact_range(start: Fraction, end: Fraction) -> ExactRange:
+    """The range in the coarsest time base that expresses both times."""
+    units = math.lcm(start.denominator, end.denominator)
+    return {"start": int(start * units), "end": int(end * units), "time_base": f"1/{units}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +45,8 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """The finished file. ``start`` and ``end`` are seconds of the video: first frame, end of the last one.
+    """The finished file. ``start`` and ``end`` are seconds of the video: first frame, end of the last one; ``exact``
+    says the same without rounding.
 
     Codecs are FFmpeg's names; ``method`` is how the clip was cut; ``encoded`` tells whether it was encoded whole after
     the cut; ``bytes`` is the file's size and ``bytes_fetched`` what was loaded for it.
@@ -45,6 +67,7 @@ class Actual:
     encoded: str | None
     bytes: int
     bytes_fetched: int
+    exact: ExactRange
 
 
 @dataclass(frozen=True, slots=True)

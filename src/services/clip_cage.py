@@ -25,7 +25,7 @@ from src.services.clip import make_clip as make_one
 from src.services.clip import make_clips as make_several
 from src.services.clip import make_parts as make_stretches
 from src.services.clip_child import LISTENER, Task, send_task
-from src.services.clip_talk import EngineDied, Talk, last_words
+from src.services.clip_talk import Talk, engine_died, last_words
 from src.services.egress import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
@@ -95,7 +95,7 @@ class CagedEngine:
         """One clip; see ``services/clip``.
 
         Raises:
-            EngineDied: it did not survive what it read.
+            EngineInterrupted: it did not survive what it read.
         """
         if keep:
             keep.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -155,13 +155,13 @@ class CagedEngine:
         reads: Sequence[Path] = (),
     ) -> list[ClipReport]:
         """The answer of a function of ours that takes these arguments, a ``monitor`` and, where there is one, a
-        ``refresh``. Raises what it raises, what ``monitor`` and ``refresh`` raise, and EngineDied."""
+        ``refresh``. Raises what it raises, what ``monitor`` and ``refresh`` raise, and EngineInterrupted."""
         task = Task(function, arguments, self._cage(reads, writes, proxy), refresh is not None)
         assert self._process.stdin is not None
         try:
             send_task(self._process.stdin, task)
         except BrokenPipeError:
-            raise EngineDied("it did not start") from None
+            raise engine_died("it did not start") from None
         with ExitStack() as stack:
             self._answer_there(stack, proxy, monitor)
             made = Talk(self._process, self._channel, monitor, refresh).run()
@@ -190,7 +190,7 @@ class CagedEngine:
         if said == LISTENER and proxy:
             stack.enter_context(self._egress.also_at(socket.socket(fileno=listeners[0])))
         elif not said:
-            raise EngineDied(last_words(self._process))
+            raise engine_died(last_words(self._process))
 
 
 def _one(**arguments: Any) -> list[ClipReport]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from src.errors import AppError, ClipIncomplete, MediaForbidden
+from src.errors import AppError, ClipIncomplete, EngineInterrupted, MediaForbidden
 from src.models.download import CutMethod
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
@@ -96,6 +96,8 @@ class ClipCutter:
             return self._verified(task, report, report.method)
         except (SourceUnreadable, ClipIncomplete) as reason:
             log.warning("%s: the clip engine could not cut it (%s); reading the section", task.video_id, reason)
+        except EngineInterrupted:
+            log.warning("%s: the clip engine was interrupted; reading the section", task.video_id)
         except AppError:
             raise
         except Exception:  # a fault of the engine, for the log; the user can still have the clip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import selectors
 import socket
@@ -12,19 +13,26 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter, ValidationError
 
-from src.errors import ErrorKind, InternalError, error_from_code
+from src.errors import EngineInterrupted, ErrorKind, InternalError, error_from_code
 from src.models.progress import Monitor, Progress
 from src.services.clip import ClipReport, ClipSource, Discontinuous, SourceUnreadable
 from src.services.clip_child import send_task
 from src.services.ffmpeg_utils_service import CHECK_SECONDS
+
+log = logging.getLogger(__name__)
 
 _LONGEST_LINE = 4 << 20  # a report of many clips with notes; nothing honest is longer
 _KEPT_STDERR = 16 << 10
 _PROGRESS, _REPORTS = TypeAdapter(Progress), TypeAdapter(list[ClipReport])
 
 
-class EngineDied(Exception):
-    """The child ended without an answer, or gave one that is none. Never shown to users."""
+def engine_died(reason: str) -> EngineInterrupted:
+    """The error for a child that ended without an answer or sent something that is no answer.
+
+    ``reason`` goes to the log only: it may hold what an untrusted process wrote.
+    """
+    log.warning("the clip engine ended without a result: %s", reason)
+    return EngineInterrupted()
 
 
 class Talk:
@@ -67,9 +75,9 @@ class Talk:
     def _lines(self) -> list[bytes]:
         data = self._channel.recv(65536)
         if not data:
-            raise EngineDied(self._end())
+            raise engine_died(self._end())
         if len(self._rest) > _LONGEST_LINE:
-            raise EngineDied("it says one thing without an end")
+            raise engine_died("it says one thing without an end")
         *lines, self._rest = (self._rest + data).split(b"\n")
         return lines
 
@@ -93,7 +101,7 @@ class Talk:
             elif what == "made":
                 return _REPORTS.validate_python(value)
         except (ValueError, AttributeError, RecursionError, ValidationError) as error:
-            raise EngineDied(f"it said what it never says: {type(error).__name__}") from None
+            raise engine_died(f"it said what it never says: {type(error).__name__}") from None
         if what == "progress":
             self._monitor.report(progress)
         elif what == "refresh" and self._refresh is not None:
@@ -109,7 +117,7 @@ class Talk:
             # Codes of our own inner workings (a lease lost, a job handed back) are not the engine's to say.
             raise InternalError() if failure.kind is ErrorKind.INTERNAL else failure
         else:
-            raise EngineDied("it said what it never says")
+            raise engine_died("it said what it never says")
         return None
 
 

@@ -6,7 +6,7 @@ import re
 import signal
 from collections.abc import Sequence
 
-from src.errors import AppError, DiskFull, EncodeFailed, EncodeInterrupted
+from src.errors import AppError, DiskFull, DiskUnwritable, EncodeFailed, EncodeInterrupted
 from src.services.ffmpeg_limits import Limits
 
 _EXIT_ENOSPC = 228  # FFmpeg ends with the low byte of AVERROR(ENOSPC)
@@ -21,6 +21,8 @@ def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
     text = "\n".join(log)
     if code == _EXIT_ENOSPC or "No space left on device" in text:
         return DiskFull()
+    if "Read-only file system" in text:
+        return DiskUnwritable()
     if code == -signal.SIGXFSZ or "File too large" in text:
         return EncodeFailed("The output grew larger than it may become", limit_bytes=limits.file_bytes)
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and limits.cpu_seconds is not None):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from src.errors import DiskFull, means_full_disk
+from src.errors import DiskFull, disk_fault
 from src.utils.moved_file import move_file
 
 # An upload that is continued in pieces is forgotten when nobody has written to it for so long.
@@ -78,8 +78,9 @@ class FileStore:
             except FileNotFoundError:  # the folder was empty and swept in this moment
                 move_file(made, target)
         except OSError as error:
-            if means_full_disk(error):
-                raise DiskFull() from error
+            fault = disk_fault(error)
+            if fault is not None:
+                raise fault from error
             raise
         return target
 
@@ -108,6 +109,10 @@ class FileStore:
     def has_room(self) -> bool:
         """Whether new work is accepted."""
         return shutil.disk_usage(self.downloads).free >= self.min_free_bytes
+
+    def is_writable(self) -> bool:
+        """Whether files can be written: false on a disk that was mounted read-only, or in folders of another user."""
+        return all(os.access(folder, os.W_OK | os.X_OK) for folder in (self._work, self.incoming))
 
     def inputs(self) -> list[Path]:
         """All uploaded files."""

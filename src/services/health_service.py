@@ -85,6 +85,8 @@ class HealthService:
             found.append(("degraded", "Redis does not answer: no progress is shown, and no job begins until it does."))
         if not self._files.has_room():
             found.append(("unhealthy", "The disk is full: new jobs and uploads are refused."))
+        if not self._files.is_writable():
+            found.append(("unhealthy", "DOWNLOADS_DIR or UPLOADS_DIR cannot be written: no job can store its file."))
         found += [("degraded", reason) for reason in self._pressure(mongodb)]
         status: HealthStatus = max((each for each, _ in found), key=_ORDER.__getitem__, default="healthy")
         return HealthReading(status, tuple(reason for _, reason in found), mongodb, redis)

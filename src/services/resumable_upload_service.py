@@ -19,7 +19,6 @@ from src.data.video_data import VideoData
 from src.errors import (
     BodyTooLarge,
     Busy,
-    DiskFull,
     NotOwner,
     StoreUnavailable,
     TooManyPending,
@@ -27,7 +26,7 @@ from src.errors import (
     UploadNotFound,
     UploadOffsetMismatch,
     UploadTooLong,
-    means_full_disk,
+    disk_fault,
 )
 from src.models.upload import ResumableUpload
 from src.models.video import Owner
@@ -148,8 +147,9 @@ class ResumableUploadService:
             try:
                 file.write(piece)
             except OSError as error:
-                if means_full_disk(error):
-                    raise DiskFull() from error
+                fault = disk_fault(error)
+                if fault is not None:
+                    raise fault from error
                 raise
             written += len(piece)
         return written

@@ -28,6 +28,8 @@ from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
 from src.services.film_joining import QUICK_ENCODERS
 from src.services.media_probe import inspect_output
 from src.services.youtube.messages import media_error
+from src.utils.ffmpeg_options import understands
+from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 # Fetched beyond the range on both sides: enough for reordered frames and for the priming of audio codecs.
 MARGIN_SECONDS = 2
@@ -50,6 +52,7 @@ class _Plan:
     frames: int
     from_between: Fraction
     to_between: Fraction
+    time_base: Fraction
 
 
 def download_section(
@@ -74,8 +77,9 @@ def download_section(
     section = work_dir / "section.nut"
     try:
         _fetch(source, wanted, section, network, ffmpeg, monitor)
-        pictures, heard = _read_times(section, has_audio=any(track.has_audio for track in source.tracks))
-        plan = _plan(pictures, wanted, source.duration_seconds)
+        has_audio = any(track.has_audio for track in source.tracks)
+        pictures, time_base, heard = _read_times(section, has_audio=has_audio)
+        plan = _plan(pictures, time_base, wanted, source.duration_seconds)
         _require_sound(heard, plan, source.duration_seconds)
         with_sound = heard is not None and heard.start < plan.after
         _encode(section, plan, output, with_sound=with_sound, ffmpeg=ffmpeg, monitor=monitor)
@@ -97,9 +101,10 @@ def download_section(
     )
 
 
-def input_options(track: Track, network: Network) -> list[str]:
+def input_options(track: Track, network: Network, program: Path) -> list[str]:
     """FFmpeg's options before ``-i`` for media of the network: headers, proxy, certificates, and what to do when the
-    connection stalls or breaks. Without them a cut connection counts as the end of the film."""
+    connection stalls or breaks. Without them a cut connection counts as the end of the video. ``program`` is the FFmpeg
+    that gets them: FFmpeg 5 and 6 refuse to start with an option that only newer ones have."""
     micros = str(round(network.stall_seconds * 1_000_000))
     options = ["-protocol_whitelist", _NETWORK_PROTOCOLS, "-rw_timeout", micros]
     options += ["-format_whitelist", _DEMUXERS.get(track.protocol, "mov,matroska")]
@@ -110,7 +115,9 @@ def input_options(track: Track, network: Network) -> list[str]:
         options += ["-http_proxy", network.proxy]
     if track.protocol == "https":  # FFmpeg's playlist reader knows only some of the options, and reconnects itself
         options += ["-reconnect", "1", "-reconnect_on_network_error", "1", "-reconnect_on_http_error", "5xx"]
-        options += ["-reconnect_delay_max", "5", "-reconnect_max_retries", str(network.retries)]
+        options += ["-reconnect_delay_max", "5"]
+        if understands(program, "protocol=http", "reconnect_max_retries"):
+            options += ["-reconnect_max_retries", str(network.retries)]
         if track.url.startswith("https:"):
             options += ["-tls_verify", str(int(network.verify_tls)), "-ca_file", certifi.where()]
     return options
@@ -125,7 +132,7 @@ def _fetch(
     for track in source.tracks:
         if network.guard is not None:
             network.guard(track.url)
-        inputs += [*input_options(track, network), "-ss", f"{float(begin):.6f}", "-t", f"{length:.6f}"]
+        inputs += [*input_options(track, network, ffmpeg.program), "-ss", f"{float(begin):.6f}", "-t", f"{length:.6f}"]
         inputs += ["-i", track.url]
     maps = ["-map", f"{next(i for i, track in enumerate(source.tracks) if track.has_video)}:v:0"]
     sound = next((i for i, track in enumerate(source.tracks) if track.has_audio), None)
@@ -153,9 +160,10 @@ def _fetch(
         raise known or ClipIncomplete(f"The section could not be read: {error.message}") from None
 
 
-def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], TimeRange | None]:
-    """The presentation times of all pictures in order, and from when to when there is sound."""
+def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Fraction, TimeRange | None]:
+    """The presentation times of all frames in order, their time base, and from when to when there is audio."""
     pictures: list[Fraction] = []
+    time_base = Fraction(1, 90_000)
     heard: TimeRange | None = None
     try:
         with av.open(str(section), format="nut") as container:
@@ -165,6 +173,7 @@ def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Time
                 at = packet.pts * packet.time_base - _OFFSET_SECONDS
                 if packet.stream.type == "video":
                     pictures.append(at)
+                    time_base = packet.time_base
                 else:
                     end = at + (packet.duration or 0) * packet.time_base
                     heard = TimeRange(at, end) if heard is None else TimeRange(heard.start, max(heard.end, end))
@@ -172,11 +181,14 @@ def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Time
         raise ClipIncomplete("The section could not be read") from None
     if has_audio and heard is None:
         raise ClipIncomplete("The section has no sound")
-    return sorted(pictures), heard
+    return sorted(pictures), time_base, heard
 
 
-def _plan(pictures: Sequence[Fraction], wanted: TimeRange, duration_seconds: float | None) -> _Plan:
-    inside = [at for at in pictures if wanted.start <= at < wanted.end]
+def _plan(
+    pictures: Sequence[Fraction], time_base: Fraction, wanted: TimeRange, duration_seconds: float | None
+) -> _Plan:
+    start, end = wanted.start - FRAME_TOLERANCE_SECONDS, wanted.end - FRAME_TOLERANCE_SECONDS
+    inside = [at for at in pictures if start <= at < end]
     if not inside:
         raise ClipIncomplete("The section holds no frame of the time range")
     usual = median(later - earlier for earlier, later in pairwise(inside)) if len(inside) > 1 else Fraction(1, 25)
@@ -193,6 +205,7 @@ def _plan(pictures: Sequence[Fraction], wanted: TimeRange, duration_seconds: flo
         # The cuts are told halfway between two frames, so that no rounding can move them across one.
         from_between=(before + inside[0]) / 2,
         to_between=(inside[-1] + after) / 2,
+        time_base=time_base,
     )
 
 
@@ -229,7 +242,14 @@ def _encode(section: Path, plan: _Plan, output: Path, *, with_sound: bool, ffmpe
     ffmpeg.confined(reads=[section], writes=[output.parent]).run(
         [
             *("-copyts", "-i", str(section), "-filter_complex", ";".join(filters), *maps),
-            *("-fps_mode", "passthrough", "-enc_time_base:v", "filter", "-map_metadata", "-1"),
+            *(
+                "-fps_mode",
+                "passthrough",
+                "-enc_time_base:v",
+                f"{plan.time_base.numerator}/{plan.time_base.denominator}",
+                "-map_metadata",
+                "-1",
+            ),
             *QUICK_ENCODERS[output.suffix],
             str(output),
         ],

@@ -12,7 +12,7 @@ from typing import Literal
 
 from src.config import Settings
 from src.errors import ClipIncomplete, FileTooLarge
-from src.models.download import Actual, DownloadReport, Requested
+from src.models.download import Actual, DownloadReport, Requested, decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
@@ -127,8 +127,8 @@ class VideoService:
         watch = _Watch(monitor or SilentMonitor(), None)
         with self._cage.engine() as engine:
             source_id, video = self._look_up(url, watch)
-            length = video.info.duration_seconds
-            whole = TimeRange(Fraction(0), _FOREVER if length is None else Fraction(length))
+            # Not the length that the site reports: it is rounded, and a source may start after zero.
+            whole = TimeRange(Fraction(0), _FOREVER)
             return self._make(
                 source_id, video, wish, whole, output_path, watch, engine, mode="keyframe", max_bytes=max_bytes
             )
@@ -158,7 +158,8 @@ class VideoService:
         max_bytes: int | None = None,
         kept: KeptSource | None = None,
     ) -> DownloadReport:
-        possible = available_range(wanted, video.info.duration_seconds)
+        is_whole = wanted.end >= _FOREVER
+        possible = wanted if is_whole else available_range(wanted, video.info.duration_seconds)
         selection = choose(video.info.formats, wish)
         log.info("%s: %s of %s as %s", name, selection.obtained, video.info.id, selection.container)
         told = sum(entry.size_bytes or 0 for entry in (selection.video, selection.audio) if entry is not None)
@@ -177,11 +178,10 @@ class VideoService:
             made, media, notes = self._encode(cut, task)
             final = made.replace(output_path.with_suffix(f".{selection.container}"))
         kept_range = cut.report.kept
+        end = cut.report.actual.end if is_whole else wanted.end
         return DownloadReport(
             path=final,
-            requested=Requested(
-                wish.resolution, wish.container, float(wanted.start), float(wanted.end), wish.compatibility
-            ),
+            requested=Requested(wish.resolution, wish.container, float(wanted.start), float(end), wish.compatibility),
             actual=_actual(final, media, cut, selection),
             notes=(*_notes(video, selection, wanted, cut.report.actual), *cut.report.notes, *notes),
             facts=_facts(video.info),
@@ -242,7 +242,7 @@ def network_of(settings: Settings) -> Network:
 def _actual(path: Path, media: MediaInfo, cut: Cut, selection: Selection) -> Actual:
     video = media.main_video
     assert video is not None
-    start, end = float(cut.report.actual.start), float(cut.report.actual.end)
+    start, end = cut.report.actual.start, cut.report.actual.end
     return Actual(
         resolution=selection.obtained,
         width=video.width,
@@ -252,13 +252,14 @@ def _actual(path: Path, media: MediaInfo, cut: Cut, selection: Selection) -> Act
         container=selection.container,
         codec=video.codec,
         audio_codec=media.audio[0].codec if media.audio else None,
-        start=round(start, 6),
-        end=round(end, 6),
-        duration=round(end - start, 6),
+        start=decimal_seconds(start),
+        end=decimal_seconds(end),
+        duration=decimal_seconds(end - start),
         method=cut.method,
         encoded=None if selection.encoding is Encoding.NONE else selection.encoding.value,
         bytes=path.stat().st_size,
         bytes_fetched=cut.report.bytes_fetched,
+        exact=exact_range(start, end),
     )
 
 
@@ -269,7 +270,7 @@ def _notes(video: Extraction, selection: Selection, wanted: TimeRange, actual: T
         notes.append(Note(NoteCode.RESOLUTION_LOWERED, text))
         for warning in video.warnings:
             log.warning("%s is missing, and yt-dlp said: %s", selection.wanted, warning)
-    if wanted.end - actual.end > _TOLD_SECONDS:
+    if wanted.end < _FOREVER and wanted.end - actual.end > _TOLD_SECONDS:
         text = "The range reaches beyond the end of the video; the clip ends with it"
         notes.append(Note(NoteCode.ENDS_WITH_SOURCE, text))
     return tuple(notes)

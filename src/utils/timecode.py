@@ -8,8 +8,15 @@ from fractions import Fraction
 from urllib.parse import parse_qs, urlsplit
 
 from src.errors import ClipRangeInvalid
+from src.utils.validators import query_fields, unwrapped
 
 MAX_SECONDS = 30 * 24 * 3600  # longer than any video there is (the longest known ones have some 25 days)
+FRAME_TOLERANCE_SECONDS = Fraction(1, 100_000)
+"""A requested time this close to the timestamp of a frame means that frame.
+
+Timestamps such as 1001/30000 have no finite decimal form: one that is rounded to six digits, as clients and our own
+status report it, may lie half a microsecond behind its frame. Frames of real videos are milliseconds apart.
+"""
 _MAX_CHARACTERS = 32
 _SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _PLAIN = re.compile(_SECONDS)
@@ -41,8 +48,8 @@ def time_in_url(url: str) -> Fraction | None:
     A value that is no time is ignored, as the site itself does.
     """
     try:
-        parts = urlsplit(url)
-        fields = {**parse_qs(parts.fragment, max_num_fields=50), **parse_qs(parts.query, max_num_fields=50)}
+        parts = urlsplit(unwrapped(url))
+        fields = {**parse_qs(parts.fragment, max_num_fields=50), **query_fields(parts)}
     except ValueError:
         return None
     for name in ("t", "start", "time_continue"):

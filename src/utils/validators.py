@@ -13,11 +13,15 @@ WATCH_HOSTS = frozenset(
     for prefix in ("", "www.", "m.", "music.", "gaming.")
 )
 SHORT_HOSTS = frozenset({"youtu.be", "www.youtu.be"})
+STUDIO_HOST = "studio.youtube.com"
 _MAX_CHARACTERS = 2048
 _VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_ID_IN_PATH = re.compile(r"/(?:shorts|live|embed|v|e)/([^/?#]+)/?")
+_ID_IN_PATH = re.compile(r"/(?:shorts|live|embed|v|e|watch)/([^/?#]+)/?")
+_STUDIO_PATH = re.compile(r"/video/([^/?#]+)(?:/[a-z_]*)*")
+_CLIP_PATH = re.compile(r"/clip/[^/]+/?")
+_ID_IN_QUERY = frozenset({"/watch", "/watch_popup", "/live_chat", "/live_chat_replay"})
 # Words of eleven characters that stand where an id would: players of a playlist and of a channel's live stream.
 _NOT_IDS = frozenset({"videoseries", "live_stream"})
 
@@ -42,7 +46,8 @@ def parse_video_id_from_url(url: object) -> str:
     """The id of the video that a YouTube link leads to.
 
     The link is parsed once; its host must be one of a fixed list, without port, user name or tricks of spelling.
-    The scheme may be left out. Links to playlists or channels alone have no video and are refused.
+    The scheme may be left out, the link may stand in angle brackets, and a further ``?`` counts as ``&``. Links to
+    playlists or channels alone have no video and are refused.
 
     Raises:
         UrlInvalid: it is not a link to a YouTube video.
@@ -50,12 +55,19 @@ def parse_video_id_from_url(url: object) -> str:
     """
     parts = _split(url)
     host = parts.netloc.lower()
-    if host in SHORT_HOSTS:
-        found = parts.path.removeprefix("/").removesuffix("/")
-    elif host in WATCH_HOSTS and parts.path.rstrip("/") in ("/watch", "/watch_popup"):
-        found = _single(parts.query, "v")
-    elif host in WATCH_HOSTS and (match := _ID_IN_PATH.fullmatch(parts.path)):
+    known = host in WATCH_HOSTS or host in SHORT_HOSTS
+    pattern = _STUDIO_PATH if host == STUDIO_HOST else _ID_IN_PATH
+    match = pattern.fullmatch(parts.path) if known or host == STUDIO_HOST else None
+    if known and parts.path.rstrip("/") in _ID_IN_QUERY:
+        found = _single(parts, "v")
+    elif match is not None:
         found = match[1]
+    elif host in WATCH_HOSTS and _CLIP_PATH.fullmatch(parts.path):
+        raise UrlInvalid(
+            "Links to YouTube clips (/clip/) are not supported: open the video of the clip and copy the link of that"
+        )
+    elif host in SHORT_HOSTS:
+        found = parts.path.removeprefix("/").removesuffix("/")
     else:
         raise UrlInvalid("This is not a link to a YouTube video")
     # A '&' where the first '?' should be is a frequent slip of hand-made links.
@@ -65,10 +77,25 @@ def parse_video_id_from_url(url: object) -> str:
     return validate_video_id(video_id)
 
 
+def query_fields(parts: SplitResult) -> dict[str, list[str]]:
+    """The fields of a link's query; a further ``?``, a frequent slip of hand-made links, separates fields too.
+
+    Raises:
+        ValueError: there are more than 100.
+    """
+    return parse_qs(parts.query.replace("?", "&"), max_num_fields=100)
+
+
+def unwrapped(text: str) -> str:
+    """A link without spaces around it and without the angle brackets in which chats and mails put links."""
+    text = text.strip(" \t\r\n")
+    return text[1:-1].strip(" \t\r\n") if text.startswith("<") and text.endswith(">") else text
+
+
 def _split(url: object) -> SplitResult:
     if not isinstance(url, str) or not 0 < len(url) <= _MAX_CHARACTERS:
         raise UrlInvalid
-    text = url.strip(" \t\r\n")
+    text = unwrapped(url)
     if _FORBIDDEN.search(text):
         raise UrlInvalid("A link must not contain spaces, backslashes or control characters")
     if not _SCHEME.match(text):
@@ -82,9 +109,9 @@ def _split(url: object) -> SplitResult:
     return parts
 
 
-def _single(query: str, name: str) -> str:
+def _single(parts: SplitResult, name: str) -> str:
     try:
-        values = set(parse_qs(query, max_num_fields=100).get(name, ()))
+        values = set(query_fields(parts).get(name, ()))
     except ValueError:
         raise UrlInvalid from None
     if len(values) > 1:

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from src.errors import AppError, Cancelled, InternalError, MediaGone, UrlForbidden, VideoPrivate
+from src.errors import AppError, Cancelled, EngineInterrupted, InternalError, MediaGone, UrlForbidden, VideoPrivate
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip import ClipReport, ClipSource, Network, SourceUnreadable, TimeRange
 from src.services.clip_cage import CagedEngine, ClipCage
-from src.services.clip_talk import EngineDied
 from src.services.egress import AllowList, EgressProxy, Policy
 from src.utils.sandbox import available
 from tests.clip.origin import Faults, Origin
@@ -79,7 +78,7 @@ def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: Ca
 
 
 def test_an_engine_that_dies_is_told(engine: CagedEngine, place: Place) -> None:
-    with pytest.raises(EngineDied):
+    with pytest.raises(EngineInterrupted):
         run(engine, caged.die, place)
 
 
@@ -98,7 +97,7 @@ def test_an_engine_that_dies_is_told(engine: CagedEngine, place: Place) -> None:
     ],
 )
 def test_an_engine_that_lies_is_not_believed(engine: CagedEngine, place: Place, what: str) -> None:
-    with pytest.raises(EngineDied):
+    with pytest.raises(EngineInterrupted):
         run(engine, caged.lie, place, what=what)
 
 
@@ -110,7 +109,7 @@ def test_an_engine_asks_for_links_once(engine: CagedEngine, place: Place) -> Non
         return asked[-1]
 
     given = {"what": '{"refresh": true}\n' * 3}
-    with pytest.raises(EngineDied):
+    with pytest.raises(EngineInterrupted):
         engine.run(caged.lie, given, [place.work], None, SilentMonitor(), refresh=refresh)
     assert len(asked) == 1, "each time is a look at the site"
 

@@ -52,6 +52,8 @@ def test_a_full_disk_fails_what_is_written_and_nothing_else(tmp_path: Path, mong
     assert report["job with room"] == {"status": 200, "code": None}
     assert report["job below the floor"] == {"status": 507, "code": "DISK_FULL"}
     assert report["upload below the floor"] == {"status": 507, "code": "DISK_FULL"}
+    assert report["job on a read-only disk"] == {"status": 507, "code": "DISK_UNWRITABLE"}
+    assert report["health on a read-only disk"] == "unhealthy"
 
 
 @pytest.fixture

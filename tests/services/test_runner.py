@@ -15,7 +15,16 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
-from src.errors import AppError, JobStalled, LiveNotStarted, NetworkTimeout, StoreUnavailable, VideoPrivate
+from src.errors import (
+    AppError,
+    EngineInterrupted,
+    JobStalled,
+    LiveNotStarted,
+    NetworkTimeout,
+    ProxyError,
+    StoreUnavailable,
+    VideoPrivate,
+)
 from src.models.progress import Phase, Progress
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
@@ -133,15 +142,16 @@ def test_a_cause_that_does_not_pass_soon_fails_at_once(bench: Bench, error: AppE
     assert bench.files_left() == []
 
 
-def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [NetworkTimeout, ProxyError, EngineInterrupted])
+def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Bench, error: type[AppError]) -> None:
     job = bench.queued()
-    bench.engine.errors = [NetworkTimeout(), NetworkTimeout()]
+    bench.engine.errors = [error(), error()]
     bench.runner().run(job.id)
     assert bench.find(job).waiting
     eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
     bench.runner().run(job.id)
     failed = bench.find(job)
-    assert failed.status is Status.FAILED and failed.failure and failed.failure.code == "NETWORK_TIMEOUT"
+    assert failed.status is Status.FAILED and failed.failure and failed.failure.code == error.code
     assert failed.attempts == 2
 
 

@@ -14,12 +14,14 @@ from src import errors
 from src.config import Settings
 from src.errors import AppError
 from src.models.progress import Progress, SilentMonitor
-from src.services.clip import ClipReport, Network, SourceUnreadable, TimeRange
+from src.services.clip import ClipReport, Network, SourceUnreadable, TimeRange, Track
 from src.services.clip_cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.section_download import input_options
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.selection import Wish, choose
 from src.services.youtube_service import YouTubeService
+from src.utils.ffmpeg_options import understands
 from tests.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
 from tests.offline_youtube import SITUATIONS, Fault, OfflineYoutube, VideoId
 
@@ -94,6 +96,24 @@ def test_the_clip_is_exact(
     assert abs(av_offset(made.path, fps)) < 0.01
     assert decode_errors(made.path) == ""
     assert list(tmp_path.iterdir()) == [made.path]
+
+
+def test_times_rounded_to_six_digits_mean_their_frames(site: OfflineYoutube, tmp_path: Path) -> None:
+    """106 and 107 x 1001/30000 s, rounded: both lie above the true time."""
+    made = cut(site, tmp_path, SITUATIONS.FPS_30000_1001, Wish("mp4", "240p"), "3.536867", "3.603600")
+    assert [frame.number for frame in frame_numbers(made.path)] == [106, 107]
+
+
+def test_options_that_the_program_does_not_list_are_left_out(tmp_path: Path) -> None:
+    """As FFmpeg before 7 answers: it refuses to start with an option that it does not know."""
+    old = tmp_path / "ffmpeg"
+    listed = r"  -reconnect <boolean> .D reconnect\n  -reconnect_delay_max <int> .D delay\n"
+    old.write_text(f"#!/bin/sh\nprintf '{listed}'\n")
+    old.chmod(0o755)
+    track = Track("http://127.0.0.1:1/film.mp4")
+    assert "-reconnect_max_retries" not in input_options(track, Network(), old)
+    assert "-reconnect_max_retries" in input_options(track, Network(), Path(FFMPEG))
+    assert not understands(tmp_path / "missing", "protocol=http", "reconnect")
 
 
 def test_the_end_of_the_film_is_the_end_of_the_clip(site: OfflineYoutube, tmp_path: Path) -> None:

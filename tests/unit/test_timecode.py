@@ -117,3 +117,8 @@ def test_what_is_no_time_is_refused(value: object) -> None:
 )
 def test_the_start_that_a_link_carries(url: str, seconds: Fraction | None) -> None:
     assert time_in_url(url) == seconds
+
+
+def test_the_time_of_links_that_people_paste() -> None:
+    assert time_in_url("https://youtu.be/dQw4w9WgXcQ?si=abc?t=1m30s") == 90
+    assert time_in_url("<https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=42>") == 42

@@ -50,6 +50,21 @@ ID = "dQw4w9WgXcQ"
         f"youtu.be/{ID}",
         f"//www.youtube.com/watch?v={ID}",
         f"  https://youtu.be/{ID}\n",
+        # links that people paste
+        f"https://youtu.be/watch?v={ID}",
+        f"https://youtu.be/shorts/{ID}",
+        f"https://www.youtube.com/watch/{ID}",
+        f"https://www.youtube.com/watch?v={ID}?t=42",
+        f"https://www.youtube.com/watch?si=abc?v={ID}",
+        f"https://youtu.be/{ID}?si=abc?t=42",
+        f"https://studio.youtube.com/video/{ID}/livestreaming",
+        f"https://studio.youtube.com/video/{ID}/edit",
+        f"https://studio.youtube.com/video/{ID}",
+        f"https://www.youtube.com/live_chat?v={ID}",
+        f"https://www.youtube.com/live_chat?is_popout=1&v={ID}",
+        f"https://www.youtube.com/live_chat_replay?v={ID}",
+        f"<https://youtu.be/{ID}>",
+        f" < https://www.youtube.com/watch?v={ID} > ",
     ],
 )
 def test_a_link_to_a_video_gives_its_id(url: str) -> None:
@@ -127,6 +142,11 @@ def test_a_link_to_a_video_gives_its_id(url: str) -> None:
         f"https://www.youtube.com/%77atch?v={ID}",
         f"https://www.youtube.com/watch;v={ID}",
         f"https://www.youtube.com/shorts/{ID}/more",
+        f"https://studio.youtube.com/channel/{ID}",
+        f"https://studio.youtube.com/watch?v={ID}",
+        f"<https://youtu.be/{ID}",
+        f"<<https://youtu.be/{ID}>>",
+        f"https://www.youtube.com/watch?v={ID}?v=AAAAAAAAAAA",
         "https://www.youtube.com/watch?" + "&".join(f"a{n}=1" for n in range(200)) + f"&v={ID}",
         "https://www.youtube.com/watch?v=" + ID + "&x=" + "y" * 3000,
     ],
@@ -134,6 +154,11 @@ def test_a_link_to_a_video_gives_its_id(url: str) -> None:
 def test_other_links_are_refused(url: object) -> None:
     with pytest.raises(UrlInvalid):
         parse_video_id_from_url(url)
+
+
+def test_a_link_to_a_clip_is_refused_with_its_reason() -> None:
+    with pytest.raises(UrlInvalid, match=r"Links to YouTube clips \(/clip/\) are not supported"):
+        parse_video_id_from_url("https://www.youtube.com/clip/UgkxSomeClipIdOfThirtySixCharacters")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from src.services.clip.fetcher import Fetcher
 from src.services.clip.index import Layout
 from src.services.clip.reader import SeekableReader, SequentialReader
 from src.services.clip.source import SourceUnreadable
+from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 _BUFFER_BYTES = 128 << 10
 _MOST_EARLY = 16  # pictures that a codec of ours may reorder
@@ -117,10 +118,10 @@ class Demuxer:
     def first_tick(self, seconds: Fraction) -> int:
         """The first tick that counts as at or behind ``seconds``.
 
-        Coarse clocks (WebM counts milliseconds) round the times of frames; a frame that was rounded down to just
-        before ``seconds`` still counts.
+        Coarse clocks (WebM counts milliseconds) round the times of frames, and callers round decimals: a frame that
+        lies just before ``seconds`` still counts.
         """
-        tolerance = min(self.time_base / 2, Fraction(1, 2000))
+        tolerance = max(min(self.time_base / 2, Fraction(1, 2000)), FRAME_TOLERANCE_SECONDS)
         return -int(-(seconds + self.shift - tolerance) / self.time_base // 1)
 
     def first_time(self) -> Fraction:

@@ -14,7 +14,7 @@ import av
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
-from src.errors import DiskFull, means_full_disk
+from src.errors import disk_fault
 from src.services.clip.audio_cut import AudioEncode
 from src.services.clip.demux import Demuxer, Pack
 from src.services.clip.ebml import ROOM, opus_template, set_webm_duration, set_webm_shape
@@ -103,7 +103,7 @@ class Output:
         """A packet whose time ``zero`` (ticks of the source) is the clip's 0.
 
         Raises:
-            DiskFull: there is no room.
+            DiskFull, DiskUnwritable: there is no room, or nothing can be written.
         """
         packet = av.Packet(pack.data)
         packet.stream = stream
@@ -137,7 +137,7 @@ class Output:
 
 
 def _translated(error: OSError) -> Exception:
-    return DiskFull() if means_full_disk(error) else error
+    return disk_fault(error) or error
 
 
 def _opus_head(head: bytes, channels: int, skip: int) -> bytes:

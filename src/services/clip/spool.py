@@ -8,7 +8,7 @@ import os
 import threading
 from pathlib import Path
 
-from src.errors import DiskFull, means_full_disk
+from src.errors import DiskFull, disk_fault
 
 
 class Intervals:
@@ -81,8 +81,9 @@ class Spool:
                 written = os.pwrite(self._file, view, position)
                 position, view = position + written, view[written:]
         except OSError as error:
-            if means_full_disk(error) or error.errno == errno.EFBIG:
-                raise DiskFull() from error
+            fault = DiskFull() if error.errno == errno.EFBIG else disk_fault(error)
+            if fault is not None:
+                raise fault from error
             raise
 
     def read(self, position: int, size: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from src.models.download import decimal_seconds, exact_range
 from src.models.outcome import outcome_fields
 from src.models.params import BatchParams
 from src.services.clip_batch_service import MIME
@@ -18,7 +19,12 @@ class BatchHandler:
         """Make ``batch.mp4`` or ``batch.webm`` of joined ranges, ``batch.zip`` of others."""
         path, title, reports = context.engines.batches.make(params, context.work_dir, context.monitor)
         clips = [
-            {"start": float(report.actual.start), "end": float(report.actual.end), "method": report.method}
+            {
+                "start": decimal_seconds(report.actual.start),
+                "end": decimal_seconds(report.actual.end),
+                "exact": exact_range(report.actual.start, report.actual.end),
+                "method": report.method,
+            }
             for report in reports
         ]
         fetched = sum(report.bytes_fetched for report in reports)

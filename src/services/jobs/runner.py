@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from src.data.claim_data import ClaimData
 from src.data.leases import LONGEST_WAIT_SECONDS
 from src.data.video_data import VideoData
-from src.errors import AppError, Cancelled, DiskFull, InternalError, JobLost, Remedy, StoreUnavailable, means_full_disk
+from src.errors import AppError, Cancelled, InternalError, JobLost, StoreUnavailable, disk_fault
 from src.models.video import Failure, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters
@@ -130,9 +130,10 @@ class JobRunner:
         except AppError as error:
             ended = self._end_badly(job, job.lease, error)
         except Exception as error:
-            if means_full_disk(error):
-                log.warning("job %s: the disk is full: %s", job.id, error)
-                ended = self._end_badly(job, job.lease, DiskFull())
+            fault = disk_fault(error)
+            if fault is not None:
+                log.warning("job %s: %s: %s", job.id, fault.code, error)
+                ended = self._end_badly(job, job.lease, fault)
             else:
                 log.exception("job %s failed unexpectedly", job.id)
                 ended = self._end_badly(job, job.lease, InternalError(type(error).__name__))
@@ -282,7 +283,7 @@ class JobRunner:
                 log.info("job %s is handed back", job.id)
                 return self._hand_back(job, lease, 0, count_attempt=False)
             # Attempts that died with their worker say nothing about the cause, so they take no try from it.
-            if error.remedy is Remedy.LATER and error.passes_soon and job.retries + 1 < self._retry_limit:
+            if error.retried and job.retries + 1 < self._retry_limit:
                 # Full jitter: retries of many jobs do not come back as one wave.
                 delay = random.uniform(0.5, 1) * self._retry_base * 2**job.retries  # noqa: S311
                 delay = min(delay, LONGEST_WAIT_SECONDS)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from src.models.download import decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.outcome import Gap, Note, NoteCode
 from src.services.live.capture import Captured
@@ -25,6 +26,7 @@ def actual_fields(
     assert video is not None
     span = cut.span
     start, end = stream_times(span, state.released_at)
+    zero = None if state.released_at is None else to_seconds(state.released_at)
     return {
         "resolution": state.resolution,
         "width": video.width,
@@ -38,7 +40,8 @@ def actual_fields(
         "end": end,
         "from": clock_text(span.start),
         "to": clock_text(span.end),
-        "duration": round(float(sum((part.end - part.start for part in cut.parts), Fraction(0))), 6),
+        "duration": decimal_seconds(sum((part.end - part.start for part in cut.parts), Fraction(0))),
+        "exact": None if zero is None else exact_range(span.start - zero, span.end - zero),
         "method": cut.method,
         "encoded": encoded,
         "bytes": path.stat().st_size,
@@ -92,7 +95,7 @@ def stream_times(span: Window, released_at: datetime | None) -> tuple[float | No
     if released_at is None:
         return None, None
     zero = to_seconds(released_at)
-    return round(float(span.start - zero), 6), round(float(span.end - zero), 6)
+    return decimal_seconds(span.start - zero), decimal_seconds(span.end - zero)
 
 
 def clock_text(seconds: Fraction) -> str:

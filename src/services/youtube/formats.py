@@ -132,7 +132,7 @@ def _label(note: str) -> int | None:
 def _whole(value: object) -> int | None:
     if isinstance(value, float) and not math.isfinite(value):  # JSON of yt-dlp knows Infinity and NaN
         return None
-    return int(value) if isinstance(value, int | float) else None
+    return round(value) if isinstance(value, int | float) else None
 
 
 def _moment(seconds: object) -> datetime | None:
