@@ -62,7 +62,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     for blueprint in dict.fromkeys([*ALWAYS, *(each for surface in served for each in surface.blueprints)]):
         app.register_blueprint(blueprint)
     documents.install(app)
-    push.install(app, most_sockets=settings.api_threads // 4)
+    push.install(app, most_sockets=settings.api_threads // 4, shared=settings.rate_limit_enabled)
     limits.install(app)
     chat.install(app)
     headers.install(app)

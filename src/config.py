@@ -131,6 +131,7 @@ class Settings(BaseModel):
     session_job_limit: int = row(10, "Jobs that one guest session may have.", ge=1)
     session_hours: float = row(24, "A guest session ends this long after its last use, in hours.", gt=0)
     sessions_per_address: int = row(20, "Guest sessions that one network address may create in an hour.", ge=1)
+    sessions_open_per_address: int = row(10, "Guest sessions that one network address may have at once.", ge=1)
     archive_allowed_networks: str = row(
         "", "Networks, comma-separated, that may call the archive services without a token; loopback always may."
     )
@@ -225,6 +226,8 @@ class Settings(BaseModel):
 
     # Telling progress.
     event_streams: int = row(200, "Event streams and WebSockets that one API process serves at once.", ge=1)
+    event_streams_per_owner: int = row(20, "Of these, how many one account or guest session may have.", ge=1)
+    event_streams_per_address: int = row(50, "Of these, how many one network address may have.", ge=1)
     event_heartbeat_seconds: float = row(15, "Pause between signs of life on an event stream, in seconds.", gt=0)
     webhook_attempts: int = row(6, "How often a webhook is tried; the pause doubles each time.", ge=1)
     webhook_timeout_seconds: float = row(10, "How long the receiver of a webhook may take, in seconds.", gt=0)

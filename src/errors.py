@@ -403,6 +403,12 @@ class TooManyListeners(AppError):
     kind, remedy = ErrorKind.UNAVAILABLE, Remedy.LATER
 
 
+class TooManyOwnListeners(AppError):
+    """As many event streams and WebSockets are open for this account, session or address as it may have; close one."""
+
+    kind, remedy = ErrorKind.TOO_MANY, Remedy.USER
+
+
 class WebSocketInvalid(AppError):
     """This request opens no WebSocket: it needs Upgrade, Connection, Host, and a Sec-WebSocket-Key of 16 bytes."""
 

@@ -46,7 +46,7 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
             ),
             settings.reconcile_interval_seconds,
         ),
-        ("webhooks", services.webhooks.deliver_due, settings.webhook_interval_seconds),
+        ("webhooks", services.webhooks.begin_due, settings.webhook_interval_seconds),
     ]
     for name, chore, seconds in chores:
         scheduler.add_job(

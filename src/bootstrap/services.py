@@ -57,6 +57,7 @@ from src.services.library_service import LibraryService
 from src.services.live_service import LiveService
 from src.services.media_links import MediaLinks
 from src.services.metadata_service import MetadataService
+from src.services.places import Places
 from src.services.progress_cache import ProgressCache
 from src.services.progress_feed import ProgressFeed
 from src.services.resumable_upload_service import ResumableUploadService
@@ -180,6 +181,7 @@ def build(
         job_limit=settings.session_job_limit,
         life=timedelta(hours=settings.session_hours),
         per_address=settings.sessions_per_address if settings.rate_limit_enabled else None,
+        open_per_address=settings.sessions_open_per_address if settings.rate_limit_enabled else None,
     )
     downloads = DownloadService(
         jobs,
@@ -264,7 +266,11 @@ def build(
             jobs,
             ProgressFeed(cache),
             clock,
-            most=settings.event_streams,
+            places=Places(
+                settings.event_streams,
+                per_owner=settings.event_streams_per_owner if settings.rate_limit_enabled else None,
+                per_address=settings.event_streams_per_address if settings.rate_limit_enabled else None,
+            ),
             heartbeat=settings.event_heartbeat_seconds,
         ),
         streams=StreamRequests(jobs, links, signer, settings),

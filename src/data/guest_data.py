@@ -1,7 +1,8 @@
 """Guest sessions in MongoDB: ``guest_sessions``, with a bounded number of places that a unique index gives away.
 
 A session holds a place by its number. Two that are created at once may choose the same free number; the index lets
-one of them have it and the other looks again, so there are never more sessions than places. The jobs of a session
+one of them have it and the other looks again, so there are never more sessions than places. The share of one network
+address is bounded in the same way: it has numbered places of its own. The jobs of a session
 are bounded the same way, by one conditional update of the list of their ids.
 
 MongoDB deletes documents some time after ``expires_at`` by itself; whether a session counts is decided by the query.
@@ -31,14 +32,21 @@ class GuestData:
         IndexModel(
             [("place", ASCENDING)], name="place", unique=True, partialFilterExpression={"place": {"$type": "int"}}
         ),
+        IndexModel(
+            [("network", ASCENDING), ("network_place", ASCENDING)],
+            name="network_place",
+            unique=True,
+            partialFilterExpression={"network_place": {"$type": "int"}},
+        ),
         IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),
     )
 
     def __init__(self, database: Database[Document]) -> None:
         self._sessions = database[self.COLLECTION]
 
-    def insert(self, session: GuestSession, place: int) -> bool:
-        """Store a new session in this place; whether the place was still free."""
+    def insert(self, session: GuestSession, place: int, share: tuple[str, int] | None = None) -> bool:
+        """Store a new session in this place, and in this place of a network's share; whether both were still free."""
+        of_network = {} if share is None else {"network": share[0], "network_place": share[1]}
         with translated():
             try:
                 self._sessions.insert_one(
@@ -49,6 +57,7 @@ class GuestData:
                         "last_activity_at": session.last_activity_at,
                         "expires_at": session.expires_at,
                         "job_ids": [],
+                        **of_network,
                     }
                 )
             except DuplicateKeyError:
@@ -58,8 +67,16 @@ class GuestData:
     def taken_places(self, now: datetime) -> set[int]:
         """The places of all sessions that count now; those of expired ones are given back first."""
         with translated():
-            self._sessions.update_many({"expires_at": {"$lte": now}, "place": {"$ne": None}}, {"$unset": {"place": 1}})
+            self._sessions.update_many(
+                {"expires_at": {"$lte": now}, "place": {"$ne": None}}, {"$unset": {"place": 1, "network_place": 1}}
+            )
             return set(self._sessions.distinct("place", {"expires_at": {"$gt": now}}))
+
+    def taken_shares(self, network: str, now: datetime) -> set[int]:
+        """The places of this network's share that sessions have which count now; after ``taken_places``."""
+        wanted = {"network": network, "network_place": {"$type": "int"}, "expires_at": {"$gt": now}}
+        with translated():
+            return set(self._sessions.distinct("network_place", wanted))
 
     def find(self, session_id: str, now: datetime) -> GuestSession | None:
         """The session with this id, if it counts now."""

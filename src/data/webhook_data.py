@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,9 @@ class Delivery:
     url: str
     secret: str | None
     attempts: int
+    owner: str | None = None
+    """Whose job it is; with ``network``, who asked from where: they share the senders with others."""
+    network: str | None = None
 
 
 class WebhookData:
@@ -38,25 +42,46 @@ class WebhookData:
         self._webhooks = database[self.COLLECTION]
 
     def insert(
-        self, job_id: str, url: str, secret: str | None, due_at: datetime, *, delivery_id: str | None = None
+        self,
+        job_id: str,
+        url: str,
+        secret: str | None,
+        due_at: datetime,
+        *,
+        owner: str | None,
+        network: str | None = None,
+        delivery_id: str | None = None,
     ) -> None:
         """Remember to tell this address about this job. A delivery of this id that is there already stays as it is."""
         document = {"_id": ObjectId(delivery_id), "job_id": job_id, "url": url, "secret": secret, "attempts": 0}
+        document |= {"owner": owner, "network": network}
         with translated(), suppress(DuplicateKeyError):
             self._webhooks.insert_one({**document, "due_at": due_at})
 
-    def claim(self, now: datetime, until: datetime) -> Delivery | None:
-        """The delivery that has been due for longest; nobody else gets it before ``until``."""
+    def claim(
+        self, now: datetime, until: datetime, *, owners: Collection[str] = (), networks: Collection[str] = ()
+    ) -> Delivery | None:
+        """The delivery that has been due for longest and is none of these owners or networks; nobody else gets it
+        before ``until``."""
+        others = {"owner": {"$nin": sorted(owners)}, "network": {"$nin": sorted(networks)}}
         with translated():
             found = self._webhooks.find_one_and_update(
-                {"due_at": {"$lte": now}},
+                {"due_at": {"$lte": now}, **others},
                 {"$set": {"due_at": until}},
                 sort=[("due_at", ASCENDING)],
                 return_document=ReturnDocument.AFTER,
             )
         if found is None:
             return None
-        return Delivery(str(found["_id"]), found["job_id"], found["url"], found["secret"], found["attempts"])
+        return Delivery(
+            str(found["_id"]),
+            found["job_id"],
+            found["url"],
+            found["secret"],
+            found["attempts"],
+            found.get("owner"),
+            found.get("network"),
+        )
 
     def postpone(self, delivery: Delivery, due_at: datetime, *, attempts: int) -> None:
         """Try again later."""

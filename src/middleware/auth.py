@@ -22,6 +22,8 @@ from src.models.session import Identity
 from src.models.video import Owner, OwnerKind
 from src.services.account_service import AccountService
 from src.services.channel_token_service import looks_like_channel_token
+from src.services.places import Holder
+from src.utils.addresses import network_of
 
 
 class Auth(Enum):
@@ -68,6 +70,12 @@ class Caller:
         if self.session is not None:
             return Owner(OwnerKind.SESSION, self.session.id)
         return ARCHIVE if self.identity is None else Owner.user(self.user_id)
+
+    @property
+    def holder(self) -> Holder:
+        """Whose share a reply that lasts counts against. The archive is many people's: only their address counts."""
+        owner = self.owner
+        return Holder(None if owner is ARCHIVE else f"{owner.kind.value}:{owner.id}", network_of(self.address))
 
     @property
     def user_id(self) -> str:

@@ -12,6 +12,7 @@ from flask import Response, request
 from src.data.idempotency_data import StoredReply
 from src.middleware.auth import SESSION_HEADER
 from src.middleware.wiring import services
+from src.utils.addresses import network_of
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -33,7 +34,8 @@ def creating(id_field: str, path: Mapping[str, Any], sent: Any, answer: Callable
         response = answer()
         job_id = _job_id(id_field, path, response)
         if webhook is not None and job_id:
-            services().webhooks.register(job_id, webhook, secret)
+            network = network_of(request.remote_addr or "")
+            services().webhooks.register(job_id, webhook, secret, network=network)
         return response
 
     key = request.headers.get(KEY_HEADER)

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 import socket
-import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -16,21 +15,31 @@ from flask import Flask, Response, current_app, request
 from werkzeug.http import http_date
 from wsproto.utilities import ProtocolError
 
-from src.errors import TooManyListeners, WebSocketInvalid, WebSocketVersionUnsupported
+from src.errors import WebSocketInvalid, WebSocketVersionUnsupported
 from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.job_listener import Event, Listener
+from src.services.places import Holder, Places
 
 _NAME = "yt-downloader.push"
 _SOCKETS = "yt-downloader.web-sockets"
+_SOCKETS_OWNER_PART, _SOCKETS_ADDRESS_PART = 8, 4
 _PING_SECONDS = 20.0
 _MOST_HEARD_BYTES = 4096
 
 
-def install(app: Flask, *, most_sockets: int) -> None:
-    """Give the app its push loop, and room for so many WebSockets: each holds a thread that answers nobody else."""
+def install(app: Flask, *, most_sockets: int, shared: bool) -> None:
+    """Give the app its push loop, and room for so many WebSockets: each holds a thread that answers nobody else.
+
+    ``shared``: one owner has an eighth of the room, one address a quarter.
+    """
     app.extensions[_NAME] = PushLoop()
-    app.extensions[_SOCKETS] = threading.BoundedSemaphore(max(most_sockets, 1))
+    most = max(most_sockets, 1)
+    app.extensions[_SOCKETS] = Places(
+        most,
+        per_owner=max(most // _SOCKETS_OWNER_PART, 1) if shared else None,
+        per_address=max(most // _SOCKETS_ADDRESS_PART, 1) if shared else None,
+    )
 
 
 def last_event_id() -> str | None:
@@ -44,22 +53,20 @@ def event_stream(listener: Listener) -> Response:
     return _EventStream(listener, current_app.extensions[_NAME])
 
 
-def web_socket(listener: Listener) -> Response:
+def web_socket(listener: Listener, holder: Holder) -> Response:
     """The events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes.
 
     Raises:
-        TooManyListeners: a quarter of the threads hold WebSockets already.
+        TooManyListeners, TooManyOwnListeners: a quarter of the threads hold WebSockets already, or the holder has its
+            share of them.
         WebSocketInvalid, WebSocketVersionUnsupported: the request does not open one.
     """
     try:
         _require_handshake()
+        give_back = current_app.extensions[_SOCKETS].take(holder)
     except BaseException:
         listener.close()
         raise
-    sockets = current_app.extensions[_SOCKETS]
-    if not sockets.acquire(blocking=False):
-        listener.close()
-        raise TooManyListeners(retry_after_seconds=5)
     try:
         try:
             connection = simple_websocket.Server.accept(
@@ -78,7 +85,7 @@ def web_socket(listener: Listener) -> Response:
         except simple_websocket.ConnectionClosed:
             pass
     finally:
-        sockets.release()
+        give_back()
         listener.close()
     return _Taken(connection.mode == "gunicorn")
 

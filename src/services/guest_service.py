@@ -72,8 +72,11 @@ class GuestService:
         job_limit: int,
         life: timedelta,
         per_address: int | None,
+        open_per_address: int | None = None,
     ) -> None:
-        """``per_address``: sessions that one address may create in an hour; ``None`` is no limit."""
+        """``per_address``: sessions that one address may create in an hour; ``open_per_address``: that it may have at
+        once. ``None`` is no limit."""
+        self._open_per_address = open_per_address
         self._guests, self._jobs, self._counters, self._clock = guests, jobs, counters, clock
         self.session_limit, self.job_limit = session_limit, job_limit
         self._life, self._per_address = life, per_address
@@ -82,20 +85,21 @@ class GuestService:
         """A new session, and the secret that opens it: told here once, and never again.
 
         Raises:
-            TooManySessions: all places are taken, or this address has created enough for now.
+            TooManySessions: all places are taken, or this address has created enough for now, or has its share.
         """
+        network = network_of(address)
         if self._per_address is not None:
-            count = self._counters.add(f"guests:{network_of(address)}", 1, window_seconds=CREATION_WINDOW_SECONDS)
+            count = self._counters.add(f"guests:{network}", 1, window_seconds=CREATION_WINDOW_SECONDS)
             if count.number > self._per_address:
                 raise TooManySessions(retry_after_seconds=max(1, round(count.seconds_left)))
         secret, now = str(uuid.uuid4()), self._clock.now()
         session = GuestSession(_public_id(secret), now, now, now + self._life)
         while True:
-            free = set(range(self.session_limit)) - self._guests.taken_places(now)
-            if not free:
-                raise TooManySessions()
-            # Any free place: those who come at the same time should not all want the same one.
-            if self._guests.insert(session, random.choice(sorted(free))):  # noqa: S311 (nothing to guess)
+            place = _any_free(self.session_limit, self._guests.taken_places(now))
+            share = None
+            if self._open_per_address is not None:
+                share = network, _any_free(self._open_per_address, self._guests.taken_shares(network, now))
+            if self._guests.insert(session, place, share):
                 return secret, session
 
     def is_open(self, secret: str) -> bool:
@@ -154,6 +158,18 @@ class GuestService:
         before: datetime = self._clock.now() - timedelta(seconds=PLACE_GRACE_SECONDS)
         lost = [job_id for job_id in given if job_id not in there and VideoData.made_at(job_id) < before]
         self._guests.drop_jobs(session_id, lost)
+
+
+def _any_free(number: int, taken: set[int]) -> int:
+    """Any free one: those who come at the same time should not all want the same.
+
+    Raises:
+        TooManySessions: there is none.
+    """
+    free = sorted(set(range(number)) - taken)
+    if not free:
+        raise TooManySessions()
+    return random.choice(free)  # noqa: S311 (nothing to guess)
 
 
 def session_id_of(secret: str) -> str | None:

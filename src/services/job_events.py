@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from src.errors import StoreUnavailable, TooManyListeners
+from src.errors import StoreUnavailable
 from src.models.params import JobParams
 from src.models.video import ENDED, Owner, OwnerKind, Status, VideoJob
 from src.services.job_listener import Event, Listener
 from src.services.job_service import JobService
+from src.services.places import Holder, Places
 from src.services.progress_cache import overall_percent
 from src.services.progress_feed import Fields, ProgressFeed
 from src.utils.clock import Clock
@@ -34,11 +35,11 @@ def _always() -> bool:
 
 
 class JobEvents:
-    """At most ``most`` listeners at once; each hears a sign of life after ``heartbeat`` seconds of silence."""
+    """As many listeners as there are ``places``; each hears a sign of life after ``heartbeat`` seconds of silence."""
 
-    def __init__(self, jobs: JobService, feed: ProgressFeed, clock: Clock, *, most: int, heartbeat: float) -> None:
+    def __init__(self, jobs: JobService, feed: ProgressFeed, clock: Clock, *, places: Places, heartbeat: float) -> None:
         self._jobs, self._feed, self._clock, self._heartbeat = jobs, feed, clock, heartbeat
-        self._places = threading.BoundedSemaphore(most)
+        self.places = places
         self._owners = _Owners(jobs)
         self._lock = threading.Lock()
         self._audience: dict[str | Owner, set[Listener]] = {}
@@ -48,15 +49,23 @@ class JobEvents:
         """Whether a listener whose last event this was has nothing to wait for any more."""
         return job.ended and last_id is not None and self._of(job, {}).said == _hash_of(last_id)
 
-    def of_job(self, job_id: str, last_id: str | None = None, *, allowed: Callable[[], bool] = _always) -> Listener:
+    def of_job(
+        self,
+        job_id: str,
+        last_id: str | None = None,
+        *,
+        allowed: Callable[[], bool] = _always,
+        holder: Holder | None = None,
+    ) -> Listener:
         """Listen to one job until it has ended. What ``last_id`` told already is not told again.
 
-        ``allowed`` is asked every 15 seconds: a login that ends takes its listeners along.
+        ``allowed`` is asked every 15 seconds: a login that ends takes its listeners along. ``holder``: whose share the
+        place counts against.
 
         Raises:
-            TooManyListeners: all places are taken.
+            TooManyListeners, TooManyOwnListeners: all places are taken, or the holder's.
         """
-        listener = self._enter(job_id, allowed, said=_hash_of(last_id))
+        listener = self._enter(job_id, allowed, holder, said=_hash_of(last_id))
         try:
             job = self._jobs.peek(job_id)
             if job is None:
@@ -68,13 +77,20 @@ class JobEvents:
             raise
         return listener
 
-    def of_owner(self, owner: Owner, last_id: str | None = None, *, allowed: Callable[[], bool] = _always) -> Listener:
+    def of_owner(
+        self,
+        owner: Owner,
+        last_id: str | None = None,
+        *,
+        allowed: Callable[[], bool] = _always,
+        holder: Holder | None = None,
+    ) -> Listener:
         """Listen to all jobs of an owner, for as long as somebody wants.
 
         Begins with those that have not ended, and those that did since ``last_id``. ``allowed`` and what is raised as
         with ``of_job``.
         """
-        listener = self._enter(owner, allowed)
+        listener = self._enter(owner, allowed, holder)
         try:
             since = _moment_of(last_id)
             for job in [*(self._newest(owner, ENDED) if since else ()), *self._newest(owner, _OPEN)]:
@@ -89,16 +105,15 @@ class JobEvents:
         found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS, states=states)
         return found[::-1]
 
-    def _enter(self, what: str | Owner, allowed: Callable[[], bool], said: str = "") -> Listener:
-        if not self._places.acquire(blocking=False):
-            raise TooManyListeners(retry_after_seconds=5)
+    def _enter(self, what: str | Owner, allowed: Callable[[], bool], holder: Holder | None, said: str = "") -> Listener:
+        give_back = self.places.take(holder)
 
         def leave(listener: Listener) -> None:
             with self._lock:
                 self._audience[what].discard(listener)
                 if not self._audience[what]:
                     del self._audience[what]
-            self._places.release()
+            give_back()
 
         listener = Listener(leave, heartbeat=self._heartbeat, ends=isinstance(what, str), said=said, allowed=allowed)
         with self._lock:

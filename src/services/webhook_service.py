@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
 import logging
 import random
 import ssl
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import Counter
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 
 import httpx
@@ -21,6 +23,7 @@ from src.services.chat.follow_ups import message_for
 from src.services.egress import EgressProxy, Limits
 from src.services.job_service import JobService
 from src.services.webhook_addresses import require_reachable
+from src.utils.background import in_background
 from src.utils.clock import Clock, utc_text
 from src.utils.signing import Signer
 
@@ -31,10 +34,11 @@ _PURPOSE = "webhook"
 _LOOK_AGAIN = timedelta(seconds=3)  # at a job that has not ended
 _CLAIM = timedelta(seconds=60)
 _FIRST_PAUSE_SECONDS = 5.0
-_MOST_AT_ONCE = 8
-_MOST_PER_ROUND = 500
+# How many receivers are told at once, and of these so many for one owner and for one network from which was asked: a
+# receiver may take WEBHOOK_TIMEOUT_SECONDS, and those of one account must not make others wait.
+_MOST_AT_ONCE, _MOST_OF_OWNER, _MOST_OF_NETWORK = 32, 2, 4
+_MOST_LOOKED_AT = 500
 _GONE = 410
-_LIMITS = Limits(requests=4, bytes=1_000_000, seconds=30)
 
 
 class WebhookService:
@@ -55,6 +59,11 @@ class WebhookService:
         """``tls`` trusts other certificates than the usual ones."""
         self._data, self._jobs, self._egress, self._signer, self._clock = data, jobs, egress, signer, clock
         self._attempts, self._timeout, self._tls = attempts, timeout, tls
+        self._limits = Limits(requests=4, bytes=1_000_000, seconds=timeout)
+        self._lock = threading.Lock()
+        self._owners: Counter[str] = Counter()
+        self._networks: Counter[str] = Counter()
+        self._threads = threading.BoundedSemaphore(_MOST_AT_ONCE)
 
     def require_valid(self, url: object, secret: object = None) -> None:
         """Pass what can be told.
@@ -67,51 +76,100 @@ class WebhookService:
         if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200 and _is_text(secret)):
             raise WebhookInvalid("webhook_secret must have 16 to 200 characters")
 
-    def register(self, job_id: str, url: str, secret: str | None = None) -> None:
-        """Tell this address when the job has ended; signed with ``secret`` instead of the owner's."""
-        self._data.insert(job_id, url, secret, self._clock.now())
+    def register(self, job_id: str, url: str, secret: str | None = None, *, network: str | None = None) -> None:
+        """Tell this address when the job has ended; signed with ``secret`` instead of the owner's. ``network``: from
+        where that was asked."""
+        self._data.insert(job_id, url, secret, self._clock.now(), owner=self._owner_of(job_id), network=network)
 
     def register_once(self, job_id: str, url: str) -> None:
         """The same for a request that may come twice at the same time: while the address is to be told, it stays so."""
         name = hashlib.sha256(f"{job_id}\n{url}".encode()).hexdigest()[:24]
-        self._data.insert(job_id, url, None, self._clock.now(), delivery_id=name)
+        self._data.insert(job_id, url, None, self._clock.now(), owner=self._owner_of(job_id), delivery_id=name)
 
     def secret_of(self, owner: Owner) -> str:
         """What webhooks about an owner's jobs are signed with, unless a request sent a secret of its own."""
-        return self._signer.sign(_PURPOSE, f"{owner.kind.value}:{owner.id}")
+        return self._signer.sign(_PURPOSE, _name_of(owner))
+
+    def begin_due(self) -> list[Future[int]]:
+        """Have everybody told who is due, on threads that need not be waited for: a slow receiver holds up neither the
+        next call nor the receivers of others. Each future holds how many its thread has told."""
+        begun: list[Future[int]] = []
+        while self._threads.acquire(blocking=False):
+            try:
+                due = self._next_due()
+            except BaseException:
+                self._threads.release()
+                raise
+            if due is None:
+                self._threads.release()
+                break
+            begun.append(in_background(functools.partial(self._deliver_some, *due), "webhook"))
+        return begun
 
     def deliver_due(self) -> int:
-        """Tell everybody who is due; how many were told."""
-        places = iter(range(_MOST_PER_ROUND))
-        first = self._next_due(places)
-        if first is None:
-            return 0
+        """Tell everybody who is due, and wait for that; how many were told."""
+        return sum(each.result() for each in self.begin_due())
 
-        def deliver_some(due: tuple[Delivery, VideoJob] | None) -> int:
-            told = 0
-            while due is not None:
-                told += self._deliver(*due)
-                due = self._next_due(places)
+    def _deliver_some(self, delivery: Delivery, job: VideoJob) -> int:
+        told = 0
+        try:
+            while True:
+                try:
+                    told += self._deliver(delivery, job)
+                finally:
+                    with self._lock:
+                        self._count(delivery, -1)
+                due = self._next_due()
+                if due is None:
+                    return told
+                delivery, job = due
+        except AppError as error:
+            log.warning("webhooks: %s", error.message)
             return told
+        except Exception:
+            log.exception("a webhook failed unexpectedly")  # the claim runs out, and it is tried again
+            return told
+        finally:
+            self._threads.release()
 
-        with ThreadPoolExecutor(_MOST_AT_ONCE, "webhook") as pool:
-            others = [pool.submit(lambda: deliver_some(self._next_due(places))) for _ in range(_MOST_AT_ONCE - 1)]
-            return deliver_some(first) + sum(other.result() for other in others)
-
-    def _next_due(self, places: Iterator[int]) -> tuple[Delivery, VideoJob] | None:
+    def _next_due(self) -> tuple[Delivery, VideoJob] | None:
         """Claimed only when it is told next: a claim that ran out behind slow receivers would be told twice."""
-        for _ in places:
-            delivery = self._data.claim(self._clock.now(), self._clock.now() + _CLAIM)
-            if delivery is None:
-                return None
-            job = self._jobs.peek(delivery.job_id)
-            if job is None:
-                self._data.delete(delivery)
-            elif not job.ended:
-                self._data.postpone(delivery, self._clock.now() + _LOOK_AGAIN, attempts=delivery.attempts)
-            else:
-                return delivery, job
+        with self._lock:
+            for _ in range(_MOST_LOOKED_AT):
+                delivery = self._claim()
+                if delivery is None:
+                    return None
+                job = self._jobs.peek(delivery.job_id)
+                if job is None:
+                    self._data.delete(delivery)
+                elif not job.ended:
+                    self._data.postpone(delivery, self._clock.now() + _LOOK_AGAIN, attempts=delivery.attempts)
+                else:
+                    self._count(delivery, 1)
+                    return delivery, job
         return None
+
+    def _claim(self) -> Delivery | None:
+        """The next one of an owner for whom nothing is sent now, else of one who has not got the share yet."""
+        now = self._clock.now()
+        networks = [network for network, number in self._networks.items() if number >= _MOST_OF_NETWORK]
+        for most in range(1, _MOST_OF_OWNER + 1):
+            owners = [owner for owner, number in self._owners.items() if number >= most]
+            delivery = self._data.claim(now, now + _CLAIM, owners=owners, networks=networks)
+            if delivery is not None:
+                return delivery
+        return None
+
+    def _count(self, delivery: Delivery, number: int) -> None:
+        for counts, key in ((self._owners, delivery.owner), (self._networks, delivery.network)):
+            if key is not None:
+                counts[key] += number
+                if not counts[key]:
+                    del counts[key]
+
+    def _owner_of(self, job_id: str) -> str | None:
+        job = self._jobs.peek(job_id)
+        return None if job is None else _name_of(job.owner)
 
     def _deliver(self, delivery: Delivery, job: VideoJob) -> bool:
         try:
@@ -139,12 +197,16 @@ class WebhookService:
             signature = sign(delivery.secret or self.secret_of(job.owner), body, now)
             headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature, "X-Webhook-Id": delivery.id}
         with (
-            self._egress.session(_LIMITS, upstream=False) as session,
+            self._egress.session(self._limits, upstream=False) as session,
             httpx.Client(
                 proxy=session.proxy_url, trust_env=False, timeout=self._timeout, verify=self._tls or True
             ) as client,
         ):
             return client.post(delivery.url, content=body, headers=headers).status_code
+
+
+def _name_of(owner: Owner) -> str:
+    return f"{owner.kind.value}:{owner.id}"
 
 
 def _is_text(text: str) -> bool:

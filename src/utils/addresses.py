@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+
+# What a proxy may write behind an address that it forwards: 203.0.113.9:4711, [2001:db8::1]:4711.
+_WITH_PORT = re.compile(r"(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([^\]]{2,60})\])(?::\d{1,5})?", re.ASCII)
+UNKNOWN = "unknown"
 
 
 def network_of(address: str) -> str:
-    """The address itself; of IPv6 its /64, which is what one customer has."""
+    """The address itself; of IPv6 its /64, which is what one customer has.
+
+    Everything that is no address is one caller, ``unknown``: a header that was forwarded may hold any text, and each
+    other text would be another caller.
+    """
+    found = _WITH_PORT.fullmatch(address.strip())
+    text = (found[1] or found[2]) if found else address.strip()
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return address  # a unix socket, or a test client
+        return UNKNOWN
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -15,7 +16,7 @@ import pytest
 
 from src.data.idempotency_data import IdempotencyData
 from src.errors import EncodeFailed, QuotaExceeded, StoreUnavailable
-from src.services.egress import AllowList, EgressProxy, Policy
+from src.services.egress import AllowList, EgressProxy, Limits, Policy
 from tests.api.actors import LINK, Api, Person
 
 pytestmark = pytest.mark.slow
@@ -70,6 +71,56 @@ class Receiver:
     url: str
     statuses: list[int] = field(default_factory=list)
     heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+def slow_receiver(until: threading.Event) -> Iterator[tuple[str, threading.Semaphore]]:
+    """The address of a web server that answers when the test says so, and how many it has heard of."""
+    arrived = threading.Semaphore(0)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            arrived.release()
+            until.wait(60)
+            self.send_response(204)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", arrived
+        until.set()
+        server.shutdown()
+
+
+def test_slow_receivers_of_one_account_delay_nobody_else(
+    api: Api, anna: Person, bert: Person, body: dict[str, Any], receiver: Receiver
+) -> None:
+    answer = threading.Event()
+    with contextlib.contextmanager(slow_receiver)(answer) as (slow, arrived):
+        addresses = ",".join(url.split("/")[2] for url in (slow, receiver.url))
+        egress = EgressProxy(Policy(AllowList.parse(addresses)))
+        object.__setattr__(api.services.webhooks, "_egress", egress)
+        # So that no slow receiver is given up before the test lets it answer.
+        object.__setattr__(api.services.webhooks, "_timeout", 300)
+        object.__setattr__(api.services.webhooks, "_limits", Limits(seconds=300))
+        job = make(api, anna, body)
+        for number in range(55):
+            api.services.webhooks.register(job, f"{slow}?{number}", network="192.0.2.1")
+        made = [(bert, "192.0.2.2"), (api.person(), "192.0.2.1")]
+        begun = api.services.webhooks.begin_due()
+        assert arrived.acquire(timeout=60), "the slow one has been asked"
+        for person, network in made:
+            own = make(api, person, {**body, "user_id": person.id})
+            api.services.webhooks.register(own, receiver.url, network=network)
+        waited = [each.result(60) for each in api.services.webhooks.begin_due()]
+        assert sum(waited) == 2 and len(receiver.heard) == 2, "while the slow ones are still waited for"
+        assert not any(each.done() for each in begun) and len(begun) == 2
+        answer.set()
+        assert sum(each.result(120) for each in begun) == 55
 
 
 @pytest.fixture

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
+from src.errors import TooManyOwnListeners
+from src.middleware import push
 from src.models.params import AudioParams
 from src.models.video import Owner, OwnerKind
 from src.services import job_events
+from src.services.places import Holder
 from tests.api.actors import LINK, Api, Person
 
 HANDSHAKE = {
@@ -120,7 +124,7 @@ def test_a_login_that_ends_takes_its_listeners_along(api: Api, anna: Person, mon
 
 
 def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
-    object.__setattr__(api.services.events, "_places", threading.BoundedSemaphore(1))
+    api.services.events.places.most = 1
     video_id = anna.save()
     first = listen(anna, f"/api/jobs/{video_id}/events")
     next(events(first))
@@ -130,6 +134,68 @@ def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
     second = listen(anna, f"/api/jobs/{video_id}/events")
     assert next(events(second))["job_id"] == video_id
     second.close()
+
+
+def shared(api: Api, **shares: int | None) -> None:
+    """Give the running app shares, which its settings leave out together with the other limits."""
+    api.services.events.places._per_owner = shares.get("owner")
+    api.services.events.places._per_address = shares.get("address")
+
+
+def test_one_guest_gets_its_share_of_streams_and_others_get_theirs(api: Api, anna: Person, bert: Person) -> None:
+    shared(api, owner=3, address=8)
+    guest = {"X-Session-ID": str((api.call("POST", "/api/sessions/").json or {})["session_uuid"])}
+    open_streams = [api.call("GET", "/api/events", headers=guest) for _ in range(3)]
+    assert [each.status_code for each in open_streams] == [200] * 3
+    video_id = anna.save()
+    for path, headers in (("/api/events", guest), ("/ws", {**guest, **HANDSHAKE})):
+        refused = api.call("GET", path, headers=headers)
+        assert refused.status_code == 429 and (refused.json or {})["code"] == "TOO_MANY_OWN_LISTENERS", path
+        assert refused.headers["Retry-After"] == "5"
+    open_streams += [
+        listen(anna, "/api/events"),
+        listen(anna, f"/api/jobs/{video_id}/events"),
+        listen(bert, "/api/events"),
+    ]
+    assert {each.status_code for each in open_streams} == {200}
+    open_streams.pop(0).close()
+    again = api.call("GET", "/api/events", headers=guest)
+    assert again.status_code == 200
+    for each in [*open_streams, again]:
+        each.close()
+    assert api.services.events.places.free == api.services.settings.event_streams
+
+
+def test_one_address_gets_its_share_whoever_it_says_it_is(api: Api, anna: Person, bert: Person) -> None:
+    shared(api, owner=3, address=4)
+    here, there = {"REMOTE_ADDR": "2001:db8::1"}, {"REMOTE_ADDR": "2001:db8:0:1::1"}
+
+    def call(person: Person, place: dict[str, str]) -> Any:
+        headers = {"Authorization": f"Bearer {person.token}"}
+        return api.call("GET", "/api/events", headers=headers, environ_base=place)
+
+    streams = [call(anna, here), call(anna, here), call(bert, {"REMOTE_ADDR": "2001:db8::2"}), call(bert, here)]
+    assert [each.status_code for each in streams] == [200] * 4
+    assert call(bert, here).status_code == 429
+    streams.append(call(bert, there))
+    assert streams[-1].status_code == 200, "another customer"
+    for each in streams:
+        each.close()
+
+
+def test_web_sockets_have_shares_of_their_own(api: Api) -> None:
+    sockets = Flask("sockets")
+    push.install(sockets, most_sockets=64, shared=True)
+    places = sockets.extensions["yt-downloader.web-sockets"]
+    for number in range(8):
+        places.take(Holder("guest", f"192.0.2.{number}"))
+    with pytest.raises(TooManyOwnListeners):
+        places.take(Holder("guest", "192.0.2.99"))
+    for number in range(16):
+        places.take(Holder(f"user {number}", "198.51.100.1"))
+    with pytest.raises(TooManyOwnListeners):
+        places.take(Holder("another", "198.51.100.1"))
+    assert places.free == 40
 
 
 def test_a_listener_goes_on_when_redis_forgets_it(api: Api, anna: Person) -> None:
@@ -159,18 +225,14 @@ def test_who_listens_to_all_jobs_connects_anew_when_messages_may_be_lost(api: Ap
 
 
 def test_web_sockets_leave_most_threads_alone(api: Api, anna: Person) -> None:
-    sockets = api.app.extensions["yt-downloader.web-sockets"]
-    while sockets.acquire(blocking=False):
-        pass
+    api.app.extensions["yt-downloader.web-sockets"].most = 0
     refused = anna.get("/ws", headers=HANDSHAKE)
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
-    assert api.services.events._places.acquire(blocking=False), "its place was given back"
+    assert api.services.events.places.free == api.services.settings.event_streams, "its place was given back"
 
 
 def test_a_web_page_shows_its_token_or_its_session_as_a_protocol(api: Api, anna: Person) -> None:
-    sockets = api.app.extensions["yt-downloader.web-sockets"]
-    while sockets.acquire(blocking=False):
-        pass  # who is let in gets 503, not a socket
+    api.app.extensions["yt-downloader.web-sockets"].most = 0  # who is let in gets 503, not a socket
     session = str((api.call("POST", "/api/sessions/").json or {})["session_uuid"])
     page = {**HANDSHAKE, "Origin": "https://page.example"}
     for offered, status in {
@@ -211,10 +273,7 @@ def test_a_request_that_opens_no_web_socket_is_told_why_and_takes_no_place(api: 
         assert reply.status_code == status, (changed, reply.text)
         assert reply.json is not None and reply.json["code"].startswith("WEB_SOCKET_")
         assert (reply.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
-    free = 0
-    while api.services.events._places.acquire(blocking=False):
-        free += 1
-    assert free == api.services.settings.event_streams, "every place was given back"
+    assert api.services.events.places.free == api.services.settings.event_streams, "every place was given back"
 
 
 def test_an_old_job_is_told_behind_many_newer_ones(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:

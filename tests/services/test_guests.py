@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from src.services import db_service
 from src.services.cache_service import CacheService
 from src.services.guest_service import GuestService
 from src.services.window_counters import WindowCounters
+from src.utils.addresses import UNKNOWN, network_of
 from tests.factories import make_clip
 from tests.fakes import FakeClock
 
@@ -118,6 +120,28 @@ def test_a_session_never_has_more_jobs_than_it_may(door: Door) -> None:
     got = all_at_once(12, lambda: door.guests.reserve(owner, next(ids)))
     assert got.count(None) == 3
     assert sum(isinstance(each, SessionFull) for each in got) == 9
+
+
+def test_one_address_has_its_share_of_the_places_also_when_many_come_at_once(
+    mongo_database: Database[dict[str, Any]], redis_client: redis.Redis
+) -> None:
+    door = Door(mongo_database, redis_client, session_limit=20, open_per_address=2)
+    for customer in range(5):
+        got = all_at_once(12, functools.partial(door.guests.create, f"2001:db8:0:{customer}::{customer}"))
+        assert sum(isinstance(each, tuple) for each in got) == 2
+        assert all(isinstance(each, tuple | TooManySessions) for each in got)
+    assert door.guests.active_sessions() == 10, "five of them leave half of the places to others"
+    door.clock.move(25 * 3600)
+    assert isinstance(door.guests.create("2001:db8::1"), tuple), "the share of expired sessions is free again"
+
+
+def test_what_is_no_address_is_one_caller() -> None:
+    for text in ("203.0.113.9:4711", " 203.0.113.9", "::ffff:203.0.113.9", "[::ffff:203.0.113.9]:80"):
+        assert network_of(text) == "203.0.113.9"
+    for text in ("2001:db8::1", "2001:db8::ffff%eth0", "[2001:db8::2]:4711", "[2001:db8::3]"):
+        assert network_of(text) == "2001:db8::/64"
+    for text in ("", "x", "unix:", "_hidden", "203.0.113.9, 203.0.113.8", "203.0.113", "[x]:1", "1.2.3.4:x", "1" * 999):
+        assert network_of(text) == UNKNOWN
 
 
 def test_places_of_jobs_that_are_no_more_are_found_again(door: Door) -> None:

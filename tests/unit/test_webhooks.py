@@ -20,9 +20,9 @@ DUE = 40
 
 def test_only_what_is_told_next_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, told, claimed, most = threading.Lock(), [], [0], [0]
-    due = [Delivery(str(number), "job", "https://example.com", None, 0) for number in range(DUE)]
+    due = [Delivery(str(number), "job", "https://example.com", None, 0, f"user:{number % 9}") for number in range(DUE)]
 
-    def claim(*_: Any) -> Delivery | None:
+    def claim(*_: Any, **__: Any) -> Delivery | None:
         with lock:
             claimed[0] += bool(due)
             most[0] = max(most[0], claimed[0])
