@@ -16,7 +16,7 @@ from tests.e2e.programs import CLIENTS
 
 sys.path.insert(0, str(CLIENTS / "python"))
 
-from yt_downloader_client import cli
+from yt_downloader_client import cli, words
 from yt_downloader_client.blocking import audio, client
 from yt_downloader_client.errors import ServiceError
 
@@ -127,3 +127,17 @@ def test_a_login_is_nobody_elses_to_read(answers: dict[str, Any], tmp_path: Path
     answers["/api/auth/login"] = {"token": "fresh"}
     assert cli.main(["login", "anna@example.com", "--password", "x", "--server", SERVER]) == 0
     assert stat.S_IMODE(remembered.stat().st_mode) == 0o600 and "fresh" in remembered.read_text()
+
+
+def test_gaps_and_notes_of_the_file_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {
+        "video_id": "1",
+        "status": "completed",
+        "complete": False,
+        "gaps": [{"start": 4, "end": 6.5}],
+        "notes": [{"code": "segments_missing", "text": "A part is missing"}],
+    }
+    status = words.status_of(told)
+    assert (status.complete, len(status.gaps), status.notes[0]["code"]) == (False, 1, "segments_missing")
+    cli._bar(status)
+    assert capsys.readouterr().err.splitlines()[-2:] == ["missing: 4 to 6.5 s", "note: A part is missing"]

@@ -181,7 +181,15 @@ def _remembered() -> Path:
 
 
 def _bar(status: Status) -> None:
-    """One line that is written over itself, on a terminal."""
+    """One line that is written over itself, on a terminal; at the end, what the file lacks and what was changed."""
+    _line(status)
+    for gap in status.gaps:
+        print(f"missing: {gap['start']:g} to {gap['end']:g} s", file=sys.stderr)
+    for note in status.notes:
+        print(f"note: {note['text']}", file=sys.stderr)
+
+
+def _line(status: Status) -> None:
     if not sys.stderr.isatty():
         return
     done = round(_WIDTH * status.progress / 100)

@@ -25,7 +25,11 @@ def service_url(given: str | None) -> str:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a job is. ``progress`` is a percentage of the whole; ``raw`` is all that the service told."""
+    """How far a job is. ``progress`` is a percentage of the whole; ``raw`` is all that the service told.
+
+    Of a finished file, ``complete`` says whether it holds all that was promised, ``gaps`` which parts it lacks
+    (``start`` and ``end`` in seconds), and ``notes`` what was changed (``code`` and ``text``).
+    """
 
     id: str
     status: str
@@ -37,6 +41,9 @@ class Status:
     file_available: bool
     error: str | None
     raw: dict[str, Any]
+    complete: bool | None = None
+    gaps: tuple[dict[str, Any], ...] = ()
+    notes: tuple[dict[str, str], ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -63,6 +70,9 @@ def status_of(told: dict[str, Any]) -> Status:
         file_available=bool(told.get("file_available")),
         error=str(error.get("message")) if isinstance(error, dict) else error,
         raw=told,
+        complete=told.get("complete"),
+        gaps=tuple(told.get("gaps") or ()),
+        notes=tuple(told.get("notes") or ()),
     )
 
 
