@@ -18,6 +18,7 @@ from src.app import create_app
 from src.config import SettingsError
 from src.errors import VideoPrivate
 from src.routes import choose_surfaces
+from src.services.file_store import DATABASE_FILE
 from src.utils import logs
 from tests.api.actors import LINK, Api, Person
 
@@ -261,3 +262,22 @@ def test_surfaces_are_chosen_by_name() -> None:
     assert choose_surfaces([""]) == choose_surfaces([])
     with pytest.raises(SettingsError, match=r"no archive\.job:"):
         choose_surfaces(["archive.job"])
+
+
+def test_health_says_why_a_cleanup_deletes_nothing(api: Api) -> None:
+    downloads = api.services.files.downloads
+    paths = [downloads / f"{number:024x}.1.mp4" for number in range(30)]
+    for path in paths:
+        path.write_bytes(b"of another database")
+        os.utime(path, (0, 0))
+    api.services.folders.adopt()
+    assert api.services.cleanup.run().strays == 0 and all(path.exists() for path in paths)
+    told = api.call("GET", "/api/health").json or {}
+    assert told["status"] == "degraded" and "30 of 30 files" in " ".join(told["reasons"])
+    assert "python -m src.cli allow-deletion" in " ".join(told["reasons"])
+    (downloads / DATABASE_FILE).write_text("another\n")
+    assert "adopt-folders" in " ".join((api.call("GET", "/api/health").json or {})["reasons"])
+    api.services.folders.adopt()
+    api.services.database["installation"].update_one({"_id": "allowed"}, {"$set": {"files": 30}}, upsert=True)
+    assert api.services.cleanup.run().strays == 30
+    assert (api.call("GET", "/api/health").json or {})["status"] == "healthy"

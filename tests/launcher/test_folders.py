@@ -16,6 +16,7 @@ import pymongo
 import pytest
 
 from src.config import SECRET_NAMES
+from src.data.installation_data import HeldBack, InstallationData
 from src.data.video_data import VideoData
 from src.launcher.stores import running_stores
 from src.services import db_service
@@ -98,6 +99,16 @@ def test_the_launcher_refuses_and_a_command_adopts(tmp_path: Path, mongo: str, r
         assert launcher.end() == 1
         assert "another database" in refusal(launcher.said.read_text())
     assert kept.exists()
+
+
+def test_a_command_lifts_the_guard(tmp_path: Path, mongo: str, redis_uri: str) -> None:
+    database = db_service.connect(mongo)
+    with database.client:
+        installation = InstallationData(database)
+        installation.hold_back(HeldBack(40, 50))
+        done = run("src.cli", "allow-deletion", env=outside(tmp_path, mongo, redis_uri))
+        assert (done.returncode, installation.allowed()) == (0, 40), done.stderr
+        assert "deletes the 40 files" in done.stdout
 
 
 def test_embedded_instances_are_moved_refused_adopted_and_taken_back(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from src.data.installation_data import InstallationData
 from src.data.path_data import PathData
 from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
+from src.errors import StoreUnavailable
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import BELONGS_FILE, DATABASE_FILE, FileStore
+from src.services.folder_claim import claim_when_it_answers
 from src.services.folder_owner import FolderOwner, FoldersOfAnother
 from tests.factories import make_encode
 from tests.fakes import FakeClock
@@ -38,10 +40,12 @@ class Place:
         self.folder, self.data_dir = folder, folder / "data"
         self.data_dir.mkdir()
 
-    def owner(self, database: Mongo, *, embedded: bool = False) -> FolderOwner:
+    def owner(
+        self, database: Mongo, *, embedded: bool = False, installation: InstallationData | None = None
+    ) -> FolderOwner:
         downloads, uploads = self.folder / DOWNLOADS, self.folder / UPLOADS
         return FolderOwner(
-            InstallationData(database),
+            installation or InstallationData(database),
             PathData(database, StoredPaths.below(downloads, uploads)),
             downloads=downloads,
             uploads=uploads,
@@ -211,6 +215,21 @@ def test_of_two_databases_that_want_the_same_folders_one_is_refused(
         assert not won or place.marks() == [won[0], won[0]]
         for name in (DOWNLOADS, UPLOADS):
             (place.folder / name / DATABASE_FILE).unlink()
+
+
+def test_a_database_that_is_away_is_waited_for(place: Place, mongo_database: Mongo) -> None:
+    class Away(InstallationData):
+        looks = 0
+
+        def id(self) -> str | None:
+            self.looks += 1
+            if self.looks < 4:
+                raise StoreUnavailable()
+            return super().id()
+
+    away = Away(mongo_database)
+    claim_when_it_answers(place.owner(mongo_database, installation=away), pause_seconds=0)
+    assert away.looks >= 4 and None not in place.marks()
 
 
 def test_a_mark_that_was_never_finished_is_none(place: Place, mongo_database: Mongo) -> None:
