@@ -12,8 +12,10 @@ from typing import Any
 
 from src.config import Settings, SettingsError
 from src.errors import AppError
+from src.launcher.api_worker import ApiWorker
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
+from src.launcher.slow_senders import SendingLimits
 from src.services.folder_claim import claim_folders
 from src.utils.process import die_with_parent
 
@@ -28,9 +30,13 @@ backlog = 1024
 worker_class = "src.launcher.api_worker.ApiWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
-# Above the number of threads: connections that are only kept alive need none.
-worker_connections = _settings.api_threads * 4
+# Above the number of threads: connections that are only kept alive, or that send slowly, need none.
+worker_connections = max(_settings.api_threads * 4, 512)
 keepalive = 5
+# Behind a proxy every connection has its address: there the proxy counts its own clients.
+ApiWorker.limits = SendingLimits(
+    connections_per_address=_settings.connections_per_address, count_peers=not _settings.trusted_proxies
+)
 
 # How long a process may be silent (not a request: those are answered in threads).
 timeout = 60

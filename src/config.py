@@ -241,6 +241,13 @@ class Settings(BaseModel):
     )
     trusted_proxies: int = row(0, "Reverse proxies in front whose X-Forwarded-For is believed.", ge=0)
     cors_origins: str = row("*", "Origins whose pages may call the API, comma-separated; * is all, without cookies.")
+    connections_per_address: int = row(
+        64,
+        "Connections that one network address may have open; 0 is no limit. Not counted: those from this machine, with "
+        "TRUSTED_PROXIES those of the proxies, event streams, and clients that are reading their answer.",
+        ge=0,
+        le=65_535,
+    )
     x_accel_prefix: str = row("", "Internal nginx location that serves DOWNLOADS_DIR, for example /_files/.")
     api_threads: int = row(256, "Requests that one API process answers at once.", ge=4)
     api_processes: int = row(2, "API processes.", ge=1)

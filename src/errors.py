@@ -32,6 +32,7 @@ class ErrorKind(StrEnum):
     UNSUPPORTED_TYPE = "unsupported_type"
     UPGRADE_REQUIRED = "upgrade_required"
     TOO_MANY = "too_many"
+    TOO_SLOW = "too_slow"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     JOB_FAILED = "job_failed"
     INTERNAL = "internal"
@@ -173,6 +174,18 @@ class BodyTooLarge(AppError):
     """The request body is larger than this endpoint accepts."""
 
     kind, remedy = ErrorKind.TOO_LARGE, Remedy.USER
+
+
+class RequestTooSlow(AppError):
+    """The request arrived too slowly: send its headers within 10 seconds, and its body with at least 1 kB/s."""
+
+    kind, remedy = ErrorKind.TOO_SLOW, Remedy.USER
+
+
+class TooManyConnections(AppError):
+    """This address has too many connections open."""
+
+    kind, remedy = ErrorKind.TOO_MANY, Remedy.LATER
 
 
 class MediaTypeUnsupported(AppError):

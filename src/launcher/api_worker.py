@@ -1,57 +1,292 @@
-"""gunicorn's threaded process, with connections that end in order: told to their client, and holding up nobody else."""
+"""gunicorn's threaded process, in which slow senders hold no thread and connections end in order.
+
+The accepting thread reads the head of each request and what is left of a body that was refused: neither needs a thread
+of the pool. A thread that waits for a body gives its turn to another request.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import selectors
+import socket
+import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, ClassVar
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.http.parser import RequestParser
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from src.errors import RequestTooSlow, TooManyConnections
+from src.launcher.connection_counts import ConnectionCounts, is_loopback
+from src.launcher.heads import Head, refusal
+from src.launcher.slow_senders import PacedUnreader, SendingLimits, Turns
+from src.utils.sending import ANSWER_BEGINS, TOO_SLOW
 
 # gunicorn reads this much of a body that the application left; behind a longer one it ends the connection.
 READ_AWAY_BYTES = 64 * 1024
+# A client that is still sending when its request is refused loses the answer if the connection is closed under it. What
+# it sends is read for so long, while something comes: RFC 9112, 9.6.
+LEAVE_SECONDS, LEAVE_SILENT_SECONDS = 30.0, 5.0
+# A slow sender, and one that a stopping process waits for.
+LEAVE_SHORTLY_SECONDS = 2.0
+_READ_BYTES = 256 * 1024
+_PAUSE_SECONDS = 0.1
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """One connection: its reader, what has come of the next head, and whether it is counted."""
+
+    parser: Any
+
+    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, limits: SendingLimits, turns: Turns):
+        super().__init__(cfg, sock, client, server)
+        self.address = str(client[0]) if isinstance(client, tuple) else ""
+        self.limited = limits.count_peers and (limits.count_loopback or not is_loopback(self.address))
+        self.counted = False
+        self.head, self.until, self.silent_until = Head(), 0.0, 0.0
+        self.reader = PacedUnreader(sock, limits, turns)
+        self.parser = RequestParser(cfg, sock, client)
+        self.parser.unreader = self.reader
+        self.initialized = self.data_ready = True  # gunicorn has nothing to wait for
 
 
 class ApiWorker(ThreadWorker):  # type: ignore[misc]
-    """Connections that end are closed by the thread that answered on them.
+    """See the module. ``limits`` and ``counts`` belong to all processes of a service."""
 
-    gunicorn closes them in the thread that accepts, and waits there for up to two seconds until the client has closed
-    as well (RFC 9112, 9.6): a few clients who take their time would make everybody wait.
-    """
-
+    limits: ClassVar[SendingLimits] = SendingLimits()
+    counts: ClassVar[ConnectionCounts]
     wsgi: Callable[..., Any]
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Called once, before the processes are forked; a reload has two generations of them for a moment."""
+        super().check_config(cfg, log)
+        if cfg.is_ssl:
+            raise RuntimeError("The API speaks no TLS: that is the business of a proxy in front of it")
+        cls.counts = ConnectionCounts(cls.limits.connections_per_address, 2 * cfg.workers + 2)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._turns = Turns(self.cfg.threads)
+        self._heads: dict[Connection, None] = {}
+        self._leaving: dict[Connection, None] = {}
+        self._at_work = threading.local()
+
+    def init_process(self) -> None:
+        """Begin to serve, in the forked process."""
+        self.counts.join()
+        super().init_process()
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """As many threads as connections, started when needed; ``threads`` of them have a turn at once."""
+        return ThreadPoolExecutor(max_workers=self.cfg.worker_connections)
 
     def load_wsgi(self) -> None:
         """The application; who is refused with a body that is not read is told that the connection ends."""
         super().load_wsgi()
-        self.wsgi = _tell_the_end(self.wsgi)
+        self.wsgi = self._application(self.wsgi)
 
-    def handle(self, conn: Any) -> Any:
+    # --- on the accepting thread: heads -------------------------------------------------------------------------------
+
+    def accept(self, listener: Any) -> None:
+        """Take a new connection, unless its address has enough of them, and wait for its first head."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            # Out of descriptors: some of those that are open will end.
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self.log.warning("a connection waits: %s", error)
+                time.sleep(_PAUSE_SECONDS)
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
+        conn = Connection(self.cfg, sock, client, listener.getsockname(), self.limits, self._turns)
+        if not self._count(conn):
+            with contextlib.suppress(OSError):
+                sock.recv(_READ_BYTES)  # what is not read would destroy the answer
+            self._say(conn, refusal(TooManyConnections(limit=self.limits.connections_per_address), 429))
+            conn.close()
+            return
+        self.nr_conns += 1
+        self._expect(conn, b"")
+
+    def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
+        """The next head on a connection that was kept begins."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._expect(conn, b"")
+        self._on_head(conn, client)
+
+    def _expect(self, conn: Connection, ahead: bytes) -> None:
+        """Wait for a head, of which ``ahead`` has come already."""
+        conn.until = time.monotonic() + self.limits.header_seconds
+        conn.head = Head()
+        conn.reader.begin_head(conn.until)
+        conn.sock.setblocking(False)
+        if conn.head.add(ahead):
+            self._begin(conn)
+        else:
+            self._heads[conn] = None
+            self._listen(conn, self._on_head)
+
+    def _on_head(self, conn: Connection, sock: Any) -> None:
+        if conn not in self._heads:
+            return
+        try:
+            data = sock.recv(self.cfg.limit_request_line or _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(conn, self._heads)
+        elif conn.head.add(data):
+            del self._heads[conn]
+            self.poller.unregister(sock)
+            self._begin(conn)
+
+    def _begin(self, conn: Connection) -> None:
+        """Have a request answered whose head is there."""
+        conn.reader.unread(bytes(conn.head.data))
+        conn.head = Head()
+        self.enqueue_req(conn)
+
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """A request was answered, or the connection is to end."""
+        kept = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        if not kept or not self._count(conn):
+            self._leave(conn)
+        elif ahead := conn.reader.take_buffered():  # the client did not wait for the answer before it sent more
+            self._expect(conn, ahead)
+        else:
+            super().finish_request(conn, fs)
+
+    # --- on the accepting thread: ends --------------------------------------------------------------------------------
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close connections that were kept long enough."""
+        before = list(self.keepalived_conns)
+        super().murder_keepalived(force)
+        for conn in before[: len(before) - len(self.keepalived_conns)]:
+            self._uncount(conn)
+
+    def murder_pending(self) -> None:
+        """Close connections whose head did not come in time, and those that have ended and do not close."""
+        now = time.monotonic()
+        if not self.alive:
+            for conn in (*self._heads, *self._leaving):
+                conn.until = min(conn.until, now + LEAVE_SHORTLY_SECONDS)
+        for conn in [each for each in self._heads if each.until <= now]:
+            if conn.head.data:
+                self._say(conn, refusal(RequestTooSlow(), 408))
+            self._drop(conn, self._heads)
+        for conn in [each for each in self._leaving if min(each.until, each.silent_until) <= now]:
+            self._drop(conn, self._leaving)
+
+    def _leave(self, conn: Connection) -> None:
+        """End a connection: the client is told so, and read until it closes as well."""
+        now = time.monotonic()
+        shortly = conn.reader.too_slow or not self.alive
+        conn.until = now + (LEAVE_SHORTLY_SECONDS if shortly else LEAVE_SECONDS)
+        conn.silent_until = now + LEAVE_SILENT_SECONDS
+        self._leaving[conn] = None
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # the client has gone, or the connection belongs to the push loop now
+            del self._leaving[conn]
+            self._end(conn)
+            return
+        if not self._count(conn):
+            del self._leaving[conn]
+            self._end(conn)
+            return
+        self._listen(conn, self._on_leaving)
+        self._on_leaving(conn, conn.sock)
+
+    def _on_leaving(self, conn: Connection, sock: Any) -> None:
+        if conn not in self._leaving:
+            return
+        try:
+            left = sock.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            left = b""
+        if left:
+            conn.silent_until = time.monotonic() + LEAVE_SILENT_SECONDS
+        else:
+            self._drop(conn, self._leaving)
+
+    def _listen(self, conn: Connection, hear: Callable[[Connection, Any], None]) -> None:
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(hear, conn))
+
+    def _drop(self, conn: Connection, held: dict[Connection, None]) -> None:
+        del held[conn]
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        self._end(conn)
+
+    def _end(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        self._uncount(conn)
+        conn.close()
+
+    def _say(self, conn: Connection, answer: bytes) -> None:
+        with contextlib.suppress(OSError):  # it does not listen
+            conn.sock.setblocking(False)
+            conn.sock.send(answer)
+            conn.sock.shutdown(socket.SHUT_WR)
+
+    # --- counting, from any thread ------------------------------------------------------------------------------------
+
+    def _count(self, conn: Connection) -> bool:
+        if conn.limited and not conn.counted:
+            conn.counted = self.counts.enter(conn.address)
+        return conn.counted or not conn.limited
+
+    def _uncount(self, conn: Connection) -> None:
+        if conn.counted:
+            conn.counted = False
+            self.counts.leave(conn.address)
+
+    # --- on a thread of the pool --------------------------------------------------------------------------------------
+
+    def handle(self, conn: Connection) -> Any:
         """Answer one request; False when the connection has ended."""
-        kept = super().handle(conn)
-        if kept is False:
-            with contextlib.suppress(OSError):  # closed already
-                conn.close(graceful=True)
-            conn.close = _nothing_left
+        self._at_work.conn = conn
+        with self._turns.taken():
+            kept = super().handle(conn)
+        if conn.reader.too_slow and conn.reader.in_head:
+            self._say(conn, refusal(RequestTooSlow(), 408))
         return kept
 
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """Answer a request whose head was read."""
+        conn.reader.begin_body()
+        return super().handle_request(req, conn)
 
-def _tell_the_end(application: Callable[..., Any]) -> Callable[..., Any]:
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if status >= "4" and _may_be_left(environ):
-                start_response.__self__.force_close()  # type: ignore[attr-defined]
-            return start_response(status, headers, exc_info)
+    def _application(self, application: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            conn: Connection = self._at_work.conn
+            environ[ANSWER_BEGINS] = partial(self._uncount, conn)
+            environ[TOO_SLOW] = lambda: conn.reader.too_slow
 
-        return application(environ, start)
+            def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+                self._uncount(conn)  # who reads slowly is no slow sender
+                if conn.reader.too_slow or (status >= "4" and _may_be_left(environ)):
+                    start_response.__self__.force_close()  # type: ignore[attr-defined]
+                return start_response(status, headers, exc_info)
 
-    return answer
+            return application(environ, start)
+
+        return answer
 
 
 def _may_be_left(environ: dict[str, Any]) -> bool:
     length = environ.get("CONTENT_LENGTH") or "0"
     return "HTTP_TRANSFER_ENCODING" in environ or not length.isdigit() or int(length) > READ_AWAY_BYTES
-
-
-def _nothing_left(graceful: bool = False) -> None:
-    """What the accepting thread does to a connection that is closed."""

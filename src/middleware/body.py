@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from flask import request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from src.errors import BodyTooLarge, RequestInvalid
+from src.errors import BodyTooLarge, RequestInvalid, RequestTooSlow
+from src.utils.sending import came_too_slowly
 
 MAX_JSON_BYTES = 64 * 1024
 MAX_JSON_DEPTH = 32
@@ -21,6 +22,7 @@ def read_json(*, required: bool) -> Any:
 
     Raises:
         BodyTooLarge: above 64 kB.
+        RequestTooSlow: it came too slowly.
         RequestInvalid: not UTF-8, not JSON, NaN or Infinity, nested deeper than 32, or no object.
     """
     request.max_content_length = MAX_JSON_BYTES
@@ -29,6 +31,8 @@ def read_json(*, required: bool) -> Any:
     except RequestEntityTooLarge:
         raise BodyTooLarge(max_bytes=MAX_JSON_BYTES) from None
     except ClientDisconnected:
+        if came_too_slowly(request.environ):
+            raise RequestTooSlow() from None
         raise RequestInvalid("The body ended too early.") from None
     if not raw.strip():
         if required:

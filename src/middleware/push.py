@@ -20,6 +20,7 @@ from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.job_listener import Event, Listener
 from src.services.places import Holder, Places
+from src.utils.sending import answer_begins
 
 _NAME = "yt-downloader.push"
 _SOCKETS = "yt-downloader.web-sockets"
@@ -74,6 +75,7 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
             )
         except (ProtocolError, UnicodeError):  # nothing was answered yet
             raise WebSocketInvalid() from None
+        answer_begins(request.environ)
         connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
         try:
             for event in listener.told():

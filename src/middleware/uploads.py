@@ -14,9 +14,10 @@ from typing import IO, Any, cast
 from flask import Request, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from src.errors import UploadIncomplete, UploadMissing, UploadTooLarge
+from src.errors import RequestTooSlow, UploadIncomplete, UploadMissing, UploadTooLarge
 from src.middleware.wiring import services
 from src.services.upload_service import Media
+from src.utils.sending import came_too_slowly
 
 # Boundaries and part headers of a form with one file and a few small fields.
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -71,7 +72,7 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
     Raises:
         UploadMissing: no form, no such field, or no file in it.
         UploadTooLarge: more than that.
-        UploadIncomplete: the connection ended early.
+        UploadIncomplete: the connection ended early. RequestTooSlow: it was ended, because the file came too slowly.
         UploadTypeUnsupported: an extension that is not accepted, noticed before its bytes are kept.
     """
     max_mb = max_mb or services().settings.max_upload_size_mb
@@ -87,6 +88,8 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
         except (ClientDisconnected, OSError, HTTPException) as error:
             if isinstance(error, OSError) and not isinstance(error, ConnectionError):
                 raise
+            if came_too_slowly(request.environ):
+                raise RequestTooSlow() from None
             raise UploadIncomplete() from None
         if file is None or not file.filename:
             raise _missing(field)

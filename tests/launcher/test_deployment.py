@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from src import settings_docs
 from src.config import SECRET_NAMES
-from tests.live_service import ROOT, free_port
+from tests.launcher.nginx import nginx
+from tests.live_service import ROOT
 
 UNITS = ("yt-downloader.service", "yt-downloader-worker.service", "yt-downloader-scheduler.service")
-# Debian keeps it where only root looks.
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or "nginx"
+# Of files: what has a meaning of its own somewhere between here and the disk.
+NAMES = ("my clip.mp4", "100% ?a=1&b #2.mp4", "für Élise $1 %2F.mp4", "a+b;c'd\"e.mp4")
 TOKEN = "eyJhbGciOi.a-public.token"
 SESSION = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -107,10 +107,13 @@ class _Upstream(BaseHTTPRequestHandler):
         self.seen.append(dict(self.headers.items()))
         self.send_response(200)
         if self.path.startswith("/api/video/download/"):
-            self.send_header("X-Accel-Redirect", "/_files/my%20clip.mp4")
+            number = int(self.path.rsplit("/", 1)[1])
+            self.send_header("X-Accel-Redirect", "/_files/" + quote(NAMES[number]))
             self.send_header("Content-Type", "video/mp4")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    do_POST = do_HEAD = do_GET  # noqa: N815 (names of the standard library)
 
     def log_message(self, format: str, *args: object) -> None:
         return
@@ -118,54 +121,18 @@ class _Upstream(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[str]:
-    """nginx with the example configuration; only its addresses and folders are changed."""
+    """nginx in front of the upstream, with a file to send."""
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
-    port = free_port()
-    files = tmp_path / "files"
-    files.mkdir()
-    (files / "my clip.mp4").write_bytes(b"0123456789")
-    example = (ROOT / "deploy" / "nginx.conf.example").read_text()
-    for old, new in {
-        "listen 80;": f"listen 127.0.0.1:{port};",
-        "    listen [::]:80;\n": "",
-        "127.0.0.1:5000": f"127.0.0.1:{upstream.server_port}",
-        "/var/log/nginx/": f"{tmp_path}/",
-        "/var/lib/yt-downloader/downloads/": f"{files}/",
-    }.items():
-        assert old in example
-        example = example.replace(old, new)
-    whole = tmp_path / "nginx.conf"
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    whole.write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;"
-        f"user {_own_name()}; events {{}} http {{ {temporary} {example} }}"
-    )
-    run(NGINX, "-t", "-p", tmp_path, "-c", whole)
-    process = subprocess.Popen([NGINX, "-p", tmp_path, "-c", whole], stderr=subprocess.DEVNULL)
+    _Upstream.seen.clear()
     try:
-        base = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                httpx.get(base)
-                break
-            except httpx.ConnectError:
-                assert time.monotonic() < deadline, (tmp_path / "error.log").read_text()
-                time.sleep(0.05)
-        _Upstream.seen.clear()
-        yield base
+        with nginx(tmp_path, upstream.server_port) as port:
+            for name in NAMES:
+                (tmp_path / "files" / name).write_bytes(b"0123456789")
+            yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(timeout=10)
         upstream.shutdown()
         upstream.server_close()
-
-
-def _own_name() -> str:
-    return run("id", "-un").strip()
 
 
 @pytest.mark.slow
@@ -177,7 +144,7 @@ def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(pr
     assert seen["X-Forwarded-Proto"] == "http"
     assert "Forwarded" not in seen
 
-    part = httpx.get(f"{proxy}/api/video/download/1", headers={"Range": "bytes=2-4"})
+    part = httpx.get(f"{proxy}/api/video/download/0", headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.content, part.headers["Content-Type"]) == (206, b"234", "video/mp4")
     assert httpx.get(f"{proxy}/_files/my%20clip.mp4").status_code == 404, "only the API may hand out files"
 
@@ -188,6 +155,22 @@ def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(pr
     assert 'GET /c/[token]" ' in log and "/c/[token]/livestream" in log and "/s/[token]/poster.jpg" in log
     assert '/api/sessions/[session]" ' in log
     assert TOKEN not in log and SESSION not in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(NAMES)))
+def test_only_a_get_gets_a_part_of_a_file(proxy: str, number: int) -> None:
+    """RFC 9110, 14.2: for another method a range has no meaning."""
+    address, ranged = f"{proxy}/api/video/download/{number}", {"Range": "bytes=2-4"}
+    part = httpx.get(address, headers=ranged)
+    assert (part.status_code, part.content) == (206, b"234")
+    for range_ in (ranged, {"Range": "bytes=0-1,4-5"}, {"Range": "bytes=99-"}, {}):
+        whole = httpx.post(address, headers=range_)
+        assert (whole.status_code, whole.content) == (200, b"0123456789")
+        assert "Content-Range" not in whole.headers
+    head = httpx.head(address, headers=ranged)
+    assert (head.status_code, head.headers["Content-Length"]) == (200, "10")
+    assert httpx.get(f"{proxy}/_whole_files/{quote(NAMES[number])}").status_code == 404
 
 
 @pytest.mark.slow
