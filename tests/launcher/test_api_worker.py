@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 
 from src.launcher.api_worker import READ_AWAY_BYTES
 from tests.launcher.tiny_server import ask, everything, open_and_send, tiny_server
+from tests.live_service import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -245,3 +248,27 @@ def test_who_reads_slowly_or_hears_events_is_not_counted(
     for _ in range(12):
         held.append(open_and_send(counting, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), source))
         assert held[-1].recv(20).startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
+
+
+@pytest.mark.parametrize("limits", ["count_loopback=False", "count_loopback=True, count_peers=False"])
+def test_this_machine_and_a_proxy_are_not_counted(tmp_path: Path, held: list[socket.socket], limits: str) -> None:
+    with tiny_server(tmp_path, f"connections_per_address=1, {limits}") as port:
+        for _ in range(3):
+            held.append(open_and_send(port, POST + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n"))
+            assert held[-1].recv(1000).startswith(b"HTTP/1.1 100 ")
+
+
+@pytest.mark.parametrize(("given", "counted"), [({}, (64, True)), ({"TRUSTED_PROXIES": "1"}, (64, False))])
+def test_the_settings_say_who_is_counted(given: dict[str, str], counted: tuple[int, bool]) -> None:
+    look = "import gunicorn_config; found = gunicorn_config.ApiWorker.limits; "
+    told = "print(found.connections_per_address, found.count_peers, found.count_loopback)"
+    done = subprocess.run(
+        [sys.executable, "-c", look + told],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, **given},
+        timeout=60,
+    )
+    assert done.stdout.split() == [str(counted[0]), str(counted[1]), "False"]
