@@ -47,7 +47,7 @@ from src.launcher.slow_senders import SendingLimits
 ApiWorker.limits = SendingLimits({limits})
 worker_class = "src.launcher.api_worker.ApiWorker"
 workers, threads, worker_connections, keepalive = {workers}, {threads}, 512, 30
-bind, loglevel = "127.0.0.1:{port}", "error"
+bind, loglevel, graceful_timeout = "127.0.0.1:{port}", "error", 3
 """
 
 
