@@ -14,6 +14,7 @@ from src.config import SettingsError
 from src.launcher.readiness import tell_ready
 from src.services.folder_claim import claim_folders
 from src.tasks import celery_app, settings
+from src.utils import sandbox_kind
 
 app = celery_app
 
@@ -31,6 +32,7 @@ def _claim_folders(**_: Any) -> None:
 
 @worker_init.connect
 def _share_memory(**_: Any) -> None:
+    sandbox_kind.tell()  # found out once for all children, before any of them
     # What is loaded by now is never freed: the collector must not touch, and so copy, it in each pool child.
     gc.collect()
     gc.freeze()

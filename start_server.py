@@ -13,10 +13,11 @@ def create_application() -> Flask:
     """The WSGI application of one API process, from the environment."""
     from src.app import create_app
     from src.config import Settings
-    from src.utils import logs
+    from src.utils import logs, sandbox_kind
 
     settings = Settings.load().require_complete()
     logs.configure(settings.log_level, settings.log_file, settings.log_format)
+    sandbox_kind.tell()
     return create_app(settings)
 
 

@@ -85,8 +85,9 @@ class SelfTest:
 
     def _sandbox(self) -> None:
         """A file beside the cage must stay unread."""
-        if available().files == "none":
-            raise Broken("this kernel has no Landlock: programs are not kept from files")
+        kind = available()
+        if kind.files == "none":
+            raise Broken(f"programs are not kept from files: {kind.reasons[0]}")
         with self._folder() as folder:
             outside, work = folder / "outside.gray", folder / "work"
             outside.write_bytes(b"\0" * 16)

@@ -127,7 +127,11 @@ def test_the_diagnostics_name_every_part_and_try_it(api: Api, anna: Person) -> N
     assert told["packages"]["yt-dlp"] and told["packages"]["yt-dlp-ejs"] and told["ytdlp_age_days"] is not None
     assert told["ffmpeg"]["version"] and "libx264" in told["ffmpeg"]["encoders"]
     assert told["js_runtime"].startswith("deno ")
-    assert told["sandbox"] == {"files": available().files, "network": available().network}
+    assert told["sandbox"] == {
+        "files": available().files,
+        "network": available().network,
+        "reasons": list(available().reasons),
+    }
     assert told["stores"]["mongodb"] and told["stores"]["redis"].startswith(("valkey ", "redis "))
     assert told["system"]["disk_free_bytes"] > 0 and set(told["queues"]) == {"downloads", "encodes"}
     assert list(api.services.files.downloads.glob(".self-test*")) == [], "nothing is left on the disk"

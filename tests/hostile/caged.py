@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Progress
 from src.services.clip import ClipReport, TimeRange
+from src.utils.sandbox import Cage, locked_into
 
 _NOWHERE = TimeRange(Fraction(0), Fraction(1))
 
@@ -67,3 +69,18 @@ def hang(monitor: Monitor) -> list[ClipReport]:
     """Never answer."""
     time.sleep(600)
     return []
+
+
+def connects(folder: Path) -> str:
+    """What becomes of a connection to a listener of this machine from a program in a sandbox with these files."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
+        python = Path(sys.executable)
+        reads = (Path(sys.prefix), Path(sys.base_prefix, "lib"))
+        cage = Cage(reads=reads, writes=(folder,), programs=(python, python.resolve()))
+        with locked_into(cage) as enter:
+            done = subprocess.run(
+                [python, "-I", "-S", "-c", code], preexec_fn=enter, capture_output=True, text=True, check=False
+            )
+    return "done" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]

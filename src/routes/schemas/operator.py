@@ -31,10 +31,11 @@ class Ffmpeg(BaseModel):
 
 
 class Sandbox(BaseModel):
-    """What keeps programs from files and from the network here."""
+    """What keeps programs from files and from the network here; ``reasons`` say why it is not more."""
 
     files: Literal["landlock", "none"]
     network: Literal["namespace", "landlock", "none"]
+    reasons: list[str]
 
 
 class Diagnostics(BaseModel):
@@ -67,7 +68,11 @@ class Diagnostics(BaseModel):
                 "ytdlp_age_days": found.ytdlp_age_days,
                 "ffmpeg": found.ffmpeg and {"version": found.ffmpeg.version, "encoders": list(found.ffmpeg.encoders)},
                 "js_runtime": found.js_runtime,
-                "sandbox": {"files": found.sandbox.files, "network": found.sandbox.network},
+                "sandbox": {
+                    "files": found.sandbox.files,
+                    "network": found.sandbox.network,
+                    "reasons": list(found.sandbox.reasons),
+                },
                 "stores": {"mongodb": found.mongodb, "redis": found.redis},
                 "system": found.disk and SystemLoad.model_validate(found.disk),
                 "disk_floor_bytes": found.disk_floor_bytes,
