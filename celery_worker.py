@@ -32,7 +32,7 @@ def _claim_folders(**_: Any) -> None:
 
 @worker_init.connect
 def _share_memory(**_: Any) -> None:
-    sandbox_kind.tell()  # found out once for all children, before any of them
+    sandbox_kind.available()  # found out once for all children, before any of them
     # What is loaded by now is never freed: the collector must not touch, and so copy, it in each pool child.
     gc.collect()
     gc.freeze()
@@ -40,5 +40,6 @@ def _share_memory(**_: Any) -> None:
 
 @worker_ready.connect
 def _tell_starter(**_: Any) -> None:
+    sandbox_kind.tell()  # the log is set up by now
     # systemd's protocol and not a setting: the launcher and ``Type=notify`` units give the address.
     tell_ready(os.environ.get("NOTIFY_SOCKET"))
