@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from flask import Flask
 from flask_cors import CORS
@@ -45,7 +46,8 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     if services is None:
         settings.require_complete()
         services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)))
-        prepare_when_it_answers(services.database)
+        started_at, admins = datetime.now(UTC), services.admins
+        prepare_when_it_answers(services.database, lambda: admins.note_named(started_at))
         claim_now_or_later(services.folders)
     app = App("yt-downloader", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]

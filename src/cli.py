@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.bootstrap import build
+from src.bootstrap import Services, build
 from src.config import Settings, SettingsError
 from src.data.installation_data import InstallationData
 from src.data.path_data import PathData
@@ -68,13 +68,35 @@ def _parser() -> argparse.ArgumentParser:
     link = parsers["link-sessions"]
     link.add_argument("--username", required=True, help="e-mail address of the account, or what stands before the @")
     link.add_argument("--hours", type=float, default=24, help="how far back (24)")
+    for name in ("make-admin", "remove-admin", "disable-account", "enable-account"):
+        parsers[name].add_argument("--email", required=True, help="e-mail address of the account")
     return parser
 
 
 def _link_sessions(options: argparse.Namespace, settings: Settings) -> str:
-    services = build(join(settings).require_complete(), doorbell=_NoBell(), worker="cli")
+    services = _services(settings)
     user, number = services.auto_downloads.link(options.username, hours=options.hours)
     return f"{number} downloads now belong to {user.email}"
+
+
+def _services(settings: Settings) -> Services:
+    return build(join(settings).require_complete(), doorbell=_NoBell(), worker="cli")
+
+
+def _make_admin(options: argparse.Namespace, settings: Settings) -> str:
+    return f"{_services(settings).admins.grant(options.email).email} is an administrator now"
+
+
+def _remove_admin(options: argparse.Namespace, settings: Settings) -> str:
+    return f"{_services(settings).admins.withdraw(options.email).email} is no administrator any more"
+
+
+def _disable_account(options: argparse.Namespace, settings: Settings) -> str:
+    return f"{_services(settings).accounts.switch(options.email, active=False).email} is disabled"
+
+
+def _enable_account(options: argparse.Namespace, settings: Settings) -> str:
+    return f"{_services(settings).accounts.switch(options.email, active=True).email} can sign in again"
 
 
 def _adopt_folders(_: argparse.Namespace, settings: Settings) -> str:
@@ -140,6 +162,10 @@ _CHORES = {
     "store-absolute-paths": _Chore(
         "prepare the records for an older version, which cannot read them otherwise", _store_absolute_paths
     ),
+    "make-admin": _Chore("make an account an administrator, whatever ADMIN_EMAILS says", _make_admin),
+    "remove-admin": _Chore("take that from an account, even if ADMIN_EMAILS names it", _remove_admin),
+    "disable-account": _Chore("let no login, token, link or event stream of an account count", _disable_account),
+    "enable-account": _Chore("let a disabled account sign in again", _enable_account),
 }
 
 

@@ -90,7 +90,10 @@ class Settings(BaseModel):
     redis_uri: str = row("", "Redis or Valkey, for example redis://localhost:6379/0. Empty: embedded server.")
 
     admin_emails: str = row(
-        "", "Accounts, comma-separated, that may look at the diagnostics and at everybody's jobs. Empty: none."
+        "",
+        "Accounts, comma-separated, that may look at the diagnostics and at everybody's jobs. Empty: none. An address "
+        "counts for the account that has it when the setting first names it; any other administrator is made with "
+        "python -m src.cli make-admin --email ADDRESS, on the host of the service.",
     )
 
     # Secrets.
@@ -122,9 +125,23 @@ class Settings(BaseModel):
         168, "Clips that others saved for an account expire after so long when its owner starts none, in hours.", gt=0
     )
     user_quota_mb: Megabytes = row(
-        0, "Room that the files of one account may take together, in MB; 0 is no limit.", ge=0
+        0,
+        "Room that the files of one account may take together, uploads to its archive too, in MB; 0 is no limit.",
+        ge=0,
     )
-    min_free_disk_mb: Megabytes = row(500, "Below this, new uploads and jobs are refused with 507.", ge=0)
+    anonymous_quota_mb: Megabytes = row(
+        5000, "Room that the files of one guest session or address may take together, in MB; 0 is no limit.", ge=0
+    )
+    anonymous_disk_percent: float = row(
+        20,
+        "Room that the files of all owners without an account may take together, in percent of the disk; 0 is no "
+        "limit.",
+        ge=0,
+        le=100,
+    )
+    min_free_disk_mb: Megabytes = row(
+        500, "Below this, new uploads and jobs are refused with 507, and those whose bytes arrive end.", ge=0
+    )
 
     # Guest sessions and the archive.
     session_limit: int = row(100, "Guest sessions that may exist at once.", ge=1)

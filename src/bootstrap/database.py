@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +17,7 @@ from src.data.guest_data import GuestData
 from src.data.idempotency_data import IdempotencyData
 from src.data.session_data import RevocationData, SessionData
 from src.data.share_data import ShareData
+from src.data.space_data import SpaceData
 from src.data.upload_data import UploadData
 from src.data.user_data import UserData
 from src.data.video_data import VideoData
@@ -43,6 +45,7 @@ COLLECTIONS = (
     WebhookData,
     IdempotencyData,
     ShareData,
+    SpaceData,
 )
 
 
@@ -55,14 +58,18 @@ def prepare_database(database: Database[dict[str, Any]]) -> None:
     db_service.ensure_indexes(database, COLLECTIONS)
 
 
-def prepare_when_it_answers(database: Database[dict[str, Any]], *, pause_seconds: float = 1.0) -> None:
-    """The same, now or in the background: a process that begins while the database is away serves all the same.
+def prepare_when_it_answers(
+    database: Database[dict[str, Any]], then: Callable[[], None] = lambda: None, *, pause_seconds: float = 1.0
+) -> None:
+    """The same and ``then``, now or in the background: a process that begins while the database is away serves all
+    the same.
 
     It would have to end otherwise, and gunicorn ends with a process that cannot begin: one killed API process would
     take the whole API along.
     """
     try:
         prepare_database(database)
+        then()
     except StoreUnavailable:
         log.warning("the database does not answer; its indexes are looked at when it does")
 
@@ -70,6 +77,7 @@ def prepare_when_it_answers(database: Database[dict[str, Any]], *, pause_seconds
             while True:
                 time.sleep(pause_seconds)
                 with suppress(StoreUnavailable):
-                    return prepare_database(database)
+                    prepare_database(database)
+                    return then()
 
         in_background(keep_trying, "indexes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pymongo.database import Database
 
 from src.bootstrap.workshop import Bell, GivenEngines, Process, build_workshop
 from src.config import Settings
+from src.data.admin_data import AdminData
 from src.data.archive_data import ArchiveData
 from src.data.channel_token_data import ChannelTokenData
 from src.data.expiry_data import ExpiryData
@@ -27,9 +29,12 @@ from src.data.user_data import UserData
 from src.data.video_data import VideoData
 from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
+from src.models.video import Owner
 from src.services import db_service
 from src.services.account_service import AccountService, build_accounts
+from src.services.admin_accounts import AdminAccounts, read_admins
 from src.services.anonymous_saves import AnonymousSaves
+from src.services.arriving import Arriving
 from src.services.auto_download_service import AutoDownloadService
 from src.services.cache_service import CacheService, connect_redis
 from src.services.catalog_service import CatalogService
@@ -57,6 +62,7 @@ from src.services.library_service import LibraryService
 from src.services.live_service import LiveService
 from src.services.media_links import MediaLinks
 from src.services.metadata_service import MetadataService
+from src.services.owner_space import OwnerSpace
 from src.services.places import Places
 from src.services.progress_cache import ProgressCache
 from src.services.progress_feed import ProgressFeed
@@ -84,6 +90,7 @@ class Services:
     database: Database[dict[str, Any]]
     cache: CacheService
     accounts: AccountService
+    admins: AdminAccounts
     anonymous_saves: AnonymousSaves
     jobs: JobService
     clips: ClipService
@@ -114,6 +121,8 @@ class Services:
     runner: JobRunner
     crew: ChunkCrew
     files: FileStore
+    space: OwnerSpace
+    arriving: Callable[[Owner, str, int], Arriving]
     progress: ProgressCache
     locks: LockData
 
@@ -146,6 +155,7 @@ def build(
     cache = CacheService(redis_client or connect_redis(settings.redis_uri), clock=clock)
     users, sessions = UserData(database), SessionData(database)
     locks = LockData(database)
+    admins = AdminAccounts(AdminData(database), users, clock, read_admins(settings.admin_emails))
     workshop = build_workshop(
         settings,
         database,
@@ -157,6 +167,7 @@ def build(
     )
     engines, files, runner, egress = workshop.engines, workshop.files, workshop.runner, workshop.egress
     jobs_data, folders = VideoData(database, workshop.paths), owner_of_folders(settings, database)
+    space = workshop.space
     jobs = JobService(
         jobs_data,
         files,
@@ -165,13 +176,13 @@ def build(
         clock,
         max_open=settings.max_pending_per_user,
         keep_seconds=settings.video_retention_minutes * 60,
-        quota_bytes=settings.user_quota_mb * 1_000_000,
+        space=space,
         anonymous_life=timedelta(hours=settings.anonymous_save_hours),
         max_waiting=settings.api_threads // 2,
     )
     counters = WindowCounters(cache, clock)
     signer = Signer(settings.flask_secret_key)
-    links = MediaLinks(jobs, signer, clock)
+    links = MediaLinks(jobs, users, signer, clock)
     guests = GuestService(
         GuestData(database),
         jobs_data,
@@ -229,19 +240,21 @@ def build(
         notices=cleanup.notices,
     )
     channel_tokens = ChannelTokenService(
-        ChannelTokenData(database), webhooks, clock, max_seconds=settings.max_video_duration
+        ChannelTokenData(database), users, webhooks, clock, max_seconds=settings.max_video_duration
     )
     uploads = UploadService(
         jobs, files, engines.encoder, engines.audio, clock, keep_minutes=settings.video_retention_minutes
+    )
+    anonymous_saves = AnonymousSaves(
+        users, counters, clock, per_hour=settings.anonymous_saves_per_hour, enabled=settings.rate_limit_enabled
     )
     return Services(
         settings=settings,
         database=database,
         cache=cache,
-        anonymous_saves=AnonymousSaves(
-            users, counters, clock, per_hour=settings.anonymous_saves_per_hour, enabled=settings.rate_limit_enabled
-        ),
-        accounts=build_accounts(settings, users, sessions, cache, clock),
+        anonymous_saves=anonymous_saves,
+        accounts=build_accounts(settings, users, sessions, cache, clock, admins),
+        admins=admins,
         jobs=jobs,
         clips=clips,
         channel_tokens=channel_tokens,
@@ -257,10 +270,12 @@ def build(
         ),
         uploads=uploads,
         resumable=ResumableUploadService(
-            UploadData(database), uploads, files, clock, max_bytes=settings.max_upload_size_mb * 1_000_000
+            UploadData(database), uploads, files, space, clock, max_bytes=settings.max_upload_size_mb * 1_000_000
         ),
         webhooks=webhooks,
-        shares=ShareService(ShareData(database), jobs, signer, clock, life=timedelta(hours=settings.share_hours)),
+        shares=ShareService(
+            ShareData(database), jobs, users, signer, clock, life=timedelta(hours=settings.share_hours)
+        ),
         idempotency=IdempotencyService(IdempotencyData(database), clock),
         events=JobEvents(
             jobs,
@@ -275,7 +290,13 @@ def build(
         ),
         streams=StreamRequests(jobs, links, signer, settings),
         auto_downloads=AutoDownloadService(
-            jobs, links, jobs_data, users, clock, seconds=settings.auto_download_timeout
+            jobs,
+            links,
+            jobs_data,
+            users,
+            clock,
+            welcome=anonymous_saves.is_welcome,
+            seconds=settings.auto_download_timeout,
         ),
         media_links=links,
         metadata=MetadataService(engines.youtube, jobs_data),
@@ -294,6 +315,7 @@ def build(
             files,
             clock,
             ffmpeg_program=workshop.ffmpeg.program,
+            idle_admins=admins.without_effect,
         ),
         counters=counters,
         encoder=engines.encoder,
@@ -302,6 +324,8 @@ def build(
         runner=runner,
         crew=engines.crew,
         files=files,
+        space=space,
+        arriving=functools.partial(Arriving, space, files),
         progress=workshop.progress,
         locks=locks,
     )

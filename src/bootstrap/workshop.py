@@ -9,10 +9,12 @@ from typing import Any, Protocol
 from pymongo.database import Database
 
 from src.config import Settings
+from src.data.archive_data import ArchiveData
 from src.data.chunk_data import ChunkData
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
 from src.data.queue_data import QueueData
+from src.data.space_data import SpaceData
 from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
@@ -31,6 +33,7 @@ from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.live_service import LiveService
+from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.services.sound_service import SoundService
 from src.services.stream_service import StreamService
@@ -86,6 +89,7 @@ class Workshop:
     egress: EgressProxy
     engines: Engines
     files: FileStore
+    space: OwnerSpace
     paths: StoredPaths
     looks: SharedLooks
     progress: ProgressCache
@@ -109,6 +113,16 @@ def build_workshop(
     """
     files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
     paths = StoredPaths.below(settings.downloads_dir, settings.uploads_dir)
+    space = OwnerSpace(
+        SpaceData(database),
+        VideoData(database, paths),
+        ArchiveData(database, paths),
+        files,
+        clock,
+        user_quota_bytes=settings.user_quota_mb * 1_000_000,
+        anonymous_quota_bytes=settings.anonymous_quota_mb * 1_000_000,
+        anonymous_percent=settings.anonymous_disk_percent,
+    )
     progress, counters = ProgressCache(cache), JobCounters(cache)
     ffmpeg, egress = FFmpeg(find_ffmpeg(settings.ffmpeg_path)), EgressProxy.of(settings)
     encoder = given.encoder or EncodingService(
@@ -154,6 +168,7 @@ def build_workshop(
         jobs=VideoData(database, paths),
         claims=ClaimData(database, paths),
         files=files,
+        space=space,
         progress=progress,
         counters=counters,
         doorbell=doorbell,
@@ -171,4 +186,4 @@ def build_workshop(
         shutdown=process.shutdown,
         end_process=process.end,
     )
-    return Workshop(ffmpeg, egress, engines, files, paths, looks, progress, counters, runner)
+    return Workshop(ffmpeg, egress, engines, files, space, paths, looks, progress, counters, runner)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel
@@ -116,6 +117,18 @@ class ArchiveData:
         return (
             ArchiveTotals(**{name: found[0][name] for name in grouped if name != "_id"}) if found else ArchiveTotals()
         )
+
+    def uploaded_bytes(self, owner: Owner, without: Collection[str] = ()) -> int:
+        """How much room the files take that were uploaded into this archive; without those of these ids, which their
+        names begin with. What its jobs fetched is counted with the jobs."""
+        wanted: Document = {"owner": _key(owner), "file": {"$exists": True}}
+        if without:
+            wanted["file"]["$not"] = {"$regex": f"(^|/)({'|'.join(map(re.escape, without))})\\."}
+        with translated():
+            found = list(
+                self._videos.aggregate([{"$match": wanted}, {"$group": {"_id": None, "bytes": {"$sum": "$file_size"}}}])
+            )
+        return int(found[0]["bytes"]) if found else 0
 
 
 def fold(text: str) -> list[str]:

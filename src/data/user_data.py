@@ -73,6 +73,17 @@ class UserData:
             )
         return changed.matched_count == 1
 
+    def is_active(self, user_id: str) -> bool:
+        """Whether there is such an account and it is not disabled: asked whenever something of its opens a door."""
+        wanted = {"_id": object_id(user_id) or "no such id", "disabled": {"$ne": True}}
+        with translated():
+            return self._users.find_one(wanted, {"_id": True}) is not None
+
+    def set_disabled(self, user_id: str, disabled: bool, now: datetime) -> None:
+        """Keep the operator's decision."""
+        with translated():
+            self._users.update_one({"_id": object_id(user_id)}, {"$set": {"disabled": disabled, "updated_at": now}})
+
     def set_accepts_anonymous_saves(self, user_id: str, accept: bool, now: datetime) -> None:
         """Keep the owner's decision."""
         with translated():
@@ -94,4 +105,5 @@ def _to_user(document: Document) -> User:
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         accepts_anonymous_saves=document.get("accepts_anonymous_saves", True),
+        disabled=document.get("disabled", False),
     )

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_document, to_job
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
-from src.models.video import Owner, Status, VideoJob
+from src.models.video import ARCHIVE_ID, Owner, OwnerKind, Status, VideoJob
 
 _NEVER_STARTED: Document = {"status": Status.PENDING.value, "queued_at": None}
 STARTABLE = (Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -27,6 +27,7 @@ class VideoData:
     INDEXES = (
         IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="user_id"),
         IndexModel([("owner_id", ASCENDING), ("kind", ASCENDING), ("created_at", DESCENDING)], name="owner_id"),
+        IndexModel([("owner_kind", ASCENDING), ("file_path", ASCENDING)], name="owner_kind"),
         IndexModel([("status", ASCENDING), ("queued_at", ASCENDING)], name="status"),
         IndexModel([("expires_at", ASCENDING)], name="expires_at"),
         IndexModel([("youtube_video_id", ASCENDING), ("status", ASCENDING)], name="youtube_video_id"),
@@ -184,19 +185,25 @@ class VideoData:
                     gone.append(str(job_id))
         return gone
 
-    def bytes_of(self, owner: Owner) -> int:
-        """How much room the files of this owner take: finished ones, and uploads that are still there."""
+    def bytes_of(self, owner: Owner, without: Collection[str] = ()) -> int:
+        """How much room the files of this owner take: finished ones, and uploads that are still there; without those
+        of the jobs of these ids."""
+        return self._bytes({"owner_id": owner.id, "owner_kind": owner.kind.value}, without)
 
+    def bytes_of_anonymous(self, without: Collection[str] = ()) -> int:
+        """The same of all owners without an account, but for the archive of those who need no token."""
+        kinds = [OwnerKind.SESSION.value, OwnerKind.ADDRESS.value]
+        return self._bytes({"owner_kind": {"$in": kinds}, "owner_id": {"$ne": ARCHIVE_ID}}, without)
+
+    def _bytes(self, owner: Document, without: Collection[str]) -> int:
         def size(path: str, size: str) -> Document:
             return {"$cond": [{"$gt": [f"${path}", ""]}, {"$ifNull": [f"${size}", 0]}, 0]}
 
         both = {"$add": [size("file_path", "file_size_bytes"), size("input_file_path", "input_size_bytes")]}
+        ids = [known for text in without if (known := object_id(text)) is not None]
+        steps = [{"$match": {**owner, "_id": {"$nin": ids}}}, {"$group": {"_id": None, "bytes": {"$sum": both}}}]
         with translated():
-            found = list(
-                self._videos.aggregate(
-                    [{"$match": {"owner_id": owner.id}}, {"$group": {"_id": None, "bytes": {"$sum": both}}}]
-                )
-            )
+            found = list(self._videos.aggregate(steps))
         return int(found[0]["bytes"]) if found else 0
 
     def find_twin(self, kind: str, fields: Mapping[str, Any], now: datetime) -> VideoJob | None:

@@ -19,7 +19,7 @@ from src.middleware.wiring import services
 from src.models.channel_token import ChannelToken
 from src.models.guest import GuestSession
 from src.models.session import Identity
-from src.models.video import Owner, OwnerKind
+from src.models.video import ARCHIVE_ID, Owner, OwnerKind
 from src.services.account_service import AccountService
 from src.services.channel_token_service import looks_like_channel_token
 from src.services.places import Holder
@@ -43,7 +43,7 @@ class Auth(Enum):
 
 
 # Whoever may call the archive without a token has the same right to all of it, so there is one owner for all.
-ARCHIVE = Owner(OwnerKind.ADDRESS, "archive")
+ARCHIVE = Owner(OwnerKind.ADDRESS, ARCHIVE_ID)
 SESSION_HEADER = "X-Session-ID"
 SOCKET_PROTOCOLS = ("bearer", "session")  # offered together with a private token or the id of a guest session
 _SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)

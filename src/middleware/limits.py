@@ -1,8 +1,8 @@
 """How many requests one caller may send: classes of endpoints, counted in Redis, in this process while Redis is away.
 
 Which class an endpoint belongs to stands in its contract. Callers are network addresses (of IPv6 the /64 that one
-customer has); whoever shows a token in the path is counted by the token, because chat bots call for thousands of
-channels from a few addresses. Counting comes before anything else: also before a token is looked at.
+customer has); whoever shows a token of ours in the path is counted by the token, because chat bots call for thousands
+of channels from a few addresses. Counting comes before anything else: also before a token in a header is looked at.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter import RateLimitExceeded as Exceeded
 
-from src.errors import RateLimitExceeded
+from src.errors import RateLimitExceeded, StoreUnavailable, TokenExpired, TokenInvalid
+from src.middleware.auth import Auth
 from src.middleware.contract import Limit, contract_of
 from src.middleware.wiring import services
+from src.services.channel_token_service import looks_like_channel_token
 from src.utils.addresses import network_of
 
 # Requests of one caller to all endpoints of a class together. A person clicks seldom; a page polls each second; an
@@ -95,8 +97,30 @@ def _name(limit: RequestLimit) -> str:
 
 
 def caller() -> str:
-    """Who is counted."""
-    token = (request.view_args or {}).get("token")
-    if token:
-        return "token:" + hashlib.sha256(str(token).encode("utf-8", "surrogatepass")).hexdigest()[:24]
-    return network_of(request.remote_addr or "unknown")
+    """Who is counted: whoever made the token in the path, if it is one of ours, otherwise the address.
+
+    Text that only looks like a token counts for nobody else: each one would have counts of its own, in Redis and
+    without an end. Of one request, this is found out once.
+    """
+    if "counted_caller" not in g:
+        token = str((request.view_args or {}).get("token") or "")
+        ours = bool(token) and _is_ours(token)
+        hashed = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        g.counted_caller = f"token:{hashed}" if ours else network_of(request.remote_addr or "unknown")
+    return str(g.counted_caller)
+
+
+def _is_ours(token: str) -> bool:
+    contract = contract_of(current_app.view_functions[str(request.endpoint)])
+    try:
+        if contract is None or contract.auth not in (Auth.PATH_TOKEN, Auth.CHANNEL):
+            return services().shares.is_signed(token)
+        if looks_like_channel_token(token):
+            services().channel_tokens.identify(token)
+        elif contract.auth is Auth.PATH_TOKEN:
+            services().accounts.verify_public_token(token)
+        else:
+            return False
+    except (TokenInvalid, TokenExpired, StoreUnavailable):
+        return False
+    return True

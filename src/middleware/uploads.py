@@ -14,9 +14,13 @@ from typing import IO, Any, cast
 from flask import Request, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from src.errors import RequestTooSlow, UploadIncomplete, UploadMissing, UploadTooLarge
+from src.data.video_data import VideoData
+from src.errors import RequestTooSlow, StoreUnavailable, UploadIncomplete, UploadMissing, UploadTooLarge, disk_fault
 from src.middleware.wiring import services
+from src.models.video import Owner
+from src.services.arriving import Arriving
 from src.services.upload_service import Media
+from src.utils.allocation import give_back
 from src.utils.sending import came_too_slowly
 
 # Boundaries and part headers of a form with one file and a few small fields.
@@ -34,6 +38,10 @@ class StreamingRequest(Request):
     """What the files of this request may be."""
     field = "video"
     """The form field that is asked for."""
+    arrives_for: Owner | None = None
+    """Who has to have the room for the files."""
+    largest = 0
+    """The most bytes that are accepted."""
 
     def _get_file_stream(
         self,
@@ -50,22 +58,68 @@ class StreamingRequest(Request):
         # Locked while this process lives and receives: what a killed one leaves is known by that. The lock belongs to
         # what was opened and not to the file object, which is closed before the file is looked at.
         fcntl.flock(received, fcntl.LOCK_EX)
-        self.environ.setdefault(_RECEIVED, []).append((Path(received.name), os.dup(received.fileno())))
-        return received
+        if self.arrives_for is None:  # nobody asked for a file
+            raise _missing(self.field)
+        hold_id = VideoData.new_id()
+        arriving = services().arriving(self.arrives_for, hold_id, received.fileno())
+        entry = _Entry(Path(received.name), os.dup(received.fileno()), hold_id, arriving)
+        self.environ.setdefault(_RECEIVED, []).append(entry)
+        # What stands around the file in the form takes some of the announced length.
+        arriving.expect(min((total_content_length or 0) - FORM_OVERHEAD_BYTES, self.largest))
+        return cast("IO[bytes]", _Counted(received, arriving))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A file that is being received: where it lies, its lock, and the room that is held for it."""
+
+    path: Path
+    lock: int
+    hold_id: str
+    arriving: Arriving
+
+
+class _Counted:
+    """A file that asks for room before it is written to."""
+
+    def __init__(self, file: IO[bytes], arriving: Arriving) -> None:
+        self._file, self._arriving = file, arriving
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        """Write at the end.
+
+        Raises:
+            QuotaExceeded, DiskFull: there is no room for it.
+        """
+        self._arriving.need(self._size + len(data))
+        self._size += len(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            fault = disk_fault(error)
+            if fault is not None:
+                raise fault from error
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A file of a form, whole on disk."""
+    """A file of a form, whole on disk. Room is held for it until it has a record of this id, or the block ends."""
 
     path: Path
     filename: str
     fields: dict[str, str]
+    record_id: str
 
 
 @contextlib.contextmanager
-def received_file(field: str, *, media: Media = "video", max_mb: int | None = None) -> Iterator[Received]:
+def received_file(owner: Owner, field: str, *, media: Media = "video", max_mb: int | None = None) -> Iterator[Received]:
     """The file of this form field, of at most ``max_mb`` (``MAX_UPLOAD_SIZE_MB`` when not told), and the other fields.
+    ``owner`` has to have the room for it.
 
     Whatever of the file is still there when the block ends, is deleted.
 
@@ -74,12 +128,13 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
         UploadTooLarge: more than that.
         UploadIncomplete: the connection ended early. RequestTooSlow: it was ended, because the file came too slowly.
         UploadTypeUnsupported: an extension that is not accepted, noticed before its bytes are kept.
+        QuotaExceeded, DiskFull: there is no room for all of it, noticed before it is written.
     """
     max_mb = max_mb or services().settings.max_upload_size_mb
     limit = max_mb * 1_000_000
     request.max_content_length = limit + FORM_OVERHEAD_BYTES
     receiving = cast(StreamingRequest, request)
-    receiving.accepts, receiving.field = media, field
+    receiving.accepts, receiving.field, receiving.arrives_for, receiving.largest = media, field, owner, limit
     try:
         try:
             file: Any = request.files.get(field)
@@ -95,14 +150,19 @@ def received_file(field: str, *, media: Media = "video", max_mb: int | None = No
             raise _missing(field)
         file.stream.flush()
         path = Path(file.stream.name)
+        give_back(file.stream.fileno())
         file.close()
         if path.stat().st_size > limit:
             raise UploadTooLarge(max_mb=max_mb)
-        yield Received(path, file.filename, request.form.to_dict())
+        entries: list[_Entry] = request.environ[_RECEIVED]
+        record_id = next(entry.hold_id for entry in entries if entry.path == path)
+        yield Received(path, file.filename, request.form.to_dict(), record_id)
     finally:
-        for path, lock in request.environ.pop(_RECEIVED, []):
-            path.unlink(missing_ok=True)
-            os.close(lock)
+        for entry in request.environ.pop(_RECEIVED, []):
+            entry.path.unlink(missing_ok=True)
+            os.close(entry.lock)
+            with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
+                entry.arriving.end()
 
 
 def _missing(field: str) -> UploadMissing:

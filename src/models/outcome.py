@@ -51,6 +51,7 @@ class NoteCode(StrEnum):
     ENDS_EARLY = "ends_early"
     SEGMENTS_MISSING = "segments_missing"
     CLOCK_ESTIMATED = "clock_estimated"
+    SPACE_EXHAUSTED = "space_exhausted"
 
 
 @dataclass(frozen=True, slots=True)

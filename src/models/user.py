@@ -19,3 +19,5 @@ class User:
     created_at: datetime
     updated_at: datetime
     accepts_anonymous_saves: bool = True
+    disabled: bool = False
+    """By the operator: nothing that belongs to the account opens anything."""

@@ -25,6 +25,10 @@ class Status(StrEnum):
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
+ARCHIVE_ID = "archive"
+"""Of the address that owns the archive of all callers who need no token: the operator's (ADR 9)."""
+
+
 class OwnerKind(StrEnum):
     """Who a job can belong to."""
 
@@ -39,6 +43,11 @@ class Owner:
 
     kind: OwnerKind
     id: str
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether no account stands behind it, and it is not the operator's own archive."""
+        return self.kind is not OwnerKind.USER and (self.kind, self.id) != (OwnerKind.ADDRESS, ARCHIVE_ID)
 
     @staticmethod
     def user(user_id: str) -> Owner:

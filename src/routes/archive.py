@@ -202,9 +202,11 @@ def save_metadata(caller: Caller, body: stored.SaveMetadata) -> Reply:
 )
 def save_video_file(caller: Caller) -> Reply:
     """Upload a video (form field ``file``, with ``video_id`` and ``metadata``)."""
-    with received_file("file", max_mb=services().settings.archive_max_file_mb) as received:
+    with received_file(caller.owner, "file", max_mb=services().settings.archive_max_file_mb) as received:
         sent = validated(stored.UploadFields, received.fields)
-        saved = services().library.upload(caller.owner, received.path, received.filename, **dict(sent))
+        saved = services().library.upload(
+            caller.owner, received.path, received.filename, file_id=received.record_id, **dict(sent)
+        )
     return _ok(stored.StoredInfo, saved, 201)
 
 

@@ -99,5 +99,5 @@ def change_preferences(body: Preferences, caller: Caller) -> Reply:
 @bp.get("/me")
 @endpoint(auth=Auth.PRIVATE, replies={200: Me})
 def me(caller: Caller) -> Reply:
-    """Tell who is signed in."""
-    return Me.of(caller.signed_in), 200
+    """Tell who is signed in, how much room the account's files take and how much they may."""
+    return Me.of(caller.signed_in, services().space.usage(caller.owner)), 200

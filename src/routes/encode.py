@@ -54,8 +54,9 @@ KINDS = (EncodeParams.kind,)
 )
 def upload_video(caller: Caller) -> Reply:
     """Upload a video file (form field ``video``) for encoding."""
-    with received_file("video") as received:
-        uploaded = services().uploads.accept(Owner.user(caller.user_id), received.path, received.filename)
+    owner = Owner.user(caller.user_id)
+    with received_file(owner, "video") as received:
+        uploaded = services().uploads.accept(owner, received.path, received.filename, job_id=received.record_id)
     return VideoUploaded.of(uploaded), 201
 
 
@@ -70,8 +71,9 @@ def upload_video(caller: Caller) -> Reply:
 )
 def upload_audio(caller: Caller) -> Reply:
     """Upload an audio file (form field ``audio``), to have it in another format or at another loudness."""
-    with received_file("audio", media="audio") as received:
-        uploaded = services().uploads.accept(Owner.user(caller.user_id), received.path, received.filename)
+    owner = Owner.user(caller.user_id)
+    with received_file(owner, "audio", media="audio") as received:
+        uploaded = services().uploads.accept(owner, received.path, received.filename, job_id=received.record_id)
     return AudioUploaded.of(uploaded), 201
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from src.config import Settings, SettingsError
+from src.config import Settings
 from src.data.session_data import SessionData
 from src.data.user_data import UserData
-from src.errors import AdminOnly, CredentialsInvalid, CurrentPasswordWrong, EmailInvalid, TokenExpired, TokenInvalid
+from src.errors import (
+    AdminOnly,
+    CredentialsInvalid,
+    CurrentPasswordWrong,
+    EmailInvalid,
+    TokenExpired,
+    TokenInvalid,
+    UserUnknown,
+)
 from src.models.session import Identity
 from src.models.user import User
+from src.services.admin_accounts import AdminAccounts
 from src.services.attempt_limiter import AttemptLimiter
 from src.services.cache_service import CacheService
 from src.services.session_cache import SessionCache
@@ -50,9 +59,9 @@ class AccountService:
         hasher: PasswordHasher,
         limiter: AttemptLimiter,
         clock: Clock,
-        admins: frozenset[str] = frozenset(),
+        admins: AdminAccounts | None = None,
     ) -> None:
-        """``admins``: the normalised addresses of the accounts that may see everybody's jobs."""
+        """``admins``: who may see everybody's jobs; without it nobody is named."""
         self._admins = admins
         self._users = users
         self._sessions = sessions
@@ -85,13 +94,13 @@ class AccountService:
         account = _account_name(email)
         attempt = self._limiter.begin(account, address)
         user = self._users.find_by_email(account)
-        if not self._hasher.verify(password, user.password_hash if user else None) or user is None:
+        if not self._hasher.verify(password, user.password_hash if user else None) or user is None or user.disabled:
             raise CredentialsInvalid()
         token, session = self._sessions.open(user)
         # The password may have been changed while this one was being checked; a login that was stored after the
         # change had ended all others must not outlive it.
         current = self._users.find(user.id)
-        if current is None or current.password_hash != user.password_hash:
+        if current is None or current.disabled or current.password_hash != user.password_hash:
             self._sessions.end(session.token_hash)
             raise CredentialsInvalid()
         self._limiter.succeeded(attempt)
@@ -128,7 +137,8 @@ class AccountService:
             TokenInvalid, TokenExpired.
         """
         identity = self._sessions.find(token)
-        if identity is None:
+        # The logins of an account that was deleted or disabled may still stand in Redis, or in a backup that came back.
+        if identity is None or not self._users.is_active(identity.user_id):
             raise TokenInvalid("This login has ended; please sign in again.")
         return identity
 
@@ -140,13 +150,29 @@ class AccountService:
             return False
         return True
 
+    def switch(self, email: str, *, active: bool) -> User:
+        """Disable an account, so that no token of it and no link to its files counts, or enable it again.
+
+        Raises:
+            EmailInvalid, UserUnknown: there is no such account.
+        """
+        user = self._users.find_by_email(normalise_email(email))
+        if user is None:
+            raise UserUnknown(f"There is no account {email}.")
+        self._users.set_disabled(user.id, not active, self._clock.now())
+        if not active:
+            self._sessions.end_all(user.id)
+        return user
+
     def require_admin(self, identity: Identity, *, unless_unnamed: bool = False) -> None:
-        """``unless_unnamed``: anybody who is signed in may, while no address is named.
+        """``unless_unnamed``: anybody who is signed in may, while nobody is named.
 
         Raises:
             AdminOnly: this is the account of somebody else.
         """
-        if identity.email not in self._admins and not (unless_unnamed and not self._admins):
+        if self._admins is not None and self._admins.is_admin(identity):
+            return
+        if not unless_unnamed or (self._admins is not None and self._admins.are_named()):
             raise AdminOnly()
 
     def issue_public_token(self) -> PublicToken:
@@ -164,7 +190,12 @@ class AccountService:
 
 
 def build_accounts(
-    settings: Settings, users: UserData, sessions: SessionData, cache: CacheService, clock: Clock
+    settings: Settings,
+    users: UserData,
+    sessions: SessionData,
+    cache: CacheService,
+    clock: Clock,
+    admins: AdminAccounts | None = None,
 ) -> AccountService:
     """The accounts of one process, put together from the settings."""
     tokens = Tokens(
@@ -180,20 +211,8 @@ def build_accounts(
         hasher=PasswordHasher(cost=settings.password_hash_cost),
         limiter=AttemptLimiter(WindowCounters(cache, clock), enabled=settings.rate_limit_enabled),
         clock=clock,
-        admins=read_admins(settings.admin_emails),
+        admins=admins,
     )
-
-
-def read_admins(text: str) -> frozenset[str]:
-    """The addresses of ADMIN_EMAILS.
-
-    Raises:
-        SettingsError: one of them is none.
-    """
-    try:
-        return frozenset(normalise_email(email.strip()) for email in text.split(",") if email.strip())
-    except EmailInvalid:
-        raise SettingsError("ADMIN_EMAILS must be e-mail addresses, separated by commas") from None
 
 
 def _account_name(email: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from src.data.user_data import UserData
 from src.errors import AnonymousSavesOff, RateLimitExceeded, UserUnknown
+from src.models.user import User
 from src.services.window_counters import WindowCounters
 from src.utils.clock import Clock
 
@@ -31,14 +32,31 @@ class AnonymousSaves:
         if by is not None and by == user_id:
             return
         user = self._users.find(user_id)
-        if user is None:
+        if user is None or user.disabled:
             raise UserUnknown()
         if not user.accepts_anonymous_saves:
             raise AnonymousSavesOff()
-        if self._enabled:
-            count = self._counters.add(f"saves:{user_id}", 1, window_seconds=_HOUR)
-            if count.number > self._per_hour:
-                raise RateLimitExceeded(retry_after_seconds=max(1, round(count.seconds_left)))
+        self._count(user_id)
+
+    def is_welcome(self, user: User | None) -> bool:
+        """Whether something may be kept for this account; ``None``: there is none of the name that was given.
+
+        An account that refuses is answered like one that does not exist, and after the same work.
+        """
+        if user is None or user.disabled or not user.accepts_anonymous_saves:
+            return False
+        try:
+            self._count(user.id)
+        except RateLimitExceeded:
+            return False
+        return True
+
+    def _count(self, user_id: str) -> None:
+        if not self._enabled:
+            return
+        count = self._counters.add(f"saves:{user_id}", 1, window_seconds=_HOUR)
+        if count.number > self._per_hour:
+            raise RateLimitExceeded(retry_after_seconds=max(1, round(count.seconds_left)))
 
     def switch(self, user_id: str, accept: bool) -> None:
         """The owner's decision, from now on."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from src.data.user_data import UserData
 from src.data.video_data import VideoData
-from src.errors import Busy, JobTimeout, RequestInvalid, UserUnknown
+from src.errors import Busy, JobTimeout, QuotaExceeded, RequestInvalid, TooManyPending, UserUnknown
 from src.models.params import AudioParams
 from src.models.user import User
 from src.models.video import Owner, OwnerKind, VideoJob
@@ -38,9 +39,19 @@ class AutoDownloadService:
     """Every request is a session of its own, with one job."""
 
     def __init__(
-        self, jobs: JobService, links: MediaLinks, data: VideoData, users: UserData, clock: Clock, *, seconds: float
+        self,
+        jobs: JobService,
+        links: MediaLinks,
+        data: VideoData,
+        users: UserData,
+        clock: Clock,
+        *,
+        welcome: Callable[[User | None], bool],
+        seconds: float,
     ) -> None:
-        """``seconds``: how long a request waits for its file."""
+        """``welcome``: whether an account takes what others ask for. ``seconds``: how long a request waits for its
+        file."""
+        self._welcome = welcome
         self._jobs, self._links, self._data, self._users = jobs, links, data, users
         self._clock, self._seconds = clock, seconds
 
@@ -58,11 +69,14 @@ class AutoDownloadService:
         if not params.get("url"):
             raise RequestInvalid(URL_REQUIRED)
         video_id = parse_video_id_from_url(params["url"])
-        user = self._users.find_by_name(username) if username else None
-        owner = Owner.user(user.id) if user else Owner(OwnerKind.ADDRESS, network_of(address))
         session_id = str(uuid.uuid4())
         sound = AudioParams(**{**params, "url": canonical_url(video_id), "youtube_video_id": video_id})
-        job = self._jobs.start_new(self._jobs.save(owner, sound, facts={"request": {"auto_download": session_id}}))
+        facts = {"request": {"auto_download": session_id}}
+        job = self._begin_for(username, sound, facts) if username else None
+        linked = job is not None
+        if job is None:
+            owner = Owner(OwnerKind.ADDRESS, network_of(address))
+            job = self._jobs.start_new(self._jobs.save(owner, sound, facts=facts))
         began = time.monotonic()
         job = self._jobs.wait(job, self._seconds)
         self._jobs.require_success(job)
@@ -70,7 +84,20 @@ class AutoDownloadService:
             # Waiting ends early where too many wait already, or this process is asked to end.
             waited = time.monotonic() - began >= 0.9 * self._seconds
             raise JobTimeout(job_id=job.id) if waited else Busy(job_id=job.id, retry_after_seconds=30)
-        return AutoDownload(job, session_id, self._links.link(job, session_id), username if user else None)
+        return AutoDownload(job, session_id, self._links.link(job, session_id), username if linked else None)
+
+    def _begin_for(self, username: str, sound: AudioParams, facts: Mapping[str, Any]) -> VideoJob | None:
+        """The download for the account of this name; ``None`` where it cannot be linked.
+
+        There is no such account, it takes nothing from others, or there is no room: whoever asks learns none of these.
+        """
+        user = self._users.find_by_name(username)
+        if not self._welcome(user) or user is None:
+            return None
+        try:
+            return self._jobs.start_new(self._jobs.save(Owner.user(user.id), sound, facts=facts, anonymous=True))
+        except (TooManyPending, QuotaExceeded):
+            return None
 
     def history(self, user_id: str, *, offset: int, limit: int) -> tuple[list[AutoDownload], int]:
         """Some of a user's audio downloads, newest first, and how many there are."""

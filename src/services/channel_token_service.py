@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.data.channel_token_data import ChannelTokenData
+from src.data.user_data import UserData
 from src.errors import ChannelTokenNotFound, RequestInvalid, TokenInvalid, TooManyChannelTokens
 from src.models.channel_token import ChannelToken, Scope
 from src.services.webhook_service import WebhookService
@@ -43,8 +44,11 @@ def looks_like_channel_token(text: str) -> bool:
 class ChannelTokenService:
     """Every method may raise ``StoreUnavailable``."""
 
-    def __init__(self, tokens: ChannelTokenData, webhooks: WebhookService, clock: Clock, *, max_seconds: int) -> None:
+    def __init__(
+        self, tokens: ChannelTokenData, users: UserData, webhooks: WebhookService, clock: Clock, *, max_seconds: int
+    ) -> None:
         """``max_seconds`` is the longest clip."""
+        self._users = users
         self._tokens, self._webhooks, self._clock, self._max_seconds = tokens, webhooks, clock, max_seconds
 
     def make(self, user_id: str, wish: TokenWish) -> tuple[ChannelToken, str]:
@@ -103,10 +107,10 @@ class ChannelTokenService:
         secret of 256 random bits.
 
         Raises:
-            TokenInvalid: it is none, or was revoked.
+            TokenInvalid: it is none, or was revoked, or its account is deleted or disabled.
         """
         token = self._tokens.find_by_hash(_hash(secret)) if _SHAPE.fullmatch(secret) else None
-        if token is None:
+        if token is None or not self._users.is_active(token.user_id):
             raise TokenInvalid("This channel token is not valid; its owner may have revoked it.")
         return token
 

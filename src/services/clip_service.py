@@ -226,7 +226,7 @@ class ClipService:
         return job
 
     def _require_user(self, user_id: str) -> None:
-        if self._users.find(user_id) is None:
+        if not self._users.is_active(user_id):
             raise UserUnknown()
 
     def _range(self, request: ClipRequest) -> tuple[Fraction, Fraction]:

@@ -53,6 +53,7 @@ class Program:
 class Diagnosis:
     """Everything at one moment. ``None`` where a part did not answer in time.
 
+    ``admins_without_effect``: addresses of ``ADMIN_EMAILS`` that make nobody an administrator.
     ``ytdlp_age_days``: how long ago the installed yt-dlp was released; sites change faster than that grows old.
     """
 
@@ -69,6 +70,7 @@ class Diagnosis:
     disk_floor_bytes: int
     queues: tuple[Queue, ...] | None
     reasons: tuple[str, ...]
+    admins_without_effect: tuple[str, ...] | None
     self_test: tuple[Checked, ...]
 
     @property
@@ -90,10 +92,12 @@ class DiagnosticsService:
         clock: Clock,
         *,
         ffmpeg_program: Path,
+        idle_admins: Callable[[], list[str]],
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._health, self._self_test, self._database, self._cache = health, self_test, database, cache
         self._files, self._clock, self._ffmpeg = files, clock, ffmpeg_program
+        self._idle_admins = idle_admins
         self._patience = patience_seconds
         self._lock = threading.Lock()
         self._last: tuple[float, Diagnosis] | None = None
@@ -115,6 +119,7 @@ class DiagnosticsService:
             "disk": lambda: read_machine(self._files.downloads),
             "queues": lambda: _quietly(lambda: self._health.metrics().queues),
             "reasons": lambda: self._health.health().reasons,
+            "idle_admins": lambda: _quietly(self._idle_admins),
             "self_test": lambda: self._self_test.run(seconds=self._patience - 1),
         }
         found = at_once(questions, seconds=self._patience)
@@ -133,6 +138,7 @@ class DiagnosticsService:
             disk_floor_bytes=self._files.min_free_bytes,
             queues=found.get("queues"),
             reasons=found.get("reasons", ("The health could not be found out in time.",)),
+            admins_without_effect=None if found.get("idle_admins") is None else tuple(found["idle_admins"]),
             self_test=found.get("self_test", (Checked("self_test", False, round(self._patience * 1000), "no answer"),)),
         )
 

@@ -8,9 +8,11 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from src.errors import DiskFull, disk_fault
+from src.utils.allocation import allocate
 from src.utils.moved_file import move_file
 
 # An upload that is continued in pieces is forgotten when nobody has written to it for so long.
@@ -46,14 +48,40 @@ class FileStore:
         for folder in (self.downloads, self.uploads, self.incoming, self._work):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def require_room(self) -> None:
-        """Refuse new work while the disk is nearly full.
+    def require_room(self, more_bytes: int = 0) -> None:
+        """Refuse new work, or so many bytes more, while the disk is nearly full.
 
         Raises:
-            DiskFull: less than ``MIN_FREE_DISK_MB`` is free.
+            DiskFull: less than ``MIN_FREE_DISK_MB`` would be free.
         """
-        if not self.has_room():
+        if not self.has_room(more_bytes):
             raise DiskFull()
+
+    def take_room(self, file: int, start: int, end: int, *, at_least: int | None = None) -> int:
+        """Keep the disk's room for what will be written to this open file between two places, or as far as
+        ``at_least`` where there is not so much; the place up to which there is.
+
+        One after the other, over all processes: of two who want the last room, one gets it.
+
+        Raises:
+            DiskFull: less than ``MIN_FREE_DISK_MB`` would be left.
+        """
+        turn = os.open(self.incoming, os.O_RDONLY)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            for place in dict.fromkeys((end, end if at_least is None else at_least)):
+                disk = os.fstatvfs(file)
+                if disk.f_bavail * disk.f_frsize - (place - start) >= self.min_free_bytes:
+                    allocate(file, start, place - start)
+                    return place
+            raise DiskFull()
+        except OSError as error:
+            fault = disk_fault(error)
+            if fault is not None:
+                raise fault from error
+            raise
+        finally:
+            os.close(turn)
 
     def work_folder(self, job_id: str, fence: int) -> Path:
         """A new, empty, private folder for one attempt."""
@@ -106,9 +134,17 @@ class FileStore:
         """All finished files, in all folders of owners."""
         return list(self._all_artifacts())
 
-    def has_room(self) -> bool:
-        """Whether new work is accepted."""
-        return shutil.disk_usage(self.downloads).free >= self.min_free_bytes
+    def has_room(self, more_bytes: int = 0) -> bool:
+        """Whether new work, or so many bytes more, is accepted."""
+        return shutil.disk_usage(self.downloads).free - more_bytes >= self.min_free_bytes
+
+    def kept_bytes(self, job_id: str) -> int:
+        """How much earlier attempts of a job have left for later ones."""
+        total = 0
+        with suppress(FileNotFoundError):
+            for path in self.kept_folder(job_id).iterdir():
+                total += path.stat().st_size
+        return total
 
     def is_writable(self) -> bool:
         """Whether files can be written: false on a disk that was mounted read-only, or in folders of another user."""

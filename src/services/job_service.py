@@ -15,18 +15,18 @@ from src.errors import (
     AppError,
     Cancelled,
     NotOwner,
-    QuotaExceeded,
     StoreUnavailable,
     VideoNotFound,
     error_from_code,
 )
 from src.models.params import JobParams
-from src.models.video import Owner, OwnerKind, Status, VideoJob
+from src.models.video import Owner, Status, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.backlog import Queue, queues_of
 from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.open_places import OpenPlaces
+from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import Clock
 
@@ -46,7 +46,7 @@ class JobService:
         *,
         max_open: int,
         keep_seconds: float,
-        quota_bytes: int = 0,
+        space: OwnerSpace | None = None,
         anonymous_life: timedelta = timedelta(hours=168),
         max_waiting: int = 32,
     ) -> None:
@@ -55,7 +55,7 @@ class JobService:
         others' threads stay free."""
         self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
         self._clock, self._places = clock, OpenPlaces(jobs, clock, most=max_open)
-        self._keep_seconds, self._quota_bytes = keep_seconds, quota_bytes
+        self._keep_seconds, self._space = keep_seconds, space
         self._anonymous_life = anonymous_life
         self._waiters = threading.BoundedSemaphore(max_waiting)
 
@@ -148,18 +148,16 @@ class JobService:
                 self.forget(job)
             raise
 
-    def require_room(self, owner: Owner, more_bytes: int = 0) -> None:
-        """Refuse new work, or a file of so many bytes, for which there is no room.
+    def require_room(self, owner: Owner, more_bytes: int = 0, *, hold_id: str = "") -> None:
+        """Refuse new work, or a file of so many bytes, for which there is no room. ``hold_id``: see ``OwnerSpace``.
 
         Raises:
             DiskFull: the disk is nearly full.
             QuotaExceeded: the owner's files take all that they may, or would with this one.
         """
         self._files.require_room()
-        if self._quota_bytes and owner.kind is not OwnerKind.ADDRESS:
-            used = self._jobs.bytes_of(owner)
-            if used + more_bytes > self._quota_bytes or used >= self._quota_bytes:
-                raise QuotaExceeded(used_mb=round(used / 1e6, 1), quota_mb=self._quota_bytes // 1_000_000)
+        if self._space is not None:
+            self._space.require(owner, more_bytes, without=hold_id)
 
     def retry(self, job: VideoJob) -> VideoJob:
         """Start a failed or cancelled job anew; others stay as they are.

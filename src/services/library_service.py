@@ -72,9 +72,16 @@ class LibraryService:
         return self._put(owner, video_id, with_file)[0]
 
     def upload(
-        self, owner: Owner, received: Path, filename: str, *, video_id: str, metadata: Mapping[str, Any]
+        self,
+        owner: Owner,
+        received: Path,
+        filename: str,
+        *,
+        video_id: str,
+        metadata: Mapping[str, Any],
+        file_id: str | None = None,
     ) -> StoredVideo:
-        """Store a received file; on any refusal it is the caller's to delete.
+        """Store a received file; on any refusal it is the caller's to delete. ``file_id``: what room is held for it by.
 
         Raises:
             VideoIdInvalid, RequestInvalid: the id or the metadata cannot be used.
@@ -86,7 +93,7 @@ class LibraryService:
         length = facts.get("duration")
         # The suffix of the sent name itself may hold anything: a NUL, or characters that nobody sees.
         suffix = Path(display_name(filename)).suffix.lower()
-        kept = self._files.keep(received.rename(received.with_suffix(suffix)), VideoData.new_id(), 0, FOLDER)
+        kept = self._files.keep(received.rename(received.with_suffix(suffix)), file_id or VideoData.new_id(), 0, FOLDER)
         video = replace(
             described,
             duration_seconds=described.duration_seconds or (float(length) if isinstance(length, int | float) else None),

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from src.data.user_data import UserData
 from src.errors import FileGone, LinkExpired, VideoNotFound
-from src.models.video import Artifact, VideoJob
+from src.models.video import Artifact, OwnerKind, VideoJob
 from src.services.job_service import JobService
 from src.utils.clock import Clock
 from src.utils.signing import Signer
@@ -33,7 +34,8 @@ class MediaLink:
 class MediaLinks:
     """Signs ``/media/downloads/<folder>/<job>/<name>`` and opens what was signed."""
 
-    def __init__(self, jobs: JobService, signer: Signer, clock: Clock) -> None:
+    def __init__(self, jobs: JobService, users: UserData, signer: Signer, clock: Clock) -> None:
+        self._users = users
         self._jobs, self._signer, self._clock = jobs, signer, clock
 
     def link(self, job: VideoJob, folder: str) -> MediaLink | None:
@@ -51,12 +53,15 @@ class MediaLinks:
 
         Raises:
             LinkExpired: nobody here made this link, or its time is over.
-            FileGone: the job was deleted.
+            FileGone: the job was deleted, or the account that it belongs to was deleted or disabled.
         """
         signed = self._signer.is_signed(_PURPOSE, f"{folder}/{job_id}/{name}\n{expires}", signature)
         if not signed or datetime.fromtimestamp(expires, UTC) < self._clock.now():
             raise LinkExpired()
         try:
-            return self._jobs.find_any(job_id).artifact
+            job = self._jobs.find_any(job_id)
         except VideoNotFound:
             raise FileGone() from None
+        if job.owner.kind is OwnerKind.USER and not self._users.is_active(job.owner.id):
+            raise FileGone()
+        return job.artifact

@@ -30,8 +30,11 @@ from src.errors import (
 )
 from src.models.upload import ResumableUpload
 from src.models.video import Owner
+from src.services.arriving import STEP_BYTES
 from src.services.file_store import STRAY_SECONDS, FileStore
+from src.services.owner_space import OwnerSpace
 from src.services.upload_service import UploadService
+from src.utils.allocation import give_back
 from src.utils.clock import Clock
 
 PIECE_BYTES = 256 * 1024
@@ -49,8 +52,16 @@ class ResumableUploadService:
     """Announce, ask, continue, give up. The names of the steps are those of the tus protocol."""
 
     def __init__(
-        self, uploads: UploadData, accepting: UploadService, files: FileStore, clock: Clock, *, max_bytes: int
+        self,
+        uploads: UploadData,
+        accepting: UploadService,
+        files: FileStore,
+        space: OwnerSpace,
+        clock: Clock,
+        *,
+        max_bytes: int,
     ) -> None:
+        self._space = space
         self._uploads, self._accepting, self._files, self._clock = uploads, accepting, files, clock
         self.max_bytes = max_bytes
 
@@ -60,17 +71,22 @@ class ResumableUploadService:
         Raises:
             UploadTypeUnsupported, BodyTooLarge: it would be refused in the end, so it is now.
             TooManyPending: the owner has as many uploads under way as allowed.
-            DiskFull: there is no room for it.
+            QuotaExceeded, DiskFull: there is no room for it.
         """
         name = self._accepting.require_acceptable(filename)
         if length > self.max_bytes:
             raise BodyTooLarge(max_bytes=self.max_bytes)
-        if self._uploads.count(owner) >= UPLOADS_AT_ONCE:
-            raise TooManyPending("This account has as many uploads under way as it may have.")
+        self._require_place(owner, more=1)
         now = self._clock.now()
         upload = ResumableUpload(VideoData.new_id(), owner, name, length, now, now + timedelta(seconds=STRAY_SECONDS))
-        self._uploads.insert(upload)
-        self._path(upload).touch(mode=0o600)
+        self._hold(upload)
+        try:
+            self._uploads.insert(upload)
+            self._require_place(owner, more=0)  # once more: of several at the same time none goes over the limit
+            self._path(upload).touch(mode=0o600)
+        except BaseException:
+            self._forget(upload)
+            raise
         return upload
 
     def find(self, upload_id: str, owner: Owner) -> tuple[ResumableUpload, int]:
@@ -109,6 +125,7 @@ class ResumableUploadService:
             UploadLocked: another request is writing now.
             UploadTooLong: more than was announced.
             UploadTypeUnsupported, MediaInvalid, TooManyPending: the whole file was refused and deleted.
+            QuotaExceeded, DiskFull: there is no room for these bytes; what has arrived stays.
         """
         upload, _ = self.find(upload_id, owner)
         path = self._path(upload)
@@ -116,18 +133,32 @@ class ResumableUploadService:
             here = file.seek(0, os.SEEK_END)
             if here != offset:
                 raise UploadOffsetMismatch(offset=here)
-            here += self._write(file, source, upload.length - here)
+            here += self._write(file, source, here, upload.length - here)
             if here == upload.length:
                 self._finish(upload)
             else:
+                self._hold(upload)
                 self._uploads.prolong(upload.id, self._clock.now() + timedelta(seconds=STRAY_SECONDS))
         return upload, here
 
     def terminate(self, upload_id: str, owner: Owner) -> None:
         """Forget an upload and delete what has arrived of it."""
         upload, _ = self.find(upload_id, owner)
-        self._uploads.delete(upload.id)
+        self._forget(upload)
         self._path(upload).unlink(missing_ok=True)
+
+    def _hold(self, upload: ResumableUpload) -> None:
+        """The owner has to have the room for all of it, for as long as it may be continued. The disk's room is taken
+        when bytes arrive: what was only promised must not keep others from it."""
+        self._space.hold(upload.owner, upload.id, upload.length, seconds=STRAY_SECONDS)
+
+    def _forget(self, upload: ResumableUpload) -> None:
+        self._uploads.delete(upload.id)
+        self._space.release(upload.owner, upload.id)
+
+    def _require_place(self, owner: Owner, *, more: int) -> None:
+        if self._uploads.count(owner) + more > UPLOADS_AT_ONCE:
+            raise TooManyPending("This account has as many uploads under way as it may have.", limit=UPLOADS_AT_ONCE)
 
     def _finish(self, upload: ResumableUpload) -> None:
         try:
@@ -135,23 +166,29 @@ class ResumableUploadService:
         except (StoreUnavailable, Busy):  # it is all here: whoever asks for its offset later finds it accepted
             raise
         except BaseException:
-            self._uploads.delete(upload.id)
+            self._forget(upload)
             raise
-        self._uploads.delete(upload.id)
+        self._forget(upload)
 
-    def _write(self, file: Writable, source: Readable, wanted: int) -> int:
-        written = 0
-        while piece := source.read(PIECE_BYTES):
-            if written + len(piece) > wanted:
-                raise UploadTooLong()
-            try:
+    def _write(self, file: Writable, source: Readable, here: int, wanted: int) -> int:
+        written, taken = 0, here
+        try:
+            while piece := source.read(PIECE_BYTES):
+                end = here + written + len(piece)
+                if end > here + wanted:
+                    raise UploadTooLong()
+                if end > taken:
+                    ahead = min(end + STEP_BYTES, here + wanted)
+                    taken = self._files.take_room(file.fileno(), taken, ahead, at_least=end)
                 file.write(piece)
-            except OSError as error:
-                fault = disk_fault(error)
-                if fault is not None:
-                    raise fault from error
-                raise
-            written += len(piece)
+                written += len(piece)
+        except OSError as error:
+            fault = disk_fault(error)
+            if fault is not None:
+                raise fault from error
+            raise
+        finally:
+            give_back(file.fileno())
         return written
 
     @contextmanager
@@ -179,3 +216,6 @@ class Writable(Protocol):
 
     def write(self, data: bytes, /) -> int | None:
         """Write bytes."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""

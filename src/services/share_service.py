@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from src.data.share_data import ShareData
+from src.data.user_data import UserData
 from src.errors import Busy, FileGone, FileNotReady, MediaInvalid, ShareNotFound
 from src.models.share import Share
-from src.models.video import Status, VideoJob
+from src.models.video import OwnerKind, Status, VideoJob
 from src.services import media_probe
 from src.services.job_service import JobService
 from src.utils.clock import Clock
@@ -27,8 +28,11 @@ _posters_at_once = threading.BoundedSemaphore(2)  # each is a process
 class ShareService:
     """Every method may raise ``StoreUnavailable``."""
 
-    def __init__(self, shares: ShareData, jobs: JobService, signer: Signer, clock: Clock, *, life: timedelta) -> None:
+    def __init__(
+        self, shares: ShareData, jobs: JobService, users: UserData, signer: Signer, clock: Clock, *, life: timedelta
+    ) -> None:
         """``life`` is how long a link counts when nobody says otherwise."""
+        self._users = users
         self._shares, self._jobs, self._signer, self._clock, self._life = shares, jobs, signer, clock, life
 
     def make(self, job: VideoJob, *, life: timedelta | None = None) -> tuple[Share, str]:
@@ -53,18 +57,21 @@ class ShareService:
         """The link with this token, and the job whose file is there.
 
         Raises:
-            ShareNotFound: none, expired, taken back, or its file is gone.
+            ShareNotFound: none, expired, taken back, or its file or its account is gone.
         """
-        share_id, signature = token[:_ID_CHARACTERS], token[_ID_CHARACTERS:]
-        if not self._signer.is_signed(_PURPOSE, share_id, signature):
-            raise ShareNotFound()
-        share = self._shares.find(share_id)
+        share = self._shares.find(token[:_ID_CHARACTERS]) if self.is_signed(token) else None
         if share is None or share.expires_at <= self._clock.now():
             raise ShareNotFound()
         job = self._jobs.peek(share.job_id)
         if job is None or job.artifact is None or job.status is not Status.COMPLETED:
             raise ShareNotFound()
+        if job.owner.kind is OwnerKind.USER and not self._users.is_active(job.owner.id):
+            raise ShareNotFound()
         return share, job
+
+    def is_signed(self, token: str) -> bool:
+        """Whether this token was made here, whatever has become of its link."""
+        return self._signer.is_signed(_PURPOSE, token[:_ID_CHARACTERS], token[_ID_CHARACTERS:])
 
     def take_back(self, job: VideoJob) -> int:
         """End all links to a job; how many there were."""

@@ -86,7 +86,8 @@ class UploadService:
         return name
 
     def accept(self, owner: Owner, received: Path, filename: str, *, job_id: str | None = None) -> Uploaded:
-        """Keep a received file as an encode request; on any refusal the file is deleted.
+        """Keep a received file as an encode request; on any refusal the file is deleted. ``job_id``: what room is held
+        for it by.
 
         Raises:
             StoreUnavailable, Busy: nothing is wrong with the file, which stays where it was received.
@@ -99,7 +100,7 @@ class UploadService:
         try:
             name = self.require_acceptable(filename)
             size = received.stat().st_size
-            self._jobs.require_room(owner, size)
+            self._jobs.require_room(owner, size, hold_id=job_id)
             sound_alone = kept.suffix in SUFFIXES["audio"]
             look = self._audio.get_metadata if sound_alone else self._encoder.get_video_metadata
             metadata = look(received)

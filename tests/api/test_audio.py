@@ -13,10 +13,12 @@ from pymongo.database import Database
 
 from src.app import create_app
 from src.bootstrap import build, prepare_database
+from src.data.user_data import UserData
 from src.errors import VideoPrivate
 from src.models.audio import AudioReport
 from src.models.progress import Monitor
 from src.models.source import VideoInfo
+from src.services.open_places import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api
 from tests.api.conftest import api_settings
 from tests.fakes import FakeClock, FakeEngine, RecordingDoorbell
@@ -161,3 +163,59 @@ def test_downloads_belong_to_accounts(songs: Api) -> None:
     assert songs.call("GET", history["downloads"][0]["download_url"]).data == b"a song"
     assert songs.services.auto_downloads.link(anna.email, hours=24)[1] == 0
     assert songs.call("GET", "/audio_dl/api/history/").status_code == 401
+
+
+def jobs_by_owner(songs: Api) -> list[tuple[str, str]]:
+    found = songs.services.database["videos"].find().sort("_id", 1)
+    return [(each["owner_kind"], each["owner_id"]) for each in found]
+
+
+@pytest.mark.parametrize("refusal", ["unknown", "refuses", "disabled", "full"])
+def test_an_account_that_takes_nothing_looks_like_one_that_is_not_there(songs: Api, refusal: str) -> None:
+    anna = songs.person()
+    name = "nobody" if refusal == "unknown" else anna.email
+    if refusal == "refuses":
+        songs.services.anonymous_saves.switch(anna.id, False)
+    if refusal == "disabled":
+        songs.services.accounts.switch(anna.email, active=False)
+    if refusal == "full":
+        for _ in range(MOST_ANONYMOUS_SAVES):
+            anna.save()
+    reply = songs.call("POST", PATH, json={"url": LINK, "username": name})
+    assert reply.status_code == 200 and reply.json is not None, reply.text
+    assert reply.json["success"] is True and "linked_to_user" not in reply.json
+    assert jobs_by_owner(songs)[-1] == ("address", "127.0.0.1")
+
+
+def test_unknown_and_refusing_accounts_cost_the_same_questions(
+    songs: Api, monkeypatch: pytest.MonkeyPatch, mongo_database: Database[dict[str, Any]]
+) -> None:
+    anna = songs.person()
+    songs.services.anonymous_saves.switch(anna.id, False)
+    asked: list[str] = []
+    for method in ("find", "find_by_email", "find_by_name", "is_active"):
+        real = getattr(UserData, method)
+
+        def noted(self: UserData, *given: Any, _real: Any = real, _name: str = method) -> Any:
+            asked.append(_name)
+            return _real(self, *given)
+
+        monkeypatch.setattr(UserData, method, noted)
+    found = []
+    for name in ("nobody@example.com", anna.email, "nobody", "person1"):
+        asked.clear()
+        assert songs.call("POST", PATH, json={"url": LINK, "username": name}).status_code == 200
+        found.append(list(asked))
+    assert found[0] == found[1] and found[2] == found[3]
+
+
+def test_audio_that_others_add_takes_no_place_of_the_owner(songs: Api) -> None:
+    anna = songs.person()
+    songs.bell.answer = None
+    songs.services.auto_downloads._seconds = 0.01
+    for _ in range(MOST_ANONYMOUS_SAVES + 2):
+        songs.call("POST", PATH, json={"url": LINK, "username": anna.email})
+    owners = jobs_by_owner(songs)
+    assert owners.count(("user", anna.id)) == MOST_ANONYMOUS_SAVES
+    body = {"url": LINK, "start_time": 1, "end_time": 2, "user_id": anna.id}
+    assert anna.post("/api/video/save", body).status_code == 201

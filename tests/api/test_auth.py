@@ -86,7 +86,7 @@ def test_the_documented_story(api: Api) -> None:
     assert (claims["user_id"], claims["type"]) == (user_id, "private")
     assert claims["exp"] - claims["iat"] == timedelta(days=7).total_seconds()
 
-    assert json_of(api.call("GET", "/api/auth/me", token=token), 200) == {"user": user}
+    assert json_of(api.call("GET", "/api/auth/me", token=token), 200) == {"user": user, "used_mb": 0, "quota_mb": None}
     changed = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert json_of(api.call("POST", "/api/auth/change-password", token=token, json=changed), 200) == {
         "message": "Password changed successfully. Please login again."

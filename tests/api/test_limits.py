@@ -91,6 +91,43 @@ def test_wrong_and_unknown_tokens_are_counted_before_they_are_looked_at(limited:
     assert found == [401] * 120 + [429]
 
 
+def rate_keys(client: redis.Redis) -> set[str]:
+    return {str(key) for key in client.scan_iter("*rates*")}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/video/save/stream/{}/dQw4w9WgXcQ?user_id=x",
+        "/api/video/save/stream/ytc_{:0>43}/dQw4w9WgXcQ",
+        "/c/ytc_{:0>43}",
+        "/c/{}/dQw4w9WgXcQ",
+        "/s/{:a>60}",
+        "/s/{:a>60}/poster.jpg",
+    ],
+)
+def test_invented_tokens_in_paths_count_for_the_address(limited: Api, redis_client: redis.Redis, path: str) -> None:
+    limited.call("GET", path.format(0))
+    before = rate_keys(redis_client)
+    assert before, "this address is counted"
+    found = [limited.call("GET", path.format(number)).status_code for number in range(1, 130)]
+    assert rate_keys(redis_client) == before
+    assert ("/s/" in path) or found[-1] == 429, "all invented ones together are one caller"
+
+
+def test_tokens_of_ours_in_paths_have_counts_of_their_own(limited: Api) -> None:
+    anna = limited.person()
+    made = anna.post("/api/auth/tokens", {"name": "bot", "stream": "dQw4w9WgXcQ"}).json
+    assert made is not None
+    unknown = "/api/video/save/stream/{}/dQw4w9WgXcQ?user_id=x"
+    for path in (unknown.format(limited.public_token()), f"/c/{made['token']}?message=last"):
+        found = statuses(limited, "GET", path, 121)
+        assert 429 not in found[:-1] and found[-1] == 429, path
+    assert limited.call("GET", unknown.format(limited.public_token())).status_code == 400
+    limited.call("DELETE", f"/api/auth/tokens/{made['id']}", token=anna.token)
+    assert limited.call("GET", f"/c/{made['token']}").status_code == 401, "a revoked one counts for the address"
+
+
 def test_sign_in_shares_one_count(limited: Api) -> None:
     body = {"email": "nobody@example.com", "password": "wrong-password"}
     assert 429 in statuses(limited, "POST", "/api/auth/register", 16, json={}) + statuses(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import socket
 import time
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +13,13 @@ import pytest
 import redis
 from pymongo.database import Database
 
+from src import app as app_module
+from src import cli as command_line
 from src.app import create_app
 from src.bootstrap import build, prepare_database
-from src.config import SettingsError
-from src.services.account_service import read_admins
+from src.config import Settings, SettingsError
+from src.errors import UserUnknown
+from src.services.admin_accounts import MAKE_ADMIN, read_admins
 from src.services.diagnostics_service import age_days
 from src.services.egress import AllowList, EgressProxy, Policy
 from src.services.self_test import Checked
@@ -45,6 +48,13 @@ def named(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, t
     return Api(create_app(services.settings, services), services, engine, bell)
 
 
+def operator(api: Api) -> Person:
+    """The first person, who has the named address before the setting names it."""
+    admin = api.person()
+    api.services.admins.note_named(datetime.now(UTC))
+    return admin
+
+
 def waiting(person: Person) -> str:
     reply = person.post("/api/jobs/", json={"url": LINK, "media_type": "transcript"})
     assert reply.status_code == 201 and reply.json is not None
@@ -55,7 +65,7 @@ def waiting(person: Person) -> str:
 
 
 def test_only_named_accounts_see_everybodys_jobs_and_the_diagnostics(named: Api) -> None:
-    admin, other = named.person(), named.person()
+    admin, other = operator(named), named.person()
     for path in ("/api/admin/jobs", "/api/diagnostics"):
         refused = other.get(path)
         assert refused.status_code == 403 and refused.json is not None and refused.json["code"] == "ADMIN_ONLY"
@@ -69,6 +79,83 @@ def test_while_nobody_is_named_any_login_sees_the_diagnostics_and_none_the_jobs(
     assert anna.get("/api/admin/jobs").status_code == 403
 
 
+def sees_all_jobs(person: Person) -> bool:
+    return person.get("/api/admin/jobs").status_code == 200
+
+
+def test_who_registers_a_named_address_later_is_nobody(named: Api, caplog: pytest.LogCaptureFixture) -> None:
+    named.services.admins.note_named(datetime.now(UTC))
+    command = MAKE_ADMIN.replace("ADDRESS", "person1@example.com")
+    assert command in caplog.text and "other@example.com" in caplog.text
+    thief = named.person()
+    assert not sees_all_jobs(thief) and thief.get("/api/diagnostics").status_code == 403
+    caplog.clear()
+    named.services.admins.note_named(datetime.now(UTC))
+    assert not sees_all_jobs(thief), "a later start of the service changes nothing"
+    assert command in caplog.text
+    assert named.services.admins.grant("Person1@Example.com").id == thief.id
+    assert sees_all_jobs(thief), "whoever the operator's command names is one"
+    told = thief.get("/api/diagnostics").json
+    assert told is not None and told["admins_without_effect"] == ["other@example.com"]
+    assert told["make_admin"] == MAKE_ADMIN
+    named.services.admins.withdraw("person1@example.com")
+    assert not sees_all_jobs(thief)
+
+
+def test_an_account_made_while_the_database_was_away_is_too_late(named: Api) -> None:
+    started_at = datetime.now(UTC) - timedelta(seconds=1)
+    thief = named.person()
+    named.services.admins.note_named(started_at)
+    assert not sees_all_jobs(thief)
+
+
+def test_an_address_counts_for_its_first_account_and_no_later_one(named: Api) -> None:
+    admin = operator(named)
+    assert sees_all_jobs(admin)
+    named.services.database["users"].update_one({"email": admin.email}, {"$set": {"email": "gone@example.com"}})
+    named.people = 0
+    thief = named.person()
+    assert thief.email == admin.email and not sees_all_jobs(thief)
+    assert named.services.admins.without_effect() == ["other@example.com", thief.email]
+
+
+def test_an_address_that_the_setting_names_no_more_counts_no_more(named: Api) -> None:
+    admin = operator(named)
+    assert sees_all_jobs(admin)
+    named.services.admins._named = frozenset()
+    assert not sees_all_jobs(admin)
+
+
+def test_with_an_administrator_by_command_the_diagnostics_are_not_everybody_s(api: Api, anna: Person) -> None:
+    assert anna.get("/api/diagnostics").status_code == 200
+    bert = api.person()
+    api.services.admins.grant(bert.email)
+    assert anna.get("/api/diagnostics").status_code == 403 and sees_all_jobs(bert)
+    with pytest.raises(UserUnknown):
+        api.services.admins.grant("nobody@example.com")
+
+
+def test_a_service_that_starts_remembers_whose_the_named_addresses_are(named: Api, monkeypatch: Any) -> None:
+    admin = named.person()
+    monkeypatch.setattr(app_module, "build", lambda *_, **__: named.services)
+    monkeypatch.setattr(Settings, "require_complete", lambda self: self)
+    create_app(named.services.settings)
+    assert sees_all_jobs(admin)
+
+
+def test_the_command_makes_an_administrator(
+    mongo_uri: str, redis_uri: str, named: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "build", lambda *_, **__: named.services)
+    monkeypatch.setattr(command_line, "join", lambda settings: named.services.settings)
+    named.services.admins.note_named(datetime.now(UTC))
+    person = named.person()
+    assert command_line.main(["make-admin", "--email", person.email]) == 0 and sees_all_jobs(person)
+    assert command_line.main(["remove-admin", "--email", person.email]) == 0 and not sees_all_jobs(person)
+    assert command_line.main(["make-admin", "--email", "nobody@example.com"]) == 1
+    assert "is an administrator now" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", ["anna", "anna@example.com;bert@example.com", "@"])
 def test_an_operator_without_an_address_is_told_at_the_start(text: str) -> None:
     with pytest.raises(SettingsError, match="ADMIN_EMAILS"):
@@ -79,7 +166,7 @@ def test_an_operator_without_an_address_is_told_at_the_start(text: str) -> None:
 
 
 def test_an_operator_sees_all_jobs_and_queues_but_not_what_was_asked_for(named: Api) -> None:
-    admin, anna, bert = named.person(), named.person(), named.person()
+    admin, anna, bert = operator(named), named.person(), named.person()
     ids = [waiting(anna), waiting(bert), waiting(anna)]
     reply = admin.get("/api/admin/jobs?per_page=2").json
     assert reply is not None

@@ -64,7 +64,9 @@ class AutoDownloaded(Sound):
     download_url: Address = Field(validation_alias=AliasPath("link", "address"))
     database_session_id: str = Field(validation_alias="session_id")
     database_download_id: str = of_job("id")
-    linked_to_user: str | None = Field(validation_alias="linked_to")
+    linked_to_user: str | None = Field(
+        validation_alias="linked_to", description="Only of an account that accepts what others save for it."
+    )
 
     @model_serializer(mode="wrap")
     def _without_nobody(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:

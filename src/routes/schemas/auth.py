@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 
 from src.models.session import Identity
 from src.models.user import User
-from src.routes.schemas.common import RequestBody
+from src.routes.schemas.common import RequestBody, megabytes
+from src.services.owner_space import Usage
 
 
 class Credentials(RequestBody):
@@ -73,11 +74,17 @@ class Me(BaseModel):
     """The signed-in user."""
 
     user: UserShown
+    used_mb: float = Field(description="What the account's files take, with those that are arriving, in MB.")
+    quota_mb: float | None = Field(description="What they may take together, in MB; null: there is no limit.")
 
     @classmethod
-    def of(cls, identity: Identity) -> Me:
+    def of(cls, identity: Identity, usage: Usage) -> Me:
         """The reply for this caller."""
-        return cls(user=UserShown(id=identity.user_id, email=identity.email))
+        return cls(
+            user=UserShown(id=identity.user_id, email=identity.email),
+            used_mb=megabytes(usage.used_bytes),
+            quota_mb=None if usage.quota_bytes is None else megabytes(usage.quota_bytes),
+        )
 
 
 class Preferences(RequestBody):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from src.models.video import Status, VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.routes.schemas.metrics import QueueReading, SystemLoad
+from src.services.admin_accounts import MAKE_ADMIN
 from src.services.diagnostics_service import Diagnosis
 from src.services.jobs.backlog import Queue
 from src.services.jobs.registry import BY_KIND
@@ -54,6 +55,10 @@ class Diagnostics(BaseModel):
     disk_floor_bytes: int
     queues: dict[str, QueueReading] | None
     reasons: list[str]
+    admins_without_effect: list[str] | None = Field(
+        description=f"Addresses of ADMIN_EMAILS that make nobody an administrator; `{MAKE_ADMIN}` does."
+    )
+    make_admin: str | None = Field(description="The command that makes one, while an address has no effect.")
     self_test: dict[str, Part]
 
     @classmethod
@@ -78,12 +83,18 @@ class Diagnostics(BaseModel):
                 "disk_floor_bytes": found.disk_floor_bytes,
                 "queues": None if found.queues is None else QueueReading.by_name(found.queues),
                 "reasons": list(found.reasons),
+                "admins_without_effect": _listed(found.admins_without_effect),
+                "make_admin": MAKE_ADMIN if found.admins_without_effect else None,
                 "self_test": {
                     part.name: {"ok": part.ok, "milliseconds": part.milliseconds, "problem": part.problem}
                     for part in found.self_test
                 },
             }
         )
+
+
+def _listed(found: Sequence[str] | None) -> list[str] | None:
+    return None if found is None else list(found)
 
 
 class AllJobsQuery(RequestBody):

@@ -67,6 +67,8 @@ class Made:
     download_name: str
     report: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    truncated: bool = False
+    """Whether it ends where its owner had no more room: then it is accepted as it is."""
     padded: bool = False
     """Whether ``kept_dir`` stays as long as the file does: it holds more of the source, for another cut."""
 

@@ -69,19 +69,22 @@ class LeaseKeeper:
         stall_seconds: float = math.inf,
         shutdown: ShutdownFlag,
         claimed_at: float,
+        limits: Callable[[Progress], None] = lambda progress: None,
         on_hang: Callable[[AppError], None] = lambda reason: None,
         obey_seconds: float = OBEY_SECONDS,
     ) -> None:
         """``renew`` writes the next lease. It raises ``LeaseLost`` when there is none to be had any more, ``Cancelled``
         when nobody wants the work, ``StoreUnavailable`` when it cannot be known. ``claimed_at``: the monotonic time
-        before the claim was sent; the lease began no earlier. ``on_hang`` is called once, from the thread, with the
-        reason that the work should have stopped for."""
+        before the claim was sent; the lease began no earlier. ``limits`` sees every reading and
+        raises when the work may take no more room. ``on_hang`` is called once, from the thread, with the reason that
+        the work should have stopped for."""
         self._job_id, self._renew_it, self._progress = job_id, renew, progress
         self._lease_seconds = lease_seconds
         self._renewed = claimed_at
         self._ends = claimed_at + hard_limit_seconds
         self._shutdown = shutdown
         self._stall_seconds, self._moved = stall_seconds, claimed_at
+        self._limits = limits
         self._on_hang, self._obey_seconds = on_hang, obey_seconds
         self._stop_because: AppError | None = None
         self._mark: object = None
@@ -109,6 +112,7 @@ class LeaseKeeper:
             self._last_phase, self._last_written = progress.phase, now
             self._progress.set_progress(self._job_id, self._readings.complete(progress, now))
         self.check()
+        self._limits(progress)
 
     def check(self) -> None:
         """Raise why the work should stop, if it should."""

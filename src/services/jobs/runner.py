@@ -24,7 +24,9 @@ from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
 from src.services.jobs.keeping import Keeping
 from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.jobs.sharing import Sharing
+from src.services.jobs.space_watch import SpaceWatch
 from src.services.jobs.waiting import ComeBack
+from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class JobRunner:
         jobs: VideoData,
         claims: ClaimData,
         files: FileStore,
+        space: OwnerSpace | None = None,
         progress: ProgressCache,
         counters: JobCounters,
         doorbell: Doorbell,
@@ -76,7 +79,7 @@ class JobRunner:
         once: the last means against work that hangs."""
         self._admission = admission
         self._jobs, self._claims, self._files, self._progress = jobs, claims, files, progress
-        self._counters = counters
+        self._counters, self._space = counters, space
         self._doorbell, self._handlers, self._engines, self._worker = doorbell, handlers, engines, worker
         self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
@@ -98,6 +101,7 @@ class JobRunner:
             log.info("job %s is not available", job_id)
             return
         log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
+        watch = SpaceWatch(self._space, self._files, job)
         made: Made | None = None
         ended: VideoJob | None = None
         try:
@@ -112,6 +116,7 @@ class JobRunner:
                 stall_seconds=self._stall_seconds if handler.queue in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
                 claimed_at=claimed_at,
+                limits=watch.look,
                 on_hang=lambda reason: self._abandon(job, reason, claimed_at),
             )
             with keeper:
@@ -121,6 +126,8 @@ class JobRunner:
                     job.params, self._context(job, work_dir, keeper)
                 )
                 keeper.check()
+                if not made.truncated:
+                    watch.settle(made.path.stat().st_size)
                 ended = self._keeping.keep(job, job.lease, made, keeper)
         except LeaseLost:
             log.warning("job %s was lost to another worker", job.id)
@@ -139,6 +146,7 @@ class JobRunner:
                 ended = self._end_badly(job, job.lease, InternalError(type(error).__name__))
         finally:
             self._files.drop_work(job.id, job.lease.fence)
+            watch.end()
         if ended is not None:
             self.settle(ended, time.monotonic() - claimed_at, keeps=made is not None and made.padded)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from src.models.outcome import outcome_fields
+from src.models.outcome import NoteCode, outcome_fields
 from src.models.params import StreamParams
 from src.services.jobs.handler import JobContext, Made
 from src.utils.filenames import display_name
@@ -26,4 +26,5 @@ class StreamHandler:
             mime="video/mp4",
             download_name=name if name.lower().endswith(".mp4") else f"{name}.mp4",
             report={"actual": report.to_fields(), **outcome_fields(report.notes, report.gaps)},
+            truncated=any(note.code is NoteCode.SPACE_EXHAUSTED for note in report.notes),
         )

@@ -78,6 +78,11 @@ class AsyncClient:
             self._user_id = str((await self._json("GET", "/api/auth/me"))["user"]["id"])
         return self._user_id
 
+    async def usage(self) -> tuple[float, float | None]:
+        """How much room the account's files take, and how much they may (``None``: any), in MB."""
+        told = await self._json("GET", "/api/auth/me")
+        return float(told["used_mb"]), told["quota_mb"]
+
     async def save(self, url: str, start: float | str, end: float | str, message: str | None = None) -> str:
         """Save a time range; its ``video_id``."""
         body = clip_request(url, start, end, await self.user_id(), message)

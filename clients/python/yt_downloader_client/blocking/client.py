@@ -80,6 +80,11 @@ class Client:
             self._user_id = str((self._json("GET", "/api/auth/me"))["user"]["id"])
         return self._user_id
 
+    def usage(self) -> tuple[float, float | None]:
+        """How much room the account's files take, and how much they may (``None``: any), in MB."""
+        told = self._json("GET", "/api/auth/me")
+        return float(told["used_mb"]), told["quota_mb"]
+
     def save(self, url: str, start: float | str, end: float | str, message: str | None = None) -> str:
         """Save a time range; its ``video_id``."""
         body = clip_request(url, start, end, self.user_id(), message)

@@ -1,0 +1,166 @@
+"""How much room an owner's files may take, and what is held for bytes that are still to come.
+
+An account has its quota (``USER_QUOTA_MB``). Owners without an account, guest sessions and addresses, have a quota
+each (``ANONYMOUS_QUOTA_MB``) and a part of the disk together (``ANONYMOUS_DISK_PERCENT``). The archive of callers that
+need no token belongs to the operator and has none (ADR 9).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from src.data.archive_data import ArchiveData
+from src.data.space_data import Held, SpaceData
+from src.data.video_data import VideoData
+from src.errors import QuotaExceeded
+from src.models.video import Owner, OwnerKind
+from src.services.file_store import FileStore
+from src.utils.clock import Clock
+
+# A hold that nobody prolongs belonged to a process that died.
+HOLD_SECONDS = 900.0
+_EVERYBODY = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The bytes that an owner's files take, with those that are arriving, and how many they may take; ``None``: any."""
+
+    used_bytes: int
+    quota_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One share that an owner draws on: how much it is, and the bytes of its files without those of some ids."""
+
+    name: str
+    quota_bytes: int
+    files: Callable[[Collection[str]], int]
+    message: str | None = None
+
+
+class OwnerSpace:
+    """Every method may raise ``StoreUnavailable``. 0 switches a limit off."""
+
+    def __init__(
+        self,
+        space: SpaceData,
+        jobs: VideoData,
+        archive: ArchiveData,
+        files: FileStore,
+        clock: Clock,
+        *,
+        user_quota_bytes: int = 0,
+        anonymous_quota_bytes: int = 0,
+        anonymous_percent: float = 0,
+    ) -> None:
+        """``anonymous_percent``: of the disk of ``DOWNLOADS_DIR``, for all anonymous owners together."""
+        self._space, self._jobs, self._archive, self._files, self._clock = space, jobs, archive, files, clock
+        self._user_quota, self._anonymous_quota = user_quota_bytes, anonymous_quota_bytes
+        self._anonymous_percent = anonymous_percent
+
+    def usage(self, owner: Owner) -> Usage:
+        """What an owner's files take now, and may take."""
+        name = _name(owner)
+        held = self._space.read(name, self._clock.now()).holds
+        used = self._files_of(owner, held) + sum(each.size_bytes for each in held.values())
+        return Usage(used, next((limit.quota_bytes for limit in self._limits(owner) if limit.name == name), None))
+
+    def require(self, owner: Owner, more_bytes: int = 0, *, without: str = "") -> None:
+        """Refuse new work, or a file of so many bytes, for which the owner has no room. ``without`` is the hold that
+        was taken for it already.
+
+        Raises:
+            QuotaExceeded: the owner's files take all that they may, or would with this one.
+        """
+        for limit in self._limits(owner):
+            held = dict(self._space.read(limit.name, self._clock.now()).holds)
+            used = limit.files(held)
+            held.pop(without, None)
+            used += sum(each.size_bytes for each in held.values())
+            if used >= limit.quota_bytes or used + more_bytes > limit.quota_bytes:
+                raise _exceeded(limit, used)
+
+    def hold(self, owner: Owner, hold_id: str, size_bytes: int, *, seconds: float = HOLD_SECONDS) -> None:
+        """Hold so many bytes in all for an upload or a job. ``hold_id`` is the id of the record that will name the
+        file: from then on the file counts, and not what was held for it.
+
+        Raises:
+            QuotaExceeded: the owner, or all anonymous owners together, would have more than they may.
+        """
+        taken: list[_Limit] = []
+        for limit in self._limits(owner):
+            try:
+                self._hold(limit, hold_id, size_bytes, seconds)
+            except QuotaExceeded:
+                for earlier in taken:
+                    self._drop(earlier.name, hold_id)
+                raise
+            taken.append(limit)
+
+    def release(self, owner: Owner, hold_id: str) -> None:
+        """Hold nothing any more for this upload or job: its file has a record, or there will be none."""
+        for limit in self._limits(owner):
+            self._drop(limit.name, hold_id)
+
+    def is_limited(self, owner: Owner) -> bool:
+        """Whether anything bounds this owner's files but the disk."""
+        return any(True for _ in self._limits(owner))
+
+    def _hold(self, limit: _Limit, hold_id: str, size_bytes: int, seconds: float) -> None:
+        while True:
+            now = self._clock.now()
+            share = self._space.read(limit.name, now)
+            # The files are counted after the share was read, and what is held counts instead of its file: whatever
+            # becomes a file meanwhile is counted once, and what is released meanwhile changes the version.
+            others = {key: held for key, held in share.holds.items() if key != hold_id}
+            used = limit.files([*share.holds, hold_id]) + sum(held.size_bytes for held in others.values())
+            if used + size_bytes > limit.quota_bytes:
+                raise _exceeded(limit, used)
+            mine = {hold_id: Held(size_bytes, now + timedelta(seconds=seconds))}
+            if self._space.write(share, {**others, **mine}):
+                return
+
+    def _drop(self, name: str, hold_id: str) -> None:
+        while True:
+            share = self._space.read(name, self._clock.now())
+            if hold_id not in share.holds:
+                return
+            if self._space.write(share, {key: held for key, held in share.holds.items() if key != hold_id}):
+                return
+
+    def _limits(self, owner: Owner) -> Iterator[_Limit]:
+        if owner.kind is OwnerKind.USER:
+            if self._user_quota:
+                yield _Limit(_name(owner), self._user_quota, lambda without: self._files_of(owner, without))
+            return
+        if not owner.is_anonymous:
+            return
+        if self._anonymous_quota:
+            yield _Limit(_name(owner), self._anonymous_quota, lambda without: self._files_of(owner, without))
+        if self._anonymous_percent:
+            disk = shutil.disk_usage(self._files.downloads).total
+            yield _Limit(
+                _EVERYBODY,
+                int(disk * self._anonymous_percent / 100),
+                self._jobs.bytes_of_anonymous,
+                "Downloads without an account take all the room that they may have together: try again later.",
+            )
+
+    def _files_of(self, owner: Owner, without: Collection[str]) -> int:
+        return self._jobs.bytes_of(owner, without) + self._archive.uploaded_bytes(owner, without)
+
+
+def _name(owner: Owner) -> str:
+    return f"{owner.kind.value}:{owner.id}"
+
+
+def _exceeded(limit: _Limit, used: int) -> QuotaExceeded:
+    if limit.message is not None:  # what others use is nobody's business
+        return QuotaExceeded(limit.message)
+    quota = limit.quota_bytes / 1e6
+    return QuotaExceeded(used_mb=round(used / 1e6, 1), quota_mb=int(quota) if quota.is_integer() else round(quota, 1))

@@ -1,0 +1,44 @@
+"""Takes room on the disk for bytes that are still to come, so that nobody else can use it up meanwhile."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from typing import Any
+
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the size of the file stays what was written
+_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+def allocate(file: int, start: int, length: int) -> bool:
+    """Have the file system keep ``length`` bytes from ``start`` for this file; ``False`` where it cannot do that.
+
+    Raises:
+        OSError: there is no room.
+    """
+    call = _fallocate()
+    if call is None or length <= 0:
+        return False
+    while call(file, _KEEP_SIZE, start, length) != 0:
+        number = ctypes.get_errno()
+        if number == errno.EINTR:
+            continue
+        if number in _UNSUPPORTED:
+            return False
+        raise OSError(number, os.strerror(number))
+    return True
+
+
+def give_back(file: int) -> None:
+    """Return what was taken beyond the end of the file."""
+    os.ftruncate(file, os.fstat(file).st_size)
+
+
+def _fallocate() -> Any:
+    try:
+        call = ctypes.CDLL(None, use_errno=True).fallocate
+    except (AttributeError, OSError):  # not Linux
+        return None
+    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong)
+    return call
