@@ -96,8 +96,8 @@ def main(descriptor: int, kind: Kind) -> None:
             TypeAdapter(str).dump_json(str(reason)),
         )
     except AppError as error:
-        fields = {"code": error.code, "message": error.message}
-        tell("failed", TypeAdapter(dict[str, str]).dump_json(fields))
+        fields = {"code": error.code, "message": error.message, "missing": error.details.get("missing", [])}
+        tell("failed", TypeAdapter(dict[str, Any]).dump_json(fields))
 
 
 def _lend_listener(channel: socket.socket, cage: Cage, kind: Kind) -> None:

@@ -137,14 +137,14 @@ class ClipCutter:
         )
         paths, reports = [path for path, _ in made], [report for _, report in made]
         frames = sum(report.encoded_frames + report.copied_frames for report in reports)
-        join_films(paths, task.path, frames, self._ffmpeg, task.monitor)
+        converted = join_films(paths, task.path, frames, self._ffmpeg, task.monitor)
         for path in paths:
             path.unlink()
         start = reports[0].actual.start
         length = sum((report.actual.end - report.actual.start for report in reports), Fraction(0))
         text = f"The video changes within the clip: {len(made)} parts were joined and encoded"
         notes = [Note(NoteCode.PARTS_JOINED, text)]
-        notes += [note for report in reports for note in report.notes]
+        notes += [*converted, *(note for report in reports for note in report.notes)]
         fetched = sum(report.bytes_fetched for report in reports)
         actual = TimeRange(start, start + length)
         sound = TimeRange(Fraction(0), length) if any(report.sound for report in reports) else None

@@ -10,10 +10,12 @@ import socket
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from src.errors import EngineInterrupted, ErrorKind, InternalError, error_from_code
+from src.errors import EngineInterrupted, ErrorKind, InternalError, SegmentMissing, error_from_code
 from src.models.progress import Monitor, Progress
 from src.services.clip import ClipReport, ClipSource, Discontinuous, SourceUnreadable
 from src.services.clip_child import send_task
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _LONGEST_LINE = 4 << 20  # a report of many clips with notes; nothing honest is longer
 _KEPT_STDERR = 16 << 10
+_SECONDS = Annotated[float, Field(ge=0, le=1e9)]
+_MISSING = TypeAdapter(Annotated[list[dict[Literal["start", "end"], _SECONDS]], Field(min_length=1, max_length=10_000)])
 _PROGRESS, _REPORTS = TypeAdapter(Progress), TypeAdapter(list[ClipReport])
 
 
@@ -114,11 +118,22 @@ class Talk:
             raise SourceUnreadable(str(value))
         elif what == "failed" and isinstance(value, dict):
             failure = error_from_code(str(value.get("code")), str(value.get("message"))[:2000])
+            if isinstance(failure, SegmentMissing):
+                failure = SegmentMissing.at(_stretches(value.get("missing")))
             # Codes of our own inner workings (a lease lost, a job handed back) are not the engine's to say.
             raise InternalError() if failure.kind is ErrorKind.INTERNAL else failure
         else:
             raise engine_died("it said what it never says")
         return None
+
+
+def _stretches(value: object) -> list[tuple[Fraction, Fraction]]:
+    """The times of a SegmentMissing. Raises EngineInterrupted: they are none."""
+    try:
+        found = _MISSING.validate_python(value)
+    except ValidationError as error:
+        raise engine_died(f"it said what it never says: {type(error).__name__}") from None
+    return [(Fraction(one.get("start", 0)), Fraction(one.get("end", 0))) for one in found]
 
 
 def last_words(process: subprocess.Popen[bytes]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.errors import ClipIncomplete
+from src.models.media import AudioStream
+from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import inspect_output, probe
@@ -21,9 +23,14 @@ QUICK_ENCODERS = {
     ),
 }
 
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+_AAC_RATES = {96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000}
 
-def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, monitor: Monitor) -> None:
+
+def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, monitor: Monitor) -> list[Note]:
     """One film of all, in the size of the largest, with silence where one has no sound. ``frames`` is how many it has.
+
+    The audio has the channels and the sample rate of the first film that has some. Returns what was converted.
 
     Raises:
         ClipIncomplete: it has not. EncodeFailed, DiskFull, and what ``monitor`` raises.
@@ -32,7 +39,9 @@ def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, mon
     pictures = [facts.main_video for facts in media]
     width = max(picture.width for picture in pictures if picture is not None)
     height = max(picture.height for picture in pictures if picture is not None)
-    with_sound = any(facts.audio for facts in media)
+    tracks = [facts.audio[0] for facts in media if facts.audio]
+    with_sound = bool(tracks)
+    layout, rate = _audio_format(tracks, output.suffix)
     inputs: list[str] = []
     filters: list[str] = []
     pads = ""
@@ -47,11 +56,11 @@ def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, mon
             continue
         if facts.audio:
             filters.append(
-                f"[{number}:a:0]aresample=48000:async=1:first_pts=0,aformat=channel_layouts=stereo[a{number}]"
+                f"[{number}:a:0]aresample={rate}:async=1:first_pts=0,"
+                f"aformat=sample_rates={rate}:channel_layouts={layout},apad,atrim=end={_length(path):.6f}[a{number}]"
             )
         else:
-            seconds = float(facts.duration_seconds or 0)
-            filters.append(f"anullsrc=r=48000:cl=stereo:d={seconds:.3f}[a{number}]")
+            filters.append(f"anullsrc=r={rate}:cl={layout}:d={_length(path):.6f}[a{number}]")
         pads += f"[a{number}]"
     filters.append(f"{pads}concat=n={len(paths)}:v=1:a={int(with_sound)}[v]{'[a]' if with_sound else ''}")
     maps = ["-map", "[v]", *(["-map", "[a]"] if with_sound else [])]
@@ -66,3 +75,22 @@ def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, mon
     made = inspect_output(output).video
     if made is None or made.units != frames:
         raise ClipIncomplete(f"The clip has {made.units if made else 0} frames instead of {frames}")
+    if len({(track.channels, track.sample_rate) for track in tracks}) < 2:
+        return []
+    text = f"The audio changes within the clip: all of it was converted to {layout}, {rate} Hz, as it begins"
+    return [Note(NoteCode.SOUND_CONVERTED, text)]
+
+
+def _length(path: Path) -> float:
+    """Seconds from the first frame to the end of the last one: longer audio would delay the frames behind it."""
+    video = inspect_output(path).video
+    return 0.0 if video is None else (video.end_seconds or 0.0) - (video.first_seconds or 0.0)
+
+
+def _audio_format(tracks: list[AudioStream], suffix: str) -> tuple[str, int]:
+    """(channel layout, sample rate) of the joined audio: as the first track has them, where an encoder knows that."""
+    if not tracks:
+        return "stereo", 48000
+    layout = _LAYOUTS.get(tracks[0].channels, "stereo")
+    # Opus has one rate for everything that matters (RFC 6716, 2); AAC has those of ISO/IEC 14496-3, 1.6.3.4.
+    return layout, tracks[0].sample_rate if suffix == ".mp4" and tracks[0].sample_rate in _AAC_RATES else 48000

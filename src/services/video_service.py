@@ -235,6 +235,7 @@ def network_of(settings: Settings) -> Network:
         verify_tls=settings.ytdlp_verify_tls,
         connections=settings.fetch_connections,
         rate_limit_bytes=settings.fetch_rate_limit_kb * 1000 or None,
+        segment_retries=settings.stream_retries,
         guard=require_media_host,
     )
 

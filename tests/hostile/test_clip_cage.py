@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from src.errors import AppError, Cancelled, EngineInterrupted, InternalError, MediaGone, UrlForbidden, VideoPrivate
+from src.errors import (
+    AppError,
+    Cancelled,
+    EngineInterrupted,
+    InternalError,
+    MediaGone,
+    SegmentMissing,
+    UrlForbidden,
+    VideoPrivate,
+)
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip import ClipReport, ClipSource, Network, SourceUnreadable, TimeRange
 from src.services.clip_cage import CagedEngine, ClipCage
@@ -93,6 +102,9 @@ def test_an_engine_that_dies_is_told(engine: CagedEngine, place: Place) -> None:
         '{"a": 1, "b": 2}\n',
         '{"refresh": true}\n',
         '{"failed": 7}\n',
+        '{"failed": {"code": "SEGMENT_MISSING", "message": "", "missing": [{"start": 1e400, "end": 2}]}}\n',
+        '{"failed": {"code": "SEGMENT_MISSING", "message": "", "missing": []}}\n',
+        '{"failed": {"code": "SEGMENT_MISSING", "message": "", "missing": "all"}}\n',
         "[" * 100_000 + "\n",
     ],
 )
@@ -112,6 +124,14 @@ def test_an_engine_asks_for_links_once(engine: CagedEngine, place: Place) -> Non
     with pytest.raises(EngineInterrupted):
         engine.run(caged.lie, given, [place.work], None, SilentMonitor(), refresh=refresh)
     assert len(asked) == 1, "each time is a look at the site"
+
+
+def test_the_times_of_missing_segments_come_through(engine: CagedEngine, place: Place) -> None:
+    told = {"code": "SEGMENT_MISSING", "message": "anything", "missing": [{"start": 2.0, "end": 4.5}]}
+    with pytest.raises(SegmentMissing) as caught:
+        run(engine, caged.lie, place, what=json.dumps({"failed": told}) + "\n")
+    assert caught.value.details == {"missing": [{"start": 2.0, "end": 4.5}]}
+    assert "2 to 4.5 s" in caught.value.message
 
 
 @pytest.mark.parametrize("code", ["NO_SUCH_CODE", "HANDED_BACK", "LEASE_LOST"])

@@ -141,8 +141,11 @@ class Playlist:
         return replace(self, segments=tuple(segments))
 
 
-def segmented(film: Film = FILM, *, fragmented: bool = False, only: Track = "both", clock: float = 0) -> Playlist:
-    """A film in segments of two seconds: MPEG-TS, or ``fragmented`` MP4. Its time begins near ``clock`` seconds."""
+def segmented(film: Film = FILM, *, fragmented: bool = False, only: Track = "both", clock: float = 10) -> Playlist:
+    """A film in segments of two seconds: MPEG-TS, or ``fragmented`` MP4. Its time begins near ``clock`` seconds.
+
+    Not at 0 where the tracks lie apart: FFmpeg would move each of them by itself, to hold what is decoded earlier.
+    """
     command = [FFMPEG, "-v", "error", "-nostdin", "-i", str(cached_film(film))]
     for track in _MAPS[only]:
         command += ["-map", track]

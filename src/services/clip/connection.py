@@ -75,18 +75,22 @@ class Connection:
                 elif not await self._fetcher.renewed(resource, generation):
                     raise MediaForbidden() from None
             except Interrupted as interruption:
-                await self._wait_again(chunk, before, interruption)
+                await self._wait_again(chunk, before, interruption, self._network.retries)
+            except MediaGone as error:  # a network of servers may not have it everywhere yet
+                if not resource.may_fail:
+                    raise
+                await self._wait_again(chunk, before, Interrupted(error), self._network.segment_retries)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 meaning = translate(error, self._network)
                 if isinstance(meaning, AppError):
                     raise meaning from error
-                await self._wait_again(chunk, before, meaning)
+                await self._wait_again(chunk, before, meaning, self._network.retries)
 
-    async def _wait_again(self, chunk: Chunk, before: int, interruption: Interrupted) -> None:
+    async def _wait_again(self, chunk: Chunk, before: int, interruption: Interrupted, retries: int) -> None:
         moved = chunk.position - before >= _LEAST_PROGRESS_BYTES
         chunk.failures = 1 if moved else chunk.failures + 1
         chunk.resource.final_url = None
-        if chunk.failures > self._network.retries:
+        if chunk.failures > retries:
             raise interruption.error
         if moved:
             return

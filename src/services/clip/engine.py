@@ -10,6 +10,7 @@ from pathlib import Path
 from src.errors import ClipRangeInvalid
 from src.models.progress import Monitor
 from src.services.clip.output import FAMILIES
+from src.services.clip.segment_parts import looked_into
 from src.services.clip.session import Session
 from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, TimeRange
 
@@ -43,6 +44,7 @@ def make_clips(
     Raises:
         ClipRangeInvalid: a range is empty or outside the video.
         SourceUnreadable: the engine cannot index or read this source; nothing is wrong with the network.
+        SegmentMissing: a segment in a range is missing or spoiled; its times are told.
         AppError: MediaForbidden, MediaGone, Network, NetworkTimeout, ProxyError, TlsError, RateLimited, DrmProtected,
             DiskFull, ClipIncomplete, and whatever ``monitor`` or ``refresh`` raise.
     """
@@ -52,7 +54,8 @@ def make_clips(
         for number, wanted in enumerate(ranges):
             session.want(video, audio, wanted, number)
         return [
-            session.clip(video, audio, wanted, output, mode) for wanted, output in zip(ranges, outputs, strict=True)
+            session.clip(*looked_into(video, audio, wanted), wanted, output, mode)
+            for wanted, output in zip(ranges, outputs, strict=True)
         ]
 
 
@@ -91,7 +94,8 @@ def make_clip(
     with Session(source, work_dir, network, monitor, refresh, ffmpeg, keep) as session:
         video, audio = session.indexes()
         session.want(video, audio, wanted, 0)
-        return session.leave(session.clip(video, audio, wanted, output, mode))
+        found = looked_into(video, audio, wanted)
+        return session.leave(session.clip(*found, wanted, output, mode))
 
 
 def make_parts(

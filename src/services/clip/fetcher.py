@@ -70,7 +70,7 @@ class Fetcher:
         ``least`` is the smallest request that it is split into: small ones come sooner, large ones waste less time.
         """
         with self._arrived:
-            if resource.complete or self._closing:
+            if resource.complete or resource.failure is not None or self._closing:
                 return
             if end is None:
                 if not resource.whole:
@@ -97,7 +97,7 @@ class Fetcher:
                 there = resource.present.end_of(start) - start
                 if there > 0 and resource.base is not None:
                     break
-                self._raise_failure()
+                self._raise_failure(resource)
                 if waited:
                     self._arrived.wait(_TICK_SECONDS)
             if not waited:
@@ -110,7 +110,7 @@ class Fetcher:
         self.want(resource, 0, None)
         with self._arrived:
             while not resource.complete:
-                self._raise_failure()
+                self._raise_failure(resource)
                 self._arrived.wait(_TICK_SECONDS)
         return resource.size or 0
 
@@ -118,7 +118,7 @@ class Fetcher:
         """Block until the first answer told size and kind of the resource. Raises like ``read``."""
         with self._arrived:
             while resource.ranged is None and not resource.complete:
-                self._raise_failure()
+                self._raise_failure(resource)
                 self._arrived.wait(_TICK_SECONDS)
 
     def wait_until(self, done: Callable[[], bool]) -> None:
@@ -192,7 +192,7 @@ class Fetcher:
                 chunk = Chunk(resource, 0, None, started=True)
                 await Connection(self, self._client, self.network).fetch(chunk, on_demand=True)
             except Exception as error:
-                self.fail(error)
+                self._failed(resource, error)
 
         self._linear.add(self._loop.create_task(run()))
 
@@ -202,9 +202,18 @@ class Fetcher:
             self._queue = [entry for entry in self._queue if entry[2].resource is not resource]
             heapq.heapify(self._queue)
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            failure = self._failure
+    def _failed(self, resource: Resource, error: Exception) -> None:
+        """A fetch has failed: for whoever reads this resource, or for everybody."""
+        if not resource.take(error):
+            self.fail(error)
+            return
+        self.forget_queued(resource)
+        with self._arrived:
+            self._arrived.notify_all()
+
+    def _raise_failure(self, resource: Resource | None = None) -> None:
+        failure = self._failure or (resource.failure if resource is not None else None)
+        if failure is not None:
             raise type(failure)(failure.message, **failure.details) if isinstance(failure, AppError) else failure
 
     def _push(self, chunk: Chunk) -> None:
@@ -265,7 +274,7 @@ class Fetcher:
                 await connection.fetch(chunk)
                 self._last_byte = time.monotonic()
             except Exception as error:
-                self.fail(error)
+                self._failed(chunk.resource, error)
             finally:
                 self._active.discard(chunk)
 

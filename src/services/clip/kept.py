@@ -14,6 +14,7 @@ from src.services.clip.cutting import SOUND_LEAD
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.index import Index, Layout
 from src.services.clip.resource import Resource
+from src.services.clip.segment_index import outline
 from src.services.clip.source import Keep, TimeRange
 from src.services.clip.spool import Spool
 
@@ -89,18 +90,18 @@ class Keeper:
         start, end = layout.span
         self._layouts = [layout]
         if audio is not None and audio is not main:
-            self._layouts.append(audio.plan(max(start - SOUND_LEAD, Fraction(0)), end))
+            self._layouts.append(outline(audio, max(start - SOUND_LEAD, Fraction(0)), end))
         start = start if layout.at_start else Fraction(ceil((start + _EDGE) * 1000), 1000)
         end = end if layout.at_end else Fraction(floor((end - _EDGE) * 1000), 1000)
         self._range = TimeRange(min(start, wanted.start), max(end, wanted.end))
         return self._layouts
 
     def _padded(self, index: Index, wanted: TimeRange) -> Layout:
-        layout = index.plan(wanted.start, wanted.end)
+        layout = outline(index, wanted.start, wanted.end)
         if layout.span is None:
             return layout
         most = None if layout.size is None else layout.size * (1 + _MOST_SHARE)
-        layout = index.plan(*layout.span)  # also the sound of the whole groups, where both lie in one file
+        layout = outline(index, *layout.span)  # also the sound of the whole groups, where both lie in one file
         growing = most is not None
         while growing and most is not None and layout.span is not None:
             growing = False
@@ -109,7 +110,7 @@ class Keeper:
                 (not layout.at_start and wanted.start - start < self._keep.padding, _TICK, Fraction(0)),
                 (not layout.at_end and end - wanted.end < self._keep.padding, Fraction(0), _TICK),
             ):
-                more = index.plan(max(start - earlier, Fraction(0)), end + later) if short else layout
+                more = outline(index, max(start - earlier, Fraction(0)), end + later) if short else layout
                 if more.size is not None and layout.size is not None and layout.size < more.size <= most:
                     layout, growing = more, True
                     break
@@ -121,7 +122,14 @@ class Keeper:
         if self._range is None or any(resource.ranged is False and not resource.complete for resource in resources):
             return None
         with suppress(SourceError):
-            fetcher.wait_until(lambda: all(_is_there(layout) for layout in self._layouts))
+            fetcher.wait_until(
+                lambda: (
+                    any(resource.failure for resource in resources)
+                    or all(_is_there(layout) for layout in self._layouts)
+                )
+            )
+            if any(resource.failure for resource in resources):
+                return None
             size = sum(end - start for resource in set(resources) for start, end in resource.present.spans())
             return self._range if size <= self._keep.most_bytes else None
         return None

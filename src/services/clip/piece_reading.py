@@ -20,7 +20,11 @@ def read_piece(fetcher: Fetcher, resource: Resource, piece: Piece) -> bytes:
     """
     if piece.range is None:
         fetcher.want(resource, 0, None)
-        fetcher.wait_until(lambda: resource.complete or resource.written > _MOST_PIECE_BYTES)
+        fetcher.wait_until(
+            lambda: resource.complete or resource.failure is not None or resource.written > _MOST_PIECE_BYTES
+        )
+        if resource.failure is not None:
+            fetcher.wait_complete(resource)
         start, size = 0, resource.size if resource.complete and resource.size is not None else resource.written
     else:
         start, size = piece.range.start, piece.range.length

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from src.services.clip.fetcher import Fetcher
@@ -16,6 +16,7 @@ class Part:
     """A stretch of a virtual file: literal bytes, or [start, start + length) of a resource (None: all of it).
 
     A part that is not ``eager`` lies beyond what is needed for certain: it is fetched only when somebody reads it.
+    ``begin`` is asked when a reader comes to it: how many of its bytes to skip; None: the virtual file ends before it.
     """
 
     content: bytes = b""
@@ -23,6 +24,7 @@ class Part:
     start: int = 0
     length: int | None = None
     eager: bool = True
+    begin: Callable[[], int | None] | None = None
 
 
 class SequentialReader(io.RawIOBase):
@@ -39,7 +41,14 @@ class SequentialReader(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes; blocks until at least one is there. Raises like ``Fetcher.read``."""
         while self._index < len(self._parts):
-            data = self._read_part(self._parts[self._index], size)
+            part = self._parts[self._index]
+            if self._offset == 0 and part.begin is not None:
+                skipped = part.begin()
+                if skipped is None:
+                    self._index = len(self._parts)
+                    break
+                self._offset = skipped
+            data = self._read_part(part, size)
             if data:
                 self._offset += len(data)
                 return data

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from Cryptodome.Cipher import AES
 
-from src.errors import StreamUnreadable
+from src.errors import AppError, MediaForbidden, MediaGone, Network, NetworkTimeout, StreamUnreadable
 from src.services.clip.spool import Intervals
 
 _BLOCK = 16
+_OF_ONE = (MediaGone, MediaForbidden, Network, NetworkTimeout, StreamUnreadable)
+"""What one segment may suffer while the others arrive."""
 
 
 class Decryptor:
@@ -66,6 +68,15 @@ class Resource:
     read_ahead: int = 0  # bytes to fetch at once when somebody reads where nothing was planned
     generation: int = 0  # how often its link was renewed
     final_url: str | None = None  # where redirects led to
+    may_fail: bool = False  # that it cannot be fetched concerns whoever reads it, not the whole call
+    failure: AppError | None = None  # why it could not be fetched, if it may fail
+
+    def take(self, error: Exception) -> bool:
+        """Whether a failed fetch concerns only whoever reads this resource; noted then."""
+        own = self.may_fail and isinstance(error, _OF_ONE)
+        if own and isinstance(error, AppError):
+            self.failure = error
+        return own
 
     def renew(self, url: str, headers: Mapping[str, str]) -> None:
         """Take a fresh link for the same bytes."""

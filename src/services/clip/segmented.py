@@ -38,9 +38,10 @@ class Segmented:
         Raises:
             LiveNotSupported, DrmProtected, SourceUnreadable, AppError.
         """
-        segments = _media_playlist(self._track.url, self._playlist)
-        self._numbers = {segment.piece: segment.number for segment in segments}
-        return SegmentIndex(self._fetcher, segments, self._open)
+        listed = _media_playlist(self._track.url, self._playlist)
+        self._numbers = {segment.piece: segment.number for segment in listed}
+        gaps = [segment for segment in listed if segment.gap]
+        return SegmentIndex(self._fetcher, playable(listed), self._open, gaps)
 
     def dash(self) -> SegmentIndex:
         """The index of a list of fragments. Raises SourceUnreadable, AppError."""
@@ -53,7 +54,7 @@ class Segmented:
             AppError, SourceUnreadable.
         """
         if fresh.protocol == "hls":
-            segments = _media_playlist(fresh.url, lambda url: read_text(url, fresh.headers, network))
+            segments = playable(_media_playlist(fresh.url, lambda url: read_text(url, fresh.headers, network)))
         else:
             segments = _fragment_list(fresh)
         found = {str(segment.number): segment.piece.url for segment in segments}
@@ -70,7 +71,7 @@ class Segmented:
     def _open(self, piece: Piece, name: str) -> Resource:
         if piece.range is not None and piece.url in self._shared:
             return self._shared[piece.url]
-        resource = Resource(piece.url, self._track.headers, (self._place, name))
+        resource = Resource(piece.url, self._track.headers, (self._place, name), may_fail=True)
         if piece.key is not None:
             resource.decryptor = self._decryptor(piece.key, self._numbers.get(piece, 0))
         if piece.range is not None:
@@ -90,12 +91,12 @@ class Segmented:
 
 
 def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Segment]:
-    """The segments at ``url``; ``read`` gives the address after redirects and the text."""
+    """The segments at ``url``, gaps among them; ``read`` gives the address after redirects and the text."""
     url, text = read(url)
     variant = best_variant(text, url)
     if variant is not None:
         url, text = read(variant)
-    return playable(parse_playlist(text, url))
+    return parse_playlist(text, url)
 
 
 def _fragment_list(track: Track) -> list[Segment]:

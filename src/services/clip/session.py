@@ -25,16 +25,26 @@ from src.services.clip.kept import Keeper
 from src.services.clip.natural_index import NaturalIndex
 from src.services.clip.remote import RemoteFile
 from src.services.clip.resource import Resource
-from src.services.clip.segment_index import SegmentIndex
+from src.services.clip.segment_index import SegmentIndex, outline
+from src.services.clip.segment_parts import in_one_group, parts, require_listed
+from src.services.clip.segment_stretches import touched_groups
 from src.services.clip.segmented import Segmented
-from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, SourceUnreadable, TimeRange, Track
+from src.services.clip.source import (
+    ClipReport,
+    ClipSource,
+    Keep,
+    Mode,
+    Network,
+    SourceUnreadable,
+    TimeRange,
+    Track,
+)
 from src.services.clip.spool import Spool
 from src.services.clip.verify import verify
 
 _log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.1
 _UNHURRIED_CHUNK = 1 << 20  # bytes; what nothing waits for is asked for in pieces of at least this size
-_BEYOND = Fraction(10)  # seconds; further than the length of a stretch is ever told wrongly
 _HEAD, _SOUND, _TAIL, _MIDDLE, _PADDING, _PER_RANGE = 0, 1, 2, 3, 4, 10
 
 
@@ -95,8 +105,6 @@ class Session:
         audio = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_audio), None)
         if video is None and audio is None:
             raise SourceUnreadable("it has neither picture nor sound")
-        if isinstance(video, SegmentIndex) and isinstance(audio, SegmentIndex) and audio is not video:
-            audio.follow(video)
         return video, audio
 
     def _index(self, remote: RemoteFile) -> Index:
@@ -116,11 +124,16 @@ class Session:
         """Start to fetch what a range needs: its edges first, because they are encoded while the rest arrives."""
         self._phase = Phase.DOWNLOADING
         base = number * _PER_RANGE
+        require_listed(video, audio, wanted)
+        shared = audio is video
+        video = in_one_group(video, wanted)
+        audio = video if shared else in_one_group(audio, wanted)
         if video is not None:
-            self._want_layout(video.plan(wanted.start, wanted.end), base + _HEAD, base + _TAIL, base + _MIDDLE)
+            layout = outline(video, wanted.start, wanted.end)
+            self._want_layout(layout, base + _HEAD, base + _TAIL, base + _MIDDLE)
         if audio is not None and audio is not video:
             start = max(wanted.start - SOUND_LEAD, Fraction(0))
-            self._want_layout(audio.plan(start, wanted.end), base + _SOUND, base + _SOUND, base + _SOUND)
+            self._want_layout(outline(audio, start, wanted.end), base + _SOUND, base + _SOUND, base + _SOUND)
         if self._keeper is not None:
             for layout in self._keeper.plan(video, audio, wanted):
                 self._want_layout(layout, base + _PADDING, base + _PADDING, base + _PADDING)
@@ -144,30 +157,13 @@ class Session:
     def parts(
         self, video: Index | None, audio: Index | None, wanted: TimeRange
     ) -> list[tuple[Index | None, Index | None, TimeRange]]:
-        """Picture, sound and range of each stretch of the range in which nothing changes.
-
-        Raises:
-            SourceUnreadable: there are no such stretches, or those of the sound are others.
-        """
-        main = video or audio
-        if not isinstance(main, SegmentIndex):
-            raise SourceUnreadable("it cannot be had in parts")
-        pictures = main.parts(wanted.start, wanted.end)
-        sounds: list[Index | None] = [None] * len(pictures)
-        if audio is not None and audio is not main:
-            apart = audio.parts(wanted.start, wanted.end) if isinstance(audio, SegmentIndex) else []
-            if len(apart) != len(pictures):
-                raise SourceUnreadable("its sound changes where its picture does not")
-            for sound, picture in zip(apart, pictures, strict=True):
-                sound.follow(picture)
-            sounds = list(apart)
-        found: list[tuple[Index | None, Index | None, TimeRange]] = []
-        for place, (index, other) in enumerate(zip(pictures, sounds, strict=True)):
-            # Lengths in playlists are rounded: what lies between two parts ends where its last segment does.
-            start = max(wanted.start, index.segments[0].start)
-            end = wanted.end if place + 1 == len(pictures) else index.segments[-1].end + _BEYOND
-            found.append((index if video else None, index if audio is main else other, TimeRange(start, end)))
-        return found
+        """See ``segment_parts.parts``; what they look into is fetched at once."""
+        self._phase = Phase.DOWNLOADING
+        for index in dict.fromkeys(one for one in (video, audio) if isinstance(one, SegmentIndex)):
+            for group in touched_groups(index, wanted):
+                layout = index.of_group(group).outline(wanted.start, wanted.end)
+                self._want_layout(layout, _MIDDLE, _MIDDLE, _MIDDLE)
+        return parts(video, audio, wanted)
 
     def clip(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> ClipReport:
         """One clip, made in the first way that stands the verification."""

@@ -62,7 +62,8 @@ class Network:
 
     ``guard`` is called with every URL before the first request to its host, redirects included, and raises to refuse
     it. ``stall_seconds``: silence on one connection after which it is given up and its rest asked for again.
-    ``give_up_seconds``: how long nothing at all may arrive.
+    ``give_up_seconds``: how long nothing at all may arrive. ``segment_retries``: how often a segment that its server
+    says it lacks is asked for again.
     """
 
     proxy: str | None = None
@@ -73,6 +74,7 @@ class Network:
     stall_seconds: float = 10.0
     give_up_seconds: float = 45.0
     retries: int = 5
+    segment_retries: int = 3
     guard: Callable[[str], None] | None = None
 
 

@@ -101,7 +101,7 @@ def cut_captured(
         text = f"The stream was interrupted or changed its format: {len(parts)} parts were joined and encoded"
         notes.append(Note(NoteCode.PARTS_JOINED, text))
         method = "reencode"
-        join_films([part.path for part in parts], output, frames, ffmpeg, monitor)
+        notes += join_films([part.path for part in parts], output, frames, ffmpeg, monitor)
     return LiveCut(output, tuple(part.span for part in parts), frames, method, tuple(dict.fromkeys(notes)), sound)
 
 
