@@ -16,6 +16,7 @@ from src.config import Settings
 from src.data.worker_data import WorkerData
 from src.launcher.joining import join
 from src.services import db_service
+from src.utils.sandbox_kind import available
 from tests.e2e.conftest import User
 from tests.live_service import LiveService, descendants
 from tests.media_kit import frame_numbers
@@ -47,6 +48,8 @@ def test_every_worker_is_counted_in_its_queue(service: LiveService) -> None:
     workers = WorkerData(db_service.connect(settings.mongodb_uri))
     wanted = {"downloads": 3, "encodes": 2, "metadata": 0}  # of the service under test; look-ups share one process
     eventually(lambda: {queue: workers.count(queue) for queue in wanted} == wanted, 30)
+    told = (service.folder / "app.log").read_text().count(f"the sandbox around media is {available()}")
+    assert told >= 4, "by an API process at least, and by the worker of each queue"
 
 
 def test_a_job_that_is_rung_for_many_times_runs_once(
