@@ -760,6 +760,10 @@ class StreamUnreadable(SourceError):
     """This stream is of a kind that cannot be read."""
 
 
+class CodecNotRemuxable(SourceError):
+    """The codecs of this source do not fit into an MP4."""
+
+
 class ClipIncomplete(SourceError):
     """The finished file did not hold what was asked for and was thrown away."""
 

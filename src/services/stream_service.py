@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.config import Settings
+from src.errors import Network as NetworkFailed
 from src.models.params import StreamParams
 from src.models.progress import Monitor
 from src.services.clip import Network
@@ -25,9 +26,14 @@ class StreamService:
         self._connect_seconds = settings.stream_connect_seconds
         self._max_live_seconds = settings.job_hard_limit_seconds * _LIVE_SHARE
         self._rate_limit_bytes = settings.fetch_rate_limit_kb * 1000 or None
+        self._tries = settings.job_retry_limit
 
-    def download(self, params: StreamParams, output: Path, kept_dir: Path, monitor: Monitor) -> StreamReport:
+    def download(
+        self, params: StreamParams, output: Path, kept_dir: Path, monitor: Monitor, *, tries: int = 0
+    ) -> StreamReport:
         """Write the stream to ``output``; what was fetched stays in ``kept_dir`` for a later attempt.
+
+        ``tries``: how many attempts failed before. The last one makes a file of whatever there is.
 
         Raises:
             UrlForbidden, SourceError, EncodeFailed, DiskFull, and what ``monitor`` raises.
@@ -42,6 +48,14 @@ class StreamService:
                 retries=self._retries,
             )
             source = StreamSource(
-                params.url, params.stream_type, params.size, params.max_seconds, self._max_live_seconds
+                params.url,
+                params.stream_type,
+                params.size,
+                params.max_seconds,
+                self._max_live_seconds,
+                last_try=tries + 1 >= self._tries,
             )
-            return record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)
+            report = record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)
+            if report.gaps and not report.live and (session.report.ended or session.report.refusals):
+                raise NetworkFailed()  # our own rules made the gaps; the session tells what that means
+            return report

@@ -90,7 +90,7 @@ class Connection:
         moved = chunk.position - before >= _LEAST_PROGRESS_BYTES
         chunk.failures = 1 if moved else chunk.failures + 1
         chunk.resource.final_url = None
-        if chunk.failures > retries:
+        if chunk.failures > (retries if chunk.resource.retries is None else chunk.resource.retries):
             raise interruption.error
         if moved:
             return

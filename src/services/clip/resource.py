@@ -70,10 +70,12 @@ class Resource:
     final_url: str | None = None  # where redirects led to
     may_fail: bool = False  # that it cannot be fetched concerns whoever reads it, not the whole call
     failure: AppError | None = None  # why it could not be fetched, if it may fail
+    also_own: tuple[type[AppError], ...] = ()  # more of what may be wrong with it alone
+    retries: int | None = None  # instead of those of the network
 
     def take(self, error: Exception) -> bool:
         """Whether a failed fetch concerns only whoever reads this resource; noted then."""
-        own = self.may_fail and isinstance(error, _OF_ONE)
+        own = self.may_fail and isinstance(error, (*_OF_ONE, *self.also_own))
         if own and isinstance(error, AppError):
             self.failure = error
         return own

@@ -18,7 +18,11 @@ class StreamHandler:
     def run(self, params: StreamParams, context: JobContext) -> Made:
         """Make ``stream.mp4``."""
         report = context.engines.streams.download(
-            params, context.work_dir / "stream.mp4", context.kept_dir, context.monitor
+            params,
+            context.work_dir / "stream.mp4",
+            context.kept_dir,
+            context.monitor,
+            tries=context.job.retries,
         )
         name = display_name(params.video_name or f"video_{context.job.id}")
         return Made(

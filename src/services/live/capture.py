@@ -173,7 +173,7 @@ class Capture:
     def _fetch(self, each: _Following, wanted: list[Placed], source: SegmentSource, pool: ThreadPoolExecutor) -> None:
         def load(placed: Placed) -> tuple[bytes, bytes | None]:
             segment, headers = placed.segment, each.track.headers
-            content = source.content(segment.piece, segment.number, headers)
+            content = source.segment(segment.piece, segment.number, headers)
             return content, None if segment.init is None else self._init(segment.init, source, each)
 
         wanted = [one for one in wanted if not one.segment.gap and not each.store.has(one)]

@@ -12,6 +12,7 @@ import httpx
 from src.errors import AppError, MediaForbidden, NetworkTimeout, StreamUnreadable
 from src.services.clip.hls_playlist import Piece, text_of
 from src.services.clip.resource import Decryptor
+from src.services.clip.soundness import Soundness, judge
 from src.services.clip.source import Network
 from src.services.clip.transport import Interrupted, LinkRefused, check_status, translate
 from src.utils.clock import Clock
@@ -49,6 +50,23 @@ class SegmentSource:
         """(address after redirects, text) of a playlist. Raises like ``content``."""
         response = self._get(url, headers)
         return str(response.url), text_of(response.content)
+
+    def segment(self, piece: Piece, number: int, headers: Mapping[str, str]) -> bytes:
+        """A segment that is media, without an image in front of it. What is damaged or no media is asked for again;
+        one that stays damaged is returned as it is.
+
+        Raises:
+            StreamUnreadable: it is no media. As ``content``.
+        """
+        for attempt in range(_TRIES):
+            soundness, bare = judge(self.content(piece, number, headers))
+            if soundness is Soundness.WHOLE:
+                return bare
+            if attempt + 1 < _TRIES:
+                self._clock.sleep(min(0.25 * 2**attempt, _MOST_PAUSE_SECONDS))
+        if soundness is Soundness.FOREIGN:
+            raise StreamUnreadable("A segment of the stream is no media.")
+        return bare
 
     def content(self, piece: Piece, number: int, headers: Mapping[str, str]) -> bytes:
         """The plain bytes of a piece; ``number`` is that of its segment, which encryption may need.

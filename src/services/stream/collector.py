@@ -4,39 +4,84 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from src.errors import (
+    AppError,
+    MediaForbidden,
+    MediaGone,
+    Network,
+    NetworkTimeout,
+    ProxyError,
+    RateLimited,
+    StreamUnreadable,
+)
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Key, Piece, text_of
 from src.services.clip.piece_reading import read_piece
 from src.services.clip.resource import Decryptor, Resource
+from src.services.clip.soundness import Soundness, examine
 from src.services.clip.source import SourceUnreadable
+from src.utils.clock import Clock, SystemClock
 
 _COPY_BYTES = 1 << 20
 _KEY_BYTES = 16
+_FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 0.25, 4.0
+_CHECK_SECONDS = 0.2
+_INNER_RETRIES = 1  # of one request; the rest of the retries happen here, so that one bad segment delays no other
+# What can be wrong with one segment while the others are fine. Everything else ends the recording.
+OF_ONE_SEGMENT = (MediaGone, MediaForbidden, Network, NetworkTimeout, ProxyError, RateLimited, StreamUnreadable)
+_MAY_PASS = (Network, NetworkTimeout, ProxyError, RateLimited)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A piece and the file that it becomes. ``number`` is its initialisation vector, if it is encrypted without one."""
+    """A piece and the file that it becomes. ``number`` is its initialisation vector, if it is encrypted without one.
+
+    ``media``: its content is checked, and it is fetched again when it is none or damaged.
+    """
 
     piece: Piece
     path: Path
     number: int = 0
     is_init: bool = False
+    media: bool = False
+
+    def plain(self) -> Wanted:
+        """The same as a part of a file, whose content says nothing by itself."""
+        return replace(self, media=False)
+
+
+@dataclass(slots=True)
+class Missed:
+    """A piece that could not be fetched so far: how often it was tried, why it failed, and when it is due again."""
+
+    tries: int
+    error: AppError
+    due: float
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the network failed and not the piece."""
+        return isinstance(self.error, _MAY_PASS)
 
 
 class Collector:
     """Pieces into files, in windows: the spool never holds more than a few pieces for each connection."""
 
-    def __init__(self, fetcher: Fetcher, headers: Mapping[str, str], check: Callable[[], None]) -> None:
+    def __init__(
+        self, fetcher: Fetcher, headers: Mapping[str, str], check: Callable[[], None], clock: Clock | None = None
+    ) -> None:
         self._fetcher, self._headers, self._check = fetcher, headers, check
+        self._clock = clock or SystemClock()
         self._keys: dict[str, bytes] = {}
+        self.missed: dict[Path, Missed] = {}
+        """The pieces that are not there, or that came damaged each time."""
 
-    def read_text(self, url: str) -> tuple[str, str]:
-        """(address after redirects, text) of a small document."""
-        resource = Resource(url, self._headers)
+    def read_text(self, url: str, *, optional: bool = False) -> tuple[str, str]:
+        """(address after redirects, text) of a small document; one that is ``optional`` may fail without an end."""
+        resource = Resource(url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
         data = read_piece(self._fetcher, resource, Piece(url))
         return resource.final_url or url, text_of(data)
 
@@ -51,54 +96,121 @@ class Collector:
         """Fetch all that is missing. ``kept`` is called with the number of pieces that have just become files.
 
         Raises:
-            AppError: a piece could not be had, or the work should stop; what is there stays.
+            AppError: a piece could not be fetched, or the work should stop; what is there stays.
         """
         missing = [one for one in wanted if not one.path.exists()]
         if len(missing) < len(wanted):
             kept(len(wanted) - len(missing))
+        self._windows(missing, kept, optional=False)
+
+    def try_to_collect(self, wanted: Sequence[Wanted], kept: Callable[[int], None], *, patient: bool) -> None:
+        """Fetch what is missing as far as that is possible; what is not is in ``missed``.
+
+        Each piece is retried as often as the network says, after growing pauses; ``patient`` waits for these here,
+        otherwise the caller comes back.
+
+        Raises:
+            AppError: what is not the fault of single pieces, or the work should stop.
+        """
+        there = sum(one.path.exists() for one in wanted)
+        if there:
+            kept(there)
+        while True:
+            left = [one for one in wanted if self._is_left(one)]
+            now = self._clock.monotonic()
+            due = [one for one in left if one.path not in self.missed or self.missed[one.path].due <= now]
+            self._windows(due, kept, optional=True)
+            left = [one for one in left if self._is_left(one)]
+            if not left or not patient:
+                return
+            self._sleep(min(self.missed[one.path].due for one in left) - now)
+
+    def _is_left(self, one: Wanted) -> bool:
+        """Whether a piece is not there, or damaged, and may be tried again."""
+        missed = self.missed.get(one.path)
+        if missed is None:
+            return not one.path.exists()
+        return missed.tries <= self._fetcher.network.retries
+
+    def _sleep(self, seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            self._check()
+            self._clock.sleep(min(left, _CHECK_SECONDS))
+
+    def _windows(self, missing: Sequence[Wanted], kept: Callable[[int], None], *, optional: bool) -> None:
         size = 4 * self._fetcher.network.connections
         for first in range(0, len(missing), size):
-            self._window(missing[first : first + size], kept)
+            self._window(missing[first : first + size], kept, optional=optional)
             self._fetcher.spool.clear()
 
-    def _window(self, window: Sequence[Wanted], kept: Callable[[int], None]) -> None:
-        pending = {index: (one, self._ask(one, index)) for index, one in enumerate(window)}
+    def _window(self, window: Sequence[Wanted], kept: Callable[[int], None], *, optional: bool) -> None:
+        pending: dict[int, tuple[Wanted, Resource]] = {}
+        for index, one in enumerate(window):
+            try:
+                pending[index] = one, self._ask(one, index, optional=optional)
+            except OF_ONE_SEGMENT as error:
+                if not optional:
+                    raise
+                self._miss(one, error)
         while pending:
-            ready: list[int] = []
-
-            def arrived() -> bool:
-                ready.extend(index for index, (one, resource) in pending.items() if _is_there(one.piece, resource))  # noqa: B023
-                return bool(ready)  # noqa: B023
-
-            self._fetcher.wait_until(arrived)
-            for index in ready:
+            self._fetcher.wait_until(lambda: bool(_ready(pending)))
+            for index in _ready(pending):
                 self._check()
-                one, resource = pending.pop(index)
-                self._save(one, resource)
-                kept(1)
+                self._finish(*pending.pop(index), kept)
 
-    def _ask(self, one: Wanted, priority: int) -> Resource:
+    def _finish(self, one: Wanted, resource: Resource, kept: Callable[[int], None]) -> None:
+        if resource.failure is not None:
+            if not isinstance(resource.failure, OF_ONE_SEGMENT):
+                raise resource.failure
+            self._miss(one, resource.failure)
+            return
+        before = one.path.exists()
+        soundness = self._save(one, resource)
+        if soundness is not Soundness.WHOLE:
+            self._miss(one, StreamUnreadable(f"A segment of this stream is {soundness.value}."))
+        else:
+            self.missed.pop(one.path, None)
+        if one.path.exists() and not before:
+            kept(1)
+
+    def _miss(self, one: Wanted, error: AppError) -> None:
+        missed = self.missed.get(one.path)
+        tries = 1 if missed is None else missed.tries + 1
+        pause = min(_FIRST_WAIT_SECONDS * 2 ** (tries - 1), _MOST_WAIT_SECONDS)
+        self.missed[one.path] = Missed(tries, error, self._clock.monotonic() + pause)
+
+    def _ask(self, one: Wanted, priority: int, *, optional: bool) -> Resource:
         piece = one.piece
-        resource = Resource(piece.url, self._headers)
+        resource = Resource(piece.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
+        if optional:
+            resource.retries = min(_INNER_RETRIES, self._fetcher.network.retries)
         if piece.key is not None:
             vector = piece.key.iv if piece.key.iv is not None else one.number.to_bytes(16, "big")
-            resource.decryptor = Decryptor(self._key(piece.key), vector)
+            resource.decryptor = Decryptor(self._key(piece.key, optional=optional), vector)
         if piece.range is None:
             self._fetcher.want(resource, 0, None, priority)
         else:
             self._fetcher.want(resource, piece.range.start, piece.range.start + piece.range.length, priority)
         return resource
 
-    def _key(self, key: Key) -> bytes:
+    def _key(self, key: Key, *, optional: bool) -> bytes:
         if key.url not in self._keys:
-            content = read_piece(self._fetcher, Resource(key.url, self._headers), Piece(key.url))
+            content = read_piece(
+                self._fetcher,
+                Resource(key.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT),
+                Piece(key.url),
+            )
             if len(content) != _KEY_BYTES:
                 raise SourceUnreadable("its key is none")
             self._keys[key.url] = content
         return self._keys[key.url]
 
-    def _save(self, one: Wanted, resource: Resource) -> None:
-        """Under its name only when it is whole: another worker may look at this folder in the same moment."""
+    def _save(self, one: Wanted, resource: Resource) -> Soundness:
+        """Under its name only when it is whole: another worker may look at this folder in the same moment.
+
+        A segment that is no media gets no file. A damaged one does, and does not replace what was there before.
+        """
         start, end = _bounds(one.piece, resource)
         half = one.path.with_name(f"{one.path.name}.{os.getpid()}")
         with half.open("wb") as file:
@@ -108,7 +220,12 @@ class Collector:
                     break
                 file.write(data)
                 start += len(data)
-        half.replace(one.path)
+        soundness = examine(half) if one.media else Soundness.WHOLE
+        if soundness is Soundness.FOREIGN or (soundness is Soundness.DAMAGED and one.path.exists()):
+            half.unlink()
+        else:
+            half.replace(one.path)
+        return soundness
 
 
 def _bounds(piece: Piece, resource: Resource) -> tuple[int, int]:
@@ -116,6 +233,14 @@ def _bounds(piece: Piece, resource: Resource) -> tuple[int, int]:
         return 0, resource.size or 0
     end = piece.range.start + piece.range.length
     return piece.range.start, end if resource.size is None else min(end, resource.size)
+
+
+def _ready(pending: Mapping[int, tuple[Wanted, Resource]]) -> list[int]:
+    return [
+        index
+        for index, (one, resource) in pending.items()
+        if resource.failure is not None or _is_there(one.piece, resource)
+    ]
 
 
 def _is_there(piece: Piece, resource: Resource) -> bool:

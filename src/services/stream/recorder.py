@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,20 +12,22 @@ from src.errors import MediaInvalid, StreamUnreadable
 from src.models.outcome import Gap, Note
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.fetcher import Fetcher
-from src.services.clip.hls_playlist import ByteRange, Piece, Segment, Variant, has_ended, parse_playlist, variants
+from src.services.clip.hls_playlist import Variant, variants
 from src.services.clip.source import Network, SourceUnreadable
 from src.services.clip.spool import Spool
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import probe
+from src.services.stream import direct
 from src.services.stream import tape as tapes_of
-from src.services.stream.collector import Collector, Wanted
-from src.services.stream.joining import join
+from src.services.stream.collector import Collector
+from src.services.stream.following import Follower, Limits, require_something
+from src.services.stream.joining import Joined, join
 from src.services.stream.tape import Tape
+from src.utils.clock import Clock, SystemClock
 
-_PIECE_BYTES = 8 << 20  # content networks slow down requests of more than 10 MB
-_LIVE_SEGMENTS = 3  # RFC 8216, 6.3.3: a live stream is begun at least three segments before its end
-_SHORTEST_PAUSE_SECONDS = 0.5
-_GIVE_UP_SECONDS = 60.0  # a live stream to which nothing is added for so long has ended
+# How long nothing at all may arrive. Each request has limits of its own, and a live stream one for all of it, so this
+# is only for what hangs elsewhere; it must not end a stream whose server pauses.
+_GIVE_UP_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,7 @@ class StreamSource:
     """What to record. ``size`` is the largest (width, height) wanted; ``max_seconds`` of media ends it, live or not.
 
     ``max_live_seconds`` on the clock end a live stream too: what was recorded is finished while there is time for that.
+    ``last_try``: nobody tries again, so whatever there is is finished.
     """
 
     url: str
@@ -44,11 +44,15 @@ class StreamSource:
     max_seconds: float | None = None
     max_live_seconds: float | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    last_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What was made: (width, height) of the file, seconds, bytes that were fetched for it, and segments in it."""
+    """What was made: (width, height) of the file, seconds, bytes that were fetched for it, and segments in it.
+
+    ``gaps`` are in seconds of the recording as the playlist promised it, from its first segment.
+    """
 
     path: Path
     size: tuple[int, int] | None
@@ -71,26 +75,40 @@ class StreamReport:
 
 
 def record(
-    source: StreamSource, output: Path, *, kept_dir: Path, network: Network, ffmpeg: FFmpeg, monitor: Monitor
+    source: StreamSource,
+    output: Path,
+    *,
+    kept_dir: Path,
+    network: Network,
+    ffmpeg: FFmpeg,
+    monitor: Monitor,
+    clock: Clock | None = None,
 ) -> StreamReport:
     """Fetch a stream and write it to ``output`` (an MP4).
 
-    Pieces are kept in ``kept_dir``: a later call with the same folder fetches only what is not there.
+    Pieces are kept in ``kept_dir``: a later call with the same folder fetches only what is not there. Segments that
+    stay missing become gaps of the report.
 
     Raises:
-        StreamUnreadable, DrmProtected, SourceError, EncodeFailed, DiskFull, and what ``monitor`` raises.
+        StreamUnreadable, CodecNotRemuxable, DrmProtected, SourceError, EncodeFailed, DiskFull, and what ``monitor``
+        raises.
     """
+    clock = clock or SystemClock()
     kept_dir.mkdir(parents=True, exist_ok=True)
     spool = Spool(output.with_name("fetched"))
-    counter = _Counter(monitor)
+    counter = _Counter(monitor, clock)
     try:
-        fetcher = Fetcher(spool, network, counter.tick)
+        give_up = max(network.give_up_seconds, _GIVE_UP_SECONDS)
+        patient = replace(network, give_up_seconds=give_up, segment_retries=0)  # the collector tries again by itself
+        fetcher = Fetcher(spool, patient, counter.tick)
         counter.fetcher = fetcher
-        collector = Collector(fetcher, source.headers, monitor.check)
+        collector = Collector(fetcher, source.headers, monitor.check, clock)
         try:
-            take = _Take(source, collector, kept_dir, counter, monitor)
             with _translated():
-                tapes, live = take.file() if source.kind == "mp4" else take.playlists()
+                if source.kind == "mp4":
+                    tapes, live = [direct.fetch(source.url, collector, kept_dir, counter.count)], False
+                else:
+                    tapes, live = _playlists(source, collector, kept_dir, counter, monitor, clock)
         finally:
             fetcher.close()
     finally:
@@ -98,33 +116,37 @@ def record(
     monitor.report(counter.reading(Phase.ENCODING))
     with _translated():
         if source.kind == "mp4":
-            _append(tapes[0], output)
+            joined = Joined((), direct.finish(tapes[0], output, ffmpeg, monitor))
         else:
-            join(tapes, output, ffmpeg, monitor)
+            joined = join(tapes, output, ffmpeg, monitor)
         media = probe(output, need="any")
     picture = media.main_video
     size = (picture.width, picture.height) if picture else None
-    return StreamReport(output, size, media.duration_seconds or 0.0, fetcher.bytes_fetched, counter.done, live)
+    seconds = media.duration_seconds or 0.0
+    return StreamReport(output, size, seconds, fetcher.bytes_fetched, counter.done, live, joined.gaps, joined.notes)
 
 
 class _Counter:
     """Segments so far, for the monitor."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    def __init__(self, monitor: Monitor, clock: Clock) -> None:
+        self._monitor, self._clock = monitor, clock
         self.fetcher: Fetcher | None = None
         self.done = self.total = 0
-        self._began = time.monotonic()
+        self._began = clock.monotonic()
 
-    def add(self, count: int) -> None:
-        self.done += count
+    def count(self, done: int, total: int | None) -> None:
+        """Take up a new count, or add to the present one when there is no ``total``."""
+        self.done = done if total is not None else self.done + done
+        self.total = self.total if total is None else total
+        self.tick()
 
     def tick(self) -> None:
         self._monitor.report(self.reading(Phase.DOWNLOADING))
 
     def reading(self, phase: Phase) -> Progress:
         fetched = self.fetcher.bytes_fetched if self.fetcher else 0
-        rate = fetched / max(time.monotonic() - self._began, 0.001)
+        rate = fetched / max(self._clock.monotonic() - self._began, 0.001)
         return Progress(
             phase,
             download_percent=100.0 * self.done / self.total if self.total else 0.0,
@@ -135,86 +157,29 @@ class _Counter:
         )
 
 
-class _Take:
-    """One recording."""
-
-    def __init__(
-        self, source: StreamSource, collector: Collector, folder: Path, counter: _Counter, monitor: Monitor
-    ) -> None:
-        self._source, self._collector, self._folder = source, collector, folder
-        self._counter, self._monitor = counter, monitor
-
-    def file(self) -> tuple[list[Tape], bool]:
-        """A direct file, in pieces where its server honours ranges."""
-        url = self._source.url
-        size = self._collector.size_of(url)
-        starts = range(0, size, _PIECE_BYTES) if size else range(1)
-        tape = tapes_of.load(self._folder, 1, f"{url} {size}")[0]
-        pieces = [
-            Piece(url, ByteRange(start, min(_PIECE_BYTES, size - start))) if size else Piece(url) for start in starts
-        ]
-        zero = Fraction(0)
-        wanted = tape.add([Segment(piece, zero, zero, number, 0, None) for number, piece in enumerate(pieces)])
-        tapes_of.save(self._folder, [tape], f"{url} {size}")
-        self._fetch(wanted)
-        return [tape], False
-
-    def playlists(self) -> tuple[list[Tape], bool]:
-        """The chosen variant of a playlist, with its sound, to the end or as long as was asked for."""
-        url, text = self._collector.read_text(self._source.url)
-        chosen = choose(variants(text, url), self._source.size)
-        sound = chosen.sound_url if chosen else None
-        picture = chosen.url if chosen else self._source.url
-        addresses = [picture, sound] if sound and sound != picture else [picture]
-        tapes = tapes_of.load(self._folder, len(addresses), self._source.url)
-        live, grew_at = False, time.monotonic()
-        leave_at = grew_at + (self._source.max_live_seconds or math.inf)
-        while True:
-            began = time.monotonic()
-            known = sum(len(tape.known) for tape in tapes)
-            wanted, ended = [], True
-            for tape, address in zip(tapes, addresses, strict=True):
-                segments, finished = self._read(address)
-                ended = ended and finished
-                if not finished and not tape.known:
-                    segments = segments[-_LIVE_SEGMENTS:]
-                wanted.append(tape.add(segments, most_seconds=self._source.max_seconds))
-            live = live or not ended
-            tapes_of.save(self._folder, tapes, self._source.url)
-            self._fetch([one for track in wanted for one in track], before=tapes)
-            if sum(len(tape.known) for tape in tapes) > known:
-                grew_at = time.monotonic()
-            now = time.monotonic()
-            if ended or self._is_enough(tapes) or now - grew_at > _GIVE_UP_SECONDS or now > leave_at:
-                return tapes, live
-            self._pause(began, max((cut.seconds for cut in tapes[0].known[-1:]), default=1.0) / 2)
-
-    def _read(self, address: str) -> tuple[list[Segment], bool]:
-        url, text = self._collector.read_text(address)
-        return parse_playlist(text, url, growing=True), has_ended(text)
-
-    def _is_enough(self, tapes: Sequence[Tape]) -> bool:
-        most = self._source.max_seconds
-        return most is not None and all(tape.seconds >= most for tape in tapes)
-
-    def _pause(self, began: float, seconds: float) -> None:
-        until = began + max(seconds, _SHORTEST_PAUSE_SECONDS)
-        while (left := until - time.monotonic()) > 0:
-            self._monitor.check()
-            time.sleep(min(left, 0.2))
-
-    def _fetch(self, wanted: Sequence[Wanted], before: Sequence[Tape] = ()) -> None:
-        asked = [one for one in dict.fromkeys(wanted) if not one.is_init]
-        self._collector.collect([one for one in dict.fromkeys(wanted) if one.is_init], lambda _: None)
-        if before:  # what is only known from earlier is on disk, or gone for good
-            names = {one.path for one in asked}
-            old = [tape.path_of(cut.number) for tape in before for cut in tape.known]
-            self._counter.done = sum(path.exists() for path in old if path not in names)
-            self._counter.total = self._counter.done + len(asked)
-        else:
-            self._counter.done, self._counter.total = 0, len(asked)
-        self._collector.collect(asked, self._counter.add)
-        self._counter.tick()
+def _playlists(
+    source: StreamSource, collector: Collector, folder: Path, counter: _Counter, monitor: Monitor, clock: Clock
+) -> tuple[list[Tape], bool]:
+    """The chosen variant of a playlist, with its audio, to the end or as long as was asked for; whether it is live."""
+    url, text = collector.read_text(source.url)
+    chosen = choose(variants(text, url), source.size)
+    audio = chosen.sound_url if chosen else None
+    video = chosen.url if chosen else source.url
+    addresses = [video, audio] if audio and audio != video else [video]
+    tapes = tapes_of.load(folder, len(addresses), source.url)
+    follower = Follower(
+        addresses,
+        tapes,
+        collector,
+        save=lambda: tapes_of.save(folder, tapes, source.url),
+        counted=counter.count,
+        limits=Limits(source.max_seconds, source.max_live_seconds),
+        clock=clock,
+        monitor=monitor,
+    )
+    live = follower.run()
+    require_something(tapes, collector, last_try=source.last_try or live)
+    return tapes, live
 
 
 def choose(offered: Sequence[Variant], size: tuple[int, int] | None) -> Variant | None:
@@ -236,11 +201,3 @@ def _translated() -> Iterator[None]:
         raise StreamUnreadable(f"This stream cannot be read: {reason}.") from reason
     except MediaInvalid as reason:
         raise StreamUnreadable(f"What this address holds is no video: {reason.message}") from reason
-
-
-def _append(tape: Tape, output: Path) -> None:
-    with output.open("wb") as file:
-        for cut in tape.known:
-            with tape.path_of(cut.number).open("rb") as piece:
-                while data := piece.read(1 << 20):
-                    file.write(data)

@@ -1,0 +1,164 @@
+"""Converts the parts of a recording that differ from the rest, such as advertisements, so that one track holds all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from src.errors import CodecNotRemuxable
+from src.models.outcome import Note, NoteCode
+from src.models.progress import Monitor
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.stream.placing import Kind, Placement, Run
+
+# Only files that we wrote ourselves, whatever they are called.
+PLAYLIST_OPTIONS = (
+    *("-protocol_whitelist", "file", "-f", "hls", "-allowed_extensions", "ALL"),
+    *("-allowed_segment_extensions", "ALL", "-extension_picky", "0"),
+)
+# Quick, and close enough that no eye tells; without reordering, so that the parts meet without a hole.
+_ENCODERS = {
+    "h264": ("libx264", "-preset", "veryfast", "-crf", "17", "-bf", "0"),
+    "hevc": ("libx265", "-preset", "superfast", "-crf", "18", "-bf", "0", "-x265-params", "log-level=error"),
+    "av1": ("libsvtav1", "-preset", "10", "-crf", "25"),
+    "vp9": ("libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-b:v", "0", "-crf", "20"),
+}
+_COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac", "mp2"})
+_PLAIN_PROFILES = ("LC", "")  # of AAC; what our encoder writes cannot stand beside others
+_BITS_PER_CHANNEL = 96_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the packets of a run are: files that are read one behind the other, and FFmpeg's name for their format."""
+
+    paths: tuple[Path, ...]
+    format: str
+
+
+class Converter:
+    """Decides what all parts are converted to, and converts those that differ when they are asked for.
+
+    Video takes the layout that lasts longest, audio that of the first part that has any.
+    """
+
+    def __init__(
+        self,
+        placement: Placement,
+        playlists: Mapping[int, Path],
+        files: Mapping[int, tuple[Path, ...]],
+        folder: Path,
+        ffmpeg: FFmpeg,
+        monitor: Monitor,
+    ) -> None:
+        """``playlists`` and ``files`` (initialisation and segments) of each run, by its place in the placement."""
+        self._places = {id(run): place for place, run in enumerate(placement.runs)}
+        self._playlists, self._files, self._folder, self._monitor = playlists, files, folder, monitor
+        reads = sorted({path.parent for path in playlists.values()})
+        self._ffmpeg = ffmpeg.confined(reads=reads, writes=[folder])
+        self._video = _longest(placement)
+        self._audio = next((run.layout("audio") for run in placement.of_kind("audio")), None)
+        self._all_video = self._video is not None and self._video[0] not in _ENCODERS and self._differ(placement)
+        self._all_audio = self._audio is not None and self._must_all(placement, self._audio)
+        self._made: list[Path] = []
+        self._converted: dict[Kind, list[Run]] = {"video": [], "audio": []}
+
+    @property
+    def notes(self) -> list[Note]:
+        """What was converted."""
+        notes = []
+        if (runs := self._converted["video"]) and self._video is not None:
+            width, height = self._video[1:3]
+            text = f"The video of {_parts_text(runs)} differs from the rest: it was encoded as {width}x{height}."
+            notes.append(Note(NoteCode.VIDEO_CONVERTED, text))
+        if (runs := self._converted["audio"]) and self._audio is not None:
+            rate, channels = self._audio[1:3]
+            text = f"The audio of {_parts_text(runs)} was converted to {rate} Hz and {channels} channels."
+            notes.append(Note(NoteCode.SOUND_CONVERTED, text))
+        return notes
+
+    def source(self, run: Run, kind: Kind) -> Source:
+        """Where the packets of one stream of a run are.
+
+        Raises:
+            EncodeFailed, DiskFull, CodecNotRemuxable, and what the monitor raises.
+        """
+        place = self._places[id(run)]
+        if not self._must(run, kind):
+            # Two formats are read as they are: FFmpeg's reader of playlists tells times of some audio one packet early.
+            if run.container in ("mpegts", "mov"):
+                return Source(self._files[place], run.container)
+            return Source((self._playlists[place],), "hls")
+        path = self._folder / f"converted-{kind}-{place}.nut"
+        words = ["-map", "0:v:0", *self._video_words()] if kind == "video" else ["-map", "0:a:0", *self._audio_words()]
+        self._ffmpeg.run(
+            ["-copyts", *PLAYLIST_OPTIONS, "-i", str(self._playlists[place]), *words, "-f", "nut", str(path)],
+            monitor=self._monitor,
+        )
+        self._made.append(path)
+        self._converted[kind].append(run)
+        return Source((path,), "nut")
+
+    def clean(self) -> None:
+        """Delete what was converted."""
+        for path in self._made:
+            path.unlink()
+
+    def _must(self, run: Run, kind: Kind) -> bool:
+        layout = run.layout(kind)
+        if layout is None:
+            return False
+        if kind == "video":
+            return self._all_video or layout != self._video
+        return self._all_audio or layout != self._audio
+
+    def _differ(self, placement: Placement) -> bool:
+        return any(run.layout("video") != self._video for run in placement.of_kind("video"))
+
+    def _must_all(self, placement: Placement, layout: tuple[str, ...]) -> bool:
+        codec, _, _, profile = layout
+        if codec not in _COPIED_AUDIO:
+            return True
+        different = any(run.layout("audio") != layout for run in placement.of_kind("audio"))
+        return different and (codec != "aac" or profile not in _PLAIN_PROFILES)
+
+    def _video_words(self) -> list[str]:
+        assert self._video is not None
+        codec, width, height, pixel_format, aspect = self._video
+        shown = max(2, round(int(width) * Fraction(aspect) / 2) * 2)
+        filters = [
+            "scale=iw*sar:ih,setsar=1",
+            f"scale={shown}:{height}:force_original_aspect_ratio=decrease",
+            f"pad={shown}:{height}:-1:-1",
+            f"scale={width}:{height}",
+            f"setsar={Fraction(aspect)}".replace("/", ":") if "/" in str(Fraction(aspect)) else "setsar=1",
+            f"format={pixel_format}",
+        ]
+        encoder = _ENCODERS.get(codec, _ENCODERS["h264"])
+        timing = ("-fps_mode", "passthrough", "-enc_time_base:v", "1:90000")
+        return ["-vf", ",".join(filters), *timing, "-c:v", *encoder]
+
+    def _audio_words(self) -> list[str]:
+        assert self._audio is not None
+        _, rate, channels, _ = self._audio
+        if not int(rate) or not int(channels):
+            raise CodecNotRemuxable("The audio of this stream cannot be read.")
+        return ["-c:a", "aac", "-ar", rate, "-ac", channels, "-b:a", str(_BITS_PER_CHANNEL * min(int(channels), 6))]
+
+
+def _longest(placement: Placement) -> tuple[str, ...] | None:
+    seconds: dict[tuple[str, ...], float] = {}
+    for run in placement.of_kind("video"):
+        layout, span = run.layout("video"), run.span("video")
+        if layout is not None and span is not None:
+            seconds[layout] = seconds.get(layout, 0.0) + span[1] - span[0]
+    return max(seconds, key=lambda layout: seconds[layout], default=None)
+
+
+def _parts_text(runs: list[Run]) -> str:
+    if len(runs) > 1:
+        return f"{len(runs)} parts"
+    start, end = runs[0].whole_span
+    return f"the part from {start + runs[0].moved:.1f} to {end + runs[0].moved:.1f} s"
