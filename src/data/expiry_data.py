@@ -28,10 +28,20 @@ _ASKED_AT_ONCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class KnownJobs:
-    """Those of some ids that are jobs of this database. ``at_work``: the fence of the attempt that works on a job."""
+    """Those of some ids that are jobs of this database, with the fences of their last attempts.
 
-    ids: frozenset[str]
+    ``at_work``: the fence of the attempt that works on a job now.
+    """
+
+    fences: dict[str, int]
     at_work: dict[str, int]
+
+    def knows(self, job_id: str, fence: int = 0) -> bool:
+        """Whether this is a job of this database that has had this attempt.
+
+        A later attempt than the last one is proof that the database is a backup, older than what the attempt made.
+        """
+        return job_id in self.fences and fence <= self.fences[job_id]
 
 
 class ExpiryData:
@@ -94,7 +104,7 @@ class ExpiryData:
         for field in self.names.fields if left else ():
             # Absolute ones first: one that is rewritten in between is then found under its new name.
             left -= {place for place in self.names.absolute(field) if place in left}
-            texts = {field.root.stored(path): path for path in left}
+            texts = {field.root.stored(path): path for path in left if _can_be_stored(path)}
             for some in _batches(texts):
                 with translated():
                     named = field.records.distinct(field.name, {field.name: {"$in": some}})
@@ -104,14 +114,14 @@ class ExpiryData:
     def known_jobs(self, job_ids: Iterable[str]) -> KnownJobs:
         """Those of these ids that are jobs of this database. Only the attempt that works on a job can end it."""
         ids = [found for text in set(job_ids) if (found := object_id(text)) is not None]
-        known, at_work = set[str](), dict[str, int]()
+        fences, at_work = dict[str, int](), dict[str, int]()
         for some in _batches(ids):
             with translated():
                 for each in self._videos.find({"_id": {"$in": some}}, {"fence": True, "status": True}):
-                    known.add(str(each["_id"]))
+                    fences[str(each["_id"])] = each.get("fence") or 0
                     if each["status"] == Status.PROCESSING.value:
-                        at_work[str(each["_id"])] = each["fence"]
-        return KnownJobs(frozenset(known), at_work)
+                        at_work[str(each["_id"])] = fences[str(each["_id"])]
+        return KnownJobs(fences, at_work)
 
     def needing_kept(self, job_ids: Iterable[str]) -> set[str]:
         """Those of these jobs whose attempts may go on with what earlier ones left: they are worked on or wait for
@@ -124,6 +134,15 @@ class ExpiryData:
                 "_id", {"_id": {"$in": ids}, "$or": [{"status": Status.PROCESSING.value}, waiting, there]}
             )
         return {str(job_id) for job_id in held}
+
+
+def _can_be_stored(path: Path) -> bool:
+    """Whether a record could name this file: file systems allow names that are no UTF-8, and the database does not."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _batches(items: Iterable[_T]) -> Iterator[list[_T]]:

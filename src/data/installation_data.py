@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.database import Database
@@ -66,6 +67,25 @@ class InstallationData:
         with translated():
             found = self._facts.find_one({"_id": "allowed"})
         return int(found["files"]) if found else 0
+
+    def spare_until(self, moment: datetime) -> None:
+        """Let cleanups spare files of unknown origin until then."""
+        with translated():
+            self._facts.update_one({"_id": "cleanup"}, {"$set": {"spare_until": moment}}, upsert=True)
+
+    def begin_cleanup(self, now: datetime, longest_pause: timedelta) -> bool:
+        """Note that a cleanup begins; whether it must spare files of unknown origin.
+
+        After a longer pause it spares them for just as long: the database may be a backup that knows none of the newer
+        files, or the clock was moved, which made all files old at once.
+        """
+        with translated():
+            before = self._facts.find_one_and_update({"_id": "cleanup"}, {"$set": {"at": now}}, upsert=True) or {}
+        last, until = before.get("at"), before.get("spare_until")
+        if last is not None and abs(now - last) >= longest_pause:
+            until = now + longest_pause
+            self.spare_until(until)
+        return until is not None and now < until
 
     def settle(self) -> None:
         """Forget both: nothing is held back any more."""

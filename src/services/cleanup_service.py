@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from src.data.expiry_data import ExpiryData, KnownJobs
 from src.data.installation_data import HeldBack
 from src.models.params import EncodeParams
-from src.services.file_store import FileStore, attempt_of, is_old_file
+from src.services.file_store import FileStore, attempt_of, is_old_file, is_old_folder
 from src.services.folder_owner import FolderOwner
 from src.services.youtube.looks import SharedLooks
 from src.utils.clock import Clock
@@ -46,18 +45,17 @@ class _Listing:
 
     def left_over(self) -> list[Path]:
         """Files of jobs of this database that no attempt can still give to its job, unless a record names them."""
-        return [path for path in self.artifacts if _is_over(path, self.jobs) and self._known(path)] + [
-            path for path in self.inputs if self._known(path) and is_old_file(path, UPLOAD_SECONDS)
+        # With DOWNLOADS_DIR as UPLOADS_DIR the inputs have finished files among them, which the attempts tell apart.
+        inputs = [path for path in self.inputs if attempt_of(path) is None and _is_known(path, self.jobs)]
+        return [path for path in self.artifacts if _is_over(path, self.jobs) and _is_known(path, self.jobs)] + [
+            path for path in inputs if is_old_file(path, UPLOAD_SECONDS)
         ]
 
     def unknown(self) -> list[Path]:
         """Files that have named no job of this database for a day."""
-        artifacts = [path for path in self.artifacts if attempt_of(path) is None or not self._known(path)]
-        inputs = [path for path in self.inputs if not self._known(path)]
+        artifacts = [path for path in self.artifacts if attempt_of(path) is None or not _is_known(path, self.jobs)]
+        inputs = [path for path in self.inputs if not _is_known(path, self.jobs)]
         return [path for path in [*artifacts, *inputs] if is_old_file(path, UNKNOWN_SECONDS)]
-
-    def _known(self, path: Path) -> bool:
-        return _job_of(path) in self.jobs.ids
 
 
 class CleanupService:
@@ -106,19 +104,24 @@ class CleanupService:
 
         What an attempt made is a stray as soon as the attempt cannot end its job any more: when its job is not being
         worked on, or by another one. The order matters: an attempt that was over before the names are looked up has
-        been named by then, or never will be. A file that names no job of this database stays for a day.
+        been named by then, or never will be. A file or folder that names no job of this database stays for a day, and
+        longer where that day may be an error: see ``_unknown_may_go``.
         """
         artifacts, inputs, folders = self._files.artifacts(), self._files.inputs(), self._files.work_folders()
         jobs = self._expiry.known_jobs(_job_of(path) for path in [*artifacts, *inputs, *folders])
         listing = _Listing(artifacts, inputs, jobs)
         unknown = self._expiry.unnamed(listing.unknown())
+        may_go = self._unknown_may_go(len(unknown), len({*artifacts, *inputs}))
         strays = [
             *self._expiry.unnamed(listing.left_over()),
-            *self._deletable(unknown, len(artifacts) + len(inputs)),
+            *(unknown if may_go else ()),
             *self._files.half_uploads(),
         ]
         deleted = sum(self._delete(path) for path in strays)
-        left = [folder for folder in folders if _is_over(folder, jobs)] + self._unneeded_kept(folders)
+        ours = [folder for folder in folders if _is_known(folder, jobs)]
+        left = [folder for folder in ours if _is_over(folder, jobs)] + self._unneeded_kept(ours)
+        if may_go:
+            left += [folder for folder in {*folders}.difference(ours) if is_old_folder(folder, UNKNOWN_SECONDS)]
         for folder in left:
             self._files.drop_folder(folder)
         return deleted + len(left)
@@ -140,17 +143,23 @@ class CleanupService:
             )
         return notices
 
-    def _deletable(self, unknown: Iterable[Path], of_all: int) -> list[Path]:
-        """Those of these files that may go: all or none."""
-        found, installation = list(unknown), self._expiry.installation
-        many = len(found) > MOST_UNKNOWN and len(found) > of_all / 2
+    def _unknown_may_go(self, found: int, of_all: int) -> bool:
+        """Whether what has named no job of this database for a day may be deleted: all of it or nothing.
+
+        It stays where it is too much, unless an operator has allowed it, and for another day after folders were adopted
+        or after a day without a cleanup.
+        """
+        installation = self._expiry.installation
+        spared = installation.begin_cleanup(self._clock.now(), timedelta(seconds=UNKNOWN_SECONDS))
+        allowed = installation.allowed()
+        many = found > MOST_UNKNOWN and found > of_all / 2
         # A few more may have become a day old since the operator looked.
-        if many and len(found) > installation.allowed() + MOST_UNKNOWN:
-            log.error("cleanup: %d of %d files name no job of this database; none is deleted", len(found), of_all)
-            installation.hold_back(HeldBack(len(found), of_all))
-            return []
+        if many and found > allowed + MOST_UNKNOWN:
+            log.error("cleanup: %d of %d files name no job of this database; none is deleted", found, of_all)
+            installation.hold_back(HeldBack(found, of_all))
+            return False
         installation.settle()
-        return found
+        return bool(allowed) or not spared
 
     def _delete(self, path: Path | str | None) -> bool:
         try:
@@ -192,6 +201,12 @@ class CleanupService:
 def _job_of(path: Path) -> str:
     """The id of the job that this file or folder is named after; no job has the id if it is named otherwise."""
     return path.name.split(".")[0]
+
+
+def _is_known(path: Path, jobs: KnownJobs) -> bool:
+    """Whether this names a job of this database, and no attempt that this database knows nothing of."""
+    attempt = attempt_of(path)
+    return jobs.knows(*attempt) if attempt is not None else jobs.knows(_job_of(path))
 
 
 def _is_over(path: Path, jobs: KnownJobs) -> bool:

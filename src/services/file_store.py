@@ -204,6 +204,15 @@ def is_old_file(path: Path, seconds: float) -> bool:
         return False
 
 
+def is_old_folder(folder: Path, seconds: float) -> bool:
+    """Whether nothing in this folder was written for so long."""
+    limit = time.time() - seconds
+    try:
+        return all(path.lstat().st_mtime < limit for path in (folder, *folder.rglob("*")))
+    except OSError:  # somebody works in it
+        return False
+
+
 def _is_locked(path: Path) -> bool:
     try:
         with path.open("rb") as file:

@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from src.config import SettingsError
@@ -20,6 +21,8 @@ from src.services.file_store import BELONGS_FILE, DATABASE_FILE, INCOMING_FOLDER
 ADOPT_COMMAND = "python -m src.cli adopt-folders"
 EMBEDDED_DATABASE = "mongodb"
 """The folder in DATA_DIR that holds an embedded database."""
+SPARED = timedelta(days=1)
+"""So long no file of unknown origin is deleted after folders with files were adopted."""
 _OWN_ENTRIES = MARKS | {WORK_FOLDER, INCOMING_FOLDER}
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
@@ -70,8 +73,9 @@ class FolderOwner:
 
         Raises:
             FoldersOfAnother: the files belong to another database, or may do so.
-            SettingsError: a folder cannot be read or written.
+            SettingsError: a folder cannot be read or written, or holds DATA_DIR.
         """
+        self._require_apart()
         try:
             # A second look: another process may have claimed them, and put files there, since the first one.
             done = self._try_to_claim() or self._try_to_claim()
@@ -88,9 +92,11 @@ class FolderOwner:
         """Make the folders those of this database, whatever they hold; its id.
 
         Raises:
-            SettingsError: a folder cannot be written.
+            SettingsError: a folder cannot be written, or holds DATA_DIR.
         """
+        self._require_apart()
         own = self._installation.make_id()
+        self._spare()
         try:
             for folder in self._folders.values():
                 _write_mark(folder, own, lambda draft, mark: draft.replace(mark))
@@ -119,6 +125,8 @@ class FolderOwner:
             if not self._adoptable(marks.missing):
                 return False
             own = self._installation.make_id()
+            if not all(_holds_only_own(self._folders[name]) for name in marks.missing):
+                self._spare()
             # A folder that would not be adopted alone comes first: whoever is killed in between can begin again.
             for name in sorted(marks.missing, key=lambda name: self._adoptable([name])):
                 _write_mark(self._folders[name], own, _put_once)
@@ -126,6 +134,19 @@ class FolderOwner:
         if marks.foreign:
             raise FoldersOfAnother(self._foreign(marks))
         return True
+
+    def _spare(self) -> None:
+        self._installation.spare_until(datetime.now(UTC) + SPARED)
+
+    def _require_apart(self) -> None:
+        """Refuse folders whose stray files are those of the embedded stores, and the secrets."""
+        private = self._data_dir.resolve()
+        for name, folder in self._folders.items():
+            if private.is_relative_to(folder):
+                raise SettingsError(
+                    f"DATA_DIR ({private}) lies in {name} ({folder}), where files that no record names are deleted: "
+                    f"give it a place outside"
+                )
 
     def _look(self) -> _Marks:
         # The marks first: a database has its id before a folder has its mark.
@@ -212,17 +233,15 @@ def _write_mark(folder: Path, own: str, put: Callable[[Path, Path], object]) -> 
 def _put_once(draft: Path, mark: Path) -> None:
     """Give the draft the name of the mark, unless there is a mark already: whoever is first wins."""
     try:
-        os.link(draft, mark)
+        try:
+            os.link(draft, mark)
+        except OSError as error:  # some network file systems have no second names
+            if error.errno not in _NO_LINKS:
+                raise
+            _write(mark, draft.read_text("utf-8"), os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         if _mark_of(mark.parent) is None:  # nobody ever finished it
             draft.replace(mark)
-    except OSError as error:  # some network file systems have no second names
-        if error.errno not in _NO_LINKS:
-            raise
-        try:
-            _write(mark, draft.read_text("utf-8"), os.O_CREAT | os.O_EXCL)
-        except FileExistsError:
-            return
 
 
 def _write(path: Path, text: str, flags: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -238,6 +239,55 @@ def test_a_mark_that_was_never_finished_is_none(place: Place, mongo_database: Mo
     place.owner(mongo_database).claim()
     own = InstallationData(mongo_database).id()
     assert place.marks() == [own, own]
+
+
+def test_a_file_system_without_second_names_heals_a_mark_that_was_never_finished(
+    place: Place, mongo_database: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_links)
+    place.put(f"downloads/{DATABASE_FILE}", "")
+    owner = place.owner(mongo_database)
+    owner.claim()
+    own = InstallationData(mongo_database).id()
+    assert place.marks() == [own, own] and owner.problem() is None
+
+
+@pytest.mark.parametrize("name", ["downloads", "downloads/data", "uploads/data"])
+def test_folders_that_hold_the_databases_are_refused(place: Place, mongo_database: Mongo, name: str) -> None:
+    """Whatever no record names is deleted there: that would be the databases and the secrets."""
+    place.data_dir = place.folder / name
+    place.name_in_record(mongo_database, place.put("downloads/known.mp4"))
+    secret = place.put(f"{name}/secrets.env")
+    for each in (place.owner(mongo_database).claim, place.owner(mongo_database).adopt):
+        with pytest.raises(SettingsError, match="DATA_DIR") as refused:
+            each()
+        assert "\n" not in str(refused.value)
+    assert place.marks() == [None, None] and secret.exists()
+
+
+@pytest.mark.parametrize("way", ["adopted", "claimed"])
+def test_files_of_unknown_origin_stay_for_a_day_after_the_folders_changed_hands(
+    place: Place, mongo_database: Mongo, way: str
+) -> None:
+    """Old as they are: whoever adopted them by mistake can still go back."""
+    unknown = place.put("downloads/precious.mp4")
+    os.utime(unknown, (0, 0))
+    owner = place.owner(mongo_database)
+    if way == "adopted":
+        owner.adopt()
+    else:
+        place.name_in_record(mongo_database, place.put("uploads/known.avi"))
+        owner.claim()
+    files, clock = FileStore(place.folder / DOWNLOADS, place.folder / UPLOADS), FakeClock(datetime.now(UTC))
+    expiry = ExpiryData(mongo_database, StoredPaths.below(files.downloads, files.uploads))
+    cleanup = CleanupService(expiry, files, clock, record_days=7, saved_days=30, owner=owner)
+    for _ in range(2):
+        assert cleanup.run().strays == 0 and unknown.exists()
+        clock.move(86_000)
+    assert cleanup.run().strays == 1 and not unknown.exists()
 
 
 def test_a_folder_that_cannot_be_used_is_named(place: Place, mongo_database: Mongo) -> None:
