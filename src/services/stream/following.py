@@ -89,6 +89,8 @@ class Follower:
         """``save`` keeps what is known for later attempts; ``counted`` is told (segments on disk, all) or more."""
         self._addresses, self._tapes, self._collector = addresses, tapes, collector
         self._save, self._counted, self._limits, self._clock, self._monitor = save, counted, limits, clock, monitor
+        self.live = False
+        """Whether a playlist had no end when it was looked at; what ``run`` returns is more exact."""
         self._read_at: dict[str, float] = {}
         self._asked: dict[str, Wanted] = {}
 
@@ -109,6 +111,7 @@ class Follower:
             resumed = first and known > 0
             listings = [self._look(address, first=first and not known) for address in self._addresses]
             ended = all(listing is not None and listing.ended for listing in listings)
+            self.live = self.live or not ended
             wanted = self._take(listings, looked_at)
             if self._known() > known and (resumed or not first):
                 growth.added(self._clock.monotonic())

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from src.errors import MediaInvalid, StreamUnreadable
-from src.models.outcome import Gap, Note
+from src.errors import DiskFull, MediaInvalid, QuotaExceeded, StreamUnreadable
+from src.models.outcome import Gap, Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Variant, variants
@@ -97,6 +97,7 @@ def record(
     kept_dir.mkdir(parents=True, exist_ok=True)
     spool = Spool(output.with_name("fetched"))
     counter = _Counter(monitor, clock)
+    notes: tuple[Note, ...] = ()
     try:
         give_up = max(network.give_up_seconds, _GIVE_UP_SECONDS)
         patient = replace(network, give_up_seconds=give_up, segment_retries=0)  # the collector tries again by itself
@@ -106,9 +107,9 @@ def record(
         try:
             with _translated():
                 if source.kind == "mp4":
-                    tapes, live = [direct.fetch(source.url, collector, kept_dir, counter.count)], False
+                    tapes, live, notes = [direct.fetch(source.url, collector, kept_dir, counter.count)], False, ()
                 else:
-                    tapes, live = _playlists(source, collector, kept_dir, counter, monitor, clock)
+                    tapes, live, notes = _playlists(source, collector, kept_dir, counter, monitor, clock)
         finally:
             fetcher.close()
     finally:
@@ -123,7 +124,8 @@ def record(
     picture = media.main_video
     size = (picture.width, picture.height) if picture else None
     seconds = media.duration_seconds or 0.0
-    return StreamReport(output, size, seconds, fetcher.bytes_fetched, counter.done, live, joined.gaps, joined.notes)
+    notes += joined.notes
+    return StreamReport(output, size, seconds, fetcher.bytes_fetched, counter.done, live, joined.gaps, notes)
 
 
 class _Counter:
@@ -159,8 +161,9 @@ class _Counter:
 
 def _playlists(
     source: StreamSource, collector: Collector, folder: Path, counter: _Counter, monitor: Monitor, clock: Clock
-) -> tuple[list[Tape], bool]:
-    """The chosen variant of a playlist, with its audio, to the end or as long as was asked for; whether it is live."""
+) -> tuple[list[Tape], bool, tuple[Note, ...]]:
+    """The chosen variant of a playlist, with its audio, to the end or as long as was asked for; whether it is live,
+    and a note where there was no room for more."""
     url, text = collector.read_text(source.url)
     chosen = choose(variants(text, url), source.size)
     audio = chosen.sound_url if chosen else None
@@ -177,9 +180,15 @@ def _playlists(
         clock=clock,
         monitor=monitor,
     )
-    live = follower.run()
-    require_something(tapes, collector, last_try=source.last_try or live)
-    return tapes, live
+    try:
+        live = follower.run()
+        require_something(tapes, collector, last_try=source.last_try or live)
+    except (QuotaExceeded, DiskFull) as full:
+        if not any(tape.has(cut) for tape in tapes for cut in tape.known):
+            raise
+        # What was captured is finished; what the playlists promised beyond that is told as a gap.
+        return tapes, follower.live, (Note(NoteCode.SPACE_EXHAUSTED, f"The recording ends here: {full.message}"),)
+    return tapes, live, ()
 
 
 def choose(offered: Sequence[Variant], size: tuple[int, int] | None) -> Variant | None:
