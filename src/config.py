@@ -261,7 +261,8 @@ class Settings(BaseModel):
     connections_per_address: int = row(
         64,
         "Connections that one network address may have open; 0 is no limit. Not counted: those from this machine, with "
-        "TRUSTED_PROXIES those of the proxies, event streams, and clients that are reading their answer.",
+        "TRUSTED_PROXIES those of the proxies, event streams, and up to a quarter of a process's "
+        "connections whose clients are reading their answer.",
         ge=0,
         le=65_535,
     )

@@ -1,7 +1,7 @@
 """gunicorn's threaded process, in which slow senders hold no thread and connections end in order.
 
 The accepting thread reads the head of each request and what is left of a body that was refused: neither needs a thread
-of the pool. A thread that waits for a body gives its turn to another request.
+of the pool. A thread that waits for a body, or for a client to read its answer, gives its turn to another request.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, ClassVar
 
-from gunicorn.http.parser import RequestParser
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from src.errors import RequestTooSlow, TooManyConnections
-from src.launcher.connection_counts import ConnectionCounts, is_loopback
+from src.launcher.connection_counts import ConnectionCounts
+from src.launcher.connections import Connection
 from src.launcher.heads import Head, refusal
-from src.launcher.slow_senders import PacedUnreader, SendingLimits, Turns
+from src.launcher.slow_readers import READERS_SHARE, Readers
+from src.launcher.slow_senders import SendingLimits, Turns
 from src.utils.sending import ANSWER_BEGINS, TOO_SLOW
 
 # gunicorn reads this much of a body that the application left; behind a longer one it ends the connection.
@@ -35,23 +36,6 @@ LEAVE_SECONDS, LEAVE_SILENT_SECONDS = 30.0, 5.0
 LEAVE_SHORTLY_SECONDS = 2.0
 _READ_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.1
-
-
-class Connection(TConn):  # type: ignore[misc]
-    """One connection: its reader, what has come of the next head, and whether it is counted."""
-
-    parser: Any
-
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any, limits: SendingLimits, turns: Turns):
-        super().__init__(cfg, sock, client, server)
-        self.address = str(client[0]) if isinstance(client, tuple) else ""
-        self.limited = limits.count_peers and (limits.count_loopback or not is_loopback(self.address))
-        self.counted = False
-        self.head, self.until, self.silent_until = Head(), 0.0, 0.0
-        self.reader = PacedUnreader(sock, limits, turns)
-        self.parser = RequestParser(cfg, sock, client)
-        self.parser.unreader = self.reader
-        self.initialized = self.data_ready = True  # gunicorn has nothing to wait for
 
 
 class ApiWorker(ThreadWorker):  # type: ignore[misc]
@@ -72,6 +56,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._turns = Turns(self.cfg.threads)
+        self._readers = Readers(self.cfg.worker_connections // READERS_SHARE)
         self._heads: dict[Connection, None] = {}
         self._leaving: dict[Connection, None] = {}
         self._at_work = threading.local()
@@ -157,6 +142,9 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """A request was answered, or the connection is to end."""
+        if conn.reading:
+            conn.reading = False
+            self._readers.leave(conn.address)
         kept = not fs.cancelled() and fs.exception() is None and bool(fs.result())
         if not kept or not self._count(conn):
             self._leave(conn)
@@ -254,11 +242,21 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
             conn.counted = False
             self.counts.leave(conn.address)
 
+    def _count_as_reader(self, conn: Connection) -> None:
+        """Who reads slowly is no slow sender; but no address may fill the process with its readers."""
+        if conn.counted and self._readers.enter(conn.address):
+            conn.reading = True
+            self._uncount(conn)
+
     # --- on a thread of the pool --------------------------------------------------------------------------------------
 
     def handle(self, conn: Connection) -> Any:
         """Answer one request; False when the connection has ended."""
         self._at_work.conn = conn
+        try:
+            conn.writer.wait_for_room()  # of the answer before: what gunicorn sends by itself would wait with a turn
+        except OSError:
+            return False
         with self._turns.taken():
             kept = super().handle(conn)
         if conn.reader.too_slow and conn.reader.in_head:
@@ -273,13 +271,15 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
     def _application(self, application: Callable[..., Any]) -> Callable[..., Any]:
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             conn: Connection = self._at_work.conn
-            environ[ANSWER_BEGINS] = partial(self._uncount, conn)
+            environ[ANSWER_BEGINS] = partial(self._count_as_reader, conn)
             environ[TOO_SLOW] = lambda: conn.reader.too_slow
+            response = start_response.__self__  # type: ignore[attr-defined]
+            response.sock = conn.writer
 
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-                self._uncount(conn)  # who reads slowly is no slow sender
+                self._count_as_reader(conn)
                 if conn.reader.too_slow or (status >= "4" and _may_be_left(environ)):
-                    start_response.__self__.force_close()  # type: ignore[attr-defined]
+                    response.force_close()
                 return start_response(status, headers, exc_info)
 
             return application(environ, start)

@@ -91,6 +91,31 @@ def test_who_does_not_send_on_holds_no_thread(port: int, held: list[socket.socke
         assert ask(port, "POST", body=bytes(100_000)) == (200, b"100000")
 
 
+@pytest.mark.parametrize("path", [b"/large", b"/file"])
+@pytest.mark.parametrize(
+    "behind", [b"", POST + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n", b"nothing\r\n\r\n"]
+)
+def test_who_does_not_read_its_answer_holds_no_thread(
+    port: int, held: list[socket.socket], path: bytes, behind: bytes
+) -> None:
+    for _ in range(6):  # two threads answer
+        held.append(open_and_send(port, b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path + behind))
+        assert held[-1].recv(9) == b"HTTP/1.1 "
+    for _ in range(3):
+        assert ask(port) == (200, b"ok")
+
+
+@pytest.mark.parametrize("path", [b"/large", b"/file"])
+def test_an_answer_that_waited_for_its_reader_is_whole(port: int, path: bytes) -> None:
+    with open_and_send(port, b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % path) as connection:
+        assert ask(port) == (200, b"ok")
+        connection.sendall(CLOSING)
+        answers = everything(connection)
+    first, _, rest = answers.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert rest[: 64 << 20] == bytes(64 << 20) and rest[64 << 20 :].startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_request_in_pieces_is_answered(port: int) -> None:
     whole = POST + b"Content-Length: 10\r\n\r\n0123456789" + CLOSING
     connection = open_and_send(port, b"")
@@ -248,6 +273,30 @@ def test_who_reads_slowly_or_hears_events_is_not_counted(
     for _ in range(12):
         held.append(open_and_send(counting, f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), source))
         assert held[-1].recv(20).startswith((b"HTTP/1.1 200", b"HTTP/1.1 101"))
+
+
+def test_an_address_does_not_fill_the_process_with_its_readers(tmp_path: Path) -> None:
+    limits, large = "connections_per_address=3, count_loopback=True", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
+    with tiny_server(tmp_path, limits, threads=2, connections=16) as port, contextlib.ExitStack() as held:
+        reading = []
+        for _ in range(4 + 3):  # a quarter of the connections, and those that are counted
+            reading.append(held.enter_context(open_and_send(port, large, "127.0.0.2")))
+            assert reading[-1].recv(20).startswith(b"HTTP/1.1 200")
+        with open_and_send(port, b"", "127.0.0.2") as refused:
+            assert code_of(everything(refused)) == (b"HTTP/1.1 429 Too Many Requests", "TOO_MANY_CONNECTIONS")
+        with open_and_send(port, CLOSING, "127.0.0.3") as other:
+            assert everything(other).startswith(b"HTTP/1.1 200")
+        for each in reading:
+            each.close()
+        for _ in range(4 + 3):  # every place is given back, as soon as the server has seen it
+            until = time.monotonic() + 60
+            while True:
+                again = held.enter_context(open_and_send(port, b"", "127.0.0.2"))
+                with contextlib.suppress(ConnectionError):
+                    again.sendall(large)
+                    if again.recv(20).startswith(b"HTTP/1.1 200"):
+                        break
+                assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("limits", ["count_loopback=False", "count_loopback=True, count_peers=False"])

@@ -15,8 +15,11 @@ from pathlib import Path
 from tests.live_service import ROOT, free_port
 
 # POST .../refused answers at once, without reading; any other POST reads its body and tells its length; GET /large
-# sends a body that no buffers hold; GET /socket takes the connection for itself until the client closes.
+# sends a body that no buffers hold, GET /file the same as a file; GET /socket takes the connection
+# for itself until the client closes.
 APP = """
+import os
+
 from src.utils.sending import answer_begins, came_too_slowly
 
 def app(environ, start_response):
@@ -30,6 +33,9 @@ def app(environ, start_response):
     elif path == "/large":
         start_response(status, [("Content-Length", str(64 << 20))])
         return (bytes(1 << 20) for _ in range(64))
+    elif path == "/file":
+        start_response(status, [("Content-Length", str(64 << 20))])
+        return environ["wsgi.file_wrapper"](open(os.path.join(os.path.dirname(__file__), "large"), "rb"))
     elif path.endswith("/refused"):
         status = "400 Bad Request"
     elif environ["REQUEST_METHOD"] == "POST":
@@ -46,18 +52,23 @@ from src.launcher.slow_senders import SendingLimits
 
 ApiWorker.limits = SendingLimits({limits})
 worker_class = "src.launcher.api_worker.ApiWorker"
-workers, threads, worker_connections, keepalive = {workers}, {threads}, 512, 30
+workers, threads, worker_connections, keepalive = {workers}, {threads}, {connections}, 30
 bind, loglevel, graceful_timeout = "127.0.0.1:{port}", "error", 3
 """
 
 
 @contextmanager
-def tiny_server(folder: Path, limits: str = "", *, threads: int = 32, workers: int = 1) -> Iterator[int]:
+def tiny_server(
+    folder: Path, limits: str = "", *, threads: int = 32, workers: int = 1, connections: int = 512
+) -> Iterator[int]:
     """The port of a server with these limits, given as the arguments of ``SendingLimits``."""
     (folder / "tiny.py").write_text(APP)
+    with (folder / "large").open("wb") as large:
+        large.truncate(64 << 20)
     port = free_port()
     config = folder / "config.py"
-    config.write_text(CONFIG.format(limits=limits, threads=threads, workers=workers, port=port))
+    given = {"limits": limits, "threads": threads, "workers": workers, "connections": connections}
+    config.write_text(CONFIG.format(**given, port=port))
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", str(config), "tiny:app"],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
@@ -97,7 +108,7 @@ def open_and_send(port: int, data: bytes, source: str = "127.0.0.1") -> socket.s
 
 def everything(connection: socket.socket) -> bytes:
     """All that comes until the server has closed its side."""
-    found = b""
+    parts = []
     while part := connection.recv(65536):
-        found += part
-    return found
+        parts.append(part)
+    return b"".join(parts)
