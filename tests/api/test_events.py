@@ -65,7 +65,8 @@ def test_a_job_is_followed_to_its_end(api: Api, anna: Person) -> None:
         if each["event"] == "progress":
             api.engine.hurry.set()
     reply.close()
-    assert {"status", "progress", "ended"} == {each["event"] for each in rest}
+    # A reading says that the job is processing; whether the change itself was seen before is a matter of speed.
+    assert {"progress", "ended"} <= {each["event"] for each in rest} <= {"status", "progress", "ended"}
     assert any(each.get("download_progress") == 45.2 and each["progress"] > 0 for each in rest)
     assert rest[-1]["status"] == "completed" and rest[-1]["file_available"] and rest[-1]["progress"] == 100
     again = listen(anna, f"/api/jobs/{video_id}/events", **{"Last-Event-ID": rest[-1]["id"]})
