@@ -18,7 +18,7 @@ from src.services.clip.source import SourceUnreadable, TimeRange
 Stretch = tuple[Fraction, Fraction]
 LEAD = Fraction(1, 5)
 """Seconds before a clip from which its audio is read."""
-_DRIFT = Fraction(1, 2)  # seconds by which a clock may be away from what the playlist tells before it is looked at
+_DRIFT = Fraction(1, 10)  # seconds by which a clock may be away from what the playlist tells before it is looked at
 _LATE_FRAMES = 2
 
 
