@@ -173,10 +173,16 @@ class ClaimData:
         return [to_job(document, self._paths) for document in found]
 
     def unattended(
-        self, *, rung_before_seconds: float, orphans_rung_before_seconds: float | None = None, limit: int = 100
+        self,
+        *,
+        rung_before_seconds: float,
+        orphans_rung_before_seconds: float | None = None,
+        max_attempts: float = math.inf,
+        limit: int = 100,
     ) -> list[VideoJob]:
         """Jobs that wait and were not rung for lately, and jobs whose worker is gone. Without those that a worker heard
-        of and left because it is not their turn: ``QueueData.declined_kinds``.
+        of and left because it is not their turn: ``QueueData.declined_kinds``; but their turn never comes when they
+        were begun ``max_attempts`` times.
 
         Lately: within ``rung_before_seconds``; within ``orphans_rung_before_seconds`` (by default the same) of those
         whose worker is gone.
@@ -186,7 +192,7 @@ class ClaimData:
         waiting = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
-            "declined_at": {"$not": {"$type": "date"}},
+            "$or": [{"declined_at": {"$not": {"$type": "date"}}}, {"attempts": {"$gte": max_attempts}}],
             "$expr": {"$and": [_unheard_for(rung_before_seconds), wait_is_over("$not_before")]},
         }
         orphaned = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pymongo.database import Database
 
 from src.data.job_documents import Document, after_now, by_id
@@ -59,19 +61,17 @@ class QueueData:
             "kind": {"$in": sorted(kinds.all)},
             "$expr": {"$not": [lease_is_over()]},
         }
-        shown = {"owner_kind": True, "owner_id": True, "kind": True}
+        shown = {"owner_kind": True, "owner_id": True, "kind": True, "event_at": True, "started_at": True}
         with translated():
             found = list(self._videos.find(wanted, shown))
-        return [
-            Running(None if each["kind"] in kinds.urgent else f"{each['owner_kind']}:{each['owner_id']}")
-            for each in found
-        ]
+        return [_running(each, kinds) for each in found]
 
-    def group_of(self, job_id: str, kinds: Kinds) -> tuple[str, bool] | None:
-        """The owner of a job, and whether it is a long one, as ``waiting`` tells them; None when it does not wait."""
+    def group_of(self, job_id: str, kinds: Kinds, *, max_attempts: int) -> tuple[str, bool] | None:
+        """The owner of a job, and whether it is a long one, as ``waiting`` tells them; None when it does not wait, or
+        has no attempt left."""
         shown = {"owner_kind": True, "owner_id": True, "kind": True}
         with translated():
-            found = self._videos.find_one({**by_id(job_id), "$or": _due()}, shown)
+            found = self._videos.find_one({**by_id(job_id), "attempts": {"$lt": max_attempts}, "$or": _due()}, shown)
         if found is None:
             return None
         return f"{found['owner_kind']}:{found['owner_id']}", found["kind"] in kinds.long
@@ -128,6 +128,15 @@ def _due() -> list[Document]:
         {"status": Status.PENDING.value, "queued_at": {"$ne": None}, "$expr": wait_is_over("$not_before")},
         {"status": Status.PROCESSING.value, "$expr": lease_is_over()},
     ]
+
+
+def _running(document: Document, kinds: Kinds) -> Running:
+    """A capture counts against nobody's share. A moment that was old when its job began is a clip like any other."""
+    moment, began = document.get("event_at"), document.get("started_at")
+    fresh = moment is not None and began is not None and began - moment <= timedelta(seconds=URGENT_SECONDS)
+    if fresh and document["kind"] in kinds.urgent:
+        return Running(None)
+    return Running(f"{document['owner_kind']}:{document['owner_id']}", long=document["kind"] in kinds.long)
 
 
 def _ordinary(kinds: Kinds) -> list[Document]:

@@ -112,13 +112,19 @@ class VideoData:
         return [(each["_id"]["kind"], Status(each["_id"]["status"]), each["number"], each["oldest"]) for each in found]
 
     def kept_waiting(self, seconds: float) -> set[str]:
-        """The kinds of which a job could have been begun so long ago and was not."""
-        wanted = {
+        """The kinds of which a job could have been begun so long ago and was not, or has been without its worker for so
+        long."""
+        waits = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
             "follows": None,
             "$expr": {"$lt": ["$not_before", after_now(-seconds)]},
         }
+        orphaned = {
+            "status": Status.PROCESSING.value,
+            "$expr": {"$lt": ["$lease_until", after_now(-seconds)]},
+        }
+        wanted = {"$or": [waits, orphaned]}
         with translated():
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": {"_id": "$kind"}}]))
         return {each["_id"] for each in found}

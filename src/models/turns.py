@@ -33,6 +33,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job that a worker has now. ``owner``: whose share it counts against, if it counts against one."""
+    """A job that a worker has now. ``owner``: whose share it counts against, if it counts against one. ``long``: a
+    recording or a whole download."""
 
     owner: str | None
+    long: bool = False

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 import redis
+from bson.objectid import ObjectId
 from pymongo.database import Database
 
 from src.bootstrap import prepare_database
@@ -354,6 +355,54 @@ def test_workers_are_counted_while_they_say_that_they_are_there(mongo_database: 
     assert workers.count("downloads") == 0
 
 
+def test_a_spent_job_is_not_left_waiting_for_a_turn_that_never_comes(start: Any) -> None:
+    service = start(0)
+    service.presences.keep("w", ["downloads"], seconds=300)
+    spent, other = make_clip(), make_clip()
+    for job in (spent, other):
+        service.jobs.insert(job)
+        service.jobs.enqueue(job.id, {})
+    videos = service.database["videos"]
+    videos.update_one({"_id": ObjectId(spent.id)}, {"$set": {"attempts": 5}})
+    admission = service.admission("w")
+    # A message that came twice: the last attempt failed in a way that is tried again, and that try is one too many.
+    assert admission.claim(spent.id, "downloads") is None
+    found = videos.find_one({"_id": ObjectId(spent.id)})
+    assert found is not None and found.get("declined_at") is None
+    # It was left while it had attempts, and JOB_MAX_ATTEMPTS is lower since.
+    videos.update_one({"_id": ObjectId(spent.id)}, {"$set": {"declined_at": datetime.now(UTC)}})
+    assert admission.next_up("downloads") == []
+    unattended = service.claims.unattended(rung_before_seconds=0, max_attempts=5)
+    assert {job.id for job in unattended} == {spent.id, other.id}
+
+
+def test_an_old_moment_that_runs_counts_against_the_share_of_its_owner(start: Any) -> None:
+    service = start(4)
+    fresh = service.ask(CARL, "live_clip")
+    old = [service.ask(ANNA, "live_clip", age=timedelta(hours=2)) for _ in range(6)]
+    eventually(lambda: service.running(fresh, *old) == 4, PATIENCE)
+    waiting = [service.ask(BERT) for _ in range(2)]
+    service.end(next(each for each in old if service.running(each)))
+    eventually(lambda: (service.running(*old), service.running(*waiting)) == (2, 1), PATIENCE)
+    service.end(next(each for each in old if service.running(each)))
+    eventually(lambda: (service.running(*old), service.running(*waiting)) == (1, 2), PATIENCE)
+    service.end(fresh)
+    eventually(lambda: (service.running(*old), service.running(*waiting)) == (2, 2), PATIENCE)
+
+
+def test_recordings_of_others_that_wait_do_not_stop_the_clip_of_an_owner_who_records(start: Any) -> None:
+    service = start(3)
+    recording = service.ask(ANNA, "stream")
+    eventually(lambda: service.running(recording) == 1, PATIENCE)
+    streams = [service.ask(BERT, "stream") for _ in range(3)]
+    service.settled()
+    assert service.running(*streams) == 1
+    clips = [service.ask(ANNA) for _ in range(2)]
+    eventually(lambda: service.running(*clips) == 1, PATIENCE)
+    service.end(next(each for each in clips if service.running(each)))
+    eventually(lambda: service.running(*clips) == 1, PATIENCE)
+
+
 def test_a_queue_in_which_jobs_wait_and_none_begins_is_named(start: Any) -> None:
     service = start(0)
     job = make_clip()
@@ -370,3 +419,7 @@ def test_a_queue_in_which_jobs_wait_and_none_begins_is_named(start: Any) -> None
     assert service.jobs.started_lately(["clip"], 60) and not service.jobs.started_lately(["encode"], 60)
     videos.update_one({"status": "processing"}, {"$set": {"started_at": datetime.now(UTC) - hour}})
     assert not service.jobs.started_lately(["clip"], 60), "one that runs since long is no beginning"
+    videos.delete_one({"status": "pending"})
+    assert service.jobs.kept_waiting(60) == set(), "its worker is there"
+    videos.update_one({}, {"$set": {"lease_until": datetime.now(UTC) - hour}})
+    assert service.jobs.kept_waiting(60) == {"clip"}, "its worker is gone, and no other has taken it"

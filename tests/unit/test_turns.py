@@ -51,6 +51,21 @@ def test_one_owner_holds_at_most_half_while_others_wait() -> None:
     assert turns([group("a", 9), group("b", 9, long=True, minute=5)], "a", 2) == "", "who cannot begin yet waits, too"
 
 
+def test_who_records_may_run_one_clip_while_only_recordings_wait_that_cannot_begin() -> None:
+    def begins(running: list[Running], *waiting: Waiting, workers: int = 3) -> str:
+        return "".join(
+            each.owner.upper() if each.long else each.owner for each in next_turns(waiting, running, workers)
+        )
+
+    clips, recordings = group("a", 9), group("b", 9, long=True, minute=5)
+    records, clip = Running("a", long=True), Running("a")
+    assert begins([records], clips, recordings, workers=2) == "a"
+    assert begins([records, Running("b", long=True)], clips, recordings) == "a"
+    assert begins([clip, Running("b", long=True)], clips, recordings) == "", "a clip of the owner runs already"
+    assert begins([records, Running("b", long=True)], clips, group("c", minute=5)) == "c", "a clip of another waits"
+    assert begins([records, Running("c")], clips, recordings, workers=4) == "Ba", "a recording that can begin is first"
+
+
 def test_the_owner_with_the_fewest_comes_first_then_the_oldest() -> None:
     assert turns([group("a", 9), group("b", minute=5), group("c", minute=1)], "aab", 5) == "cb"
     assert turns([group("a"), group("b", minute=-1)], "", 1) == "b"
@@ -77,7 +92,9 @@ GROUPS = st.builds(group, st.sampled_from("abcd"), st.integers(1, 4), long=st.bo
 def test_no_queue_breaks_a_bound_and_none_stands_still(waiting: list[Waiting], running: str, workers: int) -> None:
     begun = next_turns(waiting, [Running(owner if owner != "-" else None) for owner in running], workers)
     held, left = Counter(running.replace("-", "")), Counter({(each.owner, each.long): each.number for each in waiting})
-    free = max(workers - len(running), 1)
+    free, ordinary = max(workers - len(running), 1), Counter(running.replace("-", ""))
+    if workers >= 2 and any(not each.long and not ordinary[each.owner] for each in waiting):
+        assert begun, "nobody's first clip waits beside a free worker"
     for turn in begun:
         waits = [key for key, number in left.items() if number]
         if turn.long and workers >= 2:
@@ -85,8 +102,10 @@ def test_no_queue_breaks_a_bound_and_none_stands_still(waiting: list[Waiting], r
         if turn.long and workers == 1:
             assert all(long for _, long in waits)
         if any(owner != turn.owner for owner, _ in waits):
-            assert held[turn.owner] < max(1, workers // 2)
+            beyond = workers >= 2 and not turn.long and not ordinary[turn.owner]
+            assert beyond or held[turn.owner] < max(1, workers // 2)
         held[turn.owner] += 1
+        ordinary[turn.owner] += not turn.long
         left[turn.owner, turn.long] -= 1
         free -= 1
     assert len(begun) <= max(workers - len(running), 1)

@@ -55,7 +55,7 @@ class Admission:
         # Where no worker is registered there is nobody to be fair to: a test, or a program that runs one job.
         if kinds is None or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
             return self._claim(job_id)
-        group = self._queue.group_of(job_id, kinds)
+        group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
         if group is None:
             return self._claim(job_id)
         holder, name = f"{self._worker} {uuid.uuid4()}", f"turn:{queue}"

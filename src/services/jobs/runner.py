@@ -174,7 +174,9 @@ class JobRunner:
         for queue in sorted({handler.queue for handler in self._handlers.values()}):
             self._call_next(queue)  # a worker has come or gone, or its end could not be told
         for job in self._claims.unattended(
-            rung_before_seconds=rung_before_seconds, orphans_rung_before_seconds=orphans_rung_before_seconds
+            rung_before_seconds=rung_before_seconds,
+            orphans_rung_before_seconds=orphans_rung_before_seconds,
+            max_attempts=self._max_attempts,
         ):
             if job.attempts >= self._max_attempts:
                 lost = self._claims.give_up(

@@ -5,6 +5,10 @@ Captures of live moments cannot wait: they need no turn, and workers that are fr
 With two workers or more, a long job (a recording, a whole download) never takes the last free one. With a single
 worker a long job begins when nothing else waits. While others wait, one owner holds at most half of the workers, but
 at least one. Of those that may begin, the owner with the fewest running jobs comes first, then the oldest request.
+
+Where nothing that waits may begin, an owner whose running jobs are all long ones may run one ordinary job beyond its
+share: otherwise recordings of others, which wait for a second free worker, or others who have their own share, would
+hold up its clips beside an idle worker until its recording ends.
 """
 
 from __future__ import annotations
@@ -26,17 +30,21 @@ def next_turns(
     """
     begun = list(running)
     held = Counter(each.owner for each in begun if each.owner is not None)
+    ordinary = Counter(each.owner for each in begun if each.owner is not None and not each.long)
     free = max(workers - len(begun), 1) - urgent
     left = {id(group): group.number for group in waiting}
     turns: list[Waiting] = []
     while free > 0:
         open_groups = [group for group in waiting if left[id(group)]]
         able = [group for group in open_groups if _may_begin(group, open_groups, held, free, workers)]
+        if not able and workers >= 2:
+            able = [group for group in open_groups if not group.long and not ordinary[group.owner]]
         if not able:
             break
         chosen = min(able, key=lambda group: _rank(group, held))
         turns.append(chosen)
         held[chosen.owner] += 1
+        ordinary[chosen.owner] += not chosen.long
         left[id(chosen)] -= 1
         free -= 1
     return turns
