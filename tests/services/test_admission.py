@@ -384,8 +384,6 @@ def test_an_old_moment_that_runs_counts_against_the_share_of_its_owner(start: An
     waiting = [service.ask(BERT) for _ in range(2)]
     service.end(next(each for each in old if service.running(each)))
     eventually(lambda: (service.running(*old), service.running(*waiting)) == (2, 1), PATIENCE)
-    service.end(next(each for each in old if service.running(each)))
-    eventually(lambda: (service.running(*old), service.running(*waiting)) == (1, 2), PATIENCE)
     service.end(fresh)
     eventually(lambda: (service.running(*old), service.running(*waiting)) == (2, 2), PATIENCE)
 
