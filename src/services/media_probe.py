@@ -80,15 +80,19 @@ def check_output(path: Path) -> Timeline:
 
 
 def examine(
-    path: Path, *, need: Need = "video", check: bool = False, forks: MediaForks | None = None
+    path: Path, *, need: Need = "video", check: bool = False, proven: bool = False, forks: MediaForks | None = None
 ) -> tuple[MediaInfo, Timeline]:
     """What ``probe`` and ``inspect_output`` (``check_output``, with ``check``) tell, by one process: to start one costs
-    as much as to encode a second of video. ``forks`` reads several files of a job with one start.
+    as much as to encode a second of video. ``proven``: every frame of the video has been decoded and compared
+    already, so the check decodes the sound. ``forks`` reads several files of a job with one start.
 
     Raises:
         MediaInvalid: as they do.
     """
-    info, timeline = _read("probe,check" if check else "probe,scan", path, need, SCAN_LIMITS, forks).splitlines()
+    reading = "scan"
+    if check:
+        reading = "hear" if proven else "check"
+    info, timeline = _read(f"probe,{reading}", path, need, SCAN_LIMITS, forks).splitlines()
     return TypeAdapter(MediaInfo).validate_json(info), TypeAdapter(Timeline).validate_json(timeline)
 
 

@@ -1,8 +1,9 @@
 """The child process of the probe: reads one file with PyAV and prints the facts as JSON, or its poster.
 
 ``python -m src.services.media_reader TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe, scan,
-check, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or the JPEG)
-on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is a crash.
+check, hear, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or the
+JPEG) on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is a
+crash.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ def _frames(media: Any, stream: Any) -> Iterator[Any]:
 
 
 def read_timeline(path: str, task: str) -> Timeline:
-    """The time axes of the main video and of all sound; ``check`` decodes key frames, the last GOP and the sound."""
+    """The time axes of the main video and of all sound; ``check`` decodes key frames, the last GOP and the sound,
+    ``hear`` the sound."""
     decode = task == "decode"
     axes: dict[int, facts.Axis] = {}
     errors = 0
@@ -165,7 +167,7 @@ def read_timeline(path: str, task: str) -> Timeline:
                     axis.take(packet.decode())
                 else:
                     axis.take([packet])
-                    if task == "check":
+                    if task == "check" or (task == "hear" and packet.stream.type == "audio"):
                         trial.take(packet)
             except MemoryError:
                 raise

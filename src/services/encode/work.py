@@ -78,7 +78,7 @@ class EncodeWork:
                 verified = prove(
                     self.program, plan, self.source, self.output, proof, self.monitor, went_in_known=beside is not None
                 )
-            made, axis = self._check(plan, frames if in_chunks else result.frames)
+            made, axis = self._check(plan, frames if in_chunks else result.frames, proven=verified is not None)
             lost = self._lost(len(plan.audio) - len(made.audio), result.log)
             notes = (*plan.notes, *lost, *self._damage(axis, result.log))
         except BaseException:
@@ -120,10 +120,11 @@ class EncodeWork:
             log.info("encoded in one piece: %s", reason)
             return None
 
-    def _check(self, plan: EncodePlan, frames_written: int | None) -> tuple[MediaInfo, Timeline]:
-        """Read the file back: its streams, every packet, its key frames and its end."""
+    def _check(self, plan: EncodePlan, frames_written: int | None, *, proven: bool) -> tuple[MediaInfo, Timeline]:
+        """Read the file back: its streams, every packet, its sound, and, where no proof has decoded every frame, its
+        key frames and its end."""
         try:
-            made, axis = examine(self.output, check=True, forks=self.forks)
+            made, axis = examine(self.output, check=True, proven=proven, forks=self.forks)
         except MediaInvalid as error:
             raise EncodeFailed(f"The encoded file cannot be read: {error.message}") from None
         video = made.main_video
