@@ -32,8 +32,10 @@ READ_AWAY_BYTES = 64 * 1024
 # A client that is still sending when its request is refused loses the answer if the connection is closed under it. What
 # it sends is read for so long, while something comes: RFC 9112, 9.6.
 LEAVE_SECONDS, LEAVE_SILENT_SECONDS = 30.0, 5.0
-# A slow sender, and one that a stopping process waits for.
+# A slow sender, one that has too many connections, and one that a stopping process waits for.
 LEAVE_SHORTLY_SECONDS = 2.0
+# Of connections that are one too many, so many are read like that; a flood of them is closed at once.
+_REFUSED_AT_ONCE = 32
 _READ_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.1
 
@@ -91,13 +93,20 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
             return
         conn = Connection(self.cfg, sock, client, listener.getsockname(), self.limits, self._turns)
         if not self._count(conn):
-            with contextlib.suppress(OSError):
-                sock.recv(_READ_BYTES)  # what is not read would destroy the answer
-            self._say(conn, refusal(TooManyConnections(limit=self.limits.connections_per_address), 429))
-            conn.close()
+            self._refuse(conn)
             return
         self.nr_conns += 1
         self._expect(conn, b"")
+
+    def _refuse(self, conn: Connection) -> None:
+        self._say(conn, refusal(TooManyConnections(limit=self.limits.connections_per_address), 429))
+        if sum(each.limited and not each.counted for each in self._leaving) >= _REFUSED_AT_ONCE:
+            conn.close()
+            return
+        self.nr_conns += 1
+        conn.until = conn.silent_until = time.monotonic() + LEAVE_SHORTLY_SECONDS
+        self._leaving[conn] = None
+        self._listen(conn, self._on_leaving)
 
     def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
         """The next head on a connection that was kept begins."""
@@ -181,18 +190,16 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         shortly = conn.reader.too_slow or not self.alive
         conn.until = now + (LEAVE_SHORTLY_SECONDS if shortly else LEAVE_SECONDS)
         conn.silent_until = now + LEAVE_SILENT_SECONDS
-        self._leaving[conn] = None
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:  # the client has gone, or the connection belongs to the push loop now
-            del self._leaving[conn]
             self._end(conn)
             return
         if not self._count(conn):
-            del self._leaving[conn]
             self._end(conn)
             return
+        self._leaving[conn] = None
         self._listen(conn, self._on_leaving)
         self._on_leaving(conn, conn.sock)
 

@@ -266,6 +266,21 @@ def test_an_address_has_so_many_connections_over_all_processes(counting: int, he
         assert time.monotonic() < until
 
 
+def test_one_connection_too_many_sees_why_although_it_sends(counting: int, held: list[socket.socket]) -> None:
+    for _ in range(5):
+        held.append(open_and_send(counting, POST + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", "127.0.0.6"))
+        assert held[-1].recv(1000).startswith(b"HTTP/1.1 100 ")
+    for _ in range(20):
+        with open_and_send(counting, POST + b"Content-Length: 1000000\r\n\r\n", "127.0.0.6") as refused:
+            refused.sendall(bytes(1_000_000))  # nothing is reset
+            assert code_of(everything(refused)) == (b"HTTP/1.1 429 Too Many Requests", "TOO_MANY_CONNECTIONS")
+    with contextlib.ExitStack() as flood:
+        for _ in range(100):  # a flood of them is not held
+            flood.enter_context(open_and_send(counting, b"", "127.0.0.6"))
+        with open_and_send(counting, CLOSING, "127.0.0.7") as other:
+            assert everything(other).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(("path", "source"), [("/large", "127.0.0.4"), ("/socket", "127.0.0.5")])
 def test_who_reads_slowly_or_hears_events_is_not_counted(
     counting: int, held: list[socket.socket], path: str, source: str
