@@ -292,26 +292,30 @@ def test_who_reads_slowly_or_hears_events_is_not_counted(
 
 def test_an_address_does_not_fill_the_process_with_its_readers(tmp_path: Path) -> None:
     limits, large = "connections_per_address=3, count_loopback=True", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"
-    with tiny_server(tmp_path, limits, threads=2, connections=16) as port, contextlib.ExitStack() as held:
-        reading = []
-        for _ in range(4 + 3):  # a quarter of the connections, and those that are counted
-            reading.append(held.enter_context(open_and_send(port, large, "127.0.0.2")))
-            assert reading[-1].recv(20).startswith(b"HTTP/1.1 200")
-        with open_and_send(port, b"", "127.0.0.2") as refused:
-            assert code_of(everything(refused)) == (b"HTTP/1.1 429 Too Many Requests", "TOO_MANY_CONNECTIONS")
-        with open_and_send(port, CLOSING, "127.0.0.3") as other:
-            assert everything(other).startswith(b"HTTP/1.1 200")
-        for each in reading:
-            each.close()
-        for _ in range(4 + 3):  # every place is given back, as soon as the server has seen it
-            until = time.monotonic() + 60
-            while True:
-                again = held.enter_context(open_and_send(port, b"", "127.0.0.2"))
-                with contextlib.suppress(ConnectionError):
-                    again.sendall(large)
-                    if again.recv(20).startswith(b"HTTP/1.1 200"):
-                        break
-                assert time.monotonic() < until
+
+    def reads_begun(port: int, reading: contextlib.ExitStack) -> int:
+        for number in range(4 + 3):  # a quarter of the connections, and those that are counted
+            each = reading.enter_context(open_and_send(port, b"", "127.0.0.2"))
+            with contextlib.suppress(ConnectionError):
+                each.sendall(large)
+                if each.recv(20).startswith(b"HTTP/1.1 200"):
+                    continue
+            return number
+        return 4 + 3
+
+    with tiny_server(tmp_path, limits, threads=2, connections=16) as port:
+        with contextlib.ExitStack() as reading:
+            assert reads_begun(port, reading) == 4 + 3
+            with open_and_send(port, b"", "127.0.0.2") as refused:
+                assert code_of(everything(refused)) == (b"HTTP/1.1 429 Too Many Requests", "TOO_MANY_CONNECTIONS")
+            with open_and_send(port, CLOSING, "127.0.0.3") as other:
+                assert everything(other).startswith(b"HTTP/1.1 200")
+        until = time.monotonic() + 60
+        while True:  # every place is given back, as soon as the server has seen it
+            with contextlib.ExitStack() as reading:
+                if reads_begun(port, reading) == 4 + 3:
+                    break
+            assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("limits", ["count_loopback=False", "count_loopback=True, count_peers=False"])
