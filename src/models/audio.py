@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from src.models.outcome import Note, outcome_fields
 from src.models.params import AudioFormat, AudioQuality
 
 MIME: dict[AudioFormat, str] = {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac"}
@@ -54,6 +55,7 @@ class AudioReport:
     copied: bool = False
     has_cover: bool = False
     loudness_lufs: float | None = None
+    notes: tuple[Note, ...] = ()
 
     def to_fields(self) -> dict[str, Any]:
         """As it is stored and shown."""
@@ -66,5 +68,6 @@ class AudioReport:
             "channels": self.channels,
             "copied": self.copied,
             "cover": self.has_cover,
+            **outcome_fields(self.notes),
         }
         return fields | ({} if self.loudness_lufs is None else {"loudness_lufs": self.loudness_lufs})

@@ -60,7 +60,7 @@ class VideoPlan:
 @dataclass(frozen=True, slots=True)
 class AudioPlan:
     """One audio stream: copied, or AAC of so many kbit/s, channels and Hz. What comes behind ``end_seconds`` of the
-    film is left out; None keeps all."""
+    film is left out; None keeps all. ``first_two``: of channels that cannot be mixed, the first two are used."""
 
     stream_index: int
     action: Action
@@ -69,6 +69,7 @@ class AudioPlan:
     sample_rate: int | None = None
     language: str | None = None
     end_seconds: float | None = None
+    first_two: bool = False
 
 
 @dataclass(frozen=True, slots=True)

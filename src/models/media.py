@@ -15,6 +15,25 @@ class LightLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class MasteringDisplay:
+    """SMPTE ST 2086: CIE 1931 x and y of red, green, blue and white, and the luminance in cd/m2."""
+
+    primaries: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+    white_point: tuple[float, float]
+    min_luminance: float
+    max_luminance: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSize:
+    """The stored size of frames in pixels, and the shape of one pixel (width / height)."""
+
+    width: int
+    height: int
+    sample_aspect: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
 class VideoStream:
     """One video stream. Names of codecs, pixel formats and colours are FFmpeg's.
 
@@ -23,6 +42,7 @@ class VideoStream:
     can write all time stamps: they differ where the cadence varies. ``interlaced`` is what the first frames say of
     themselves; ``frames`` is the container's own word, if it has one. ``alpha``: beside the picture lies its
     transparency, of which its pixel format says nothing (WebM).
+    A colour is ``reserved`` where its number has no name. ``dynamic_metadata`` names what the first frame has of them.
     """
 
     index: int
@@ -51,6 +71,8 @@ class VideoStream:
     light_level: LightLevel | None = None
     codec_tag: str | None = None
     alpha: bool = False
+    mastering: MasteringDisplay | None = None
+    dynamic_metadata: tuple[str, ...] = ()
 
     @property
     def display_size(self) -> tuple[int, int]:
@@ -62,6 +84,12 @@ class VideoStream:
     def is_hdr(self) -> bool:
         """Whether the picture is PQ or HLG."""
         return self.color_transfer in ("smpte2084", "arib-std-b67")
+
+    @property
+    def is_dolby_vision(self) -> bool:
+        """Whether the container or the first frame says so."""
+        tagged = self.codec_tag in ("dvh1", "dvhe", "dva1", "dvav", "dav1")
+        return tagged or "Dolby Vision" in self.dynamic_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +153,8 @@ class MediaInfo:
 class StreamTimeline:
     """What lies on the time axis of one stream: units (frames of video, packets of sound), first and last time and
     the end of the last unit in seconds, and the smallest and largest gap between two neighbours. ``silences`` is where
-    sound has nothing for more than a second, as (begin, end) in seconds; no more of them than a plan needs."""
+    sound has nothing for more than a second, as (begin, end) in seconds; no more of them than a plan needs. ``sizes``
+    are the different sizes of a video's frames in the order in which they come; empty where packets do not tell."""
 
     index: int
     kind: str
@@ -137,6 +166,7 @@ class StreamTimeline:
     smallest_gap_seconds: float = 0.0
     keyframes: int = 0
     silences: tuple[tuple[float, float], ...] = ()
+    sizes: tuple[FrameSize, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

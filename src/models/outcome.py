@@ -34,6 +34,11 @@ class NoteCode(StrEnum):
     SOURCE_DAMAGED = "source_damaged"
     HARDWARE = "hardware"
     TARGET = "target"
+    SIZE_CHANGED = "size_changed"
+    START_MOVED = "start_moved"
+    COLOR_TAGS_DROPPED = "color_tags_dropped"
+    HDR_METADATA_DROPPED = "hdr_metadata_dropped"
+    DOLBY_VISION = "dolby_vision"
     # Clips, live clips and recordings
     RESOLUTION_LOWERED = "resolution_lowered"
     ENDS_WITH_SOURCE = "ends_with_source"

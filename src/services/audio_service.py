@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 from src.errors import EncodeFailed, FormatNotAvailable, MediaInvalid
 from src.models.audio import AudioReport, AudioTags
 from src.models.media import AudioStream, MediaInfo
+from src.models.outcome import Note, NoteCode
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encode.arguments import file_url, input_options
@@ -27,6 +28,7 @@ _RANGE_LU: Final = 11.0
 _MEASURED: Final = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
 _MP3_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _PICTURES: Final = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PNG": "png_pipe", b"RIFF": "webp_pipe"}
+_FIRST_TWO: Final = "pan=stereo|c0=c0|c1=c1"
 _WORST_RATE: Final = 22050
 _SLACK_SECONDS: Final = 0.2  # mp3 is whole frames of 26 ms with padding at both ends
 
@@ -43,6 +45,7 @@ class _Job:
     tags: AudioTags
     loudness: bool
     keep_tags: bool
+    first_two: bool = False
 
     @property
     def own_cover(self) -> int | None:
@@ -120,24 +123,40 @@ class AudioService:
             reads=[path for path in (input_path, job.tags.cover) if path is not None], writes=[output_path.parent]
         )
         try:
-            measured = self._measure(program, job, watch) if normalize_loudness else None
-            program.run(
-                arguments(job, output_path, measured),
-                monitor=watch,
-                duration_seconds=media.duration_seconds,
-                on_progress=encode_reporter(watch),
-                limits=self._limits,
-            )
-            watch.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
-            return self._check(job, output_path, normalized=measured is not None)
+            try:
+                return self._made(program, job, output_path, watch)
+            except EncodeFailed:
+                watch.check()
+                if stream.channels <= 2:
+                    raise
+            # Channels that nothing tells how to mix, or more of them than the format holds.
+            return self._made(program, replace(job, first_two=True), output_path, watch)
         except BaseException:
             output_path.unlink(missing_ok=True)
             raise
 
+    def _made(self, program: FFmpeg, job: _Job, output: Path, watch: Monitor) -> AudioReport:
+        measured = self._measure(program, job, watch) if job.loudness else None
+        program.run(
+            arguments(job, output, measured),
+            monitor=watch,
+            duration_seconds=job.media.duration_seconds,
+            on_progress=encode_reporter(watch),
+            limits=self._limits,
+        )
+        watch.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
+        return self._check(program, job, output, watch, normalized=measured is not None)
+
     def _measure(self, program: FFmpeg, job: _Job, monitor: Monitor) -> dict[str, Any] | None:
         """The first of the two passes of loudnorm: how loud the sound is; ``None`` for silence, which has no loudness
         (EBU R128 counts nothing below -70 LUFS)."""
-        args = [*_opened(job), "-map", f"0:{job.stream.index}", "-filter:a", f"{_loudness()}:print_format=json"]
+        args = [
+            *_opened(job),
+            "-map",
+            f"0:{job.stream.index}",
+            "-filter:a",
+            _chain(job, f"{_loudness()}:print_format=json"),
+        ]
         result = program.run([*args, "-f", "null", "-"], monitor=monitor, limits=self._limits, log_level="info")
         found = _MEASURED.findall("\n".join(result.log))
         if not found:
@@ -145,15 +164,21 @@ class AudioService:
         measured: dict[str, Any] = json.loads(found[-1])
         return None if "-inf" in measured["input_i"] else measured
 
-    def _check(self, job: _Job, output: Path, *, normalized: bool) -> AudioReport:
+    def _check(self, program: FFmpeg, job: _Job, output: Path, monitor: Monitor, *, normalized: bool) -> AudioReport:
         try:
             made, axis = examine(output, need="audio", check=True)
         except MediaInvalid as error:
             raise EncodeFailed(f"The audio file cannot be read: {error.message}") from None
         had = job.stream.duration_seconds or job.media.duration_seconds
         has = axis.audio[0].end_seconds or made.duration_seconds or 0.0
-        if axis.errors or (had is not None and had - has > _SLACK_SECONDS + 0.01 * had):
-            raise EncodeFailed("The audio file is shorter than its source")
+        if axis.errors:
+            raise EncodeFailed("The audio file cannot be decoded")
+        notes: tuple[Note, ...] = ()
+        if had is not None and had - has > _SLACK_SECONDS + 0.01 * had:
+            notes = self._shorter(program, job, has, had - has, monitor)
+        if job.first_two:
+            text = f"The {job.stream.channels} channels of sound cannot be mixed: the first two are used"
+            notes += (Note(NoteCode.SOUND_CONVERTED, text),)
         return AudioReport(
             format=job.format,
             quality=job.quality,
@@ -164,7 +189,20 @@ class AudioService:
             copied=job.copies,
             has_cover=made.cover_art is not None,
             loudness_lufs=TARGET_LUFS if normalized else None,
+            notes=notes,
         )
+
+    def _shorter(self, program: FFmpeg, job: _Job, has: float, missing: float, monitor: Monitor) -> tuple[Note, ...]:
+        """Why a file is shorter than its source says that it is: the source is decoded, and has the last word.
+
+        Raises:
+            EncodeFailed: the source gives more.
+        """
+        args = [*_opened(job), "-map", f"0:{job.stream.index}", "-max_error_rate", "1", "-f", "null", "-"]
+        given = program.run(args, monitor=monitor, limits=self._limits).media_seconds or 0.0
+        if given - has > _SLACK_SECONDS + 0.01 * given:
+            raise EncodeFailed("The audio file is shorter than its source")
+        return (Note(NoteCode.SOURCE_DAMAGED, f"{missing:.1f} s of the source could not be read"),)
 
 
 def arguments(job: _Job, output: Path, measured: dict[str, Any] | None) -> list[str]:
@@ -210,7 +248,8 @@ def _opened(job: _Job) -> list[str]:
 
 def _encoder(job: _Job, measured: dict[str, Any] | None) -> list[str]:
     rate, channels = job.stream.sample_rate, job.stream.channels
-    filters = []
+    filters = [_FIRST_TWO] if job.first_two else []
+    channels = 2 if job.first_two else channels
     if measured is not None:
         names = {"I": "i", "TP": "tp", "LRA": "lra", "thresh": "thresh"}
         values = ":".join(f"measured_{name}={measured[f'input_{key}']}" for name, key in names.items())
@@ -228,6 +267,10 @@ def _encoder(job: _Job, measured: dict[str, Any] | None) -> list[str]:
         )
     chain = ["-filter:a", ",".join(filters)] if filters else []
     return [*codec, *chain, "-ar", str(rate), "-ac", str(channels)]
+
+
+def _chain(job: _Job, last: str) -> str:
+    return f"{_FIRST_TWO},{last}" if job.first_two else last
 
 
 def _is_deep(stream: AudioStream) -> bool:

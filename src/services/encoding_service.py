@@ -18,6 +18,7 @@ from src.services.encode.chunks import CHUNK_SECONDS, ChunkRunner, encode_chunk
 from src.services.encode.hardware import Device, find_device, with_device
 from src.services.encode.planner import CODECS, QUALITIES, Wishes, plan_encode
 from src.services.encode.presets import CRF
+from src.services.encode.sound_trial import try_tracks
 from src.services.encode.work import EncodeWork
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -137,7 +138,8 @@ class EncodingService:
         video = media.main_video
         assert video is not None
         scan = interlace.look(program, input_path, media.container.split(",")[0], video, watch)
-        plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan)
+        mixable = try_tracks(program, input_path, media, watch)
+        plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, mixable=mixable)
         work = EncodeWork(
             program,
             self._limits,
@@ -167,7 +169,9 @@ class EncodingService:
             if plan.video.action != "copy":
                 raise
         wishes = Wishes(always_encode=True)
-        again = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, wishes=wishes)
+        again = plan_encode(
+            media, video_codec, quality_preset, timeline=timeline, scan=scan, wishes=wishes, mixable=mixable
+        )
         return work.make(again)
 
     def encode_chunk(self, task: ChunkTask, chunk: Chunk, monitor: Monitor) -> Path:

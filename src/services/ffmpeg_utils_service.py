@@ -43,11 +43,13 @@ class FFmpegProgress:
 
 @dataclass(frozen=True, slots=True)
 class FFmpegResult:
-    """How a process that succeeded went: its log lines (the last 200), frames written, wall seconds."""
+    """How a process that succeeded went: its log lines (the last 200), frames written, wall seconds, and where the
+    last output ends in seconds."""
 
     log: tuple[str, ...]
     frames: int | None
     wall_seconds: float
+    media_seconds: float | None = None
 
 
 class FFmpeg:
@@ -115,7 +117,8 @@ class FFmpeg:
             run.close()
         if process.returncode != 0:
             raise failure(process.returncode, run.log, bounds)
-        return FFmpegResult(tuple(run.log), run.reading.frame, time.monotonic() - run.started)
+        seconds = time.monotonic() - run.started
+        return FFmpegResult(tuple(run.log), run.reading.frame, seconds, run.reading.media_seconds)
 
 
 def _start(

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import av
 
-from src.models.media import LightLevel, VideoStream
+from src.models.media import LightLevel, MasteringDisplay, VideoStream
 
-# Numbers of ITU-T H.273; words as the options -color_primaries, -color_trc, -colorspace and -color_range take them.
+# Numbers of ITU-T H.273; words as the filter setparams takes them. (The option -color_trc has others for 4 and 5.)
 PRIMARIES: Final = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
     10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22",
 }  # fmt: skip
 TRANSFERS: Final = {
-    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
     11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
     17: "smpte428", 18: "arib-std-b67",
 }  # fmt: skip
@@ -28,6 +28,10 @@ MATRICES: Final = {
 }  # fmt: skip
 RANGES: Final = {1: "tv", 2: "pc"}
 FIELD_ORDERS: Final = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
+# Names of PyAV's side data.
+DYNAMIC: Final = {"DOVI_METADATA": "Dolby Vision", "DOVI_RPU_BUFFER": "Dolby Vision", "DYNAMIC_HDR_PLUS": "HDR10+",
+                  "DYNAMIC_HDR_VIVID": "HDR Vivid"}  # fmt: skip
+_NOT_SAID: Final = 2
 _SANE_RATE: Final = 100_000
 _SILENCE_SECONDS: Final = 1.0
 _MOST_SILENCES: Final = 25_000  # together longer than any silence that is filled
@@ -67,12 +71,23 @@ def with_frames(known: VideoStream, frames: Sequence[Any]) -> VideoStream:
         rotation_degrees=rotation,
         mirrored=mirrored,
         interlaced=sum(frame.interlaced_frame for frame in frames) * 2 > len(frames),
-        color_primaries=PRIMARIES.get(first.color_primaries) or known.color_primaries,
-        color_transfer=TRANSFERS.get(first.color_trc) or known.color_transfer,
-        color_space=MATRICES.get(first.colorspace) or known.color_space,
+        color_primaries=named(PRIMARIES, first.color_primaries) or known.color_primaries,
+        color_transfer=named(TRANSFERS, first.color_trc) or known.color_transfer,
+        color_space=named(MATRICES, first.colorspace) or known.color_space,
         color_range=RANGES.get(first.color_range) or known.color_range,
         light_level=light_level(side.get("CONTENT_LIGHT_LEVEL", b"")),
+        mastering=mastering(side.get("MASTERING_DISPLAY_METADATA", b"")),
+        alpha=known.alpha or transparent_palette(first),
+        dynamic_metadata=tuple(sorted({DYNAMIC[name] for name in side if name in DYNAMIC})),
     )
+
+
+def transparent_palette(frame: Any) -> bool:
+    """Whether a pixel of a frame has a colour of the palette that is not opaque; its colours are 32-bit BGRA."""
+    if frame.format.name != "pal8" or len(frame.planes) < 2:
+        return False
+    colors = bytes(frame.planes[1])
+    return any(colors[4 * used + 3] < 255 for used in set(bytes(frame.planes[0])) if 4 * used + 3 < len(colors))
 
 
 def orientation(matrix: bytes) -> tuple[int, bool]:
@@ -89,6 +104,25 @@ def orientation(matrix: bytes) -> tuple[int, bool]:
     if abs(a) >= abs(b):
         return (0 if a >= 0 else 180), mirrored
     return (270 if b > 0 else 90), mirrored
+
+
+def named(names: dict[int, str], number: int) -> str | None:
+    """The word of a colour's number; None where it is not said (2), ``reserved`` where it has none."""
+    return names.get(number, None if number in (_NOT_SAID, None) else "reserved")
+
+
+def mastering(data: bytes) -> MasteringDisplay | None:
+    """AVMasteringDisplayMetadata: eight coordinates and two luminances as fractions, and which of them are there."""
+    if len(data) < 88:
+        return None
+    numbers = struct.unpack("=22i", data[:88])
+    if not (numbers[20] and numbers[21]) or not all(numbers[place] for place in range(1, 20, 2)):
+        return None
+    red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y, least, most = (
+        numbers[place] / numbers[place + 1] for place in range(0, 20, 2)
+    )
+    primaries = ((red_x, red_y), (green_x, green_y), (blue_x, blue_y))
+    return MasteringDisplay(primaries, (white_x, white_y), least, most)
 
 
 def light_level(data: bytes) -> LightLevel | None:

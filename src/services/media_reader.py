@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import av
 
-from src.models.media import FrameIndex, MediaInfo, StreamTimeline, Timeline, VideoStream
+from src.models.media import FrameIndex, FrameSize, MediaInfo, StreamTimeline, Timeline, VideoStream
 from src.services import media_facts as facts
 from src.services import media_streams as streams
+from src.services.frame_sizes import SizeWatch
 from src.services.media_poster import make_poster
 
 MAX_PIXELS: Final = 8192 * 4608  # 8K in any of its usual shapes
@@ -149,6 +150,7 @@ def read_timeline(path: str, task: str) -> Timeline:
             if decode:
                 stream.thread_type = "AUTO"
         trial = facts.Trial()
+        sizes = SizeWatch(picture, MAX_PIXELS) if picture is not None and task == "scan" else None
         packets = media.demux(wanted) if wanted else iter(())
         while True:
             try:
@@ -169,12 +171,15 @@ def read_timeline(path: str, task: str) -> Timeline:
                     axis.take([packet])
                     if task == "check" or (task == "hear" and packet.stream.type == "audio"):
                         trial.take(packet)
+                    elif sizes is not None and packet.stream.type == "video":
+                        sizes.take(packet)
             except MemoryError:
                 raise
             except av.error.FFmpegError:
                 errors += 1
         errors += trial.end()
-        return Timeline(tuple(_axis(stream, axes[stream.index]) for stream in wanted), errors=errors)
+        found = tuple(sizes.sizes) if sizes is not None else ()
+        return Timeline(tuple(_axis(stream, axes[stream.index], found) for stream in wanted), errors=errors)
 
 
 def read_index(path: str) -> FrameIndex:
@@ -196,7 +201,7 @@ def read_index(path: str) -> FrameIndex:
         return FrameIndex(stream.time_base, tuple(ticks), tuple(keys))
 
 
-def _axis(stream: Any, axis: facts.Axis) -> StreamTimeline:
+def _axis(stream: Any, axis: facts.Axis, sizes: tuple[FrameSize, ...]) -> StreamTimeline:
     times = sorted(axis.times)
     gaps = [late - early for early, late in pairwise(times)]
     return StreamTimeline(
@@ -210,6 +215,7 @@ def _axis(stream: Any, axis: facts.Axis) -> StreamTimeline:
         smallest_gap_seconds=min(gaps, default=0.0),
         keyframes=axis.keyframes,
         silences=facts.silences(axis.spans) if stream.type == "audio" else (),
+        sizes=sizes if stream.type == "video" else (),
     )
 
 

@@ -121,12 +121,18 @@ def audio_options(track: AudioPlan, number: int) -> dict[str, Any]:
     """The options of one audio stream."""
     options = {f"c:a:{number}": "copy" if track.action == "copy" else "aac"}
     if track.action == "encode":
-        form = f"aformat=channel_layouts={track.layout}:sample_rates={track.sample_rate}"
-        cut = "" if track.end_seconds is None else f"atrim=end={track.end_seconds:.6f},"
-        options |= {f"b:a:{number}": f"{track.kilobits}k", f"filter:a:{number}": f"{cut}{IN_STEP},{form}"}
+        options |= {f"b:a:{number}": f"{track.kilobits}k", f"filter:a:{number}": audio_filter(track)}
     if track.language:
         options[f"metadata:s:a:{number}"] = f"language={track.language}"
     return options
+
+
+def audio_filter(track: AudioPlan) -> str:
+    """The chain of filters of an encoded audio stream."""
+    form = f"aformat=channel_layouts={track.layout}:sample_rates={track.sample_rate}"
+    cut = [] if track.end_seconds is None else [f"atrim=end={track.end_seconds:.6f}"]
+    mixed = ["pan=stereo|c0=c0|c1=c1"] if track.first_two else []
+    return ",".join([*cut, *mixed, IN_STEP, form])
 
 
 def filtered(picture: Any, filters: Iterable[Filter]) -> Any:
@@ -153,6 +159,11 @@ def filter_text(filters: tuple[Filter, ...]) -> str:
     """A chain of filters as FFmpeg's ``-vf`` takes it."""
     written = []
     for one in filters:
-        options = ":".join(f"{name}={value}" for name, value in one.options)
+        options = ":".join(f"{name}={_quoted(value)}" for name, value in one.options)
         written.append(f"{one.name}={options}" if options else one.name)
     return ",".join(written)
+
+
+def _quoted(value: str) -> str:
+    """A value in which commas and the like mean nothing to the parser of the graph."""
+    return f"'{value}'" if set(value) & set(",;:[]") else value

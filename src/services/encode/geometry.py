@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from src.models.encode_plan import Filter, Options
-from src.models.media import VideoStream
+from src.models.media import FrameSize, VideoStream
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
 from src.services.encode.pixel_formats import layout
 
 SMALLEST: Final[dict[Codec, int]] = {"h264": 2, "h265": 16, "av1": 2}  # libx265 refuses what is below 16 pixels
 
+_NAMED: Final = 5
 PAD_PLANES: Final = "pad_planes"  # no filter of FFmpeg's, but several: see ``arguments.filtered``
 PLANE_SIZES: Final = ("w", "h", "full_w", "full_h", "chroma_w", "chroma_h", "full_chroma_w", "full_chroma_h")
 
@@ -28,19 +31,34 @@ class Geometry:
 
 
 def plan_geometry(
-    source: VideoStream, codec: Codec, pixel_format: str, *, lossless: bool, convert: Options = ()
+    source: VideoStream,
+    codec: Codec,
+    pixel_format: str,
+    *,
+    lossless: bool,
+    convert: Options = (),
+    sizes: Sequence[FrameSize] | None = None,
 ) -> Geometry:
     """Lossy pictures are turned, and cropped to even sizes; lossless ones keep every pixel and are padded if need be.
 
-    ``scale`` holds the size if the source changes its own in the middle, and does the change of pixel format, with
-    the options of ``convert``.
+    ``sizes`` are those of the source's frames: empty where they are not known, ``None`` where they do not change. Of
+    several the largest is written, and the other frames keep their shape between bars. ``scale`` also does the change
+    of pixel format, with the options of ``convert``.
     """
-    width, height = source.width, source.height
+    largest = max(sizes or (), key=lambda size: size.width * size.height, default=None)
+    first = FrameSize(source.width, source.height, source.sample_aspect)
+    largest = largest if sizes and len(sizes) > 1 and largest is not None else first
+    width, height, aspect = largest.width, largest.height, largest.sample_aspect
     if not lossless and source.rotation_degrees % 180:
-        width, height = height, width
+        width, height, aspect = height, width, 1 / aspect
+    wide, high = _steps(codec, pixel_format, lossless=lossless)
+    # ``pad`` works in steps of the source's own chroma, and takes not every format: nothing that is to stay exact.
+    plain = max(layout(source.pixel_format).chroma) < 2 and not lossless
+    unknown = plain and not (width % 2 or height % 2 or min(width, height) < SMALLEST[codec])
+    if sizes is not None and (len(sizes) > 1 or (not sizes and unknown)):
+        return _fitted((width, height), aspect, sizes, codec, convert)
     filters: list[Filter] = []
     notes: list[Note] = []
-    wide, high = _steps(codec, pixel_format, lossless=lossless)
     even_width, even_height = width - width % wide, height - height % high
     if not lossless and (even_width, even_height) != (width, height) and even_width and even_height:
         size = (("w", str(even_width)), ("h", str(even_height)), ("x", "0"), ("y", "0"), ("exact", "1"))
@@ -56,6 +74,31 @@ def plan_geometry(
         text = f"{width}x{height} became {full_width}x{full_height} by repeating edge pixels, as the codec demands"
         notes.append(Note(NoteCode.PADDED, text))
     return Geometry(full_width, full_height, tuple(filters), tuple(notes))
+
+
+def _fitted(
+    largest: tuple[int, int], aspect: Fraction, sizes: Sequence[FrameSize], codec: Codec, convert: Options
+) -> Geometry:
+    """Frames of any size in one size: FFmpeg builds the filters again where the size changes."""
+    least = SMALLEST[codec]
+    width, height = (max(length - length % 2, 2, least) for length in largest)
+    shape = f"iw*sar/ih/({aspect.numerator}/{aspect.denominator})"  # of a frame, in pixels of the result
+    whole = f"eq(iw,{largest[0]})*eq(ih,{largest[1]})"
+    fit_width = f"if({whole},{width},min({width},max(2,2*round({height}*({shape})/2))))"
+    fit_height = f"if({whole},{height},min({height},max(2,2*round({width}/({shape})/2))))"
+    bars = (("w", str(width)), ("h", str(height)), ("x", "2*floor((ow-iw)/4)"), ("y", "2*floor((oh-ih)/4)"))
+    filters = (
+        Filter("scale", (("w", fit_width), ("h", fit_height), *convert)),
+        Filter("pad", bars),
+        Filter("setsar", (("sar", f"{aspect.numerator}/{aspect.denominator}"),)),
+    )
+    notes: tuple[Note, ...] = ()
+    if len(sizes) > 1:
+        told = ", ".join(f"{size.width}x{size.height}" for size in sizes[:_NAMED])
+        told += ", ..." if len(sizes) > _NAMED else ""
+        text = f"The frame size changes ({told}): every frame keeps its shape, scaled into {width}x{height} with bars"
+        notes = (Note(NoteCode.SIZE_CHANGED, text),)
+    return Geometry(width, height, filters, notes)
 
 
 def _steps(codec: Codec, pixel_format: str, *, lossless: bool) -> tuple[int, int]:

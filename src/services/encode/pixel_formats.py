@@ -17,13 +17,17 @@ _CODEC_NAMES: Final[dict[Codec, str]] = {"h264": "H.264", "h265": "H.265", "av1"
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """How a pixel format stores a picture: bits of one sample, halvings of the chroma, and what kind it is."""
+    """How a pixel format stores a picture: bits of one sample, halvings of the chroma, and what kind it is.
+
+    ``indirect``: colours of a palette, or of fewer than 8 bits, which not every conversion stretches to the full range.
+    """
 
     bits: int
     chroma: tuple[int, int]
     rgb: bool = False
     gray: bool = False
     alpha: bool = False
+    indirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ def layout(pixel_format: str) -> PixelLayout:
     parts = known.components
     alpha = any(part.is_alpha for part in parts)
     if known.has_palette or known.is_rgb:
-        return PixelLayout(8 if known.has_palette else parts[0].bits, (0, 0), rgb=True, alpha=alpha)
+        bits = 8 if known.has_palette else parts[0].bits
+        indirect = known.has_palette or bits < 8
+        return PixelLayout(bits, (0, 0), rgb=True, alpha=alpha, indirect=indirect)
     if len(parts) - alpha < 3:
         return PixelLayout(max(8, parts[0].bits), (0, 0), gray=True, alpha=alpha)
     halvings = (64 // parts[1].width).bit_length() - 1, (64 // parts[1].height).bit_length() - 1

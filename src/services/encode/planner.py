@@ -7,14 +7,16 @@ from fractions import Fraction
 from typing import Final
 
 from src.errors import CodecUnsupported, MediaInvalid
-from src.models.encode_plan import Color, EncodePlan, Filter, Scan, VideoPlan
+from src.models.encode_plan import EncodePlan, Filter, Scan, VideoPlan
 from src.models.media import MediaInfo, Timeline, VideoStream
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
-from src.services.encode import presets
+from src.services.encode import hdr, presets
+from src.services.encode.colors import color_tags, plan_colors
+from src.services.encode.colors import tone_map as tone_map_filters
 from src.services.encode.geometry import plan_geometry
 from src.services.encode.pixel_formats import layout, lossless_target, lossy_target
-from src.services.encode.sound import plan_sound, plan_subtitles
+from src.services.encode.sound import Mixable, plan_sound, plan_subtitles
 
 CODECS: Final[tuple[Codec, ...]] = ("h264", "h265", "av1")
 QUALITIES: Final[tuple[Quality, ...]] = ("lossless", "high", "medium")
@@ -25,8 +27,7 @@ _COVER_CODECS: Final = frozenset({"mjpeg", "png"})
 SVT_MIN_SIZE: Final = 64  # pixels; below, SVT-AV1 fails depending on its preset
 SVT_MAX_RATE: Final = 240  # frames per second that SVT-AV1 accepts
 FINEST_TIME_BASE: Final = Fraction(1, 90_000)
-SDR: Final = Color("bt709", "bt709", "bt709", "tv")
-RGB: Final = Color("bt709", "iec61966-2-1", "rgb", "pc")
+MOVED_SECONDS: Final = 0.05  # a start so far from 0 is noted; less is the delay of an encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ def plan_encode(
     timeline: Timeline | None = None,
     scan: Scan = "progressive",
     wishes: Wishes | None = None,
+    mixable: Mixable | None = None,
 ) -> EncodePlan:
     """Decide everything about one encode.
 
     ``timeline`` is the source's (cadence and number of frames); ``scan`` is what a look at the pictures said, and only
-    needed where the source calls itself interlaced.
+    needed where the source calls itself interlaced; ``mixable`` is what a trial of its audio found.
 
     Raises:
         CodecUnsupported: not one of the three codecs and three presets.
@@ -61,13 +63,15 @@ def plan_encode(
     if source is None:
         raise MediaInvalid("This file has no video")
     asked = wishes or Wishes()
-    if quality == "lossless" and not asked.always_encode and _is_already(media, source, codec):
+    axis = timeline.video if timeline is not None else None
+    steady = axis is None or len(axis.sizes) < 2
+    if quality == "lossless" and steady and not asked.always_encode and _is_already(media, source, codec):
         video, notes = _copied(source, codec)
     else:
         video, notes = _encoded(source, codec, quality, timeline, scan, asked)
-    audio, audio_notes = plan_sound(media, quality, timeline)
+    heard = mixable or Mixable()
+    audio, audio_notes = plan_sound(media, quality, timeline, first_two=heard.first_two, unusable=heard.unusable)
     subtitles, subtitle_notes = plan_subtitles(media)
-    axis = timeline.video if timeline is not None else None
     cover = _cover(media)
     return EncodePlan(
         demuxer=media.container.split(",")[0],
@@ -75,10 +79,17 @@ def plan_encode(
         audio=audio,
         subtitles=subtitles,
         cover_art_index=cover.index if cover is not None else None,
-        notes=(*notes, *audio_notes, *subtitle_notes, *_left_out(media)),
+        notes=(*notes, *audio_notes, *subtitle_notes, *hdr.dolby_vision(source), *_moved(media), *_left_out(media)),
         expected_frames=axis.units if axis is not None and axis.units else source.frames,
         duration_seconds=media.duration_seconds,
     )
+
+
+def _moved(media: MediaInfo) -> tuple[Note, ...]:
+    """The times of a file begin at 0; those of its streams keep their distances."""
+    begins = media.start_seconds or 0.0
+    text = f"The source begins at {begins:.3f} s of its own clock, this file at 0: all times are earlier by that"
+    return (Note(NoteCode.START_MOVED, text),) if abs(begins) > MOVED_SECONDS else ()
 
 
 def _cover(media: MediaInfo) -> VideoStream | None:
@@ -92,7 +103,7 @@ def _left_out(media: MediaInfo) -> tuple[Note, ...]:
     covers = sum(stream.attached_picture for stream in media.video)
     chapters = 1 if media.chapters and media.container.startswith("mov") else 0  # a track of their own, and are kept
     counts = {
-        "video": len(media.video) - covers - 1,
+        "video": len(media.video) + media.unreadable.count("video") - covers - 1,
         "cover": covers - (_cover(media) is not None),
         "data": max(0, media.others - chapters),
     }
@@ -134,6 +145,7 @@ def _encoded(
     source: VideoStream, codec: Codec, quality: Quality, timeline: Timeline | None, scan: Scan, asked: Wishes
 ) -> tuple[VideoPlan, tuple[Note, ...]]:
     lossless = quality == "lossless"
+    axis = timeline.video if timeline is not None else None
     tone_map = source.is_hdr and codec == "h264" and not lossless
     if lossless:
         target = lossless_target(source.pixel_format, codec)
@@ -148,36 +160,39 @@ def _encoded(
         encoder = "libaom-av1"
     filters: list[Filter] = []
     if scan != "progressive":
-        filters += _deinterlace(scan, notes, lossless=lossless)
-    color = Color(source.color_primaries, source.color_transfer, source.color_space, source.color_range)
-    convert: tuple[tuple[str, str], ...] = ()
+        filters += _deinterlace(scan, notes, lossless=lossless, steady=axis is None or len(axis.sizes) < 2)
+    colors = plan_colors(source, encoder, lossless=lossless, tone_map=tone_map)
+    filters += colors.before
+    notes += colors.notes
     if tone_map:
-        color = SDR
         notes.append(Note(NoteCode.TONE_MAPPED, "The HDR picture was mapped to SDR, as H.264 players expect"))
-    elif layout(source.pixel_format).rgb:
-        color = RGB if lossless else SDR
-        convert = () if lossless else (("out_color_matrix", "bt709"), ("out_range", "tv"))
-    elif color.range is not None:
-        convert = (("out_range", color.range),)
-    geometry = plan_geometry(source, codec, target.pixel_format, lossless=lossless, convert=convert)
+    geometry = plan_geometry(
+        source,
+        codec,
+        target.pixel_format,
+        lossless=lossless,
+        convert=colors.convert,
+        sizes=None if axis is None else axis.sizes,
+    )
     filters += geometry.filters
     notes += geometry.notes
     if tone_map:
-        filters += _tone_map(source)
+        filters += tone_map_filters(source)
     if lossless and codec == "h264":
         text = "Lossless H.264 is of the profile High 4:4:4 Predictive, which hardly any browser or television plays"
         notes.append(Note(NoteCode.PLAYBACK_LIMITED, text))
     elif lossless and not target.pixel_format.startswith("yuv420p"):
         notes.append(Note(NoteCode.PLAYBACK_LIMITED, "Few players show this pixel format; it was kept to lose nothing"))
     filters.append(Filter("format", (("pix_fmts", target.pixel_format),)))
-    filters += _color_tags(color)
+    filters += color_tags(colors.color)
     small = min(geometry.width, geometry.height) < 32
+    options = presets.encoder_options(encoder, codec, quality, frame_rate=fps, small=small, crf=asked.crf)
     plan = VideoPlan(
         stream_index=source.index,
         action="encode",
         codec=codec,
         encoder=encoder,
-        options=presets.encoder_options(encoder, codec, quality, frame_rate=fps, small=small, crf=asked.crf),
+        options=options if tone_map else hdr.with_light(options, encoder, source),
         pixel_format=target.pixel_format,
         width=geometry.width,
         height=geometry.height,
@@ -204,42 +219,12 @@ def _time_base(source: VideoStream, timeline: Timeline | None) -> Fraction | Non
     return None if steady and on_grid else fine
 
 
-def _deinterlace(scan: Scan, notes: list[Note], *, lossless: bool) -> list[Filter]:
+def _deinterlace(scan: Scan, notes: list[Note], *, lossless: bool, steady: bool) -> list[Filter]:
+    if not steady:  # each new size builds the filters again, and the frames inside this one would be lost
+        notes.append(Note(NoteCode.INTERLACED, "The video stays interlaced, because its frame size changes"))
+        return []
     if lossless:
         notes.append(Note(NoteCode.INTERLACED, "The picture is interlaced and stays so, to lose nothing"))
         return []
     notes.append(Note(NoteCode.DEINTERLACED, "The interlaced picture was made progressive"))
     return [Filter("bwdif", (("mode", "send_frame"), ("parity", scan), ("deint", "all")))]
-
-
-def _tone_map(source: VideoStream) -> list[Filter]:
-    """PQ or HLG to BT.709 in linear light, by the curve of Hable, 100 cd/m2 as white."""
-    came = {
-        "transferin": source.color_transfer or "smpte2084",
-        "primariesin": source.color_primaries or "bt2020",
-        "matrixin": source.color_space or "bt2020nc",
-        "rangein": source.color_range or "tv",
-    }
-    linear = {"transfer": "linear", "npl": "100"} | came
-    back = {"transfer": "bt709", "matrix": "bt709", "range": "tv"}
-    return [
-        Filter("zscale", tuple(linear.items())),
-        Filter("format", (("pix_fmts", "gbrpf32le"),)),
-        Filter("zscale", (("primaries", "bt709"),)),
-        Filter("tonemap", (("tonemap", "hable"), ("desat", "0"))),
-        Filter("zscale", tuple(back.items())),
-        Filter("sidedata", (("mode", "delete"), ("type", "MASTERING_DISPLAY_METADATA"))),
-        Filter("sidedata", (("mode", "delete"), ("type", "CONTENT_LIGHT_LEVEL"))),
-    ]
-
-
-def _color_tags(color: Color) -> list[Filter]:
-    """FFmpeg's encoders take the tags from the frames, so they are put on the frames."""
-    named = {
-        "color_primaries": color.primaries,
-        "color_trc": color.transfer,
-        "colorspace": "gbr" if color.space == "rgb" else color.space,
-        "range": color.range,
-    }
-    told = tuple((name, value) for name, value in named.items() if value is not None)
-    return [Filter("setparams", told)] if told else []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from src.models.encode_plan import AudioPlan, SubtitlePlan
@@ -18,16 +20,32 @@ NEAR_SECONDS: Final = 60.0  # so long a silence may lead away from the picture
 _WILD_SECONDS: Final = 30 * 3600.0  # FFmpeg closes longer gaps by itself (dts_error_threshold),
 _CLOSED: Final = ("mpeg",)  # and in MPEG streams, whose clock may jump, those of 10 s already (dts_delta_threshold)
 _AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_MOST_GUESSED: Final = 8  # channels without a layout of which FFmpeg has a usual one: 7.1
 _TEXT_SUBTITLES: Final = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"})
 
 
+@dataclass(frozen=True, slots=True)
+class Mixable:
+    """Indexes of streams: of ``first_two`` two channels are used, since nothing can mix them; of ``unusable`` none."""
+
+    first_two: frozenset[int] = frozenset()
+    unusable: frozenset[int] = frozenset()
+
+
 def plan_sound(
-    media: MediaInfo, quality: Quality, timeline: Timeline | None = None
+    media: MediaInfo,
+    quality: Quality,
+    timeline: Timeline | None = None,
+    *,
+    first_two: Collection[int] = (),
+    unusable: Collection[int] = (),
 ) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:
     """What becomes of each audio stream. A lossless encode copies AAC as it is; everything else is encoded, as far as
-    the silence in it is worth filling."""
+    the silence in it is worth filling. ``first_two`` and ``unusable`` are indexes of streams that FFmpeg cannot mix or
+    decode."""
     empty = {axis.index for axis in timeline.audio if not axis.units} if timeline is not None else set()
-    usable = [s for s in media.audio if s.sample_rate and s.channels and s.index not in empty]
+    left_out = {*empty, *unusable}
+    usable = [s for s in media.audio if s.sample_rate and s.channels and s.index not in left_out]
     plans: list[AudioPlan] = []
     notes: list[Note] = []
     silent = 0
@@ -42,12 +60,14 @@ def plan_sound(
         if end is not None and end <= 0:
             silent += 1
             continue
-        plans.append(dataclasses.replace(_encoded(stream, notes), end_seconds=end))
+        plans.append(dataclasses.replace(_encoded(stream, stream.index in first_two, notes), end_seconds=end))
         if quality == "lossless":
             _tell(notes, NoteCode.SOUND_LOSSY, "The picture is lossless; the sound is AAC, which is not")
-    dropped = len(media.audio) - len(plans) - silent
+    dropped = len(media.audio) + media.unreadable.count("audio") - len(plans) - silent
     if dropped:
-        _tell(notes, NoteCode.TRACKS_DROPPED, f"{dropped} audio tracks could not be kept")
+        unread = media.unreadable.count("audio") + sum(stream.index in unusable for stream in media.audio)
+        why = f"; {unread} of them are of a codec that cannot be decoded here" if unread else ""
+        _tell(notes, NoteCode.TRACKS_DROPPED, f"{dropped} audio tracks could not be kept{why}")
     return tuple(plans), tuple(notes)
 
 
@@ -74,19 +94,37 @@ def _end(media: MediaInfo, timeline: Timeline | None, index: int) -> tuple[float
     return None, ""
 
 
-def _encoded(stream: AudioStream, notes: list[Note]) -> AudioPlan:
+def plan_track(stream: AudioStream, *, first_two: bool = False) -> AudioPlan:
+    """The AAC that a track of sound becomes: mono, stereo, 5.1 or 7.1, or the first two of channels that nothing tells
+    how to mix."""
     rate = next((rate for rate in _AAC_RATES if rate >= stream.sample_rate), None)
     if rate is None:
         rate = 44100 if stream.sample_rate % 44100 == 0 else 48000
+    if first_two or (stream.channels > _MOST_GUESSED and has_no_layout(stream)):
+        return AudioPlan(stream.index, "encode", KILOBITS, "stereo", rate, stream.language, first_two=True)
     if stream.channels <= 2:
         layout, kilobits = ("mono", "stereo")[stream.channels - 1], KILOBITS
     else:
         layout = "5.1" if stream.channels <= 6 else "7.1"
         kilobits = SURROUND_KILOBITS[layout]
-        _tell(notes, NoteCode.SURROUND, f"The sound stays {layout}, at {kilobits} kbit/s")
-        if stream.channels not in (6, 8):
-            _tell(notes, NoteCode.SOUND_CONVERTED, f"{stream.channels} channels of sound are stored as {layout}")
     return AudioPlan(stream.index, "encode", kilobits, layout, rate, stream.language)
+
+
+def has_no_layout(stream: AudioStream) -> bool:
+    """Whether nothing says which speaker a channel is for; FFmpeg then calls the layout "10 channels"."""
+    return stream.layout is None or stream.layout.endswith("channels")
+
+
+def _encoded(stream: AudioStream, first_two: bool, notes: list[Note]) -> AudioPlan:
+    track = plan_track(stream, first_two=first_two)
+    if track.first_two:
+        text = f"The {stream.channels} channels of sound have no layout that can be mixed: the first two are used"
+        _tell(notes, NoteCode.SOUND_CONVERTED, text)
+    elif stream.channels > 2:
+        _tell(notes, NoteCode.SURROUND, f"The sound stays {track.layout}, at {track.kilobits} kbit/s")
+        if stream.channels not in (6, 8):
+            _tell(notes, NoteCode.SOUND_CONVERTED, f"{stream.channels} channels of sound are stored as {track.layout}")
+    return track
 
 
 def plan_subtitles(media: MediaInfo) -> tuple[tuple[SubtitlePlan, ...], tuple[Note, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ from src.errors import EncodeFailed, MediaInvalid
 from src.models.chunk import ChunkTask
 from src.models.encode_plan import EncodePlan, EncodeReport
 from src.models.media import MediaInfo, Timeline
-from src.models.outcome import Note, NoteCode
 from src.models.params import Quality
 from src.models.progress import Monitor, Phase, Progress
-from src.services.encode import chunks
+from src.services.encode import chunks, hdr
 from src.services.encode.arguments import encode_arguments
+from src.services.encode.damage import Judge
 from src.services.encode.hardware import Device, global_options
 from src.services.encode.proof import prove
 from src.services.encode.reports import encode_reporter
@@ -26,8 +25,6 @@ from src.services.media_forks import MediaForks
 from src.services.media_probe import examine, index_frames
 
 log = logging.getLogger(__name__)
-_DAMAGE = re.compile(r"error|invalid|corrupt|truncat|premature|missing|damaged|conceal|partial", re.IGNORECASE)
-_SLACK_SECONDS = 0.25  # a film may end so much earlier than its packets promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,8 @@ class EncodeWork:
                     self.program, plan, self.source, self.output, proof, self.monitor, went_in_known=beside is not None
                 )
             made, axis = self._check(plan, frames if in_chunks else result.frames, proven=verified is not None)
-            lost = self._lost(len(plan.audio) - len(made.audio), result.log)
-            notes = (*plan.notes, *lost, *self._damage(axis, result.log))
+            judge = Judge(self.program, self.source, self.timeline, self.media.start_seconds or 0.0, self.monitor)
+            notes = (*plan.notes, *judge.notes(plan, axis, result.log))
         except BaseException:
             self.output.unlink(missing_ok=True)
             raise
@@ -89,6 +86,9 @@ class EncodeWork:
             joined.unlink(missing_ok=True)
         video = made.main_video
         assert video is not None and axis.video is not None
+        source = self.media.main_video
+        if source is not None:
+            notes = (*notes, *hdr.lost(source, video))
         return EncodeReport(
             codec=plan.video.codec,
             quality=self.quality,
@@ -138,35 +138,3 @@ class EncodeWork:
             if frames_written is not None and axis.video.units != frames_written:
                 raise EncodeFailed(f"{frames_written} frames were encoded, {axis.video.units} arrived in the file")
         return made, axis
-
-    @staticmethod
-    def _lost(tracks: int, log: tuple[str, ...]) -> tuple[Note, ...]:
-        """Sound of which nothing could be decoded.
-
-        Raises:
-            EncodeFailed: the decoder has no word about it.
-        """
-        if not tracks:
-            return ()
-        if tracks < 0 or not any(_DAMAGE.search(line) for line in log):
-            raise EncodeFailed("The encoded file has lost its sound")
-        return (Note(NoteCode.TRACKS_DROPPED, f"{tracks} audio tracks could not be decoded"),)
-
-    def _damage(self, made: Timeline, log: tuple[str, ...]) -> tuple[Note, ...]:
-        """What the source did not give; a shorter film without any word from the decoder is our failure.
-
-        Raises:
-            EncodeFailed: the end of the film is missing and nothing says why.
-        """
-        had, has = self.timeline.video, made.video
-        errors = max(sum(bool(_DAMAGE.search(line)) for line in log), self.timeline.errors)
-        missing = 0.0
-        if had is not None and has is not None and had.end_seconds is not None and has.end_seconds is not None:
-            missing = had.end_seconds - (had.first_seconds or 0.0) - has.end_seconds + (has.first_seconds or 0.0)
-        short = missing > max(_SLACK_SECONDS, 3 * (had.largest_gap_seconds if had is not None else 0.0))
-        if short and not errors:
-            raise EncodeFailed(f"The encoded file is {missing:.2f} s shorter than its source")
-        if not errors:
-            return ()
-        text = f"The source is damaged: its decoder reported {errors} errors"
-        return (Note(NoteCode.SOURCE_DAMAGED, text + (f", {missing:.1f} s could not be read" if short else "")),)

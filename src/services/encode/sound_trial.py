@@ -1,0 +1,52 @@
+"""A short trial of the audio tracks that FFmpeg may not decode or mix, so that none of them costs the video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import ffmpeg
+
+from src.errors import EncodeFailed
+from src.models.media import AudioStream, MediaInfo
+from src.models.progress import Monitor
+from src.services.encode.arguments import audio_filter, file_url, input_options
+from src.services.encode.sound import MAX_TRACKS, Mixable, plan_track
+from src.services.ffmpeg_utils_service import FFmpeg
+
+_SECONDS: Final = 1.0
+# Every FFmpeg has decoders for these (those of PCM as well).
+_USUAL: Final = frozenset(
+    {"aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "flac", "alac", "wmav1", "wmav2", "amr_nb", "adpcm_ima_qt"}
+)
+
+
+def try_tracks(program: FFmpeg, source: Path, media: MediaInfo, monitor: Monitor) -> Mixable:
+    """Decode and mix the first second of each unusual track: of several channels, or of a rare codec."""
+    first_two: set[int] = set()
+    unusable: set[int] = set()
+    for stream in [one for one in media.audio if one.sample_rate and one.channels][:MAX_TRACKS]:
+        usual = stream.codec in _USUAL or stream.codec.startswith("pcm_")
+        if (usual and stream.channels <= 2) or _works(program, source, media, stream, monitor):
+            continue
+        if stream.channels > 2 and _works(program, source, media, stream, monitor, first_two=True):
+            first_two.add(stream.index)
+        else:
+            unusable.add(stream.index)
+    return Mixable(frozenset(first_two), frozenset(unusable))
+
+
+def _works(
+    program: FFmpeg, source: Path, media: MediaInfo, stream: AudioStream, monitor: Monitor, *, first_two: bool = False
+) -> bool:
+    opened = input_options(media.container.split(",")[0]) | {"t": f"{_SECONDS:g}"}
+    track = plan_track(stream, first_two=first_two)
+    heard = ffmpeg.input(file_url(source), **opened)[str(stream.index)]
+    # An error of its data is no reason to give a track up: only the first second is read.
+    made = ffmpeg.output(heard, "-", f="null", max_error_rate="1", **{"filter:a:0": audio_filter(track)})
+    try:
+        program.run(ffmpeg.get_args(made), monitor=monitor)
+    except EncodeFailed:
+        monitor.check()
+        return False
+    return True
