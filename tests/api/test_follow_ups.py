@@ -173,7 +173,11 @@ def test_no_other_link_in_the_header_is_ever_told(
 
 
 def test_a_webhook_inside_the_network_is_never_told(api: Api, anna: Person, world: World, gone: list[str]) -> None:
-    clip(api, anna, "http://127.0.0.1:8080/hook")
+    """An address that says so is refused with the token; a name that leads there is never connected to."""
+    refused = anna.post("/api/auth/tokens", json={"stream": VIDEO, "webhook": "http://127.0.0.1:8080/hook"})
+    assert (refused.status_code, (refused.json or {})["code"]) == (400, "WEBHOOK_INVALID")
+    world.net.names["hooks.example.net"] = [["127.0.0.1"]]
+    clip(api, anna, "https://hooks.example.net/hook")
     assert deliver(api) == 0 and world.heard == [] and world.net.dialled == []
 
 
