@@ -59,7 +59,19 @@ def vmaf(source: Path, encoded: Path) -> float:
         graph = f"[0:v]{same}[a];[1:v]{same}[b];[a][b]{measure}"
         inputs = ["-i", str(encoded), "-i", str(source)]
         run(
-            [*inputs, "-filter_complex", graph, "-fps_mode", "passthrough", "-enc_time_base", "1/25", "-f", "null", "-"]
+            [
+                *inputs,
+                "-filter_complex",
+                graph,
+                "-fps_mode",
+                "passthrough",
+                "-enc_time_base",
+                "1/25",
+                "-an",
+                "-f",
+                "null",
+                "-",
+            ]
         )
         return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
 
