@@ -15,11 +15,15 @@ CRF: Final[dict[Codec, dict[Quality, int]]] = {
 }
 
 # What differs from the encoder's own defaults, which the documented factors are meant for, as (option, value): it takes
-# less time at the same quality and size on all kinds of video (docs/benchmarks/encode.md). libx264: one reference,
-# no partitions of 8x8 in B-frames, up to five B-frames. libx265: rate-distortion level 2, two references, two merge
+# less time at the same quality and size (docs/benchmarks/encode.md). libx264: no partitions of 8x8 in B-frames, up to
+# five of them, a look-ahead of 20 frames, simple weights. libx265: rate-distortion level 2, two references, two merge
 # candidates. SVT-AV1 has nothing that is faster and not larger.
 TUNED: Final[dict[str, Options]] = {
-    "libx264": (("preset", "medium"), ("refs", "1"), ("bf", "5"), ("x264-params", "partitions=i4x4,i8x8,p8x8")),
+    "libx264": (
+        ("preset", "medium"),
+        ("bf", "5"),
+        ("x264-params", "partitions=i4x4,i8x8,p8x8:rc-lookahead=20:weightp=1"),
+    ),
     "libx265": (("preset", "medium"),),
     "libsvtav1": (("preset", "8"),),
     "libaom-av1": (("cpu-used", "6"), ("row-mt", "1"), ("b", "0")),
