@@ -315,7 +315,10 @@ def test_claims_at_the_same_moment_break_no_bound(
     shares = Counter(job.owner.id for job in won)
     # Racers are more than there are workers, and each says that it is free: one clip may go beyond the number.
     assert sum(job.kind == "stream" for job in won) <= workers - 1
-    assert shares[ANNA.id] <= max(1, workers // 2) or shares[BERT.id] == 3
+    # Beside long jobs alone, one clip may go beyond the share of its owner (ADR 14).
+    beyond = shares[ANNA.id] - max(1, workers // 2)
+    clips = sum(job.owner.id == ANNA.id and job.kind == "clip" for job in won)
+    assert beyond <= 0 or (beyond == 1 and clips == 1) or shares[BERT.id] == 3
     assert shares[BERT.id] >= 1
 
 

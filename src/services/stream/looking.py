@@ -164,7 +164,8 @@ def _is_damaged(content: bytes) -> bool:
                 stream: Any = next(iter(getattr(media.streams, kind)), None)
                 if stream is None:
                     continue
-                stream.thread_type = "AUTO"
+                # One thread: a threaded decoder that is dropped amid its work can wait for its own threads for ever.
+                stream.codec_context.thread_count = 1
                 stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
                 key: Fraction | None = None
                 for packet in media.demux(stream):
