@@ -138,7 +138,8 @@ def _orphans(verdict: Verdict, service: LiveService, storm: Storm, lives: dict[s
     commands = [found.command[:200] for pid in strangers if (found := look(pid)) is not None]
     verdict.orphans += [f"a process without a parent: {command}" for command in commands]
     verdict.orphans += [f"FFmpeg without a job: {pid}" for pid in victims(service, Kind.FFMPEG)]
-    until = time.monotonic() + 30  # cleanups come every few seconds in a storm
+    # Cleanups come every few seconds in a storm, and spare what a killed API received in the last minute.
+    until = time.monotonic() + 120
     while (strays := _strays(service, lives)) and time.monotonic() < until:
         time.sleep(0.5)
     verdict.orphans += [f"a file of nobody: {path}" for path in strays]
