@@ -49,8 +49,9 @@ class Setting:
 
 def ours(setting: Setting, mode: str = "exact", connections: int = CONNECTIONS) -> None:
     """The engine."""
+    from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
     from src.models.progress import SilentMonitor
-    from src.services.clip import ClipSource, Network, TimeRange, Track, make_clip
+    from src.services.clip.engine import make_clip
 
     tracks = (Track(setting.video, has_audio=False), Track(setting.audio, has_video=False))
     report = make_clip(
@@ -58,7 +59,7 @@ def ours(setting: Setting, mode: str = "exact", connections: int = CONNECTIONS) 
         TimeRange(setting.start, setting.end),
         Path(setting.output),
         work_dir=Path(setting.output).parent,
-        network=Network(connections=connections),
+        network=NetworkSettings(connections=connections),
         mode=mode,  # type: ignore[arg-type]
         monitor=SilentMonitor(),
     )

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import httpx
 
-from src.services.egress import AllowList, EgressProxy, Policy
+from src.services.egress.policy import AllowList, Policy
+from src.services.egress.proxy import EgressProxy
 from tests.offline_youtube.certificate import make_certificate
 
 _HOST = "127.0.0.1"

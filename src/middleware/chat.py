@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask, Response, copy_current_request_context, request
 
 from src.middleware.bots import hints
-from src.services.chat.sentences import one_line
+from src.utils.chat_text import one_line
 from src.utils.logs import context_id
 
 log = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ from src.services.chat.identity import request_id
 from src.services.chat.requests import ChatReply, ChatRequest
 from src.services.clip_service import ClipService, MomentRequest
 from src.services.job_service import JobService
+from src.utils.chat_text import echo, one_line
 from src.utils.clock import Clock
 from src.utils.stream_names import WHAT_TO_SEND, StreamName, name_of_video, read_stream_name
 
@@ -154,7 +155,7 @@ class ChatService:
         params = job.params
         assert isinstance(params, LiveClipParams)
         ago = sentences.spoken((self._clock.now() - job.created_at).total_seconds())
-        text = f"Last clip{sentences.echo(params.additional_message)}, {ago} ago: {_state(job)}."
+        text = f"Last clip{echo(params.additional_message)}, {ago} ago: {_state(job)}."
         return ChatReply(text, job)
 
     def _delete(self, request: ChatRequest) -> ChatReply:
@@ -164,14 +165,14 @@ class ChatService:
             self._jobs.cancel(job)
         # A running job ends within a second and is then listed as cancelled.
         self._jobs.forget(job)
-        return ChatReply(f"The last clip{sentences.echo(title)} was deleted.", job)
+        return ChatReply(f"The last clip{echo(title)} was deleted.", job)
 
     def _rename(self, request: ChatRequest, title: str | None) -> ChatReply:
         if not title:
             return ChatReply("Write the new title behind rename.")
         job = self._newest(request, to_change=True)
         self._jobs.learn(job.id, {"additional_message": title})
-        return ChatReply(f"The last clip is now called{sentences.echo(title)}.", job)
+        return ChatReply(f"The last clip is now called{echo(title)}.", job)
 
     def _newest(self, request: ChatRequest, *, to_change: bool = False) -> VideoJob:
         """The newest clip that was saved with a channel token of this account. Whether the bot says that a moderator
@@ -192,7 +193,7 @@ class ChatService:
 
 def sentence_of(error: AppError) -> str:
     """An error as a chat hears it."""
-    return sentences.one_line(error.message)
+    return one_line(error.message)
 
 
 def _state(job: VideoJob) -> str:

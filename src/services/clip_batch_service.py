@@ -9,13 +9,14 @@ from pathlib import Path
 
 from src.config import Settings
 from src.errors import ClipIncomplete
+from src.models.media_source import ClipSource, SourceUnreadable, TimeRange
 from src.models.params import BatchParams
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip import ClipReport, ClipSource, SourceUnreadable, TimeRange
+from src.services.clip.source import ClipReport
 from src.services.clip_cage import ClipCage
 from src.services.clip_cutter import source_of
 from src.services.clip_joining import join_clips
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.ranges import available_range, require_recorded

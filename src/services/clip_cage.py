@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
 from src.models.progress import Monitor
-from src.services.clip import ClipReport, ClipSource, Keep, Mode, Network, TimeRange
-from src.services.clip import make_clip as make_one
-from src.services.clip import make_clips as make_several
-from src.services.clip import make_parts as make_stretches
+from src.services.clip.engine import make_clip as make_one
+from src.services.clip.engine import make_clips as make_several
+from src.services.clip.engine import make_parts as make_stretches
+from src.services.clip.source import ClipReport, Keep
 from src.services.clip_child import LISTENER, Task, send_task
 from src.services.clip_talk import Talk, engine_died, last_words
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
 from src.utils.sandbox import Cage, available
@@ -85,7 +86,7 @@ class CagedEngine:
         output: Path,
         *,
         work_dir: Path,
-        network: Network,
+        network: NetworkSettings,
         mode: Mode = "exact",
         ffmpeg: Path | None = None,
         monitor: Monitor,
@@ -111,7 +112,7 @@ class CagedEngine:
         outputs: Sequence[Path],
         *,
         work_dir: Path,
-        network: Network,
+        network: NetworkSettings,
         mode: Mode = "exact",
         ffmpeg: Path | None = None,
         monitor: Monitor,
@@ -131,7 +132,7 @@ class CagedEngine:
         suffix: str,
         *,
         work_dir: Path,
-        network: Network,
+        network: NetworkSettings,
         ffmpeg: Path | None = None,
         monitor: Monitor,
         refresh: Callable[[], ClipSource] | None = None,

@@ -58,8 +58,9 @@ def main(descriptor: int, kind: Kind) -> None:
     from pydantic import TypeAdapter
 
     from src.errors import AppError
+    from src.models.media_source import SourceUnreadable
     from src.models.progress import Progress
-    from src.services.clip import ClipReport, Discontinuous, SourceUnreadable
+    from src.services.clip.source import ClipReport, Discontinuous
 
     channel = socket.socket(fileno=descriptor)
     progress_line, lock = TypeAdapter(Progress), threading.Lock()

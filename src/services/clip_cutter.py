@@ -10,22 +10,12 @@ from pathlib import Path
 
 from src.errors import AppError, ClipIncomplete, EngineInterrupted, MediaForbidden
 from src.models.download import CutMethod
+from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, SourceFormat
-from src.services.clip import (
-    ClipReport,
-    ClipSource,
-    Discontinuous,
-    Keep,
-    Mode,
-    Network,
-    SourceUnreadable,
-    TimeRange,
-    Track,
-    make_clip,
-    make_parts,
-)
+from src.services.clip.engine import make_clip, make_parts
+from src.services.clip.source import ClipReport, Discontinuous, Keep
 from src.services.clip_acceptance import Accepted, Promise, accept
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.film_joining import join_films
@@ -73,7 +63,7 @@ class ClipCutter:
         self,
         youtube: YouTubeService,
         ffmpeg: FFmpeg,
-        network: Network,
+        network: NetworkSettings,
         *,
         engine: Callable[..., ClipReport] = make_clip,
         parts: Callable[..., list[tuple[Path, ClipReport]]] = make_parts,

@@ -16,8 +16,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from src.errors import EngineInterrupted, ErrorKind, InternalError, SegmentMissing, error_from_code
+from src.models.media_source import ClipSource, SourceUnreadable
 from src.models.progress import Monitor, Progress
-from src.services.clip import ClipReport, ClipSource, Discontinuous, SourceUnreadable
+from src.services.clip.source import ClipReport, Discontinuous
 from src.services.clip_child import send_task
 from src.services.ffmpeg_utils_service import CHECK_SECONDS
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from src.config import Settings
 from src.models.source import Extraction
-from src.services.clip import Keep
+from src.services.clip.source import Keep
 from src.services.youtube.selection import Selection
 
 _LOOK = "video.json"

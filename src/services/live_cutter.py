@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from src.models.captured import Captured
 from src.models.media import MediaInfo
+from src.models.media_source import NetworkSettings
 from src.models.outcome import Note, NoteCode, outcome_fields
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor
-from src.services.clip import Network
+from src.models.time_window import Window
 from src.services.clip_acceptance import Promise, accept
 from src.services.clip_cage import ClipCage
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live import Captured, LiveCut, Window, cut_captured
+from src.services.live.cutting import LiveCut, cut_captured
 from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times
 from src.services.live.state import CaptureState
 from src.services.media_probe import probe
@@ -49,7 +51,7 @@ class LiveTask:
 class LiveCutter:
     """Cuts, verifies, and encodes where that was asked for."""
 
-    def __init__(self, encoder: EncodingService, ffmpeg: FFmpeg, cage: ClipCage, network: Network) -> None:
+    def __init__(self, encoder: EncodingService, ffmpeg: FFmpeg, cage: ClipCage, network: NetworkSettings) -> None:
         self._encoder, self._ffmpeg, self._cage, self._network = encoder, ffmpeg, cage, network
 
     def cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:

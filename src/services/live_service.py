@@ -12,22 +12,23 @@ from datetime import timedelta
 
 from src.config import Settings
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, LiveNotStarted, MediaForbidden
+from src.models.captured import Captured
+from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress
 from src.models.source import Extraction, LiveStatus
-from src.services.clip import Network
 from src.services.clip_cage import ClipCage
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live import Capture, Captured, StreamSilent, TailToCome, to_seconds
+from src.services.live.capture import Capture, StreamSilent, TailToCome
 from src.services.live.choice import select_segmented, track_of
 from src.services.live.state import CaptureState
 from src.services.live_cutter import LiveCutter, LiveReport, LiveTask
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
-from src.utils.clock import Clock, SystemClock
+from src.utils.clock import Clock, SystemClock, to_seconds
 from src.utils.stream_names import StreamName, name_of_video, read_stream_name
 from src.utils.validators import canonical_url
 
@@ -57,7 +58,7 @@ class LiveService:
         ffmpeg: FFmpeg,
         *,
         clock: Clock | None = None,
-        network: Network | None = None,
+        network: NetworkSettings | None = None,
         egress: EgressProxy | None = None,
     ) -> None:
         """``network`` replaces what the settings say about fetching media, way out included."""
@@ -178,7 +179,7 @@ class LiveService:
     def _there(self, task: LiveTask, state: CaptureState) -> Captured:
         return self._capture_of(task, state, self._given_network or self._network).there()
 
-    def _capture_of(self, task: LiveTask, state: CaptureState, network: Network) -> Capture:
+    def _capture_of(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture:
         return Capture(
             state.tracks, task.kept_dir, task.window, network=network, clock=self._clock, monitor=task.monitor
         )

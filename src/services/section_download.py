@@ -20,9 +20,10 @@ import av
 import certifi
 
 from src.errors import ClipIncomplete, EncodeFailed
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip.source import ClipReport, ClipSource, Network, TimeRange, Track
+from src.services.clip.source import ClipReport
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
 from src.services.film_joining import QUICK_ENCODERS
@@ -61,7 +62,7 @@ def download_section(
     output: Path,
     *,
     work_dir: Path,
-    network: Network,
+    network: NetworkSettings,
     ffmpeg: FFmpeg,
     monitor: Monitor,
 ) -> ClipReport:
@@ -101,7 +102,7 @@ def download_section(
     )
 
 
-def input_options(track: Track, network: Network, program: Path) -> list[str]:
+def input_options(track: Track, network: NetworkSettings, program: Path) -> list[str]:
     """FFmpeg's options before ``-i`` for media of the network: headers, proxy, certificates, and what to do when the
     connection stalls or breaks. Without them a cut connection counts as the end of the video. ``program`` is the FFmpeg
     that gets them: FFmpeg 5 and 6 refuse to start with an option that only newer ones have."""
@@ -124,7 +125,7 @@ def input_options(track: Track, network: Network, program: Path) -> list[str]:
 
 
 def _fetch(
-    source: ClipSource, wanted: TimeRange, section: Path, network: Network, ffmpeg: FFmpeg, monitor: Monitor
+    source: ClipSource, wanted: TimeRange, section: Path, network: NetworkSettings, ffmpeg: FFmpeg, monitor: Monitor
 ) -> None:
     begin = max(Fraction(0), wanted.start - MARGIN_SECONDS)
     length = float(wanted.end + MARGIN_SECONDS - begin)

@@ -18,7 +18,7 @@ import httpx
 from src.data.lock_data import LockData
 from src.errors import AppError, EncodeFailed
 from src.services.cache_service import CacheService
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_limits import Limits as ProgramLimits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore

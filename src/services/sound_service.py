@@ -14,12 +14,13 @@ import httpx
 from src.config import Settings
 from src.errors import ClipIncomplete, FormatNotAvailable, MediaForbidden
 from src.models.audio import AudioReport, AudioTags
+from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, Track
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, SourceFormat, VideoInfo
 from src.services.audio_service import AudioService
-from src.services.clip import ClipSource, Network, SourceUnreadable, Track, fetch_whole
-from src.services.egress import EgressProxy
+from src.services.clip.engine import fetch_whole
+from src.services.egress.proxy import EgressProxy
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.ranges import require_recorded
 from src.services.youtube_service import YouTubeService
@@ -88,7 +89,7 @@ class SoundService:
         video: Extraction,
         chosen: SourceFormat,
         path: Path,
-        network: Network,
+        network: NetworkSettings,
         monitor: Monitor,
     ) -> None:
         def refreshed() -> ClipSource:
@@ -161,7 +162,7 @@ def _tags(info: VideoInfo) -> AudioTags:
     return AudioTags(title=info.title, artist=info.uploader, date=date, comment=info.url)
 
 
-def _picture(url: str | None, path: Path, network: Network) -> Path | None:
+def _picture(url: str | None, path: Path, network: NetworkSettings) -> Path | None:
     """The cover, if there is one to be had: a song is a song without."""
     with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
         host = (urlsplit(url or "").hostname or "").lower()

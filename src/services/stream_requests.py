@@ -11,7 +11,7 @@ from src.config import Settings, SettingsError
 from src.errors import JobNotFound, QueueFull, RequestInvalid, TooManyPending, UrlInvalid
 from src.models.params import StreamParams
 from src.models.video import Failure, Owner, OwnerKind, Status, VideoJob
-from src.services.egress import Upstream
+from src.services.egress.policy import Upstream
 from src.services.job_service import JobService
 from src.services.media_links import MediaLink, MediaLinks
 from src.utils.addresses import network_of

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.config import Settings
-from src.errors import Network as NetworkFailed
+from src.errors import Network
+from src.models.media_source import NetworkSettings
 from src.models.params import StreamParams
 from src.models.progress import Monitor
-from src.services.clip import Network
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream import StreamReport, StreamSource, record
+from src.services.stream.recorder import StreamReport, StreamSource, record
 from src.services.video_service import job_limits
 
 _LIVE_SHARE = 0.75  # of an attempt; the rest is for joining what was recorded
@@ -40,7 +40,7 @@ class StreamService:
         """
         own_proxy = params.proxy or self._egress.stream_proxy
         with self._egress.session(self._limits, own_proxy=own_proxy, upstream=False) as session:
-            network = Network(
+            network = NetworkSettings(
                 proxy=session.proxy_url,
                 connections=self._connections if params.parallel else 1,
                 rate_limit_bytes=self._rate_limit_bytes,
@@ -57,5 +57,5 @@ class StreamService:
             )
             report = record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)
             if report.gaps and not report.live and (session.report.ended or session.report.refusals):
-                raise NetworkFailed()  # our own rules made the gaps; the session tells what that means
+                raise Network()  # our own rules made the gaps; the session tells what that means
             return report

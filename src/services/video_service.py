@@ -14,14 +14,15 @@ from src.config import Settings
 from src.errors import ClipIncomplete, FileTooLarge
 from src.models.download import Actual, DownloadReport, Requested, decimal_seconds, exact_range
 from src.models.media import MediaInfo
+from src.models.media_source import Mode, NetworkSettings, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, VideoInfo
-from src.services.clip import Mode, Network, TimeRange
 from src.services.clip_cage import CagedEngine, ClipCage
 from src.services.clip_cutter import ClipCutter, Cut, CutTask
-from src.services.egress import EgressProxy, Limits
+from src.services.egress.policy import Limits
+from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.kept_source import KeptSource
@@ -49,7 +50,7 @@ class VideoService:
         encoder: EncodingService,
         ffmpeg: FFmpeg,
         *,
-        network: Network | None = None,
+        network: NetworkSettings | None = None,
         egress: EgressProxy | None = None,
     ) -> None:
         """``network`` replaces what the settings say about fetching media; ``egress`` is the way out that is shared
@@ -225,12 +226,12 @@ def job_limits(settings: Settings) -> Limits:
     return Limits(bytes=settings.job_max_fetch_mb * 1_000_000, seconds=settings.job_hard_limit_seconds)
 
 
-def network_of(settings: Settings) -> Network:
+def network_of(settings: Settings) -> NetworkSettings:
     """How media are fetched: the operator's limits, and from nowhere but the site.
 
     It leads nowhere until ``proxy`` is that of a session of the egress proxy: whoever forgets it notices at once.
     """
-    return Network(
+    return NetworkSettings(
         proxy=_NO_WAY_OUT,
         verify_tls=settings.ytdlp_verify_tls,
         connections=settings.fetch_connections,

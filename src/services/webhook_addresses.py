@@ -6,7 +6,7 @@ import httpx
 
 from src.errors import WebhookInvalid
 from src.services.chat.follow_ups import DISCORD_HOSTS, is_discord_address
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 
 _MOST_CHARACTERS = 1000
 _PORTS = {"http": 80, "https": 443}

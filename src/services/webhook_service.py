@@ -20,7 +20,8 @@ from src.data.webhook_data import Delivery, WebhookData
 from src.errors import AppError, WebhookInvalid
 from src.models.video import Owner, Status, VideoJob
 from src.services.chat.follow_ups import message_for
-from src.services.egress import EgressProxy, Limits
+from src.services.egress.policy import Limits
+from src.services.egress.proxy import EgressProxy
 from src.services.job_service import JobService
 from src.services.webhook_addresses import require_reachable
 from src.utils.background import in_background

@@ -16,7 +16,8 @@ from src.models.captions import Captions
 from src.models.params import CaptionSource
 from src.models.progress import Monitor, SilentMonitor
 from src.models.source import Extraction, FormatTable, LiveStatus, Playlist, VideoInfo
-from src.services.egress import EgressProxy, Limits
+from src.services.egress.policy import Limits
+from src.services.egress.proxy import EgressProxy
 from src.services.youtube.captions import fetch_captions
 from src.services.youtube.extraction import look_up, not_started, require_formats
 from src.services.youtube.flights import Flights

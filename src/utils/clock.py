@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def utc_text(moment: datetime) -> str:
     """``2026-01-18T10:00:00Z``, as the documents write times."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_seconds(moment: datetime) -> Fraction:
+    """The exact seconds since 1970 of a UTC-aware time."""
+    return Fraction((moment - _EPOCH) // _MICROSECOND, 1_000_000)
+
+
+def to_datetime(seconds: Fraction) -> datetime:
+    """The time, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 class Clock(Protocol):

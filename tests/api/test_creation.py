@@ -16,7 +16,8 @@ import pytest
 
 from src.data.idempotency_data import IdempotencyData
 from src.errors import EncodeFailed, QuotaExceeded, StoreUnavailable
-from src.services.egress import AllowList, EgressProxy, Limits, Policy
+from src.services.egress.policy import AllowList, Limits, Policy
+from src.services.egress.proxy import EgressProxy
 from tests.api.actors import LINK, Api, Person
 
 pytestmark = pytest.mark.slow

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from src.errors import LiveMomentGone
-from src.services.egress import EgressProxy, Policy
-from src.services.egress.policy import AllowList
+from src.services.egress.policy import AllowList, Policy
+from src.services.egress.proxy import EgressProxy
 from src.services.live_cutter import LiveReport
 from tests.api.actors import Api, Person
 from tests.egress.kit import PUBLIC, Net

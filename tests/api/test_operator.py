@@ -21,7 +21,8 @@ from src.config import Settings, SettingsError
 from src.errors import UserUnknown
 from src.services.admin_accounts import MAKE_ADMIN, read_admins
 from src.services.diagnostics_service import age_days
-from src.services.egress import AllowList, EgressProxy, Policy
+from src.services.egress.policy import AllowList, Policy
+from src.services.egress.proxy import EgressProxy
 from src.services.self_test import Checked
 from src.utils.sandbox import available
 from tests.api.actors import LINK, Api, Person

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from src.models.media_source import ClipSource, Fragment, Mode, NetworkSettings, TimeRange, Track
 from src.models.progress import Monitor, SilentMonitor
-from src.services.clip import ClipReport, ClipSource, Fragment, Mode, Network, TimeRange, Track, make_clips
+from src.services.clip.engine import make_clips
+from src.services.clip.source import ClipReport
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import FFMPEG, Film, cached_file, cached_film, frame_numbers
 
@@ -155,7 +157,7 @@ def make(
     *,
     mode: Mode = "exact",
     faults: Faults | None = None,
-    network: Network | None = None,
+    network: NetworkSettings | None = None,
     monitor: Monitor | None = None,
     output: str | None = None,
 ) -> list[Made]:
@@ -172,7 +174,7 @@ def make(
                     [TimeRange(Fraction(start), Fraction(end)) for start, end in ranges],
                     outputs,
                     work_dir=work,
-                    network=network or Network(),
+                    network=network or NetworkSettings(),
                     mode=mode,
                     ffmpeg=Path(FFMPEG),
                     monitor=monitor or SilentMonitor(),

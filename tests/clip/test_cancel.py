@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from src.errors import Cancelled
+from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange, Track
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip import ClipSource, Mode, Network, TimeRange, Track, make_clip
+from src.services.clip.engine import make_clip
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import SMALL
 from tests.live_service import descendants
@@ -87,7 +88,7 @@ def clip(film: Film, origin: Origin, folder: Path, monitor: Monitor, mode: Mode,
         TimeRange(Fraction("0.5"), film.seconds),
         folder / f"clip{suffix}",
         work_dir=folder,
-        network=Network(stall_seconds=30),
+        network=NetworkSettings(stall_seconds=30),
         mode=mode,
         monitor=monitor,
     )

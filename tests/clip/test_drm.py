@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from src.errors import DrmProtected
+from src.models.media_source import ClipSource, Fragment, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.clip import ClipSource, Fragment, Network, TimeRange, Track, make_clip
+from src.services.clip.engine import make_clip
 from tests.clip.origin import Origin
 from tests.clip.sources import SMALL
 from tests.media_kit import FFMPEG, cached_film
@@ -61,7 +62,7 @@ def refuse(files: dict[str, Path | bytes], track: Track, folder: Path) -> None:
                 TimeRange(Fraction(3), Fraction(5)),
                 folder / "clip.mp4",
                 work_dir=folder,
-                network=Network(),
+                network=NetworkSettings(),
                 monitor=SilentMonitor(),
             )
 

@@ -20,16 +20,16 @@ from src.errors import (
     RateLimited,
     UrlForbidden,
 )
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
-from src.services import clip
-from src.services.clip import ClipSource, TimeRange, Track, make_clip
+from src.services.clip.engine import make_clip
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import KINDS, SMALL, Made, make, served
 from tests.media_kit import cached_film, decode_errors, first_last
 
 KIND = {kind.name: kind for kind in KINDS}
-QUICK = clip.Network(stall_seconds=1, give_up_seconds=6, retries=3, connect_seconds=2)
+QUICK = NetworkSettings(stall_seconds=1, give_up_seconds=6, retries=3, connect_seconds=2)
 RANGE = (Fraction("3.3"), Fraction("8.75"))  # frames 83 to 218 of 25 per second
 AFTER = {"h264-sidx": 1, "hls-fmp4-29.97": 3, "dash-fragments": 3}
 """Requests after which links expire: when the index is known."""
@@ -219,7 +219,7 @@ def test_ranges_without_frames(start: int, end: int, tmp_path: Path) -> None:
         make(KIND["h264-sidx"], [(start, end)], tmp_path)
 
 
-def _make(url: str, folder: Path, *, network: clip.Network = QUICK, **changes: object) -> None:
+def _make(url: str, folder: Path, *, network: NetworkSettings = QUICK, **changes: object) -> None:
     make_clip(
         ClipSource((Track(url),)),
         TimeRange(*RANGE),

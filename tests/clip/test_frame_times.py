@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from src.models.download import decimal_seconds, exact_range
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.clip import ClipSource, Network, TimeRange, Track
 from src.services.clip.engine import make_clips
 from src.utils.timecode import parse_time
 from tests.clip.origin import Origin
@@ -39,7 +39,7 @@ def one_by_one(film: Path, times: Sequence[Fraction], digits: int, folder: Path)
             told,
             outputs,
             work_dir=folder,
-            network=Network(),
+            network=NetworkSettings(),
             monitor=SilentMonitor(),
         )
     return [[frame.number for frame in frame_numbers(output)] for output in outputs]

@@ -11,9 +11,10 @@ import av
 import pytest
 
 from src.errors import SegmentMissing
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
-from src.services.clip import ClipSource, Network, TimeRange, Track, make_clip
+from src.services.clip.engine import make_clip
 from src.services.clip_cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
@@ -45,7 +46,7 @@ def one(folder: Path, start: object, end: object, film: Playlist, audio: Playlis
             TimeRange(Fraction(str(start)), Fraction(str(end))),
             output,
             work_dir=folder,
-            network=Network(segment_retries=1),
+            network=NetworkSettings(segment_retries=1),
             monitor=SilentMonitor(),
         )
     return Cut(output, report, report.method, cast(Any, None))
@@ -62,7 +63,7 @@ def cut(folder: Path, start: object, end: object, film: Playlist, audio: Playlis
         info = VideoInfo("a-video", "A video", "", duration_seconds=float(film.seconds), formats=entries)
         selection = choose(entries, Wish("mp4", "best", None, "remux"))
         assert (selection.audio is not None) == (audio is not None)
-        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), Network(segment_retries=1))
+        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings(segment_retries=1))
         wanted = TimeRange(Fraction(str(start)), Fraction(str(end)))
         return cutter.cut(CutTask(info.id, Extraction(info, media), selection, wanted, work, SilentMonitor()))
 
@@ -147,8 +148,8 @@ def test_a_segment_that_its_server_lacks_for_a_moment_is_asked_for_again(tmp_pat
         output, wanted = tmp_path / "clip.mp4", TimeRange(Fraction(2), Fraction(4))
         arguments: dict[str, Any] = {"work_dir": tmp_path, "monitor": SilentMonitor()}
         with pytest.raises(SegmentMissing):
-            make_clip(source, wanted, output, network=Network(segment_retries=1), **arguments)
-        make_clip(source, wanted, output, network=Network(segment_retries=1), **arguments)
+            make_clip(source, wanted, output, network=NetworkSettings(segment_retries=1), **arguments)
+        make_clip(source, wanted, output, network=NetworkSettings(segment_retries=1), **arguments)
     assert [frame.number for frame in frame_numbers(output)] == list(range(50, 100))
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
 from src.models.progress import SilentMonitor
-from src.services.clip import ClipReport, ClipSource, Keep, Mode, Network, TimeRange, make_clip
+from src.services.clip.engine import make_clip
+from src.services.clip.source import ClipReport, Keep
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import KINDS, SMALL, Kind, served
 from tests.media_kit import FFMPEG, decode_errors, frame_numbers
@@ -36,7 +38,7 @@ class Desk:
             wanted,
             path,
             work_dir=self.folder,
-            network=Network(),
+            network=NetworkSettings(),
             mode=mode,
             ffmpeg=Path(FFMPEG),
             monitor=SilentMonitor(),

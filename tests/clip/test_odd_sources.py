@@ -15,19 +15,11 @@ from typing import Any
 import av
 import pytest
 
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.clip import (
-    ClipReport,
-    ClipSource,
-    Discontinuous,
-    Network,
-    TimeRange,
-    Track,
-    boxes,
-    fetch_whole,
-    make_clip,
-    make_parts,
-)
+from src.services.clip import boxes
+from src.services.clip.engine import fetch_whole, make_clip, make_parts
+from src.services.clip.source import ClipReport, Discontinuous
 from src.services.clip_joining import join_clips
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.clip.origin import Origin
@@ -53,7 +45,7 @@ def clip(
         protocol = "hls" if name.endswith(".m3u8") else "https"
         source = ClipSource((Track(origin.url(name), protocol=protocol),))  # type: ignore[arg-type]
         wanted = TimeRange(Fraction(start), Fraction(end))
-        report = make_clip(source, wanted, output, work_dir=folder, network=Network(), monitor=SilentMonitor())
+        report = make_clip(source, wanted, output, work_dir=folder, network=NetworkSettings(), monitor=SilentMonitor())
     assert decode_errors(output) == ""
     return [frame.number for frame in frame_numbers(output)], output, report
 
@@ -99,7 +91,7 @@ def test_another_initialisation_breaks_a_playlist_without_a_word(tmp_path: Path)
         source = ClipSource((Track(origin.url("a.m3u8"), protocol="hls"),))
         wanted = TimeRange(Fraction("5.3"), Fraction("7.5"))
         made = make_parts(
-            source, wanted, tmp_path, ".mp4", work_dir=tmp_path, network=Network(), monitor=SilentMonitor()
+            source, wanted, tmp_path, ".mp4", work_dir=tmp_path, network=NetworkSettings(), monitor=SilentMonitor()
         )
     assert [frame.number for path, _ in made for frame in frame_numbers(path)] == list(range(133, 188))
 
@@ -205,7 +197,7 @@ def test_reordered_pictures_of_matroska_are_copied(seconds: str, tmp_path: Path)
     ffmpeg("-t", seconds, "-i", cached_film(SMALL), "-c:v", "libx264", "-bf", 2, "-an", film, folder=tmp_path)
     with Origin({"film": film}) as origin:
         source = ClipSource((Track(origin.url("film")),))
-        report = fetch_whole(source, output, work_dir=tmp_path, network=Network(), monitor=SilentMonitor())
+        report = fetch_whole(source, output, work_dir=tmp_path, network=NetworkSettings(), monitor=SilentMonitor())
     assert report.method == "copy"
     assert decode_errors(output) == ""
     assert [frame.number for frame in frame_numbers(output)] == list(range(round(float(seconds) * 25)))

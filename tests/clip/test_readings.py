@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import Phase, Progress
-from src.services.clip import ClipSource, Network, TimeRange, Track, make_clip
+from src.services.clip.engine import make_clip
 from tests.clip.origin import Origin
 from tests.clip.test_cancel import LARGE
 from tests.media_kit import cached_film
@@ -37,7 +38,7 @@ def test_a_clip_tells_its_rate_and_the_time_left(tmp_path: Path) -> None:
             TimeRange(Fraction("0.5"), LARGE.seconds),
             tmp_path / "clip.mp4",
             work_dir=tmp_path,
-            network=Network(),
+            network=NetworkSettings(),
             mode="reencode",
             monitor=notebook,
         )

@@ -16,7 +16,8 @@ import httpx
 import imageio_ffmpeg
 import pytest
 
-from src.services.egress import AllowList, EgressProxy, Limits, Policy
+from src.services.egress.policy import AllowList, Limits, Policy
+from src.services.egress.proxy import EgressProxy
 from tests.egress.kit import OTHER_PUBLIC, PUBLIC, Net, Server, ask, reason_of, reply, running, status_of
 
 HOSTS = [

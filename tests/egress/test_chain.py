@@ -9,7 +9,8 @@ import pytest
 
 from src.config import Settings, SettingsError
 from src.errors import ProxyError, UrlForbidden
-from src.services.egress import EgressProxy, Policy, Upstream
+from src.services.egress.policy import Policy, Upstream
+from src.services.egress.proxy import EgressProxy
 from tests.egress.kit import OTHER_PUBLIC, PUBLIC, Net, Server, ask, read_request, reason_of, reply, running, status_of
 
 CANARY_PORT = 9  # nobody listens there: what is dialled besides the places fails

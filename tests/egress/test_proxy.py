@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from src import errors
-from src.services.egress import AllowList, EgressProxy, Limits, Policy, relay
+from src.services.egress import relay
+from src.services.egress.policy import AllowList, Limits, Policy
+from src.services.egress.proxy import EgressProxy
 from tests.egress.kit import PUBLIC, Net, Server, ask, reason_of, reply, running, status_of
 
 

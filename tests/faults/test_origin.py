@@ -15,10 +15,10 @@ import pytest
 import redis
 
 from src.errors import JobStalled, Network, NetworkTimeout
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange
 from src.models.progress import Monitor, SilentMonitor
-from src.services import clip
 from src.services.cache_service import CacheService
-from src.services.clip import ClipSource, TimeRange, make_clip
+from src.services.clip.engine import make_clip
 from src.services.jobs.lease_keeper import LeaseKeeper, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from tests.clip.origin import Origin
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.slow
 
 KIND = next(kind for kind in KINDS if kind.name == "h264-sidx")
 RANGE = TimeRange(Fraction("3.3"), Fraction("8.75"))  # frames 83 to 218 of 25 per second
-QUICK = clip.Network(stall_seconds=1, give_up_seconds=5, retries=3, connect_seconds=2)
-PATIENT = clip.Network(stall_seconds=600, give_up_seconds=600, connect_seconds=600)
+QUICK = NetworkSettings(stall_seconds=1, give_up_seconds=5, retries=3, connect_seconds=2)
+PATIENT = NetworkSettings(stall_seconds=600, give_up_seconds=600, connect_seconds=600)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def site(folder: Path) -> Iterator[tuple[FaultProxy, ClipSource]]:
         yield proxy, source_of(cast(Origin, Behind(proxy)))
 
 
-def cut(source: ClipSource, folder: Path, network: clip.Network, monitor: Monitor | None = None) -> Path:
+def cut(source: ClipSource, folder: Path, network: NetworkSettings, monitor: Monitor | None = None) -> Path:
     """The clip; whatever happens, nothing is left in the work folder."""
     work, output = folder / "work", folder / "clip.mp4"
     work.mkdir()
@@ -76,7 +76,7 @@ def assert_whole(path: Path) -> None:
 def test_a_slow_or_breaking_site_gives_a_whole_clip(tmp_path: Path, fault: Fault) -> None:
     with site(tmp_path) as (proxy, source):
         proxy.set(fault)
-        assert_whole(cut(source, tmp_path, clip.Network(stall_seconds=5, give_up_seconds=60, retries=10)))
+        assert_whole(cut(source, tmp_path, NetworkSettings(stall_seconds=5, give_up_seconds=60, retries=10)))
         assert fault.cut_after is None or proxy.cuts > 2
 
 
@@ -86,7 +86,7 @@ def test_a_site_that_comes_back_gives_a_whole_clip(tmp_path: Path, fault: Fault)
         proxy.set(fault)
         healing = threading.Timer(2.0, proxy.set, [HEALTHY])
         healing.start()
-        assert_whole(cut(source, tmp_path, clip.Network(stall_seconds=1, give_up_seconds=60, retries=20)))
+        assert_whole(cut(source, tmp_path, NetworkSettings(stall_seconds=1, give_up_seconds=60, retries=20)))
         healing.join()
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+from src.models.media_source import TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Progress
-from src.services.clip import ClipReport, TimeRange
+from src.services.clip.source import ClipReport
 from src.utils.sandbox import Cage, locked_into
 
 _NOWHERE = TimeRange(Fraction(0), Fraction(1))

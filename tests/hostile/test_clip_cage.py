@@ -24,10 +24,12 @@ from src.errors import (
     UrlForbidden,
     VideoPrivate,
 )
+from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange
 from src.models.progress import Monitor, Progress, SilentMonitor
-from src.services.clip import ClipReport, ClipSource, Network, SourceUnreadable, TimeRange
+from src.services.clip.source import ClipReport
 from src.services.clip_cage import CagedEngine, ClipCage
-from src.services.egress import AllowList, EgressProxy, Policy
+from src.services.egress.policy import AllowList, Policy
+from src.services.egress.proxy import EgressProxy
 from src.utils.sandbox import available
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import KINDS, served
@@ -201,7 +203,7 @@ def clip_of(
                 RANGE,
                 output,
                 work_dir=place.work,
-                network=Network(proxy=way.proxy_url, stall_seconds=2, give_up_seconds=20, retries=2),
+                network=NetworkSettings(proxy=way.proxy_url, stall_seconds=2, give_up_seconds=20, retries=2),
                 ffmpeg=Path(FFMPEG),
                 monitor=monitor or SilentMonitor(),
                 refresh=None if refresh is None else lambda: refresh(source),
@@ -215,7 +217,7 @@ def test_stretches_are_made_by_a_child_of_their_own(place: Place, engine: CagedE
     with Origin(files) as origin:
         engine._egress = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{origin._port}")))
         with engine._egress.session() as way:
-            network, watch = Network(proxy=way.proxy_url), SilentMonitor()
+            network, watch = NetworkSettings(proxy=way.proxy_url), SilentMonitor()
             made = engine.make_parts(
                 source_of(origin), RANGE, place.work, ".mp4", work_dir=place.work, network=network, monitor=watch
             )
@@ -275,6 +277,6 @@ def test_what_is_no_film_is_unreadable(place: Place) -> None:
                 RANGE,
                 place.work / "clip.mp4",
                 work_dir=place.work,
-                network=Network(proxy=way.proxy_url),
+                network=NetworkSettings(proxy=way.proxy_url),
                 monitor=SilentMonitor(),
             )

@@ -15,9 +15,9 @@ import imageio_ffmpeg
 import pytest
 
 from src.errors import EncodeFailed, MediaInvalid
+from src.models.captured import Record
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.runs import look_into
-from src.services.live.store import Record
 from src.services.media_probe import probe
 from src.services.share_service import poster_of
 from src.utils.sandbox import Cage, available, locked_into

@@ -9,12 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from src.errors import MediaForbidden
+from src.models.captured import Captured, LiveTrack
+from src.models.media_source import NetworkSettings
 from src.models.progress import Monitor, Progress, SilentMonitor
-from src.services.clip import Network
+from src.models.time_window import Window
 from src.services.clip_cage import ClipCage
-from src.services.egress import EgressProxy, Policy
+from src.services.egress.policy import Policy
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live import Capture, Captured, LiveCut, LiveTrack, TailToCome, Window, cut_captured
+from src.services.live.capture import Capture, TailToCome
+from src.services.live.cutting import LiveCut, cut_captured
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.live_origin import LiveOrigin
 from tests.live_origin.packaging import FPS
@@ -68,7 +72,7 @@ class Bench:
                 self.tracks(name),
                 folder,
                 window,
-                network=Network(),
+                network=NetworkSettings(),
                 clock=self.origin.clock,
                 monitor=monitor or SilentMonitor(),
                 padding_seconds=self.padding,
@@ -101,7 +105,7 @@ class Bench:
                 window,
                 work / "clip.mp4",
                 work_dir=work,
-                network=Network(),
+                network=NetworkSettings(),
                 ffmpeg=FFmpeg(find_ffmpeg("")),
                 cage=ClipCage(find_ffmpeg(""), EgressProxy(Policy())),
                 mode="exact",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from src.models.media_source import NetworkSettings
 from src.models.progress import SilentMonitor
-from src.services.clip import Network
-from src.services.live import Capture, StreamSilent, TailToCome
+from src.services.live.capture import Capture, StreamSilent, TailToCome
 from tests.live.bench import Bench, DiesAfter, WorkerDied, window_at
 from tests.live_origin import Broadcast, LiveOrigin, Part, Stream, VirtualClock, programme
 
@@ -119,7 +119,7 @@ def test_a_worker_keeps_what_there_is_and_waits_elsewhere_for_the_padding(bench:
         bench.tracks("s"),
         folder,
         window_at(now - 12, Fraction(10)),
-        network=Network(),
+        network=NetworkSettings(),
         clock=bench.origin.clock,
         monitor=SilentMonitor(),
     )

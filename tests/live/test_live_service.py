@@ -14,16 +14,16 @@ import pytest
 
 from src.config import Settings
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, LiveNotStarted
+from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import SilentMonitor
 from src.models.source import LiveStatus
-from src.services.clip import Network
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.jobs.live_clip import pause_after
-from src.services.live import to_datetime
 from src.services.live_cutter import LiveReport, LiveTask
 from src.services.live_service import LiveService, StreamNotReady
+from src.utils.clock import to_datetime
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.live.site import VIDEO, LiveSite
 from tests.live.test_live_clips import BEGAN, began, on_air, plain
@@ -85,7 +85,7 @@ def desk(origin: LiveOrigin, tmp_path: Path) -> Desk:
     site = LiveSite(origin, BEGAN)
     ffmpeg = FFmpeg(find_ffmpeg(""))
     service = LiveService(
-        Settings(), cast(Any, site), EncodingService(ffmpeg), ffmpeg, clock=origin.clock, network=Network()
+        Settings(), cast(Any, site), EncodingService(ffmpeg), ffmpeg, clock=origin.clock, network=NetworkSettings()
     )
     desk = Desk(site, service, tmp_path, broadcast)
     desk.go(200)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import StreamUnreadable
-from src.services.clip import Network
+from src.models.media_source import NetworkSettings
 from src.services.clip.hls_playlist import Key, Piece
 from src.services.live.download import SegmentSource
 from src.utils.clock import SystemClock
@@ -135,7 +135,7 @@ def test_gaps_and_a_playlist_that_jumps_back_with_the_sound_apart(bench: Bench) 
 def test_a_key_that_is_none_is_an_error_of_its_segment() -> None:
     with (
         Origin({"film.ts": bytes(32), "key": b"too short"}) as site,
-        SegmentSource(Network(), SystemClock()) as source,
+        SegmentSource(NetworkSettings(), SystemClock()) as source,
         pytest.raises(StreamUnreadable),
     ):
         source.content(Piece(site.url("film.ts"), key=Key(site.url("key"), None)), 1, {})

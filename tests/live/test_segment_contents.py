@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from src.errors import StreamUnreadable
-from src.services.clip import Network
+from src.models.media_source import NetworkSettings
 from src.services.clip.hls_playlist import Piece
 from src.services.live.download import SegmentSource
 from tests.clip.origin import Origin
@@ -23,7 +23,7 @@ def fetched(contents: Iterator[bytes]) -> bytes:
         origin.files["one.ts"] = next(contents)
 
     origin.on_request = change
-    with origin, SegmentSource(Network(), StandingClock()) as source:
+    with origin, SegmentSource(NetworkSettings(), StandingClock()) as source:
         return source.segment(Piece(origin.url("one.ts")), 0, {})
 
 

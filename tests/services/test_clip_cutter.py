@@ -11,9 +11,9 @@ from typing import Any, cast
 import av
 import pytest
 
+from src.models.media_source import NetworkSettings, TimeRange
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
-from src.services.clip import Network, TimeRange
 from src.services.clip_cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
@@ -31,7 +31,7 @@ def cut(url: str, entry: SourceFormat, folder: Path, wanted: TimeRange = RANGE, 
     info = VideoInfo("a-video", "A video", "", duration_seconds=seconds, formats=(entry,))
     video = Extraction(info, {entry.id: MediaAddress(url)})
     selection = choose(info.formats, Wish(entry.container, "best", None, "remux"))  # type: ignore[arg-type]
-    cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), Network())
+    cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings())
     return cutter.cut(CutTask(info.id, video, selection, wanted, folder, SilentMonitor()))
 
 
@@ -152,7 +152,7 @@ def test_packed_audio_beside_a_picture(with_clock: bool, tmp_path: Path) -> None
         info = VideoInfo("a-video", "A video", "", duration_seconds=12, formats=(picture, sound))
         media = {"v": MediaAddress(origin.url("picture.m3u8")), "a": MediaAddress(origin.url("sound.m3u8"))}
         selection = choose(info.formats, Wish("mp4", "best", None, "remux"))
-        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), Network())
+        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings())
         made = cutter.cut(CutTask(info.id, Extraction(info, media), selection, RANGE, work, SilentMonitor()))
     assert made.method == "smart"
     assert [frame.number for frame in frame_numbers(made.path)] == FRAMES

@@ -13,8 +13,9 @@ import pytest
 from src import errors
 from src.config import Settings
 from src.errors import AppError
+from src.models.media_source import NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.progress import Progress, SilentMonitor
-from src.services.clip import ClipReport, Network, SourceUnreadable, TimeRange, Track
+from src.services.clip.source import ClipReport
 from src.services.clip_cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.section_download import input_options
@@ -58,7 +59,7 @@ def cut(
     verify_tls: bool = False,
 ) -> Cut:
     youtube = YouTubeService(Settings.load(site.environment(), dotenv=None))
-    network = Network(
+    network = NetworkSettings(
         proxy=site.proxy_url,
         verify_tls=verify_tls,
         stall_seconds=2,
@@ -111,8 +112,8 @@ def test_options_that_the_program_does_not_list_are_left_out(tmp_path: Path) -> 
     old.write_text(f"#!/bin/sh\nprintf '{listed}'\n")
     old.chmod(0o755)
     track = Track("http://127.0.0.1:1/film.mp4")
-    assert "-reconnect_max_retries" not in input_options(track, Network(), old)
-    assert "-reconnect_max_retries" in input_options(track, Network(), Path(FFMPEG))
+    assert "-reconnect_max_retries" not in input_options(track, NetworkSettings(), old)
+    assert "-reconnect_max_retries" in input_options(track, NetworkSettings(), Path(FFMPEG))
     assert not understands(tmp_path / "missing", "protocol=http", "reconnect")
 
 

@@ -15,10 +15,10 @@ from src import errors
 from src.config import Settings
 from src.errors import AppError
 from src.models.download import DownloadReport
+from src.models.media_source import NetworkSettings
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Phase, Progress
-from src.services.clip import Network
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.progress_cache import overall_percent, to_fields
@@ -50,7 +50,7 @@ def site(running_site: OfflineYoutube) -> Iterator[OfflineYoutube]:
 
 
 def service(
-    site: OfflineYoutube, change: Callable[[Network], Network] = lambda network: network, **env: str
+    site: OfflineYoutube, change: Callable[[NetworkSettings], NetworkSettings] = lambda network: network, **env: str
 ) -> VideoService:
     settings = Settings.load({**site.environment(), **env}, dotenv=None)
     ffmpeg = FFmpeg(Path(FFMPEG))
@@ -260,7 +260,7 @@ def test_media_of_a_server_that_nobody_vouches_for(site: OfflineYoutube, tmp_pat
     assert site.media_requests(SITUATIONS.LADDER) == [] and list(tmp_path.iterdir()) == []
 
 
-def _impatient(network: Network) -> Network:
+def _impatient(network: NetworkSettings) -> NetworkSettings:
     return replace(network, stall_seconds=1.0, give_up_seconds=3.0)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from src.models.media_source import NetworkSettings
 from src.models.progress import Monitor, SilentMonitor
-from src.services.clip import Network
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream import StreamReport, StreamSource, record
+from src.services.stream.recorder import StreamReport, StreamSource, record
 from src.utils.clock import Clock
 from tests.clip.origin import Origin
 from tests.media_kit import FFMPEG, audio_marks, frame_numbers
@@ -33,7 +33,7 @@ def take(
         StreamSource(origin.url(name), **options),  # type: ignore[arg-type]
         folder / "work" / "stream.mp4",
         kept_dir=folder / "kept",
-        network=Network(connections=4, retries=retries),
+        network=NetworkSettings(connections=4, retries=retries),
         ffmpeg=FFmpeg(Path(FFMPEG)),
         monitor=monitor or SilentMonitor(),
         clock=clock or StandingClock(),

@@ -9,14 +9,13 @@ import pytest
 
 from src.config import Settings
 from src.errors import Cancelled, FileTooLarge, MediaGone, StreamUnreadable
+from src.models.media_source import NetworkSettings
 from src.models.params import StreamParams
 from src.models.progress import Monitor, Progress, SilentMonitor
-from src.services.clip import Network
 from src.services.clip.hls_playlist import Variant
-from src.services.egress import EgressProxy
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream import StreamReport, StreamSource, record
-from src.services.stream.recorder import choose
+from src.services.stream.recorder import StreamReport, StreamSource, choose, record
 from src.services.stream_service import StreamService
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import FFMPEG, audio_marks, cached_film, decode_errors, frame_numbers
@@ -34,7 +33,7 @@ def take(
         StreamSource(origin.url(name), **options),  # type: ignore[arg-type]
         work / "stream.mp4",
         kept_dir=folder / "kept",
-        network=Network(connections=connections),
+        network=NetworkSettings(connections=connections),
         ffmpeg=FFmpeg(Path(FFMPEG)),
         monitor=monitor or SilentMonitor(),
     )

@@ -10,6 +10,7 @@ import pytest
 from src.errors import AdjustmentInvalid, RequestInvalid
 from src.services.chat import sentences
 from src.services.chat.adjustments import Wish, Word, read_message
+from src.utils.chat_text import one_line
 from src.utils.latency import latency_seconds
 
 ACTIVE = re.compile(r"\$\(|\$\{|\{\{|@|://|%\w+%")
@@ -69,12 +70,12 @@ def assert_one_harmless_line(text: str) -> None:
 
 @pytest.mark.parametrize("message", ["", " ", "!", "@@@", "$($($("])
 def test_nothing_becomes_something(message: str) -> None:
-    assert_one_harmless_line(sentences.one_line(message))
+    assert_one_harmless_line(one_line(message))
 
 
 def test_hostile_messages_stay_in_one_harmless_line() -> None:
     for message in hostile_messages():
-        assert_one_harmless_line(sentences.one_line(message))
+        assert_one_harmless_line(one_line(message))
         assert_one_harmless_line(sentences.saved(60, 120, message))
 
 
@@ -137,6 +138,6 @@ def test_latencies_that_are_none(text: str) -> None:
 def test_what_is_seen_as_one_character_is_not_cut_in_two(one: str, before: str) -> None:
     many = f"{one}b{one}{one}c"
     for most in range(5, 40):
-        told = sentences.one_line(before + many * 9, most=most)
+        told = one_line(before + many * 9, most=most)
         whole = told.removesuffix("\u2026").removeprefix(before.strip())
         assert told.endswith("\u2026") and not whole.replace(one, "").strip("bc "), told

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from src.errors import ClipRangeInvalid, UrlForbidden
-from src.services.clip.source import TimeRange
+from src.models.media_source import TimeRange
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.ranges import available_range, read_range
 

@@ -7,7 +7,7 @@ import re
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from src.models.video import Status, VideoJob
-from src.services.chat.sentences import echo, one_line
+from src.utils.chat_text import echo, one_line
 
 NIGHTBOT_HOST, NIGHTBOT_PATH = "api.nightbot.tv", "/1/channel/send/"
 DISCORD_HOSTS = frozenset({"discord.com", "canary.discord.com", "ptb.discord.com", "discordapp.com"})

@@ -13,8 +13,8 @@ from av.audio.frame import AudioFrame
 from av.codec.context import Flags
 from av.error import FFmpegError
 
+from src.models.media_source import SourceUnreadable
 from src.services.clip.demux import Demuxer, Pack
-from src.services.clip.source import SourceUnreadable
 
 COPIED_INTO = {"mp4": {"aac", "opus", "mp3", "ac3", "eac3", "flac", "alac"}, "webm": {"opus", "vorbis"}}
 _ENCODERS = {"mp4": ("aac", 192_000, "aac"), "webm": ("libopus", 160_000, "opus")}

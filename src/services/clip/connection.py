@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from src.errors import AppError, MediaForbidden, MediaGone, Network
-from src.services.clip import source
+from src.models.media_source import NetworkSettings
 from src.services.clip.resource import Chunk, Resource
 from src.services.clip.transport import (
     Interrupted,
@@ -51,7 +51,7 @@ class Throttle:
 class Connection:
     """Fetches one chunk after the other for a ``Fetcher``."""
 
-    def __init__(self, fetcher: Fetcher, client: httpx.AsyncClient, network: source.Network) -> None:
+    def __init__(self, fetcher: Fetcher, client: httpx.AsyncClient, network: NetworkSettings) -> None:
         self._fetcher, self._client, self._network = fetcher, client, network
         self._throttle = fetcher.throttle
 

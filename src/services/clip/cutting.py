@@ -13,6 +13,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from src.errors import ClipRangeInvalid
+from src.models.media_source import Mode, SourceUnreadable, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.services.clip.audio_cut import COPIED_INTO, AudioCopy, AudioEncode
 from src.services.clip.copy_cut import KeyframeCut
@@ -24,7 +25,7 @@ from src.services.clip.joins import SmartImpossible, join_for
 from src.services.clip.lanes import Lane, write
 from src.services.clip.output import FAMILIES, Output
 from src.services.clip.piped_encoder import PipedEncoder
-from src.services.clip.source import Method, Mode, SourceUnreadable, TimeRange
+from src.services.clip.source import Method
 from src.services.clip.verify import Expected
 from src.services.clip.video_cut import EndMissed, StartMissed, VideoCut
 

@@ -14,10 +14,10 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from src.models.media_source import SourceUnreadable
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.index import Layout
 from src.services.clip.reader import SeekableReader, SequentialReader
-from src.services.clip.source import SourceUnreadable
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 _BUFFER_BYTES = 128 << 10

@@ -8,11 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from src.errors import ClipRangeInvalid
+from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
 from src.models.progress import Monitor
 from src.services.clip.output import FAMILIES
 from src.services.clip.segment_parts import looked_into
 from src.services.clip.session import Session
-from src.services.clip.source import ClipReport, ClipSource, Keep, Mode, Network, TimeRange
+from src.services.clip.source import ClipReport, Keep
 
 __all__ = ["Session", "fetch_whole", "make_clip", "make_clips", "make_parts"]
 
@@ -25,7 +26,7 @@ def make_clips(
     outputs: Sequence[Path],
     *,
     work_dir: Path,
-    network: Network,
+    network: NetworkSettings,
     mode: Mode = "exact",
     ffmpeg: Path | None = None,
     monitor: Monitor,
@@ -78,7 +79,7 @@ def make_clip(
     output: Path,
     *,
     work_dir: Path,
-    network: Network,
+    network: NetworkSettings,
     mode: Mode = "exact",
     ffmpeg: Path | None = None,
     monitor: Monitor,
@@ -105,7 +106,7 @@ def make_parts(
     suffix: str,
     *,
     work_dir: Path,
-    network: Network,
+    network: NetworkSettings,
     ffmpeg: Path | None = None,
     monitor: Monitor,
     refresh: Callable[[], ClipSource] | None = None,
@@ -134,7 +135,7 @@ def fetch_whole(
     output: Path,
     *,
     work_dir: Path,
-    network: Network,
+    network: NetworkSettings,
     ffmpeg: Path | None = None,
     monitor: Monitor,
     refresh: Callable[[], ClipSource] | None = None,

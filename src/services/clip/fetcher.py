@@ -11,17 +11,17 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from src.errors import AppError, NetworkTimeout
+from src.models.media_source import NetworkSettings
 from src.models.outcome import Note, NoteCode
 from src.services.clip.connection import Connection, Throttle
 from src.services.clip.resource import Chunk, Resource
-from src.services.clip.source import Network
 from src.services.clip.spool import Spool
 from src.services.clip.transport import make_client
 
 SMALLEST_CHUNK = 256 << 10
 LARGEST_CHUNK = 8 << 20  # content networks slow down requests of more than 10 MB
 ON_DEMAND_BYTES = 128 << 10
-_LEAST_PROGRESS_BYTES = 32 << 10  # fewer than this in Network.give_up_seconds is nothing
+_LEAST_PROGRESS_BYTES = 32 << 10  # fewer than this in NetworkSettings.give_up_seconds is nothing
 _TICK_SECONDS = 0.2
 _URGENT = -1_000_000
 _IDLE_SECONDS = 0.1  # how often a free connection looks whether another one needs help
@@ -37,7 +37,7 @@ class Fetcher:
     def __init__(
         self,
         spool: Spool,
-        network: Network,
+        network: NetworkSettings,
         tick: Callable[[], None],
         renew: Callable[[Resource], None] | None = None,
     ) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from urllib.parse import urljoin
 
 from src.errors import DrmProtected, LiveNotSupported
-from src.services.clip.source import SourceUnreadable
+from src.models.media_source import SourceUnreadable
 
-_MOST_TEXT_BYTES = 64 << 20
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 # What Python's own readers of numbers take beside this is none of a playlist's: an exponent of nine digits would keep
 # a processor busy for hours, in a call that nothing interrupts.
@@ -73,14 +71,6 @@ class Variant:
     bandwidth: int
     size: tuple[int, int] | None = None
     sound_url: str | None = None
-
-
-def text_of(data: bytes) -> str:
-    """The text of a playlist as it was sent: some servers compress it though nobody asked them to."""
-    if data.startswith(b"\x1f\x8b"):
-        with suppress(zlib.error):
-            data = zlib.decompressobj(wbits=31).decompress(data, _MOST_TEXT_BYTES)
-    return data.decode("utf-8-sig", "replace")
 
 
 @contextmanager

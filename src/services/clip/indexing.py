@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from src.models.media_source import SourceUnreadable
 from src.services.clip.index import Index
 from src.services.clip.mp4_index import read_mp4
 from src.services.clip.remote import RemoteFile
-from src.services.clip.source import SourceUnreadable
 from src.services.clip.webm_index import EBML, read_webm
 
 

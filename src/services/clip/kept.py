@@ -10,12 +10,13 @@ from math import ceil, floor
 from typing import Any
 
 from src.errors import SourceError
+from src.models.media_source import TimeRange
 from src.services.clip.cutting import SOUND_LEAD
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.index import Index, Layout
 from src.services.clip.resource import Resource
 from src.services.clip.segment_index import outline
-from src.services.clip.source import Keep, TimeRange
+from src.services.clip.source import Keep
 from src.services.clip.spool import Spool
 
 _BYTES, _LIST = "fetched", "fetched.json"

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from src.errors import DrmProtected
+from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
 from src.services.clip import boxes
 from src.services.clip.index import Index, Layout, Unit, pick_units
 from src.services.clip.mp4_samples import SampleTableIndex
 from src.services.clip.reader import Part
 from src.services.clip.remote import RemoteFile
-from src.services.clip.source import SourceUnreadable
 
 _MOST_MOOV_BYTES = 256 << 20
 _MOST_SIDX_DEPTH = 4

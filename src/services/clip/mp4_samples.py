@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
 from src.services.clip import boxes
 from src.services.clip.index import Layout
 from src.services.clip.reader import Part
 from src.services.clip.resource import Resource
-from src.services.clip.source import SourceUnreadable
 
 if TYPE_CHECKING:
     from src.services.clip.mp4_index import TrackHead

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note, NoteCode
 from src.services.clip.index import Layout
 from src.services.clip.reader import Part
 from src.services.clip.remote import RemoteFile
-from src.services.clip.source import SourceUnreadable
 
 _READ_AHEAD_BYTES = 4 << 20
 

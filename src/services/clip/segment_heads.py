@@ -9,7 +9,7 @@ from fractions import Fraction
 import av
 from av.error import FFmpegError
 
-from src.services.clip.source import SourceUnreadable
+from src.models.media_source import SourceUnreadable
 from src.services.clip.webm_index import EBML
 
 _PACKED_CLOCK = b"com.apple.streaming.transportStreamTimestamp\0"

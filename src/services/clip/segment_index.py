@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 
 from src.errors import AppError, MediaForbidden, MediaGone, StreamUnreadable
+from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
 from src.services.clip import boxes
 from src.services.clip.cloaked_segments import MOST_HEADER_BYTES, media_start
@@ -23,7 +24,7 @@ from src.services.clip.resource import Resource
 from src.services.clip.segment_heads import container_of, first_time, packed_clock
 from src.services.clip.segment_junctions import Junction, is_whole, junction
 from src.services.clip.segment_look import Look, look_into
-from src.services.clip.source import Discontinuous, SourceUnreadable
+from src.services.clip.source import Discontinuous
 
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10

@@ -13,13 +13,13 @@ import av
 from av.error import FFmpegError
 from av.packet import Packet
 
+from src.models.media_source import SourceUnreadable
 from src.services.clip.cloaked_segments import BYTES_TO_TELL, media_start
 from src.services.clip.demux import nearest_turn
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.reader import Part, SequentialReader
 from src.services.clip.resource import Resource
 from src.services.clip.segment_heads import container_of, packed_clock
-from src.services.clip.source import SourceUnreadable
 
 _PACKET_BYTES, _SYNC = 188, 0x47
 _READ_BYTES = _PACKET_BYTES * 1024

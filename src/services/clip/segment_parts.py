@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from src.models.media_source import SourceUnreadable, TimeRange
 from src.services.clip.index import Index
 from src.services.clip.segment_index import SegmentIndex
 from src.services.clip.segment_stretches import Stretch, listed_gaps, require_all, stretches, touched_groups
-from src.services.clip.source import Discontinuous, SourceUnreadable, TimeRange
+from src.services.clip.source import Discontinuous
 
 _BEYOND = Fraction(10)  # seconds; further than the length of a stretch is ever told wrongly
 _MOST_APART = Fraction(1, 4)  # seconds between the breaks of the video and those of its audio

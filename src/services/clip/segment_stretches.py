@@ -8,12 +8,12 @@ from fractions import Fraction
 from statistics import median
 
 from src.errors import AppError, SegmentMissing, SourceError
+from src.models.media_source import SourceUnreadable, TimeRange
 from src.services.clip.demux import nearest_turn
 from src.services.clip.hls_playlist import Segment
 from src.services.clip.segment_index import SegmentIndex
 from src.services.clip.segment_junctions import Junction, keeps_promise
 from src.services.clip.segment_look import Look
-from src.services.clip.source import SourceUnreadable, TimeRange
 
 Stretch = tuple[Fraction, Fraction]
 LEAD = Fraction(1, 5)

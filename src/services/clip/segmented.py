@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from src.models.media_source import NetworkSettings, SourceUnreadable, Track
 from src.services.clip.fetcher import Fetcher
-from src.services.clip.hls_playlist import (
-    Key,
-    Piece,
-    Segment,
-    best_variant,
-    initialisations,
-    parse_playlist,
-    playable,
-    text_of,
-)
+from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, initialisations, parse_playlist, playable
 from src.services.clip.piece_reading import read_piece
 from src.services.clip.resource import Decryptor, Resource
 from src.services.clip.segment_index import SegmentIndex
-from src.services.clip.source import Network, SourceUnreadable, Track
-from src.services.clip.transport import read_text
+from src.services.clip.transport import read_text, text_of
 
 
 class Segmented:
@@ -47,7 +38,7 @@ class Segmented:
         """The index of a list of fragments. Raises SourceUnreadable, AppError."""
         return SegmentIndex(self._fetcher, _fragment_list(self._track), self._open)
 
-    def links(self, fresh: Track, network: Network) -> dict[str, str]:
+    def links(self, fresh: Track, network: NetworkSettings) -> dict[str, str]:
         """Fresh links, by the names that resources were opened under.
 
         Raises:

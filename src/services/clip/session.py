@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from src.errors import AppError, ClipIncomplete, MediaForbidden
+from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.cutting import SOUND_LEAD, Job, Made, cut
@@ -29,16 +30,7 @@ from src.services.clip.segment_index import SegmentIndex, outline
 from src.services.clip.segment_parts import in_one_group, parts, require_listed
 from src.services.clip.segment_stretches import touched_groups
 from src.services.clip.segmented import Segmented
-from src.services.clip.source import (
-    ClipReport,
-    ClipSource,
-    Keep,
-    Mode,
-    Network,
-    SourceUnreadable,
-    TimeRange,
-    Track,
-)
+from src.services.clip.source import ClipReport, Keep
 from src.services.clip.spool import Spool
 from src.services.clip.verify import verify
 
@@ -55,7 +47,7 @@ class Session:
         self,
         source: ClipSource,
         work_dir: Path,
-        network: Network,
+        network: NetworkSettings,
         monitor: Monitor,
         refresh: Callable[[], ClipSource] | None,
         ffmpeg: Path | None = None,

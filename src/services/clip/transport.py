@@ -6,7 +6,9 @@ import asyncio
 import functools
 import re
 import ssl
+import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio  # noqa: F401 (httpx imports it and httpcore when its first client works: the first clip would wait)
@@ -24,11 +26,11 @@ from src.errors import (
     TlsError,
     UrlForbidden,
 )
-from src.services.clip import source
-from src.services.clip.hls_playlist import text_of
+from src.models.media_source import NetworkSettings
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _MOST_RETRY_AFTER_SECONDS = 10.0
+_MOST_TEXT_BYTES = 64 << 20
 
 
 class Interrupted(Exception):
@@ -75,7 +77,7 @@ class _AtFirstUse(httpx.AsyncBaseTransport):
             await self._made.aclose()
 
 
-def make_client(network: source.Network) -> httpx.AsyncClient:
+def make_client(network: NetworkSettings) -> httpx.AsyncClient:
     """A client with keep-alive and as many connections as wanted.
 
     HTTP/1.1 on purpose: content networks throttle each connection, so streams inside one gain nothing.
@@ -108,7 +110,7 @@ def make_client(network: source.Network) -> httpx.AsyncClient:
     )
 
 
-def read_text(url: str, headers: Mapping[str, str], network: source.Network) -> tuple[str, str]:
+def read_text(url: str, headers: Mapping[str, str], network: NetworkSettings) -> tuple[str, str]:
     """(address after redirects, text) of a small document, read apart from everything else.
 
     Raises:
@@ -130,6 +132,14 @@ def read_text(url: str, headers: Mapping[str, str], network: source.Network) -> 
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         meaning = translate(error, network)
         raise (meaning.error if isinstance(meaning, Interrupted) else meaning) from error
+
+
+def text_of(data: bytes) -> str:
+    """The text of a playlist as it was sent: some servers compress it though nobody asked them to."""
+    if data.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            data = zlib.decompressobj(wbits=31).decompress(data, _MOST_TEXT_BYTES)
+    return data.decode("utf-8-sig", "replace")
 
 
 def check_status(response: httpx.Response) -> None:
@@ -170,7 +180,7 @@ def content_length(response: httpx.Response) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
-def translate(error: httpx.HTTPError | httpx.InvalidURL, network: source.Network) -> Interrupted | AppError:
+def translate(error: httpx.HTTPError | httpx.InvalidURL, network: NetworkSettings) -> Interrupted | AppError:
     """What a failure of the client means: an ``Interrupted`` to be tried again, or an error that stands."""
     cause: BaseException | None = error
     while cause is not None:

@@ -14,16 +14,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from src.errors import AppError, DiskFull, MediaForbidden, MediaGone
+from src.models.captured import Captured, LiveTrack
+from src.models.media_source import NetworkSettings, SourceUnreadable
 from src.models.progress import Monitor, Phase, Progress
+from src.models.time_window import Window, missing
 from src.services.clip.hls_playlist import Piece, best_variant
-from src.services.clip.source import Network, SourceUnreadable
 from src.services.live.download import SegmentSource
 from src.services.live.playlist import LivePlaylist, read_live_playlist
-from src.services.live.store import Record, SegmentStore
+from src.services.live.store import SegmentStore
 from src.services.live.timeline import Placed, Timeline
-from src.services.live.tracks import LiveTrack
-from src.services.live.window import Window, missing, to_seconds
-from src.utils.clock import Clock
+from src.utils.clock import Clock, to_seconds
 
 log = logging.getLogger(__name__)
 
@@ -47,24 +47,6 @@ class TailToCome(Exception):
 
 class StreamSilent(Exception):
     """Nothing new has come for long, or the playlist is gone: the stream may have ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Captured:
-    """What there is of a window. ``records`` by the name of the track; ``ended``: the stream said that it is over;
-    ``oldest``: the beginning of what the stream still held; ``estimated``: its playlist has no clock."""
-
-    tracks: tuple[LiveTrack, ...]
-    folder: Path
-    records: dict[str, list[Record]]
-    ended: bool = False
-    oldest: Fraction | None = None
-    estimated: bool = False
-
-    def holes(self, window: Window) -> list[Window]:
-        """What of the window the picture does not have (of a stream without one, the sound)."""
-        first = next((track for track in self.tracks if track.has_video), self.tracks[0])
-        return missing(window, (record.span for record in self.records[first.name]))
 
 
 @dataclass(slots=True)
@@ -91,7 +73,7 @@ class Capture:
         folder: Path,
         window: Window,
         *,
-        network: Network,
+        network: NetworkSettings,
         clock: Clock,
         monitor: Monitor,
         padding_seconds: float = PADDING_SECONDS,

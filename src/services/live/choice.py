@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from src.errors import FormatNotAvailable
+from src.models.captured import LiveTrack
 from src.models.source import Extraction, SourceFormat
-from src.services.live.tracks import LiveTrack
 from src.services.youtube.selection import Selection, Wish, choose
 
 

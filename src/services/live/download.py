@@ -10,11 +10,11 @@ from typing import Self
 import httpx
 
 from src.errors import AppError, MediaForbidden, NetworkTimeout, StreamUnreadable
-from src.services.clip.hls_playlist import Piece, text_of
+from src.models.media_source import NetworkSettings
+from src.services.clip.hls_playlist import Piece
 from src.services.clip.resource import Decryptor
 from src.services.clip.soundness import Soundness, judge
-from src.services.clip.source import Network
-from src.services.clip.transport import Interrupted, LinkRefused, check_status, translate
+from src.services.clip.transport import Interrupted, LinkRefused, check_status, text_of, translate
 from src.utils.clock import Clock
 
 _TRIES = 4
@@ -24,7 +24,7 @@ _MOST_PAUSE_SECONDS = 4.0
 class SegmentSource:
     """One pooled client. Its methods may be called from several threads."""
 
-    def __init__(self, network: Network, clock: Clock) -> None:
+    def __init__(self, network: NetworkSettings, clock: Clock) -> None:
         self._network, self._clock = network, clock
         self._known_hosts: set[str] = set()
         self._keys: dict[str, bytes] = {}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 from src.services.clip.hls_playlist import Piece, has_ended, parse_playlist, seconds_of, understood, whole_of
-from src.services.live.window import to_seconds
+from src.utils.clock import to_seconds
 
 
 @dataclass(frozen=True, slots=True)

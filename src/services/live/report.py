@@ -7,13 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from src.models.captured import Captured
 from src.models.download import decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.outcome import Gap, Note, NoteCode
-from src.services.live.capture import Captured
+from src.models.time_window import Window, missing
 from src.services.live.cutting import LiveCut
 from src.services.live.state import CaptureState
-from src.services.live.window import Window, missing, to_datetime, to_seconds
+from src.utils.clock import to_datetime, to_seconds
 
 _TOLD_SECONDS = Fraction(1, 10)
 

@@ -12,10 +12,10 @@ from statistics import median
 import av
 from av.error import FFmpegError
 
+from src.models.captured import Record
+from src.models.time_window import Window
 from src.services.clip.demux import nearest_turn
 from src.services.clip.hls_playlist import Piece, Segment
-from src.services.live.store import Record
-from src.services.live.window import Window
 from src.services.media_reader import AUDIO_FORMATS
 
 _MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from src.services.live.tracks import LiveTrack
+from src.models.captured import LiveTrack
 from src.utils.whole_file import write_whole
 
 _FILE = "capture.json"

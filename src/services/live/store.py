@@ -6,34 +6,15 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from src.models.captured import Record
 from src.services.live.timeline import Placed, Timeline
-from src.services.live.window import Window
 from src.utils.whole_file import write_whole
 
 _LIST, _STATE = "segments.jsonl", "timeline.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One captured segment: which it is, its file, the file of its initialisation, when it was on air."""
-
-    epoch: int
-    number: int
-    group: int
-    start: Fraction
-    duration: Fraction
-    file: str
-    init: str | None = None
-
-    @property
-    def span(self) -> Window:
-        """When it was on air."""
-        return Window(self.start, self.start + self.duration)
 
 
 class SegmentStore:

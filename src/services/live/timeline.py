@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from src.models.time_window import Window
 from src.services.live.playlist import LivePlaylist, LiveSegment
-from src.services.live.window import Window
 
 _SAME_SECONDS = 2  # two clocks of one segment may differ by so much
 _STALE_WINDOWS = 2  # an edge of the network may be so many windows behind the others

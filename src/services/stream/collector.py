@@ -17,12 +17,13 @@ from src.errors import (
     RateLimited,
     StreamUnreadable,
 )
+from src.models.media_source import SourceUnreadable
 from src.services.clip.fetcher import Fetcher
-from src.services.clip.hls_playlist import Key, Piece, text_of
+from src.services.clip.hls_playlist import Key, Piece
 from src.services.clip.piece_reading import read_piece
 from src.services.clip.resource import Decryptor, Resource
 from src.services.clip.soundness import Soundness, examine
-from src.services.clip.source import SourceUnreadable
+from src.services.clip.transport import text_of
 from src.utils.clock import Clock, SystemClock
 
 _COPY_BYTES = 1 << 20

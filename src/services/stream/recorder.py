@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.errors import DiskFull, MediaInvalid, QuotaExceeded, StreamUnreadable
+from src.models.media_source import NetworkSettings, SourceUnreadable
 from src.models.outcome import Gap, Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Variant, variants
-from src.services.clip.source import Network, SourceUnreadable
 from src.services.clip.spool import Spool
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import probe
@@ -79,7 +79,7 @@ def record(
     output: Path,
     *,
     kept_dir: Path,
-    network: Network,
+    network: NetworkSettings,
     ffmpeg: FFmpeg,
     monitor: Monitor,
     clock: Clock | None = None,

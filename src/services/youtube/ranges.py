@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted, LiveNotSupported
+from src.models.media_source import TimeRange
 from src.models.source import LiveStatus, VideoInfo
-from src.services.clip.source import TimeRange
 from src.utils.timecode import parse_time
 
 # The site tells lengths in whole seconds: so much may lie behind the length that it told.

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from src.utils.clock import to_seconds
+
 TOUCHING = Fraction(1, 10)  # clocks of segments are told in milliseconds, and lengths are rounded
-
-
-def to_seconds(moment: datetime) -> Fraction:
-    """The exact seconds since 1970 of a UTC-aware time."""
-    return Fraction((moment - _EPOCH) // _MICROSECOND, 1_000_000)
-
-
-def to_datetime(seconds: Fraction) -> datetime:
-    """The time, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 @dataclass(frozen=True, slots=True)
