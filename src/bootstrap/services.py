@@ -42,7 +42,8 @@ from src.services.channel_token_service import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
 from src.services.chat_service import ChatService
 from src.services.cleanup_service import CleanupService
-from src.services.clip_service import ClipService
+from src.services.clips.offers import MetadataService
+from src.services.clips.requests import ClipService
 from src.services.completion_estimates import CompletionEstimates
 from src.services.diagnostics_service import DiagnosticsService
 from src.services.download_service import DownloadService
@@ -61,7 +62,6 @@ from src.services.jobs.runner import JobRunner
 from src.services.library_service import LibraryService
 from src.services.live_service import LiveService
 from src.services.media_links import MediaLinks
-from src.services.metadata_service import MetadataService
 from src.services.owner_space import OwnerSpace
 from src.services.places import Places
 from src.services.progress_cache import ProgressCache

@@ -11,7 +11,7 @@ from src.middleware.wiring import services
 from src.models.params import BatchParams, EncodeParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.control import EncodeControlled, VideoControlled, WebhookSecret
-from src.services.clip_service import KINDS as CLIP_KINDS
+from src.services.clips.requests import KINDS as CLIP_KINDS
 
 bp = Blueprint("control", __name__, url_prefix="/api")
 

@@ -36,7 +36,7 @@ from src.routes.schemas.video import (
     VideoSaved,
     VideoStatus,
 )
-from src.services.clip_service import KINDS
+from src.services.clips.requests import KINDS
 
 bp = Blueprint("video", __name__, url_prefix="/api/video")
 

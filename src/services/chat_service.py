@@ -19,7 +19,7 @@ from src.services.chat.cooldown import Cooldown
 from src.services.chat.follow_ups import is_nightbot_address
 from src.services.chat.identity import request_id
 from src.services.chat.requests import ChatReply, ChatRequest
-from src.services.clip_service import ClipService, MomentRequest
+from src.services.clips.requests import ClipService, MomentRequest
 from src.services.job_service import JobService
 from src.utils.chat_text import echo, one_line
 from src.utils.clock import Clock

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from src.errors import RateLimited
 from src.models.source import VideoInfo
-from src.services.metadata_service import MetadataService
+from src.services.clips.offers import MetadataService
 
 VIDEO = "dQw4w9WgXcQ"
 

@@ -10,7 +10,7 @@ from src.models.params import BatchParams
 from src.models.video import VideoJob
 from src.routes.schemas.common import OutcomeShown, RequestBody, UtcTime
 from src.routes.schemas.video import ProgressReading, Resolution, TimeText
-from src.services.clip_service import ClipRequest
+from src.services.clips.requests import ClipRequest
 
 MOST_RANGES = 50
 

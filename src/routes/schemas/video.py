@@ -10,7 +10,7 @@ from src.models.params import ClipParams, LiveClipParams
 from src.models.progress import Phase
 from src.models.video import VideoJob
 from src.routes.schemas.common import MESSAGE_LENGTH, OutcomeShown, RequestBody, Seconds, UtcTime
-from src.services.clip_service import ClipRequest
+from src.services.clips.requests import ClipRequest
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
 TimeText = StrictInt | StrictFloat | StrictStr

@@ -12,7 +12,7 @@ from src.models.video import VideoJob
 
 if TYPE_CHECKING:
     from src.services.audio_service import AudioService
-    from src.services.clip_batch_service import ClipBatchService
+    from src.services.clips.batch import ClipBatchService
     from src.services.encoding_service import EncodingService
     from src.services.jobs.chunk_crew import ChunkCrew
     from src.services.live_service import LiveService

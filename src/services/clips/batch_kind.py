@@ -5,7 +5,7 @@ from __future__ import annotations
 from src.models.download import decimal_seconds, exact_range
 from src.models.outcome import outcome_fields
 from src.models.params import BatchParams
-from src.services.clip_batch_service import MIME
+from src.services.clips.batch import MIME
 from src.services.jobs.handler import JobContext, Made
 
 
