@@ -60,7 +60,7 @@ from src.services.jobs.chunk_crew import ChunkCrew
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.runner import JobRunner
 from src.services.library_service import LibraryService
-from src.services.live_service import LiveService
+from src.services.live.service import LiveService
 from src.services.media_links import MediaLinks
 from src.services.owner_space import OwnerSpace
 from src.services.places import Places

@@ -32,7 +32,7 @@ from src.services.jobs.handler import Engines
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
-from src.services.live_service import LiveService
+from src.services.live.service import LiveService
 from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.services.sound_service import SoundService

@@ -21,7 +21,7 @@ import pytest
 from src.errors import LiveMomentGone
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
-from src.services.live_cutter import LiveReport
+from src.services.live.cutter import LiveReport
 from tests.api.actors import Api, Person
 from tests.egress.kit import PUBLIC, Net
 from tests.offline_youtube.certificate import make_certificate

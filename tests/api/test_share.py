@@ -12,7 +12,7 @@ import pytest
 
 from src.app import create_app
 from src.models.params import LiveClipParams
-from src.services.live_cutter import LiveReport
+from src.services.live.cutter import LiveReport
 from tests.api.actors import Api, Person
 from tests.media_kit import Film, cached_film
 

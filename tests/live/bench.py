@@ -18,7 +18,7 @@ from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import Capture, TailToCome
-from src.services.live.cutting import LiveCut, cut_captured
+from src.services.live.run_cutter import LiveCut, cut_captured
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.live_origin import LiveOrigin
 from tests.live_origin.packaging import FPS

@@ -20,9 +20,9 @@ from src.models.progress import SilentMonitor
 from src.models.source import LiveStatus
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.jobs.live_clip import pause_after
-from src.services.live_cutter import LiveReport, LiveTask
-from src.services.live_service import LiveService, StreamNotReady
+from src.services.live.cutter import LiveReport, LiveTask
+from src.services.live.kind import pause_after
+from src.services.live.service import LiveService, StreamNotReady
 from src.utils.clock import to_datetime
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.live.site import VIDEO, LiveSite

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from src.services.clips.batch import ClipBatchService
     from src.services.encoding_service import EncodingService
     from src.services.jobs.chunk_crew import ChunkCrew
-    from src.services.live_service import LiveService
+    from src.services.live.service import LiveService
     from src.services.sound_service import SoundService
     from src.services.stream_service import StreamService
     from src.services.video_service import VideoService

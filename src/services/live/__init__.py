@@ -1,1 +1,1 @@
-"""Clips of running streams, by the clock: the stream's segments are captured at once and cut exactly afterwards."""
+"""Makes clips of moments of a running stream: its segments are captured at once and cut exactly afterwards."""

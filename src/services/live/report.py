@@ -12,7 +12,7 @@ from src.models.download import decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.outcome import Gap, Note, NoteCode
 from src.models.time_window import Window, missing
-from src.services.live.cutting import LiveCut
+from src.services.live.run_cutter import LiveCut
 from src.services.live.state import CaptureState
 from src.utils.clock import to_datetime, to_seconds
 

@@ -23,8 +23,8 @@ from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import Capture, StreamSilent, TailToCome
 from src.services.live.choice import select_segmented, track_of
+from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
 from src.services.live.state import CaptureState
-from src.services.live_cutter import LiveCutter, LiveReport, LiveTask
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService

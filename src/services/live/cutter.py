@@ -17,8 +17,8 @@ from src.services.clip_acceptance import Promise, accept
 from src.services.clip_cage import ClipCage
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live.cutting import LiveCut, cut_captured
 from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times
+from src.services.live.run_cutter import LiveCut, cut_captured
 from src.services.live.state import CaptureState
 from src.services.media_probe import probe
 

@@ -14,8 +14,8 @@ from src.models.source import LiveStatus, VideoInfo
 from src.services.jobs.cutting import MIME, cut
 from src.services.jobs.handler import JobContext, Made
 from src.services.jobs.waiting import ComeBack
-from src.services.live_cutter import LiveTask
-from src.services.live_service import StreamNotReady
+from src.services.live.cutter import LiveTask
+from src.services.live.service import StreamNotReady
 from src.utils.validators import canonical_url
 
 # How long the recording of a stream that has ended is waited for. The site takes minutes for short streams and hours
