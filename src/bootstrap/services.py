@@ -70,7 +70,7 @@ from src.services.resumable_upload_service import ResumableUploadService
 from src.services.self_test import SelfTest
 from src.services.share_service import ShareService
 from src.services.sound_service import SoundService
-from src.services.stream_requests import StreamRequests
+from src.services.streams.requests import StreamRequests
 from src.services.upload_service import UploadService
 from src.services.video_service import VideoService
 from src.services.webhook_service import WebhookService

@@ -36,7 +36,7 @@ from src.services.live.service import LiveService
 from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.services.sound_service import SoundService
-from src.services.stream_service import StreamService
+from src.services.streams.service import StreamService
 from src.services.video_service import VideoService
 from src.services.youtube.looks import SharedLooks
 from src.services.youtube_service import YouTubeService

@@ -12,7 +12,7 @@ from src.middleware.contract import Limit, Reply, endpoint
 from src.middleware.wiring import services
 from src.models.video import VideoJob
 from src.routes.schemas.streams import DownloadFile, DownloadStream, StreamJob
-from src.services.stream_requests import StreamRequest
+from src.services.streams.requests import StreamRequest
 
 bp = Blueprint("streams", __name__)
 

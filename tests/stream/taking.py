@@ -8,7 +8,7 @@ from pathlib import Path
 from src.models.media_source import NetworkSettings
 from src.models.progress import Monitor, SilentMonitor
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream.recorder import StreamReport, StreamSource, record
+from src.services.streams.recorder import StreamReport, StreamSource, record
 from src.utils.clock import Clock
 from tests.clip.origin import Origin
 from tests.media_kit import FFMPEG, audio_marks, frame_numbers

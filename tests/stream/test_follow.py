@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from src.services.stream.following import FINISHED_SECONDS, GIVE_UP_SECONDS, Growth, Verdict
+from src.services.streams.following import FINISHED_SECONDS, GIVE_UP_SECONDS, Growth, Verdict
 from tests.clip.origin import Origin
 from tests.media_kit import frame_numbers
 from tests.media_kit.hls import FILM, HTML, Playlist, segmented

@@ -11,7 +11,7 @@ import pytest
 
 from src.errors import MediaGone, StreamUnreadable
 from src.models.outcome import NoteCode
-from src.services.stream.recorder import StreamReport
+from src.services.streams.recorder import StreamReport
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import audio_marks, decode_errors, frame_numbers
 from tests.media_kit.hls import FILM, HTML, Playlist, jpeg, master, png, segmented

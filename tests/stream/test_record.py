@@ -15,8 +15,8 @@ from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.clip.hls_playlist import Variant
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream.recorder import StreamReport, StreamSource, choose, record
-from src.services.stream_service import StreamService
+from src.services.streams.recorder import StreamReport, StreamSource, choose, record
+from src.services.streams.service import StreamService
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import FFMPEG, audio_marks, cached_film, decode_errors, frame_numbers
 from tests.stream.sites import FILM, SMALL, Files, GrowingSite, body_of, cut, encrypted, master, text_of

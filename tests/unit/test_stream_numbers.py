@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from src.services.clip.hls_playlist import Segment, parse_playlist
-from src.services.stream.sequence import Sequence
+from src.services.streams.sequence import Sequence
 
 
 def listed(first: int, count: int, name: str = "seg") -> list[Segment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.services.clip.hls_playlist import Segment, parse_playlist
-from src.services.stream.tape import load, save
+from src.services.streams.tape import load, save
 
 
 def listed(first: int, *entries: str) -> list[Segment]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AliasPath, BeforeValidator, Field, StrictBool, StrictStr
 
 from src.routes.schemas.common import Address, JobOutcome, Record, RequestBody, UtcTime, megabytes, of_job
-from src.services.stream_requests import StreamRequest
+from src.services.streams.requests import StreamRequest
 
 State = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from src.services.jobs.chunk_crew import ChunkCrew
     from src.services.live.service import LiveService
     from src.services.sound_service import SoundService
-    from src.services.stream_service import StreamService
+    from src.services.streams.service import StreamService
     from src.services.video_service import VideoService
     from src.services.youtube_service import YouTubeService
 

@@ -10,10 +10,10 @@ from src.services.clips.kind import ClipHandler
 from src.services.jobs.audio import AudioHandler
 from src.services.jobs.encode import EncodeHandler
 from src.services.jobs.handler import JobHandler
-from src.services.jobs.stream import StreamHandler
 from src.services.jobs.transcript import TranscriptHandler
 from src.services.jobs.video import VideoHandler
 from src.services.live.kind import LiveClipHandler
+from src.services.streams.kind import StreamHandler
 
 HANDLERS: tuple[JobHandler[Any], ...] = (
     ClipHandler(),

@@ -1,6 +1,6 @@
 """The child process that writes the placed parts of a recording into one MP4, packet by packet.
 
-``python -m src.services.stream.packets`` reads ``{"output": ..., "video": [...], "audio": [...]}`` from standard input;
+``python -m src.services.streams.packets`` reads ``{"output": ..., "video": [...], "audio": [...]}`` from standard input;
 each part has the fields of ``Part``. It writes how many packets of each kind it copied.
 """
 
@@ -20,9 +20,9 @@ from typing import Any, BinaryIO
 import av
 
 from src.errors import means_full_disk
-from src.services.stream.child import DISK_FULL_CODE
-from src.services.stream.muxing import Part
-from src.services.stream.units import Units, adts_config, without_adts
+from src.services.streams.child import DISK_FULL_CODE
+from src.services.streams.muxing import Part
+from src.services.streams.units import Units, adts_config, without_adts
 
 _VIDEO_BASE = Fraction(1, 90_000)
 _PLAYLIST_OPTIONS = {

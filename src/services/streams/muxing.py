@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.models.progress import Monitor
-from src.services.stream.child import ask
-from src.services.stream.placing import Kind
+from src.services.streams.child import ask
+from src.services.streams.placing import Kind
 
-_MODULE = "src.services.stream.packets"
+_MODULE = "src.services.streams.packets"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from src.services.clip.hls_playlist import Piece, Segment
-from src.services.stream.collector import Wanted
-from src.services.stream.sequence import Sequence as Numbers
+from src.services.streams.collector import Wanted
+from src.services.streams.sequence import Sequence as Numbers
 from src.utils.whole_file import write_whole
 
 _NAME = "tape.json"

@@ -11,7 +11,7 @@ from src.errors import CodecNotRemuxable
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream.placing import Kind, Placement, Run
+from src.services.streams.placing import Kind, Placement, Run
 
 # Only files that we wrote ourselves, whatever they are called.
 PLAYLIST_OPTIONS = (

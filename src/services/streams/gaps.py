@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from src.services.stream.placing import KINDS, TOUCHING_SECONDS, TURNING, Seen, difference, follows
+from src.services.streams.placing import KINDS, TOUCHING_SECONDS, TURNING, Seen, difference, follows
 
 _SHORT_SECONDS, _SHORT_SHARE = 0.75, 0.25  # by which a segment may be shorter than told before a clock that is new
 _ROUNDING_SECONDS = 0.05  # between the lengths of two tracks

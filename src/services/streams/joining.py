@@ -12,14 +12,14 @@ from src.models.outcome import Gap, Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine
-from src.services.stream import hints
-from src.services.stream.converting import PLAYLIST_OPTIONS, Converter
-from src.services.stream.direct import TAGS
-from src.services.stream.gaps import gaps_of, without_replaced
-from src.services.stream.looking import look_into
-from src.services.stream.muxing import Part, mux
-from src.services.stream.placing import KINDS, Kind, Placement, Seen, place
-from src.services.stream.tape import Cut, Tape
+from src.services.streams import hints
+from src.services.streams.converting import PLAYLIST_OPTIONS, Converter
+from src.services.streams.direct import TAGS
+from src.services.streams.gaps import gaps_of, without_replaced
+from src.services.streams.looking import look_into
+from src.services.streams.muxing import Part, mux
+from src.services.streams.placing import KINDS, Kind, Placement, Seen, place
+from src.services.streams.tape import Cut, Tape
 
 _COPY = ("-c", "copy", "-movflags", "+faststart", "-f", "mp4")
 _LEAST_SHARE = 0.98  # of the promised length that a file must have to be taken without a closer look

@@ -12,8 +12,8 @@ from src.errors import AppError
 from src.models.media_source import SourceUnreadable
 from src.models.progress import Monitor
 from src.services.clip.hls_playlist import Segment, has_ended, parse_playlist, seconds_of
-from src.services.stream.collector import OF_ONE_SEGMENT, Collector, Wanted
-from src.services.stream.tape import Tape
+from src.services.streams.collector import OF_ONE_SEGMENT, Collector, Wanted
+from src.services.streams.tape import Tape
 from src.utils.clock import Clock
 
 _LIVE_SEGMENTS = 3  # RFC 8216, 6.3.3: a live stream is begun at least three segments before its end

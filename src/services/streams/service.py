@@ -11,7 +11,7 @@ from src.models.params import StreamParams
 from src.models.progress import Monitor
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.stream.recorder import StreamReport, StreamSource, record
+from src.services.streams.recorder import StreamReport, StreamSource, record
 from src.services.video_service import job_limits
 
 _LIVE_SHARE = 0.75  # of an attempt; the rest is for joining what was recorded

@@ -1,0 +1,1 @@
+"""Records streams and direct files of any site, in parts that survive the death of a worker."""
