@@ -35,7 +35,8 @@ from src.services.account_service import AccountService, build_accounts
 from src.services.admin_accounts import AdminAccounts, read_admins
 from src.services.anonymous_saves import AnonymousSaves
 from src.services.arriving import Arriving
-from src.services.auto_download_service import AutoDownloadService
+from src.services.audio.download import SoundService
+from src.services.audio.requests import AutoDownloadService
 from src.services.cache_service import CacheService, connect_redis
 from src.services.catalog_service import CatalogService
 from src.services.channel_token_service import ChannelTokenService
@@ -69,7 +70,6 @@ from src.services.progress_feed import ProgressFeed
 from src.services.resumable_upload_service import ResumableUploadService
 from src.services.self_test import SelfTest
 from src.services.share_service import ShareService
-from src.services.sound_service import SoundService
 from src.services.streams.requests import StreamRequests
 from src.services.upload_service import UploadService
 from src.services.video_service import VideoService

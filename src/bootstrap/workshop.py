@@ -18,6 +18,7 @@ from src.data.space_data import SpaceData
 from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
+from src.services.audio.download import SoundService
 from src.services.audio_service import AudioService
 from src.services.cache_service import CacheService
 from src.services.clips.batch import ClipBatchService
@@ -35,7 +36,6 @@ from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
 from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
-from src.services.sound_service import SoundService
 from src.services.streams.service import StreamService
 from src.services.video_service import VideoService
 from src.services.youtube.looks import SharedLooks

@@ -12,10 +12,10 @@ from src.config import Settings
 from src.errors import FormatNotAvailable
 from src.models.params import AudioFormat
 from src.models.progress import SilentMonitor
+from src.services.audio.download import SoundService
 from src.services.audio_service import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import probe
-from src.services.sound_service import SoundService
 from src.services.youtube_service import YouTubeService
 from tests.media_kit import FFMPEG, audio_marks
 from tests.offline_youtube import OfflineYoutube, VideoId

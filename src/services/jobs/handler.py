@@ -11,12 +11,12 @@ from src.models.progress import Monitor
 from src.models.video import VideoJob
 
 if TYPE_CHECKING:
+    from src.services.audio.download import SoundService
     from src.services.audio_service import AudioService
     from src.services.clips.batch import ClipBatchService
     from src.services.encoding_service import EncodingService
     from src.services.jobs.chunk_crew import ChunkCrew
     from src.services.live.service import LiveService
-    from src.services.sound_service import SoundService
     from src.services.streams.service import StreamService
     from src.services.video_service import VideoService
     from src.services.youtube_service import YouTubeService

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from src.models.turns import Kinds
+from src.services.audio.kind import AudioHandler
 from src.services.clips.batch_kind import BatchHandler
 from src.services.clips.kind import ClipHandler
-from src.services.jobs.audio import AudioHandler
 from src.services.jobs.encode import EncodeHandler
 from src.services.jobs.handler import JobHandler
 from src.services.jobs.transcript import TranscriptHandler

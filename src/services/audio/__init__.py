@@ -1,0 +1,1 @@
+"""Makes audio files from links."""
