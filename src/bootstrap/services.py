@@ -47,7 +47,8 @@ from src.services.clips.offers import MetadataService
 from src.services.clips.requests import ClipService
 from src.services.completion_estimates import CompletionEstimates
 from src.services.diagnostics_service import DiagnosticsService
-from src.services.download_service import DownloadService
+from src.services.downloads.requests import DownloadService
+from src.services.downloads.work_plans import WorkPlanService
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
 from src.services.folder_claim import owner_of_folders
@@ -75,7 +76,6 @@ from src.services.upload_service import UploadService
 from src.services.video_service import VideoService
 from src.services.webhook_service import WebhookService
 from src.services.window_counters import WindowCounters
-from src.services.work_plan_service import WorkPlanService
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock
 from src.utils.latency import latency_seconds

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictSt
 from src.models.video import Status
 from src.routes.archive_words import documented_code
 from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime, of_job
-from src.services.download_service import DownloadRequest
+from src.services.downloads.requests import DownloadRequest
 from src.utils.filenames import told_folder
 from src.utils.format_selection import quality_of
 from src.utils.validators import canonical_url

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasPath, BaseModel, Field, StrictStr
 
 from src.routes.schemas.common import JobOutcome, Record, RequestBody, UtcTime, of_job
-from src.services.download_service import DownloadRequest, Media
+from src.services.downloads.requests import DownloadRequest, Media
 
 
 class CreateJob(RequestBody):

@@ -8,10 +8,10 @@ from src.models.turns import Kinds
 from src.services.audio.kind import AudioHandler
 from src.services.clips.batch_kind import BatchHandler
 from src.services.clips.kind import ClipHandler
+from src.services.downloads.transcript_kind import TranscriptHandler
+from src.services.downloads.video_kind import VideoHandler
 from src.services.jobs.encode import EncodeHandler
 from src.services.jobs.handler import JobHandler
-from src.services.jobs.transcript import TranscriptHandler
-from src.services.jobs.video import VideoHandler
 from src.services.live.kind import LiveClipHandler
 from src.services.streams.kind import StreamHandler
 

@@ -12,7 +12,7 @@ from src.errors import RequestInvalid, WorkPlanNotFound
 from src.models.archive import PlanStatus, WorkPlan
 from src.models.page import Page
 from src.models.video import ENDED, Owner, Status
-from src.services.download_service import DownloadRequest, DownloadService
+from src.services.downloads.requests import DownloadRequest, DownloadService
 from src.utils.clock import Clock
 from src.utils.validators import canonical_url, validate_video_id
 

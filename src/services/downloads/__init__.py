@@ -1,0 +1,1 @@
+"""Downloads whole videos, audio and captions."""
