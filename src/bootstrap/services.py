@@ -34,7 +34,6 @@ from src.services import db_service
 from src.services.account_service import AccountService, build_accounts
 from src.services.admin_accounts import AdminAccounts, read_admins
 from src.services.anonymous_saves import AnonymousSaves
-from src.services.arriving import Arriving
 from src.services.audio.download import SoundService
 from src.services.audio.requests import AutoDownloadService
 from src.services.cache_service import CacheService, connect_redis
@@ -58,7 +57,6 @@ from src.services.health_service import HealthService
 from src.services.idempotency_service import IdempotencyService
 from src.services.job_events import JobEvents
 from src.services.job_service import JobService
-from src.services.jobs.chunk_crew import ChunkCrew
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.runner import JobRunner
 from src.services.library_service import LibraryService
@@ -68,11 +66,13 @@ from src.services.owner_space import OwnerSpace
 from src.services.places import Places
 from src.services.progress_cache import ProgressCache
 from src.services.progress_feed import ProgressFeed
-from src.services.resumable_upload_service import ResumableUploadService
 from src.services.self_test import SelfTest
 from src.services.share_service import ShareService
 from src.services.streams.requests import StreamRequests
-from src.services.upload_service import UploadService
+from src.services.uploads.arriving import Arriving
+from src.services.uploads.chunk_workers import ChunkCrew
+from src.services.uploads.resumable import ResumableUploadService
+from src.services.uploads.uploads import UploadService
 from src.services.video_service import VideoService
 from src.services.webhook_service import WebhookService
 from src.services.window_counters import WindowCounters

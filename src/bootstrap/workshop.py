@@ -28,7 +28,6 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
 from src.services.job_counters import JobCounters
 from src.services.jobs.admission import Admission
-from src.services.jobs.chunk_crew import ChunkCrew
 from src.services.jobs.handler import Engines
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.registry import BY_KIND, KINDS
@@ -37,6 +36,7 @@ from src.services.live.service import LiveService
 from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.services.streams.service import StreamService
+from src.services.uploads.chunk_workers import ChunkCrew
 from src.services.video_service import VideoService
 from src.services.youtube.looks import SharedLooks
 from src.services.youtube_service import YouTubeService

@@ -18,8 +18,8 @@ from src.data.video_data import VideoData
 from src.errors import RequestTooSlow, StoreUnavailable, UploadIncomplete, UploadMissing, UploadTooLarge, disk_fault
 from src.middleware.wiring import services
 from src.models.video import Owner
-from src.services.arriving import Arriving
-from src.services.upload_service import Media
+from src.services.uploads.arriving import Arriving
+from src.services.uploads.uploads import Media
 from src.utils.allocation import give_back
 from src.utils.sending import came_too_slowly
 

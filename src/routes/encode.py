@@ -36,7 +36,7 @@ from src.routes.schemas.encode import (
     VideoEncoded,
     VideoUploaded,
 )
-from src.services.upload_service import EncodeChoice
+from src.services.uploads.uploads import EncodeChoice
 
 bp = Blueprint("encode", __name__, url_prefix="/api/encode")
 

@@ -11,7 +11,7 @@ from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Qu
 from src.models.video import VideoJob
 from src.routes.schemas.common import OutcomeShown, RequestBody, UtcTime, megabytes, plain_number
 from src.routes.schemas.video import ErrorFact
-from src.services.upload_service import EncodeChoice, Uploaded
+from src.services.uploads.uploads import EncodeChoice, Uploaded
 
 
 class StartEncoding(RequestBody):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from src.services.audio_service import AudioService
     from src.services.clips.batch import ClipBatchService
     from src.services.encoding_service import EncodingService
-    from src.services.jobs.chunk_crew import ChunkCrew
     from src.services.live.service import LiveService
     from src.services.streams.service import StreamService
+    from src.services.uploads.chunk_workers import ChunkCrew
     from src.services.video_service import VideoService
     from src.services.youtube_service import YouTubeService
 

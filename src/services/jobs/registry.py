@@ -10,10 +10,10 @@ from src.services.clips.batch_kind import BatchHandler
 from src.services.clips.kind import ClipHandler
 from src.services.downloads.transcript_kind import TranscriptHandler
 from src.services.downloads.video_kind import VideoHandler
-from src.services.jobs.encode import EncodeHandler
 from src.services.jobs.handler import JobHandler
 from src.services.live.kind import LiveClipHandler
 from src.services.streams.kind import StreamHandler
+from src.services.uploads.kind import EncodeHandler
 
 HANDLERS: tuple[JobHandler[Any], ...] = (
     ClipHandler(),

@@ -1,0 +1,1 @@
+"""Receives uploaded files and encodes them."""
