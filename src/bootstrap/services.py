@@ -34,10 +34,11 @@ from src.services import db_service
 from src.services.account_service import AccountService, build_accounts
 from src.services.admin_accounts import AdminAccounts, read_admins
 from src.services.anonymous_saves import AnonymousSaves
+from src.services.archive.catalog import CatalogService
+from src.services.archive.library import LibraryService
 from src.services.audio.download import SoundService
 from src.services.audio.requests import AutoDownloadService
 from src.services.cache_service import CacheService, connect_redis
-from src.services.catalog_service import CatalogService
 from src.services.channel_token_service import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
 from src.services.chat_service import ChatService
@@ -59,7 +60,6 @@ from src.services.job_events import JobEvents
 from src.services.job_service import JobService
 from src.services.jobs.lease_keeper import ShutdownFlag
 from src.services.jobs.runner import JobRunner
-from src.services.library_service import LibraryService
 from src.services.live.service import LiveService
 from src.services.media_links import MediaLinks
 from src.services.owner_space import OwnerSpace

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from src.errors import NetworkTimeout
 from src.models.source import VideoInfo
-from src.services.catalog_service import PARALLEL, PARALLEL_IN_ALL, CatalogService
+from src.services.archive.catalog import PARALLEL, PARALLEL_IN_ALL, CatalogService
 from src.utils.clock import SystemClock
 
 REQUESTS = 8
