@@ -67,7 +67,7 @@ from src.services.places import Places
 from src.services.progress_cache import ProgressCache
 from src.services.progress_feed import ProgressFeed
 from src.services.self_test import SelfTest
-from src.services.share_service import ShareService
+from src.services.sharing.share_links import ShareService
 from src.services.streams.requests import StreamRequests
 from src.services.uploads.arriving import Arriving
 from src.services.uploads.chunk_workers import ChunkCrew

@@ -17,7 +17,7 @@ from src.models.video import Owner, VideoJob
 from src.routes.schemas.share import Moved, MoveTimes, Shared, SharesEnded, ShareVideo
 from src.routes.share_page import POLICY, render, render_gone
 from src.services.clips.requests import KINDS
-from src.services.share_service import poster_of
+from src.services.sharing.share_links import poster_of
 
 bp = Blueprint("share", __name__)
 

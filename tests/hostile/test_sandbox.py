@@ -19,7 +19,7 @@ from src.models.captured import Record
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.runs import look_into
 from src.services.media_probe import probe
-from src.services.share_service import poster_of
+from src.services.sharing.share_links import poster_of
 from src.utils.sandbox import Cage, available, locked_into
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Shares finished files by link."""
