@@ -39,9 +39,9 @@ from src.services.archive.library import LibraryService
 from src.services.audio.download import SoundService
 from src.services.audio.requests import AutoDownloadService
 from src.services.cache_service import CacheService, connect_redis
-from src.services.channel_token_service import ChannelTokenService
+from src.services.chat.channel_tokens import ChannelTokenService
+from src.services.chat.chat import ChatService
 from src.services.chat.cooldown import Cooldown
-from src.services.chat_service import ChatService
 from src.services.cleanup_service import CleanupService
 from src.services.clips.offers import MetadataService
 from src.services.clips.requests import ClipService

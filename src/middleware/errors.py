@@ -24,7 +24,7 @@ from src.errors import (
 )
 from src.middleware.bots import hints
 from src.middleware.chat import CHAT_PATHS, text
-from src.services.chat_service import sentence_of
+from src.services.chat.chat import sentence_of
 from src.utils.clock import utc_text
 
 log = logging.getLogger(__name__)

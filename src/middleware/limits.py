@@ -20,7 +20,7 @@ from src.errors import RateLimitExceeded, StoreUnavailable, TokenExpired, TokenI
 from src.middleware.auth import Auth
 from src.middleware.contract import Limit, contract_of
 from src.middleware.wiring import services
-from src.services.channel_token_service import looks_like_channel_token
+from src.services.chat.channel_tokens import looks_like_channel_token
 from src.utils.addresses import network_of
 
 # Requests of one caller to all endpoints of a class together. A person clicks seldom; a page polls each second; an

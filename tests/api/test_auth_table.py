@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from src.app import create_app
 from src.bootstrap import Services, build, prepare_database
-from src.services.channel_token_service import TokenWish
+from src.services.chat.channel_tokens import TokenWish
 from tests.api.actors import PASSWORD, Api
 from tests.api.conftest import api_settings
 from tests.fakes import FakeEngine, RecordingDoorbell

@@ -21,7 +21,7 @@ from pymongo.database import Database
 from src.config import Settings
 from src.middleware.contract import Limit, contract_of
 from src.middleware.limits import RATES
-from src.services.channel_token_service import MOST_TOKENS
+from src.services.chat.channel_tokens import MOST_TOKENS
 from tests.api.actors import LINK, Api, Person
 from tests.api.test_limits import limited_app
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StrictStr, field_validator
 
 from src.models.channel_token import ChannelToken, Scope
 from src.routes.schemas.common import RequestBody, Seconds, UtcTime
-from src.services.channel_token_service import TokenWish
+from src.services.chat.channel_tokens import TokenWish
 from src.utils.latency import latency_seconds
 
 

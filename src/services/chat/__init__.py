@@ -1,1 +1,1 @@
-"""Clips asked for in a chat: what the message says, how often it may be said, and the sentence that answers."""
+"""Answers chat commands: what a message requests, how often it may, and the sentence in reply."""

@@ -12,9 +12,9 @@ from src.errors import AppError, NothingClipped, ScopeMissing, VideoIdInvalid
 from src.models.channel_token import Scope
 from src.models.params import LiveClipParams
 from src.models.video import Owner, Status, VideoJob
-from src.services.channel_token_service import ChannelTokenService
 from src.services.chat import sentences
 from src.services.chat.adjustments import Wish, Word, read_message
+from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
 from src.services.chat.follow_ups import is_nightbot_address
 from src.services.chat.identity import request_id
