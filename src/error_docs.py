@@ -7,7 +7,7 @@ from pathlib import Path
 from src.errors import AppError, Remedy, catalogue
 from src.middleware.errors import STATUS
 from src.routes.archive_words import EVERYWHERE, OF_PATH, OF_SERVICE
-from src.services.jobs.lease_keeper import HandedBack, LeaseLost
+from src.services.jobs.lease import HandedBack, LeaseLost
 
 PATH = Path("docs/errors.md")
 _INTERNAL: tuple[type[AppError], ...] = (LeaseLost, HandedBack)

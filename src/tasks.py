@@ -19,7 +19,7 @@ from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryDoorbell, make_cel
 from src.config import Settings
 from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
-from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.utils import logs
 from src.utils.process import die_with_parent, stand_back

@@ -26,14 +26,14 @@ from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
-from src.services.job_counters import JobCounters
 from src.services.jobs.admission import Admission
+from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import Engines
-from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.lease import ShutdownFlag
+from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
-from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import ChunkCrew

@@ -15,7 +15,7 @@ from src.models.guest import GuestSession
 from src.models.video import Owner, OwnerKind, Status
 from src.routes.schemas import sessions as said
 from src.services.guest_service import Tally
-from src.services.job_view import JobView
+from src.services.jobs.view import JobView
 
 bp = Blueprint("sessions", __name__, url_prefix="/api/sessions")
 jobs_bp = Blueprint("session_jobs", __name__, url_prefix="/api/jobs")

@@ -21,7 +21,7 @@ from src.services.cache_service import CacheService, CacheUnavailable
 from src.services.ffmpeg_utils_service import ENVIRONMENT
 from src.services.file_store import FileStore
 from src.services.health_service import HealthService
-from src.services.jobs.backlog import Queue
+from src.services.jobs.queues import Queue
 from src.services.self_test import Checked, SelfTest, at_once
 from src.services.youtube.options import find_deno
 from src.utils.clock import Clock

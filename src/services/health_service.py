@@ -11,9 +11,9 @@ from typing import Literal
 from src.errors import StoreUnavailable
 from src.services.file_store import FileStore
 from src.services.guest_service import GuestService, Tally
-from src.services.job_counters import JobCounters, JobCounts
-from src.services.job_service import JobService
-from src.services.jobs.backlog import Queue
+from src.services.jobs.counters import JobCounters, JobCounts
+from src.services.jobs.jobs import JobService
+from src.services.jobs.queues import Queue
 from src.utils.clock import Clock
 from src.utils.machine import MachineReading, count_processes, read_machine
 

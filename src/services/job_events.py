@@ -17,7 +17,7 @@ from src.errors import StoreUnavailable
 from src.models.params import JobParams
 from src.models.video import ENDED, Owner, OwnerKind, Status, VideoJob
 from src.services.job_listener import Event, Listener
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.services.places import Holder, Places
 from src.services.progress_cache import overall_percent
 from src.services.progress_feed import Fields, ProgressFeed

@@ -22,7 +22,7 @@ from src.models.video import Owner, Status, VideoJob
 from src.services.chat.follow_ups import message_for
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.services.webhook_addresses import require_reachable
 from src.utils.background import in_background
 from src.utils.clock import Clock, utc_text

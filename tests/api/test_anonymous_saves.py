@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from src.models.video import Owner
-from src.services.open_places import MOST_ANONYMOUS_SAVES
+from src.services.jobs.open_places import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api, Person
 
 pytestmark = pytest.mark.slow

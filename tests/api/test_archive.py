@@ -25,7 +25,7 @@ from src.bootstrap import build, prepare_database
 from src.config import SettingsError
 from src.middleware.networks import from_allowed_network, read_networks
 from src.routes.archive_words import documented_code
-from src.services.job_counters import JobCounters
+from src.services.jobs.counters import JobCounters
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_contracts import INFO

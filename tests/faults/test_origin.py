@@ -19,7 +19,7 @@ from src.models.media_source import ClipSource, NetworkSettings, TimeRange
 from src.models.progress import Monitor, SilentMonitor
 from src.services.cache_service import CacheService
 from src.services.clip.engine import make_clip
-from src.services.jobs.lease_keeper import LeaseKeeper, ShutdownFlag
+from src.services.jobs.lease import LeaseKeeper, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from tests.clip.origin import Origin
 from tests.clip.sources import KINDS, served

@@ -27,10 +27,10 @@ from src.models.params import LiveClipParams, StreamParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
-from src.services.job_counters import JobCounters
 from src.services.jobs.admission import Admission
+from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import Engines, JobContext, Made
-from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.jobs.registry import KINDS
 from src.services.jobs.runner import JobRunner

@@ -24,7 +24,7 @@ from src.services.cache_service import CacheService
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
-from src.services.jobs.lease_keeper import HandedBack, LeaseLost, ShutdownFlag
+from src.services.jobs.lease import HandedBack, LeaseLost, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from src.services.uploads import chunk_progress
 from src.services.uploads.chunk_workers import HELPERS_TRY, ChunkCrew

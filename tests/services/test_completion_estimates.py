@@ -10,11 +10,11 @@ import redis
 
 from src.models.video import Status
 from src.services.cache_service import CacheService
-from src.services.completion_estimates import UNKNOWN_SECONDS, CompletionEstimates
-from src.services.job_counters import JobCounters
-from src.services.job_view import JobView
-from src.services.jobs.backlog import Queue
+from src.services.jobs.counters import JobCounters
+from src.services.jobs.estimates import UNKNOWN_SECONDS, CompletionEstimates
+from src.services.jobs.queues import Queue
 from src.services.jobs.registry import BY_KIND
+from src.services.jobs.view import JobView
 from tests.factories import make_clip
 from tests.fakes import FakeClock
 

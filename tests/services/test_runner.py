@@ -29,10 +29,10 @@ from src.models.progress import Phase, Progress
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
-from src.services.job_counters import JobCounters, JobCounts
-from src.services.job_service import JobService
+from src.services.jobs.counters import JobCounters, JobCounts
 from src.services.jobs.handler import Engines, Made
-from src.services.jobs.lease_keeper import LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.jobs import JobService
+from src.services.jobs.lease import LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.jobs.registry import BY_KIND
 from src.services.jobs.runner import JobRunner
 from src.services.jobs.waiting import ComeBack

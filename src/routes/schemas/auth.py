@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 from src.models.session import Identity
 from src.models.user import User
 from src.routes.schemas.common import RequestBody, megabytes
-from src.services.owner_space import Usage
+from src.services.jobs.owner_space import Usage
 
 
 class Credentials(RequestBody):

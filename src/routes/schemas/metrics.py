@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from src.routes.schemas.common import Record, UtcTime
 from src.services.health_service import HealthStatus
-from src.services.jobs.backlog import Queue
+from src.services.jobs.queues import Queue
 
 
 class Alive(BaseModel):

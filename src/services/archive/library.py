@@ -22,8 +22,8 @@ from src.models.params import AudioParams, VideoParams
 from src.models.video import Artifact, Owner, VideoJob
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
-from src.services.job_service import JobService
-from src.services.job_view import DEFAULT_FOLDER, JobView
+from src.services.jobs.jobs import JobService
+from src.services.jobs.view import DEFAULT_FOLDER, JobView
 from src.utils.clock import Clock
 from src.utils.filenames import display_name, name_after
 from src.utils.validators import validate_video_id

@@ -15,8 +15,8 @@ from src.errors import Busy, JobTimeout, QuotaExceeded, RequestInvalid, TooManyP
 from src.models.params import AudioParams
 from src.models.user import User
 from src.models.video import Owner, OwnerKind, VideoJob
-from src.services.job_service import JobService
-from src.services.media_links import MediaLink, MediaLinks
+from src.services.jobs.file_links import MediaLink, MediaLinks
+from src.services.jobs.jobs import JobService
 from src.utils.addresses import network_of
 from src.utils.clock import Clock
 from src.utils.validators import canonical_url, parse_video_id_from_url

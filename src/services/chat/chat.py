@@ -20,7 +20,7 @@ from src.services.chat.follow_ups import is_nightbot_address
 from src.services.chat.identity import request_id
 from src.services.chat.requests import ChatReply, ChatRequest
 from src.services.clips.requests import ClipService, MomentRequest
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.utils.chat_text import echo, one_line
 from src.utils.clock import Clock
 from src.utils.stream_names import WHAT_TO_SEND, StreamName, name_of_video, read_stream_name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from src.models.params import ClipParams
-from src.services.jobs.cutting import cut
 from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.results import cut
 
 
 class ClipHandler:

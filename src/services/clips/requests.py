@@ -12,7 +12,7 @@ from src.data.user_data import UserData
 from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, UserUnknown
 from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams
 from src.models.video import Owner, Status, VideoJob
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.utils.clock import Clock
 from src.utils.stream_names import NameKind, StreamName
 from src.utils.timecode import parse_time, time_in_url

@@ -16,8 +16,8 @@ from src.models.params import AudioParams, JobParams, TranscriptParams, VideoPar
 from src.models.video import Owner, Status, VideoJob
 from src.services.file_store import FileStore
 from src.services.guest_service import GuestService
-from src.services.job_service import JobService
-from src.services.job_view import JobView
+from src.services.jobs.jobs import JobService
+from src.services.jobs.view import JobView
 from src.utils.validators import canonical_url, parse_video_id_from_url
 
 Media = Literal["video", "audio", "transcript"]

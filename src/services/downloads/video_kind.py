@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from src.models.params import VideoParams
-from src.services.jobs.cutting import MIME
 from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.results import MIME
 from src.utils.filenames import name_after
 
 

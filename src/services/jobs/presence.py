@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
-from src.services.jobs.lease_keeper import ShutdownFlag
+from src.services.jobs.lease import ShutdownFlag
 
 log = logging.getLogger(__name__)
 

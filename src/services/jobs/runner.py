@@ -18,15 +18,15 @@ from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, InternalError, JobLost, StoreUnavailable, disk_fault
 from src.models.video import Failure, Lease, VideoJob
 from src.services.file_store import FileStore
-from src.services.job_counters import JobCounters
 from src.services.jobs.admission import Admission
+from src.services.jobs.completion import Keeping
+from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
-from src.services.jobs.keeping import Keeping
-from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.sharing import Sharing
 from src.services.jobs.space_watch import SpaceWatch
 from src.services.jobs.waiting import ComeBack
-from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from src.models.params import StreamParams
 from src.models.progress import Phase, Progress
 from src.models.video import VideoJob
 from src.services.file_store import FileStore
-from src.services.owner_space import HOLD_SECONDS, OwnerSpace
+from src.services.jobs.owner_space import HOLD_SECONDS, OwnerSpace
 
 log = logging.getLogger(__name__)
 

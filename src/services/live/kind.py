@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
-from src.services.jobs.cutting import MIME, cut
 from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.results import MIME, cut
 from src.services.jobs.waiting import ComeBack
 from src.services.live.cutter import LiveTask
 from src.services.live.service import StreamNotReady

@@ -14,7 +14,7 @@ from src.errors import Busy, FileGone, FileNotReady, MediaInvalid, ShareNotFound
 from src.models.share import Share
 from src.models.video import OwnerKind, Status, VideoJob
 from src.services import media_probe
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.utils.clock import Clock
 from src.utils.signing import Signer
 

@@ -12,8 +12,8 @@ from src.errors import JobNotFound, QueueFull, RequestInvalid, TooManyPending, U
 from src.models.params import StreamParams
 from src.models.video import Failure, Owner, OwnerKind, Status, VideoJob
 from src.services.egress.policy import Upstream
-from src.services.job_service import JobService
-from src.services.media_links import MediaLink, MediaLinks
+from src.services.jobs.file_links import MediaLink, MediaLinks
+from src.services.jobs.jobs import JobService
 from src.utils.addresses import network_of
 from src.utils.signing import Signer
 

@@ -7,7 +7,7 @@ import time
 from src.errors import QuotaExceeded
 from src.models.video import Owner
 from src.services.file_store import FileStore
-from src.services.owner_space import HOLD_SECONDS, OwnerSpace
+from src.services.jobs.owner_space import HOLD_SECONDS, OwnerSpace
 
 # How far ahead room is taken where nobody has said how much will come.
 STEP_BYTES = 4_000_000

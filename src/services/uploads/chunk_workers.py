@@ -26,7 +26,7 @@ from src.models.video import VideoJob
 from src.services.encode.chunks import ChunkRunner
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
-from src.services.jobs.lease_keeper import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from src.services.uploads.chunk_progress import ChunkProgress, OneChunk
 

@@ -31,7 +31,7 @@ from src.errors import (
 from src.models.upload import ResumableUpload
 from src.models.video import Owner
 from src.services.file_store import STRAY_SECONDS, FileStore
-from src.services.owner_space import OwnerSpace
+from src.services.jobs.owner_space import OwnerSpace
 from src.services.uploads.arriving import STEP_BYTES
 from src.services.uploads.uploads import UploadService
 from src.utils.allocation import give_back

@@ -17,7 +17,7 @@ from src.models.video import Owner, Status, VideoJob
 from src.services.audio_service import AudioService
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.utils.clock import Clock
 from src.utils.filenames import display_name
 from src.utils.moved_file import move_file

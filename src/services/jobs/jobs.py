@@ -22,11 +22,11 @@ from src.errors import (
 from src.models.params import JobParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.file_store import FileStore
-from src.services.jobs.backlog import Queue, queues_of
+from src.services.jobs.open_places import OpenPlaces
+from src.services.jobs.owner_space import OwnerSpace
+from src.services.jobs.queues import Queue, queues_of
 from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
-from src.services.open_places import OpenPlaces
-from src.services.owner_space import OwnerSpace
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import Clock
 

@@ -11,8 +11,8 @@ from src.errors import AppError, Cancelled, StoreUnavailable
 from src.models.video import Artifact, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.handler import Made
-from src.services.jobs.lease_keeper import LeaseKeeper, LeaseLost
-from src.services.jobs.placement import folder_of
+from src.services.jobs.lease import LeaseKeeper, LeaseLost
+from src.services.jobs.paths import folder_of
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from src.models.params import AudioParams
 from src.models.video import Status, VideoJob
-from src.services.jobs.placement import MEDIA_FOLDERS, VIDEO_FOLDER, base_folder_of, folder_of
+from src.services.jobs.paths import MEDIA_FOLDERS, VIDEO_FOLDER, base_folder_of, folder_of
 from src.services.progress_cache import overall_percent
 from src.utils.filenames import name_after
 

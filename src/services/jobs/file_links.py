@@ -9,7 +9,7 @@ from urllib.parse import quote
 from src.data.user_data import UserData
 from src.errors import FileGone, LinkExpired, VideoNotFound
 from src.models.video import Artifact, OwnerKind, VideoJob
-from src.services.job_service import JobService
+from src.services.jobs.jobs import JobService
 from src.utils.clock import Clock
 from src.utils.signing import Signer
 

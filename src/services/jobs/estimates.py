@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from src.models.video import Status
-from src.services.job_counters import JobCounters
-from src.services.job_service import JobService
-from src.services.job_view import JobView
+from src.services.jobs.counters import JobCounters
+from src.services.jobs.jobs import JobService
 from src.services.jobs.registry import BY_KIND
+from src.services.jobs.view import JobView
 from src.utils.clock import Clock
 
 # Before any job of a kind has ended on this installation, nothing is known about it.
