@@ -49,12 +49,15 @@ from src.services.diagnostics_service import DiagnosticsService
 from src.services.downloads.requests import DownloadService
 from src.services.downloads.work_plans import WorkPlanService
 from src.services.encoding_service import EncodingService
+from src.services.events.events import JobEvents
+from src.services.events.feed import ProgressFeed
+from src.services.events.places import Places
+from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
 from src.services.folder_claim import owner_of_folders
 from src.services.folder_owner import FolderOwner
 from src.services.guest_service import GuestService
 from src.services.health_service import HealthService
-from src.services.job_events import JobEvents
 from src.services.jobs.estimates import CompletionEstimates
 from src.services.jobs.file_links import MediaLinks
 from src.services.jobs.idempotency import IdempotencyService
@@ -63,9 +66,7 @@ from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
-from src.services.places import Places
 from src.services.progress_cache import ProgressCache
-from src.services.progress_feed import ProgressFeed
 from src.services.self_test import SelfTest
 from src.services.sharing.share_links import ShareService
 from src.services.streams.requests import StreamRequests
@@ -74,7 +75,6 @@ from src.services.uploads.chunk_workers import ChunkCrew
 from src.services.uploads.resumable import ResumableUploadService
 from src.services.uploads.uploads import UploadService
 from src.services.video_service import VideoService
-from src.services.webhook_service import WebhookService
 from src.services.window_counters import WindowCounters
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock

@@ -18,8 +18,8 @@ from wsproto.utilities import ProtocolError
 from src.errors import WebSocketInvalid, WebSocketVersionUnsupported
 from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
-from src.services.job_listener import Event, Listener
-from src.services.places import Holder, Places
+from src.services.events.listener import Event, Listener
+from src.services.events.places import Holder, Places
 from src.utils.sending import answer_begins
 
 _NAME = "yt-downloader.push"

@@ -16,7 +16,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from src.services.job_listener import Event, Listener
+from src.services.events.listener import Event, Listener
 
 log = logging.getLogger(__name__)
 

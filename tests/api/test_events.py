@@ -16,8 +16,8 @@ from src.errors import TooManyOwnListeners
 from src.middleware import push
 from src.models.params import AudioParams
 from src.models.video import Owner, OwnerKind
-from src.services import job_events
-from src.services.places import Holder
+from src.services.events import events as job_events
+from src.services.events.places import Holder
 from tests.api.actors import LINK, Api, Person
 
 HANDSHAKE = {
@@ -115,7 +115,7 @@ def test_events_are_private(api: Api, anna: Person, bert: Person) -> None:
 
 
 def test_a_login_that_ends_takes_its_listeners_along(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.services.job_events._LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("src.services.events.events._LOOK_SECONDS", 0.2)
     stream: Iterator[Any] = iter(listen(anna, "/api/events").response)
     next(stream)
     assert anna.post("/api/auth/logout").status_code == 200

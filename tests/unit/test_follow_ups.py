@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from src.models.video import Failure, Status
-from src.services.chat.follow_ups import is_discord_address, is_nightbot_address, message_for
+from src.services.events.chat_replies import is_discord_address, is_nightbot_address, message_for
 from tests.factories import make_clip
 
 NIGHTBOT = "https://api.nightbot.tv/1/channel/send/TVRRM05UazRNVGsyT1RnNE1TOWthWE5"

@@ -10,7 +10,7 @@ from src.models.params import ClipParams
 from src.models.video import Artifact, Owner, Status, VideoJob
 from src.routes.schemas.streams import StreamJob
 from src.routes.schemas.video import VideoListed
-from src.services.webhook_service import payload_of
+from src.services.events.webhooks import payload_of
 
 NOTE = Note(NoteCode.SEGMENTS_MISSING, "A part is missing")
 GAP = Gap(2.0, 4.0004, "2026-01-18T10:00:02.000Z", "2026-01-18T10:00:04.000Z")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from src.middleware.push_loop import PushLoop, taken_over
-from src.services.job_listener import Event, Listener
+from src.services.events.listener import Event, Listener
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 

@@ -10,8 +10,8 @@ import pytest
 
 from src.data.webhook_data import Delivery
 from src.models.video import Status
-from src.services import webhook_service
-from src.services.webhook_service import WebhookService
+from src.services.events import webhooks as webhook_service
+from src.services.events.webhooks import WebhookService
 from src.utils.clock import SystemClock
 from tests.factories import make_clip
 

@@ -12,7 +12,7 @@ from src.data.channel_token_data import ChannelTokenData
 from src.data.user_data import UserData
 from src.errors import ChannelTokenNotFound, RequestInvalid, TokenInvalid, TooManyChannelTokens
 from src.models.channel_token import ChannelToken, Scope
-from src.services.webhook_service import WebhookService
+from src.services.events.webhooks import WebhookService
 from src.utils.clock import Clock
 from src.utils.stream_names import read_stream_name
 

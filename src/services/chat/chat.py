@@ -16,10 +16,10 @@ from src.services.chat import sentences
 from src.services.chat.adjustments import Wish, Word, read_message
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
-from src.services.chat.follow_ups import is_nightbot_address
 from src.services.chat.identity import request_id
 from src.services.chat.requests import ChatReply, ChatRequest
 from src.services.clips.requests import ClipService, MomentRequest
+from src.services.events.chat_replies import is_nightbot_address
 from src.services.jobs.jobs import JobService
 from src.utils.chat_text import echo, one_line
 from src.utils.clock import Clock

@@ -19,11 +19,11 @@ import httpx
 from src.data.webhook_data import Delivery, WebhookData
 from src.errors import AppError, WebhookInvalid
 from src.models.video import Owner, Status, VideoJob
-from src.services.chat.follow_ups import message_for
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
+from src.services.events.chat_replies import message_for
+from src.services.events.webhook_addresses import require_reachable
 from src.services.jobs.jobs import JobService
-from src.services.webhook_addresses import require_reachable
 from src.utils.background import in_background
 from src.utils.clock import Clock, utc_text
 from src.utils.signing import Signer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 
 from src.errors import WebhookInvalid
-from src.services.chat.follow_ups import DISCORD_HOSTS, is_discord_address
 from src.services.egress.proxy import EgressProxy
+from src.services.events.chat_replies import DISCORD_HOSTS, is_discord_address
 
 _MOST_CHARACTERS = 1000
 _PORTS = {"http": 80, "https": 443}

@@ -16,11 +16,11 @@ from typing import Any
 from src.errors import StoreUnavailable
 from src.models.params import JobParams
 from src.models.video import ENDED, Owner, OwnerKind, Status, VideoJob
-from src.services.job_listener import Event, Listener
+from src.services.events.feed import Fields, ProgressFeed
+from src.services.events.listener import Event, Listener
+from src.services.events.places import Holder, Places
 from src.services.jobs.jobs import JobService
-from src.services.places import Holder, Places
 from src.services.progress_cache import overall_percent
-from src.services.progress_feed import Fields, ProgressFeed
 from src.utils.clock import Clock
 
 _LOOK_SECONDS = 15.0  # Redis may be away, and its messages lost: the records are looked at this often in any case

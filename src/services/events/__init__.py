@@ -1,0 +1,1 @@
+"""Reports changes of jobs to clients: event streams, webhooks and chat replies."""
