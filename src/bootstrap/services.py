@@ -31,9 +31,10 @@ from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
 from src.models.video import Owner
 from src.services import db_service
-from src.services.account_service import AccountService, build_accounts
-from src.services.admin_accounts import AdminAccounts, read_admins
-from src.services.anonymous_saves import AnonymousSaves
+from src.services.accounts.accounts import AccountService, build_accounts
+from src.services.accounts.administrators import AdminAccounts, read_admins
+from src.services.accounts.guests import GuestService
+from src.services.accounts.save_permissions import AnonymousSaves
 from src.services.archive.catalog import CatalogService
 from src.services.archive.library import LibraryService
 from src.services.audio.download import SoundService
@@ -56,7 +57,6 @@ from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
 from src.services.folder_claim import owner_of_folders
 from src.services.folder_owner import FolderOwner
-from src.services.guest_service import GuestService
 from src.services.health_service import HealthService
 from src.services.jobs.estimates import CompletionEstimates
 from src.services.jobs.file_links import MediaLinks

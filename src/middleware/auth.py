@@ -20,7 +20,7 @@ from src.models.channel_token import ChannelToken
 from src.models.guest import GuestSession
 from src.models.session import Identity
 from src.models.video import ARCHIVE_ID, Owner, OwnerKind
-from src.services.account_service import AccountService
+from src.services.accounts.accounts import AccountService
 from src.services.chat.channel_tokens import looks_like_channel_token
 from src.services.events.places import Holder
 from src.utils.addresses import network_of

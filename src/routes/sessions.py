@@ -14,7 +14,7 @@ from src.middleware.wiring import services
 from src.models.guest import GuestSession
 from src.models.video import Owner, OwnerKind, Status
 from src.routes.schemas import sessions as said
-from src.services.guest_service import Tally
+from src.services.accounts.guests import Tally
 from src.services.jobs.view import JobView
 
 bp = Blueprint("sessions", __name__, url_prefix="/api/sessions")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from src.errors import StoreUnavailable
+from src.services.accounts.guests import GuestService, Tally
 from src.services.file_store import FileStore
-from src.services.guest_service import GuestService, Tally
 from src.services.jobs.counters import JobCounters, JobCounts
 from src.services.jobs.jobs import JobService
 from src.services.jobs.queues import Queue

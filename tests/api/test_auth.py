@@ -17,8 +17,8 @@ from src.app import create_app
 from src.bootstrap import Services
 from src.data.session_data import SessionData
 from src.data.user_data import UserData
-from src.services.account_service import build_accounts
-from src.services.attempt_limiter import PER_PAIR
+from src.services.accounts.accounts import build_accounts
+from src.services.accounts.password_attempts import PER_PAIR
 from src.services.cache_service import CacheService, connect_redis
 from src.utils.clock import SystemClock
 from tests.api.actors import PASSWORD, Api, Person

@@ -19,7 +19,7 @@ from src.app import create_app
 from src.bootstrap import build, prepare_database
 from src.config import Settings, SettingsError
 from src.errors import UserUnknown
-from src.services.admin_accounts import MAKE_ADMIN, read_admins
+from src.services.accounts.administrators import MAKE_ADMIN, read_admins
 from src.services.diagnostics_service import age_days
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from src.errors import TooManyAttempts
-from src.services.attempt_limiter import (
+from src.services.accounts.password_attempts import (
     PER_ADDRESS,
     PER_PAIR,
     PER_PAIR_UNDER_ATTACK,

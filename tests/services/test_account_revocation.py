@@ -23,9 +23,9 @@ from src.launcher.processes import Child
 from src.launcher.stores import embedded_stores
 from src.models.session import Session
 from src.models.user import User
+from src.services.accounts.login_cache import TRUST_SECONDS, SessionCache, key_of
+from src.services.accounts.logins import KEEP_NOTES, SessionService
 from src.services.cache_service import CacheService, connect_redis
-from src.services.session_cache import TRUST_SECONDS, SessionCache, key_of
-from src.services.session_service import KEEP_NOTES, SessionService
 from src.utils.clock import SystemClock
 from src.utils.token import Tokens, token_hash
 from tests.fakes import FakeClock

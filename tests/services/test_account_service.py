@@ -23,11 +23,11 @@ from src.errors import (
     TooManyAttempts,
 )
 from src.models.user import User
-from src.services.account_service import AccountService, Login
-from src.services.attempt_limiter import PER_PAIR, AttemptLimiter
+from src.services.accounts.accounts import AccountService, Login
+from src.services.accounts.login_cache import SessionCache
+from src.services.accounts.logins import SessionService
+from src.services.accounts.password_attempts import PER_PAIR, AttemptLimiter
 from src.services.cache_service import CacheService
-from src.services.session_cache import SessionCache
-from src.services.session_service import SessionService
 from src.services.window_counters import WindowCounters
 from src.utils.passwords import PasswordHasher
 from src.utils.token import Tokens

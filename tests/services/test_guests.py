@@ -18,8 +18,8 @@ from src.data.video_data import VideoData
 from src.errors import AppError, SessionFull, SessionInvalid, TooManySessions
 from src.models.video import Owner, OwnerKind
 from src.services import db_service
+from src.services.accounts.guests import GuestService
 from src.services.cache_service import CacheService
-from src.services.guest_service import GuestService
 from src.services.window_counters import WindowCounters
 from src.utils.addresses import UNKNOWN, network_of
 from tests.factories import make_clip

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from src.models.video import Status, VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.routes.schemas.metrics import QueueReading, SystemLoad
-from src.services.admin_accounts import MAKE_ADMIN
+from src.services.accounts.administrators import MAKE_ADMIN
 from src.services.diagnostics_service import Diagnosis
 from src.services.jobs.queues import Queue
 from src.services.jobs.registry import BY_KIND

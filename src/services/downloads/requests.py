@@ -14,8 +14,8 @@ from src.errors import JobEnded, JobNotFound, RequestInvalid
 from src.models.page import Page
 from src.models.params import AudioParams, JobParams, TranscriptParams, VideoParams
 from src.models.video import Owner, Status, VideoJob
+from src.services.accounts.guests import GuestService
 from src.services.file_store import FileStore
-from src.services.guest_service import GuestService
 from src.services.jobs.jobs import JobService
 from src.services.jobs.view import JobView
 from src.utils.validators import canonical_url, parse_video_id_from_url

@@ -19,11 +19,11 @@ from src.errors import (
 )
 from src.models.session import Identity
 from src.models.user import User
-from src.services.admin_accounts import AdminAccounts
-from src.services.attempt_limiter import AttemptLimiter
+from src.services.accounts.administrators import AdminAccounts
+from src.services.accounts.login_cache import SessionCache
+from src.services.accounts.logins import SessionService
+from src.services.accounts.password_attempts import AttemptLimiter
 from src.services.cache_service import CacheService
-from src.services.session_cache import SessionCache
-from src.services.session_service import SessionService
 from src.services.window_counters import WindowCounters
 from src.utils.clock import Clock
 from src.utils.email import normalise_email

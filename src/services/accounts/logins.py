@@ -24,7 +24,7 @@ from src.data.session_data import SessionData
 from src.data.user_data import UserData
 from src.models.session import Identity, Session
 from src.models.user import User
-from src.services.session_cache import TRUST_SECONDS, Reading, SessionCache
+from src.services.accounts.login_cache import TRUST_SECONDS, Reading, SessionCache
 from src.utils.clock import Clock
 from src.utils.token import PrivateClaims, Tokens, token_hash
 
