@@ -12,7 +12,7 @@ from celery.signals import worker_init, worker_ready
 
 from src.config import SettingsError
 from src.launcher.readiness import tell_ready
-from src.services.folder_claim import claim_folders
+from src.services.operations.folder_claim import claim_folders
 from src.tasks import celery_app, settings
 from src.utils import sandbox_kind
 

@@ -16,7 +16,7 @@ from src.launcher.api_worker import ApiWorker
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
 from src.launcher.slow_senders import SendingLimits
-from src.services.folder_claim import claim_folders
+from src.services.operations.folder_claim import claim_folders
 from src.utils.process import die_with_parent
 
 _settings = Settings.load()

@@ -16,7 +16,7 @@ from src.middleware import chat, documents, errors, headers, limits, push, reque
 from src.middleware.networks import read_networks
 from src.middleware.uploads import StreamingRequest
 from src.routes import ALWAYS, SURFACES, choose_surfaces
-from src.services.folder_claim import claim_now_or_later
+from src.services.operations.folder_claim import claim_now_or_later
 
 EXPOSED_HEADERS = [
     *("Content-Disposition", "Location", "Retry-After", "X-Request-ID", "ETag", "Content-Range", "Accept-Ranges"),

@@ -25,7 +25,7 @@ from src.launcher.problems import CannotStart, DataFolderInUse
 from src.launcher.stores import embedded_stores
 from src.launcher.supervisor import Supervisor
 from src.services import db_service
-from src.services.folder_claim import owner_of_folders
+from src.services.operations.folder_claim import owner_of_folders
 
 
 class _NoBell:

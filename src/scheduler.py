@@ -18,7 +18,7 @@ from src.bootstrap import Services, build
 from src.broker import CeleryDoorbell, make_celery
 from src.config import Settings, SettingsError
 from src.errors import AppError, FfmpegMissing
-from src.services.folder_claim import claim_when_it_answers
+from src.services.operations.folder_claim import claim_when_it_answers
 from src.utils import logs
 
 log = logging.getLogger(__name__)

@@ -46,7 +46,6 @@ from src.services.chat.cooldown import Cooldown
 from src.services.cleanup_service import CleanupService
 from src.services.clips.offers import MetadataService
 from src.services.clips.requests import ClipService
-from src.services.diagnostics_service import DiagnosticsService
 from src.services.downloads.requests import DownloadService
 from src.services.downloads.work_plans import WorkPlanService
 from src.services.encoding_service import EncodingService
@@ -55,9 +54,6 @@ from src.services.events.feed import ProgressFeed
 from src.services.events.places import Places
 from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
-from src.services.folder_claim import owner_of_folders
-from src.services.folder_owner import FolderOwner
-from src.services.health_service import HealthService
 from src.services.jobs.estimates import CompletionEstimates
 from src.services.jobs.file_links import MediaLinks
 from src.services.jobs.idempotency import IdempotencyService
@@ -66,8 +62,12 @@ from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
+from src.services.operations.diagnostics import DiagnosticsService
+from src.services.operations.folder_claim import owner_of_folders
+from src.services.operations.folder_owner import FolderOwner
+from src.services.operations.health import HealthService
+from src.services.operations.self_test import SelfTest
 from src.services.progress_cache import ProgressCache
-from src.services.self_test import SelfTest
 from src.services.sharing.share_links import ShareService
 from src.services.streams.requests import StreamRequests
 from src.services.uploads.arriving import Arriving

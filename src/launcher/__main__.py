@@ -151,7 +151,7 @@ def _claim(settings: Settings, *, embedded: bool) -> None:
     """
     # The driver is loaded late: the launcher that is refused for another reason never needs it.
     from src.errors import StoreUnavailable
-    from src.services.folder_claim import claim_folders
+    from src.services.operations.folder_claim import claim_folders
 
     files = (settings.downloads_dir, settings.uploads_dir)
     if embedded:

@@ -13,8 +13,8 @@ from src.middleware.files import text_reply
 from src.middleware.wiring import services
 from src.models.video import Status
 from src.routes.schemas.metrics import Alive, Health, MetricsReading, QueueReading, StatusReading, SystemLoad
-from src.services.health_service import Metrics
-from src.services.prometheus import prometheus_text
+from src.services.operations.health import Metrics
+from src.services.operations.prometheus import prometheus_text
 
 bp = Blueprint("health", __name__)
 

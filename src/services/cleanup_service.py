@@ -11,7 +11,7 @@ from src.data.expiry_data import ExpiryData, KnownJobs
 from src.data.installation_data import HeldBack
 from src.models.params import EncodeParams
 from src.services.file_store import FileStore, attempt_of, is_old_file, is_old_folder
-from src.services.folder_owner import FolderOwner
+from src.services.operations.folder_owner import FolderOwner
 from src.services.youtube.looks import SharedLooks
 from src.utils.clock import Clock
 

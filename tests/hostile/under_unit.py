@@ -129,7 +129,7 @@ def main(unit: Path, folder: Path, *, as_before: bool) -> None:
 
     from src.services.ffmpeg_utils_service import FFmpeg
     from src.services.file_store import FileStore
-    from src.services.self_test import SelfTest, _checked
+    from src.services.operations.self_test import SelfTest, _checked
     from src.utils import sandbox
     from src.utils.ffmpeg_program import find_ffmpeg
     from tests.hostile.caged import connects

@@ -22,8 +22,8 @@ from src.data.video_data import VideoData
 from src.errors import StoreUnavailable
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import BELONGS_FILE, DATABASE_FILE, FileStore
-from src.services.folder_claim import claim_when_it_answers
-from src.services.folder_owner import FolderOwner, FoldersOfAnother
+from src.services.operations.folder_claim import claim_when_it_answers
+from src.services.operations.folder_owner import FolderOwner, FoldersOfAnother
 from tests.factories import make_encode
 from tests.fakes import FakeClock
 

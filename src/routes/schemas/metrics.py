@@ -9,8 +9,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, Field
 
 from src.routes.schemas.common import Record, UtcTime
-from src.services.health_service import HealthStatus
 from src.services.jobs.queues import Queue
+from src.services.operations.health import HealthStatus
 
 
 class Alive(BaseModel):

@@ -11,9 +11,9 @@ from src.models.video import Status, VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.routes.schemas.metrics import QueueReading, SystemLoad
 from src.services.accounts.administrators import MAKE_ADMIN
-from src.services.diagnostics_service import Diagnosis
 from src.services.jobs.queues import Queue
 from src.services.jobs.registry import BY_KIND
+from src.services.operations.diagnostics import Diagnosis
 
 
 class Part(BaseModel):

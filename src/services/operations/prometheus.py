@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from src.models.video import Status
-from src.services.health_service import Metrics
+from src.services.operations.health import Metrics
 
 # (labels, value) of one sample; None is not told. Labels are words of our own: kinds, states, codes, queues.
 Sample = tuple[Mapping[str, str], float | None]

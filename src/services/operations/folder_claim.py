@@ -16,7 +16,7 @@ from src.data.path_data import PathData
 from src.data.stored_paths import StoredPaths
 from src.errors import StoreUnavailable
 from src.services import db_service
-from src.services.folder_owner import FolderOwner
+from src.services.operations.folder_owner import FolderOwner
 from src.utils.background import in_background
 
 log = logging.getLogger(__name__)

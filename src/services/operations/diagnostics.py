@@ -20,9 +20,9 @@ from src.services import db_service
 from src.services.cache_service import CacheService, CacheUnavailable
 from src.services.ffmpeg_utils_service import ENVIRONMENT
 from src.services.file_store import FileStore
-from src.services.health_service import HealthService
 from src.services.jobs.queues import Queue
-from src.services.self_test import Checked, SelfTest, at_once
+from src.services.operations.health import HealthService
+from src.services.operations.self_test import Checked, SelfTest, at_once
 from src.services.youtube.options import find_deno
 from src.utils.clock import Clock
 from src.utils.machine import MachineReading, read_machine
