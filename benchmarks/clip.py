@@ -51,7 +51,7 @@ def ours(setting: Setting, mode: str = "exact", connections: int = CONNECTIONS) 
     """The engine."""
     from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
     from src.models.progress import SilentMonitor
-    from src.services.clip.engine import make_clip
+    from src.services.cutting.engine.engine import make_clip
 
     tracks = (Track(setting.video, has_audio=False), Track(setting.audio, has_video=False))
     report = make_clip(

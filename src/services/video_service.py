@@ -19,13 +19,13 @@ from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, VideoInfo
-from src.services.clip_cage import CagedEngine, ClipCage
-from src.services.clip_cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.retained_source import KeptSource
+from src.services.cutting.sandbox import CagedEngine, ClipCage
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.kept_source import KeptSource
 from src.services.media_probe import probe
 from src.services.youtube.formats import format_table
 from src.services.youtube.media_hosts import require_media_host

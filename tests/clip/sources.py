@@ -12,8 +12,8 @@ from pathlib import Path
 
 from src.models.media_source import ClipSource, Fragment, Mode, NetworkSettings, TimeRange, Track
 from src.models.progress import Monitor, SilentMonitor
-from src.services.clip.engine import make_clips
-from src.services.clip.source import ClipReport
+from src.services.cutting.engine.engine import make_clips
+from src.services.cutting.engine.model import ClipReport
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import FFMPEG, Film, cached_file, cached_film, frame_numbers
 

@@ -15,7 +15,7 @@ import pytest
 from src.errors import Cancelled
 from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange, Track
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip.engine import make_clip
+from src.services.cutting.engine.engine import make_clip
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import SMALL
 from tests.live_service import descendants

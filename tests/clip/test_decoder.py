@@ -13,8 +13,8 @@ from tests.media_kit import Film, cached_film
 
 SCRIPT = """
 import sys, av
-from src.services.clip.demux import Pack
-from src.services.clip.encoder import Decoder
+from src.services.cutting.engine.demuxer import Pack
+from src.services.cutting.engine.encoders import Decoder
 with av.open(sys.argv[1]) as film:
     stream = film.streams.video[0]
     decoder = Decoder(stream)

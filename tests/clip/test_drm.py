@@ -12,7 +12,7 @@ import pytest
 from src.errors import DrmProtected
 from src.models.media_source import ClipSource, Fragment, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.clip.engine import make_clip
+from src.services.cutting.engine.engine import make_clip
 from tests.clip.origin import Origin
 from tests.clip.sources import SMALL
 from tests.media_kit import FFMPEG, cached_film

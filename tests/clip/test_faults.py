@@ -23,7 +23,7 @@ from src.errors import (
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
-from src.services.clip.engine import make_clip
+from src.services.cutting.engine.engine import make_clip
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import KINDS, SMALL, Made, make, served
 from tests.media_kit import cached_film, decode_errors, first_last

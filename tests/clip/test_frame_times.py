@@ -12,7 +12,7 @@ import pytest
 from src.models.download import decimal_seconds, exact_range
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.clip.engine import make_clips
+from src.services.cutting.engine.engine import make_clips
 from src.utils.timecode import parse_time
 from tests.clip.origin import Origin
 from tests.media_kit import FFMPEG, Film, cached_film, frame_numbers

@@ -14,8 +14,8 @@ from src.errors import SegmentMissing
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
-from src.services.clip.engine import make_clip
-from src.services.clip_cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.engine.engine import make_clip
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
 from tests.clip.origin import Origin

@@ -12,8 +12,8 @@ import pytest
 
 from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
 from src.models.progress import SilentMonitor
-from src.services.clip.engine import make_clip
-from src.services.clip.source import ClipReport, Keep
+from src.services.cutting.engine.engine import make_clip
+from src.services.cutting.engine.model import ClipReport, Keep
 from tests.clip.origin import Faults, Origin
 from tests.clip.sources import KINDS, SMALL, Kind, served
 from tests.media_kit import FFMPEG, decode_errors, frame_numbers

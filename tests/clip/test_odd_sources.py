@@ -17,10 +17,10 @@ import pytest
 
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.clip import boxes
-from src.services.clip.engine import fetch_whole, make_clip, make_parts
-from src.services.clip.source import ClipReport, Discontinuous
-from src.services.clip_joining import join_clips
+from src.services.cutting.engine.engine import fetch_whole, make_clip, make_parts
+from src.services.cutting.engine.indexes import mp4_boxes as boxes
+from src.services.cutting.engine.model import ClipReport, Discontinuous
+from src.services.cutting.joining import join_clips
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.clip.origin import Origin
 from tests.clip.sources import SMALL

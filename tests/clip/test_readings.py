@@ -9,7 +9,7 @@ import pytest
 
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import Phase, Progress
-from src.services.clip.engine import make_clip
+from src.services.cutting.engine.engine import make_clip
 from tests.clip.origin import Origin
 from tests.clip.test_cancel import LARGE
 from tests.media_kit import cached_film

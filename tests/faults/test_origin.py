@@ -18,7 +18,7 @@ from src.errors import JobStalled, Network, NetworkTimeout
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange
 from src.models.progress import Monitor, SilentMonitor
 from src.services.cache_service import CacheService
-from src.services.clip.engine import make_clip
+from src.services.cutting.engine.engine import make_clip
 from src.services.jobs.lease import LeaseKeeper, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from tests.clip.origin import Origin

@@ -15,7 +15,7 @@ from pathlib import Path
 from src.models.media_source import TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Progress
-from src.services.clip.source import ClipReport
+from src.services.cutting.engine.model import ClipReport
 from src.utils.sandbox import Cage, locked_into
 
 _NOWHERE = TimeRange(Fraction(0), Fraction(1))

@@ -26,8 +26,8 @@ from src.errors import (
 )
 from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange
 from src.models.progress import Monitor, Progress, SilentMonitor
-from src.services.clip.source import ClipReport
-from src.services.clip_cage import CagedEngine, ClipCage
+from src.services.cutting.engine.model import ClipReport
+from src.services.cutting.sandbox import CagedEngine, ClipCage
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
 from src.utils.sandbox import available

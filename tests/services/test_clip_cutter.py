@@ -14,7 +14,7 @@ import pytest
 from src.models.media_source import NetworkSettings, TimeRange
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
-from src.services.clip_cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
 from tests.clip.origin import Origin

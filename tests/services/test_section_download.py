@@ -15,10 +15,10 @@ from src.config import Settings
 from src.errors import AppError
 from src.models.media_source import NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.progress import Progress, SilentMonitor
-from src.services.clip.source import ClipReport
-from src.services.clip_cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.cutter import ClipCutter, Cut, CutTask
+from src.services.cutting.engine.model import ClipReport
+from src.services.cutting.section import input_options
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.section_download import input_options
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.selection import Wish, choose
 from src.services.youtube_service import YouTubeService

@@ -12,10 +12,10 @@ from src.errors import ClipIncomplete
 from src.models.media_source import ClipSource, SourceUnreadable, TimeRange
 from src.models.params import BatchParams
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip.source import ClipReport
-from src.services.clip_cage import ClipCage
-from src.services.clip_cutter import source_of
-from src.services.clip_joining import join_clips
+from src.services.cutting.cutter import source_of
+from src.services.cutting.engine.model import ClipReport
+from src.services.cutting.joining import join_clips
+from src.services.cutting.sandbox import ClipCage
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.video_service import job_limits, network_of

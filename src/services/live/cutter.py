@@ -13,8 +13,8 @@ from src.models.outcome import Note, NoteCode, outcome_fields
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor
 from src.models.time_window import Window
-from src.services.clip_acceptance import Promise, accept
-from src.services.clip_cage import ClipCage
+from src.services.cutting.acceptance import Promise, accept
+from src.services.cutting.sandbox import ClipCage
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times

@@ -13,8 +13,8 @@ from src.errors import AppError, MediaForbidden, NetworkTimeout, StreamUnreadabl
 from src.models.media_source import NetworkSettings
 from src.services.clip.hls_playlist import Piece
 from src.services.clip.resource import Decryptor
-from src.services.clip.soundness import Soundness, judge
 from src.services.clip.transport import Interrupted, LinkRefused, check_status, text_of, translate
+from src.services.cutting.engine.soundness import Soundness, judge
 from src.utils.clock import Clock
 
 _TRIES = 4

@@ -12,11 +12,11 @@ from src.models.media_source import Mode, NetworkSettings
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.models.time_window import Window
-from src.services.clip.source import ClipReport, Method
-from src.services.clip_cage import ClipCage
+from src.services.cutting.engine.captured_runs_cut import cut_runs, part_path
+from src.services.cutting.engine.model import ClipReport, Method
+from src.services.cutting.film_joining import join_films
+from src.services.cutting.sandbox import ClipCage
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.film_joining import join_films
-from src.services.live.runs_cut import cut_runs, part_path
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress
 from src.models.source import Extraction, LiveStatus
-from src.services.clip_cage import ClipCage
+from src.services.cutting.sandbox import ClipCage
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from src.services.clip import hevc_sets, nal
+from src.services.cutting.engine.codecs import hevc_parameter_sets as hevc_sets
+from src.services.cutting.engine.codecs import nal
 
 _HEVC_SETS = (nal.HEVC_VPS, nal.HEVC_SPS, nal.HEVC_PPS)
 _HEVC_DELIMITER = 35

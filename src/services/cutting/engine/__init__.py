@@ -1,0 +1,1 @@
+"""Cuts frame-exact clips from remote media. Runs inside the sandbox."""

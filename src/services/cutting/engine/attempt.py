@@ -1,0 +1,278 @@
+"""Makes one clip of indexed tracks in one way: cuts picture and sound and writes them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from src.errors import ClipRangeInvalid
+from src.models.media_source import Mode, SourceUnreadable, TimeRange
+from src.models.outcome import Note, NoteCode
+from src.services.clip.fetcher import Fetcher
+from src.services.cutting.engine.audio import COPIED_INTO, AudioCopy, AudioEncode
+from src.services.cutting.engine.codecs.join import SmartImpossible, join_for
+from src.services.cutting.engine.copy import KeyframeCut
+from src.services.cutting.engine.demuxer import Demuxer, NoStream
+from src.services.cutting.engine.encoders import AnyEncoder, Encoder, codec_name
+from src.services.cutting.engine.indexes.layout import Index
+from src.services.cutting.engine.lanes import Lane, write
+from src.services.cutting.engine.model import Method
+from src.services.cutting.engine.muxer import FAMILIES, Output
+from src.services.cutting.engine.piped_encoder import PipedEncoder
+from src.services.cutting.engine.verify import Expected
+from src.services.cutting.engine.video import EndMissed, StartMissed, VideoCut
+
+VIDEO_INTO = {"mp4": {"h264", "hevc", "vp9", "av1"}, "webm": {"vp8", "vp9", "av1"}}
+_OTHERWISE = {"mp4": "h264", "webm": "vp9"}
+_MARGINS = (Fraction(0), Fraction(2), Fraction(10), Fraction(60), Fraction(10**6))
+_ABOUT_KEYFRAME = {
+    "mp4": "Nothing was encoded: an edit list hides the frames before the start; frames after the end may remain",
+    "webm": "Nothing was encoded: the clip begins with the key frame before the start; frames after the end may remain",
+}
+SOUND_LEAD = Fraction(1, 5)
+_TOLD_SECONDS = Fraction(1, 4)
+_MOST_FRAME = Fraction(1, 10)  # seconds
+_MORE_SOUND_LEAD = Fraction(2)  # where sound is stored far apart from its picture
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip to be made: which indexes hold picture and sound (None: there is none), and where it goes.
+
+    ``ffmpeg`` is the program for pictures that the linked encoders cannot take.
+
+    ``progress`` is told how much of the clip is written, 0 to 1, and how many frames of video; ``check`` raises when
+    the work should stop.
+    """
+
+    fetcher: Fetcher
+    video: Index | None
+    audio: Index | None
+    range: TimeRange
+    output: Path
+    check: Callable[[], None]
+    progress: Callable[[float, int], None]
+    ffmpeg: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came out of one attempt. ``actual`` in seconds of the source."""
+
+    actual: TimeRange
+    method: Method
+    encoded: int
+    copied: int
+    expected: Expected
+    notes: tuple[Note, ...]
+    sound: TimeRange | None
+    """In seconds of the clip."""
+
+
+def cut(job: Job, mode: Mode) -> Made:
+    """Make the clip in one way.
+
+    Raises:
+        SmartImpossible: ``exact`` cannot be done with copying. ClipRangeInvalid: no frame is in the range.
+        SourceUnreadable, AppError.
+    """
+    leads, tails = iter(_MARGINS), iter(_MARGINS)
+    lead, tail = next(leads), next(tails)
+    while True:
+        try:
+            return _Cutter(job, mode, lead, tail).run()
+        except StartMissed:
+            following = next(leads, None)
+            if following is None:
+                raise SourceUnreadable("no key frame comes before the start") from None
+            lead = following
+        except EndMissed:
+            tail = next(tails)  # the last one goes to the end of the source
+        job.output.unlink(missing_ok=True)
+
+
+class _Cutter:
+    """One attempt, which looks for ``lead`` seconds before and ``tail`` seconds behind where the index says."""
+
+    def __init__(self, job: Job, mode: Mode, lead: Fraction, tail: Fraction) -> None:
+        self._job, self._mode, self._lead, self._tail = job, mode, lead, tail
+        self._family = FAMILIES[job.output.suffix.lower()]
+        self._notes: list[Note] = []
+        self._lanes: list[Lane] = []
+        self._stack = ExitStack()
+
+    def run(self) -> Made:
+        job, start, end = self._job, self._job.range.start, self._job.range.end
+        video: VideoCut | KeyframeCut | None = None
+        with self._stack as stack:
+            output = stack.enter_context(Output(job.output))
+            if job.video is not None:
+                layout = job.video.plan(max(start - self._lead, Fraction(0)), end + self._tail)
+                demuxer = stack.enter_context(Demuxer(job.fetcher, layout, "video"))
+                video, start = self._picture(output, demuxer)
+                late = start - job.range.start
+                if late > _TOLD_SECONDS:
+                    self._note(
+                        NoteCode.FRAME_HELD, f"No new frame is shown in the first {float(late):.1f} s of the range"
+                    )
+                end += min(max(late, Fraction(0)), _MOST_FRAME)  # as much sound as was asked for
+            sound: Lane | None = None
+            heard: AudioCopy | AudioEncode | None = None
+            demuxed = self._demuxed_sound(start, end)
+            if demuxed is not None:
+                sound, heard = self._sound(output, demuxed, start, end)
+            write(self._lanes, output, end - start, job.check, job.progress)
+            apart = job.audio is not job.video
+            if heard is not None and demuxed is not None and apart and demuxed.layout.rough and not heard.reached:
+                raise EndMissed()
+        if video is None:
+            return self._made(TimeRange(start, end), "copy", 0, 0, sound, None, None, ())
+        joins = tuple((tick - video.zero) * demuxer.time_base for tick in video.joins)
+        method: Method = "reencode" if not video.copied else "smart" if video.encoded else "copy"
+        actual = TimeRange(demuxer.time_of(video.zero), demuxer.time_of(video.stop))
+        last = (video.last - video.zero) * demuxer.time_base
+        return self._made(actual, method, video.encoded, video.copied, sound, video.shown, last, joins)
+
+    def _made(
+        self,
+        actual: TimeRange,
+        method: Method,
+        encoded: int,
+        copied: int,
+        sound: Lane | None,
+        shown: int | None,
+        last_frame: Fraction | None,
+        joins: tuple[Fraction, ...],
+    ) -> Made:
+        heard: TimeRange | None = None
+        if sound is not None and sound.end:  # what only leads to the start is not heard
+            heard = TimeRange(max(sound.begin or 0, 0) * sound.time_base, sound.end * sound.time_base)
+            if heard.start > _TOLD_SECONDS:
+                text = f"The video has no audio in the first {float(heard.start):.1f} s of the clip"
+                self._note(NoteCode.AUDIO_STARTS_LATE, text)
+            if (early := actual.end - actual.start - heard.end) > _TOLD_SECONDS:
+                self._note(
+                    NoteCode.AUDIO_ENDS_EARLY, f"The video has no audio in the last {float(early):.1f} s of the clip"
+                )
+        expected = Expected(
+            frames=shown,
+            last_frame=last_frame,
+            audio_end=None if heard is None else heard.end,
+            has_video=shown is not None,
+            has_audio=heard is not None,
+            joins=joins,
+        )
+        return Made(actual, method, encoded, copied, expected, tuple(self._notes), heard)
+
+    def _note(self, code: NoteCode, text: str) -> None:
+        self._notes.append(Note(code, text))
+
+    def _picture(self, output: Output, demuxer: Demuxer) -> tuple[VideoCut | KeyframeCut, Fraction]:
+        """Add the picture's lane; returns its cut and the time of its first frame."""
+        job, source = self._job, demuxer.video
+        codec = codec_name(source)
+        target = codec if codec in VIDEO_INTO[self._family] else _OTHERWISE[self._family]
+        low, high = demuxer.first_tick(job.range.start), demuxer.first_tick(job.range.end)
+        cut: VideoCut | KeyframeCut
+        if target != codec:
+            text = f"{codec} cannot be stored in {self._family}: it was encoded as {target}"
+            self._note(NoteCode.VIDEO_CONVERTED, text)
+            cut = VideoCut(demuxer, low, high, lambda: Encoder(source, target, {}, other=True), None, job.check)
+            stream = output.add_new_video(demuxer, target)
+        elif self._mode == "keyframe":
+            cut = KeyframeCut(demuxer, low, high, hide=self._family == "mp4", check=job.check)
+            stream = output.add_video(demuxer, cut.join.header(None) if cut.join else None)
+            self._note(NoteCode.KEY_FRAME_START, _ABOUT_KEYFRAME[self._family])
+        elif self._mode == "reencode":
+            cut, stream = self._encoded(output, demuxer, codec, low, high)
+        else:
+            join = join_for(codec, source.codec_context.extradata)
+            prepared = [self._encoder(source, codec, join.encoder_options)]
+            header = join.header(prepared[0].extradata)
+
+            def new_encoder() -> AnyEncoder:
+                return prepared.pop() if prepared else self._encoder(source, codec, join.encoder_options)
+
+            cut = VideoCut(demuxer, low, high, new_encoder, join, job.check)
+            stream = output.add_video(demuxer, header)
+        packs = cut.packets()
+        first = next(packs, None)
+        if first is None:
+            raise ClipRangeInvalid("The time range holds no frame.")
+        self._lanes.append(Lane(stream, chain([first], packs), demuxer.time_base, cut.zero))
+        return cut, demuxer.time_of(cut.zero)
+
+    def _encoder(self, source: VideoStream, codec: str, options: dict[str, str], *, whole: bool = False) -> AnyEncoder:
+        encoder: AnyEncoder
+        try:
+            encoder = Encoder(source, codec, options, whole=whole)
+        except SmartImpossible:
+            if codec != "vp9" or self._job.ffmpeg is None:
+                raise
+            encoder = PipedEncoder(source, self._job.ffmpeg, whole=whole)
+        self._stack.callback(encoder.close)
+        return encoder
+
+    def _encoded(self, output: Output, demuxer: Demuxer, codec: str, low: int, high: int) -> tuple[VideoCut, Stream]:
+        """Every frame encoded in the source's codec, or in AV1 where there is no encoder for such frames."""
+        source, check = demuxer.video, self._job.check
+        try:
+            encoder = self._encoder(source, codec, {}, whole=True)
+        except SmartImpossible as reason:
+            other = Encoder(source, "av1", {}, other=True)
+            self._note(NoteCode.VIDEO_CONVERTED, f"The video was encoded as av1: {reason}")
+            return VideoCut(demuxer, low, high, lambda: other, None, check), output.add_new_video(demuxer, "av1")
+        cut = VideoCut(demuxer, low, high, lambda: encoder, None, check)
+        return cut, output.add_video(demuxer, encoder.extradata)
+
+    def _demuxed_sound(self, start: Fraction, end: Fraction) -> Demuxer | None:
+        """The sound, from before ``start`` on; None when there is none, whatever was said about the source."""
+        job, demuxed = self._job, None
+        if job.audio is None:
+            return None
+        for lead in (self._lead + SOUND_LEAD, self._lead + _MORE_SOUND_LEAD):
+            layout = job.audio.plan(max(start - lead, Fraction(0)), end + self._tail)
+            try:
+                demuxed = self._stack.enter_context(Demuxer(job.fetcher, layout, "audio"))
+            except NoStream:
+                if job.video is None or job.audio is not job.video:
+                    raise
+                self._note(NoteCode.AUDIO_ABSENT, "The video has no audio")
+                return None
+            if demuxed.first_time() <= start or layout.at_start:
+                break
+        return demuxed
+
+    def _sound(
+        self, output: Output, demuxer: Demuxer, start: Fraction, end: Fraction
+    ) -> tuple[Lane | None, AudioCopy | AudioEncode]:
+        """Add the lane of the sound, if there is any in this range."""
+        cut: AudioCopy | AudioEncode
+        codec = demuxer.audio.codec_context.codec.canonical_name
+        if codec in COPIED_INTO[self._family]:
+            cut = AudioCopy(demuxer, start, end, self._job.check)
+            packs = cut.packets()
+            base, zero = demuxer.time_base, round((start + demuxer.shift) / demuxer.time_base)
+        else:
+            cut = AudioEncode(demuxer, start, end, self._job.check, self._family)
+            packs, base, zero = cut.packets(), Fraction(1, cut.rate), 0
+        first = next(packs, None)
+        if first is None:
+            self._note(NoteCode.AUDIO_ABSENT, "The video has no audio in this range")
+            return None, cut
+        if isinstance(cut, AudioCopy):
+            stream = output.add_copied_audio(demuxer, max(zero - first.pts, 0) * base)
+        else:
+            text = f"{codec} audio cannot be stored in {self._family}: it was encoded as {cut.codec}"
+            self._note(NoteCode.SOUND_CONVERTED, text)
+            stream = output.add_encoded_audio(cut)
+        lane = Lane(stream, chain([first], packs), base, zero)
+        self._lanes.append(lane)
+        return lane, cut

@@ -1,0 +1,156 @@
+"""Stretches of captured segments in which time runs through: what can be cut as one film."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from statistics import median
+
+import av
+from av.error import FFmpegError
+
+from src.models.captured import Record
+from src.models.time_window import Window
+from src.services.clip.hls_playlist import Piece, Segment
+from src.services.cutting.engine.demuxer import nearest_turn
+from src.services.media_reader import AUDIO_FORMATS
+
+_MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most
+_SAME_CLOCK = 2  # seconds by which the clocks of picture and sound are told differently at most
+_HEAD_BYTES = 188 * 2048
+_ONLY_MEDIA = {"format_whitelist": AUDIO_FORMATS}  # a script or a list would name other files
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a segment holds: presentation time of its first key frame, and the shape of its picture. ``turns``: its
+    clock has 33 bits and begins anew after 26.5 hours."""
+
+    first: Fraction
+    shape: tuple[str, int, int]
+    turns: bool = False
+
+    def near(self, time: Fraction) -> Look:
+        """The same in the turn of its clock in which it is nearest to ``time``."""
+        return replace(self, first=nearest_turn(self.first, time)) if self.turns else self
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Segments that follow each other in one clock. ``offset`` is to be added to their presentation times to get the
+    wall clock."""
+
+    records: tuple[Record, ...]
+    looks: tuple[Look, ...]
+    offset: Fraction
+
+    @property
+    def span(self) -> Window:
+        """When it was on air."""
+        return Window(self.looks[0].first + self.offset, self.looks[-1].first + self.offset + self.records[-1].duration)
+
+    @property
+    def shape(self) -> tuple[str, int, int]:
+        """Codec, width and height."""
+        return self.looks[0].shape
+
+    def segments(self, folder: Path, base: Fraction) -> list[Segment]:
+        """The run as the clip engine's index reads it, in seconds since ``base``."""
+        starts = [look.first + self.offset - base for look in self.looks]
+        ends = [*starts[1:], starts[-1] + self.records[-1].duration]
+        return [
+            _segment(record, folder, start, end) for record, start, end in zip(self.records, starts, ends, strict=True)
+        ]
+
+
+def find_runs(records: Sequence[Record], folder: Path, window: Window) -> list[Run]:
+    """The runs that hold a part of the window, in the order in which they were on air."""
+    near = _near(records, window)
+    runs: list[Run] = []
+    part: list[tuple[Record, Look]] = []
+    for record in near:
+        look = look_into(record, folder)
+        if look is None:
+            continue
+        if part:
+            look = look.near(part[-1][1].first + part[-1][0].duration)
+            if not _follows(part[-1], (record, look)):
+                runs.append(_run(part))
+                part = []
+        part.append((record, look))
+    if part:
+        runs.append(_run(part))
+    return [run for run in runs if run.span.overlaps(window)]
+
+
+def sound_segments(records: Sequence[Record], folder: Path, run: Run, base: Fraction) -> list[Segment]:
+    """The sound that was on air with a run, for the index of a track of its own.
+
+    Both tracks of a stream share the clock of their presentation times, which is more exact than what the playlists
+    tell: a segment is placed by it, unless it says something else entirely.
+    """
+    found: list[tuple[Record, Fraction]] = []
+    for record in _near(records, run.span):
+        look = look_into(record, folder)
+        if look is None or (found and record.init != found[0][0].init):
+            continue
+        at = look.near(record.start - run.offset).first + run.offset
+        found.append((record, at))
+    same = [(record, at) for record, at in found if abs(at - record.start) <= _SAME_CLOCK]
+    placed = same or [(record, record.start) for record, _ in found]
+    return [_segment(record, folder, at - base, at + record.duration - base) for record, at in placed]
+
+
+def look_into(record: Record, folder: Path) -> Look | None:
+    """What a captured segment holds; None when it holds no key frame or cannot be read."""
+    head = b"" if record.init is None else (folder / record.init).read_bytes()
+    with (folder / record.file).open("rb") as file:
+        start = file.read(_HEAD_BYTES)
+        found = _look(head + start)
+        return found or _look(head + start + file.read())
+
+
+def _look(content: bytes) -> Look | None:
+    container = "mpegts" if content[:1] == b"\x47" else None
+    try:
+        with av.open(io.BytesIO(content), "r", format=container, container_options=_ONLY_MEDIA) as opened:
+            stream = next(iter(opened.streams.video), None) or next(iter(opened.streams.audio), None)
+            if stream is None:
+                return None
+            context = stream.codec_context
+            shape = (context.name, getattr(context, "width", 0), getattr(context, "height", 0))
+            for packet in opened.demux(stream):
+                if packet.pts is not None and packet.is_keyframe and packet.time_base is not None:
+                    return Look(packet.pts * packet.time_base, shape, opened.format.name == "mpegts")
+    except FFmpegError:
+        return None
+    return None
+
+
+def _near(records: Sequence[Record], window: Window) -> list[Record]:
+    """The records of the window, and one or two on each side for key frames and reordered pictures."""
+    inside = [place for place, record in enumerate(records) if record.span.overlaps(window)]
+    return list(records[max(inside[0] - 2, 0) : inside[-1] + 3]) if inside else []
+
+
+def _follows(before: tuple[Record, Look], after: tuple[Record, Look]) -> bool:
+    one, other = before[0], after[0]
+    if (one.epoch, one.group, one.number + 1, one.init) != (other.epoch, other.group, other.number, other.init):
+        return False
+    step = after[1].first - before[1].first
+    return before[1].shape == after[1].shape and abs(step - one.duration) <= _MOST_JUMP
+
+
+def _run(part: list[tuple[Record, Look]]) -> Run:
+    """``part`` as a run. Clocks of single segments may be off by some milliseconds: the middle one is believed."""
+    offsets = sorted(record.start - look.first for record, look in part)
+    offset = Fraction(median(offsets[: len(offsets) - 1 + len(offsets) % 2]))
+    return Run(tuple(record for record, _ in part), tuple(look for _, look in part), offset)
+
+
+def _segment(record: Record, folder: Path, start: Fraction, end: Fraction) -> Segment:
+    init = None if record.init is None else Piece(str(folder / record.init))
+    return Segment(Piece(str(folder / record.file)), start, end, record.number, 0, init)

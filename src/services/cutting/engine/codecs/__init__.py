@@ -1,0 +1,1 @@
+"""Reads and rewrites the headers of video codecs, so that copied and encoded frames play as one video."""

@@ -1,0 +1,183 @@
+"""Packets of one stream of a layout, in decode order, with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import chain
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+import av
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from src.models.media_source import SourceUnreadable
+from src.services.clip.fetcher import Fetcher
+from src.services.clip.reader import SeekableReader, SequentialReader
+from src.services.cutting.engine.indexes.layout import Layout
+from src.utils.timecode import FRAME_TOLERANCE_SECONDS
+
+_BUFFER_BYTES = 128 << 10
+_MOST_EARLY = 16  # pictures that a codec of ours may reorder
+_TURN = Fraction(2**33, 90_000)  # the clock of MPEG-TS has 33 bits and counts 90,000 in a second
+
+
+def nearest_turn(time: Fraction, expected: Fraction) -> Fraction:
+    """``time``, moved by whole turns of the clock of MPEG-TS, as near to ``expected`` as that gets it. FFmpeg tells the
+    same moment in one turn or the next, depending on where a file begins."""
+    return time + round((expected - time) / _TURN) * _TURN
+
+
+class Pack(NamedTuple):
+    """A packet. Times in ticks of its stream's time base. ``fresh``: made by an encoder of ours.
+
+    A tuple, because a clip has thousands of them.
+    """
+
+    data: bytes
+    pts: int
+    dts: int
+    duration: int
+    key: bool
+    fresh: bool = False
+
+
+class NoStream(SourceUnreadable):
+    """The layout has no picture, or no sound."""
+
+
+class Demuxer:
+    """One open layout and one stream of it."""
+
+    def __init__(self, fetcher: Fetcher, layout: Layout, kind: Literal["video", "audio"]) -> None:
+        """Raises NoStream, and SourceUnreadable when the bytes cannot be taken apart."""
+        self.fetcher, self.layout = fetcher, layout
+        reader = (SeekableReader if layout.seekable else SequentialReader)(fetcher, layout.parts)
+        options = {"analyzeduration": "10000000"}
+        try:
+            self._container = av.open(
+                reader,
+                "r",
+                format=layout.container,
+                options=options,
+                buffer_size=_BUFFER_BYTES,
+                metadata_errors="ignore",
+            )
+        except FFmpegError as error:
+            raise SourceUnreadable(f"it cannot be demuxed: {error}") from error
+        streams = self._container.streams.video if kind == "video" else self._container.streams.audio
+        self.stream: VideoStream | AudioStream | None = next(
+            (s for s in streams if not s.disposition & av.stream.Disposition.attached_pic), None
+        )
+        if self.stream is None or self.stream.time_base is None or self.stream.codec_context is None:
+            self._container.close()
+            raise NoStream(f"it has no {kind}")
+        self.time_base: Fraction = self.stream.time_base
+        self.shift = layout.shift_of(self.stream.index)
+        if layout.span is not None and self._container.format.name == "mpegts":
+            began = (self.stream.start_time or 0) * self.time_base
+            self.shift += began - nearest_turn(began, layout.span[0] + self.shift)
+        if layout.seek_to is not None:
+            self._seek(layout.seek_to)
+        self._packets: Iterator[Pack] = self._demux()
+
+    def _seek(self, seconds: Fraction) -> None:
+        assert self.stream is not None
+        if self._container.format.name == "mpegts":  # its clock starts anywhere
+            first = next(iter(self._container.streams.video), self.stream)
+            self.shift = (first.start_time or 0) * (first.time_base or self.time_base)
+        if seconds > 0:
+            with suppress(FFmpegError):  # what cannot seek is read from its beginning
+                self._container.seek(int((seconds + self.shift) / self.time_base), stream=self.stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._container.close()
+
+    @property
+    def video(self) -> VideoStream:
+        """The stream of a demuxer of kind "video"."""
+        assert isinstance(self.stream, VideoStream)
+        return self.stream
+
+    @property
+    def audio(self) -> AudioStream:
+        """The stream of a demuxer of kind "audio"."""
+        assert isinstance(self.stream, AudioStream)
+        return self.stream
+
+    def time_of(self, ticks: int) -> Fraction:
+        """Presentation time in seconds."""
+        return ticks * self.time_base - self.shift
+
+    def first_tick(self, seconds: Fraction) -> int:
+        """The first tick that counts as at or behind ``seconds``.
+
+        Coarse clocks (WebM counts milliseconds) round the times of frames, and callers round decimals: a frame that
+        lies just before ``seconds`` still counts.
+        """
+        tolerance = max(min(self.time_base / 2, Fraction(1, 2000)), FRAME_TOLERANCE_SECONDS)
+        return -int(-(seconds + self.shift - tolerance) / self.time_base // 1)
+
+    def first_time(self) -> Fraction:
+        """Presentation time of the first packet, in seconds; infinitely late when there is none."""
+        pack = next(self._packets, None)
+        if pack is None:
+            return Fraction(10**12)
+        self._packets = chain([pack], self._packets)
+        return self.time_of(pack.pts)
+
+    def packets(self) -> Iterator[Pack]:
+        """All packets, in decode order; they can be taken once. Raises like ``Fetcher.read``, and SourceUnreadable
+        for broken data."""
+        return self._packets
+
+    def _usual_duration(self) -> int:
+        """Length of a packet that does not tell it: sound that was read before its rate was known."""
+        context = self.stream.codec_context if isinstance(self.stream, AudioStream) else None
+        if context is None or not context.frame_size or not context.sample_rate:
+            return 0
+        return round(Fraction(context.frame_size, context.sample_rate) / self.time_base)
+
+    def _demux(self) -> Iterator[Pack]:
+        following: int | None = None  # time of a packet that does not tell its own
+        usual = self._usual_duration()
+        early: list[Pack] | None = []  # Matroska does not tell decode times; the first ones are found by those behind
+        try:
+            for packet in self._container.demux(self.stream):
+                pts = packet.pts if packet.pts is not None else packet.dts if packet.dts is not None else following
+                if not packet.size or pts is None:
+                    continue  # nothing before the first timestamp can be placed
+                dts = packet.dts if packet.dts is not None else pts
+                duration = packet.duration or usual
+                following = pts + duration
+                pack = Pack(bytes(packet), pts, dts, duration, packet.is_keyframe)
+                if early is not None and packet.dts is None and len(early) < _MOST_EARLY:
+                    early.append(pack)
+                    continue
+                if early:
+                    yield from _decoded_before(early, dts if packet.dts is not None else None)
+                early = None
+                yield pack
+            yield from _decoded_before(early or [], None)
+        except FFmpegError as error:
+            raise SourceUnreadable(f"it cannot be demuxed: {error}") from error
+
+
+def _decoded_before(packs: list[Pack], following: int | None) -> list[Pack]:
+    """Packets in decode order that do not tell when they are decoded, with times that rise to ``following``; None:
+    there is no packet behind them that tells its own."""
+    if following is None:
+        shown = sorted(pack.pts for pack in packs)
+        delay = max((rank - pack.pts for rank, pack in zip(shown, packs, strict=True)), default=0)
+        return [pack._replace(dts=rank - delay) for rank, pack in zip(shown, packs, strict=True)]
+    timed: list[Pack] = []
+    for pack in reversed(packs):
+        following = min(following - max(pack.duration, 1), pack.pts)
+        timed.append(pack._replace(dts=following))
+    return timed[::-1]

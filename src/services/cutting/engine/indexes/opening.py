@@ -1,0 +1,23 @@
+"""Chooses how a track is indexed."""
+
+from __future__ import annotations
+
+from src.models.media_source import SourceUnreadable
+from src.services.clip.remote import RemoteFile
+from src.services.cutting.engine.indexes.layout import Index
+from src.services.cutting.engine.indexes.mp4 import read_mp4
+from src.services.cutting.engine.indexes.webm import EBML, read_webm
+
+
+def read_index(remote: RemoteFile) -> Index:
+    """The index of a file, by what it is, whatever its name says.
+
+    Raises:
+        SourceUnreadable: it has none that is understood. DrmProtected: its contents are encrypted.
+    """
+    head = remote.read(0, 16)
+    if head[:4] == EBML.to_bytes(4, "big"):
+        return read_webm(remote)
+    if head[4:8] in (b"ftyp", b"styp", b"moov", b"free", b"skip", b"wide", b"mdat", b"sidx"):
+        return read_mp4(remote)
+    raise SourceUnreadable("its container has no index that is understood")

@@ -1,0 +1,80 @@
+"""Compares what neighbouring segments promise with what they hold: one goes on, the clock jumps, or media is lost."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from fractions import Fraction
+
+from src.services.cutting.engine.indexes.segment_look import Extent, Look
+
+_IRREGULAR = Fraction(1, 4)  # seconds that may lie between frames where their distances vary
+_REGULAR = Fraction(1, 10)
+_AUDIO_HOLE = Fraction(1, 2)
+_FEW = Fraction(6, 10)  # of what the playlist promises: whole seconds in old playlists tell up to 1.5 times the truth
+_LONGEST, _LONGEST_MORE = 4, 10  # times what is promised, and seconds: beyond, the clock jumps inside the segment
+
+
+class Junction(Enum):
+    """How a segment follows another one."""
+
+    FOLLOWS = auto()
+    JUMPS = auto()
+    """Another clock, picture or audio format; both segments are whole."""
+    FIRST_LOST = auto()
+    """The end of the first one is lost, or its audio."""
+    SECOND_LOST = auto()
+
+
+def is_whole(look: Look, promised: Fraction) -> bool:
+    """Whether nothing inside a segment is lost, as far as it tells by itself. ``promised``: its length in seconds."""
+    main, audio = look.main, look.audio
+    if main.length > _LONGEST * promised + _LONGEST_MORE:
+        return False
+    if look.damaged:
+        holes = main.gap > 2 * main.usual or (audio is not None and audio.gap > 2 * audio.usual)
+        silent = audio is not None and promised - audio.length > _IRREGULAR
+        return not holes and not silent and promised - main.length <= main.usual + _REGULAR
+    return look.video is None or audio is None or min(look.video.gap, audio.gap) <= _AUDIO_HOLE
+
+
+def keeps_promise(look: Look, promised: Fraction) -> bool:
+    """Whether a segment beside which nothing else tells its length is about as long as promised."""
+    return look.main.length >= _FEW * promised or promised - look.main.length <= _AUDIO_HOLE
+
+
+def junction(one: Look, one_seconds: Fraction, two: Look, two_seconds: Fraction) -> Junction:
+    """How ``two`` follows ``one``; the seconds are what the playlist promises of them."""
+    if one.shape != two.shape:
+        return Junction.JUMPS
+    if not one.timed or not two.timed:
+        return Junction.FOLLOWS
+    two = two.near(one.main.end)
+    away = two.main.first - one.main.end
+    if abs(away) <= _slack(one.main, two.main):
+        return _by_audio(one, two)
+    if away < 0:
+        return Junction.JUMPS
+    if one.video and one.audio and two.audio and abs(two.audio.first - one.audio.end) <= _IRREGULAR:
+        return Junction.FOLLOWS  # a frame that is shown long
+    lack_one, lack_two = one_seconds - one.main.length, two_seconds - two.main.length
+    if max(lack_one, lack_two) < away / 2 or away > one_seconds + two_seconds:
+        return Junction.JUMPS
+    return Junction.FIRST_LOST if lack_one >= lack_two else Junction.SECOND_LOST
+
+
+def _slack(one: Extent, two: Extent) -> Fraction:
+    """How far apart two neighbours may be: where frames come regularly, two of them may be missing."""
+    gap, usual = max(one.gap, two.gap), max(one.usual, two.usual)
+    if gap <= 2 * usual:
+        return max(_REGULAR, 3 * usual)
+    return max(_IRREGULAR, 3 * gap)
+
+
+def _by_audio(one: Look, two: Look) -> Junction:
+    """Whether the audio goes on too, where the frames do."""
+    if one.video is None or one.audio is None or two.audio is None:
+        return Junction.FOLLOWS
+    if two.audio.first - one.audio.end <= _AUDIO_HOLE:
+        return Junction.FOLLOWS
+    early = one.video.end - one.audio.end
+    return Junction.FIRST_LOST if early >= two.audio.first - two.video.first else Junction.SECOND_LOST  # type: ignore[union-attr]

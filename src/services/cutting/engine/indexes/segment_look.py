@@ -1,0 +1,249 @@
+"""What a fetched segment holds: its frames and audio on its own clock, and whether bytes of it are lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median_low
+from typing import Any, NamedTuple
+
+import av
+from av.error import FFmpegError
+from av.packet import Packet
+
+from src.models.media_source import SourceUnreadable
+from src.services.clip.fetcher import Fetcher
+from src.services.clip.reader import Part, SequentialReader
+from src.services.clip.resource import Resource
+from src.services.cutting.engine.demuxer import nearest_turn
+from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_TELL, media_start
+from src.services.cutting.engine.indexes.segment_heads import container_of, packed_clock
+
+_PACKET_BYTES, _SYNC = 188, 0x47
+_READ_BYTES = _PACKET_BYTES * 1024
+_UNSURE_PACKETS = 3  # the first ones of a segment may need what comes before it (the bit reservoir of MP3)
+
+
+class Extent(NamedTuple):
+    """From when to when a stream has packets, in seconds; how many; the usual and the largest distance of two."""
+
+    first: Fraction
+    end: Fraction
+    units: int
+    usual: Fraction
+    gap: Fraction
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds."""
+        return self.end - self.first
+
+    def moved(self, seconds: Fraction) -> Extent:
+        """The same so many seconds later."""
+        return self._replace(first=self.first + seconds, end=self.end + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A segment. ``skipped``: bytes of an image before its media. ``shape`` is the same where one decoder setup fits.
+
+    ``key``: time of the first key frame, of the first audio packet where there is no video. ``damaged``: its bytes do
+    not fit together, or packets of it cannot be decoded. ``turns``: its clock has 33 bits. ``timed``: it tells times.
+    """
+
+    container: str
+    skipped: int
+    shape: tuple[object, ...]
+    video: Extent | None
+    audio: Extent | None
+    key: Fraction
+    damaged: bool
+    turns: bool
+    timed: bool = True
+
+    @property
+    def main(self) -> Extent:
+        """Of the video, or of the audio of a segment without one."""
+        found = self.video or self.audio
+        assert found is not None
+        return found
+
+    def near(self, time: Fraction) -> Look:
+        """The same in the turn of its clock in which it is nearest to ``time``."""
+        if not self.turns:
+            return self
+        move = nearest_turn(self.key, time) - self.key
+        video, audio = (extent and extent.moved(move) for extent in (self.video, self.audio))
+        return replace(self, key=self.key + move, video=video, audio=audio)
+
+
+def look_into(
+    fetcher: Fetcher, resource: Resource, start: int, size: int, init: bytes, shifts: Mapping[int, Fraction]
+) -> Look:
+    """What bytes [start, start + size) of a resource hold, once they are there.
+
+    Args:
+        init: the initialisation that comes before them, if there is one; ``shifts``: what it moves each stream by.
+
+    Raises:
+        SourceUnreadable: it is no media, or holds no packet with a time. What ``Fetcher.read`` raises.
+    """
+    head = _bytes(fetcher, resource, start, min(size, BYTES_TO_TELL))
+    skipped = media_start(head)
+    if skipped is None:
+        raise SourceUnreadable("a segment is an image")
+    container = container_of(init or head[skipped:])
+    if init and container == "mp4" and not _is_box(head[skipped:], size):
+        raise SourceUnreadable("a segment is no fragment")
+    start, size = start + skipped, size - skipped
+    broken = container == "mpegts" and not _is_transport(fetcher, resource, start, size)
+    broken = broken or (container == "mp4" and not _is_boxes(fetcher, resource, start, size))
+    clock = packed_clock(head[skipped:]) if container == "aac" else Fraction(0)
+    reader = SequentialReader(fetcher, [Part(init), Part(resource=resource, start=start, length=size)])
+    streams = _Streams(shifts, -(clock or Fraction(0)))
+    try:
+        with av.open(reader, "r", format=container, metadata_errors="ignore") as file:
+            streams.read(file)
+    except FFmpegError as error:
+        if not streams.found:
+            raise SourceUnreadable(f"a segment cannot be read: {error}") from error
+        broken = True
+    video, audio = streams.extent("video"), streams.extent("audio")
+    key = streams.key("video") if video else streams.key("audio")
+    if key is None:
+        raise SourceUnreadable("a segment holds neither frames nor audio")
+    shape = (container, streams.shapes.get("video"), streams.shapes.get("audio"))
+    turns = container in ("mpegts", "aac")
+    return Look(container, skipped, shape, video, audio, key, broken or streams.damaged, turns, clock is not None)
+
+
+def _bytes(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size and (more := fetcher.read(resource, start + len(data), size - len(data))):
+        data += more
+    return bytes(data)
+
+
+def _is_transport(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bool:
+    """Whether it is whole packets of a transport stream, from the first to the last."""
+    for at in range(start, start + size, _READ_BYTES):
+        heads = _bytes(fetcher, resource, at, min(_READ_BYTES, start + size - at))[::_PACKET_BYTES]
+        if heads.count(_SYNC) != len(heads):
+            return False
+    return size % _PACKET_BYTES == 0
+
+
+def _is_box(head: bytes, size: int) -> bool:
+    return head[4:8].isalnum() and int.from_bytes(head[:4], "big") <= size
+
+
+def _is_boxes(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bool:
+    """Whether boxes fill it to the end."""
+    at, end = start, start + size
+    while at < end:
+        head = _bytes(fetcher, resource, at, min(16, end - at))
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if length < 8 or not head[4:8].isascii():
+            return False
+        at += length
+    return at == end
+
+
+class _Streams:
+    """The packets of the first video and of the first audio stream of a segment."""
+
+    def __init__(self, shifts: Mapping[int, Fraction], shift: Fraction) -> None:
+        self._shifts, self._shift = shifts, shift
+        self._ticks: dict[str, list[tuple[int, int]]] = {"video": [], "audio": []}
+        self._keys: dict[str, int] = {}
+        self._streams: dict[str, av.VideoStream | av.AudioStream] = {}
+        self._clocks: dict[str, tuple[Fraction, Fraction]] = {}  # time base and shift: a closed file tells neither
+        self.shapes: dict[str, tuple[object, ...]] = {}
+        """Of each kind that is there: codec, and size or rate and channels."""
+        self.damaged = False
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a packet."""
+        return any(self._ticks.values())
+
+    def read(self, file: av.container.InputContainer) -> None:
+        """Take all packets. Raises FFmpegError for broken data."""
+        videos = [one for one in file.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
+        for kind, streams in (("video", videos), ("audio", file.streams.audio)):
+            if streams and streams[0].time_base is not None:
+                self._streams[kind] = streams[0]
+                shift = self._shifts.get(streams[0].index, self._shift)
+                self._clocks[kind] = Fraction(streams[0].time_base), shift
+        names = {stream.index: kind for kind, stream in self._streams.items()}
+        try:
+            for packet in file.demux(list(self._streams.values())):
+                if packet.size and packet.pts is not None:
+                    self._take(names[packet.stream.index], packet)
+        finally:
+            there = {kind: stream for kind, stream in self._streams.items() if self._ticks[kind]}
+            self.shapes = {kind: _shape(kind, stream.codec_context) for kind, stream in there.items()}
+
+    def _take(self, kind: str, packet: Packet[Any]) -> None:
+        """Count a packet, unless it is lost: cut short, overwritten, or impossible to decode."""
+        assert packet.pts is not None
+        ticks = self._ticks[kind]
+        unit_lost = not self._is_sound(kind, packet, len(ticks))
+        self.damaged = self.damaged or unit_lost or packet.is_corrupt
+        if unit_lost:
+            return
+        ticks.append((packet.pts, packet.duration or 0))
+        if packet.is_keyframe:
+            self._keys.setdefault(kind, packet.pts)
+
+    def _is_sound(self, kind: str, packet: Packet[Any], before: int) -> bool:
+        if kind == "video":
+            return _is_units(packet, self._streams[kind].codec_context)
+        try:
+            packet.decode()
+        except FFmpegError:
+            return before < _UNSURE_PACKETS
+        return True
+
+    def extent(self, kind: str) -> Extent | None:
+        """Of one kind of stream; None when nothing of it is there."""
+        ticks = sorted(self._ticks[kind])
+        if not ticks:
+            return None
+        base, shift = self._clocks[kind]
+        steps = [two[0] - one[0] for one, two in pairwise(ticks)]
+        usual = median_low(steps) if steps else ticks[0][1]
+        end = ticks[-1][0] + (ticks[-1][1] or usual)
+        return Extent(
+            ticks[0][0] * base - shift, end * base - shift, len(ticks), usual * base, max(steps, default=0) * base
+        )
+
+    def key(self, kind: str) -> Fraction | None:
+        """Time of the first key frame, or of the first packet where none is marked."""
+        if not self._ticks[kind]:
+            return None
+        base, shift = self._clocks[kind]
+        return self._keys.get(kind, self._ticks[kind][0][0]) * base - shift
+
+
+def _shape(kind: str, context: av.CodecContext) -> tuple[object, ...]:
+    """Codec, and size or rate and channels."""
+    names = ("width", "height") if kind == "video" else ("sample_rate", "channels")
+    return (context.codec.canonical_name, *(getattr(context, name) for name in names))
+
+
+def _is_units(packet: Packet[Any], context: av.CodecContext) -> bool:
+    """Whether the lengths of the NAL units of an MP4's frame fill it (ISO/IEC 14496-15); True for everything else."""
+    header = context.extradata or b""
+    name = context.codec.canonical_name
+    place = {"h264": 4, "hevc": 21}.get(name)
+    if place is None or len(header) <= place or header[0] != 1:
+        return True
+    width, data, at = (header[place] & 3) + 1, memoryview(packet), 0
+    while at < len(data):
+        at += width + int.from_bytes(data[at : at + width], "big")
+    return at == len(data)

@@ -1,0 +1,201 @@
+"""Looks into the segments of a time range: what of it is missing, and the stretches in which one clock runs through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from fractions import Fraction
+from statistics import median
+
+from src.errors import AppError, SegmentMissing, SourceError
+from src.models.media_source import SourceUnreadable, TimeRange
+from src.services.clip.hls_playlist import Segment
+from src.services.cutting.engine.demuxer import nearest_turn
+from src.services.cutting.engine.indexes.segment_index import SegmentIndex
+from src.services.cutting.engine.indexes.segment_junctions import Junction, keeps_promise
+from src.services.cutting.engine.indexes.segment_look import Look
+
+Stretch = tuple[Fraction, Fraction]
+LEAD = Fraction(1, 5)
+"""Seconds before a clip from which its audio is read."""
+_DRIFT = Fraction(1, 10)  # seconds by which a clock may be away from what the playlist tells before it is looked at
+_LATE_FRAMES = 2
+
+
+def stretches(index: SegmentIndex, wanted: TimeRange) -> tuple[list[SegmentIndex], list[Stretch]]:
+    """An index for each stretch that the range touches, placed by the lengths in the playlist; and what is missing.
+
+    Raises:
+        AppError: a segment could not be fetched, which does not mean that it is missing.
+    """
+    missing = listed_gaps(index, wanted)
+    found: list[SegmentIndex] = []
+    for group in touched_groups(index, wanted):
+        survey = _Survey(index.of_group(group), wanted)
+        missing += survey.missing()
+        if not missing:
+            found += survey.runs()
+    return found, missing
+
+
+def listed_gaps(index: SegmentIndex, wanted: TimeRange) -> list[Stretch]:
+    """What of a range the playlist itself calls missing."""
+    return [(gap.start, gap.end) for gap in index.gaps if _touches(gap, wanted)]
+
+
+def touched_groups(index: SegmentIndex, wanted: TimeRange) -> list[int]:
+    """The groups of the segments in a range, in their order; the last group where there are none."""
+    groups = dict.fromkeys(segment.group for segment in index.segments if _touches(segment, wanted))
+    return list(groups) or [index.segments[-1].group]
+
+
+def require_all(missing: Iterable[Stretch]) -> None:
+    """Nothing is missing.
+
+    Raises:
+        SegmentMissing: something is; neighbours are told as one stretch.
+    """
+    merged: list[Stretch] = []
+    for start, end in sorted(missing):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    if merged:
+        raise SegmentMissing.at(merged)
+
+
+def _touches(segment: Segment, wanted: TimeRange) -> bool:
+    return segment.start < wanted.end and segment.end > wanted.start
+
+
+class _Survey:
+    """The segments of one group that a range touches."""
+
+    def __init__(self, index: SegmentIndex, wanted: TimeRange) -> None:
+        self._index, self._wanted = index, wanted
+        segments = index.segments
+        self._first = max((n for n, one in enumerate(segments) if one.start <= wanted.start), default=0)
+        self._last = max((n for n, one in enumerate(segments) if one.start < wanted.end), default=0)
+        self._last = max(self._first, self._last)
+        self._lost_before = bool(index.gaps) and any(gap.end == segments[0].start for gap in index.gaps)
+        self._cut_before = False
+
+    def missing(self) -> list[Stretch]:
+        """The segments that are missing or spoiled, of those that the range touches."""
+        index, numbers = self._index, range(self._first, self._last + 1)
+        looks = {number: index.look(number) for number in numbers}
+        lost = {number for number, look in looks.items() if look is None or _lacks_a_stream(look, looks.values())}
+        for number in numbers[:-1]:
+            match index.junction(number):
+                case Junction.FIRST_LOST:
+                    lost.add(number)
+                case Junction.SECOND_LOST:
+                    lost.add(number + 1)
+        shares = [look.main.length / self._promised(number) for number, look in looks.items() if look is not None]
+        share = min(median(shares), Fraction(1)) if len(shares) > 2 else Fraction(1)
+        for number, look in looks.items():
+            edge = number in (self._first, self._last) or not self._follows(number - 1) or not self._follows(number)
+            if edge and look is not None and not keeps_promise(look, self._promised(number) * share):
+                lost.add(number)
+        if not lost:
+            self._look_before()
+        found = [self._index.segments[number] for number in sorted(lost)]
+        stretches = [(one.start, one.end) for one in found if _touches(one, self._wanted)]
+        return stretches or self._missing_before()
+
+    def runs(self) -> list[SegmentIndex]:
+        """An index for each run of segments that follow each other."""
+        starts = [n for n in range(self._first, self._last + 1) if n == self._first or not self._follows(n - 1)]
+        found = []
+        for start, following in zip(starts, [*starts[1:], None], strict=True):
+            inside = start == self._first and not self._cut_before
+            begin = 0 if inside else start
+            end = len(self._index.segments) if following is None else following
+            origin = self._origin(start) if inside else self._placed(start)
+            part = self._index.part(self._index.segments[begin:end], origin)
+            part.checked = (start - begin, min(self._last, end - 1) - begin)
+            found.append(part)
+        return found
+
+    def _promised(self, number: int) -> Fraction:
+        segment = self._index.segments[number]
+        return max(segment.end - segment.start, Fraction(1, 1000))
+
+    def _follows(self, number: int) -> bool:
+        """Whether the next segment follows this one; both are among those that were looked into."""
+        inside = self._first <= number < self._last
+        return inside and self._index.junction(number) is Junction.FOLLOWS
+
+    def _look_before(self) -> None:
+        """Where the range begins with a segment, audio and decoders need the end of the one before it."""
+        begin = self._index.segments[self._first].start
+        if self._first == 0 or begin <= self._wanted.start - LEAD:
+            return
+        found: Junction | None = None
+        with suppress(SourceError):
+            found = self._index.junction(self._first - 1)
+        self._cut_before = found is not Junction.FOLLOWS
+        self._lost_before = found in (None, Junction.FIRST_LOST)
+
+    def _missing_before(self) -> list[Stretch]:
+        """What is missing before the range, if its first frames cannot be decoded without that."""
+        if not self._lost_before:
+            return []
+        look, segment = self._index.look(self._first), self._index.segments[self._first]
+        if look is None or look.video is None:
+            return []
+        late = look.key - look.video.first
+        if segment.start + late <= self._wanted.start + _LATE_FRAMES * look.video.usual:
+            return []
+        gap = next((one for one in self._index.gaps if one.end == segment.start), None)
+        before = gap or self._index.segments[max(self._first - 1, 0)]
+        return [(before.start, before.end)]
+
+    # --- when they begin --------------------------------------------------------------------------------------------
+
+    def _placed(self, number: int) -> Fraction:
+        """The origin of a stretch that begins with a segment, by where the playlist has it."""
+        clock = self._index.clock(number)
+        return Fraction(0) if clock is None else clock - self._index.segments[number].start
+
+    def _origin(self, number: int) -> Fraction:
+        """The origin that holds for a segment: that of the group, unless its clock jumps in between."""
+        begin = 0
+        with suppress(SourceUnreadable, AppError):  # what cannot be read on the way tells nothing
+            while begin < number and self._drift(begin, number):
+                jump = self._jump(begin, number)
+                if jump is None:
+                    break
+                begin = jump
+            return self._placed(begin)
+        return self._placed(number)
+
+    def _jump(self, low: int, high: int) -> int | None:
+        """A segment in (low, high] that does not follow the one before it; None when only the lengths in the playlist
+        are wrong."""
+        while high - low > 1:
+            middle = (low + high) // 2
+            if abs(self._away(low, middle)) >= abs(self._away(middle, high)):
+                high = middle
+            else:
+                low = middle
+        return None if self._index.junction(low) is Junction.FOLLOWS else high
+
+    def _drift(self, low: int, high: int) -> bool:
+        return abs(self._away(low, high)) > _DRIFT
+
+    def _away(self, low: int, high: int) -> Fraction:
+        """By how much the clock goes on more than the playlist tells between two segments, seconds."""
+        one, two = self._index.clock(low), self._index.clock(high)
+        if one is None or two is None:
+            return Fraction(0)
+        told = self._index.segments[high].start - self._index.segments[low].start
+        return nearest_turn(two, one + told) - one - told
+
+
+def _lacks_a_stream(look: Look, others: Iterable[Look | None]) -> bool:
+    """Whether others of the group have video, or audio, and this one has not."""
+    there = [other for other in others if other is not None]
+    lacks_video = look.video is None and any(other.video for other in there)
+    return lacks_video or (look.audio is None and any(other.audio for other in there))

@@ -1,0 +1,104 @@
+"""Segmented tracks (HLS playlists, DASH segment lists): read, opened, and found again behind fresh links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from src.models.media_source import NetworkSettings, SourceUnreadable, Track
+from src.services.clip.fetcher import Fetcher
+from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, initialisations, parse_playlist, playable
+from src.services.clip.piece_reading import read_piece
+from src.services.clip.resource import Decryptor, Resource
+from src.services.clip.transport import read_text, text_of
+from src.services.cutting.engine.indexes.segment_index import SegmentIndex
+
+
+class Segmented:
+    """Opens segmented tracks: one resource for each URL, keys fetched once."""
+
+    def __init__(self, fetcher: Fetcher, place: int, track: Track, register: Callable[[Resource], None]) -> None:
+        self._fetcher, self._place, self._track, self._register = fetcher, place, track, register
+        self._shared: dict[str, Resource] = {}
+        self._keys: dict[str, bytes] = {}
+        self._numbers: dict[Piece, int] = {}
+
+    def hls(self) -> SegmentIndex:
+        """The index of a playlist, or of the best variant of a master playlist.
+
+        Raises:
+            LiveNotSupported, DrmProtected, SourceUnreadable, AppError.
+        """
+        listed = _media_playlist(self._track.url, self._playlist)
+        self._numbers = {segment.piece: segment.number for segment in listed}
+        gaps = [segment for segment in listed if segment.gap]
+        return SegmentIndex(self._fetcher, playable(listed), self._open, gaps)
+
+    def dash(self) -> SegmentIndex:
+        """The index of a list of fragments. Raises SourceUnreadable, AppError."""
+        return SegmentIndex(self._fetcher, _fragment_list(self._track), self._open)
+
+    def links(self, fresh: Track, network: NetworkSettings) -> dict[str, str]:
+        """Fresh links, by the names that resources were opened under.
+
+        Raises:
+            AppError, SourceUnreadable.
+        """
+        if fresh.protocol == "hls":
+            segments = playable(_media_playlist(fresh.url, lambda url: read_text(url, fresh.headers, network)))
+        else:
+            segments = _fragment_list(fresh)
+        found = {str(segment.number): segment.piece.url for segment in segments}
+        found |= {f"head {name}": url for name, url in found.items()}
+        return found | {f"init {place}": piece.url for place, piece in enumerate(initialisations(segments))}
+
+    def _playlist(self, url: str) -> tuple[str, str]:
+        """(address after redirects, text)."""
+        resource = Resource(url, self._track.headers, (self._place, f"playlist {url}"))
+        self._register(resource)
+        data = read_piece(self._fetcher, resource, Piece(url))
+        return resource.final_url or url, text_of(data)
+
+    def _open(self, piece: Piece, name: str) -> Resource:
+        if piece.range is not None and piece.url in self._shared:
+            return self._shared[piece.url]
+        resource = Resource(piece.url, self._track.headers, (self._place, name), may_fail=True)
+        if piece.key is not None:
+            resource.decryptor = self._decryptor(piece.key, self._numbers.get(piece, 0))
+        if piece.range is not None:
+            self._shared[piece.url] = resource
+        self._register(resource)
+        return resource
+
+    def _decryptor(self, key: Key, number: int) -> Decryptor:
+        if key.url not in self._keys:
+            resource = Resource(key.url, self._track.headers, (self._place, f"key {key.url}"))
+            self._register(resource)
+            content = read_piece(self._fetcher, resource, Piece(key.url))
+            if len(content) != 16:
+                raise SourceUnreadable("its key is none")
+            self._keys[key.url] = content
+        return Decryptor(self._keys[key.url], key.iv if key.iv is not None else number.to_bytes(16, "big"))
+
+
+def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Segment]:
+    """The segments at ``url``, gaps among them; ``read`` gives the address after redirects and the text."""
+    url, text = read(url)
+    variant = best_variant(text, url)
+    if variant is not None:
+        url, text = read(variant)
+    return parse_playlist(text, url)
+
+
+def _fragment_list(track: Track) -> list[Segment]:
+    fragments, init = list(track.fragments), None
+    if len(fragments) > 1 and not fragments[0].duration_seconds:
+        init = Piece(fragments.pop(0).url)
+    if not fragments or not all(fragment.duration_seconds for fragment in fragments):
+        raise SourceUnreadable("its fragments have no durations")
+    segments, time = [], Fraction(0)
+    for number, fragment in enumerate(fragments):
+        end = time + Fraction(fragment.duration_seconds or 0).limit_denominator(90000)
+        segments.append(Segment(Piece(fragment.url), time, end, number, 0, init))
+        time = end
+    return segments

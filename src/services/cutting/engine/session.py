@@ -1,0 +1,273 @@
+"""One call of the engine: its fetcher, its temporary folder, its progress, and the ways in which a clip is made."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from src.errors import AppError, ClipIncomplete, MediaForbidden
+from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
+from src.models.outcome import Note, NoteCode
+from src.models.progress import Monitor, Phase, Progress
+from src.services.clip.fetcher import SMALLEST_CHUNK, Fetcher
+from src.services.clip.remote import RemoteFile
+from src.services.clip.resource import Resource
+from src.services.clip.spool import Spool
+from src.services.cutting.engine.attempt import SOUND_LEAD, Job, Made, cut
+from src.services.cutting.engine.codecs.join import SmartImpossible
+from src.services.cutting.engine.indexes.layout import Index, Layout
+from src.services.cutting.engine.indexes.natural import NaturalIndex
+from src.services.cutting.engine.indexes.opening import read_index
+from src.services.cutting.engine.indexes.segment_index import SegmentIndex, outline
+from src.services.cutting.engine.indexes.segment_parts import in_one_group, parts, require_listed
+from src.services.cutting.engine.indexes.segment_stretches import touched_groups
+from src.services.cutting.engine.indexes.segments import Segmented
+from src.services.cutting.engine.model import ClipReport, Keep
+from src.services.cutting.engine.padding import Keeper
+from src.services.cutting.engine.verify import verify
+
+_log = logging.getLogger(__name__)
+_CHECK_SECONDS = 0.1
+_UNHURRIED_CHUNK = 1 << 20  # bytes; what nothing waits for is asked for in pieces of at least this size
+_HEAD, _SOUND, _TAIL, _MIDDLE, _PADDING, _PER_RANGE = 0, 1, 2, 3, 4, 10
+
+
+class Session:
+    """One call: its fetcher, its temporary folder, and its progress."""
+
+    def __init__(
+        self,
+        source: ClipSource,
+        work_dir: Path,
+        network: NetworkSettings,
+        monitor: Monitor,
+        refresh: Callable[[], ClipSource] | None,
+        ffmpeg: Path | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        self._ffmpeg = ffmpeg
+        self._keeper = Keeper(keep) if keep is not None else None
+        self._source, self._monitor, self._refresh, self._network = source, monitor, refresh, network
+        self._segmented: dict[int, Segmented] = {}
+        self._fresh: ClipSource | None = None
+        self._links: dict[int, dict[str, str]] = {}
+        self._folder = Path(tempfile.mkdtemp(prefix="clip-", dir=work_dir))
+        self._spool = Spool(self._folder / "fetched") if self._keeper is None else self._keeper.open_spool()
+        self.resources: list[Resource] = []
+        self._phase, self._percent, self._written = Phase.INITIALIZING, 0.0, 0.0
+        self._frames, self._writing_since = 0, 0.0
+        self._checked = self._began = time.monotonic()
+        self._told_bytes = 0
+        self.fetcher = Fetcher(self._spool, network, self._tick, self._renew if refresh else None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.fetcher.close()
+        if self._keeper is not None and error is None:
+            self._keeper.save(self.resources, self._spool)
+        self._spool.close(delete=self._keeper is None or error is not None)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def indexes(self) -> tuple[Index | None, Index | None]:
+        """The indexes of the picture and of the sound; the same one twice if one track holds both."""
+        tracks = self._source.tracks
+        remotes = [
+            self._remote(place, track) if track.protocol == "https" else None for place, track in enumerate(tracks)
+        ]
+        indexes: list[Index] = []
+        for place, (track, remote) in enumerate(zip(tracks, remotes, strict=True)):
+            if remote is not None:
+                indexes.append(self._index(remote))
+            else:
+                segmented = self._segmented[place] = Segmented(self.fetcher, place, track, self._register)
+                indexes.append(segmented.hls() if track.protocol == "hls" else segmented.dash())
+        video = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_video), None)
+        audio = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_audio), None)
+        if video is None and audio is None:
+            raise SourceUnreadable("it has neither picture nor sound")
+        return video, audio
+
+    def _index(self, remote: RemoteFile) -> Index:
+        try:
+            return read_index(remote)
+        except SourceUnreadable as reason:
+            return NaturalIndex(remote, str(reason))
+
+    def _remote(self, place: int, track: Track) -> RemoteFile:
+        resource = Resource(track.url, track.headers, (place, ""))
+        self._register(resource)
+        remote = RemoteFile(self.fetcher, resource)
+        remote.prefetch()
+        return remote
+
+    def want(self, video: Index | None, audio: Index | None, wanted: TimeRange, number: int) -> None:
+        """Start to fetch what a range needs: its edges first, because they are encoded while the rest arrives."""
+        self._phase = Phase.DOWNLOADING
+        base = number * _PER_RANGE
+        require_listed(video, audio, wanted)
+        shared = audio is video
+        video = in_one_group(video, wanted)
+        audio = video if shared else in_one_group(audio, wanted)
+        if video is not None:
+            layout = outline(video, wanted.start, wanted.end)
+            self._want_layout(layout, base + _HEAD, base + _TAIL, base + _MIDDLE)
+        if audio is not None and audio is not video:
+            start = max(wanted.start - SOUND_LEAD, Fraction(0))
+            self._want_layout(outline(audio, start, wanted.end), base + _SOUND, base + _SOUND, base + _SOUND)
+        if self._keeper is not None:
+            for layout in self._keeper.plan(video, audio, wanted):
+                self._want_layout(layout, base + _PADDING, base + _PADDING, base + _PADDING)
+
+    def _want_layout(self, layout: Layout, head: int, tail: int, middle: int) -> None:
+        """Ask for all of a layout; neighbours of the same priority as one."""
+        parts = [part for part in layout.parts if part.resource is not None and part.eager]
+        runs: list[tuple[Resource, int, int | None, int]] = []
+        for place, part in enumerate(parts):
+            priority = head if place == 0 else tail if place == len(parts) - 1 else middle
+            assert part.resource is not None
+            end = None if part.length is None else part.start + part.length
+            if runs and runs[-1][0] is part.resource and runs[-1][2] == part.start and runs[-1][3] == priority:
+                runs[-1] = (part.resource, runs[-1][1], end, priority)
+            else:
+                runs.append((part.resource, part.start, end, priority))
+        for resource, start, end, priority in runs:
+            hurried = priority == head and head != middle
+            self.fetcher.want(resource, start, end, priority, SMALLEST_CHUNK if hurried else _UNHURRIED_CHUNK)
+
+    def parts(
+        self, video: Index | None, audio: Index | None, wanted: TimeRange
+    ) -> list[tuple[Index | None, Index | None, TimeRange]]:
+        """See ``segment_parts.parts``; what they look into is fetched at once."""
+        self._phase = Phase.DOWNLOADING
+        for index in dict.fromkeys(one for one in (video, audio) if isinstance(one, SegmentIndex)):
+            for group in touched_groups(index, wanted):
+                layout = index.of_group(group).outline(wanted.start, wanted.end)
+                self._want_layout(layout, _MIDDLE, _MIDDLE, _MIDDLE)
+        return parts(video, audio, wanted)
+
+    def clip(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> ClipReport:
+        """One clip, made in the first way that stands the verification."""
+        notes: list[Note] = []
+        modes: list[Mode] = ["exact", "reencode"] if mode == "exact" else [mode]
+        for place, way in enumerate(modes):
+            last = place == len(modes) - 1
+            try:
+                made = self._attempt(video, audio, wanted, output, way)
+            except (SmartImpossible, ClipIncomplete) as problem:
+                output.unlink(missing_ok=True)
+                if last:
+                    raise problem if isinstance(problem, AppError) else ClipIncomplete(str(problem)) from problem
+                notes.append(Note(NoteCode.REENCODED, f"The whole clip was encoded: {problem}"))
+                _log.info("smart cut given up: %s", problem)
+            except BaseException:
+                output.unlink(missing_ok=True)
+                raise
+            else:
+                return self._report(wanted, made, [*notes, *_index_notes(video, audio)])
+        raise AssertionError("unreachable")
+
+    def leave(self, report: ClipReport) -> ClipReport:
+        """The report of the only clip, and which range is left for another one once the session has ended."""
+        kept = None if self._keeper is None else self._keeper.kept(self.fetcher)
+        late = self.fetcher.bytes_fetched - self._told_bytes
+        return replace(report, kept=kept, bytes_fetched=report.bytes_fetched + late)
+
+    def _attempt(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> Made:
+        job = Job(self.fetcher, video, audio, wanted, output, self.check, self._wrote, self._ffmpeg)
+        made = cut(job, mode)
+        self._phase = Phase.VERIFYING
+        self._tick()
+        verify(output, made.expected, self.check)
+        self._phase = Phase.DOWNLOADING
+        return made
+
+    def _report(self, wanted: TimeRange, made: Made, notes: list[Note]) -> ClipReport:
+        fetched = self.fetcher.bytes_fetched - self._told_bytes
+        self._told_bytes += fetched
+        told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
+        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told, made.sound)
+
+    def _register(self, resource: Resource) -> None:
+        self.resources.append(resource)
+        if self._keeper is not None:
+            self._keeper.fill(resource)
+
+    # --- progress, stopping, fresh links ----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise what should end the work; cheap enough for every packet."""
+        now = time.monotonic()
+        if now - self._checked >= _CHECK_SECONDS:
+            self._checked = now
+            self._monitor.check()
+            self.fetcher.check()
+
+    def _wrote(self, share: float, frames: int) -> None:
+        if frames <= 1:  # the first of an attempt
+            self._writing_since = time.monotonic()
+        self._written, self._frames = share, frames
+
+    def _tick(self) -> None:
+        self._monitor.check()
+        done, total = self.fetcher.bytes_fetched, max(self.fetcher.bytes_wanted, 1)
+        now = time.monotonic()
+        seconds = max(now - self._began, 0.001)
+        phase = self._phase
+        if phase is Phase.DOWNLOADING and done >= total > 1:
+            phase = Phase.ENCODING
+        if phase is not Phase.INITIALIZING and total > 1:  # before, only the index is wanted; later there may be more
+            self._percent = max(self._percent, min(100.0 * done / total, 100.0))
+        self._monitor.report(
+            Progress(
+                phase,
+                download_percent=self._percent,
+                encode_percent=100.0 * self._written,
+                speed=f"{done / seconds / 1e6:.1f}MB/s",
+                eta_seconds=self._left(max(total - done, 0) / (done / seconds) if done else None, now),
+                fps=self._frames / max(now - self._writing_since, 0.001) if self._frames else None,
+                bytes_done=done,
+                bytes_total=total,
+                written=self._written,
+            )
+        )
+
+    def _left(self, fetching: float | None, now: float) -> float | None:
+        """The longer of what fetching and what writing still take; None while neither says anything."""
+        written = self._written
+        writing = (now - self._writing_since) * (1 - written) / written if written > 0 else None
+        if writing is None:
+            return fetching or None
+        return max(fetching or 0.0, writing)
+
+    def _renew(self, refused: Resource) -> None:
+        """Extract again, once, and give everything its fresh link; also what was opened meanwhile with an old one."""
+        assert self._refresh is not None
+        if self._fresh is None:
+            fresh = self._refresh()
+            if len(fresh.tracks) != len(self._source.tracks):
+                raise MediaForbidden("The video's formats changed while it was being fetched.")
+            self._links = {n: one.links(fresh.tracks[n], self._network) for n, one in self._segmented.items()}
+            self._fresh = fresh
+        for resource in {*self.resources, refused}:
+            if resource.generation == 0:
+                place, name = resource.identity
+                track = self._fresh.tracks[place]
+                url = self._links[place].get(name) if place in self._links else track.url
+                if url is not None:
+                    resource.renew(url, track.headers)
+
+
+def _index_notes(*indexes: Index | None) -> list[Note]:
+    return [note for index in indexes if index is not None for note in index.notes]
