@@ -15,7 +15,6 @@ from av.video.stream import VideoStream
 from src.errors import ClipRangeInvalid
 from src.models.media_source import Mode, SourceUnreadable, TimeRange
 from src.models.outcome import Note, NoteCode
-from src.services.clip.fetcher import Fetcher
 from src.services.cutting.engine.audio import COPIED_INTO, AudioCopy, AudioEncode
 from src.services.cutting.engine.codecs.join import SmartImpossible, join_for
 from src.services.cutting.engine.copy import KeyframeCut
@@ -28,6 +27,7 @@ from src.services.cutting.engine.muxer import FAMILIES, Output
 from src.services.cutting.engine.piped_encoder import PipedEncoder
 from src.services.cutting.engine.verify import Expected
 from src.services.cutting.engine.video import EndMissed, StartMissed, VideoCut
+from src.services.fetch.fetcher import Fetcher
 
 VIDEO_INTO = {"mp4": {"h264", "hevc", "vp9", "av1"}, "webm": {"vp8", "vp9", "av1"}}
 _OTHERWISE = {"mp4": "h264", "webm": "vp9"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Piece
-from src.services.clip.resource import Resource
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.resource import Resource
 
 
 class LocalPieces:

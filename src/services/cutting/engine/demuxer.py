@@ -15,9 +15,9 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from src.models.media_source import SourceUnreadable
-from src.services.clip.fetcher import Fetcher
-from src.services.clip.reader import SeekableReader, SequentialReader
 from src.services.cutting.engine.indexes.layout import Layout
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.reader import SeekableReader, SequentialReader
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 _BUFFER_BYTES = 128 << 10

@@ -11,13 +11,13 @@ from typing import Any
 
 from src.errors import SourceError
 from src.models.media_source import TimeRange
-from src.services.clip.fetcher import Fetcher
-from src.services.clip.resource import Resource
-from src.services.clip.spool import Spool
 from src.services.cutting.engine.attempt import SOUND_LEAD
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.segment_index import outline
 from src.services.cutting.engine.model import Keep
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.resource import Resource
+from src.services.fetch.spool import Spool
 
 _BYTES, _LIST = "fetched", "fetched.json"
 _MOST_SHARE = Fraction(8, 100)  # so much more than the clip needs may be fetched for the padding

@@ -17,10 +17,6 @@ from src.errors import AppError, ClipIncomplete, MediaForbidden
 from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip.fetcher import SMALLEST_CHUNK, Fetcher
-from src.services.clip.remote import RemoteFile
-from src.services.clip.resource import Resource
-from src.services.clip.spool import Spool
 from src.services.cutting.engine.attempt import SOUND_LEAD, Job, Made, cut
 from src.services.cutting.engine.codecs.join import SmartImpossible
 from src.services.cutting.engine.indexes.layout import Index, Layout
@@ -33,6 +29,10 @@ from src.services.cutting.engine.indexes.segments import Segmented
 from src.services.cutting.engine.model import ClipReport, Keep
 from src.services.cutting.engine.padding import Keeper
 from src.services.cutting.engine.verify import verify
+from src.services.fetch.fetcher import SMALLEST_CHUNK, Fetcher
+from src.services.fetch.remote import RemoteFile
+from src.services.fetch.resource import Resource
+from src.services.fetch.spool import Spool
 
 _log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.1

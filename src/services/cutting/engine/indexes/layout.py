@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from src.models.outcome import Note
-from src.services.clip.reader import Part
+from src.services.fetch.reader import Part
 
 
 @dataclass(frozen=True, slots=True)

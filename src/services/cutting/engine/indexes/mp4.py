@@ -9,11 +9,11 @@ from fractions import Fraction
 from src.errors import DrmProtected
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
-from src.services.clip.reader import Part
-from src.services.clip.remote import RemoteFile
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.layout import Index, Layout, Unit, pick_units
 from src.services.cutting.engine.indexes.mp4_samples import SampleTableIndex
+from src.services.fetch.reader import Part
+from src.services.fetch.remote import RemoteFile
 
 _MOST_MOOV_BYTES = 256 << 20
 _MOST_SIDX_DEPTH = 4

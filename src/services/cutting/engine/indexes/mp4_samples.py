@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
-from src.services.clip.reader import Part
-from src.services.clip.resource import Resource
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.layout import Layout
+from src.services.fetch.reader import Part
+from src.services.fetch.resource import Resource
 
 if TYPE_CHECKING:
     from src.services.cutting.engine.indexes.mp4 import TrackHead

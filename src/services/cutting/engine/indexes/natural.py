@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note, NoteCode
-from src.services.clip.reader import Part
-from src.services.clip.remote import RemoteFile
 from src.services.cutting.engine.indexes.layout import Layout
+from src.services.fetch.reader import Part
+from src.services.fetch.remote import RemoteFile
 
 _READ_AHEAD_BYTES = 4 << 20
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from src.models.media_source import SourceUnreadable
-from src.services.clip.remote import RemoteFile
 from src.services.cutting.engine.indexes.layout import Index
 from src.services.cutting.engine.indexes.mp4 import read_mp4
 from src.services.cutting.engine.indexes.webm import EBML, read_webm
+from src.services.fetch.remote import RemoteFile
 
 
 def read_index(remote: RemoteFile) -> Index:

@@ -11,11 +11,8 @@ from functools import partial
 from src.errors import AppError, MediaForbidden, MediaGone, StreamUnreadable
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
-from src.services.clip.fetcher import Fetcher
 from src.services.clip.hls_playlist import Piece, Segment, initialisations
 from src.services.clip.piece_reading import URGENT, read_piece
-from src.services.clip.reader import Part
-from src.services.clip.resource import Resource
 from src.services.cutting.engine.demuxer import nearest_turn
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
@@ -25,6 +22,9 @@ from src.services.cutting.engine.indexes.segment_heads import container_of, firs
 from src.services.cutting.engine.indexes.segment_junctions import Junction, is_whole, junction
 from src.services.cutting.engine.indexes.segment_look import Look, look_into
 from src.services.cutting.engine.model import Discontinuous
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.reader import Part
+from src.services.fetch.resource import Resource
 
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from src.errors import DrmProtected
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
-from src.services.clip.reader import Part
-from src.services.clip.remote import RemoteFile
 from src.services.cutting.engine.indexes.layout import Layout, Unit, pick_units
+from src.services.fetch.reader import Part
+from src.services.fetch.remote import RemoteFile
 
 # Element ids: RFC 8794 (EBML) and RFC 9559 (Matroska).
 EBML, SEGMENT, SEEK_HEAD, SEEK, SEEK_ID, SEEK_POSITION = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from src.services.clip.fetcher import Fetcher
-from src.services.clip.resource import Resource
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.resource import Resource
 
 SPECULATIVE_BYTES = 64 << 10  # holds the headers and the index of hours of film
 _INDEX_PRIORITY = -1000

@@ -12,8 +12,7 @@ import httpx
 
 from src.errors import AppError, MediaForbidden, MediaGone, Network
 from src.models.media_source import NetworkSettings
-from src.services.clip.resource import Chunk, Resource
-from src.services.clip.transport import (
+from src.services.fetch.http import (
     Interrupted,
     LinkRefused,
     check_status,
@@ -21,9 +20,10 @@ from src.services.clip.transport import (
     content_range,
     translate,
 )
+from src.services.fetch.resource import Chunk, Resource
 
 if TYPE_CHECKING:
-    from src.services.clip.fetcher import Fetcher
+    from src.services.fetch.fetcher import Fetcher
 
 UNKNOWN_SIZE = 1 << 36  # addresses set aside for a resource whose server does not tell its size
 _LEAST_PROGRESS_BYTES = 4096  # an attempt that brings less has failed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from Cryptodome.Cipher import AES
 
 from src.errors import AppError, MediaForbidden, MediaGone, Network, NetworkTimeout, StreamUnreadable
-from src.services.clip.spool import Intervals
+from src.services.fetch.spool import Intervals
 
 _BLOCK = 16
 _OF_ONE = (MediaGone, MediaForbidden, Network, NetworkTimeout, StreamUnreadable)

@@ -7,8 +7,8 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from src.services.clip.fetcher import Fetcher
-from src.services.clip.resource import Resource
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)

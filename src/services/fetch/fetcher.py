@@ -13,10 +13,10 @@ from contextlib import suppress
 from src.errors import AppError, NetworkTimeout
 from src.models.media_source import NetworkSettings
 from src.models.outcome import Note, NoteCode
-from src.services.clip.connection import Connection, Throttle
-from src.services.clip.resource import Chunk, Resource
-from src.services.clip.spool import Spool
-from src.services.clip.transport import make_client
+from src.services.fetch.connection import Connection, Throttle
+from src.services.fetch.http import make_client
+from src.services.fetch.resource import Chunk, Resource
+from src.services.fetch.spool import Spool
 
 SMALLEST_CHUNK = 256 << 10
 LARGEST_CHUNK = 8 << 20  # content networks slow down requests of more than 10 MB

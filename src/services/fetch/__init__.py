@@ -1,0 +1,1 @@
+"""Fetches remote resources with parallel range requests."""
