@@ -9,13 +9,13 @@ import pytest
 
 from src.errors import DrmProtected, LiveNotSupported, StreamUnreadable
 from src.models.media_source import SourceUnreadable
-from src.services.clip.hls_playlist import ByteRange, best_variant, parse_playlist, playable, variants
 from src.services.cutting.engine.codecs import nal
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start, without_image
 from src.services.cutting.engine.indexes.webm import read_element
 from src.services.fetch.resource import Decryptor
 from src.services.fetch.spool import Intervals
-from src.services.live.playlist import read_live_playlist
+from src.services.hls.live_playlist import read_live_playlist
+from src.services.hls.playlist import ByteRange, best_variant, parse_playlist, playable, variants
 from tests.media_kit.hls import png
 
 BASE = "https://media.example/films/list.m3u8"

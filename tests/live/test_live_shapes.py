@@ -10,7 +10,7 @@ import pytest
 
 from src.errors import StreamUnreadable
 from src.models.media_source import NetworkSettings
-from src.services.clip.hls_playlist import Key, Piece
+from src.services.hls.playlist import Key, Piece
 from src.services.live.download import SegmentSource
 from src.utils.clock import SystemClock
 from tests.clip.origin import Origin

@@ -8,7 +8,7 @@ import pytest
 
 from src.errors import StreamUnreadable
 from src.models.media_source import NetworkSettings
-from src.services.clip.hls_playlist import Piece
+from src.services.hls.playlist import Piece
 from src.services.live.download import SegmentSource
 from tests.clip.origin import Origin
 from tests.media_kit.hls import HTML, png, segmented

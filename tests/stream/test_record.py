@@ -12,9 +12,9 @@ from src.errors import Cancelled, FileTooLarge, MediaGone, StreamUnreadable
 from src.models.media_source import NetworkSettings
 from src.models.params import StreamParams
 from src.models.progress import Monitor, Progress, SilentMonitor
-from src.services.clip.hls_playlist import Variant
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.hls.playlist import Variant
 from src.services.streams.recorder import StreamReport, StreamSource, choose, record
 from src.services.streams.service import StreamService
 from tests.clip.origin import Faults, Origin
@@ -174,7 +174,7 @@ def test_what_never_ends_ends_at_the_limit_of_a_job(kind: str, tmp_path: Path) -
 
 
 def test_a_playlist_without_an_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.services.clip.piece_reading._MOST_PIECE_BYTES", 100_000)
+    monkeypatch.setattr("src.services.hls.pieces._MOST_PIECE_BYTES", 100_000)
     lines = b"#EXTM3U\n" + b"#EXTINF:1,\nfilm.seg\n" * 10_000 + b"#EXT-X-ENDLIST\n"
     with Origin({"film": lines}) as origin, pytest.raises(StreamUnreadable):
         take(origin, "film", tmp_path, kind="hls")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from src.services.clip.hls_playlist import Segment, parse_playlist
+from src.services.hls.playlist import Segment, parse_playlist
 from src.services.streams.sequence import Sequence
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.services.clip.hls_playlist import Segment, parse_playlist
+from src.services.hls.playlist import Segment, parse_playlist
 from src.services.streams.tape import load, save
 
 

@@ -11,10 +11,10 @@ import httpx
 
 from src.errors import AppError, MediaForbidden, NetworkTimeout, StreamUnreadable
 from src.models.media_source import NetworkSettings
-from src.services.clip.hls_playlist import Piece
 from src.services.cutting.engine.soundness import Soundness, judge
 from src.services.fetch.http import Interrupted, LinkRefused, check_status, text_of, translate
 from src.services.fetch.resource import Decryptor
+from src.services.hls.playlist import Piece
 from src.utils.clock import Clock
 
 _TRIES = 4

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from src.models.time_window import Window
-from src.services.live.playlist import LivePlaylist, LiveSegment
+from src.services.hls.live_playlist import LivePlaylist, LiveSegment
 
 _SAME_SECONDS = 2  # two clocks of one segment may differ by so much
 _STALE_WINDOWS = 2  # an edge of the network may be so many windows behind the others

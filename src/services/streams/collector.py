@@ -18,12 +18,12 @@ from src.errors import (
     StreamUnreadable,
 )
 from src.models.media_source import SourceUnreadable
-from src.services.clip.hls_playlist import Key, Piece
-from src.services.clip.piece_reading import read_piece
 from src.services.cutting.engine.soundness import Soundness, examine
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.http import text_of
 from src.services.fetch.resource import Decryptor, Resource
+from src.services.hls.pieces import read_piece
+from src.services.hls.playlist import Key, Piece
 from src.utils.clock import Clock, SystemClock
 
 _COPY_BYTES = 1 << 20

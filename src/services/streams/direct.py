@@ -10,8 +10,8 @@ from src.errors import CodecNotRemuxable, StreamUnreadable
 from src.models.media import MediaInfo
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
-from src.services.clip.hls_playlist import ByteRange, Piece, Segment
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.hls.playlist import ByteRange, Piece, Segment
 from src.services.media_probe import UNHURRIED, examine, probe
 from src.services.streams import tape as tapes_of
 from src.services.streams.collector import Collector

@@ -11,7 +11,7 @@ from enum import Enum
 from src.errors import AppError
 from src.models.media_source import SourceUnreadable
 from src.models.progress import Monitor
-from src.services.clip.hls_playlist import Segment, has_ended, parse_playlist, seconds_of
+from src.services.hls.playlist import Segment, has_ended, parse_playlist, seconds_of
 from src.services.streams.collector import OF_ONE_SEGMENT, Collector, Wanted
 from src.services.streams.tape import Tape
 from src.utils.clock import Clock

@@ -12,10 +12,10 @@ from src.errors import DiskFull, MediaInvalid, QuotaExceeded, StreamUnreadable
 from src.models.media_source import NetworkSettings, SourceUnreadable
 from src.models.outcome import Gap, Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.services.clip.hls_playlist import Variant, variants
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.spool import Spool
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.hls.playlist import Variant, variants
 from src.services.media_probe import probe
 from src.services.streams import direct
 from src.services.streams import tape as tapes_of

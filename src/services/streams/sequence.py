@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Listed
 from urllib.parse import urlsplit
 
-from src.services.clip.hls_playlist import Segment
+from src.services.hls.playlist import Segment
 
 _STALE_WINDOWS = 2  # an edge of the network may be so many playlists behind the others
 _STALE_SEGMENTS = 3  # one that goes on for longer in the past is no edge that lags behind

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from src.services.clip.hls_playlist import Piece, Segment
+from src.services.hls.playlist import Piece, Segment
 from src.services.streams.collector import Wanted
 from src.services.streams.sequence import Sequence as Numbers
 from src.utils.whole_file import write_whole

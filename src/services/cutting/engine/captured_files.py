@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.services.clip.hls_playlist import Piece
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.resource import Resource
+from src.services.hls.playlist import Piece
 
 
 class LocalPieces:

@@ -14,8 +14,8 @@ from av.error import FFmpegError
 
 from src.models.captured import Record
 from src.models.time_window import Window
-from src.services.clip.hls_playlist import Piece, Segment
 from src.services.cutting.engine.demuxer import nearest_turn
+from src.services.hls.playlist import Piece, Segment
 from src.services.media_reader import AUDIO_FORMATS
 
 _MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most

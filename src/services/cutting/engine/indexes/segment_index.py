@@ -11,8 +11,6 @@ from functools import partial
 from src.errors import AppError, MediaForbidden, MediaGone, StreamUnreadable
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
-from src.services.clip.hls_playlist import Piece, Segment, initialisations
-from src.services.clip.piece_reading import URGENT, read_piece
 from src.services.cutting.engine.demuxer import nearest_turn
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
@@ -25,6 +23,8 @@ from src.services.cutting.engine.model import Discontinuous
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.reader import Part
 from src.services.fetch.resource import Resource
+from src.services.hls.pieces import URGENT, read_piece
+from src.services.hls.playlist import Piece, Segment, initialisations
 
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from src.models.media_source import NetworkSettings, SourceUnreadable, Track
-from src.services.clip.hls_playlist import Key, Piece, Segment, best_variant, initialisations, parse_playlist, playable
-from src.services.clip.piece_reading import read_piece
 from src.services.cutting.engine.indexes.segment_index import SegmentIndex
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.http import read_text, text_of
 from src.services.fetch.resource import Decryptor, Resource
+from src.services.hls.pieces import read_piece
+from src.services.hls.playlist import Key, Piece, Segment, best_variant, initialisations, parse_playlist, playable
 
 
 class Segmented:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from src.services.clip.hls_playlist import Piece, has_ended, parse_playlist, seconds_of, understood, whole_of
+from src.services.hls.playlist import Piece, has_ended, parse_playlist, seconds_of, understood, whole_of
 from src.utils.clock import to_seconds
 
 

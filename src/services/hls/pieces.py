@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from src.models.media_source import SourceUnreadable
-from src.services.clip.hls_playlist import Piece
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.resource import Resource
+from src.services.hls.playlist import Piece
 
 _MOST_PIECE_BYTES = 64 << 20  # of what is held in memory whole: a playlist of two days of short segments has less
 URGENT = -1000

@@ -1,0 +1,1 @@
+"""Reads HLS playlists, their keys and their pieces."""
