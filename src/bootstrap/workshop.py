@@ -38,7 +38,7 @@ from src.services.progress_cache import ProgressCache
 from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import ChunkCrew
 from src.services.video_service import VideoService
-from src.services.youtube.looks import SharedLooks
+from src.services.youtube.lookup_cache import SharedLooks
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
 from src.utils.ffmpeg_program import find_ffmpeg

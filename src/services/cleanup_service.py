@@ -12,7 +12,7 @@ from src.data.installation_data import HeldBack
 from src.models.params import EncodeParams
 from src.services.file_store import FileStore, attempt_of, is_old_file, is_old_folder
 from src.services.operations.folder_owner import FolderOwner
-from src.services.youtube.looks import SharedLooks
+from src.services.youtube.lookup_cache import SharedLooks
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from src.services.youtube.extraction import look_up, not_started, require_format
 from src.services.youtube.flights import Flights
 from src.services.youtube.formats import format_table
 from src.services.youtube.live_streams import find_live_stream
-from src.services.youtube.looks import SharedLooks
+from src.services.youtube.lookup_cache import SharedLooks
 from src.services.youtube.options import SiteOptions
 from src.services.youtube.playlists import fetch_playlist, validate_playlist_id
 from src.utils import validators

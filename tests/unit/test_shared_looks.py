@@ -16,8 +16,8 @@ import pytest
 
 from src.errors import VideoUnavailable
 from src.models.source import Extraction, LiveStatus, MediaAddress, VideoInfo
-from src.services.youtube import looks
-from src.services.youtube.looks import SharedLooks
+from src.services.youtube import lookup_cache as looks
+from src.services.youtube.lookup_cache import SharedLooks
 
 VIDEO = "dQw4w9WgXcQ"
 
@@ -112,7 +112,7 @@ def test_other_processes_share_and_one_that_dies_holds_nobody_up(tmp_path: Path)
     program = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
-        from src.services.youtube.looks import SharedLooks
+        from src.services.youtube.lookup_cache import SharedLooks
         def hang():
             print("looking", flush=True)
             time.sleep(60)

@@ -1,1 +1,1 @@
-"""The parts of the YouTube engine: options, messages, extraction, formats, selection."""
+"""Reads YouTube through yt-dlp: options, messages, extraction, formats, selection."""
