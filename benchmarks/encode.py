@@ -27,7 +27,7 @@ from benchmarks.encode_page import write_table
 from benchmarks.encode_runs import ENCODERS, LOSSLESS, PROGRAM, Measured, ours, plain, vmaf
 from benchmarks.videos import VIDEOS, Video, made
 from src.models.params import Codec, Quality
-from src.services.encode.presets import CRF, encoder_options
+from src.services.encoding.presets import CRF, encoder_options
 from tests.media_kit import media_cache
 
 SAME_VMAF = 0.1

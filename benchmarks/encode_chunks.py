@@ -15,7 +15,7 @@ from benchmarks.encode_runs import PROGRAM, Measured, ours
 from benchmarks.videos import VIDEOS, made
 from src.models.chunk import Chunk, ChunkTask
 from src.models.params import Codec, Quality
-from src.services.encode.chunks import encode_chunk
+from src.services.encoding.chunks import encode_chunk
 from src.services.ffmpeg_utils_service import FFmpeg
 
 SECONDS = 12

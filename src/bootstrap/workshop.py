@@ -19,10 +19,10 @@ from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
 from src.services.audio.download import SoundService
-from src.services.audio_service import AudioService
 from src.services.cache_service import CacheService
 from src.services.clips.batch import ClipBatchService
 from src.services.egress.proxy import EgressProxy
+from src.services.encoding.audio_extraction import AudioService
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore

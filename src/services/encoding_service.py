@@ -13,13 +13,13 @@ from src.models.media import MediaInfo
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
-from src.services.encode import interlace, search
-from src.services.encode.chunks import CHUNK_SECONDS, ChunkRunner, encode_chunk
-from src.services.encode.hardware import Device, find_device, with_device
-from src.services.encode.planner import CODECS, QUALITIES, Wishes, plan_encode
-from src.services.encode.presets import CRF
-from src.services.encode.sound_trial import try_tracks
-from src.services.encode.work import EncodeWork
+from src.services.encoding import interlace, search
+from src.services.encoding.attempt import EncodeWork
+from src.services.encoding.audio_trial import try_tracks
+from src.services.encoding.chunks import CHUNK_SECONDS, ChunkRunner, encode_chunk
+from src.services.encoding.hardware import Device, find_device, with_device
+from src.services.encoding.planner import CODECS, QUALITIES, Wishes, plan_encode
+from src.services.encoding.presets import CRF
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_forks import MediaForks

@@ -10,7 +10,7 @@ import pytest
 
 from src.errors import FormatNotAvailable, MediaInvalid
 from src.models.audio import AudioTags
-from src.services.audio_service import FORMATS, QUALITIES, AudioService
+from src.services.encoding.audio_extraction import FORMATS, QUALITIES, AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.encode.recipes import AAC, FAST, SOUND, Row, make, video
 from tests.media_kit import FFMPEG, audio_marks

@@ -12,8 +12,8 @@ from src.errors import EncodeFailed
 from src.models.media import Timeline
 from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
-from src.services.encode.damage import Judge
-from src.services.encode.planner import plan_encode
+from src.services.encoding.damage import Judge
+from src.services.encoding.planner import plan_encode
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine, inspect_output
 from tests.encode.recipes import scratch

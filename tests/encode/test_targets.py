@@ -15,9 +15,9 @@ from src.errors import Cancelled, DiskFull, EncodeFailed, JobTimeout
 from src.models.chunk import Chunk, ChunkTask
 from src.models.params import Codec
 from src.models.progress import Phase, Progress
-from src.services.encode import chunks
-from src.services.encode.hardware import find_device
-from src.services.encode.planner import Wishes, plan_encode
+from src.services.encoding import chunks
+from src.services.encoding.hardware import find_device
+from src.services.encoding.planner import Wishes, plan_encode
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg

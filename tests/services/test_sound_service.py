@@ -13,7 +13,7 @@ from src.errors import FormatNotAvailable
 from src.models.params import AudioFormat
 from src.models.progress import SilentMonitor
 from src.services.audio.download import SoundService
-from src.services.audio_service import AudioService
+from src.services.encoding.audio_extraction import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import probe
 from src.services.youtube_service import YouTubeService

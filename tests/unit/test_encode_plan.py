@@ -13,10 +13,10 @@ from src.errors import CodecUnsupported, MediaInvalid
 from src.models.encode_plan import EncodePlan
 from src.models.media import AudioStream, MediaInfo, StreamTimeline, SubtitleStream, Timeline, VideoStream
 from src.models.outcome import NoteCode
-from src.services.encode.arguments import encode_arguments
-from src.services.encode.interlace import read_counts
-from src.services.encode.pixel_formats import layout
-from src.services.encode.planner import Wishes, plan_encode
+from src.services.encoding.arguments import encode_arguments
+from src.services.encoding.interlace import read_counts
+from src.services.encoding.pixel_formats import layout
+from src.services.encoding.planner import Wishes, plan_encode
 
 VIDEO = VideoStream(
     index=0,

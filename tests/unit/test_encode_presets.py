@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from src.models.params import Codec, Quality
-from src.services.encode.presets import CRF, encoder_options
+from src.services.encoding.presets import CRF, encoder_options
 
 ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1"}
 DEFAULTS: dict[Codec, str] = {"h264": "medium", "h265": "medium", "av1": "8"}

@@ -12,10 +12,10 @@ from src.errors import EncodeFailed
 from src.models.encode_plan import EncodePlan
 from src.models.media import FrameIndex
 from src.models.outcome import NoteCode
-from src.services.encode.chunks import can_be_chunked, plan_chunks
-from src.services.encode.hardware import DEVICES, candidates, with_device
-from src.services.encode.planner import plan_encode
-from src.services.encode.search import find_factor, sample_places, video_kilobits
+from src.services.encoding.chunks import can_be_chunked, plan_chunks
+from src.services.encoding.hardware import DEVICES, candidates, with_device
+from src.services.encoding.planner import plan_encode
+from src.services.encoding.search import find_factor, sample_places, video_kilobits
 from tests.unit.test_encode_plan import media
 
 

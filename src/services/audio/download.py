@@ -18,9 +18,9 @@ from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadabl
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, SourceFormat, VideoInfo
-from src.services.audio_service import AudioService
 from src.services.cutting.engine.engine import fetch_whole
 from src.services.egress.proxy import EgressProxy
+from src.services.encoding.audio_extraction import AudioService
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.ranges import require_recorded
 from src.services.youtube_service import YouTubeService

@@ -12,8 +12,8 @@ from src.models.video import VideoJob
 
 if TYPE_CHECKING:
     from src.services.audio.download import SoundService
-    from src.services.audio_service import AudioService
     from src.services.clips.batch import ClipBatchService
+    from src.services.encoding.audio_extraction import AudioService
     from src.services.encoding_service import EncodingService
     from src.services.live.service import LiveService
     from src.services.streams.service import StreamService

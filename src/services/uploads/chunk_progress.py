@@ -9,7 +9,7 @@ from contextlib import suppress
 from src.errors import StoreUnavailable
 from src.models.chunk import ChunkRecord
 from src.models.progress import Monitor, Phase, Progress
-from src.services.encode.chunks import PICTURE_PERCENT
+from src.services.encoding.chunks import PICTURE_PERCENT
 
 _LOOK_SECONDS = 2.0
 

@@ -23,7 +23,7 @@ from src.errors import AppError, EncodeFailed, StoreUnavailable
 from src.models.chunk import Chunk, ChunkRecord, ChunkTask
 from src.models.progress import Monitor
 from src.models.video import VideoJob
-from src.services.encode.chunks import ChunkRunner
+from src.services.encoding.chunks import ChunkRunner
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
 from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag

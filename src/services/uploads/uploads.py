@@ -14,7 +14,7 @@ from src.data.video_data import VideoData
 from src.errors import Busy, FileGone, MediaInvalid, RequestInvalid, StoreUnavailable, UploadTypeUnsupported
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import Owner, Status, VideoJob
-from src.services.audio_service import AudioService
+from src.services.encoding.audio_extraction import AudioService
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
 from src.services.jobs.jobs import JobService

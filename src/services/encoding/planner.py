@@ -11,12 +11,12 @@ from src.models.encode_plan import EncodePlan, Filter, Scan, VideoPlan
 from src.models.media import MediaInfo, Timeline, VideoStream
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
-from src.services.encode import hdr, presets
-from src.services.encode.colors import color_tags, plan_colors
-from src.services.encode.colors import tone_map as tone_map_filters
-from src.services.encode.geometry import plan_geometry
-from src.services.encode.pixel_formats import layout, lossless_target, lossy_target
-from src.services.encode.sound import Mixable, plan_sound, plan_subtitles
+from src.services.encoding import hdr, presets
+from src.services.encoding.audio import Mixable, plan_sound, plan_subtitles
+from src.services.encoding.colors import color_tags, plan_colors
+from src.services.encoding.colors import tone_map as tone_map_filters
+from src.services.encoding.geometry import plan_geometry
+from src.services.encoding.pixel_formats import layout, lossless_target, lossy_target
 
 CODECS: Final[tuple[Codec, ...]] = ("h264", "h265", "av1")
 QUALITIES: Final[tuple[Quality, ...]] = ("lossless", "high", "medium")

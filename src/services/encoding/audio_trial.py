@@ -10,8 +10,8 @@ import ffmpeg
 from src.errors import EncodeFailed
 from src.models.media import AudioStream, MediaInfo
 from src.models.progress import Monitor
-from src.services.encode.arguments import audio_filter, file_url, input_options
-from src.services.encode.sound import MAX_TRACKS, Mixable, plan_track
+from src.services.encoding.arguments import audio_filter, file_url, input_options
+from src.services.encoding.audio import MAX_TRACKS, Mixable, plan_track
 from src.services.ffmpeg_utils_service import FFmpeg
 
 _SECONDS: Final = 1.0

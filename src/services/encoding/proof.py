@@ -10,7 +10,7 @@ import ffmpeg
 from src.errors import EncodeFailed
 from src.models.encode_plan import EncodePlan, Filter
 from src.models.progress import Monitor
-from src.services.encode.arguments import PROOF_OPTIONS, file_url, filtered, input_options
+from src.services.encoding.arguments import PROOF_OPTIONS, file_url, filtered, input_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
 

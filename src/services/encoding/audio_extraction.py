@@ -14,8 +14,8 @@ from src.models.media import AudioStream, MediaInfo
 from src.models.outcome import Note, NoteCode
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
-from src.services.encode.arguments import file_url, input_options
-from src.services.encode.reports import encode_reporter
+from src.services.encoding.arguments import file_url, input_options
+from src.services.encoding.progress import encode_reporter
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_probe import examine, probe, probe_upload

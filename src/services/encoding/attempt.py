@@ -13,12 +13,12 @@ from src.models.encode_plan import EncodePlan, EncodeReport
 from src.models.media import MediaInfo, Timeline
 from src.models.params import Quality
 from src.models.progress import Monitor, Phase, Progress
-from src.services.encode import chunks, hdr
-from src.services.encode.arguments import encode_arguments
-from src.services.encode.damage import Judge
-from src.services.encode.hardware import Device, global_options
-from src.services.encode.proof import prove
-from src.services.encode.reports import encode_reporter
+from src.services.encoding import chunks, hdr
+from src.services.encoding.arguments import encode_arguments
+from src.services.encoding.damage import Judge
+from src.services.encoding.hardware import Device, global_options
+from src.services.encoding.progress import encode_reporter
+from src.services.encoding.proof import prove
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media_forks import MediaForks

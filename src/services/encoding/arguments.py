@@ -10,7 +10,7 @@ from typing import Any
 import ffmpeg
 
 from src.models.encode_plan import AudioPlan, EncodePlan, Filter, VideoPlan
-from src.services.encode.geometry import PAD_PLANES, PLANE_SIZES, pad_to
+from src.services.encoding.geometry import PAD_PLANES, PLANE_SIZES, pad_to
 from src.services.media_reader import AUDIO_FORMATS, MAX_PIXELS
 
 # Fills gaps and a late start with silence and cuts overlaps, so that the sound follows its time stamps.

@@ -15,7 +15,7 @@ from src.models.encode_plan import AudioPlan, EncodePlan
 from src.models.media import StreamTimeline, Timeline
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
-from src.services.encode.arguments import audio_filter, file_url, input_options
+from src.services.encoding.arguments import audio_filter, file_url, input_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
 SLACK_SECONDS: Final = 0.25  # a stream may end so much earlier than its packets promised

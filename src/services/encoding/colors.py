@@ -8,7 +8,7 @@ from typing import Final
 from src.models.encode_plan import Color, Filter, Options
 from src.models.media import VideoStream
 from src.models.outcome import Note, NoteCode
-from src.services.encode.pixel_formats import layout
+from src.services.encoding.pixel_formats import layout
 
 SDR: Final = Color("bt709", "bt709", "bt709", "tv")
 UNKNOWN: Final = "unknown"

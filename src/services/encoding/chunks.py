@@ -21,8 +21,8 @@ from src.models.chunk import Chunk, ChunkTask
 from src.models.encode_plan import EncodePlan
 from src.models.media import FrameIndex, MediaInfo
 from src.models.progress import Monitor
-from src.services.encode.arguments import file_url, filtered, input_options, video_options
-from src.services.encode.reports import encode_reporter
+from src.services.encoding.arguments import file_url, filtered, input_options, video_options
+from src.services.encoding.progress import encode_reporter
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 

@@ -11,7 +11,7 @@ from src.models.encode_plan import Filter, Options
 from src.models.media import FrameSize, VideoStream
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
-from src.services.encode.pixel_formats import layout
+from src.services.encoding.pixel_formats import layout
 
 SMALLEST: Final[dict[Codec, int]] = {"h264": 2, "h265": 16, "av1": 2}  # libx265 refuses what is below 16 pixels
 

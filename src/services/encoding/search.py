@@ -16,7 +16,7 @@ from src.errors import EncodeFailed
 from src.models.encode_plan import EncodePlan
 from src.models.params import Codec
 from src.models.progress import Monitor
-from src.services.encode.arguments import file_url, filter_text, filtered, input_options, video_options
+from src.services.encoding.arguments import file_url, filter_text, filtered, input_options, video_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
 SAMPLES: Final = 4

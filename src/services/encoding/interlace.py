@@ -10,7 +10,7 @@ import ffmpeg
 from src.models.encode_plan import Scan
 from src.models.media import VideoStream
 from src.models.progress import Monitor
-from src.services.encode.arguments import file_url, input_options
+from src.services.encoding.arguments import file_url, input_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
 FRAMES_LOOKED_AT = 200
