@@ -11,7 +11,7 @@ from string import Template
 from src.models.params import LiveClipParams
 from src.models.share import Share
 from src.models.video import VideoJob
-from src.services.media_poster import poster_size
+from src.services.media.poster import poster_size
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "share.css").read_text("utf-8")

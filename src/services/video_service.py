@@ -26,7 +26,7 @@ from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from src.services.youtube.formats import format_table
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.ranges import available_range, read_range, require_recorded

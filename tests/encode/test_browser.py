@@ -18,7 +18,7 @@ from src.models.media import MediaInfo
 from src.models.params import Codec
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from tests.encode.recipes import make
 from tests.encode.zoo import RIGHT
 from tests.media_kit import FFMPEG

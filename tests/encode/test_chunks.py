@@ -15,7 +15,7 @@ from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from tests.encode.recipes import AAC, FAST, SOUND, Row, make, scratch, video
 from tests.encode.test_zoo import check_pictures, check_sound, check_streams
 from tests.media_kit import FFMPEG

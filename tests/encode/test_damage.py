@@ -15,7 +15,7 @@ from src.models.progress import SilentMonitor
 from src.services.encoding.damage import Judge
 from src.services.encoding.planner import plan_encode
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import examine, inspect_output
+from src.services.media.probe import examine, inspect_output
 from tests.encode.recipes import scratch
 from tests.media_kit import FFMPEG, Film, cached_film
 

@@ -15,9 +15,9 @@ import pytest
 from src.errors import Busy, MediaInvalid
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_child import ProbeLimits
-from src.services.media_forks import MediaForks
-from src.services.media_probe import SCAN_LIMITS, examine, index_frames
+from src.services.media.child import ProbeLimits
+from src.services.media.forks import MediaForks
+from src.services.media.probe import SCAN_LIMITS, examine, index_frames
 from src.utils.sandbox import available
 from tests.media_kit import FFMPEG, Film, cached_film
 

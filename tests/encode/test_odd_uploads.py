@@ -17,14 +17,14 @@ from src.models.encode_plan import EncodeReport
 from src.models.media import AudioStream
 from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
-from src.services import media_facts as facts
 from src.services.encoding.audio import plan_track
 from src.services.encoding.audio_extraction import AudioService
 from src.services.encoding.audio_trial import try_tracks
 from src.services.encoding.hdr import dolby_vision, lost
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import examine, probe
+from src.services.media import facts
+from src.services.media.probe import examine, probe
 from tests.encode.look import frame_times
 from tests.media_kit import FFMPEG
 from tests.media_kit.boxes import changed

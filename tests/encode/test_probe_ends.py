@@ -10,9 +10,9 @@ from fractions import Fraction
 import pytest
 
 from src.errors import Busy, MediaInvalid
-from src.services.media_child import ProbeLimits
-from src.services.media_probe import failure_of, probe, probe_upload
-from src.services.upload_turns import Turns
+from src.services.media.child import ProbeLimits
+from src.services.media.probe import failure_of, probe, probe_upload
+from src.services.media.upload_turns import Turns
 from tests.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow

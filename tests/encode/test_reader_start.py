@@ -8,13 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from src.models.media import FrameIndex, LightLevel, MediaInfo, StreamTimeline, Timeline, VideoStream
-from src.services import media_reader
+from src.services.media import probe_child as media_reader
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_it_loads_nothing_that_it_does_not_need() -> None:
-    code = "import sys, src.services.media_reader; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = (
+        "import sys, src.services.media.probe_child; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"pydantic", "pydantic_core", "numpy", "PIL", "ffmpeg", "yt_dlp", "flask", "asyncio", "http"}
     assert not heavy & set(done.stdout.split())

@@ -12,7 +12,7 @@ import pytest
 from src.models.outcome import NoteCode
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import examine, index_frames, poster
+from src.services.media.probe import examine, index_frames, poster
 from tests.media_kit import FFMPEG, Film, audio_marks, cached_film, first_last, frame_numbers
 from tests.media_kit.boxes import tracks_in_order
 

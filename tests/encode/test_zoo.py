@@ -13,7 +13,7 @@ from src.models.media import MediaInfo
 from src.models.outcome import NoteCode
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from tests.encode import look
 from tests.encode.recipes import Row, make
 from tests.encode.zoo import HOSTILE, RIGHT

@@ -18,7 +18,7 @@ from src.errors import EncodeFailed, MediaInvalid
 from src.models.captured import Record
 from src.services.cutting.engine.captured_runs import look_into
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from src.services.sharing.share_links import poster_of
 from src.utils.sandbox import Cage, available, locked_into
 

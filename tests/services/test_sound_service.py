@@ -15,7 +15,7 @@ from src.models.progress import SilentMonitor
 from src.services.audio.download import SoundService
 from src.services.encoding.audio_extraction import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from src.services.youtube_service import YouTubeService
 from tests.media_kit import FFMPEG, audio_marks
 from tests.offline_youtube import OfflineYoutube, VideoId

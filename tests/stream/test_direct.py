@@ -11,7 +11,7 @@ import pytest
 
 from src.errors import CodecNotRemuxable, StreamUnreadable
 from src.models.outcome import NoteCode
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import FFMPEG, Film, audio_marks, cached_film, decode_errors, frame_numbers
 from tests.media_kit.hls import HTML

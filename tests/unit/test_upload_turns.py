@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from src.errors import Busy
-from src.services.upload_turns import Turns
+from src.services.media.upload_turns import Turns
 from tests.waiting import eventually
 
 LONG = 60.0

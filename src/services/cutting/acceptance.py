@@ -8,7 +8,7 @@ from pathlib import Path
 from src.errors import ClipIncomplete, MediaInvalid
 from src.models.media import MediaInfo, StreamTimeline, VideoStream
 from src.models.progress import Monitor
-from src.services.media_probe import check_output, probe
+from src.services.media.probe import check_output, probe
 from src.utils.background import in_background, result_of
 
 # How much later than the picture the sound may begin, and how much earlier it may end; where the video ends, as well.

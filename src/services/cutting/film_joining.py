@@ -9,7 +9,7 @@ from src.models.media import AudioStream
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import inspect_output, probe
+from src.services.media.probe import inspect_output, probe
 
 # FFmpeg's options for what cannot be copied, by the container: quick, and close enough that no eye tells.
 QUICK_ENCODERS = {

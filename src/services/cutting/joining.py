@@ -12,7 +12,7 @@ from src.models.media import StreamTimeline, Timeline
 from src.models.progress import Monitor
 from src.services.cutting.film_joining import join_films
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import check_output
+from src.services.media.probe import check_output
 
 _SOUND = {".mp4": ("-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart"), ".webm": ("-c:a", "libopus")}
 _SILENCE = "anullsrc=r=48000:cl=stereo"

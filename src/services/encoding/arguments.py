@@ -11,7 +11,7 @@ import ffmpeg
 
 from src.models.encode_plan import AudioPlan, EncodePlan, Filter, VideoPlan
 from src.services.encoding.geometry import PAD_PLANES, PLANE_SIZES, pad_to
-from src.services.media_reader import AUDIO_FORMATS, MAX_PIXELS
+from src.services.media.probe_child import AUDIO_FORMATS, MAX_PIXELS
 
 # Fills gaps and a late start with silence and cuts overlaps, so that the sound follows its time stamps.
 IN_STEP = "aresample=async=1:min_hard_comp=0.1:first_pts=0"

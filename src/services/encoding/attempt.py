@@ -21,8 +21,8 @@ from src.services.encoding.progress import encode_reporter
 from src.services.encoding.proof import prove
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_forks import MediaForks
-from src.services.media_probe import examine, index_frames
+from src.services.media.forks import MediaForks
+from src.services.media.probe import examine, index_frames
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from src.services.encoding.arguments import file_url, input_options
 from src.services.encoding.progress import encode_reporter
 from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import examine, probe, probe_upload
+from src.services.media.probe import examine, probe, probe_upload
 
 FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)
 QUALITIES: Final[tuple[AudioQuality, ...]] = get_args(AudioQuality)

@@ -20,7 +20,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times
 from src.services.live.run_cutter import LiveCut, cut_captured
 from src.services.live.state import CaptureState
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 
 
 @dataclass(frozen=True, slots=True)

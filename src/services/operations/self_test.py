@@ -22,7 +22,7 @@ from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_limits import Limits as ProgramLimits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
-from src.services.media_probe import inspect_output
+from src.services.media.probe import inspect_output
 from src.utils.background import in_background
 from src.utils.sandbox import available
 

@@ -13,8 +13,8 @@ from src.data.user_data import UserData
 from src.errors import Busy, FileGone, FileNotReady, MediaInvalid, ShareNotFound
 from src.models.share import Share
 from src.models.video import OwnerKind, Status, VideoJob
-from src.services import media_probe
 from src.services.jobs.jobs import JobService
+from src.services.media import probe as media_probe
 from src.utils.clock import Clock
 from src.utils.signing import Signer
 

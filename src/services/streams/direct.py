@@ -12,7 +12,7 @@ from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.hls.playlist import ByteRange, Piece, Segment
-from src.services.media_probe import UNHURRIED, examine, probe
+from src.services.media.probe import UNHURRIED, examine, probe
 from src.services.streams import tape as tapes_of
 from src.services.streams.collector import Collector
 from src.services.streams.tape import Tape

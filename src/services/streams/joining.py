@@ -11,7 +11,7 @@ from src.models.media import MediaInfo, Timeline
 from src.models.outcome import Gap, Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.media_probe import examine
+from src.services.media.probe import examine
 from src.services.streams import hints
 from src.services.streams.converting import PLAYLIST_OPTIONS, Converter
 from src.services.streams.direct import TAGS

@@ -22,7 +22,7 @@ import av
 from av.error import FFmpegError
 
 from src.models.progress import Monitor
-from src.services.media_reader import AUDIO_FORMATS
+from src.services.media.probe_child import AUDIO_FORMATS
 from src.services.streams.child import ask
 
 _MODULE = "src.services.streams.looking"

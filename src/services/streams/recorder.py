@@ -16,7 +16,7 @@ from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.spool import Spool
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.hls.playlist import Variant, variants
-from src.services.media_probe import probe
+from src.services.media.probe import probe
 from src.services.streams import direct
 from src.services.streams import tape as tapes_of
 from src.services.streams.collector import Collector

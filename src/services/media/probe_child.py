@@ -1,6 +1,6 @@
 """The child process of the probe: reads one file with PyAV and prints the facts as JSON, or its poster.
 
-``python -m src.services.media_reader TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe, scan,
+``python -m src.services.media.probe_child TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe, scan,
 check, hear, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or the
 JPEG) on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is a
 crash.
@@ -20,10 +20,9 @@ from typing import Any, Final
 import av
 
 from src.models.media import FrameIndex, FrameSize, MediaInfo, StreamTimeline, Timeline, VideoStream
-from src.services import media_facts as facts
-from src.services import media_streams as streams
-from src.services.frame_sizes import SizeWatch
-from src.services.media_poster import make_poster
+from src.services.media import facts, streams
+from src.services.media.frame_sizes import SizeWatch
+from src.services.media.poster import make_poster
 
 MAX_PIXELS: Final = 8192 * 4608  # 8K in any of its usual shapes
 MAX_STREAMS: Final = 64

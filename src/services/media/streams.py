@@ -8,7 +8,7 @@ from typing import Any, Final
 import av
 
 from src.models.media import AudioStream, SubtitleStream, VideoStream
-from src.services import media_facts as facts
+from src.services.media import facts
 
 COVER_CODECS: Final = frozenset({"mjpeg", "png"})
 

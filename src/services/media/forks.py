@@ -5,7 +5,7 @@ input, and later its result. The process reads no file itself. Each file gets a 
 which locks itself into a sandbox with that one file before it opens it: what one file does to its fork, the next
 does not see.
 
-``python -m src.services.media_forks KIND`` is that process; KIND is the sandbox that the machine offers for files.
+``python -m src.services.media.forks KIND`` is that process; KIND is the sandbox that the machine offers for files.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from typing import IO, Final, Self
 
 import av
 
-from src.services import media_reader
-from src.services.media_child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
+from src.services.media import probe_child as media_reader
+from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
 from src.utils.process import die_with_parent, dying_with
 from src.utils.sandbox import Kind, available, lock_in, locked_into
 
@@ -101,7 +101,7 @@ class MediaForks:
                 bind()
 
             return subprocess.Popen(
-                [sys.executable, "-m", "src.services.media_forks", available().files],
+                [sys.executable, "-m", "src.services.media.forks", available().files],
                 cwd=ROOT,
                 env=ENVIRONMENT,
                 stdin=subprocess.PIPE,

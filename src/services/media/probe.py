@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 
 from src.errors import AppError, Busy, MediaInvalid
 from src.models.media import FrameIndex, MediaInfo, Timeline
-from src.services.media_child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
-from src.services.media_forks import MediaForks
-from src.services.media_reader import NO_MEMORY
-from src.services.upload_turns import Turns, again
+from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
+from src.services.media.forks import MediaForks
+from src.services.media.probe_child import NO_MEMORY
+from src.services.media.upload_turns import Turns, again
 from src.utils.process import dying_with
 from src.utils.sandbox import locked_into
 
@@ -138,7 +138,7 @@ def _in_process(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ende
             limits.apply()
 
         done = subprocess.run(
-            [sys.executable, "-m", "src.services.media_reader", tasks, need, str(path.absolute())],
+            [sys.executable, "-m", "src.services.media.probe_child", tasks, need, str(path.absolute())],
             cwd=ROOT,
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import av
 
 from src.models.media import FrameSize
-from src.services import media_facts as facts
+from src.services.media import facts
 
 MOST_SIZES: Final = 100  # of a video that changes more often the first ones are reported
 MOST_DECODED: Final = 500  # key frames

@@ -1,0 +1,1 @@
+"""Reads facts about media files in a sandboxed child process."""
