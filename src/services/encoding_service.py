@@ -20,10 +20,10 @@ from src.services.encoding.chunks import CHUNK_SECONDS, ChunkRunner, encode_chun
 from src.services.encoding.hardware import Device, find_device, with_device
 from src.services.encoding.planner import CODECS, QUALITIES, Wishes, plan_encode
 from src.services.encoding.presets import CRF
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.forks import MediaForks
 from src.services.media.probe import examine, probe_upload
+from src.utils.ffmpeg_limits import Limits
 
 _SIZE_TRIES = 3
 _FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits

@@ -16,8 +16,8 @@ from typing import Any
 
 from src.errors import EncodeFailed, FfmpegMissing, JobTimeout
 from src.models.progress import Monitor, SilentMonitor
-from src.services.ffmpeg_limits import Limits
-from src.services.ffmpeg_messages import failure
+from src.utils.ffmpeg_limits import Limits
+from src.utils.ffmpeg_messages import failure
 from src.utils.process import dying_with
 from src.utils.sandbox import Cage, locked_into
 

@@ -19,9 +19,9 @@ from src.services.encoding import chunks
 from src.services.encoding.hardware import find_device
 from src.services.encoding.planner import Wishes, plan_encode
 from src.services.encoding_service import EncodingService
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import index_frames, inspect_output, probe
+from src.utils.ffmpeg_limits import Limits
 from tests.encode import look
 from tests.encode.recipes import AAC, FAST, Row, make, video
 from tests.media_kit import FFMPEG

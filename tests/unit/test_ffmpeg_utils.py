@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from src.errors import AppError, DiskFull, EncodeFailed, EncodeInterrupted
-from src.services.ffmpeg_limits import Limits
-from src.services.ffmpeg_messages import failure, useful_line
+from src.utils.ffmpeg_limits import Limits
+from src.utils.ffmpeg_messages import failure, useful_line
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.engine.model import ClipReport
 from src.services.cutting.film_joining import QUICK_ENCODERS
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
 from src.services.media.probe import inspect_output
 from src.services.youtube.messages import media_error
+from src.utils.ffmpeg_limits import Limits
 from src.utils.ffmpeg_options import understands
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 

@@ -19,10 +19,10 @@ from src.services.encoding.damage import Judge
 from src.services.encoding.hardware import Device, global_options
 from src.services.encoding.progress import encode_reporter
 from src.services.encoding.proof import prove
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.forks import MediaForks
 from src.services.media.probe import examine, index_frames
+from src.utils.ffmpeg_limits import Limits
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encoding.arguments import file_url, input_options
 from src.services.encoding.progress import encode_reporter
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine, probe, probe_upload
+from src.utils.ffmpeg_limits import Limits
 
 FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)
 QUALITIES: Final[tuple[AudioQuality, ...]] = get_args(AudioQuality)

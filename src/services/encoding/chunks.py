@@ -23,8 +23,8 @@ from src.models.media import FrameIndex, MediaInfo
 from src.models.progress import Monitor
 from src.services.encoding.arguments import file_url, filtered, input_options, video_options
 from src.services.encoding.progress import encode_reporter
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.utils.ffmpeg_limits import Limits
 
 CHUNK_SECONDS: Final = 30.0
 PICTURE_PERCENT: Final = 95.0  # of an encode in chunks; the rest is the sound, and the joining

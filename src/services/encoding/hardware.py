@@ -15,8 +15,8 @@ from src.errors import AppError
 from src.models.encode_plan import EncodePlan, Filter, Options
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
-from src.services.ffmpeg_limits import Limits
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.utils.ffmpeg_limits import Limits
 
 RENDER_NODE: Final = Path("/dev/dri/renderD128")
 _NAMES: Final[dict[Codec, str]] = {"h264": "h264", "h265": "hevc", "av1": "av1"}

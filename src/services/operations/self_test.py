@@ -19,11 +19,11 @@ from src.data.lock_data import LockData
 from src.errors import AppError, EncodeFailed
 from src.services.cache_service import CacheService
 from src.services.egress.proxy import EgressProxy
-from src.services.ffmpeg_limits import Limits as ProgramLimits
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
 from src.services.media.probe import inspect_output
 from src.utils.background import in_background
+from src.utils.ffmpeg_limits import Limits as ProgramLimits
 from src.utils.sandbox import available
 
 log = logging.getLogger(__name__)

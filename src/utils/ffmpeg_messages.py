@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 
 from src.errors import AppError, DiskFull, DiskUnwritable, EncodeFailed, EncodeInterrupted
-from src.services.ffmpeg_limits import Limits
+from src.utils.ffmpeg_limits import Limits
 
 _EXIT_ENOSPC = 228  # FFmpeg ends with the low byte of AVERROR(ENOSPC)
 _HTTP_STATUS = re.compile(r"(?:HTTP error|Server returned|returned HTTP)\s+(\d)(\d\d|XX)", re.IGNORECASE)
