@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pymongo.database import Database
 
+from src.bootstrap.kinds import BY_KIND, KINDS
 from src.config import Settings
 from src.data.archive_data import ArchiveData
 from src.data.chunk_data import ChunkData
@@ -31,7 +32,6 @@ from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import Engines
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.owner_space import OwnerSpace
-from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
 from src.services.progress_cache import ProgressCache

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from src import error_docs
+from src.bootstrap.kinds import BY_KIND, HANDLERS
 from src.errors import AppError, catalogue
-from src.services.jobs.registry import BY_KIND, HANDLERS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))

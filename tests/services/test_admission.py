@@ -18,6 +18,7 @@ from bson.objectid import ObjectId
 from pymongo.database import Database
 
 from src.bootstrap import prepare_database
+from src.bootstrap.kinds import KINDS
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
 from src.data.queue_data import QueueData
@@ -32,7 +33,6 @@ from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import Engines, JobContext, Made
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
-from src.services.jobs.registry import KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.progress_cache import ProgressCache
 from tests.factories import ANNA, BERT, make_clip

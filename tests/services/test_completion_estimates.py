@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 import redis
 
+from src.bootstrap.kinds import BY_KIND
 from src.models.video import Status
 from src.services.cache_service import CacheService
 from src.services.jobs.counters import JobCounters
 from src.services.jobs.estimates import UNKNOWN_SECONDS, CompletionEstimates
 from src.services.jobs.queues import Queue
-from src.services.jobs.registry import BY_KIND
 from src.services.jobs.view import JobView
 from tests.factories import make_clip
 from tests.fakes import FakeClock

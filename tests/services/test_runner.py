@@ -13,6 +13,7 @@ import pytest
 import redis
 from pymongo.database import Database
 
+from src.bootstrap.kinds import BY_KIND
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.errors import (
@@ -33,7 +34,6 @@ from src.services.jobs.counters import JobCounters, JobCounts
 from src.services.jobs.handler import Engines, Made
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import LeaseKeeper, LeaseLost, ShutdownFlag
-from src.services.jobs.registry import BY_KIND
 from src.services.jobs.runner import JobRunner
 from src.services.jobs.waiting import ComeBack
 from src.services.progress_cache import ProgressCache

@@ -7,12 +7,12 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
+from src.bootstrap.kinds import BY_KIND
 from src.models.video import Status, VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.routes.schemas.metrics import QueueReading, SystemLoad
 from src.services.accounts.administrators import MAKE_ADMIN
 from src.services.jobs.queues import Queue
-from src.services.jobs.registry import BY_KIND
 from src.services.operations.diagnostics import Diagnosis
 
 

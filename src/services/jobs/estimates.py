@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from src.bootstrap.kinds import BY_KIND
 from src.models.video import Status
 from src.services.jobs.counters import JobCounters
 from src.services.jobs.jobs import JobService
-from src.services.jobs.registry import BY_KIND
 from src.services.jobs.view import JobView
 from src.utils.clock import Clock
 

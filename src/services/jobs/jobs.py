@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from src.bootstrap.kinds import BY_KIND, KINDS
 from src.data.video_data import VideoData
 from src.errors import (
     AppError,
@@ -25,7 +26,6 @@ from src.services.file_store import FileStore
 from src.services.jobs.open_places import OpenPlaces
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.queues import Queue, queues_of
-from src.services.jobs.registry import BY_KIND, KINDS
 from src.services.jobs.runner import JobRunner
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import Clock

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from src.bootstrap.kinds import BY_KIND
 from src.models.video import Status
-from src.services.jobs.registry import BY_KIND
 
 
 @dataclass(frozen=True, slots=True)
