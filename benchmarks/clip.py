@@ -165,7 +165,7 @@ def measured(name: str, setting: Setting) -> dict[str, float]:
     if way is sections:
         import yt_dlp  # noqa: F401 (its import is not what is measured)
     elif way is ours:
-        import src.services.clip  # noqa: F401
+        import src.services.cutting.engine.engine  # noqa: F401
 
     def cpu() -> float:
         who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -20,7 +20,7 @@ STRAY_SECONDS = 3600.0
 BELONGS_FILE = ".data-dir"
 """Lies in a folder of files and names the DATA_DIR that uses it: see ``src/launcher/data_folder.py``."""
 DATABASE_FILE = ".database-id"
-"""Lies in a folder of files and holds the id of the database whose files they are: ``src/services/operations/folder_owner.py``."""
+"""Lies in a folder of files and holds the id of the database that owns the files: ``src/services/operations/folder_owner.py``."""
 MARKS = frozenset({".gitkeep", BELONGS_FILE, DATABASE_FILE})
 WORK_FOLDER, INCOMING_FOLDER = ".work", ".incoming"
 # Half an upload without a lock may be one whose lock is about to be taken.
@@ -36,7 +36,7 @@ class FileStore:
 
     What attempts of a job leave for each other lies in ``.work/<job>.kept``.
 
-    Artifacts lie in the folder itself or in folders of their owners (``services/jobs/placement.py``).
+    Artifacts lie in the folder itself or in folders of their owners (``services/jobs/paths.py``).
     """
 
     def __init__(self, downloads: Path, uploads: Path, *, min_free_mb: int = 0) -> None:

@@ -32,7 +32,7 @@ from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_g
 from src.utils.process import dying_with
 from src.utils.sandbox import Cage, available
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 class ClipCage:
@@ -49,7 +49,7 @@ class ClipCage:
 
 
 class CagedEngine:
-    """``make_clip`` and ``make_clips`` like those of ``services/clip``, somewhere else. For the thread that made it."""
+    """``make_clip`` and ``make_clips`` like those of ``cutting/engine``, somewhere else. For the thread that made it."""
 
     def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
         self._ffmpeg, self._egress, self._kind = ffmpeg, egress, available()
@@ -93,7 +93,7 @@ class CagedEngine:
         refresh: Callable[[], ClipSource] | None = None,
         keep: Keep | None = None,
     ) -> ClipReport:
-        """One clip; see ``services/clip``.
+        """One clip; see ``cutting/engine``.
 
         Raises:
             EngineInterrupted: it did not survive what it read.

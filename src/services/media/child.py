@@ -11,7 +11,7 @@ from typing import Final
 from src.utils.process import use_at_most
 from src.utils.sandbox import Cage
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no variable of our own
 _MEBIBYTE = 2**20
 

@@ -1,7 +1,7 @@
 """The child process that writes the placed parts of a recording into one MP4, packet by packet.
 
-``python -m src.services.streams.packets`` reads ``{"output": ..., "video": [...], "audio": [...]}`` from standard input;
-each part has the fields of ``Part``. It writes how many packets of each kind it copied.
+``python -m src.services.streams.packets`` reads ``{"output": ..., "video": [...], "audio": [...]}`` from standard
+input; each part has the fields of ``Part``. It writes how many packets of each kind it copied.
 """
 
 from __future__ import annotations
