@@ -49,7 +49,7 @@ class ClipCage:
 
 
 class CagedEngine:
-    """``make_clip`` and ``make_clips`` like those of ``cutting/engine``, somewhere else. For the thread that made it."""
+    """``make_clip`` and ``make_clips`` like those of ``cutting/engine``, elsewhere. For the thread that made it."""
 
     def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
         self._ffmpeg, self._egress, self._kind = ffmpeg, egress, available()

@@ -1,8 +1,8 @@
 """The child process of the clip engine: locks itself in, then fetches, decodes and encodes what a stranger made.
 
 ``python -m src.services.cutting.sandbox_child SOCKET FILES NETWORK NAMESPACES``: a descriptor of a socket, and
-the kind of sandbox that the parent found. The parent is trusted: tasks come from it pickled, on stdin. This process is not, once it has
-read a stranger's bytes: what it says are lines of JSON on the socket, which the parent reads as it reads strangers.
+the kind of sandbox that the parent found. The parent is trusted: tasks come from it pickled, on stdin. This process is
+not, once it has read the bytes of a site: it sends lines of JSON on the socket, which the parent reads as untrusted.
 """
 
 from __future__ import annotations

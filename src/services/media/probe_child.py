@@ -1,9 +1,9 @@
 """The child process of the probe: reads one file with PyAV and prints the facts as JSON, or its poster.
 
 ``python -m src.services.media.probe_child TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe,
-scan, check, hear, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or the
-JPEG) on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is a
-crash.
+scan, check, hear, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or
+the JPEG) on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is
+a crash.
 """
 
 from __future__ import annotations
