@@ -20,7 +20,7 @@ STRAY_SECONDS = 3600.0
 BELONGS_FILE = ".data-dir"
 """Lies in a folder of files and names the DATA_DIR that uses it: see ``src/launcher/data_folder.py``."""
 DATABASE_FILE = ".database-id"
-"""Lies in a folder of files and holds the id of the database that owns them (``services/operations/folder_owner.py``)."""
+"""Holds the id of the database that owns the files beside it: see ``src/services/operations/folder_owner.py``."""
 MARKS = frozenset({".gitkeep", BELONGS_FILE, DATABASE_FILE})
 WORK_FOLDER, INCOMING_FOLDER = ".work", ".incoming"
 # Half an upload without a lock may be one whose lock is about to be taken.
