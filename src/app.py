@@ -10,7 +10,7 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from src.bootstrap import Services, build, prepare_when_it_answers
-from src.broker import CeleryDoorbell, make_celery
+from src.broker import CeleryNotifier, make_celery
 from src.config import Settings
 from src.middleware import chat, documents, errors, headers, limits, push, request_log, wiring
 from src.middleware.networks import read_networks
@@ -45,7 +45,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     """
     if services is None:
         settings.require_complete()
-        services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)))
+        services = build(settings, notifier=CeleryNotifier(make_celery(settings)))
         started_at, admins = datetime.now(UTC), services.admins
         prepare_when_it_answers(services.database, lambda: admins.note_named(started_at))
         claim_now_or_later(services.folders)

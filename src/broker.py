@@ -1,4 +1,4 @@
-"""The Celery app and its settings: the doorbell of the workers. What is to be done stands in MongoDB alone."""
+"""Builds the Celery app, which only notifies workers: what is to be done is recorded in MongoDB alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_celery(settings: Settings) -> Celery:
         task_store_errors_even_if_ignored=False,
         # A message is done when its task has returned: a worker that dies gives it back.
         task_acks_late=True,
-        # A killed pool child must not loop one poisonous message; the reconciler rings again, with a count.
+        # A killed pool child must not loop one poisonous message; the reconciler notifies again, and counts.
         task_reject_on_worker_lost=False,
         task_time_limit=hard_limit + 60,  # behind our own limit, which cleans up
         worker_prefetch_multiplier=1,  # a waiting message must stay where another worker can take it
@@ -55,19 +55,19 @@ def make_celery(settings: Settings) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
         },
-        task_publish_retry=False,  # an API thread must not wait for a dead broker; the reconciler rings again
+        task_publish_retry=False,  # an API thread must not wait for a dead broker; the reconciler notifies again
     )
     return app
 
 
-class CeleryDoorbell:
-    """Rings by sending a message. It says so when the broker did not take one that a job waits for; others are lost
-    without harm."""
+class CeleryNotifier:
+    """Notifies workers by message. A message about a waiting job that the broker did not take raises an error; others
+    may be lost without harm."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def ring(self, job_id: str, queue: str) -> None:
+    def notify(self, job_id: str, queue: str) -> None:
         """Wake a worker of this queue for this job.
 
         The message never expires: a worker would compare that time with its own clock, and one whose clock is fast
@@ -82,7 +82,7 @@ class CeleryDoorbell:
         """Have the source of this saved job looked up."""
         self._try_to_send(DESCRIBE_JOB, job_id, "metadata", expires=300)
 
-    def call_help(self, job_id: str) -> None:
+    def request_help(self, job_id: str) -> None:
         """Ask the workers that encode to take a chunk of this job. A call is soon stale: the owner calls again."""
         self._try_to_send(HELP_JOB, job_id, "encodes", expires=60)
 

@@ -28,13 +28,13 @@ from src.services import db_service
 from src.services.operations.folder_claim import owner_of_folders
 
 
-class _NoBell:
+class _NoNotifier:
     """Nothing here starts a job."""
 
-    def ring(self, job_id: str, queue: str) -> None:
+    def notify(self, job_id: str, queue: str) -> None:
         """Nobody."""
 
-    def call_help(self, job_id: str) -> None:
+    def request_help(self, job_id: str) -> None:
         """Nobody."""
 
     def describe(self, job_id: str) -> None:
@@ -80,7 +80,7 @@ def _link_sessions(options: argparse.Namespace, settings: Settings) -> str:
 
 
 def _services(settings: Settings) -> Services:
-    return build(join(settings).require_complete(), doorbell=_NoBell(), worker="cli")
+    return build(join(settings).require_complete(), notifier=_NoNotifier(), worker="cli")
 
 
 def _make_admin(options: argparse.Namespace, settings: Settings) -> str:

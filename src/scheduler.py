@@ -15,7 +15,7 @@ from typing import Any
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from src.bootstrap import Services, build
-from src.broker import CeleryDoorbell, make_celery
+from src.broker import CeleryNotifier, make_celery
 from src.config import Settings, SettingsError
 from src.errors import AppError, FfmpegMissing
 from src.services.operations.folder_claim import claim_when_it_answers
@@ -23,11 +23,11 @@ from src.utils import logs
 
 log = logging.getLogger(__name__)
 
-# A job whose time has come is rung for at the next look. One that was rung for and still waits is most likely in a
-# long queue, where every further ring is one more message that lies before those of new jobs; only if the broker lost
-# its message does it need another. At two seconds a look that is half a minute, and a hundred jobs that wait for an
-# hour leave 12,000 messages, which is some megabytes. Few jobs lose their worker, and they have waited a lease already.
-LOOKS_BETWEEN_RINGS, LOOKS_BETWEEN_RINGS_FOR_ORPHANS = 15, 5
+# Workers are notified of a job at the first check after its time. One that still waits after that is most likely in a
+# long queue, where every further notification is one more message before those of new jobs; only if the broker lost the
+# message does it need another. At two seconds a check that is half a minute, and a hundred jobs that wait for an hour
+# leave 12,000 messages, which is some megabytes. Few jobs lose their worker, and they have waited a lease already.
+CHECKS_PER_NOTIFICATION, CHECKS_PER_NOTIFICATION_OF_ORPHANS = 15, 5
 
 CLOCK_LOOK_SECONDS, CLOCK_STEP_SECONDS = 1.0, 2.0
 
@@ -41,8 +41,9 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
         (
             "reconcile",
             lambda: services.runner.reconcile(
-                rung_before_seconds=settings.reconcile_interval_seconds * LOOKS_BETWEEN_RINGS,
-                orphans_rung_before_seconds=settings.reconcile_interval_seconds * LOOKS_BETWEEN_RINGS_FOR_ORPHANS,
+                notified_before_seconds=settings.reconcile_interval_seconds * CHECKS_PER_NOTIFICATION,
+                orphans_notified_before_seconds=settings.reconcile_interval_seconds
+                * CHECKS_PER_NOTIFICATION_OF_ORPHANS,
             ),
             settings.reconcile_interval_seconds,
         ),
@@ -94,7 +95,7 @@ def main() -> None:
     try:
         settings = Settings.load().require_complete()
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
-        services = build(settings, doorbell=CeleryDoorbell(make_celery(settings)), worker="scheduler")
+        services = build(settings, notifier=CeleryNotifier(make_celery(settings)), worker="scheduler")
         claim_when_it_answers(services.folders)
     except (SettingsError, FfmpegMissing) as error:
         raise SystemExit(str(error)) from None  # for the person at the keyboard: no trace

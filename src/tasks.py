@@ -15,7 +15,7 @@ import billiard.process
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 
 from src.bootstrap import Services, build
-from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryDoorbell, make_celery
+from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryNotifier, make_celery
 from src.config import Settings
 from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
@@ -49,7 +49,7 @@ def services() -> Services:
         _services.append(
             build(
                 settings,
-                doorbell=CeleryDoorbell(celery_app),
+                notifier=CeleryNotifier(celery_app),
                 worker=worker_name(),
                 shutdown=shutdown,
                 end_process=lambda: os.kill(os.getpid(), signal.SIGKILL),
@@ -69,7 +69,7 @@ def run_job(job_id: str) -> None:
 def help_job(job_id: str) -> None:
     """Take a chunk of a long encode that another worker owns, if there is still one."""
     with _context(job_id):
-        services().crew.help(job_id)
+        services().chunks.help(job_id)
 
 
 @celery_app.task(name=DESCRIBE_JOB)
@@ -85,7 +85,7 @@ def _context(job_id: str) -> Iterator[None]:
     try:
         yield
     except StoreUnavailable:
-        # The record waits where it is: the reconciler rings again, and a look at the source is only a service.
+        # The record waits where it is: the reconciler notifies again, and a look at the source is only a service.
         log.warning("job %s: the database is away", job_id)
 
 

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from src.bootstrap.kinds import ROWS, Tools
 from src.errors import AppError, ChannelNotLive
 from src.models.captions import Captions, Cue
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Channel, FormatTable, Playlist, PlaylistEntry, VideoInfo
+from src.services.jobs.handler import JobHandler
 from src.utils.stream_names import NameKind, StreamName
 
 
@@ -39,23 +41,23 @@ class FakeClock:
 
 
 @dataclass
-class RecordingDoorbell:
-    """Remembers who rang; with ``answer`` set, a thread of its own opens the door."""
+class RecordingNotifier:
+    """Remembers notifications; with ``answer`` set, a thread runs it for each of them."""
 
-    rung: list[tuple[str, str]] = field(default_factory=list)
+    notified: list[tuple[str, str]] = field(default_factory=list)
     described: list[str] = field(default_factory=list)
     helped: list[str] = field(default_factory=list)
     answer: Callable[[str], None] | None = None
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def ring(self, job_id: str, queue: str) -> None:
-        self.rung.append((job_id, queue))
+    def notify(self, job_id: str, queue: str) -> None:
+        self.notified.append((job_id, queue))
         if self.answer is not None:
             thread = threading.Thread(target=self.answer, args=(job_id,))
             self.threads.append(thread)
             thread.start()
 
-    def call_help(self, job_id: str) -> None:
+    def request_help(self, job_id: str) -> None:
         self.helped.append(job_id)
 
     def describe(self, job_id: str) -> None:
@@ -191,3 +193,11 @@ class FakeEngine:
         if self.late_errors:
             raise self.late_errors.pop(0)
         path.write_bytes(self.content)
+
+
+def fake_handlers(engine: FakeEngine) -> dict[str, JobHandler[Any]]:
+    """The real handlers of all kinds, each with ``engine`` for every service that it uses."""
+    given: Any = engine
+    tools = Tools(given, given, given, given, given, given, given, given, given, live=given, audio_downloads=given)
+    rows = {row.kind.name: row for row in ROWS if row.kind.name not in ("batch", "stream")}
+    return {name: row.build(tools) for name, row in rows.items()}

@@ -1,42 +1,121 @@
-"""All kinds of jobs: one line each."""
+"""Lists all kinds of jobs: one row each, with its parameters, its queue, its handler and how the handler is built."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from src.models.turns import Kinds
+from src.config import Settings
+from src.models.job_kinds import JobKind, KindTable
+from src.models.params import (
+    AudioParams,
+    BatchParams,
+    ClipParams,
+    EncodeParams,
+    LiveClipParams,
+    StreamParams,
+    TranscriptParams,
+    VideoParams,
+)
+from src.services.audio.download import SoundService
 from src.services.audio.kind import AudioHandler
+from src.services.clips.batch import ClipBatchService
 from src.services.clips.batch_kind import BatchHandler
 from src.services.clips.kind import ClipHandler
 from src.services.downloads.transcript_kind import TranscriptHandler
 from src.services.downloads.video_kind import VideoHandler
+from src.services.egress.proxy import EgressProxy
+from src.services.encoding.audio_extraction import AudioService
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.jobs.handler import JobHandler
 from src.services.live.kind import LiveClipHandler
+from src.services.live.service import LiveService
 from src.services.streams.kind import StreamHandler
+from src.services.streams.service import StreamService
+from src.services.uploads.chunk_workers import ChunkCrew
 from src.services.uploads.kind import EncodeHandler
+from src.services.video_service import VideoService
+from src.services.youtube_service import YouTubeService
+from src.utils.clock import Clock
 
-HANDLERS: tuple[JobHandler[Any], ...] = (
-    ClipHandler(),
-    LiveClipHandler(),
-    EncodeHandler(),
-    VideoHandler(),
-    TranscriptHandler(),
-    StreamHandler(),
-    AudioHandler(),
-    BatchHandler(),
+DOWNLOADS, ENCODES = "downloads", "encodes"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What handlers are built from. ``live`` and ``audio_downloads`` are set where a test replaces these services."""
+
+    settings: Settings
+    clock: Clock
+    ffmpeg: FFmpeg
+    egress: EgressProxy
+    youtube: YouTubeService
+    videos: VideoService
+    encoder: EncodingService
+    audio: AudioService
+    chunks: ChunkCrew
+    live: LiveService | None = None
+    audio_downloads: SoundService | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of job, and how its handler is built."""
+
+    kind: JobKind
+    build: Callable[[Tools], JobHandler[Any]]
+
+
+def _live(tools: Tools) -> LiveClipHandler:
+    live = tools.live or LiveService(
+        tools.settings, tools.youtube, tools.encoder, tools.ffmpeg, clock=tools.clock, egress=tools.egress
+    )
+    return LiveClipHandler(live, tools.videos, tools.youtube)
+
+
+def _batch(tools: Tools) -> BatchHandler:
+    return BatchHandler(ClipBatchService(tools.settings, tools.youtube, tools.ffmpeg, tools.egress))
+
+
+def _audio(tools: Tools) -> AudioHandler:
+    downloads = tools.audio_downloads or SoundService(tools.settings, tools.youtube, tools.audio, egress=tools.egress)
+    return AudioHandler(downloads)
+
+
+ROWS = (
+    Row(
+        JobKind(
+            ClipParams,
+            DOWNLOADS,
+            same=(
+                "youtube_video_id",
+                "start_time",
+                "end_time",
+                "format_preference",
+                "resolution_preference",
+                "compatibility",
+                "clip_mode",
+            ),
+        ),
+        lambda tools: ClipHandler(tools.videos),
+    ),
+    Row(JobKind(LiveClipParams, DOWNLOADS, urgent=True), _live),
+    Row(JobKind(BatchParams, DOWNLOADS), _batch),
+    Row(JobKind(VideoParams, DOWNLOADS, long=True), lambda tools: VideoHandler(tools.videos)),
+    Row(JobKind(TranscriptParams, DOWNLOADS), lambda tools: TranscriptHandler(tools.youtube)),
+    Row(
+        JobKind(StreamParams, DOWNLOADS, long=True),
+        lambda tools: StreamHandler(StreamService(tools.settings, tools.egress, tools.ffmpeg)),
+    ),
+    Row(JobKind(AudioParams, DOWNLOADS, long=True), _audio),
+    Row(JobKind(EncodeParams, ENCODES), lambda tools: EncodeHandler(tools.encoder, tools.audio, tools.chunks)),
 )
 
-BY_KIND = {handler.kind: handler for handler in HANDLERS}
+KINDS = KindTable(row.kind for row in ROWS)
 
 
-def _kinds_of(queue: str) -> Kinds:
-    here = [handler for handler in HANDLERS if handler.queue == queue]
-    return Kinds(
-        frozenset(handler.kind for handler in here),
-        frozenset(handler.kind for handler in here if getattr(handler, "long", False)),
-        frozenset(handler.kind for handler in here if getattr(handler, "urgent", False)),
-    )
-
-
-KINDS = {queue: _kinds_of(queue) for queue in sorted({handler.queue for handler in HANDLERS})}
-"""The kinds of jobs in each queue."""
+def build_handlers(tools: Tools) -> dict[str, JobHandler[Any]]:
+    """The handler of every kind, by its name."""
+    return {row.kind.name: row.build(tools) for row in ROWS}

@@ -12,7 +12,8 @@ from typing import Any
 import redis
 from pymongo.database import Database
 
-from src.bootstrap.workshop import Bell, GivenEngines, Process, build_workshop
+from src.bootstrap.kinds import KINDS
+from src.bootstrap.production import Process, Replacements, build_production
 from src.config import Settings
 from src.data.admin_data import AdminData
 from src.data.archive_data import ArchiveData
@@ -59,6 +60,7 @@ from src.services.jobs.file_links import MediaLinks
 from src.services.jobs.idempotency import IdempotencyService
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import ShutdownFlag
+from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
@@ -119,7 +121,7 @@ class Services:
     cleanup: CleanupService
     folders: FolderOwner
     runner: JobRunner
-    crew: ChunkCrew
+    chunks: ChunkCrew
     files: FileStore
     space: OwnerSpace
     arriving: Callable[[Owner, str, int], Arriving]
@@ -130,7 +132,7 @@ class Services:
 def build(
     settings: Settings,
     *,
-    doorbell: Bell,
+    notifier: WorkerNotifier,
     worker: str = "api",
     database: Database[dict[str, Any]] | None = None,
     redis_client: redis.Redis | None = None,
@@ -156,24 +158,25 @@ def build(
     users, sessions = UserData(database), SessionData(database)
     locks = LockData(database)
     admins = AdminAccounts(AdminData(database), users, clock, read_admins(settings.admin_emails))
-    workshop = build_workshop(
+    production = build_production(
         settings,
         database,
         cache,
         clock,
-        doorbell,
+        notifier,
         Process(worker, shutdown or ShutdownFlag(), end_process),
-        GivenEngines(youtube, encoder, videos, live, sounds),
+        Replacements(youtube, encoder, videos, live, sounds),
     )
-    engines, files, runner, egress = workshop.engines, workshop.files, workshop.runner, workshop.egress
-    jobs_data, folders = VideoData(database, workshop.paths), owner_of_folders(settings, database)
-    space = workshop.space
+    tools, files, runner, egress = production.tools, production.files, production.runner, production.egress
+    jobs_data, folders = VideoData(database, production.paths), owner_of_folders(settings, database)
+    space = production.space
     jobs = JobService(
         jobs_data,
         files,
-        workshop.progress,
+        production.progress,
         runner,
         clock,
+        KINDS,
         max_open=settings.max_pending_per_user,
         keep_seconds=settings.video_retention_minutes * 60,
         space=space,
@@ -204,7 +207,7 @@ def build(
     clips = ClipService(
         jobs,
         users,
-        doorbell,
+        notifier,
         clock,
         max_seconds=settings.max_video_duration,
         default_format=settings.default_video_format,
@@ -220,30 +223,30 @@ def build(
         timeout=settings.webhook_timeout_seconds,
     )
     cleanup = CleanupService(
-        ExpiryData(database, workshop.paths),
+        ExpiryData(database, production.paths),
         files,
         server_clock,
         record_days=settings.record_retention_days,
         saved_days=settings.saved_retention_days,
-        looks=workshop.looks,
+        looks=production.looks,
         owner=folders,
     )
     health = HealthService(
         guests,
         jobs,
-        workshop.counters,
+        production.counters,
         files,
         clock,
         mongodb=lambda: db_service.ping(database),
         redis=cache.ping,
-        ffmpeg_program=workshop.ffmpeg.program,
+        ffmpeg_program=production.ffmpeg.program,
         notices=cleanup.notices,
     )
     channel_tokens = ChannelTokenService(
         ChannelTokenData(database), users, webhooks, clock, max_seconds=settings.max_video_duration
     )
     uploads = UploadService(
-        jobs, files, engines.encoder, engines.audio, clock, keep_minutes=settings.video_retention_minutes
+        jobs, files, tools.encoder, tools.audio, clock, keep_minutes=settings.video_retention_minutes
     )
     anonymous_saves = AnonymousSaves(
         users, counters, clock, per_hour=settings.anonymous_saves_per_hour, enabled=settings.rate_limit_enabled
@@ -263,7 +266,7 @@ def build(
             jobs,
             channel_tokens,
             Cooldown(counters, enabled=settings.rate_limit_enabled),
-            engines.youtube,
+            tools.youtube,
             clock,
             latency=latency_seconds(settings.live_latency),
             tell=webhooks.register_once,
@@ -299,33 +302,33 @@ def build(
             seconds=settings.auto_download_timeout,
         ),
         media_links=links,
-        metadata=MetadataService(engines.youtube, jobs_data),
+        metadata=MetadataService(tools.youtube, jobs_data),
         guests=guests,
         downloads=downloads,
-        estimates=CompletionEstimates(jobs, workshop.counters, clock, workers=settings.download_workers),
-        catalog=CatalogService(engines.youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
-        library=LibraryService(ArchiveData(database, workshop.paths), jobs_data, jobs, files, engines.encoder, clock),
+        estimates=CompletionEstimates(jobs, production.counters, clock, workers=settings.download_workers),
+        catalog=CatalogService(tools.youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
+        library=LibraryService(ArchiveData(database, production.paths), jobs_data, jobs, files, tools.encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
         health=health,
         diagnostics=DiagnosticsService(
             health,
-            SelfTest(workshop.ffmpeg, files, locks, cache, egress),
+            SelfTest(production.ffmpeg, files, locks, cache, egress),
             database,
             cache,
             files,
             clock,
-            ffmpeg_program=workshop.ffmpeg.program,
+            ffmpeg_program=production.ffmpeg.program,
             idle_admins=admins.without_effect,
         ),
         counters=counters,
-        encoder=engines.encoder,
+        encoder=tools.encoder,
         cleanup=cleanup,
         folders=folders,
         runner=runner,
-        crew=engines.crew,
+        chunks=tools.chunks,
         files=files,
         space=space,
         arriving=functools.partial(Arriving, space, files),
-        progress=workshop.progress,
+        progress=production.progress,
         locks=locks,
     )

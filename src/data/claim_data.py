@@ -2,7 +2,7 @@
 
 All times are the database server's own (``$$NOW``), so that workers with wrong clocks cannot take a job
 from each other. A fence is a number that grows with each claim; every later write names it, so a worker
-that lost its lease without noticing writes nothing. MongoDB is the truth and the broker only a doorbell:
+that lost its lease without noticing writes nothing. MongoDB is the truth and the broker only notifies:
 a message that comes twice, late or never changes nothing here.
 """
 
@@ -164,7 +164,7 @@ class ClaimData:
             )
 
     def release_followers(self, job_id: str) -> list[VideoJob]:
-        """Let those that wait for this job go on; they should be rung for."""
+        """Let those that wait for this job go on; workers should be notified of them."""
         waiting = {"follows": job_id, "status": Status.PENDING.value}
         with translated():
             found = list(self._videos.find(waiting).sort("queued_at", 1))
@@ -175,41 +175,40 @@ class ClaimData:
     def unattended(
         self,
         *,
-        rung_before_seconds: float,
-        orphans_rung_before_seconds: float | None = None,
+        notified_before_seconds: float,
+        orphans_notified_before_seconds: float | None = None,
         max_attempts: float = math.inf,
         limit: int = 100,
     ) -> list[VideoJob]:
-        """Jobs that wait and were not rung for lately, and jobs whose worker is gone. Without those that a worker heard
-        of and left because it is not their turn: ``QueueData.declined_kinds``; but their turn never comes when they
-        were begun ``max_attempts`` times.
+        """Jobs that wait and of which no worker was notified lately, and jobs whose worker is gone.
 
-        Lately: within ``rung_before_seconds``; within ``orphans_rung_before_seconds`` (by default the same) of those
-        whose worker is gone.
+        Without those that a worker declined because it is not their turn (``QueueData.declined_kinds``), unless they
+        were started ``max_attempts`` times: their turn never comes. Lately: within ``notified_before_seconds``, or
+        ``orphans_notified_before_seconds`` (by default the same) of those whose worker is gone.
         """
-        if orphans_rung_before_seconds is None:
-            orphans_rung_before_seconds = rung_before_seconds
+        if orphans_notified_before_seconds is None:
+            orphans_notified_before_seconds = notified_before_seconds
         waiting = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
             "$or": [{"declined_at": {"$not": {"$type": "date"}}}, {"attempts": {"$gte": max_attempts}}],
-            "$expr": {"$and": [_unheard_for(rung_before_seconds), wait_is_over("$not_before")]},
+            "$expr": {"$and": [_missed_for(notified_before_seconds), wait_is_over("$not_before")]},
         }
         orphaned = {
             "status": Status.PROCESSING.value,
-            "$expr": {"$and": [_unheard_for(orphans_rung_before_seconds), lease_is_over()]},
+            "$expr": {"$and": [_missed_for(orphans_notified_before_seconds), lease_is_over()]},
         }
         with translated():
             found = list(self._videos.find({"$or": [waiting, orphaned]}).sort("queued_at", 1).limit(limit))
         return [to_job(document, self._paths) for document in found]
 
-    def note_rung(self, job_id: str) -> None:
-        """Remember that the doorbell was rung for this job just now."""
+    def note_notified(self, job_id: str) -> None:
+        """Record that workers were notified of this job just now."""
         with translated():
             self._videos.update_one(by_id(job_id), [{"$set": {"rung_at": "$$NOW"}}])
 
-    def note_unheard(self, job_id: str) -> None:
-        """Remember that nobody heard the doorbell, so that the next look rings it again."""
+    def note_missed(self, job_id: str) -> None:
+        """Record that no worker was notified, so that the next check does it again."""
         with translated():
             self._videos.update_one(by_id(job_id), {"$set": {"rung_at": None}})
 
@@ -253,6 +252,6 @@ class ClaimData:
         }
 
 
-def _unheard_for(seconds: float) -> Document:
+def _missed_for(seconds: float) -> Document:
     rung_at = {"$ifNull": ["$rung_at", None]}
     return {"$or": [{"$lt": [rung_at, after_now(-seconds)]}, {"$gt": [rung_at, after_now(_JUST_NOW_SECONDS)]}]}

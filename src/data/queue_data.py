@@ -76,8 +76,8 @@ class QueueData:
             return None
         return f"{found['owner_kind']}:{found['owner_id']}", found["kind"] in kinds.long
 
-    def urgent(self, kinds: Kinds, *, max_attempts: int, unheard_seconds: float | None = None) -> list[str]:
-        """Captures that could be begun now and cannot wait; with ``unheard_seconds`` those of them that nobody was
+    def urgent(self, kinds: Kinds, *, max_attempts: int, missed_seconds: float | None = None) -> list[str]:
+        """Captures that could be begun now and cannot wait; with ``missed_seconds`` those of them that nobody was
         notified of for so long."""
         if not kinds.urgent:
             return []
@@ -87,8 +87,8 @@ class QueueData:
             "$or": _due(),
             "$nor": [_is_old()],
         }
-        if unheard_seconds is not None:
-            wanted["$expr"] = {"$lt": [{"$ifNull": ["$rung_at", None]}, after_now(-unheard_seconds)]}
+        if missed_seconds is not None:
+            wanted["$expr"] = {"$lt": [{"$ifNull": ["$rung_at", None]}, after_now(-missed_seconds)]}
         with translated():
             return [str(each["_id"]) for each in self._videos.find(wanted, {"_id": True}).sort("queued_at", 1)]
 

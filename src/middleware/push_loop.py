@@ -88,9 +88,9 @@ class PushLoop:
 
     def _begin(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._asleep, self._bell = socket.socketpair()
+        self._asleep, self._waker = socket.socketpair()
         self._asleep.setblocking(False)
-        self._bell.setblocking(False)
+        self._waker.setblocking(False)
         self._selector.register(self._asleep, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name="push-loop", daemon=True)
         self._thread.start()
@@ -100,8 +100,8 @@ class PushLoop:
             first = not self._woken
             self._woken[listener] = arrived or self._woken.get(listener)
         if first:
-            with contextlib.suppress(BlockingIOError):  # rung often enough already
-                self._bell.send(b"\0")
+            with contextlib.suppress(BlockingIOError):  # it is woken already
+                self._waker.send(b"\0")
 
     def _run(self) -> None:
         while True:

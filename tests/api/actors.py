@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from src.bootstrap import Services
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 LINK = "https://youtube.com/watch?v=dQw4w9WgXcQ"
 PASSWORD = "SecurePass123!"
@@ -58,7 +58,7 @@ class Api:
     app: Flask
     services: Services
     engine: FakeEngine
-    bell: RecordingDoorbell
+    notifier: RecordingNotifier
     people: int = field(default=0)
 
     def call(self, method: str, path: str, *, token: str | None = None, **options: Any) -> TestResponse:

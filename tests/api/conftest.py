@@ -14,7 +14,7 @@ from src.app import create_app
 from src.bootstrap import build, prepare_database
 from src.config import Settings
 from tests.api.actors import Api, Person
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 
 def api_settings(folder: Path, **changes: Any) -> Settings:
@@ -41,20 +41,20 @@ def api_settings(folder: Path, **changes: Any) -> Settings:
 
 @pytest.fixture
 def api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Api]:
-    engine, bell = FakeEngine(), RecordingDoorbell()
+    engine, notifier = FakeEngine(), RecordingNotifier()
     services = build(
         api_settings(tmp_path),
-        doorbell=bell,
+        notifier=notifier,
         database=mongo_database,
         redis_client=redis_client,
         youtube=cast(Any, engine),
         encoder=cast(Any, engine),
         videos=cast(Any, engine),
     )
-    bell.answer = services.runner.run
+    notifier.answer = services.runner.run
     prepare_database(mongo_database)
-    yield Api(create_app(services.settings, services), services, engine, bell)
-    bell.finish()
+    yield Api(create_app(services.settings, services), services, engine, notifier)
+    notifier.finish()
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ def real(
     led = Settings.load(site.environment(), dotenv=None)
     names = [name.lower() for name in site.environment() if name.lower() in Settings.model_fields]
     settings = api_settings(tmp_path, **{name: getattr(led, name) for name in names})
-    bell = RecordingDoorbell()
-    services = build(settings, doorbell=bell, database=mongo_database, redis_client=redis_client)
-    bell.answer = services.runner.run
+    notifier = RecordingNotifier()
+    services = build(settings, notifier=notifier, database=mongo_database, redis_client=redis_client)
+    notifier.answer = services.runner.run
     prepare_database(mongo_database)
-    yield Api(create_app(settings, services), services, FakeEngine(), bell)
-    bell.finish()
+    yield Api(create_app(settings, services), services, FakeEngine(), notifier)
+    notifier.finish()

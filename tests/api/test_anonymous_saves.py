@@ -78,7 +78,7 @@ def test_an_anonymous_save_expires_when_nobody_starts_it(api: Api, anna: Person)
     assert timedelta(hours=167.9) < left < timedelta(hours=168.1), "ANONYMOUS_SAVE_HOURS"
     assert [each["expires_at"] for each in listed(anna) if each["video_id"] == theirs] == [told["expires_at"]]
     assert anna.status(own)["anonymous"] is False and anna.status(own)["expires_at"] is None
-    api.bell.answer = None
+    api.notifier.answer = None
     assert anna.post(f"/api/video/download/{started}", headers={"Prefer": "respond-async"}).status_code == 202
     assert anna.status(started)["expires_at"] is None
     after = datetime.now(UTC) + timedelta(hours=169)
@@ -102,7 +102,7 @@ def test_the_owner_clears_them_in_one_call(api: Api, anna: Person, bert: Person)
     theirs = bert.save()
     own = save_for(api, anna, anna.token).json["video_id"]
     started = listed(anna)[-1]["video_id"]
-    api.bell.answer = None
+    api.notifier.answer = None
     anna.post(f"/api/video/download/{started}", headers={"Prefer": "respond-async"})
     path = "/api/video/anonymous"
     assert api.call("DELETE", path).status_code == 401

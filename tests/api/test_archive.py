@@ -29,7 +29,7 @@ from src.services.jobs.counters import JobCounters
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_contracts import INFO
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 
@@ -54,10 +54,10 @@ def films(
 ) -> Iterator[Api]:
     """An archive of three films for all tests that change nothing."""
     database: Database[dict[str, Any]] = _mongo_client["test_archive_films"]
-    engine, bell = FakeEngine(info=INFO), RecordingDoorbell()
+    engine, notifier = FakeEngine(info=INFO), RecordingNotifier()
     services = build(
         api_settings(tmp_path_factory.mktemp("films"), redis_uri=redis_uri),
-        doorbell=bell,
+        notifier=notifier,
         database=database,
         youtube=cast(Any, engine),
         encoder=cast(Any, engine),
@@ -65,7 +65,7 @@ def films(
     )
     prepare_database(database)
     with services.cache.client:
-        made = Api(create_app(services.settings, services), services, engine, bell)
+        made = Api(create_app(services.settings, services), services, engine, notifier)
         for video_id, metadata in FILMS.items():
             store(made, video_id, **metadata)
             time.sleep(0.002)  # MongoDB's times are milliseconds
@@ -87,7 +87,7 @@ def code(reply: TestResponse, status: int) -> str:
 
 def fetched(api: Api, video_id: str = VIDEO, **body: Any) -> str:
     job = data(api.call("POST", "/jobs", json={"video_id": video_id, **body}), 201)
-    api.bell.finish()
+    api.notifier.finish()
     return str(job["job_id"])
 
 
@@ -177,18 +177,18 @@ def test_an_upload_is_kept_from_the_cleanup_and_deleted_with_its_entry(archive: 
 def test_uploads_and_downloads_may_lie_on_two_disks(
     mongo_database: Database[dict[str, Any]], redis_uri: str, tmp_path: Path
 ) -> None:
-    engine, bell = FakeEngine(info=INFO), RecordingDoorbell()
+    engine, notifier = FakeEngine(info=INFO), RecordingNotifier()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
         if Path(disk).stat().st_dev == tmp_path.stat().st_dev:
             pytest.skip("/dev/shm is no disk of its own here")
         services = build(
             api_settings(tmp_path, redis_uri=redis_uri, uploads_dir=Path(disk)),
-            doorbell=bell,
+            notifier=notifier,
             database=mongo_database,
             encoder=cast(Any, engine),
         )
         with services.cache.client:
-            archive = Api(create_app(services.settings, services), services, engine, bell)
+            archive = Api(create_app(services.settings, services), services, engine, notifier)
             assert data(upload(archive, b"frames" * 1000), 201)["file_size"] == 6000
             assert archive.call("GET", f"/storage/videos/{VIDEO}/file").data == b"frames" * 1000
         assert list(services.files.incoming.iterdir()) == []
@@ -227,7 +227,7 @@ def test_the_quality_reaches_the_engine(archive: Api) -> None:
     for body in ({"quality": "720p"}, {"quality": "best"}, {}):
         fetched(archive, **body)
     data(archive.call("POST", "/download", json={"video_id": VIDEO, "format_selection": "best[height<=480]"}), 201)
-    archive.bell.finish()
+    archive.notifier.finish()
     assert [call["resolution_preference"] for call in archive.engine.calls] == ["720p", "best", "best", "480p"]
     assert {call["max_bytes"] for call in archive.engine.calls} == {5_000_000_000}
 
@@ -247,7 +247,7 @@ def test_a_failed_job_says_why_in_the_documented_words(archive: Api) -> None:
     assert data(archive.call("GET", f"/download/{job_id}"))["status"] == "failed"
     assert data(archive.call("GET", "/jobs?status=failed"))["total"] == 1
     data(archive.call("POST", f"/jobs/{job_id}/retry"))
-    archive.bell.finish()
+    archive.notifier.finish()
     assert data(archive.call("GET", f"/jobs/{job_id}"))["status"] == "completed"
     assert code(archive.call("DELETE", f"/jobs/{job_id}"), 409) == "COORDINATION_ERROR"
 

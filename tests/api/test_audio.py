@@ -21,7 +21,7 @@ from src.models.source import VideoInfo
 from src.services.jobs.open_places import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api
 from tests.api.conftest import api_settings
-from tests.fakes import FakeClock, FakeEngine, RecordingDoorbell
+from tests.fakes import FakeClock, FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 PATH = "/audio_dl/api/auto-download/"
@@ -69,10 +69,10 @@ def songs(
     tmp_path: Path,
     sounds: FakeSounds,
 ) -> Iterator[Api]:
-    engine, bell = FakeEngine(), RecordingDoorbell()
+    engine, notifier = FakeEngine(), RecordingNotifier()
     services = build(
         api_settings(tmp_path, auto_download_timeout=5),
-        doorbell=bell,
+        notifier=notifier,
         database=mongo_database,
         redis_client=redis_client,
         youtube=cast(Any, engine),
@@ -80,10 +80,10 @@ def songs(
         videos=cast(Any, engine),
         sounds=cast(Any, sounds),
     )
-    bell.answer = services.runner.run
+    notifier.answer = services.runner.run
     prepare_database(mongo_database)
-    yield Api(create_app(services.settings, services), services, engine, bell)
-    bell.finish()
+    yield Api(create_app(services.settings, services), services, engine, notifier)
+    notifier.finish()
 
 
 def test_a_song_in_one_request(songs: Api, sounds: FakeSounds) -> None:
@@ -133,7 +133,7 @@ def test_what_fails_is_told(songs: Api, sounds: FakeSounds) -> None:
     assert reply.status_code == 500 and reply.json is not None
     assert reply.json["error"] == "Download failed" and reply.json["code"] == "VIDEO_PRIVATE" and reply.json["detail"]
     assert songs.call("POST", PATH, json={"url": LINK, "format": "ogg"}).status_code == 400
-    songs.bell.answer = None
+    songs.notifier.answer = None
     object.__setattr__(songs.services.auto_downloads, "_seconds", 0.2)
     late = songs.call("POST", PATH, json={"url": LINK})
     assert late.status_code == 500 and late.json is not None and late.json["code"] == "JOB_TIMEOUT"
@@ -211,7 +211,7 @@ def test_unknown_and_refusing_accounts_cost_the_same_questions(
 
 def test_audio_that_others_add_takes_no_place_of_the_owner(songs: Api) -> None:
     anna = songs.person()
-    songs.bell.answer = None
+    songs.notifier.answer = None
     songs.services.auto_downloads._seconds = 0.01
     for _ in range(MOST_ANONYMOUS_SAVES + 2):
         songs.call("POST", PATH, json={"url": LINK, "username": anna.email})

@@ -38,7 +38,7 @@ def with_accounts(api: Api, *, cache: CacheService | None = None, **changes: Any
     accounts = build_accounts(settings, users, sessions, cache, SystemClock())
     services = replace(services, settings=settings, accounts=accounts, cache=cache)
     app: Flask = create_app(settings, services)
-    return Api(app, services, api.engine, api.bell)
+    return Api(app, services, api.engine, api.notifier)
 
 
 @pytest.fixture

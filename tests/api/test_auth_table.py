@@ -21,7 +21,7 @@ from src.bootstrap import Services, build, prepare_database
 from src.services.chat.channel_tokens import TokenWish
 from tests.api.actors import PASSWORD, Api
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 
@@ -171,11 +171,11 @@ def table_api(
 ) -> Iterator[Api]:
     """One app for the whole table."""
     database: Database[dict[str, Any]] = _mongo_client["test_auth_table"]
-    engine, bell = FakeEngine(), RecordingDoorbell()
+    engine, notifier = FakeEngine(), RecordingNotifier()
     folder: Path = tmp_path_factory.mktemp("table")
     services = build(
         api_settings(folder, redis_uri=redis_uri, password_hash_cost=4),
-        doorbell=bell,
+        notifier=notifier,
         database=database,
         youtube=cast(Any, engine),
         encoder=cast(Any, engine),
@@ -183,7 +183,7 @@ def table_api(
     )
     prepare_database(database)
     with services.cache.client:
-        yield Api(create_app(services.settings, services), services, engine, bell)
+        yield Api(create_app(services.settings, services), services, engine, notifier)
     _mongo_client.drop_database(database)
 
 

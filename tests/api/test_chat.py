@@ -17,7 +17,7 @@ from src.services.cache_service import CacheUnavailable
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.chat_bots import BOTS, Answer, Bot, Chatter, documented_commands
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 from tests.unit.test_chat_words import assert_one_harmless_line, hostile_messages
 from tests.unit.test_stream_names import CHANNEL, VIDEO, chat_id
 
@@ -30,13 +30,13 @@ TEXT = {"format": "text"}
 def api(mongo_uri: str, redis_uri: str, _mongo_client: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One app for all tests here; nobody runs its jobs."""
     database = _mongo_client["test_chat"]
-    engine, bell = FakeEngine(), RecordingDoorbell()
+    engine, notifier = FakeEngine(), RecordingNotifier()
     parts: dict[str, Any] = {"youtube": engine, "encoder": engine, "videos": engine}
     settings = api_settings(tmp_path_factory.mktemp("chat"), redis_uri=redis_uri, max_pending_per_user=2000)
-    services = build(settings, doorbell=bell, database=database, **parts)
+    services = build(settings, notifier=notifier, database=database, **parts)
     prepare_database(database)
     with services.cache.client:
-        yield Api(create_app(services.settings, services), services, engine, bell)
+        yield Api(create_app(services.settings, services), services, engine, notifier)
     _mongo_client.drop_database(database)
 
 
@@ -102,7 +102,7 @@ def test_every_bot_prints_a_sentence_and_a_clip_is_saved(api: Api, anna: Person,
     status = anna.status(oldest["video_id"])
     assert status["youtube_video_id"] == VIDEO and status["additional_message"] == "epic & fail"
     assert status["clip_offset"] == 60 and anna.status(newest["video_id"])["additional_message"] is None
-    assert api.bell.rung, "it is captured at once"
+    assert api.notifier.notified, "it is captured at once"
 
 
 @pytest.mark.parametrize("bot", BOTS.values(), ids=BOTS.keys())

@@ -15,7 +15,7 @@ from celery import Celery
 
 from src.app import create_app
 from src.bootstrap import Services, build
-from src.broker import CeleryDoorbell, make_celery
+from src.broker import CeleryNotifier, make_celery
 from src.middleware import limits
 from src.middleware.chat import REPLY_SECONDS
 from src.middleware.contract import Limit
@@ -24,7 +24,7 @@ from src.services.db_service import connect
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_chat import TEXT, clips_of, make_token
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 from tests.unit.test_chat_words import assert_one_harmless_line
 from tests.waiting import eventually
 
@@ -44,13 +44,13 @@ def dead_address(request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-def services_of(folder: Path, doorbell: Any, **changes: Any) -> Services:
+def services_of(folder: Path, notifier: Any, **changes: Any) -> Services:
     engine: Any = FakeEngine()
     parts = {"youtube": engine, "encoder": engine, "videos": engine}
     redis_client = changes.pop("redis_client", None)
     database = changes.pop("database", None)
     settings = api_settings(folder, **changes)
-    return build(settings, doorbell=doorbell, database=database, redis_client=redis_client, **parts)
+    return build(settings, notifier=notifier, database=database, redis_client=redis_client, **parts)
 
 
 def ask(services: Services, path: str, **query: str) -> tuple[str, float]:
@@ -67,7 +67,7 @@ def ask(services: Services, path: str, **query: str) -> tuple[str, float]:
 def test_without_any_store(dead_address: str, tmp_path: Path) -> None:
     services = services_of(
         tmp_path,
-        RecordingDoorbell(),
+        RecordingNotifier(),
         database=connect(f"mongodb://{dead_address}/x"),
         redis_client=connect_redis(f"redis://{dead_address}/0"),
         rate_limit_enabled=True,
@@ -81,7 +81,7 @@ def test_many_who_ask_while_the_database_hangs(tmp_path: Path, redis_client: red
     """More than the service works on at once: those who must wait for a place are answered in time, too."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
         database = connect(f"mongodb://127.0.0.1:{silent.getsockname()[1]}/x")
-        services = services_of(tmp_path, RecordingDoorbell(), database=database, redis_client=redis_client)
+        services = services_of(tmp_path, RecordingNotifier(), database=database, redis_client=redis_client)
         app = create_app(services.settings, services)
         took: list[float] = []
 
@@ -106,9 +106,9 @@ def dead_broker(dead_address: str, tmp_path: Path) -> Iterator[Celery]:
 
 
 def test_without_a_broker_the_clip_is_saved(api: Api, anna: Person, dead_broker: Celery) -> None:
-    """The reconciler finds it later: a message is a doorbell and no more."""
+    """The reconciler finds it later: a message only notifies."""
     secret = make_token(anna)["token"]
-    object.__setattr__(api.services.runner, "_doorbell", CeleryDoorbell(dead_broker))
+    object.__setattr__(api.services.runner, "_notifier", CeleryNotifier(dead_broker))
     _, took = ask(api.services, f"/c/{secret}")
     assert took < MOST_SECONDS
     eventually(lambda: clips_of(anna))
@@ -122,7 +122,7 @@ def test_whoever_asks_too_often_hears_it(
     monkeypatch.setitem(limits.RATES, Limit.SAVE, "2/minute")
     monkeypatch.setattr("src.middleware.chat.REPLY_SECONDS", 30)  # what a slow machine says is not the matter here
     services = services_of(
-        tmp_path, RecordingDoorbell(), database=mongo_database, redis_client=redis_client, rate_limit_enabled=True
+        tmp_path, RecordingNotifier(), database=mongo_database, redis_client=redis_client, rate_limit_enabled=True
     )
     app = create_app(services.settings, services)
     said = [app.test_client().get(f"/c/{TOKEN}", query_string=TEXT) for _ in range(4)]

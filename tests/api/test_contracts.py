@@ -73,7 +73,7 @@ def _steps(api: Api) -> dict[str, Callable[[dict[str, str]], None]]:
         def slow(_: dict[str, str]) -> None:
             api.engine.seconds = seconds
             api.engine.hurry.clear()
-            api.bell.answer = api.services.runner.run
+            api.notifier.answer = api.services.runner.run
 
         return slow
 
@@ -88,10 +88,10 @@ def _steps(api: Api) -> dict[str, Callable[[dict[str, str]], None]]:
 
     def finish(_: dict[str, str]) -> None:
         api.engine.hurry.set()
-        api.bell.finish()
+        api.notifier.finish()
 
     def hold(_: dict[str, str]) -> None:
-        api.bell.answer = None
+        api.notifier.answer = None
 
     def look_up(known: dict[str, str]) -> None:
         api.services.metadata.describe(known["video"])

@@ -28,9 +28,9 @@ def test_the_stream_downloaders_document(open_api: Any, tmp_path: Path) -> None:
         api = open_api(origin)
 
         def hold(_: object) -> None:
-            api.bell.answer = None
+            api.notifier.answer = None
 
-        run(api, streams.EXAMPLES, {"finish": lambda _: api.bell.finish(), "hold": hold}, site=origin.url(""))
+        run(api, streams.EXAMPLES, {"finish": lambda _: api.notifier.finish(), "hold": hold}, site=origin.url(""))
 
 
 def test_the_auto_downloads_document(songs: Api, sounds: FakeSounds) -> None:

@@ -155,7 +155,7 @@ def allow(api: Api, url: str) -> None:
 def make(api: Api, anna: Person, body: dict[str, Any], **more: str) -> str:
     video_id = str(save(api, {**body, **more}, None, anna.token).json["video_id"])
     anna.post(f"/api/video/download/{video_id}")
-    api.bell.finish()
+    api.notifier.finish()
     return video_id
 
 
@@ -265,11 +265,11 @@ def test_videos_are_cancelled_retried_and_deleted(api: Api, anna: Person, bert: 
     assert bert.post(f"/api/video/{video_id}/cancel").status_code == 403
     cancelled = anna.post(f"/api/video/{video_id}/cancel")
     assert cancelled.status_code == 200 and (cancelled.json or {})["status"] == "cancelled"
-    api.bell.finish()
+    api.notifier.finish()
     assert anna.status(video_id)["status"] == "cancelled"
     api.engine.seconds = 0
     assert (anna.post(f"/api/video/{video_id}/retry").json or {})["status"] == "pending"
-    api.bell.finish()
+    api.notifier.finish()
     assert anna.status(video_id)["status"] == "completed"
     deleted = anna.api.call("DELETE", f"/api/video/{video_id}", token=anna.token)
     assert deleted.json == {"message": "Deleted", "status": "completed", "deleted": True, "video_id": video_id}
@@ -285,10 +285,10 @@ def test_encodes_too(api: Api, anna: Person) -> None:
     started = anna.post(f"/api/encode/start/{encode_id}", json=body, headers={"Prefer": "respond-async"})
     assert started.status_code == 202
     assert (anna.post(f"/api/encode/{encode_id}/cancel").json or {})["status"] == "cancelled"
-    api.bell.finish()
+    api.notifier.finish()
     api.engine.seconds = 0
     assert (anna.post(f"/api/encode/{encode_id}/retry").json or {})["status"] == "pending"
-    api.bell.finish()
+    api.notifier.finish()
     gone = anna.api.call("DELETE", f"/api/encode/{encode_id}", token=anna.token)
     assert (gone.json or {})["deleted"] is True and list(api.services.files.uploads.glob("*.avi")) == []
 
@@ -301,7 +301,7 @@ def test_an_encode_without_a_choice_or_a_file_is_not_retried(api: Api, anna: Per
     body = {"video_codec": "h264", "quality_preset": "high"}
     api.engine.errors.append(EncodeFailed())
     anna.post(f"/api/encode/start/{encode_id}", json=body)
-    api.bell.finish()
+    api.notifier.finish()
     api.services.database["videos"].update_many({}, {"$set": {"input_file_path": None}})  # as the cleanup leaves it
     expired = anna.post(f"/api/encode/{encode_id}/retry")
     assert (expired.status_code, (expired.json or {})["code"]) == (404, "FILE_GONE")

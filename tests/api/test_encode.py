@@ -205,10 +205,10 @@ def test_other_parameters_after_a_failure_are_a_new_attempt(other: dict[str, Any
     address = f"/api/encode/start/{encode_id}"
     for again, code in ((other, 200), (HIGH, 500)):
         api.engine.errors = [EncodeFailed("The encoder refused.")]
-        api.bell.answer = None
+        api.notifier.answer = None
         assert anna.post(address, json=HIGH, headers={"Prefer": "respond-async"}).status_code == 202
         api.services.runner.run(encode_id)
-        api.bell.answer = api.services.runner.run
+        api.notifier.answer = api.services.runner.run
         assert anna.post(address, json=again).status_code == code
     assert anna.post(address, json=HIGH).status_code == 200
 

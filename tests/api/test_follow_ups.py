@@ -93,7 +93,7 @@ def gone(api: Api) -> list[str]:
         path.write_bytes(b"a clip")
         return LiveReport(path, {"source": "live"}, {})
 
-    live: Any = api.services.runner._engines.live
+    live: Any = api.services.runner._handlers["live_clip"]._live  # type: ignore[attr-defined]
     live.make = make
     return missing
 
@@ -105,7 +105,7 @@ def clip(api: Api, person: Person, webhook: str | None, message: str = "wow", re
     headers = {"Nightbot-Response-Url": response_url} if response_url else {}
     said = api.call("GET", f"/c/{made['token']}", query_string={"format": "text", "message": message}, headers=headers)
     assert said.text.startswith(f'Clip "{message}" saved')
-    api.bell.finish()
+    api.notifier.finish()
 
 
 def deliver(api: Api) -> int:
@@ -203,6 +203,6 @@ def test_the_same_request_twice_at_once_is_told_once(api: Api, anna: Person, wor
         caller.start()
     for caller in callers:
         caller.join()
-    api.bell.finish()
+    api.notifier.finish()
     assert len(said) == 2 and all(sentence.startswith('Clip "wow" saved') for sentence in said)
     assert deliver(api) == 1 and len(world.told("discord.com")) == 1

@@ -58,7 +58,7 @@ def test_a_channel_token_counts_no_more(api: Api, anna: Person, end: Any) -> Non
 
 
 def test_a_public_token_saves_nothing_for_it(api: Api, anna: Person, end: Any) -> None:
-    api.bell.answer = None
+    api.notifier.answer = None
     token, body = api.public_token(), {"url": LINK, "start_time": 1, "end_time": 2, "user_id": anna.id}
     path = f"/api/video/save/stream/{token}/{VIDEO}?user_id={anna.id}"
     assert api.call("POST", "/api/video/save", token=token, json=body).status_code == 201

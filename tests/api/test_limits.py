@@ -16,16 +16,16 @@ from src.middleware.contract import Limit, contract_of
 from src.middleware.limits import RATES
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 
 
 def limited_app(database: Database[dict[str, Any]], client: redis.Redis, folder: Path, **changes: Any) -> Api:
-    engine, bell = FakeEngine(), RecordingDoorbell()
+    engine, notifier = FakeEngine(), RecordingNotifier()
     services = build(
         api_settings(folder, rate_limit_enabled=True, **changes),
-        doorbell=bell,
+        notifier=notifier,
         database=database,
         redis_client=client,
         youtube=cast(Any, engine),
@@ -33,7 +33,7 @@ def limited_app(database: Database[dict[str, Any]], client: redis.Redis, folder:
         videos=cast(Any, engine),
     )
     prepare_database(database)
-    return Api(create_app(services.settings, services), services, engine, bell)
+    return Api(create_app(services.settings, services), services, engine, notifier)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_a_guest_fetches_a_film_its_sound_and_its_captions(real: Api, tmp_path: 
     real.services.runner._retry_limit = 1
     for body in bodies:
         assert real.call("POST", "/api/jobs/", json=body, headers=headers).status_code == 201
-    real.bell.finish()
+    real.notifier.finish()
     listed = real.call("GET", "/api/jobs/", headers=headers).json
     assert listed is not None
     jobs = listed["jobs"][::-1]
@@ -87,7 +87,7 @@ def test_an_archive_knows_and_fetches_a_film(real: Api) -> None:
 
     started = real.call("POST", "/download", json={"video_id": VideoId.LADDER, "quality": "720p"}).json
     assert started is not None and started["data"]["estimated_size"] > 10_000
-    real.bell.finish()
+    real.notifier.finish()
     done = real.call("GET", f"/download/{started['data']['download_id']}").json
     assert done is not None and done["data"]["status"] == "completed", done
     # The estimate was of the formats' own sizes; what is kept are their streams as they are.
@@ -99,7 +99,7 @@ def test_an_archive_knows_and_fetches_a_film(real: Api) -> None:
 def test_a_film_above_the_limit_is_not_fetched(real: Api, site: OfflineYoutube) -> None:
     real.services.downloads._archive_max_bytes = 1000
     job = real.call("POST", "/jobs", json={"video_id": VideoId.LADDER, "metadata_requested": False}).json
-    real.bell.finish()
+    real.notifier.finish()
     assert job is not None
     failed = real.call("GET", f"/jobs/{job['data']['job_id']}").json
     assert failed is not None and failed["data"]["error"]["code"] == "DOWNLOAD_FAILED"

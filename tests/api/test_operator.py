@@ -27,7 +27,7 @@ from src.services.operations.self_test import Checked
 from src.utils.sandbox import available
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 
@@ -35,10 +35,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def named(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Api:
     """An app whose first person is an operator, and whose jobs wait."""
-    engine, bell = FakeEngine(), RecordingDoorbell()
+    engine, notifier = FakeEngine(), RecordingNotifier()
     services = build(
         api_settings(tmp_path, admin_emails="Person1@example.com, other@example.com"),
-        doorbell=bell,
+        notifier=notifier,
         database=mongo_database,
         redis_client=redis_client,
         youtube=cast(Any, engine),
@@ -46,7 +46,7 @@ def named(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, t
         videos=cast(Any, engine),
     )
     prepare_database(mongo_database)
-    return Api(create_app(services.settings, services), services, engine, bell)
+    return Api(create_app(services.settings, services), services, engine, notifier)
 
 
 def operator(api: Api) -> Person:
@@ -245,7 +245,7 @@ def test_stores_that_hang_are_told_and_not_waited_for(tmp_path: Path) -> None:
     with _Silent() as port:
         services = build(
             api_settings(tmp_path, mongodb_uri=f"mongodb://127.0.0.1:{port}", redis_uri=f"redis://127.0.0.1:{port}"),
-            doorbell=RecordingDoorbell(),
+            notifier=RecordingNotifier(),
         )
         services.diagnostics._patience = 12.0
         began = time.monotonic()

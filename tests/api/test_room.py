@@ -24,7 +24,7 @@ from src.utils.allocation import allocate, give_back
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_tus import announce, append
-from tests.fakes import FakeEngine, FakeReport, RecordingDoorbell
+from tests.fakes import FakeEngine, FakeReport, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 MB = 1_000_000
@@ -51,24 +51,24 @@ def with_room(
     made: list[Api] = []
 
     def make(*, content: bytes = b"small", **settings: Any) -> Api:
-        engine, bell = Fetching(content=content), RecordingDoorbell()
+        engine, notifier = Fetching(content=content), RecordingNotifier()
         services = build(
             api_settings(tmp_path, **{"anonymous_disk_percent": 0, **settings}),
-            doorbell=bell,
+            notifier=notifier,
             database=mongo_database,
             redis_client=redis_client,
             youtube=cast(Any, engine),
             encoder=cast(Any, engine),
             videos=cast(Any, engine),
         )
-        bell.answer = services.runner.run
+        notifier.answer = services.runner.run
         prepare_database(mongo_database)
-        made.append(Api(create_app(services.settings, services), services, engine, bell))
+        made.append(Api(create_app(services.settings, services), services, engine, notifier))
         return made[-1]
 
     yield make
     for api in made:
-        api.bell.finish()
+        api.notifier.finish()
 
 
 def store(person: Person | None, api: Api, size: int, video_id: str = VIDEO) -> Any:
@@ -100,7 +100,7 @@ def fetch(api: Api, session: str, video: str = LINK) -> dict[str, Any]:
     if reply.status_code != 201:
         return {"refused": reply.status_code, **(reply.json or {})}
     assert reply.json is not None
-    api.bell.finish()
+    api.notifier.finish()
     told = api.call("GET", f"/api/jobs/{reply.json['job_uuid']}", headers=headers).json
     assert told is not None
     return dict(told)

@@ -42,7 +42,7 @@ class Guest:
     def finished(self, **body: Any) -> dict[str, Any]:
         reply = self.create(**body)
         assert reply.status_code == 201 and reply.json is not None, reply.text
-        self.api.bell.finish()
+        self.api.notifier.finish()
         told = self.call("GET", f"/api/jobs/{reply.json['job_uuid']}").json
         assert told is not None
         return dict(told)
@@ -152,12 +152,12 @@ def test_a_running_job_is_cancelled(api: Api, guest: Guest) -> None:
         time.sleep(0.02)
     cancelled = guest.call("DELETE", path).json
     assert cancelled is not None and (cancelled["status"], cancelled["deleted"]) == ("cancelled", False)
-    api.bell.finish()
+    api.notifier.finish()
     assert guest.call("GET", path).json["status"] == "cancelled"  # type: ignore[index]
     assert guest.call("GET", f"{path}/file").status_code == 500
     api.engine.seconds = 0
     assert guest.call("POST", f"{path}/retry").status_code == 200
-    api.bell.finish()
+    api.notifier.finish()
     assert guest.call("GET", path).json["status"] == "completed"  # type: ignore[index]
 
 
@@ -166,7 +166,7 @@ def test_a_failed_job_tells_why_and_can_be_tried_again(api: Api, guest: Guest) -
     job = guest.finished()
     assert (job["status"], job["error_code"]) == ("failed", "VIDEO_PRIVATE") and job["error_message"]
     guest.call("POST", f"/api/jobs/{job['job_uuid']}/retry")
-    api.bell.finish()
+    api.notifier.finish()
     assert guest.call("GET", f"/api/jobs/{job['job_uuid']}").json["status"] == "completed"  # type: ignore[index]
 
 
@@ -197,7 +197,7 @@ def test_nobody_sees_another_session(api: Api, guest: Guest, anna: Person) -> No
 def test_a_user_needs_no_session(api: Api, anna: Person) -> None:
     reply = anna.post("/api/jobs/", json={"url": LINK, "media_type": "transcript"})
     assert reply.status_code == 201 and reply.json is not None and reply.json["session_uuid"] is None
-    api.bell.finish()
+    api.notifier.finish()
     listed = anna.get("/api/jobs/").json
     assert listed is not None and [job["status"] for job in listed["jobs"]] == ["completed"]
     assert anna.get("/api/video/list").json["total"] == 0  # type: ignore[index]
@@ -229,7 +229,7 @@ def test_health_tells_when_sessions_run_out(api: Api) -> None:
 
 
 def test_health_tells_when_no_worker_comes(api: Api, guest: Guest) -> None:
-    api.bell.answer = None
+    api.notifier.answer = None
     guest.create()
     api.services.health.patience_seconds = 0.1
     deadline = time.monotonic() + 10

@@ -21,7 +21,7 @@ from tests.api.actors import Api
 from tests.api.conftest import api_settings
 from tests.clip.origin import Origin
 from tests.egress.kit import PUBLIC, reply, running
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 from tests.media_kit import cached_film, frame_numbers
 from tests.stream.sites import FILM, SMALL, GrowingSite, cut, master
 
@@ -31,28 +31,28 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def open_api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Any]:
     """``open_api(origin)`` is an app that may fetch from this origin."""
-    bells = []
+    notifiers = []
 
     def opened(*origins: Origin, **changes: Any) -> Api:
-        engine, bell = FakeEngine(), RecordingDoorbell()
+        engine, notifier = FakeEngine(), RecordingNotifier()
         allowed = ",".join(origin.url("").removeprefix("http://").rstrip("/") for origin in origins)
         services = build(
             api_settings(tmp_path, **{"allow_private_networks": allowed, **changes}),
-            doorbell=bell,
+            notifier=notifier,
             database=mongo_database,
             redis_client=redis_client,
             youtube=cast(Any, engine),
             encoder=cast(Any, engine),
             videos=cast(Any, engine),
         )
-        bell.answer = services.runner.run
-        bells.append(bell)
+        notifier.answer = services.runner.run
+        notifiers.append(notifier)
         prepare_database(mongo_database)
-        return Api(create_app(services.settings, services), services, engine, bell)
+        return Api(create_app(services.settings, services), services, engine, notifier)
 
     yield opened
-    for bell in bells:
-        bell.finish()
+    for notifier in notifiers:
+        notifier.finish()
 
 
 def ended(api: Api, job_id: str, seconds: float = 30) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def ended(api: Api, job_id: str, seconds: float = 30) -> dict[str, Any]:
         job = dict(told.json or {})
         if job["status"] not in ("PENDING", "PROCESSING") or time.monotonic() > until:
             return job
-        api.services.runner.reconcile(rung_before_seconds=1)  # what is tried again is rung for by the scheduler
+        api.services.runner.reconcile(notified_before_seconds=1)  # what is tried again is notified by the scheduler
         time.sleep(0.1)
 
 
@@ -155,7 +155,7 @@ def test_a_live_stream_is_cancelled(open_api: Any, tmp_path: Path) -> None:
             time.sleep(0.1)
         cancelled = api.call("DELETE", f"/job/{job['job_id']}")
         assert cancelled.status_code == 200 and cancelled.json["status"] == "CANCELLED"
-        api.bell.finish()
+        api.notifier.finish()
         assert ended(api, job["job_id"])["status"] == "CANCELLED"
     assert list(api.services.files.downloads.joinpath(".work").iterdir()) == []
 
@@ -163,14 +163,14 @@ def test_a_live_stream_is_cancelled(open_api: Any, tmp_path: Path) -> None:
 def test_addresses_and_the_queue_are_limited(open_api: Any) -> None:
     with Origin({"a.m3u8": b"#EXTM3U"}, round_trip_seconds=30) as origin:
         api = open_api(origin)
-        api.bell.answer = None
+        api.notifier.answer = None
         jobs = [begin(api, url=origin.url("a.m3u8")) for _ in range(5)]
         refused = api.call("POST", "/download/", json={"url": origin.url("a.m3u8")})
         assert refused.status_code == 429 and refused.json["code"] == "TOO_MANY_PENDING"
         assert api.call("DELETE", f"/job/{jobs[0]['job_id']}").json["status"] == "CANCELLED"
         begin(api, url=origin.url("a.m3u8"))
         small = open_api(origin, stream_queue_size=5, stream_limit_per_address=50)
-        small.bell.answer = None
+        small.notifier.answer = None
         refused = small.call("POST", "/download/", json={"url": origin.url("a.m3u8")})
         assert refused.status_code == 503 and refused.json["code"] == "QUEUE_FULL" and refused.headers["Retry-After"]
 

@@ -42,8 +42,8 @@ def test_save_answers_as_documented(api: Api, anna: Person) -> None:
     assert reply.json == {"message": "Video info saved successfully", "video_id": reply.json["video_id"]}
     status = anna.status(reply.json["video_id"])
     assert status["additional_message"] == "Great moment!" and status["clip_offset"] == 30
-    assert api.bell.described == [reply.json["video_id"]], "a worker looks the source up, the caller does not wait"
-    assert api.bell.rung == []
+    assert api.notifier.described == [reply.json["video_id"]], "a worker looks the source up, the caller does not wait"
+    assert api.notifier.notified == []
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ def test_a_failure_is_told_once_and_then_tried_again(api: Api, anna: Person) -> 
 
 def test_a_failure_behind_a_202_is_heard_by_the_next_request(api: Api, anna: Person) -> None:
     api.engine.errors = [VideoPrivate()]
-    api.bell.answer = None
+    api.notifier.answer = None
     video_id = anna.save()
     assert anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"}).status_code == 202
     api.services.runner.run(video_id)
-    api.bell.answer = api.services.runner.run
+    api.notifier.answer = api.services.runner.run
     assert_error(anna.post(f"/api/video/download/{video_id}"), 500, "VIDEO_PRIVATE")
     assert len(api.engine.calls) == 1
     assert anna.post(f"/api/video/download/{video_id}").status_code == 200
@@ -278,11 +278,11 @@ def test_a_failure_behind_a_202_is_heard_by_the_next_request(api: Api, anna: Per
 
 def test_a_failure_behind_a_202_is_not_that_of_another_request(api: Api, anna: Person) -> None:
     api.engine.errors = [VideoPrivate()]
-    api.bell.answer = None
+    api.notifier.answer = None
     video_id = anna.save()
     assert anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"}).status_code == 202
     api.services.runner.run(video_id)
-    api.bell.answer = api.services.runner.run
+    api.notifier.answer = api.services.runner.run
     other = {"resolution_preference": "480p"}
     assert anna.post(f"/api/video/download/{video_id}", json=other).status_code == 200
     assert len(api.engine.calls) == 2
@@ -293,7 +293,7 @@ def test_a_passing_cause_is_tried_again_by_the_service(api: Api, anna: Person) -
     video_id = anna.save()
     anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"})
     for _ in range(100):
-        api.services.runner.reconcile(rung_before_seconds=0.05)
+        api.services.runner.reconcile(notified_before_seconds=0.05)
         if anna.status(video_id)["status"] == "completed":
             break
         time.sleep(0.05)

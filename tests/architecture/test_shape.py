@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from src import error_docs
-from src.bootstrap.kinds import BY_KIND, HANDLERS
+from src.bootstrap.kinds import KINDS, ROWS
 from src.errors import AppError, catalogue
+from src.models.params import JobParams
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -60,8 +61,8 @@ def test_no_error_is_raised_that_the_page_leaves_out() -> None:
             assert not (isinstance(raised, ast.Name) and raised.id in general), f"{path}:{getattr(node, 'lineno', 0)}"
 
 
-def test_every_kind_of_job_has_one_handler() -> None:
-    assert len(BY_KIND) == len(HANDLERS)
+def test_every_kind_of_job_has_one_row() -> None:
+    assert sorted(row.kind.name for row in ROWS) == sorted(KINDS.names()) == sorted(JobParams.kinds())
 
 
 def test_nothing_is_left_for_later() -> None:

@@ -25,7 +25,7 @@ from pymongo.database import Database
 from src.bootstrap import build
 from tests.api.conftest import api_settings
 from tests.encode.recipes import FAST, Row, make, video
-from tests.fakes import RecordingDoorbell
+from tests.fakes import RecordingNotifier
 from tests.live_service import ROOT, descendants, free_port
 from tests.waiting import eventually
 
@@ -222,7 +222,7 @@ def test_what_a_killed_api_had_begun_to_receive_is_swept(
         line.close()
     assert len(arrived()) == 2, "a killed process cannot tidy up"
     services = build(
-        api_settings(tmp_path), doorbell=RecordingDoorbell(), database=mongo_database, redis_client=redis_client
+        api_settings(tmp_path), notifier=RecordingNotifier(), database=mongo_database, redis_client=redis_client
     )
     long_ago = time.time() - 7200
     for path in arrived():

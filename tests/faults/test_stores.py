@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from src.app import create_app
 from src.bootstrap import build, prepare_database
-from src.broker import CeleryDoorbell, make_celery
+from src.broker import CeleryNotifier, make_celery
 from src.services import db_service
 from src.services.cache_service import connect_redis
 from tests.api.actors import LINK, Api, Person
@@ -65,7 +65,7 @@ def wired(
         )
         services = build(
             settings,
-            doorbell=CeleryDoorbell(make_celery(settings)),
+            notifier=CeleryNotifier(make_celery(settings)),
             database=db_service.connect(settings.mongodb_uri),
             redis_client=connect_redis(settings.redis_uri),
             youtube=cast(Any, engine),

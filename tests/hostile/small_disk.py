@@ -23,7 +23,7 @@ from src.services.cache_service import connect_redis
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 DISK_BYTES = 3_000_000
 INSTANTS = 50
@@ -32,19 +32,19 @@ INSTANTS = 50
 def app_on(disk: Path, mongodb: str, redis_uri: str, content: bytes, **changes: Any) -> Api:
     """The app with its folders on the small disk."""
     settings: Settings = api_settings(disk, **changes)
-    engine, bell = FakeEngine(content=content), RecordingDoorbell()
+    engine, notifier = FakeEngine(content=content), RecordingNotifier()
     services = build(
         settings,
-        doorbell=bell,
+        notifier=notifier,
         database=db_service.connect(mongodb).client["test_small_disk"],
         redis_client=connect_redis(redis_uri),
         youtube=cast(Any, engine),
         encoder=cast(Any, engine),
         videos=cast(Any, engine),
     )
-    bell.answer = services.runner.run
+    notifier.answer = services.runner.run
     prepare_database(services.database)
-    return Api(create_app(settings, services), services, engine, bell)
+    return Api(create_app(settings, services), services, engine, notifier)
 
 
 def left_on(disk: Path) -> list[str]:
@@ -56,7 +56,7 @@ def download(api: Api, person: Person) -> dict[str, Any]:
     """What a download ends with."""
     video_id = person.save()
     reply = person.post(f"/api/video/download/{video_id}", headers={"Prefer": "wait=5"})
-    api.bell.finish()
+    api.notifier.finish()
     return {"status": reply.status_code, "code": (reply.json or {}).get("code") if reply.is_json else None}
 
 

@@ -22,7 +22,7 @@ from src.bootstrap import build, prepare_database
 from src.errors import VideoUnavailable
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 
@@ -42,17 +42,17 @@ ENDLESS = ["/api/events", "/api/jobs/{job_id}/events", "/ws"]
 def contract_api(_mongo_client: Any, redis_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One app for all operations."""
     database: Database[dict[str, Any]] = _mongo_client["test_contract"]
-    engine, bell = FakeEngine(info=VideoUnavailable()), RecordingDoorbell()
+    engine, notifier = FakeEngine(info=VideoUnavailable()), RecordingNotifier()
     services = build(
         api_settings(tmp_path_factory.mktemp("contract"), redis_uri=redis_uri, sync_wait_seconds=0),
-        doorbell=bell,
+        notifier=notifier,
         database=database,
         youtube=cast(Any, engine),
         encoder=cast(Any, engine),
         videos=cast(Any, engine),
     )
     prepare_database(database)
-    yield Api(create_app(services.settings, services), services, engine, bell)
+    yield Api(create_app(services.settings, services), services, engine, notifier)
     _mongo_client.drop_database(database)
 
 

@@ -24,7 +24,7 @@ from src.middleware.contract import contract_of
 from src.utils.logs import redact
 from tests.api.actors import LINK, PASSWORD, Api, Person
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 from tests.hostile import corpus
 
 pytestmark = pytest.mark.slow
@@ -46,10 +46,10 @@ class Listening(logging.Handler):
 def world(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[World]:
     """The app in a folder of its own, with a listener at its logs; what must never happen is checked at the end."""
     (tmp_path / "home").mkdir()
-    engine, bell = FakeEngine(info=VideoUnavailable()), RecordingDoorbell()
+    engine, notifier = FakeEngine(info=VideoUnavailable()), RecordingNotifier()
     services = build(
         api_settings(tmp_path / "home", sync_wait_seconds=0),
-        doorbell=bell,
+        notifier=notifier,
         database=mongo_database,
         redis_client=redis_client,
         youtube=cast(Any, engine),
@@ -59,7 +59,7 @@ def world(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, t
     prepare_database(mongo_database)
     listening = Listening()
     logging.getLogger("src").addHandler(listening)
-    api = Api(create_app(services.settings, services), services, engine, bell)
+    api = Api(create_app(services.settings, services), services, engine, notifier)
     found = World(api, api.person(), listening)
     yield found
     logging.getLogger("src").removeHandler(listening)

@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -18,40 +18,39 @@ from bson.objectid import ObjectId
 from pymongo.database import Database
 
 from src.bootstrap import prepare_database
-from src.bootstrap.kinds import KINDS
+from src.bootstrap.kinds import ROWS
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
 from src.data.queue_data import QueueData
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
+from src.models.job_kinds import KindTable
 from src.models.params import LiveClipParams, StreamParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.handler import Engines, JobContext, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.jobs.runner import JobRunner
 from src.services.progress_cache import ProgressCache
 from tests.factories import ANNA, BERT, make_clip
-from tests.fakes import FakeEngine
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
 CARL = Owner.user("65a000000000000000000003")
 PATIENCE = 60.0
+KINDS = KindTable(replace(row.kind, same=()) for row in ROWS)
+"""All kinds, as if no two jobs ever produced the same file."""
 
 
-class Gated:
-    """A kind of job that is at work until the test lets it end."""
+class Gated(JobHandler[Any]):
+    """A handler that works until the test lets it end."""
 
-    same = ()
-
-    def __init__(self, kind: str, *, queue: str = "downloads") -> None:
-        self.kind, self.queue = kind, queue
+    def __init__(self) -> None:
         self.gates: dict[str, threading.Event] = {}
         self.lock, self.over = threading.Lock(), False
 
@@ -84,8 +83,8 @@ class Service:
         prepare_database(database)
         self.jobs, self.claims, self.presences = VideoData(database), ClaimData(database), WorkerData(database)
         self.messages: queue.Queue[str | None] = queue.Queue()
-        self.rung: list[str] = []
-        self.handlers = {kind: Gated(kind) for kind in KINDS["downloads"].all}
+        self.notified: list[str] = []
+        self.handlers = {kind: Gated() for kind in KINDS.in_queue("downloads").all}
         files, progress = FileStore(folder / "downloads", folder / "uploads"), ProgressCache(cache)
         self.runners = []
         for number in range(workers):
@@ -98,9 +97,9 @@ class Service:
                     files=files,
                     progress=progress,
                     counters=JobCounters(cache),
-                    doorbell=self,
+                    notifier=self,
                     handlers=cast(Any, self.handlers),
-                    engines=Engines(*[cast(Any, FakeEngine())] * len(fields(Engines))),
+                    kinds=KINDS,
                     worker=name,
                     lease_seconds=300,
                     hard_limit_seconds=300,
@@ -128,9 +127,15 @@ class Service:
             max_attempts=5,
         )
 
-    def ring(self, job_id: str, queue: str) -> None:
-        self.rung.append(job_id)
+    def notify(self, job_id: str, queue: str) -> None:
+        self.notified.append(job_id)
         self.messages.put(job_id)
+
+    def request_help(self, job_id: str) -> None:
+        pass
+
+    def describe(self, job_id: str) -> None:
+        pass
 
     def _work(self, runner: JobRunner) -> None:
         while (job_id := self.messages.get()) is not None:
@@ -146,7 +151,7 @@ class Service:
         self.jobs.insert(job)
         started = self.jobs.enqueue(job.id, {})
         assert started is not None
-        self.runners[0].ring(started)
+        self.runners[0].notify(started)
         return started
 
     def end(self, job: VideoJob) -> None:
@@ -264,16 +269,16 @@ def test_a_job_that_waits_is_notified_of_once_and_not_again_and_again(start: Any
     service = start(2)
     streams = [service.ask(ANNA, "stream") for _ in range(5)]
     service.settled()
-    rung = Counter(service.rung)
+    notified = Counter(service.notified)
     assert service.running(*streams) == 1
     for _ in range(5):
-        service.runners[0].reconcile(rung_before_seconds=0, orphans_rung_before_seconds=0)
+        service.runners[0].reconcile(notified_before_seconds=0, orphans_notified_before_seconds=0)
     service.settled()
-    assert Counter(service.rung) == rung, "nothing has changed, so nobody is told anything"
+    assert Counter(service.notified) == notified, "nothing has changed, so nobody is told anything"
     service.end(next(each for each in streams if service.running(each)))
     eventually(lambda: service.running(*streams) == 1, PATIENCE)
     service.settled()
-    assert sum(Counter(service.rung).values()) <= sum(rung.values()) + 3
+    assert sum(Counter(service.notified).values()) <= sum(notified.values()) + 3
 
 
 def test_a_cancelled_job_makes_room_for_others(start: Any) -> None:
@@ -375,7 +380,7 @@ def test_a_spent_job_is_not_left_waiting_for_a_turn_that_never_comes(start: Any)
     # It was left while it had attempts, and JOB_MAX_ATTEMPTS is lower since.
     videos.update_one({"_id": ObjectId(spent.id)}, {"$set": {"declined_at": datetime.now(UTC)}})
     assert admission.next_up("downloads") == []
-    unattended = service.claims.unattended(rung_before_seconds=0, max_attempts=5)
+    unattended = service.claims.unattended(notified_before_seconds=0, max_attempts=5)
     assert {job.id for job in unattended} == {spent.id, other.id}
 
 

@@ -30,7 +30,7 @@ from src.services.uploads import chunk_progress
 from src.services.uploads.chunk_workers import HELPERS_TRY, ChunkCrew
 from tests.encode.recipes import FAST, Row, make, video
 from tests.factories import make_encode
-from tests.fakes import RecordingDoorbell
+from tests.fakes import RecordingNotifier
 from tests.media_kit import FFMPEG
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ class Bench:
     files: FileStore
     progress: ProgressCache
     folder: Path
-    bell: RecordingDoorbell = field(default_factory=RecordingDoorbell)
+    notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
     job: VideoJob = field(default_factory=make_encode)
 
     def crew(self, name: str, encoder: EncodingService, *, helpers: int = 2, lease: float = 30) -> ChunkCrew:
@@ -71,7 +71,7 @@ class Bench:
             encoder,
             self.files,
             self.progress,
-            self.bell,
+            self.notifier,
             worker=name,
             helpers=helpers,
             lease_seconds=lease,
@@ -113,14 +113,14 @@ def test_the_owner_alone_makes_everything(bench: Bench) -> None:
     encoder = Encoder()
     assert bench.encode(bench.crew("owner", encoder), encoder) == hashes(make(SOURCE))
     assert encoder.made == list(range(CHUNKS))
-    assert bench.bell.helped, "help was called"
+    assert bench.notifier.helped, "help was called"
     assert bench.chunks.of_job(bench.job.id) == []
 
 
 def test_without_helpers_the_film_stays_whole(bench: Bench) -> None:
     encoder = Encoder()
     assert bench.encode(bench.crew("owner", encoder, helpers=0), encoder) == hashes(make(SOURCE))
-    assert encoder.made == [] and bench.bell.helped == []
+    assert encoder.made == [] and bench.notifier.helped == []
 
 
 def test_a_helper_takes_one_chunk_and_asks_for_more_help(bench: Bench) -> None:

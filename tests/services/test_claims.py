@@ -111,23 +111,23 @@ def test_a_job_handed_back_waits_its_delay_and_counts_as_told(jobs: VideoData, c
 
 
 def test_the_reconciler_sees_what_nobody_hears_and_what_nobody_holds(jobs: VideoData, claims: ClaimData) -> None:
-    unheard, rung, orphaned, held = (queued(jobs) for _ in range(4))
+    unheard, notified, orphaned, held = (queued(jobs) for _ in range(4))
     saved = make_clip()
     jobs.insert(saved)
-    claims.note_rung(rung.id)
+    claims.note_notified(notified.id)
     take(claims, orphaned, lease=0.05)
     take(claims, held)
     time.sleep(0.1)
-    seen = {job.id for job in claims.unattended(rung_before_seconds=10)}
+    seen = {job.id for job in claims.unattended(notified_before_seconds=10)}
     assert seen == {unheard.id, orphaned.id}
     for job in (unheard, orphaned):
-        claims.note_rung(job.id)
+        claims.note_notified(job.id)
     time.sleep(0.1)
-    seen = {job.id for job in claims.unattended(rung_before_seconds=60, orphans_rung_before_seconds=0.05)}
+    seen = {job.id for job in claims.unattended(notified_before_seconds=60, orphans_notified_before_seconds=0.05)}
     assert seen == {orphaned.id}, "who waits in a long queue was heard, but whose worker is gone?"
-    claims.note_unheard(unheard.id)
-    assert unheard.id in {job.id for job in claims.unattended(rung_before_seconds=60)}
-    assert rung.id in {job.id for job in claims.unattended(rung_before_seconds=0)}
+    claims.note_missed(unheard.id)
+    assert unheard.id in {job.id for job in claims.unattended(notified_before_seconds=60)}
+    assert notified.id in {job.id for job in claims.unattended(notified_before_seconds=0)}
 
 
 def test_a_job_begun_too_often_is_given_up_once_its_worker_is_gone(jobs: VideoData, claims: ClaimData) -> None:
@@ -170,7 +170,7 @@ def test_times_from_before_the_clock_was_put_back_hold_nobody_up(
     ahead = datetime.now(UTC) + timedelta(hours=2)
     mongo_database["videos"].update_many({}, {"$set": {"not_before": ahead, "rung_at": ahead}})
     mongo_database["videos"].update_one({"worker": "w1"}, {"$set": {"lease_until": ahead}})
-    seen = {job.id for job in claims.unattended(rung_before_seconds=10)}
+    seen = {job.id for job in claims.unattended(notified_before_seconds=10)}
     assert seen == {waiting.id, orphaned.id}
     assert take(claims, waiting, "w2") and take(claims, orphaned, "w2")
 
@@ -181,7 +181,7 @@ def test_a_host_with_shorter_leases_takes_nothing_from_one_with_longer_ones(
     job, locks = queued(jobs), LockData(mongo_database)
     assert take(claims, job, "w1", lease=7200)
     assert take(claims, job, "w2", lease=1) is None
-    assert claims.unattended(rung_before_seconds=0) == []
+    assert claims.unattended(notified_before_seconds=0) == []
     assert locks.take("chore", "host1", seconds=7200)
     assert not locks.take("chore", "host2", seconds=1)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 import redis
 
-from src.bootstrap.kinds import BY_KIND
+from src.bootstrap.kinds import KINDS
 from src.models.video import Status
 from src.services.cache_service import CacheService
 from src.services.jobs.counters import JobCounters
@@ -26,8 +26,10 @@ WORKERS = 2
 class Backlog:
     """Only the queue of clips."""
 
+    kinds = KINDS
+
     def __init__(self, waiting: int, running: int) -> None:
-        self._queue = Queue(BY_KIND[KIND].queue, waiting, running, 0.0)
+        self._queue = Queue(KINDS[KIND].queue, waiting, running, 0.0)
 
     def queues(self) -> tuple[Queue, ...]:
         return (self._queue,)

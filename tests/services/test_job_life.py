@@ -183,7 +183,7 @@ class JobLife(RuleBasedStateMachine):
         if not self.asked_for or (job := self._now()).ended:
             return
         held = job.status is Status.PROCESSING and not self.expired
-        seen = self.claims.unattended(rung_before_seconds=10)
+        seen = self.claims.unattended(notified_before_seconds=10)
         assert held or self._delayed() or [each.id for each in seen] == [job.id]
 
     def teardown(self) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis
 from pymongo.database import Database
 
-from src.bootstrap.kinds import BY_KIND
+from src.bootstrap.kinds import KINDS
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.errors import (
@@ -31,15 +31,15 @@ from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.counters import JobCounters, JobCounts
-from src.services.jobs.handler import Engines, Made
+from src.services.jobs.handler import JobHandler, Made
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import LeaseKeeper, LeaseLost, ShutdownFlag
 from src.services.jobs.runner import JobRunner
 from src.services.jobs.waiting import ComeBack
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
-from tests.factories import make_clip
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.factories import make_clip, make_encode
+from tests.fakes import FakeEngine, RecordingNotifier, fake_handlers
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ class Bench:
     files: FileStore
     progress: ProgressCache
     counters: JobCounters
-    bell: RecordingDoorbell
+    notifier: RecordingNotifier
     engine: FakeEngine
 
     def runner(self, *, lease: float = 30, hard_limit: float = 60, stall: float = 60, most: int = 3) -> JobRunner:
@@ -64,9 +64,9 @@ class Bench:
             files=self.files,
             progress=self.progress,
             counters=self.counters,
-            doorbell=self.bell,
-            handlers=BY_KIND,
-            engines=Engines(*[cast(Any, self.engine)] * len(fields(Engines))),
+            notifier=self.notifier,
+            handlers=fake_handlers(self.engine),
+            kinds=KINDS,
             worker=f"w{time.monotonic_ns()}",
             lease_seconds=lease,
             hard_limit_seconds=hard_limit,
@@ -101,7 +101,7 @@ def bench(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, t
         FileStore(tmp_path / "downloads", tmp_path / "uploads"),
         ProgressCache(CacheService(redis_client)),
         JobCounters(CacheService(redis_client)),
-        RecordingDoorbell(),
+        RecordingNotifier(),
         FakeEngine(),
     )
 
@@ -148,7 +148,7 @@ def test_a_cause_that_may_pass_is_tried_again_later_and_not_for_ever(bench: Benc
     bench.engine.errors = [error(), error()]
     bench.runner().run(job.id)
     assert bench.find(job).waiting
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    eventually(lambda: bench.claims.unattended(notified_before_seconds=0))
     bench.runner().run(job.id)
     failed = bench.find(job)
     assert failed.status is Status.FAILED and failed.failure and failed.failure.code == error.code
@@ -159,7 +159,7 @@ def test_how_jobs_end_is_counted_by_kind_and_code(bench: Bench) -> None:
     bad = bench.queued()
     bench.engine.errors = [NetworkTimeout(), VideoPrivate()]
     bench.runner().run(bad.id)
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    eventually(lambda: bench.claims.unattended(notified_before_seconds=0))
     bench.runner().run(bad.id)
     bench.runner().run(bench.queued().id)
     counts = bench.counters.read()
@@ -226,10 +226,10 @@ def test_a_worker_that_ends_hands_its_job_back_uncounted(bench: Bench) -> None:
     assert not thread.is_alive()
     back = bench.find(job)
     assert back.waiting and back.attempts == 0
-    runner.ring(bench.find(job))
+    runner.notify(bench.find(job))
     runner.run(job.id)
     assert bench.find(job).waiting, "an ending worker takes nothing new"
-    assert bench.claims.unattended(rung_before_seconds=60), "and has it rung for again"
+    assert bench.claims.unattended(notified_before_seconds=60), "and has workers notified again"
 
 
 def test_a_worker_that_lost_its_lease_stops_and_its_file_never_appears(bench: Bench) -> None:
@@ -261,7 +261,7 @@ def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_fo
     bench.runner(stall=0.6).run(job.id)
     again = bench.find(job)
     assert again.waiting and again.attempts == 1
-    eventually(lambda: bench.claims.unattended(rung_before_seconds=0))
+    eventually(lambda: bench.claims.unattended(notified_before_seconds=0))
     bench.runner(stall=0.6).run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "JOB_STALLED"
@@ -313,15 +313,16 @@ def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Benc
     runner = bench.runner()
     runner._end_process = ended.set
 
-    class Hanging:
-        kind, queue = "clip", "downloads"
-
+    class Hanging(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> Made:
             context.monitor._stall_seconds, context.monitor._obey_seconds = 0.2, 0.2
             release.wait(30)  # a call that never looks at its monitor
             raise LeaseLost()
 
-    runner._handlers = {"clip": cast(Any, Hanging())}
+        def ended(self, job_id: str) -> None:
+            bench.engine.forget(job_id)
+
+    runner._handlers = {"clip": Hanging()}
     thread = threading.Thread(target=runner.run, args=(job.id,))
     thread.start()
     assert ended.wait(20), "the process was not ended"
@@ -337,16 +338,17 @@ def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_oth
     runner = bench.runner()
     runner._end_process = ended.set
 
-    class Hanging:
-        kind, queue = "clip", "downloads"
-
+    class Hanging(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> Made:
             context.kept_dir.mkdir()
             context.monitor._ends, context.monitor._obey_seconds = 0, 0.2
             ended.wait(30)
             raise LeaseLost()
 
-    runner._handlers = {"clip": cast(Any, Hanging())}
+        def ended(self, job_id: str) -> None:
+            bench.engine.forget(job_id)
+
+    runner._handlers = {"clip": Hanging()}
     runner.run(job.id)
     assert bench.find(job).status is Status.FAILED
     assert bench.counters.read().failures == {("clip", "JOB_TIMEOUT"): 1}
@@ -375,18 +377,19 @@ def test_progress_arrives_while_it_happens(bench: Bench) -> None:
     assert seen[-1] == {"event": "ended"}
 
 
-def test_the_reconciler_rings_for_the_unheard_and_gives_up_the_spent(bench: Bench) -> None:
-    unheard, spent = bench.queued(), bench.queued()
+def test_the_reconciler_notifies_of_missed_jobs_and_gives_up_the_spent(bench: Bench) -> None:
+    missed, spent = bench.queued(), make_encode(status=Status.PENDING)
+    bench.jobs.insert(spent)
     for _ in range(3):
         assert bench.claims.claim(spent.id, "dead", lease_seconds=0.05, max_attempts=3)
         time.sleep(0.1)
     runner = bench.runner()
-    runner.reconcile(rung_before_seconds=10)
-    assert bench.bell.rung == [(unheard.id, "downloads")]
+    runner.reconcile(notified_before_seconds=10)
+    assert bench.notifier.notified == [(missed.id, "downloads")]
     failure = bench.find(spent).failure
     assert failure is not None and failure.code == "JOB_LOST"
-    runner.reconcile(rung_before_seconds=10)
-    assert len(bench.bell.rung) == 1, "it was rung for a moment ago"
+    runner.reconcile(notified_before_seconds=10)
+    assert len(bench.notifier.notified) == 1, "workers were notified a moment ago"
     assert bench.engine.forgotten == [spent.id], "its helpers stop"
     assert bench.counters.read().failures == {("clip", "JOB_LOST"): 1}
 
@@ -395,27 +398,28 @@ def test_while_the_broker_is_away_one_vain_call_a_look_is_enough_and_nobody_coun
     waiting = [bench.queued() for _ in range(3)]
     vain: list[str] = []
 
-    class Away(RecordingDoorbell):
-        def ring(self, job_id: str, queue: str) -> None:
+    class Away(RecordingNotifier):
+        def notify(self, job_id: str, queue: str) -> None:
             vain.append(job_id)
             raise ConnectionError("the broker is away")
 
-    bell, bench.bell = bench.bell, Away()
-    assert bench.runner().reconcile(rung_before_seconds=60) == 0 and len(vain) == 1
-    bench.bell = bell
-    assert bench.runner().reconcile(rung_before_seconds=60) == 3
-    assert {job_id for job_id, _ in bell.rung} == {job.id for job in waiting}
+    notifier, bench.notifier = bench.notifier, Away()
+    assert bench.runner().reconcile(notified_before_seconds=60) == 0 and len(vain) == 1
+    bench.notifier = notifier
+    assert bench.runner().reconcile(notified_before_seconds=60) == 3
+    assert {job_id for job_id, _ in notifier.notified} == {job.id for job in waiting}
 
 
 def test_a_job_that_is_cancelled_while_it_waits_takes_its_chunks_and_its_kept_files_along(bench: Bench) -> None:
-    job = bench.queued()
+    job = make_encode(status=Status.PENDING)
+    bench.jobs.insert(job)
     bench.files.kept_folder(job.id).mkdir(parents=True)
     service = JobService(
-        bench.jobs, bench.files, bench.progress, bench.runner(), SystemClock(), max_open=5, keep_seconds=60
+        bench.jobs, bench.files, bench.progress, bench.runner(), SystemClock(), KINDS, max_open=5, keep_seconds=60
     )
     assert service.cancel(job).status is Status.CANCELLED
     assert bench.engine.forgotten == [job.id] and not bench.files.kept_folder(job.id).exists()
-    assert bench.counters.read().ended == {("clip", "cancelled"): 1}
+    assert bench.counters.read().ended == {("encode", "cancelled"): 1}
 
 
 # --- waiting outside --------------------------------------------------------------------------------------------
@@ -424,9 +428,7 @@ def test_a_job_that_is_cancelled_while_it_waits_takes_its_chunks_and_its_kept_fi
 def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(bench: Bench) -> None:
     job, seen = bench.queued(), []
 
-    class Patient:
-        kind, queue = "clip", "downloads"
-
+    class Patient(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> Made:
             context.kept_dir.mkdir(exist_ok=True)
             seen.append(sorted(path.name for path in context.kept_dir.iterdir()))
@@ -438,7 +440,7 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
             return Made(path, "video/mp4", "clip.mp4", padded=True)
 
     runner = bench.runner()
-    runner._handlers = {"clip": cast(Any, Patient())}
+    runner._handlers = {"clip": Patient()}
     for _ in range(4):
         runner.run(job.id)
         waiting = bench.find(job)
@@ -456,16 +458,14 @@ def test_nobody_waits_longer_than_the_clock_s_guard_allows(
         def is_at_work(self, job_id: str) -> bool:
             raise StoreUnavailable()
 
-    class Patient:
-        kind, queue = "clip", "downloads"
-
+    class Patient(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> Made:
             raise ComeBack(10 * 3600, "the same is being made", follows=bench.queued().id)
 
     job, told = bench.queued(), []
     bench.claims = Unsure(mongo_database)
     runner = bench.runner()
-    runner._handlers = {"clip": cast(Any, Patient())}
+    runner._handlers = {"clip": Patient()}
     runner.settle = lambda ended, *_, **__: told.append(ended.id)  # type: ignore[method-assign]
     runner.run(job.id)
     assert bench.find(job).waiting and told == [job.id], "it was handed back, whatever became of the other"
@@ -490,15 +490,13 @@ def test_a_wish_to_stop_that_its_worker_did_not_live_to_obey_is_obeyed_by_the_ne
 def test_a_job_that_is_handed_back_with_a_wish_to_stop_is_cancelled(bench: Bench) -> None:
     job = bench.queued()
 
-    class Late:
-        kind, queue = "clip", "downloads"
-
+    class Late(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> Made:
             bench.jobs.cancel(job.id, keep_seconds=1800)
             raise ComeBack(900, "the recording is not there yet")
 
     runner = bench.runner()
-    runner._handlers = {"clip": cast(Any, Late())}
+    runner._handlers = {"clip": Late()}
     runner.run(job.id)
     assert bench.find(job).status is Status.CANCELLED
 
@@ -530,9 +528,7 @@ def test_a_commit_that_comes_too_late_is_refused_and_its_file_goes(bench: Bench)
     """The worker stood still between its last look at the lease and its commit, and another had taken the job over."""
     job = bench.queued()
 
-    class Sleeper:
-        kind, queue = "clip", "downloads"
-
+    class Sleeper(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> Made:
             path = context.work_dir / "clip.mp4"
             path.write_bytes(b"late")
@@ -540,7 +536,7 @@ def test_a_commit_that_comes_too_late_is_refused_and_its_file_goes(bench: Bench)
             return Made(path, "video/mp4", "clip.mp4")
 
     runner = bench.runner()
-    runner._handlers = {"clip": cast(Any, Sleeper())}
+    runner._handlers = {"clip": Sleeper()}
     runner.run(job.id)
     found = bench.find(job)
     assert found.status is Status.PROCESSING and found.artifact is None

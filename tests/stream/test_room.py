@@ -20,7 +20,7 @@ from src.utils.clock import SystemClock
 from tests.api.actors import Api
 from tests.api.conftest import api_settings
 from tests.clip.origin import Origin
-from tests.fakes import FakeEngine, RecordingDoorbell
+from tests.fakes import FakeEngine, RecordingNotifier
 from tests.media_kit import decode_errors, frame_numbers
 from tests.stream.sites import FILM, Files, GrowingSite, cut
 from tests.stream.taking import take
@@ -82,19 +82,19 @@ def recorded(
 
     def record(files: Files, name: str, *, left: int, path: str = "/download/") -> dict[str, Any]:
         with Origin(files) as origin:
-            bell = RecordingDoorbell()
+            notifier = RecordingNotifier()
             address = origin.url("").split("//")[1].rstrip("/")
             settings = api_settings(
                 tmp_path, allow_private_networks=address, anonymous_quota_mb=100, anonymous_disk_percent=0
             )
-            services = build(settings, doorbell=bell, database=mongo_database, redis_client=redis_client)
+            services = build(settings, notifier=notifier, database=mongo_database, redis_client=redis_client)
             prepare_database(mongo_database)
-            api = Api(create_app(settings, services), services, FakeEngine(), bell)
+            api = Api(create_app(settings, services), services, FakeEngine(), notifier)
             visitor = Owner(OwnerKind.ADDRESS, "127.0.0.1")
             services.space.hold(visitor, "6a0000000000000000000001", 100_000_000 - left)
             begun = api.call("POST", path, json={"url": origin.url(name)})
             assert begun.status_code == 200, begun.text
-            services.runner.run(bell.rung[-1][0])
+            services.runner.run(notifier.notified[-1][0])
             told = api.call("GET", f"/job/{(begun.json or {})['job_id']}").json
             assert told is not None
             return dict(told)

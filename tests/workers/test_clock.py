@@ -65,7 +65,7 @@ def test_hours_forward_and_back_cost_no_clip(
         tower.turn(2 * HOURS)
         _ends_well(user, offline_youtube, tower, forward, 125, tmp_path)
 
-        # The lease of a dead worker now lies hours ahead, and so does the time at which somebody was rung for last.
+        # The lease of a dead worker now lies hours ahead, and so does the time of the last notification.
         back = _begin(user, offline_youtube, 6.0)
         tower.turn(-2 * HOURS)
         for pid in workers(tower.service)[1:]:

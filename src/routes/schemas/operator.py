@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from src.bootstrap.kinds import BY_KIND
+from src.bootstrap.kinds import KINDS
 from src.models.video import Status, VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.routes.schemas.metrics import QueueReading, SystemLoad
@@ -102,7 +102,7 @@ class AllJobsQuery(RequestBody):
 
     page: int = Field(1, ge=1, le=1_000_000)
     per_page: int = Field(20, ge=1, le=100)
-    kind: Literal[tuple(sorted(BY_KIND))] | None = None  # type: ignore[valid-type]
+    kind: Literal[tuple(sorted(KINDS.names()))] | None = None  # type: ignore[valid-type]
     status: Literal[tuple(each.value for each in Status)] | None = None  # type: ignore[valid-type]
 
 
@@ -129,7 +129,7 @@ class AnyJob(BaseModel):
         return cls(
             job_id=job.id,
             kind=job.kind,
-            queue=BY_KIND[job.kind].queue,
+            queue=KINDS[job.kind].queue,
             owner_kind=job.owner.kind.value,
             owner_id=job.owner.id,
             status=job.status.value,

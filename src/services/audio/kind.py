@@ -1,25 +1,25 @@
-"""The kind ``audio``: the sound of a video becomes an mp3, wav or flac."""
+"""Handles the kind ``audio``: the sound of a video becomes an mp3, wav or flac."""
 
 from __future__ import annotations
 
 from src.models.audio import MIME
 from src.models.params import AudioParams
-from src.services.jobs.handler import JobContext, Made
+from src.services.audio.download import SoundService
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.utils.filenames import name_after
 
 
-class AudioHandler:
+class AudioHandler(JobHandler[AudioParams]):
     """Fetch and encode through the sound service."""
 
-    kind = AudioParams.kind
-    queue = "downloads"
-    long = True  # hours, perhaps: see turns.py
+    def __init__(self, audio: SoundService) -> None:
+        self._audio = audio
 
     def run(self, params: AudioParams, context: JobContext) -> Made:
         """Make ``sound.mp3``, ``.wav`` or ``.flac``."""
         wanted = params.audio_format
         path = context.work_dir / f"sound.{wanted}"
-        report, info = context.engines.sounds.download_audio(
+        report, info = self._audio.download_audio(
             params.url,
             path,
             wanted,

@@ -1,23 +1,23 @@
-"""The kind ``batch``: several time ranges of one video become one file."""
+"""Handles the kind ``batch``: several time ranges of one video become one file."""
 
 from __future__ import annotations
 
 from src.models.download import decimal_seconds, exact_range
 from src.models.outcome import outcome_fields
 from src.models.params import BatchParams
-from src.services.clips.batch import MIME
-from src.services.jobs.handler import JobContext, Made
+from src.services.clips.batch import MIME, ClipBatchService
+from src.services.jobs.handler import JobContext, JobHandler, Made
 
 
-class BatchHandler:
+class BatchHandler(JobHandler[BatchParams]):
     """Cut all ranges through the batch service."""
 
-    kind = BatchParams.kind
-    queue = "downloads"
+    def __init__(self, batches: ClipBatchService) -> None:
+        self._batches = batches
 
     def run(self, params: BatchParams, context: JobContext) -> Made:
         """Make ``batch.mp4`` or ``batch.webm`` of joined ranges, ``batch.zip`` of others."""
-        path, title, reports = context.engines.batches.make(params, context.work_dir, context.monitor)
+        path, title, reports = self._batches.make(params, context.work_dir, context.monitor)
         clips = [
             {
                 "start": decimal_seconds(report.actual.start),

@@ -1,28 +1,19 @@
-"""The kind ``clip``: a time range of a video of a site becomes a file."""
+"""Handles the kind ``clip``: a time range of a video of a site becomes a file."""
 
 from __future__ import annotations
 
 from src.models.params import ClipParams
-from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.services.jobs.results import cut
+from src.services.video_service import VideoService
 
 
-class ClipHandler:
-    """Fetch and cut through the video service."""
+class ClipHandler(JobHandler[ClipParams]):
+    """Fetches and cuts through the video service."""
 
-    kind = ClipParams.kind
-    queue = "downloads"
-    # What makes the same file, whoever asks for it.
-    same = (
-        "youtube_video_id",
-        "start_time",
-        "end_time",
-        "format_preference",
-        "resolution_preference",
-        "compatibility",
-        "clip_mode",
-    )
+    def __init__(self, videos: VideoService) -> None:
+        self._videos = videos
 
     def run(self, params: ClipParams, context: JobContext) -> Made:
-        """Make ``clip.mp4`` or ``clip.webm``, exactly the frames of [start, end)."""
-        return cut(params, params.start_time, params.end_time, context, keep=True)
+        """Produce ``clip.mp4`` or ``clip.webm``: exactly the frames of [start, end)."""
+        return cut(self._videos, params, params.start_time, params.end_time, context, keep=True)

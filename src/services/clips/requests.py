@@ -6,26 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 from src.data.user_data import UserData
 from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, UserUnknown
 from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.jobs.jobs import JobService
+from src.services.jobs.notifier import WorkerNotifier
 from src.utils.clock import Clock
 from src.utils.stream_names import NameKind, StreamName
 from src.utils.timecode import parse_time, time_in_url
 from src.utils.validators import canonical_url, parse_video_id_from_url
 
 KINDS = (ClipParams.kind, LiveClipParams.kind)
-
-
-class Describer(Protocol):
-    """Has a worker look up what a saved job's source offers, some time soon; may be lost."""
-
-    def describe(self, job_id: str) -> None:
-        """Ask for it; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +95,14 @@ class ClipService:
         self,
         jobs: JobService,
         users: UserData,
-        describer: Describer,
+        notifier: WorkerNotifier,
         clock: Clock,
         *,
         max_seconds: int,
         default_format: Any,
         default_resolution: str,
     ) -> None:
-        self._jobs, self._users, self._describer, self._clock = jobs, users, describer, clock
+        self._jobs, self._users, self._notifier, self._clock = jobs, users, notifier, clock
         self._max_seconds = max_seconds
         self._defaults = {"format_preference": default_format, "resolution_preference": default_resolution}
 
@@ -222,7 +216,7 @@ class ClipService:
     def _keep(self, user_id: str, params: JobParams, *, anonymous: bool = False) -> VideoJob:
         self._require_user(user_id)
         job = self._jobs.save(Owner.user(user_id), params, anonymous=anonymous)
-        self._describer.describe(job.id)
+        self._notifier.describe(job.id)
         return job
 
     def _require_user(self, user_id: str) -> None:

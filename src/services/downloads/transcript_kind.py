@@ -1,24 +1,25 @@
-"""The kind ``transcript``: the captions of a video become a file."""
+"""Handles the kind ``transcript``: the captions of a video become a file."""
 
 from __future__ import annotations
 
 from src.models.params import TranscriptParams
 from src.models.progress import Phase, Progress
-from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.services.youtube.caption_writer import MIME, write_captions
+from src.services.youtube_service import YouTubeService
 from src.utils.filenames import name_after
 
 
-class TranscriptHandler:
+class TranscriptHandler(JobHandler[TranscriptParams]):
     """Fetch the captions through the YouTube service and write them in the wanted format."""
 
-    kind = TranscriptParams.kind
-    queue = "downloads"
+    def __init__(self, youtube: YouTubeService) -> None:
+        self._youtube = youtube
 
     def run(self, params: TranscriptParams, context: JobContext) -> Made:
         """Make ``transcript.vtt``, ``.srt``, ``.txt`` or ``.json``."""
         context.monitor.report(Progress(Phase.DOWNLOADING))
-        captions = context.engines.youtube.captions(
+        captions = self._youtube.captions(
             params.youtube_video_id, language=params.caption_language, source=params.transcript_source
         )
         wanted = params.transcript_format

@@ -1,23 +1,23 @@
-"""The kind ``video``: a whole video of a site becomes a file."""
+"""Handles the kind ``video``: a whole video of a site becomes a file."""
 
 from __future__ import annotations
 
 from src.models.params import VideoParams
-from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.services.jobs.results import MIME
+from src.services.video_service import VideoService
 from src.utils.filenames import name_after
 
 
-class VideoHandler:
+class VideoHandler(JobHandler[VideoParams]):
     """Fetch through the video service."""
 
-    kind = VideoParams.kind
-    queue = "downloads"
-    long = True  # hours, perhaps: see turns.py
+    def __init__(self, videos: VideoService) -> None:
+        self._videos = videos
 
     def run(self, params: VideoParams, context: JobContext) -> Made:
         """Make ``video.mp4`` or ``video.webm``."""
-        report = context.engines.videos.download_video(
+        report = self._videos.download_video(
             params.url,
             context.work_dir / "video",
             params.format_preference,

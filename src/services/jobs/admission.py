@@ -12,12 +12,12 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
 
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
 from src.data.queue_data import QueueData
 from src.data.worker_data import WorkerData
+from src.models.job_kinds import KindTable
 from src.models.turns import Kinds, Waiting
 from src.models.video import VideoJob
 from src.services.jobs.turns import next_turns
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _LOCK_SECONDS = 10.0
 _PATIENCE_SECONDS = 15.0  # longer than a holder that died keeps the lock
 _PAUSE_SECONDS = 0.01
-_UNHEARD_SECONDS = 2.0
+_MISSED_SECONDS = 2.0
 
 
 class Admission:
@@ -39,28 +39,27 @@ class Admission:
         queue: QueueData,
         workers: WorkerData,
         locks: LockData,
-        kinds: Mapping[str, Kinds],
+        kinds: KindTable,
         *,
         worker: str,
         lease_seconds: float,
         max_attempts: int,
     ) -> None:
-        """``kinds``: by queue."""
         self._claims, self._queue, self._workers, self._locks, self._kinds = claims, queue, workers, locks, kinds
         self._worker, self._lease_seconds, self._max_attempts = worker, lease_seconds, max_attempts
 
     def claim(self, job_id: str, queue: str) -> VideoJob | None:
         """The job, claimed, or ``None``: it is not available, or it is not its turn; then it is marked."""
-        kinds = self._kinds.get(queue)
+        kinds = self._kinds.in_queue(queue)
         # Where no worker is registered there is nobody to be fair to: a test, or a program that runs one job.
-        if kinds is None or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
+        if not kinds.all or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
             return self._claim(job_id)
         group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
         if group is None:
             return self._claim(job_id)
         holder, name = f"{self._worker} {uuid.uuid4()}", f"turn:{queue}"
         if not self._take(name, holder):
-            self._claims.note_unheard(job_id)
+            self._claims.note_missed(job_id)
             return None
         job, lawful, left = None, False, False
         try:
@@ -82,11 +81,11 @@ class Admission:
     def next_up(self, queue: str) -> list[str]:
         """Ids of marked jobs of this queue whose turn it is now, and of captures for which they had to wait. Their
         marks are gone: notify a worker of each."""
-        kinds = self._kinds.get(queue)
-        if kinds is None or not self._queue.declined_kinds() & kinds.all:
+        kinds = self._kinds.in_queue(queue)
+        if not kinds.all or not self._queue.declined_kinds() & kinds.all:
             return []
         # The message of a capture may have got lost, and nothing else begins while it waits.
-        found = self._queue.urgent(kinds, max_attempts=self._max_attempts, unheard_seconds=_UNHEARD_SECONDS)
+        found = self._queue.urgent(kinds, max_attempts=self._max_attempts, missed_seconds=_MISSED_SECONDS)
         for group, number in self._turns(queue, kinds).items():
             found += [job_id for job_id in group.declined[:number] if self._queue.take_declined(job_id)]
         return found

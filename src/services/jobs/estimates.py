@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from src.bootstrap.kinds import BY_KIND
 from src.models.video import Status
 from src.services.jobs.counters import JobCounters
 from src.services.jobs.jobs import JobService
@@ -30,7 +29,7 @@ class CompletionEstimates:
         if job.status is Status.PROCESSING:
             begun = job.started_at or now
             return now + timedelta(seconds=_left(view.percent / 100, (now - begun).total_seconds(), usual))
-        return now + timedelta(seconds=usual * (1 + self._rounds_before(BY_KIND[job.params.kind].queue)))
+        return now + timedelta(seconds=usual * (1 + self._rounds_before(self._jobs.kinds[job.params.kind].queue)))
 
     def _usual_seconds(self, kind: str) -> float:
         durations = self._counters.read().durations.get(kind)

@@ -1,47 +1,22 @@
-"""What a kind of job is to the runner: a handler, and the context in which it works."""
+"""Defines what a kind of job is to the runner: a handler, the context in which it works, and its result."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from src.models.params import JobParams
 from src.models.progress import Monitor
 from src.models.video import VideoJob
 
-if TYPE_CHECKING:
-    from src.services.audio.download import SoundService
-    from src.services.clips.batch import ClipBatchService
-    from src.services.encoding.audio_extraction import AudioService
-    from src.services.encoding_service import EncodingService
-    from src.services.live.service import LiveService
-    from src.services.streams.service import StreamService
-    from src.services.uploads.chunk_workers import ChunkCrew
-    from src.services.video_service import VideoService
-    from src.services.youtube_service import YouTubeService
-
-P_contra = TypeVar("P_contra", bound=JobParams, contravariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """What handlers work with."""
-
-    videos: VideoService
-    encoder: EncodingService
-    youtube: YouTubeService
-    streams: StreamService
-    sounds: SoundService
-    audio: AudioService
-    batches: ClipBatchService
-    live: LiveService
-    crew: ChunkCrew
+P = TypeVar("P", bound=JobParams)
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """One attempt: the job as it was claimed, a private folder, the monitor, and the engines.
+    """One attempt: the job as it was claimed, a private folder, and the monitor.
 
     ``kept_dir`` may be made and used for what later attempts of the same job can go on with; it goes with the job's
     end, or with its file (``Made.padded``).
@@ -51,7 +26,6 @@ class JobContext:
     work_dir: Path
     kept_dir: Path
     monitor: Monitor
-    engines: Engines
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +47,16 @@ class Made:
     """Whether ``kept_dir`` stays as long as the file does: it holds more of the source, for another cut."""
 
 
-class JobHandler(Protocol[P_contra]):
-    """One kind of job. It makes one file in ``context.work_dir`` or raises an ``AppError``."""
+class JobHandler(ABC, Generic[P]):
+    """Does the work of one kind of job."""
 
-    @property
-    def kind(self) -> str:
-        """The kind, as its parameters name it."""
+    @abstractmethod
+    def run(self, params: P, context: JobContext) -> Made:
+        """Produce one file in ``context.work_dir``.
 
-    @property
-    def queue(self) -> str:
-        """The queue whose workers run this kind."""
+        Raises:
+            AppError: the job fails, or is tried again. ComeBack: it is postponed.
+        """
 
-    def run(self, params: P_contra, context: JobContext) -> Made:
-        """Do the work."""
+    def ended(self, job_id: str) -> None:
+        """Clear what attempts of this job left outside of their folders: nothing, for most kinds."""

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from src.bootstrap.kinds import BY_KIND, KINDS
 from src.data.video_data import VideoData
 from src.errors import (
     AppError,
@@ -20,6 +19,7 @@ from src.errors import (
     VideoNotFound,
     error_from_code,
 )
+from src.models.job_kinds import KindTable
 from src.models.params import JobParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.file_store import FileStore
@@ -43,6 +43,7 @@ class JobService:
         progress: ProgressCache,
         runner: JobRunner,
         clock: Clock,
+        kinds: KindTable,
         *,
         max_open: int,
         keep_seconds: float,
@@ -55,6 +56,7 @@ class JobService:
         others' threads stay free."""
         self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
         self._clock, self._places = clock, OpenPlaces(jobs, clock, most=max_open)
+        self.kinds = kinds
         self._keep_seconds, self._space = keep_seconds, space
         self._anonymous_life = anonymous_life
         self._waiters = threading.BoundedSemaphore(max_waiting)
@@ -132,7 +134,7 @@ class JobService:
         if job.artifact is not None:
             self._files.delete(job.artifact.path)
         self._progress.clear(job.id)
-        self._runner.ring(queued)
+        self._runner.notify(queued)
         self._progress.announce_change(job.id)
         return queued
 
@@ -243,12 +245,12 @@ class JobService:
 
     def queues(self) -> tuple[Queue, ...]:
         """What waits and what runs in each queue."""
-        return queues_of(self._jobs.backlog(), self._clock.now())
+        return queues_of(self.kinds, self._jobs.backlog(), self._clock.now())
 
     def idle_queues(self, seconds: float) -> list[str]:
         """The queues in which a job has been due for so long, and none has begun meanwhile."""
-        kept = sorted({BY_KIND[kind].queue for kind in self._jobs.kept_waiting(seconds)})
-        return [queue for queue in kept if not self._jobs.started_lately(KINDS[queue].all, seconds)]
+        kept = sorted({self.kinds[kind].queue for kind in self._jobs.kept_waiting(seconds)})
+        return [queue for queue in kept if not self._jobs.started_lately(self.kinds.in_queue(queue).all, seconds)]
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:
         """The last reading of a job that is being worked on."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from src.bootstrap.kinds import BY_KIND
+from src.models.job_kinds import KindTable
 from src.models.video import Status
 
 
@@ -20,13 +20,15 @@ class Queue:
     oldest_seconds: float
 
 
-def queues_of(open_jobs: Iterable[tuple[str, Status, int, datetime | None]], now: datetime) -> tuple[Queue, ...]:
+def queues_of(
+    kinds: KindTable, open_jobs: Iterable[tuple[str, Status, int, datetime | None]], now: datetime
+) -> tuple[Queue, ...]:
     """The queues, empty ones too, from (kind, state, number, when the first of them was asked for)."""
-    names = sorted({handler.queue for handler in BY_KIND.values()})
+    names = kinds.queues
     waiting, running = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     oldest = dict.fromkeys(names, 0.0)
     for kind, status, number, since in open_jobs:
-        queue = BY_KIND[kind].queue
+        queue = kinds[kind].queue
         if status is Status.PROCESSING:
             running[queue] += number
         else:

@@ -1,21 +1,28 @@
-"""Fetching and cutting a time range, for every kind of job that ends in a clip."""
+"""Fetches and cuts a time range, for every kind of job that ends in a clip."""
 
 from __future__ import annotations
 
 from src.models.params import ClipParams, LiveClipParams
 from src.services.jobs.handler import JobContext, Made
+from src.services.video_service import VideoService
 
 MIME = {".mp4": "video/mp4", ".webm": "video/webm"}
 
 
 def cut(
-    params: ClipParams | LiveClipParams, start: float, end: float, context: JobContext, *, keep: bool = False
+    videos: VideoService,
+    params: ClipParams | LiveClipParams,
+    start: float,
+    end: float,
+    context: JobContext,
+    *,
+    keep: bool = False,
 ) -> Made:
     """The time range of the video that ``params`` name, in the wanted container and resolution.
 
     ``keep``: leave in ``kept_dir`` what was fetched, and use what an earlier cut left there.
     """
-    report = context.engines.videos.download_video_segment(
+    report = videos.download_video_segment(
         url=params.url,
         start_time=start,
         end_time=end,

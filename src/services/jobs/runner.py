@@ -10,19 +10,21 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from src.data.claim_data import ClaimData
 from src.data.leases import LONGEST_WAIT_SECONDS
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, InternalError, JobLost, StoreUnavailable, disk_fault
+from src.models.job_kinds import KindTable
 from src.models.video import Failure, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
 from src.services.jobs.completion import Keeping
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.handler import Engines, JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.sharing import Sharing
 from src.services.jobs.space_watch import SpaceWatch
@@ -37,19 +39,8 @@ Handlers = Mapping[str, JobHandler[Any]]
 _WATCHED_QUEUES = ("downloads",)
 
 
-class Doorbell(Protocol):
-    """Wakes a worker. It may be lost, late or doubled: the record is what counts."""
-
-    def ring(self, job_id: str, queue: str) -> None:
-        """Tell the workers of this queue that a job waits.
-
-        Raises:
-            ConnectionError: nobody can be told now.
-        """
-
-
 class JobRunner:
-    """Claims, runs and ends jobs, and rings again for those that nobody took."""
+    """Claims, runs and ends jobs, and notifies workers again of those that nobody took."""
 
     def __init__(
         self,
@@ -60,9 +51,9 @@ class JobRunner:
         space: OwnerSpace | None = None,
         progress: ProgressCache,
         counters: JobCounters,
-        doorbell: Doorbell,
+        notifier: WorkerNotifier,
         handlers: Handlers,
-        engines: Engines,
+        kinds: KindTable,
         worker: str,
         lease_seconds: float,
         hard_limit_seconds: float,
@@ -80,11 +71,11 @@ class JobRunner:
         self._admission = admission
         self._jobs, self._claims, self._files, self._progress = jobs, claims, files, progress
         self._counters, self._space = counters, space
-        self._doorbell, self._handlers, self._engines, self._worker = doorbell, handlers, engines, worker
+        self._notifier, self._handlers, self._kinds, self._worker = notifier, handlers, kinds, worker
         self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
         self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
-        self._sharing = Sharing(jobs, claims, handlers, wait_seconds=lease_seconds)
+        self._sharing = Sharing(jobs, claims, kinds, wait_seconds=lease_seconds)
         self._keeping = Keeping(jobs, claims, files, keep_seconds=keep_seconds)
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
@@ -93,7 +84,7 @@ class JobRunner:
         """Run a job if it is to be had. Never raises for what a job can do wrong."""
         if self.shutdown.is_set():
             with suppress(StoreUnavailable):
-                self._claims.note_unheard(job_id)
+                self._claims.note_missed(job_id)
             return
         claimed_at = time.monotonic()
         job = self._claim(job_id)
@@ -113,7 +104,7 @@ class JobRunner:
                 self._progress,
                 lease_seconds=self._lease_seconds,
                 hard_limit_seconds=self._hard_limit_seconds,
-                stall_seconds=self._stall_seconds if handler.queue in _WATCHED_QUEUES else math.inf,
+                stall_seconds=self._stall_seconds if self._kinds[job.kind].queue in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
                 claimed_at=claimed_at,
                 limits=watch.look,
@@ -157,25 +148,26 @@ class JobRunner:
         """
         self._progress.announce_end(job.id)
         self._wake_followers(job.id)
-        self._call_next(self._handlers[job.kind].queue if job.kind in self._handlers else None)
+        self._call_next(self._kinds[job.kind].queue if job.kind in self._handlers else None)
         if job.ended:
             self._counters.ended(job.kind, job.status.value, seconds, job.failure.code if job.failure else None)
-            self._engines.crew.forget(job.id)
+            if job.kind in self._handlers:
+                self._handlers[job.kind].ended(job.id)
             if not keeps:
                 self._files.drop_kept(job.id)
         log.info("job %s is %s%s", job.id, job.status, "" if seconds is None else f" after {seconds:.1f} s")
 
-    def reconcile(self, *, rung_before_seconds: float, orphans_rung_before_seconds: float | None = None) -> int:
-        """Ring for every job that waits unheard and every job whose worker is gone; give up spent ones.
+    def reconcile(self, *, notified_before_seconds: float, orphans_notified_before_seconds: float | None = None) -> int:
+        """Notify workers of every job that waits unnoticed and every job whose worker is gone; give up spent ones.
 
-        The bounds are those of ``ClaimData.unattended``. How many were rung for.
+        The bounds are those of ``ClaimData.unattended``. Returns how many workers were notified of.
         """
-        rung, heard = 0, True
-        for queue in sorted({handler.queue for handler in self._handlers.values()}):
+        notified, heard = 0, True
+        for queue in self._kinds.queues:
             self._call_next(queue)  # a worker has come or gone, or its end could not be told
         for job in self._claims.unattended(
-            rung_before_seconds=rung_before_seconds,
-            orphans_rung_before_seconds=orphans_rung_before_seconds,
+            notified_before_seconds=notified_before_seconds,
+            orphans_notified_before_seconds=orphans_notified_before_seconds,
             max_attempts=self._max_attempts,
         ):
             if job.attempts >= self._max_attempts:
@@ -189,21 +181,21 @@ class JobRunner:
                     log.error("job %s is given up after %d attempts", job.id, job.attempts)
                     self.settle(lost)
             elif heard:  # while the broker is away, one vain call a look is enough
-                heard = self.ring(job)
-                rung += heard
-        return rung
+                heard = self.notify(job)
+                notified += heard
+        return notified
 
-    def ring(self, job: VideoJob) -> bool:
+    def notify(self, job: VideoJob) -> bool:
         """Wake a worker for this job and remember it; whether the message was taken."""
-        return self._ring(job.id, self._handlers[job.kind].queue)
+        return self._notify(job.id, self._kinds[job.kind].queue)
 
-    def _ring(self, job_id: str, queue: str) -> bool:
-        self._claims.note_rung(job_id)
+    def _notify(self, job_id: str, queue: str) -> bool:
+        self._claims.note_notified(job_id)
         try:
-            self._doorbell.ring(job_id, queue)
+            self._notifier.notify(job_id, queue)
         except ConnectionError as error:
             log.warning("job %s: nobody can be woken: %s", job_id, error)
-            self._claims.note_unheard(job_id)
+            self._claims.note_missed(job_id)
             return False
         return True
 
@@ -214,7 +206,7 @@ class JobRunner:
             return self._claims.claim(
                 job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
             )
-        queue = self._handlers[found.kind].queue
+        queue = self._kinds[found.kind].queue
         job = self._admission.claim(job_id, queue)
         self._call_next(queue)
         return job
@@ -225,7 +217,7 @@ class JobRunner:
             return
         try:
             for job_id in self._admission.next_up(queue):
-                self._ring(job_id, queue)
+                self._notify(job_id, queue)
         except StoreUnavailable:
             log.warning("the queue %s could not be looked at; the reconciler does it", queue)
 
@@ -240,12 +232,12 @@ class JobRunner:
         """Ring for the jobs that wait for this one: they take over its file, or its work."""
         try:
             for follower in self._claims.release_followers(job_id):
-                self.ring(follower)
+                self.notify(follower)
         except StoreUnavailable:
             log.warning("job %s: those who wait for it come back by themselves", job_id)
 
     def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseKeeper) -> JobContext:
-        return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper, self._engines)
+        return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper)
 
     def _put_off(self, job: VideoJob, lease: Lease, wait: ComeBack) -> VideoJob | None:
         seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)

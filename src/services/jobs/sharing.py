@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
+from src.models.job_kinds import KindTable
 from src.models.video import VideoJob
-from src.services.jobs.handler import JobHandler, Made
+from src.services.jobs.handler import Made
 from src.services.jobs.waiting import ComeBack
 
 
 class Sharing:
     """What jobs that ask for the same have from each other."""
 
-    def __init__(
-        self, jobs: VideoData, claims: ClaimData, handlers: Mapping[str, JobHandler[Any]], *, wait_seconds: float
-    ) -> None:
+    def __init__(self, jobs: VideoData, claims: ClaimData, kinds: KindTable, *, wait_seconds: float) -> None:
         """``wait_seconds``: how long one waits for another at most before it looks again."""
-        self._jobs, self._claims, self._handlers, self._wait_seconds = jobs, claims, handlers, wait_seconds
+        self._jobs, self._claims, self._kinds, self._wait_seconds = jobs, claims, kinds, wait_seconds
 
     def made_already(self, job: VideoJob, work_dir: Path) -> Made | None:
         """The file of a job that asked for just the same, under a second name: nothing is made twice.
@@ -31,7 +28,7 @@ class Sharing:
         Raises:
             ComeBack: another job is making it. What becomes of that one wakes this one.
         """
-        fields = {name: getattr(job.params, name) for name in getattr(self._handlers[job.kind], "same", ())}
+        fields = {name: getattr(job.params, name) for name in self._kinds[job.kind].same}
         if not fields:
             return None
         if (leader := self._claims.leader_of(job, fields)) is not None:

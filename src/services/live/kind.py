@@ -1,4 +1,4 @@
-"""The kind ``live_clip``: what was seen at a moment of a live stream becomes a file.
+"""Handles the kind ``live_clip``: what was seen at a moment of a live stream becomes a file.
 
 A moment is a wall-clock time. While the stream runs its segments are captured; once the recording is there, it is
 the same moment, counted from the time the stream was released.
@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
-from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
 from src.services.jobs.results import MIME, cut
 from src.services.jobs.waiting import ComeBack
 from src.services.live.cutter import LiveTask
-from src.services.live.service import StreamNotReady
+from src.services.live.service import LiveService, StreamNotReady
+from src.services.video_service import VideoService
+from src.services.youtube_service import YouTubeService
 from src.utils.validators import canonical_url
 
 # How long the recording of a stream that has ended is waited for. The site takes minutes for short streams and hours
@@ -24,23 +26,21 @@ RECORDING_HOURS = 6
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 900.0
 
 
-class LiveClipHandler:
+class LiveClipHandler(JobHandler[LiveClipParams]):
     """Capture the moment, or find it in the recording, then cut it like any clip."""
 
-    kind = LiveClipParams.kind
-    queue = "downloads"
-    urgent = True  # what was seen leaves the stream: see turns.py
+    def __init__(self, live: LiveService, videos: VideoService, youtube: YouTubeService) -> None:
+        self._live, self._videos, self._youtube = live, videos, youtube
 
     def run(self, params: LiveClipParams, context: JobContext) -> Made:
         """Make the file of the window around the moment."""
         waited = _waited_seconds(context)
         patient = waited < RECORDING_HOURS * 3600
-        live = context.engines.live
         task = LiveTask(params, context.work_dir, context.kept_dir, context.monitor, last_chance=not patient)
         try:
-            report = live.make(task)
+            report = self._live.make(task)
             if report is None:
-                return self._from_recording(params, live.video_of(task), context)
+                return self._from_recording(params, self._live.video_of(task), context)
         except StreamNotReady as later:
             raise ComeBack(later.seconds, later.why) from None
         except LiveEndedNotReady as later:
@@ -58,9 +58,9 @@ class LiveClipHandler:
         )
 
     def _from_recording(self, params: LiveClipParams, video_id: str, context: JobContext) -> Made:
-        start, end = window_in_recording(params, context.engines.youtube.get_video_info(video_id))
+        start, end = window_in_recording(params, self._youtube.get_video_info(video_id))
         known = params.model_copy(update={"youtube_video_id": video_id, "url": canonical_url(video_id)})
-        made = cut(known, start, end, context)
+        made = cut(self._videos, known, start, end, context)
         return Made(
             path=made.path,
             mime=made.mime,

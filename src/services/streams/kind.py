@@ -1,23 +1,23 @@
-"""The kind ``stream``: a playlist or a video file at any public address becomes an MP4."""
+"""Handles the kind ``stream``: a playlist or a video file at any public address becomes an MP4."""
 
 from __future__ import annotations
 
 from src.models.outcome import NoteCode, outcome_fields
 from src.models.params import StreamParams
-from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.streams.service import StreamService
 from src.utils.filenames import display_name
 
 
-class StreamHandler:
+class StreamHandler(JobHandler[StreamParams]):
     """Fetch through the stream service; what is fetched survives this attempt."""
 
-    kind = StreamParams.kind
-    queue = "downloads"
-    long = True  # hours, perhaps: see turns.py
+    def __init__(self, streams: StreamService) -> None:
+        self._streams = streams
 
     def run(self, params: StreamParams, context: JobContext) -> Made:
         """Make ``stream.mp4``."""
-        report = context.engines.streams.download(
+        report = self._streams.download(
             params,
             context.work_dir / "stream.mp4",
             context.kept_dir,

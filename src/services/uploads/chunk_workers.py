@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -27,6 +27,7 @@ from src.services.encoding.chunks import ChunkRunner
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
 from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.notifier import WorkerNotifier
 from src.services.progress_cache import ProgressCache
 from src.services.uploads.chunk_progress import ChunkProgress, OneChunk
 
@@ -38,13 +39,6 @@ HELPERS_TRY = 2  # a chunk that helpers began so often in vain is left to the ow
 WAIT_SECONDS = 0.3
 
 
-class HelpBell(Protocol):
-    """Wakes workers that may help. It may be lost, late or doubled."""
-
-    def call_help(self, job_id: str) -> None:
-        """There are chunks of this job to be had; never raises."""
-
-
 class ChunkCrew:
     """The workers of all hosts that share the folders, as seen by one of them."""
 
@@ -54,7 +48,7 @@ class ChunkCrew:
         encoder: EncodingService,
         files: FileStore,
         progress: ProgressCache,
-        bell: HelpBell,
+        notifier: WorkerNotifier,
         *,
         worker: str,
         helpers: int,
@@ -64,7 +58,7 @@ class ChunkCrew:
     ) -> None:
         """``helpers``: how many workers are asked to help with one encode; with 0 it stays one piece."""
         self._chunks, self._encoder, self._files, self._progress = chunks, encoder, files, progress
-        self._bell, self._worker, self._helpers = bell, worker, helpers
+        self._bell, self._worker, self._helpers = notifier, worker, helpers
         self._lease_seconds, self._hard_limit_seconds, self._shutdown = lease_seconds, hard_limit_seconds, shutdown
 
     @contextmanager
@@ -107,13 +101,13 @@ class ChunkCrew:
             log.warning("job %s: chunk %d was lost to another worker", job_id, chunk.number)
             return
         except HandedBack:
-            pass  # to whoever hears the bell now
+            pass  # to whichever worker is notified
         except AppError as error:
             log.info("job %s: chunk %d is left to others: %s %s", job_id, chunk.number, error.code, error.message)
             with suppress(StoreUnavailable):
                 self._chunks.give_back(chunk, count_attempt=True)
             return
-        self._bell.call_help(job_id)
+        self._bell.request_help(job_id)
 
     def forget(self, job_id: str) -> None:
         """Have nobody work on this job's chunks any more: it has ended. Never raises."""
@@ -156,7 +150,7 @@ class ChunkCrew:
         """Ask for help, unless somebody helps already: who has made a chunk asks for the next one by itself."""
         if not any(record.lease is not None for record in left):
             for _ in left[: self._helpers]:
-                self._bell.call_help(job_id)
+                self._bell.request_help(job_id)
 
     def _work(self, chunk: ChunkRecord, folder: Path, monitor: OneChunk) -> None:
         """Encode one chunk under its lease.

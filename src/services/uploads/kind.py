@@ -1,4 +1,4 @@
-"""The kind ``encode``: an uploaded file becomes an MP4, or its sound an mp3, wav or flac."""
+"""Handles the kind ``encode``: an uploaded file becomes an MP4, or its sound an mp3, wav or flac."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 from src.errors import FileGone
 from src.models.audio import MIME
 from src.models.params import AudioFormat, EncodeParams
-from src.services.jobs.handler import JobContext, Made
+from src.services.encoding.audio_extraction import AudioService
+from src.services.encoding_service import EncodingService
+from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.uploads.chunk_workers import ChunkCrew
 
 
-class EncodeHandler:
+class EncodeHandler(JobHandler[EncodeParams]):
     """Encode through the encoding service, or take the sound out through the audio service."""
 
-    kind = EncodeParams.kind
-    queue = "encodes"
+    def __init__(self, encoder: EncodingService, audio: AudioService, chunks: ChunkCrew) -> None:
+        self._encoder, self._audio, self._chunks = encoder, audio, chunks
 
     def run(self, params: EncodeParams, context: JobContext) -> Made:
         """Make ``encoded.mp4`` in the chosen codec and quality, or ``sound.mp3`` and the like."""
@@ -22,11 +25,11 @@ class EncodeHandler:
         if not params.input_file_path or not source.is_file():
             raise FileGone("The uploaded file has expired.")
         if params.audio_format is not None:
-            return _sound(params, params.audio_format, source, context)
+            return self._extract_audio(params, params.audio_format, source, context)
         assert params.video_codec is not None and params.quality_preset is not None
         output = context.work_dir / "encoded.mp4"
-        with context.engines.crew.runner(context.job, context.monitor) as run_chunks:
-            report = context.engines.encoder.encode_video_to_mp4(
+        with self._chunks.runner(context.job, context.monitor) as run_chunks:
+            report = self._encoder.encode_video_to_mp4(
                 source,
                 output,
                 params.video_codec,
@@ -44,17 +47,20 @@ class EncodeHandler:
             report=report.to_fields(),
         )
 
+    def ended(self, job_id: str) -> None:
+        """Forget the chunks."""
+        self._chunks.forget(job_id)
 
-def _sound(params: EncodeParams, wanted: AudioFormat, source: Path, context: JobContext) -> Made:
-    output = context.work_dir / f"sound.{wanted}"
-    report = context.engines.audio.extract(
-        source,
-        output,
-        wanted,
-        params.audio_quality or "best",
-        keep_tags=True,
-        normalize_loudness=params.normalize_loudness,
-        monitor=context.monitor,
-    )
-    stem = Path(params.original_filename).stem or "sound"
-    return Made(path=output, mime=MIME[wanted], download_name=f"{stem}.{wanted}", report=report.to_fields())
+    def _extract_audio(self, params: EncodeParams, wanted: AudioFormat, source: Path, context: JobContext) -> Made:
+        output = context.work_dir / f"sound.{wanted}"
+        report = self._audio.extract(
+            source,
+            output,
+            wanted,
+            params.audio_quality or "best",
+            keep_tags=True,
+            normalize_loudness=params.normalize_loudness,
+            monitor=context.monitor,
+        )
+        stem = Path(params.original_filename).stem or "sound"
+        return Made(path=output, mime=MIME[wanted], download_name=f"{stem}.{wanted}", report=report.to_fields())

@@ -1,14 +1,14 @@
-"""What makes files: FFmpeg, the engines, and the runner with its hands. Nothing here knows who asked."""
+"""Builds what produces files: FFmpeg, the engines and the runner. Nothing here knows who asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from pymongo.database import Database
 
-from src.bootstrap.kinds import BY_KIND, KINDS
+from src.bootstrap.kinds import KINDS, Tools, build_handlers
 from src.config import Settings
 from src.data.archive_data import ArchiveData
 from src.data.chunk_data import ChunkData
@@ -21,7 +21,6 @@ from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
 from src.services.audio.download import SoundService
 from src.services.cache_service import CacheService
-from src.services.clips.batch import ClipBatchService
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding.audio_extraction import AudioService
 from src.services.encoding_service import EncodingService
@@ -29,36 +28,18 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.handler import Engines
 from src.services.jobs.lease import ShutdownFlag
+from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
 from src.services.progress_cache import ProgressCache
-from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import ChunkCrew
 from src.services.video_service import VideoService
 from src.services.youtube.lookup_cache import SharedLooks
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
 from src.utils.ffmpeg_program import find_ffmpeg
-
-
-class Bell(Protocol):
-    """Wakes workers: for a job that waits, for one that needs help, and to look a saved one's source up."""
-
-    def ring(self, job_id: str, queue: str) -> None:
-        """A job waits in this queue.
-
-        Raises:
-            ConnectionError: nobody can be told now.
-        """
-
-    def call_help(self, job_id: str) -> None:
-        """There are chunks of this job to be had."""
-
-    def describe(self, job_id: str) -> None:
-        """The source of this job should be looked up."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +52,8 @@ class Process:
 
 
 @dataclass(frozen=True)
-class GivenEngines:
-    """Engines that a test puts in the place of the real ones."""
+class Replacements:
+    """Services that a test puts in the place of the real ones."""
 
     youtube: YouTubeService | None = None
     encoder: EncodingService | None = None
@@ -82,12 +63,12 @@ class GivenEngines:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Production:
     """The runner and what it works with."""
 
     ffmpeg: FFmpeg
     egress: EgressProxy
-    engines: Engines
+    tools: Tools
     files: FileStore
     space: OwnerSpace
     paths: StoredPaths
@@ -97,15 +78,15 @@ class Workshop:
     runner: JobRunner
 
 
-def build_workshop(
+def build_production(
     settings: Settings,
     database: Database[dict[str, Any]],
     cache: CacheService,
     clock: Clock,
-    doorbell: Bell,
+    notifier: WorkerNotifier,
     process: Process,
-    given: GivenEngines,
-) -> Workshop:
+    given: Replacements,
+) -> Production:
     """Everything below the use cases.
 
     Raises:
@@ -128,31 +109,32 @@ def build_workshop(
     encoder = given.encoder or EncodingService(
         ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
     )
-    audio = AudioService(ffmpeg)
     looks = SharedLooks(settings.data_dir / "looks")
     youtube = given.youtube or YouTubeService(settings, cache, egress=egress, looks=looks)
-    crew = ChunkCrew(
+    chunks = ChunkCrew(
         ChunkData(database),
         encoder,
         files,
         progress,
-        doorbell,
+        notifier,
         worker=process.worker,
         helpers=settings.encode_workers - 1 if settings.encode_helpers is None else settings.encode_helpers,
         lease_seconds=settings.job_lease_seconds,
         hard_limit_seconds=settings.job_hard_limit_seconds,
         shutdown=process.shutdown,
     )
-    engines = Engines(
+    tools = Tools(
+        settings=settings,
+        clock=clock,
+        ffmpeg=ffmpeg,
+        egress=egress,
+        youtube=youtube,
         videos=given.videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress),
         encoder=encoder,
-        youtube=youtube,
-        streams=StreamService(settings, egress, ffmpeg),
-        live=given.live or LiveService(settings, youtube, encoder, ffmpeg, clock=clock, egress=egress),
-        batches=ClipBatchService(settings, youtube, ffmpeg, egress),
-        sounds=given.sounds or SoundService(settings, youtube, audio, egress=egress),
-        audio=audio,
-        crew=crew,
+        audio=AudioService(ffmpeg),
+        chunks=chunks,
+        live=given.live,
+        audio_downloads=given.sounds,
     )
     admission = Admission(
         ClaimData(database, paths),
@@ -171,9 +153,9 @@ def build_workshop(
         space=space,
         progress=progress,
         counters=counters,
-        doorbell=doorbell,
-        handlers=BY_KIND,
-        engines=engines,
+        notifier=notifier,
+        handlers=build_handlers(tools),
+        kinds=KINDS,
         worker=process.worker,
         lease_seconds=settings.job_lease_seconds,
         hard_limit_seconds=settings.job_hard_limit_seconds,
@@ -186,4 +168,4 @@ def build_workshop(
         shutdown=process.shutdown,
         end_process=process.end,
     )
-    return Workshop(ffmpeg, egress, engines, files, space, paths, looks, progress, counters, runner)
+    return Production(ffmpeg, egress, tools, files, space, paths, looks, progress, counters, runner)
