@@ -77,8 +77,8 @@ class Bench:
             stall_seconds=stall,
         )
 
-    def queued(self) -> VideoJob:
-        job = make_clip()
+    def queued(self, job: VideoJob | None = None) -> VideoJob:
+        job = job or make_clip()
         self.jobs.insert(job)
         started = self.jobs.enqueue(job.id, {})
         assert started is not None
@@ -378,8 +378,7 @@ def test_progress_arrives_while_it_happens(bench: Bench) -> None:
 
 
 def test_the_reconciler_notifies_of_missed_jobs_and_gives_up_the_spent(bench: Bench) -> None:
-    missed, spent = bench.queued(), make_encode(status=Status.PENDING)
-    bench.jobs.insert(spent)
+    missed, spent = bench.queued(), bench.queued(make_encode())
     for _ in range(3):
         assert bench.claims.claim(spent.id, "dead", lease_seconds=0.05, max_attempts=3)
         time.sleep(0.1)
@@ -391,7 +390,7 @@ def test_the_reconciler_notifies_of_missed_jobs_and_gives_up_the_spent(bench: Be
     runner.reconcile(notified_before_seconds=10)
     assert len(bench.notifier.notified) == 1, "workers were notified a moment ago"
     assert bench.engine.forgotten == [spent.id], "its helpers stop"
-    assert bench.counters.read().failures == {("clip", "JOB_LOST"): 1}
+    assert bench.counters.read().failures == {("encode", "JOB_LOST"): 1}
 
 
 def test_while_the_broker_is_away_one_vain_call_a_look_is_enough_and_nobody_counts_as_rung_for(bench: Bench) -> None:
@@ -411,8 +410,7 @@ def test_while_the_broker_is_away_one_vain_call_a_look_is_enough_and_nobody_coun
 
 
 def test_a_job_that_is_cancelled_while_it_waits_takes_its_chunks_and_its_kept_files_along(bench: Bench) -> None:
-    job = make_encode(status=Status.PENDING)
-    bench.jobs.insert(job)
+    job = bench.queued(make_encode())
     bench.files.kept_folder(job.id).mkdir(parents=True)
     service = JobService(
         bench.jobs, bench.files, bench.progress, bench.runner(), SystemClock(), KINDS, max_open=5, keep_seconds=60
