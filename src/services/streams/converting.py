@@ -12,12 +12,10 @@ from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.streams.placing import Kind, Placement, Run
+from src.utils.ffmpeg_options import understands
 
-# Only files that we wrote ourselves, whatever they are called.
-PLAYLIST_OPTIONS = (
-    *("-protocol_whitelist", "file", "-f", "hls", "-allowed_extensions", "ALL"),
-    *("-allowed_segment_extensions", "ALL", "-extension_picky", "0"),
-)
+# Not all versions of FFmpeg have these options, and those that lack one refuse to start with it.
+_NEWER_PLAYLIST_OPTIONS = {"allowed_segment_extensions": "ALL", "extension_picky": "0"}
 # Quick, and close enough that no eye tells; without reordering, so that the parts meet without a hole.
 _ENCODERS = {
     "h264": ("libx264", "-preset", "veryfast", "-crf", "17", "-bf", "0"),
@@ -28,6 +26,15 @@ _ENCODERS = {
 _COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac", "mp2"})
 _PLAIN_PROFILES = ("LC", "")  # of AAC; what our encoder writes cannot stand beside others
 _BITS_PER_CHANNEL = 96_000
+
+
+def playlist_options(program: Path) -> list[str]:
+    """Options of ``program``, an FFmpeg, before ``-i`` and a playlist of files that we wrote, whatever their names."""
+    options = ["-protocol_whitelist", "file", "-f", "hls", "-allowed_extensions", "ALL"]
+    for name, value in _NEWER_PLAYLIST_OPTIONS.items():
+        if understands(program, "demuxer=hls", name):
+            options += [f"-{name}", value]
+    return options
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,10 @@ class Converter:
         path = self._folder / f"converted-{kind}-{place}.nut"
         words = ["-map", "0:v:0", *self._video_words()] if kind == "video" else ["-map", "0:a:0", *self._audio_words()]
         self._ffmpeg.run(
-            ["-copyts", *PLAYLIST_OPTIONS, "-i", str(self._playlists[place]), *words, "-f", "nut", str(path)],
+            [
+                *("-copyts", *playlist_options(self._ffmpeg.program), "-i", str(self._playlists[place])),
+                *(*words, "-f", "nut", str(path)),
+            ],
             monitor=self._monitor,
         )
         self._made.append(path)

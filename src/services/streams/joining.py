@@ -13,7 +13,7 @@ from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine
 from src.services.streams import hints
-from src.services.streams.converting import PLAYLIST_OPTIONS, Converter
+from src.services.streams.converting import Converter, playlist_options
 from src.services.streams.direct import TAGS
 from src.services.streams.gaps import gaps_of, without_replaced
 from src.services.streams.looking import look_into
@@ -68,7 +68,8 @@ def _is_plain(tapes: Sequence[Tape]) -> bool:
 
 def _copy(tapes: Sequence[Tape], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> None:
     playlists = [path for tape in tapes for path in tape.stretches()]
-    inputs = [word for path in playlists for word in (*PLAYLIST_OPTIONS, "-i", str(path))]
+    options = playlist_options(ffmpeg.program)
+    inputs = [word for path in playlists for word in (*options, "-i", str(path))]
     maps = ["-map", "0:v?", "-map", "0:a?"] if len(playlists) == 1 else ["-map", "0:v?", "-map", "1:a?"]
     program = ffmpeg.confined(reads=sorted({path.parent for path in playlists}), writes=[output.parent])
     # The clocks of video and audio are compared with each other, not each with itself.
