@@ -28,7 +28,7 @@ class Delivery:
     secret: str | None
     attempts: int
     owner: str | None = None
-    """Whose job it is; with ``network``, who asked from where: they share the senders with others."""
+    """Who asked; with ``network``, from where: they share the senders with others."""
     network: str | None = None
 
 

@@ -27,7 +27,7 @@ from flask import Response, jsonify, request
 from pydantic import BaseModel, ValidationError
 
 from src.errors import AppError, RequestInvalid
-from src.middleware.auth import Auth, authenticate
+from src.middleware.auth import Auth, Caller, authenticate
 from src.middleware.body import read_json
 from src.middleware.creation import creating
 from src.middleware.prefer import wait_seconds, wants_plain_text
@@ -118,10 +118,10 @@ def endpoint(
 
         @functools.wraps(view)
         def checked(**path: Any) -> Response:
-            given, sent = _arguments(contract, parameters, path)
+            given, sent, caller = _arguments(contract, parameters, path)
             if contract.creates is None:
                 return _send(contract, view(**given))
-            return creating(contract.creates, path, sent, lambda: _send(contract, view(**given)))
+            return creating(contract.creates, path, sent, caller, lambda: _send(contract, view(**given)))
 
         checked.contract = contract  # type: ignore[attr-defined]
         return checked
@@ -139,7 +139,9 @@ def _model_of(hint: Any) -> type[BaseModel] | None:
     return next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)
 
 
-def _arguments(contract: Endpoint, parameters: Mapping[str, Any], path: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+def _arguments(
+    contract: Endpoint, parameters: Mapping[str, Any], path: dict[str, Any]
+) -> tuple[dict[str, Any], Any, Caller]:
     # Who calls is settled before anything else that the stranger sent is looked at.
     in_path = contract.auth in (Auth.PATH_TOKEN, Auth.CHANNEL)
     caller = authenticate(contract.auth, path.pop("token", None) if in_path else None)
@@ -156,7 +158,7 @@ def _arguments(contract: Endpoint, parameters: Mapping[str, Any], path: dict[str
         given["wait_seconds"] = wait_seconds()
     if "plain_text" in parameters:
         given["plain_text"] = wants_plain_text()
-    return given, sent
+    return given, sent, caller
 
 
 _WORDS = {"model_type": "Input should be an object"}  # where pydantic names our classes

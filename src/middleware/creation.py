@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from src.data.idempotency_data import StoredReply
-from src.middleware.auth import SESSION_HEADER
+from src.middleware.auth import SESSION_HEADER, Caller
 from src.middleware.wiring import services
 from src.utils.addresses import network_of
 
@@ -19,7 +19,9 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 _KEPT_HEADERS = ("Location", "Retry-After")
 
 
-def creating(id_field: str, path: Mapping[str, Any], sent: Any, answer: Callable[[], Response]) -> Response:
+def creating(
+    id_field: str, path: Mapping[str, Any], sent: Any, caller: Caller, answer: Callable[[], Response]
+) -> Response:
     """Answer a request that creates a job, whose id the reply (or the path) has as ``id_field``.
 
     Raises:
@@ -34,8 +36,8 @@ def creating(id_field: str, path: Mapping[str, Any], sent: Any, answer: Callable
         response = answer()
         job_id = _job_id(id_field, path, response)
         if webhook is not None and job_id:
-            network = network_of(request.remote_addr or "")
-            services().webhooks.register(job_id, webhook, secret, network=network)
+            network = network_of(caller.address)
+            services().webhooks.register(job_id, webhook, secret, asked_by=caller.owner, network=network)
         return response
 
     key = request.headers.get(KEY_HEADER)

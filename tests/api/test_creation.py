@@ -172,6 +172,27 @@ def test_an_end_is_told_signed(api: Api, anna: Person, body: dict[str, Any], rec
     assert api.services.webhooks.deliver_due() == 0
 
 
+def test_what_others_ask_is_not_signed_with_the_owners_secret(
+    api: Api, anna: Person, bert: Person, body: dict[str, Any], receiver: Receiver
+) -> None:
+    """A clip saved for the owner by another account and by nobody known, without a secret and with one."""
+    allow(api, receiver.url)
+    public = api.public_token()
+    own_secret = "0123456789abcdef"
+    for token, more in ((bert.token, {}), (public, {}), (public, {"webhook_secret": own_secret})):
+        video_id = str(save(api, {**body, "webhook_url": receiver.url, **more}, None, token).json["video_id"])
+        assert anna.post(f"/api/video/download/{video_id}").status_code == 200
+    api.bell.finish()
+    owners = {each["owner"] for each in api.services.database["webhooks"].find()}
+    assert owners == {"address:127.0.0.1"}, "not the places of the owner, nor of an account that is none of the job's"
+    assert api.services.webhooks.deliver_due() == 3
+    signed = [(headers.get("X-Webhook-Signature"), content) for headers, content in receiver.heard]
+    assert sum(signature is None for signature, _ in signed) == 2
+    ((signature, content),) = [each for each in signed if each[0] is not None]
+    moment, found = (part.partition("=")[2] for part in str(signature).split(","))
+    assert found == hmac.new(own_secret.encode(), f"{moment}.".encode() + content, hashlib.sha256).hexdigest()
+
+
 def test_a_receiver_that_fails_is_tried_again(api: Api, anna: Person, body: dict[str, Any], receiver: Receiver) -> None:
     allow(api, receiver.url)
     receiver.statuses = [500, 204]

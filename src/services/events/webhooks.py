@@ -18,7 +18,7 @@ import httpx
 
 from src.data.webhook_data import Delivery, WebhookData
 from src.errors import AppError, WebhookInvalid
-from src.models.video import Owner, Status, VideoJob
+from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.events.chat_replies import message_for
@@ -77,10 +77,24 @@ class WebhookService:
         if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200 and _is_text(secret)):
             raise WebhookInvalid("webhook_secret must have 16 to 200 characters")
 
-    def register(self, job_id: str, url: str, secret: str | None = None, *, network: str | None = None) -> None:
-        """Tell this address when the job has ended; signed with ``secret`` instead of the owner's. ``network``: from
-        where that was asked."""
-        self._data.insert(job_id, url, secret, self._clock.now(), owner=self._owner_of(job_id), network=network)
+    def register(
+        self,
+        job_id: str,
+        url: str,
+        secret: str | None = None,
+        *,
+        asked_by: Owner | None = None,
+        network: str | None = None,
+    ) -> None:
+        """Notify this address when the job has ended; signed with ``secret`` instead of the owner's.
+
+        ``asked_by``: who asked, the owner when absent; ``network``: from where. What others ask counts against their
+        network's share and is never signed with the owner's secret: a receiver of the owner would believe it.
+        """
+        owner = self._owner_of(job_id)
+        if asked_by is not None and _name_of(asked_by) != owner:
+            owner = _name_of(Owner(OwnerKind.ADDRESS, network or ""))
+        self._data.insert(job_id, url, secret, self._clock.now(), owner=owner, network=network)
 
     def register_once(self, job_id: str, url: str) -> None:
         """The same for a request that may come twice at the same time: while the address is to be told, it stays so."""
@@ -195,8 +209,9 @@ class WebhookService:
             body, headers = spoken[0], {"Content-Type": spoken[1]}
         else:
             body = json.dumps(payload_of(job, now)).encode()
-            signature = sign(delivery.secret or self.secret_of(job.owner), body, now)
-            headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature, "X-Webhook-Id": delivery.id}
+            headers = {"Content-Type": "application/json", "X-Webhook-Id": delivery.id}
+            if secret := delivery.secret or self._own_secret(delivery, job.owner):
+                headers[SIGNATURE_HEADER] = sign(secret, body, now)
         with (
             self._egress.session(self._limits, upstream=False) as session,
             httpx.Client(
@@ -204,6 +219,10 @@ class WebhookService:
             ) as client,
         ):
             return client.post(delivery.url, content=body, headers=headers).status_code
+
+    def _own_secret(self, delivery: Delivery, owner: Owner) -> str | None:
+        """The owner's secret, if it was the owner who asked. Deliveries of earlier versions do not tell who did."""
+        return self.secret_of(owner) if delivery.owner in (None, _name_of(owner)) else None
 
 
 def _name_of(owner: Owner) -> str:
