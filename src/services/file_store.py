@@ -173,12 +173,13 @@ class FileStore:
 
     def _all_artifacts(self) -> Iterator[Path]:
         for folder, subfolders, files in os.walk(self.downloads):
-            if self._work.name in subfolders and Path(folder) == self.downloads:
-                subfolders.remove(self._work.name)
+            # UPLOADS_DIR may be this folder or lie in it.
+            subfolders[:] = [name for name in subfolders if Path(folder, name) not in (self._work, self.incoming)]
             yield from (Path(folder, name) for name in files if name not in MARKS)
 
     def _drop_empty_folders(self, folder: Path) -> None:
-        while folder.is_relative_to(self.downloads) and folder not in (self.downloads, self._work):
+        lasting = (self.downloads, self._work, self.uploads, self.incoming)
+        while folder.is_relative_to(self.downloads) and folder not in lasting:
             try:
                 folder.rmdir()
             except OSError:  # not empty, or gone already

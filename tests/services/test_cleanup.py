@@ -297,6 +297,17 @@ def test_a_folder_for_both_kinds_counts_its_files_once(
     assert cleanup.sweep() == 21 and upload.exists()
 
 
+@pytest.mark.parametrize("below", ["", "uploads"])
+def test_a_cleanup_leaves_the_folder_in_which_uploads_arrive(room: Room, tmp_path: Path, below: str) -> None:
+    files = FileStore(tmp_path / "files", tmp_path / "files" / below)
+    half = files.incoming / "upload-x"
+    half.write_bytes(b"half")
+    age(half, UNKNOWN_SECONDS + 60)
+    cleanup = CleanupService(room.expiry, files, room.clock, record_days=7, saved_days=30)
+    assert cleanup.sweep() == 1
+    assert list(files.incoming.iterdir()) == [] and files.is_writable()
+
+
 def test_where_downloads_and_uploads_are_one_folder_a_running_attempt_keeps_its_file(
     mongo_database: Database[dict[str, Any]], tmp_path: Path
 ) -> None:
