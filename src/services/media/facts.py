@@ -86,8 +86,10 @@ def transparent_palette(frame: Any) -> bool:
     """Whether a pixel of a frame has a colour of the palette that is not opaque; its colours are 32-bit BGRA."""
     if frame.format.name != "pal8" or len(frame.planes) < 2:
         return False
-    colors = bytes(frame.planes[1])
-    return any(colors[4 * used + 3] < 255 for used in set(bytes(frame.planes[0])) if 4 * used + 3 < len(colors))
+    stored, colors = frame.planes[0], bytes(frame.planes[1])
+    pixels, line = bytes(stored), stored.line_size
+    used = set[int]().union(*(pixels[begin : begin + frame.width] for begin in range(0, frame.height * line, line)))
+    return any(colors[4 * number + 3] < 255 for number in used if 4 * number + 3 < len(colors))
 
 
 def orientation(matrix: bytes) -> tuple[int, bool]:
