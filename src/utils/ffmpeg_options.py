@@ -14,20 +14,17 @@ _SECONDS = 20.0
 def understands(program: Path, topic: str, option: str) -> bool:
     """Whether ``program`` lists ``option`` in its help on ``topic`` (such as ``protocol=http``, ``demuxer=hls``).
 
-    A program that cannot be asked understands nothing. The answer is remembered for as long as the file is the same.
+    A program that cannot be asked understands nothing. An answer is remembered for as long as the file is the same.
     """
     try:
         found = program.stat()
-    except OSError:
+        return option in _options(str(program), topic, found.st_size, found.st_mtime_ns)
+    except (OSError, subprocess.SubprocessError):  # asked again next time: the machine may only be busy
         return False
-    return option in _options(str(program), topic, found.st_size, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
 def _options(program: str, topic: str, _size: int, _mtime_ns: int) -> frozenset[str]:
     command = [program, "-hide_banner", "-nostdin", "-h", topic]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return frozenset()
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False)
     return frozenset(_OPTION.findall(done.stdout))
