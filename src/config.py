@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 Megabytes = int
 SECRET_NAMES = ("jwt_public_secret", "jwt_private_secret", "flask_secret_key")
@@ -277,6 +279,17 @@ class Settings(BaseModel):
         "./logs/app.log",
         "Log file, rotated at 10 MB, 5 kept; errors stand in an error.log beside it, too. Empty: console only.",
     )
+
+    @field_validator("data_dir", "downloads_dir", "uploads_dir")
+    @classmethod
+    def _leads_somewhere(cls, folder: Path) -> Path:
+        """Refuse a folder whose symbolic links lead in a circle, before anything looks for its real place."""
+        try:
+            folder.stat()
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise PydanticCustomError("folder_loop", "The symbolic links of this path lead in a circle") from None
+        return folder
 
     @classmethod
     def load(

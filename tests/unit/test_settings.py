@@ -26,3 +26,17 @@ def test_each_setting_that_cannot_be_used_has_one_line() -> None:
     title, *lines = str(refused.value).splitlines()
     assert title == "These settings cannot be used:"
     assert sorted(line.split(":")[0].strip() for line in lines) == sorted(given)
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "DOWNLOADS_DIR", "UPLOADS_DIR"])
+@pytest.mark.parametrize("below", ["", "folder"])
+def test_a_folder_whose_links_lead_in_a_circle_is_refused_by_name(tmp_path: Path, name: str, below: str) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.symlink_to(second)
+    second.symlink_to(first)
+    with pytest.raises(SettingsError) as refused:
+        Settings.load({name: str(first / below)}, dotenv=None, config_file=None)
+    assert str(refused.value).splitlines()[1:] == [f"  {name}: The symbolic links of this path lead in a circle"]
+    first.unlink()
+    first.symlink_to(tmp_path / "missing")  # it is made at the start
+    assert Settings.load({name: str(first / below)}, dotenv=None, config_file=None)
