@@ -102,6 +102,7 @@ def test_limits_hold_for_each_fork(film: Path, forks: MediaForks) -> None:
 def test_what_takes_too_long_is_stopped(film: Path, forks: MediaForks) -> None:
     forks.read("probe", "video", film, SCAN_LIMITS)
     first = server(forks)
+    os.kill(first.pid, signal.SIGSTOP)  # an answer that is there already would be taken, however late
     with pytest.raises(subprocess.TimeoutExpired):
         forks.read("probe", "video", film, ProbeLimits(wall_seconds=0.0))
     assert first.poll() is not None
