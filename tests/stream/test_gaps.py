@@ -15,6 +15,7 @@ from src.services.streams.recorder import StreamReport
 from tests.clip.origin import Faults, Origin
 from tests.media_kit import audio_marks, decode_errors, frame_numbers
 from tests.media_kit.hls import FILM, HTML, Playlist, jpeg, master, png, segmented
+from tests.stream.sites import encrypted
 from tests.stream.taking import in_time, take
 
 pytestmark = pytest.mark.slow
@@ -242,3 +243,21 @@ def test_the_default_audio_inside_the_segments_is_taken(tmp_path: Path) -> None:
     }
     report = taken(files, tmp_path)
     assert [mark.second for mark in audio_marks(report.path)] == list(range(8))
+
+
+def test_a_key_that_is_no_key_is_a_gap(tmp_path: Path) -> None:
+    """The key of the second half is a page with the reason why there is none."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    files = encrypted(FILM, folder, "film")
+    listed = files["film.m3u8"]
+    lines = (listed if isinstance(listed, bytes) else listed.read_bytes()).decode().splitlines()
+    key = next(line for line in lines if line.startswith("#EXT-X-KEY"))
+    middle = [place for place, line in enumerate(lines) if line.startswith("#EXTINF")][4]
+    lines.insert(middle, key.replace('URI="film.key"', 'URI="other.key"'))
+    files |= {"film.m3u8": "\n".join([*lines, ""]).encode(), "other.key": HTML}
+    with Origin(files) as origin:
+        report = take(origin, "film.m3u8", tmp_path, retries=0)
+    assert shown(report) == segments(0, 1)
+    assert gaps(report) == [(4, 8)]
+    assert sum("other.key" in line for line in origin.log) == 1, "asked for once, not once for each segment"

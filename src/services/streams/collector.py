@@ -28,6 +28,7 @@ from src.utils.clock import Clock, SystemClock
 
 _COPY_BYTES = 1 << 20
 _KEY_BYTES = 16
+_NO_KEY = "What the address of a key holds is not a key of 16 bytes."
 _FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 0.25, 4.0
 _CHECK_SECONDS = 0.2
 _INNER_RETRIES = 1  # of one request; the rest of the retries happen here, so that one bad segment delays no other
@@ -76,7 +77,7 @@ class Collector:
     ) -> None:
         self._fetcher, self._headers, self._check = fetcher, headers, check
         self._clock = clock or SystemClock()
-        self._keys: dict[str, bytes] = {}
+        self._keys: dict[str, bytes | AppError] = {}
         self.missed: dict[Path, Missed] = {}
         """The pieces that are not there, or that came damaged each time."""
 
@@ -147,6 +148,7 @@ class Collector:
 
     def _window(self, window: Sequence[Wanted], kept: Callable[[int], None], *, optional: bool) -> None:
         pending: dict[int, tuple[Wanted, Resource]] = {}
+        self._keys = {url: key for url, key in self._keys.items() if isinstance(key, bytes)}
         for index, one in enumerate(window):
             try:
                 pending[index] = one, self._ask(one, index, optional=optional)
@@ -196,16 +198,26 @@ class Collector:
         return resource
 
     def _key(self, key: Key, *, optional: bool) -> bytes:
+        """The content of a key. One that cannot be fetched is not requested again for each segment of a window.
+
+        Raises:
+            AppError: it cannot be fetched, or is no key.
+        """
         if key.url not in self._keys:
-            content = read_piece(
-                self._fetcher,
-                Resource(key.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT),
-                Piece(key.url),
-            )
-            if len(content) != _KEY_BYTES:
-                raise SourceUnreadable("its key is none")
-            self._keys[key.url] = content
-        return self._keys[key.url]
+            resource = Resource(key.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
+            if optional:
+                resource.retries = min(_INNER_RETRIES, self._fetcher.network.retries)
+            try:
+                content = read_piece(self._fetcher, resource, Piece(key.url))
+                self._keys[key.url] = content if len(content) == _KEY_BYTES else StreamUnreadable(_NO_KEY)
+            except SourceUnreadable:
+                self._keys[key.url] = StreamUnreadable(_NO_KEY)
+            except OF_ONE_SEGMENT as error:
+                self._keys[key.url] = error
+        found = self._keys[key.url]
+        if isinstance(found, AppError):
+            raise found
+        return found
 
     def _save(self, one: Wanted, resource: Resource) -> Soundness:
         """Under its name only when it is whole: another worker may look at this folder in the same moment.
