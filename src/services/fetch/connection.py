@@ -62,11 +62,15 @@ class Connection:
             AppError: after all attempts failed.
         """
         resource = chunk.resource
-        while not (resource.complete if chunk.end is None else chunk.position >= chunk.end):
+        while not resource.has_failed() and not (
+            resource.complete if chunk.end is None else chunk.position >= chunk.end
+        ):
             before, generation = chunk.position, resource.generation
             try:
                 await (self._whole(chunk, on_demand=on_demand) if chunk.end is None else self._ranged(chunk))
                 if chunk.end is None or chunk.position >= chunk.end or resource.ranged is False:
+                    return
+                if resource.has_failed():
                     return
                 raise Interrupted(Network("The media server ended an answer early."))
             except LinkRefused:
@@ -123,6 +127,8 @@ class Connection:
             surplus = announced is not None and announced > last - chunk.position
             async for data in response.aiter_raw():
                 self._fetcher.received(len(data))
+                if resource.has_failed():
+                    return
                 data = data[: chunk.left]
                 if data:
                     self._fetcher.arrived(resource, chunk.position, data)

@@ -150,7 +150,9 @@ class Fetcher:
         self._thread.join()
 
     def arrived(self, resource: Resource, start: int, data: bytes) -> None:
-        """Keep plain bytes of a resource."""
+        """Store plain bytes of a resource, unless it has failed: its room may belong to another one by now."""
+        if resource.has_failed():
+            return
         assert resource.base is not None
         self.spool.write(resource.base + start, data)
         with self._arrived:

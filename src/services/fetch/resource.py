@@ -80,6 +80,10 @@ class Resource:
             self.failure = error
         return own
 
+    def has_failed(self) -> bool:
+        """Whether it could not be fetched, so that nobody reads what still arrives of it."""
+        return self.failure is not None
+
     def renew(self, url: str, headers: Mapping[str, str]) -> None:
         """Take a fresh link for the same bytes."""
         self.url, self.headers, self.final_url = url, headers, None
