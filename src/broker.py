@@ -39,6 +39,9 @@ def make_celery(settings: Settings) -> Celery:
         task_time_limit=hard_limit + 60,  # behind our own limit, which cleans up
         worker_prefetch_multiplier=1,  # a waiting message must stay where another worker can take it
         worker_cancel_long_running_tasks_on_connection_loss=False,  # with it on, a lost broker ends running jobs
+        # A new process connects to the stores before it says that it is up; Celery kills it after 4 s otherwise, again
+        # and again while the database is away.
+        worker_proc_alive_timeout=60,
         worker_max_tasks_per_child=50,  # whatever leaks in a codec library leaves with its process
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
