@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,9 +21,11 @@ DUE = 40
 
 def test_only_what_is_told_next_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, told, claimed, most = threading.Lock(), [], [0], [0]
+    patience = 300.0
     due = [Delivery(str(number), "job", "https://example.com", None, 0, f"user:{number % 9}") for number in range(DUE)]
 
-    def claim(*_: Any, **__: Any) -> Delivery | None:
+    def claim(now: datetime, until: datetime, **_: Any) -> Delivery | None:
+        assert (until - now).total_seconds() > patience, "nobody else claims it while its receiver takes its time"
         with lock:
             claimed[0] += bool(due)
             most[0] = max(most[0], claimed[0])
@@ -37,7 +40,9 @@ def test_only_what_is_told_next_is_claimed(monkeypatch: pytest.MonkeyPatch) -> N
     ended = make_clip(status=Status.CANCELLED)
     data, jobs = SimpleNamespace(claim=claim), SimpleNamespace(peek=lambda _: ended)
     nobody = cast(Any, None)
-    service = WebhookService(cast(Any, data), cast(Any, jobs), nobody, nobody, SystemClock(), attempts=1, timeout=1)
+    service = WebhookService(
+        cast(Any, data), cast(Any, jobs), nobody, nobody, SystemClock(), attempts=1, timeout=patience
+    )
     monkeypatch.setattr(WebhookService, "_deliver", deliver)
     assert service.deliver_due() == DUE and len(set(told)) == DUE
     assert most[0] <= webhook_service._MOST_AT_ONCE

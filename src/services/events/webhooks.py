@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 SIGNATURE_HEADER = "X-Webhook-Signature"
 _PURPOSE = "webhook"
 _LOOK_AGAIN = timedelta(seconds=3)  # at a job that has not ended
-_CLAIM = timedelta(seconds=60)
+_CLAIM_SECONDS = 60.0  # beyond the time that a receiver may take
 _FIRST_PAUSE_SECONDS = 5.0
 # How many receivers are told at once, and of these so many for one owner and for one network from which was asked: a
 # receiver may take WEBHOOK_TIMEOUT_SECONDS, and those of one account must not make others wait.
@@ -167,10 +167,11 @@ class WebhookService:
     def _claim(self) -> Delivery | None:
         """The next one of an owner for whom nothing is sent now, else of one who has not got the share yet."""
         now = self._clock.now()
+        until = now + timedelta(seconds=self._timeout + _CLAIM_SECONDS)
         networks = [network for network, number in self._networks.items() if number >= _MOST_OF_NETWORK]
         for most in range(1, _MOST_OF_OWNER + 1):
             owners = [owner for owner, number in self._owners.items() if number >= most]
-            delivery = self._data.claim(now, now + _CLAIM, owners=owners, networks=networks)
+            delivery = self._data.claim(now, until, owners=owners, networks=networks)
             if delivery is not None:
                 return delivery
         return None
