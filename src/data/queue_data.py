@@ -17,6 +17,8 @@ _MOST_IDS = 32
 # For so long after its moment a live clip is a capture that cannot wait. Later it is cut from the recording, or from
 # what was captured already, as any other clip.
 URGENT_SECONDS = 3600.0
+# What an anonymous client has an account receive counts against the share of its address, not that of the account.
+_OWNER: Document = {"$ifNull": ["$request.counts_for", {"$concat": ["$owner_kind", ":", "$owner_id"]}]}
 
 
 class QueueData:
@@ -30,7 +32,7 @@ class QueueData:
         """Jobs that could be begun now, together by owner and by whether they are long ones; without urgent ones."""
         declined = {"$cond": [{"$gt": [{"$ifNull": ["$declined_at", None]}, None]}, "$_id", "$$REMOVE"]}
         grouped = {
-            "_id": {"kind": "$owner_kind", "owner": "$owner_id", "long": {"$in": ["$kind", sorted(kinds.long)]}},
+            "_id": {"owner": _OWNER, "long": {"$in": ["$kind", sorted(kinds.long)]}},
             "number": {"$sum": 1},
             "since": {"$min": "$queued_at"},
             "declined": {"$push": declined},
@@ -45,7 +47,7 @@ class QueueData:
             found = list(self._videos.aggregate(pipeline))
         return [
             Waiting(
-                owner=f"{each['_id']['kind']}:{each['_id']['owner']}",
+                owner=each["_id"]["owner"],
                 long=each["_id"]["long"],
                 number=each["number"],
                 since=each["since"],
@@ -61,7 +63,7 @@ class QueueData:
             "kind": {"$in": sorted(kinds.all)},
             "$expr": {"$not": [lease_is_over()]},
         }
-        shown = {"owner_kind": True, "owner_id": True, "kind": True, "event_at": True, "started_at": True}
+        shown = {"owner": _OWNER, "kind": True, "event_at": True, "started_at": True}
         with translated():
             found = list(self._videos.find(wanted, shown))
         return [_running(each, kinds) for each in found]
@@ -69,12 +71,12 @@ class QueueData:
     def group_of(self, job_id: str, kinds: Kinds, *, max_attempts: int) -> tuple[str, bool] | None:
         """The owner of a job, and whether it is a long one, as ``waiting`` tells them; None when it does not wait, or
         has no attempt left."""
-        shown = {"owner_kind": True, "owner_id": True, "kind": True}
+        shown = {"owner": _OWNER, "kind": True}
         with translated():
             found = self._videos.find_one({**by_id(job_id), "attempts": {"$lt": max_attempts}, "$or": _due()}, shown)
         if found is None:
             return None
-        return f"{found['owner_kind']}:{found['owner_id']}", found["kind"] in kinds.long
+        return found["owner"], found["kind"] in kinds.long
 
     def urgent(self, kinds: Kinds, *, max_attempts: int, missed_seconds: float | None = None) -> list[str]:
         """Captures that could be begun now and cannot wait; with ``missed_seconds`` those of them that nobody was
@@ -136,7 +138,7 @@ def _running(document: Document, kinds: Kinds) -> Running:
     fresh = moment is not None and began is not None and began - moment <= timedelta(seconds=URGENT_SECONDS)
     if fresh and document["kind"] in kinds.urgent:
         return Running(None)
-    return Running(f"{document['owner_kind']}:{document['owner_id']}", long=document["kind"] in kinds.long)
+    return Running(document["owner"], long=document["kind"] in kinds.long)
 
 
 def _ordinary(kinds: Kinds) -> list[Document]:

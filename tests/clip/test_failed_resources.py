@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.errors import MediaGone
 from src.services.clip import Network
 from src.services.clip.fetcher import Fetcher
 from src.services.clip.resource import Resource
 from src.services.clip.spool import Spool
+
+from src.errors import MediaGone
 
 
 def test_late_bytes_of_a_failed_resource_do_not_overwrite_another_one(tmp_path: Path) -> None:

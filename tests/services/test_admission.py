@@ -143,7 +143,7 @@ class Service:
             self.messages.task_done()
 
     def ask(self, owner: Owner, kind: str = "clip", **params: Any) -> VideoJob:
-        job = make_clip(owner)
+        job = make_clip(owner, **({"facts": params.pop("facts")} if "facts" in params else {}))
         if kind == "stream":
             job = replace(job, params=StreamParams(url="https://example.com/a.m3u8"))
         if kind == "live_clip":
@@ -247,6 +247,18 @@ def test_one_owner_holds_half_of_the_workers_while_another_waits_and_all_when_no
     for clip in waiting:
         service.end(clip)
     eventually(lambda: service.running(*clips) == 4, PATIENCE)
+
+
+def test_what_a_visitor_has_an_account_receive_leaves_the_share_of_the_account(start: Any) -> None:
+    service = start(3)
+    asked = {"request": {"counts_for": "address:192.0.2.1"}}
+    first = service.ask(CARL)
+    given = [service.ask(ANNA, facts=asked) for _ in range(4)]
+    eventually(lambda: service.running(first, *given) == 3, PATIENCE)
+    own = service.ask(ANNA)
+    service.end(first)
+    eventually(lambda: service.running(own) == 1, PATIENCE)
+    assert service.running(*given) == 2
 
 
 def test_a_capture_of_a_live_moment_takes_the_last_worker_and_an_old_moment_waits(start: Any) -> None:
