@@ -41,6 +41,12 @@ def test_only_the_settings_read_the_environment() -> None:
     assert [str(path) for path in readers if path.parts[1] != "launcher"] == ["src/config.py"]
 
 
+def test_messages_of_ffmpeg_are_never_passed_to_python() -> None:
+    """PyAV's callback takes the interpreter's lock for each error, and a decoder's threads report errors: whoever drops
+    the decoder holds that lock and waits for them. Without a callback, PyAV is silent and this cannot happen."""
+    assert not [path for path in SOURCES if "av.logging" in path.read_text()]
+
+
 def test_the_page_of_errors_is_fresh() -> None:
     assert (ROOT / error_docs.PATH).read_text() == error_docs.page(), "run 'make docs'"
 

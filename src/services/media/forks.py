@@ -25,8 +25,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-import av
-
 from src.services.media import probe_child as media_reader
 from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
 from src.utils.process import die_with_parent, dying_with
@@ -191,5 +189,4 @@ def _collect(child: int, ends: Sequence[int]) -> dict[int, bytes]:
 
 
 if __name__ == "__main__":
-    av.logging.set_level(av.logging.PANIC)
     serve(Kind(sys.argv[1], "none"), sys.stdin.buffer, sys.stdout.buffer)

@@ -270,5 +270,4 @@ def main(tasks: str, need: str, path: str) -> int:
 
 
 if __name__ == "__main__":
-    av.logging.set_level(av.logging.PANIC)
     sys.exit(main(*sys.argv[1:4]))

@@ -228,7 +228,6 @@ class _Audio:
 
 def main() -> int:
     """Answer the question on standard input."""
-    av.logging.set_level(av.logging.PANIC)
     question = json.load(sys.stdin)
     output = Path(question.pop("output"))
     parts = {kind: [Part(tuple(map(Path, paths)), *rest) for paths, *rest in found] for kind, found in question.items()}
