@@ -33,6 +33,7 @@ _NEW_USER, _NEW_IPC, _NEW_NET = 0x10000000, 0x08000000, 0x40000000
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
 _FILTERED = 2  # Seccomp in /proc/self/status: man 5 proc
 _WORKED = 0
+_NO_PROCESS = frozenset({errno.EAGAIN, errno.ENOMEM})  # man 2 fork
 _PROBE_SECONDS = 30
 
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -56,7 +57,11 @@ class Kind:
 
 @functools.cache
 def available() -> Kind:
-    """What works here, found by trying."""
+    """What works here, found by trying.
+
+    Raises:
+        OSError: it cannot be tried now. Nothing is remembered, and no file is read without a sandbox that there may be.
+    """
     version, no_landlock = _landlock()
     namespaces, no_namespaces = _namespaces()
     network = "namespace" if namespaces else "landlock" if version >= ABI_NET else "none"
@@ -168,7 +173,11 @@ def _require(done: bool) -> None:
 
 
 def _probe(action: Callable[[], None]) -> int:
-    """Try something in a child that then starts a program, as we do; the number of the error, 0 when it worked."""
+    """Try something in a child that then starts a program, as we do; the number of the error, 0 when it worked.
+
+    Raises:
+        OSError: there is no room for another process now, which says nothing of the sandbox.
+    """
     reading, writing = os.pipe()
 
     def prepare() -> None:
@@ -188,7 +197,13 @@ def _probe(action: Callable[[], None]) -> int:
             timeout=_PROBE_SECONDS,
         )
         works = done.returncode == 0
-    except (subprocess.SubprocessError, OSError):
+    except subprocess.TimeoutExpired:  # it was started, so all of it was allowed: the machine is busy
+        works = True
+    except subprocess.SubprocessError:
+        works = False
+    except OSError as error:
+        if error.errno in _NO_PROCESS:
+            raise
         works = False
     finally:
         os.close(writing)
