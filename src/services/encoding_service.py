@@ -138,7 +138,7 @@ class EncodingService:
         video = media.main_video
         assert video is not None
         scan = interlace.look(program, input_path, media.container.split(",")[0], video, watch)
-        mixable = try_tracks(program, input_path, media, watch)
+        mixable = try_tracks(program, input_path, media, watch, timeline)
         plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, mixable=mixable)
         work = EncodeWork(
             program,

@@ -270,6 +270,10 @@ def test_a_track_that_cannot_be_mixed_or_decoded_costs_no_video(tmp_path: Path) 
     rare = dataclasses.replace(media, audio=(dataclasses.replace(media.audio[0], index=7, codec="rare"),))
     assert try_tracks(FFmpeg(Path(FFMPEG)), source, media, SilentMonitor()).unusable == frozenset()
     assert try_tracks(FFmpeg(Path(FFMPEG)), source, rare, SilentMonitor()).unusable == {7}
+    # Behind those that cannot be decoded come others in their place.
+    known, lost = media.audio[0], rare.audio[0]
+    many = dataclasses.replace(media, audio=(lost, *[known] * 7, dataclasses.replace(lost, index=8), *[known] * 2))
+    assert try_tracks(FFmpeg(Path(FFMPEG)), source, many, SilentMonitor()).unusable == {7, 8}
     unknown = AudioStream(1, "pcm_s16le", 48000, 12, "12 channels")
     assert (plan_track(unknown).layout, plan_track(unknown).first_two) == ("stereo", True)
 

@@ -14,6 +14,7 @@ from src.services.encoding.geometry import PAD_PLANES, PLANE_SIZES, pad_to
 from src.services.media.probe_child import AUDIO_FORMATS, MAX_PIXELS
 
 # Fills gaps and a late start with silence and cuts overlaps, so that the sound follows its time stamps.
+FIRST_TWO = "pan=stereo|c0=c0|c1=c1"
 IN_STEP = "aresample=async=1:min_hard_comp=0.1:first_pts=0"
 
 
@@ -131,7 +132,7 @@ def audio_filter(track: AudioPlan) -> str:
     """The chain of filters of an encoded audio stream."""
     form = f"aformat=channel_layouts={track.layout}:sample_rates={track.sample_rate}"
     cut = [] if track.end_seconds is None else [f"atrim=end={track.end_seconds:.6f}"]
-    mixed = ["pan=stereo|c0=c0|c1=c1"] if track.first_two else []
+    mixed = [FIRST_TWO] if track.first_two else []
     return ",".join([*cut, *mixed, IN_STEP, form])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,20 +31,25 @@ class Mixable:
     unusable: frozenset[int] = frozenset()
 
 
+ALL: Final = Mixable()
+"""Every stream can be decoded and mixed."""
+
+
+def tracks(media: MediaInfo, timeline: Timeline | None) -> list[AudioStream]:
+    """The audio streams that hold something."""
+    empty = {axis.index for axis in timeline.audio if not axis.units} if timeline is not None else set()
+    return [one for one in media.audio if one.sample_rate and one.channels and one.index not in empty]
+
+
 def plan_sound(
     media: MediaInfo,
     quality: Quality,
     timeline: Timeline | None = None,
-    *,
-    first_two: Collection[int] = (),
-    unusable: Collection[int] = (),
+    mixable: Mixable = ALL,
 ) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:
     """What becomes of each audio stream. A lossless encode copies AAC as it is; everything else is encoded, as far as
-    the silence in it is worth filling. ``first_two`` and ``unusable`` are indexes of streams that FFmpeg cannot mix or
-    decode."""
-    empty = {axis.index for axis in timeline.audio if not axis.units} if timeline is not None else set()
-    left_out = {*empty, *unusable}
-    usable = [s for s in media.audio if s.sample_rate and s.channels and s.index not in left_out]
+    the silence in it is worth filling. ``mixable`` is what a trial of the audio found."""
+    usable = [stream for stream in tracks(media, timeline) if stream.index not in mixable.unusable]
     plans: list[AudioPlan] = []
     notes: list[Note] = []
     silent = 0
@@ -60,12 +64,12 @@ def plan_sound(
         if end is not None and end <= 0:
             silent += 1
             continue
-        plans.append(dataclasses.replace(_encoded(stream, stream.index in first_two, notes), end_seconds=end))
+        plans.append(dataclasses.replace(_encoded(stream, stream.index in mixable.first_two, notes), end_seconds=end))
         if quality == "lossless":
             _tell(notes, NoteCode.SOUND_LOSSY, "The picture is lossless; the sound is AAC, which is not")
     dropped = len(media.audio) + media.unreadable.count("audio") - len(plans) - silent
     if dropped:
-        unread = media.unreadable.count("audio") + sum(stream.index in unusable for stream in media.audio)
+        unread = media.unreadable.count("audio") + sum(stream.index in mixable.unusable for stream in media.audio)
         why = f"; {unread} of them are of a codec that cannot be decoded here" if unread else ""
         _tell(notes, NoteCode.TRACKS_DROPPED, f"{dropped} audio tracks could not be kept{why}")
     return tuple(plans), tuple(notes)

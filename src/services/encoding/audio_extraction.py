@@ -14,7 +14,7 @@ from src.models.media import AudioStream, MediaInfo
 from src.models.outcome import Note, NoteCode
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
-from src.services.encoding.arguments import file_url, input_options
+from src.services.encoding.arguments import FIRST_TWO, file_url, input_options
 from src.services.encoding.progress import encode_reporter
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine, probe, probe_upload
@@ -28,7 +28,6 @@ _RANGE_LU: Final = 11.0
 _MEASURED: Final = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
 _MP3_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _PICTURES: Final = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PNG": "png_pipe", b"RIFF": "webp_pipe"}
-_FIRST_TWO: Final = "pan=stereo|c0=c0|c1=c1"
 _WORST_RATE: Final = 22050
 _SLACK_SECONDS: Final = 0.2  # mp3 is whole frames of 26 ms with padding at both ends
 
@@ -248,7 +247,7 @@ def _opened(job: _Job) -> list[str]:
 
 def _encoder(job: _Job, measured: dict[str, Any] | None) -> list[str]:
     rate, channels = job.stream.sample_rate, job.stream.channels
-    filters = [_FIRST_TWO] if job.first_two else []
+    filters = [FIRST_TWO] if job.first_two else []
     channels = 2 if job.first_two else channels
     if measured is not None:
         names = {"I": "i", "TP": "tp", "LRA": "lra", "thresh": "thresh"}
@@ -270,7 +269,7 @@ def _encoder(job: _Job, measured: dict[str, Any] | None) -> list[str]:
 
 
 def _chain(job: _Job, last: str) -> str:
-    return f"{_FIRST_TWO},{last}" if job.first_two else last
+    return f"{FIRST_TWO},{last}" if job.first_two else last
 
 
 def _is_deep(stream: AudioStream) -> bool:

@@ -8,10 +8,10 @@ from typing import Final
 import ffmpeg
 
 from src.errors import EncodeFailed
-from src.models.media import AudioStream, MediaInfo
+from src.models.media import AudioStream, MediaInfo, Timeline
 from src.models.progress import Monitor
 from src.services.encoding.arguments import audio_filter, file_url, input_options
-from src.services.encoding.audio import MAX_TRACKS, Mixable, plan_track
+from src.services.encoding.audio import MAX_TRACKS, Mixable, plan_track, tracks
 from src.services.ffmpeg_utils_service import FFmpeg
 
 _SECONDS: Final = 1.0
@@ -21,11 +21,16 @@ _USUAL: Final = frozenset(
 )
 
 
-def try_tracks(program: FFmpeg, source: Path, media: MediaInfo, monitor: Monitor) -> Mixable:
-    """Decode and mix the first second of each unusual track: of several channels, or of a rare codec."""
+def try_tracks(
+    program: FFmpeg, source: Path, media: MediaInfo, monitor: Monitor, timeline: Timeline | None = None
+) -> Mixable:
+    """Decode and mix the first second of each unusual track (of several channels, or of a rare codec) until there are
+    as many that can be used as a file may have."""
     first_two: set[int] = set()
     unusable: set[int] = set()
-    for stream in [one for one in media.audio if one.sample_rate and one.channels][:MAX_TRACKS]:
+    for place, stream in enumerate(tracks(media, timeline)):
+        if place - len(unusable) >= MAX_TRACKS:
+            break
         usual = stream.codec in _USUAL or stream.codec.startswith("pcm_")
         if (usual and stream.channels <= 2) or _works(program, source, media, stream, monitor):
             continue

@@ -78,8 +78,8 @@ def tone_map(source: VideoStream) -> list[Filter]:
     primaries = source.color_primaries if source.color_primaries in _ZSCALE_PRIMARIES else "bt2020"
     came = {
         "transferin": source.color_transfer or "smpte2084",
-        "primariesin": primaries or "bt2020",
-        "matrixin": "gbr" if rgb else matrix or "bt2020nc",
+        "primariesin": primaries,
+        "matrixin": "gbr" if rgb else matrix,
         "rangein": source.color_range or ("pc" if rgb else "tv"),
     }
     linear = {"transfer": "linear", "npl": "100"} | came

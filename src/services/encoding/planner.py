@@ -11,6 +11,7 @@ from src.models.encode_plan import EncodePlan, Filter, Scan, VideoPlan
 from src.models.media import MediaInfo, Timeline, VideoStream
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
+from src.services.encoding import audio as sound
 from src.services.encoding import hdr, presets
 from src.services.encoding.audio import Mixable, plan_sound, plan_subtitles
 from src.services.encoding.colors import color_tags, plan_colors
@@ -46,7 +47,7 @@ def plan_encode(
     timeline: Timeline | None = None,
     scan: Scan = "progressive",
     wishes: Wishes | None = None,
-    mixable: Mixable | None = None,
+    mixable: Mixable = sound.ALL,
 ) -> EncodePlan:
     """Decide everything about one encode.
 
@@ -69,8 +70,7 @@ def plan_encode(
         video, notes = _copied(source, codec)
     else:
         video, notes = _encoded(source, codec, quality, timeline, scan, asked)
-    heard = mixable or Mixable()
-    audio, audio_notes = plan_sound(media, quality, timeline, first_two=heard.first_two, unusable=heard.unusable)
+    audio, audio_notes = plan_sound(media, quality, timeline, mixable)
     subtitles, subtitle_notes = plan_subtitles(media)
     cover = _cover(media)
     return EncodePlan(
