@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis
@@ -39,22 +39,33 @@ def api_settings(folder: Path, **changes: Any) -> Settings:
     return Settings(**fields)
 
 
+def app_over(
+    settings: Settings,
+    database: Database[dict[str, Any]],
+    redis_client: redis.Redis,
+    *,
+    engine: FakeEngine | None = None,
+    runs: bool = True,
+    **given: Any,
+) -> Api:
+    """The app over these stores, with one small engine for all work but what is ``given``.
+
+    A job runs as soon as a worker is notified of it; without ``runs`` it waits.
+    """
+    engine, notifier = engine or FakeEngine(), RecordingNotifier()
+    engines = {"youtube": engine, "encoder": engine, "videos": engine, **given}
+    services = build(settings, notifier=notifier, database=database, redis_client=redis_client, **engines)
+    if runs:
+        notifier.answer = services.runner.run
+    prepare_database(database)
+    return Api(create_app(settings, services), services, engine, notifier)
+
+
 @pytest.fixture
 def api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Api]:
-    engine, notifier = FakeEngine(), RecordingNotifier()
-    services = build(
-        api_settings(tmp_path),
-        notifier=notifier,
-        database=mongo_database,
-        redis_client=redis_client,
-        youtube=cast(Any, engine),
-        encoder=cast(Any, engine),
-        videos=cast(Any, engine),
-    )
-    notifier.answer = services.runner.run
-    prepare_database(mongo_database)
-    yield Api(create_app(services.settings, services), services, engine, notifier)
-    notifier.finish()
+    made = app_over(api_settings(tmp_path), mongo_database, redis_client)
+    yield made
+    made.notifier.finish()
 
 
 @pytest.fixture

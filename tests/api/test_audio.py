@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import redis
 from pymongo.database import Database
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
 from src.bootstrap.kinds import KINDS
 from src.data.queue_data import QueueData
 from src.data.user_data import UserData
@@ -22,8 +20,8 @@ from src.models.progress import Monitor
 from src.models.source import VideoInfo
 from src.services.jobs.open_places import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api
-from tests.api.conftest import api_settings
-from tests.fakes import FakeClock, FakeEngine, RecordingNotifier
+from tests.api.conftest import api_settings, app_over
+from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 PATH = "/audio_dl/api/auto-download/"
@@ -71,21 +69,10 @@ def songs(
     tmp_path: Path,
     sounds: FakeSounds,
 ) -> Iterator[Api]:
-    engine, notifier = FakeEngine(), RecordingNotifier()
-    services = build(
-        api_settings(tmp_path, auto_download_timeout=5),
-        notifier=notifier,
-        database=mongo_database,
-        redis_client=redis_client,
-        youtube=cast(Any, engine),
-        encoder=cast(Any, engine),
-        videos=cast(Any, engine),
-        sounds=cast(Any, sounds),
-    )
-    notifier.answer = services.runner.run
-    prepare_database(mongo_database)
-    yield Api(create_app(services.settings, services), services, engine, notifier)
-    notifier.finish()
+    settings = api_settings(tmp_path, auto_download_timeout=5)
+    made = app_over(settings, mongo_database, redis_client, sounds=sounds)
+    yield made
+    made.notifier.finish()
 
 
 def test_a_song_in_one_request(songs: Api, sounds: FakeSounds) -> None:

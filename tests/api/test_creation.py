@@ -182,7 +182,7 @@ def test_what_others_ask_is_not_signed_with_the_owners_secret(
     for token, more in ((bert.token, {}), (public, {}), (public, {"webhook_secret": own_secret})):
         video_id = str(save(api, {**body, "webhook_url": receiver.url, **more}, None, token).json["video_id"])
         assert anna.post(f"/api/video/download/{video_id}").status_code == 200
-    api.bell.finish()
+    api.notifier.finish()
     owners = {each["owner"] for each in api.services.database["webhooks"].find()}
     assert owners == {"address:127.0.0.1"}, "not the places of the owner, nor of an account that is none of the job's"
     assert api.services.webhooks.deliver_due() == 3

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis
 from pymongo.database import Database
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
 from src.middleware.contract import Limit, contract_of
 from src.middleware.limits import RATES
 from tests.api.actors import LINK, Api, Person
-from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.api.conftest import api_settings, app_over
 
 pytestmark = pytest.mark.slow
 
 
 def limited_app(database: Database[dict[str, Any]], client: redis.Redis, folder: Path, **changes: Any) -> Api:
-    engine, notifier = FakeEngine(), RecordingNotifier()
-    services = build(
-        api_settings(folder, rate_limit_enabled=True, **changes),
-        notifier=notifier,
-        database=database,
-        redis_client=client,
-        youtube=cast(Any, engine),
-        encoder=cast(Any, engine),
-        videos=cast(Any, engine),
-    )
-    prepare_database(database)
-    return Api(create_app(services.settings, services), services, engine, notifier)
+    return app_over(api_settings(folder, rate_limit_enabled=True, **changes), database, client, runs=False)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pymongo.database import Database
 from src import app as app_module
 from src import cli as command_line
 from src.app import create_app
-from src.bootstrap import build, prepare_database
+from src.bootstrap import build
 from src.config import Settings, SettingsError
 from src.errors import UserUnknown
 from src.services.accounts.administrators import MAKE_ADMIN, read_admins
@@ -26,8 +26,8 @@ from src.services.operations.diagnostics import age_days
 from src.services.operations.self_test import Checked
 from src.utils.sandbox import available
 from tests.api.actors import LINK, Api, Person
-from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.api.conftest import api_settings, app_over
+from tests.fakes import RecordingNotifier
 
 pytestmark = pytest.mark.slow
 
@@ -35,18 +35,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def named(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Api:
     """An app whose first person is an operator, and whose jobs wait."""
-    engine, notifier = FakeEngine(), RecordingNotifier()
-    services = build(
-        api_settings(tmp_path, admin_emails="Person1@example.com, other@example.com"),
-        notifier=notifier,
-        database=mongo_database,
-        redis_client=redis_client,
-        youtube=cast(Any, engine),
-        encoder=cast(Any, engine),
-        videos=cast(Any, engine),
-    )
-    prepare_database(mongo_database)
-    return Api(create_app(services.settings, services), services, engine, notifier)
+    settings = api_settings(tmp_path, admin_emails="Person1@example.com, other@example.com")
+    return app_over(settings, mongo_database, redis_client, runs=False)
 
 
 def operator(api: Api) -> Person:

@@ -15,16 +15,14 @@ import pytest
 import redis
 from pymongo.database import Database
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
 from src.errors import DiskFull, QuotaExceeded
 from src.models.progress import Monitor, Phase, Progress
 from src.models.video import Owner, OwnerKind
 from src.utils.allocation import allocate, give_back
 from tests.api.actors import LINK, Api, Person
-from tests.api.conftest import api_settings
+from tests.api.conftest import api_settings, app_over
 from tests.api.test_tus import announce, append
-from tests.fakes import FakeEngine, FakeReport, RecordingNotifier
+from tests.fakes import FakeEngine, FakeReport
 
 pytestmark = pytest.mark.slow
 MB = 1_000_000
@@ -51,19 +49,8 @@ def with_room(
     made: list[Api] = []
 
     def make(*, content: bytes = b"small", **settings: Any) -> Api:
-        engine, notifier = Fetching(content=content), RecordingNotifier()
-        services = build(
-            api_settings(tmp_path, **{"anonymous_disk_percent": 0, **settings}),
-            notifier=notifier,
-            database=mongo_database,
-            redis_client=redis_client,
-            youtube=cast(Any, engine),
-            encoder=cast(Any, engine),
-            videos=cast(Any, engine),
-        )
-        notifier.answer = services.runner.run
-        prepare_database(mongo_database)
-        made.append(Api(create_app(services.settings, services), services, engine, notifier))
+        changed = api_settings(tmp_path, **{"anonymous_disk_percent": 0, **settings})
+        made.append(app_over(changed, mongo_database, redis_client, engine=Fetching(content=content)))
         return made[-1]
 
     yield make

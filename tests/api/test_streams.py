@@ -7,21 +7,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 import redis
 from pymongo.database import Database
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
 from src.config import Settings, SettingsError
 from tests.api.actors import Api
-from tests.api.conftest import api_settings
+from tests.api.conftest import api_settings, app_over
 from tests.clip.origin import Origin
 from tests.egress.kit import PUBLIC, reply, running
-from tests.fakes import FakeEngine, RecordingNotifier
 from tests.media_kit import cached_film, frame_numbers
 from tests.stream.sites import FILM, SMALL, GrowingSite, cut, master
 
@@ -34,21 +31,11 @@ def open_api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis
     notifiers = []
 
     def opened(*origins: Origin, **changes: Any) -> Api:
-        engine, notifier = FakeEngine(), RecordingNotifier()
         allowed = ",".join(origin.url("").removeprefix("http://").rstrip("/") for origin in origins)
-        services = build(
-            api_settings(tmp_path, **{"allow_private_networks": allowed, **changes}),
-            notifier=notifier,
-            database=mongo_database,
-            redis_client=redis_client,
-            youtube=cast(Any, engine),
-            encoder=cast(Any, engine),
-            videos=cast(Any, engine),
-        )
-        notifier.answer = services.runner.run
-        notifiers.append(notifier)
-        prepare_database(mongo_database)
-        return Api(create_app(services.settings, services), services, engine, notifier)
+        settings = api_settings(tmp_path, **{"allow_private_networks": allowed, **changes})
+        made = app_over(settings, mongo_database, redis_client)
+        notifiers.append(made.notifier)
+        return made
 
     yield opened
     for notifier in notifiers:
@@ -63,7 +50,7 @@ def ended(api: Api, job_id: str, seconds: float = 30) -> dict[str, Any]:
         job = dict(told.json or {})
         if job["status"] not in ("PENDING", "PROCESSING") or time.monotonic() > until:
             return job
-        api.services.runner.reconcile(notified_before_seconds=1)  # what is tried again is notified by the scheduler
+        api.services.runner.reconcile(notified_before_seconds=1)  # what is tried again is rung for by the scheduler
         time.sleep(0.1)
 
 

@@ -10,20 +10,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import imageio_ffmpeg
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
-from src.config import Settings
 from src.errors import DiskFull
 from src.services import db_service
 from src.services.cache_service import connect_redis
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.api.actors import Api, Person
-from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.api.conftest import api_settings, app_over
+from tests.fakes import FakeEngine
 
 DISK_BYTES = 3_000_000
 INSTANTS = 50
@@ -31,20 +28,9 @@ INSTANTS = 50
 
 def app_on(disk: Path, mongodb: str, redis_uri: str, content: bytes, **changes: Any) -> Api:
     """The app with its folders on the small disk."""
-    settings: Settings = api_settings(disk, **changes)
-    engine, notifier = FakeEngine(content=content), RecordingNotifier()
-    services = build(
-        settings,
-        notifier=notifier,
-        database=db_service.connect(mongodb).client["test_small_disk"],
-        redis_client=connect_redis(redis_uri),
-        youtube=cast(Any, engine),
-        encoder=cast(Any, engine),
-        videos=cast(Any, engine),
-    )
-    notifier.answer = services.runner.run
-    prepare_database(services.database)
-    return Api(create_app(settings, services), services, engine, notifier)
+    database = db_service.connect(mongodb).client["test_small_disk"]
+    engine = FakeEngine(content=content)
+    return app_over(api_settings(disk, **changes), database, connect_redis(redis_uri), engine=engine)
 
 
 def left_on(disk: Path) -> list[str]:

@@ -7,17 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis
 from pymongo.database import Database
 
-from src.app import create_app
-from src.bootstrap import build, prepare_database
 from tests.api.actors import Api
-from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.api.conftest import api_settings, app_over
+from tests.fakes import FakeEngine
 from tests.hostile.small_disk import INSTANTS
 
 pytestmark = pytest.mark.slow
@@ -58,20 +56,10 @@ def test_a_full_disk_fails_what_is_written_and_nothing_else(tmp_path: Path, mong
 
 @pytest.fixture
 def quota(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Api]:
-    engine, notifier = FakeEngine(content=bytes(700_000)), RecordingNotifier()
-    services = build(
-        api_settings(tmp_path, user_quota_mb=1),
-        notifier=notifier,
-        database=mongo_database,
-        redis_client=redis_client,
-        youtube=cast(Any, engine),
-        encoder=cast(Any, engine),
-        videos=cast(Any, engine),
-    )
-    notifier.answer = services.runner.run
-    prepare_database(mongo_database)
-    yield Api(create_app(services.settings, services), services, engine, notifier)
-    notifier.finish()
+    engine = FakeEngine(content=bytes(700_000))
+    made = app_over(api_settings(tmp_path, user_quota_mb=1), mongo_database, redis_client, engine=engine)
+    yield made
+    made.notifier.finish()
 
 
 def test_an_account_that_has_all_its_room_gets_no_more(quota: Api) -> None:
