@@ -59,7 +59,7 @@ class AdminData:
         return {admin.email: admin for admin in found if admin is not None}
 
     def any_granted(self) -> bool:
-        """Whether a command made somebody an administrator."""
+        """Whether a command made an account an administrator."""
         with translated():
             return self._admins.find_one({"granted": True}, {"_id": True}) is not None
 

@@ -109,7 +109,7 @@ class QueueData:
             self._videos.update_one(waiting, [{"$set": {"declined_at": "$$NOW"}}])
 
     def take_declined(self, job_id: str) -> bool:
-        """Whether this job was left and nobody has been notified of it since; from now on somebody has."""
+        """Whether this job was left and no worker has been notified of it since; from now on one has."""
         with translated():
             found = self._videos.update_one(
                 {**by_id(job_id), "declined_at": {"$type": "date"}}, {"$unset": {"declined_at": True}}

@@ -60,7 +60,7 @@ class SpaceData:
         return Share(name, holds, document["version"])
 
     def write(self, share: Share, holds: Mapping[str, Held]) -> bool:
-        """Put these holds in place of those that were read; ``False``: somebody else has written since."""
+        """Put these holds in place of those that were read; ``False``: another process has written since."""
         document = {
             "_id": share.name,
             "holds": [{"id": key, "bytes": held.size_bytes, "until": held.until} for key, held in holds.items()],

@@ -118,7 +118,7 @@ class VideoJob:
     failure: Failure | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     anonymous: bool = False
-    """Whether somebody other than the owner saved it, with a public token or with none."""
+    """Whether another client than the owner saved it, with a public token or with none."""
     report: dict[str, Any] = field(default_factory=dict)
 
     @property

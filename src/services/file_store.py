@@ -210,7 +210,7 @@ def is_old_folder(folder: Path, seconds: float) -> bool:
     limit = time.time() - seconds
     try:
         return all(path.lstat().st_mtime < limit for path in (folder, *folder.rglob("*")))
-    except OSError:  # somebody works in it
+    except OSError:  # an attempt works in it
         return False
 
 

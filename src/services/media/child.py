@@ -47,7 +47,7 @@ class Ended:
     said: str
 
 
-def cage_of(*paths: Path) -> Cage:
+def sandbox_of(*paths: Path) -> Cage:
     """These files and folders, and what Python itself and the packages need; of this project's folder only the code."""
     python = Path(sys.executable)
     return Cage(

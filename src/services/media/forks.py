@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from src.services.media import probe_child as media_reader
-from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
+from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, sandbox_of
 from src.utils.process import die_with_parent, dying_with
 from src.utils.sandbox import Kind, available, lock_in, locked_into
 
@@ -92,7 +92,7 @@ class MediaForks:
 
     def _start(self) -> subprocess.Popen[bytes]:
         bind = dying_with(os.getpid())
-        with locked_into(cage_of(*self._paths)) as enter:
+        with locked_into(sandbox_of(*self._paths)) as enter:
 
             def prepare() -> None:
                 enter()
@@ -155,7 +155,7 @@ def _in_fork(kind: Kind, tasks: str, need: str, path: str, limits: ProbeLimits) 
             for end in (out, out_end, error, error_end):
                 os.close(end)
             limits.apply()
-            lock_in(cage_of(Path(path)), kind)
+            lock_in(sandbox_of(Path(path)), kind)
             code = media_reader.main(tasks, need, path)
             sys.stdout.flush()
         except BaseException:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from src.errors import AppError, Busy, MediaInvalid
 from src.models.media import FrameIndex, MediaInfo, Timeline
-from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, cage_of
+from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, sandbox_of
 from src.services.media.forks import MediaForks
 from src.services.media.probe_child import NO_MEMORY
 from src.services.media.upload_turns import Turns, again
@@ -130,7 +130,7 @@ def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaF
 
 def _in_process(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended:
     bind = dying_with(os.getpid())
-    with locked_into(cage_of(path)) as enter:
+    with locked_into(sandbox_of(path)) as enter:
 
         def prepare() -> None:
             enter()
