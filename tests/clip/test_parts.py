@@ -10,7 +10,7 @@ import pytest
 from src.errors import DrmProtected, LiveNotSupported, StreamUnreadable
 from src.models.media_source import SourceUnreadable
 from src.services.cutting.engine.codecs import nal
-from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start, without_image
+from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
 from src.services.cutting.engine.indexes.webm import read_element
 from src.services.fetch.resource import Decryptor
 from src.services.fetch.spool import Intervals
@@ -136,18 +136,16 @@ IMAGES = {
 def test_an_image_before_the_media_is_skipped(image: str, media: bytes) -> None:
     segment = IMAGES[image] + media
     assert media_start(segment) == len(IMAGES[image])
-    assert without_image(segment) == media
 
 
 def test_an_image_that_is_too_long_or_hides_nothing_is_no_media() -> None:
     for segment in (png(70), png(MOST_HEADER_BYTES + 1) + TRANSPORT, IMAGES["jpeg"], IMAGES["jpeg"] + bytes(90_000)):
         assert media_start(segment) is None
-        assert without_image(segment) is None
 
 
 @pytest.mark.parametrize("plain", [TRANSPORT, FRAGMENT, b"", b"<html>", b"ID3\4\0"])
 def test_segments_without_an_image_stay_as_they_are(plain: bytes) -> None:
-    assert without_image(plain) == plain
+    assert media_start(plain) == 0
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 from enum import StrEnum
 from pathlib import Path
 
-from src.services.cutting.engine.indexes.cloaked_segments import without_image
+from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_TELL, media_start
 
 _SYNC = 0x47
 _PACKET_SIZES = (188, 192, 204)  # plain, with a time code before each packet (M2TS), with parity behind each
@@ -16,6 +17,7 @@ _BOXES = frozenset(
 )
 _EBML = b"\x1a\x45\xdf\xa3"
 _MOST_TAGS = 16
+_COPY_BYTES = 1 << 20
 
 
 class Soundness(StrEnum):
@@ -28,52 +30,83 @@ class Soundness(StrEnum):
 
 def judge(data: bytes) -> tuple[Soundness, bytes]:
     """What a segment is, and the segment without the image that may lie before its media."""
-    bare = without_image(data)
-    if not bare:
-        return Soundness.FOREIGN, b""
-    if bare[4:8] in _BOXES:
-        return _boxes(bare), bare
-    if (size := _packet_size(bare)) is not None:
-        return _packets(bare, size), bare
-    if bare.startswith(_EBML) or _is_packed_audio(bare):
-        return Soundness.WHOLE, bare
-    found = any(_follows(bare, at, 188) for at in range(min(len(bare), _MOST_JUNK_BYTES)) if bare[at] == _SYNC)
-    return Soundness.DAMAGED if found else Soundness.FOREIGN, bare
+    soundness, start = _judged(memoryview(data))
+    return soundness, data[start:]
 
 
 def examine(path: Path) -> Soundness:
-    """What the file of a segment is. An image before the media is taken away from it."""
-    data = path.read_bytes()
-    soundness, bare = judge(data)
-    if soundness is not Soundness.FOREIGN and len(bare) != len(data):
-        path.write_bytes(bare)
+    """What the file of a segment is. An image before the media is taken away from it.
+
+    The file is mapped and not read: a whole video may be one segment.
+    """
+    if not path.stat().st_size:
+        return Soundness.FOREIGN
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        memoryview(data) as view,
+    ):
+        soundness, start = _judged(view)
+    if soundness is not Soundness.FOREIGN and start:
+        _cut_start(path, start)
     return soundness
 
 
-def _packet_size(data: bytes) -> int | None:
+def _judged(data: memoryview) -> tuple[Soundness, int]:
+    """What a segment is, and how many bytes of an image lie before its media."""
+    start = media_start(bytes(data[:BYTES_TO_TELL]))
+    if start is None or start >= len(data):
+        return Soundness.FOREIGN, 0
+    bare = data[start:]
+    if bytes(bare[4:8]) in _BOXES:
+        return _boxes(bare), start
+    if (size := _packet_size(bare)) is not None:
+        return _packets(bare, size), start
+    if bytes(bare[:4]) == _EBML or _is_packed_audio(bare):
+        return Soundness.WHOLE, start
+    found = any(_follows(bare, at, 188) for at in range(min(len(bare), _MOST_JUNK_BYTES)) if bare[at] == _SYNC)
+    return Soundness.DAMAGED if found else Soundness.FOREIGN, start
+
+
+def _cut_start(path: Path, count: int) -> None:
+    """Take so many bytes away from the beginning of a file."""
+    with path.open("r+b") as file:
+        at = 0
+        while True:
+            file.seek(count + at)
+            data = file.read(_COPY_BYTES)
+            if not data:
+                break
+            file.seek(at)
+            file.write(data)
+            at += len(data)
+        file.truncate(at)
+
+
+def _packet_size(data: memoryview) -> int | None:
     for size in _PACKET_SIZES:
         if _follows(data, 4 if size == 192 else 0, size):
             return size
     return None
 
 
-def _follows(data: bytes, start: int, size: int) -> bool:
+def _follows(data: memoryview, start: int, size: int) -> bool:
     """Whether packets of a transport stream follow each other from here on."""
     head = data[start : start + size * _LEAST_PACKETS : size]
     return len(head) >= 2 and head == bytes([_SYNC]) * len(head)
 
 
-def _packets(data: bytes, size: int) -> Soundness:
+def _packets(data: memoryview, size: int) -> Soundness:
     """Every packet begins with the same byte (ISO/IEC 13818-1, 2.4.3.2)."""
-    marks = data[4 if size == 192 else 0 :: size]
+    marks = bytes(data[4 if size == 192 else 0 :: size])
     return Soundness.WHOLE if marks.count(_SYNC) == len(marks) else Soundness.DAMAGED
 
 
-def _boxes(data: bytes) -> Soundness:
+def _boxes(data: memoryview) -> Soundness:
     """The boxes must fill the file, and hold a header and the media (ISO/IEC 14496-12, 4.2)."""
     at, seen = 0, set()
     while at + 8 <= len(data):
-        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        size, name = int.from_bytes(data[at : at + 4], "big"), bytes(data[at + 4 : at + 8])
         if size == 1:
             size = int.from_bytes(data[at + 8 : at + 16], "big")
         elif size == 0:
@@ -87,11 +120,11 @@ def _boxes(data: bytes) -> Soundness:
     return Soundness.WHOLE if at == len(data) and b"mdat" in seen else Soundness.DAMAGED
 
 
-def _is_packed_audio(data: bytes) -> bool:
+def _is_packed_audio(data: memoryview) -> bool:
     """AAC, MP3, AC-3 or E-AC-3 behind any number of ID3 tags (RFC 8216, 3.4)."""
     at = 0
     for _ in range(_MOST_TAGS):
-        if data[at : at + 3] != b"ID3":
+        if bytes(data[at : at + 3]) != b"ID3":
             break
         size = 0
         for byte in data[at + 6 : at + 10]:

@@ -33,12 +33,6 @@ def media_start(head: bytes) -> int | None:
     return min(found, default=None)
 
 
-def without_image(segment: bytes) -> bytes | None:
-    """A whole segment without the image before its media; None when it is nothing but an image."""
-    start = media_start(segment)
-    return None if start is None else segment[start:]
-
-
 def _transport_start(head: bytes) -> int | None:
     at = head.find(_SYNC)
     while 0 <= at <= MOST_HEADER_BYTES:
