@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -133,3 +134,15 @@ def test_an_encode_leaves_no_process(film: Path, tmp_path: Path) -> None:
 
 def children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+def test_a_fork_that_writes_without_end_is_a_crash_and_no_kill_from_outside(film: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from src.services import media_forks as forks; "
+        "from src.services.media_probe import SCAN_LIMITS; from src.utils.sandbox import Kind; "
+        "forks._MOST_BYTES = 1000; forks.media_reader.main = lambda *_: print('x' * 10**6); "
+        "ended = forks._in_fork(Kind('none', 'none'), 'probe', 'video', sys.argv[1], SCAN_LIMITS); "
+        "print(ended.code, len(ended.answer))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(film)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]

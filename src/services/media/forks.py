@@ -167,6 +167,8 @@ def _in_fork(kind: Kind, tasks: str, need: str, path: str, limits: ProbeLimits) 
     os.close(error_end)
     written = _collect(child, (out, error))
     _, status = os.waitpid(child, 0)
+    if sum(map(len, written.values())) > _MOST_BYTES:
+        return Ended(1, b"", "it wrote more than an answer may hold")
     return Ended(os.waitstatus_to_exitcode(status), written[out], written[error].decode("utf-8", "replace"))
 
 
