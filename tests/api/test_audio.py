@@ -206,7 +206,7 @@ def test_audio_that_others_add_takes_no_place_of_the_owner(songs: Api) -> None:
         songs.call("POST", PATH, json={"url": LINK, "username": anna.email})
     owners = jobs_by_owner(songs)
     assert owners.count(("user", anna.id)) == MOST_ANONYMOUS_SAVES
-    waiting = QueueData(songs.services.database).waiting(KINDS["downloads"], max_attempts=5)
+    waiting = QueueData(songs.services.database).waiting(KINDS.in_queue("downloads"), max_attempts=5)
     assert [(each.owner, each.number) for each in waiting] == [("address:127.0.0.1", len(owners))]
     body = {"url": LINK, "start_time": 1, "end_time": 2, "user_id": anna.id}
     assert anna.post("/api/video/save", body).status_code == 201

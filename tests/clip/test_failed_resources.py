@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from src.services.clip import Network
-from src.services.clip.fetcher import Fetcher
-from src.services.clip.resource import Resource
-from src.services.clip.spool import Spool
-
 from src.errors import MediaGone
+from src.models.media_source import NetworkSettings
+from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.resource import Resource
+from src.services.fetch.spool import Spool
 
 
 def test_late_bytes_of_a_failed_resource_do_not_overwrite_another_one(tmp_path: Path) -> None:
     """One chunk of a segment has failed and another is on its way, when the spool is cleared for the next segments."""
     spool = Spool(tmp_path / "spool")
-    fetcher = Fetcher(spool, Network(connections=1), lambda: None)
+    fetcher = Fetcher(spool, NetworkSettings(connections=1), lambda: None)
     try:
         first, second = (Resource(f"http://127.0.0.1:1/{name}", {}, may_fail=True) for name in ("first", "second"))
         first.base = spool.allocate(4096)

@@ -6,7 +6,8 @@ from typing import Any
 
 import av
 import pytest
-from src.services.media_facts import transparent_palette
+
+from src.services.media.facts import transparent_palette
 
 SIZE = (5, 4)  # lines of 5 pixels are stored with padding behind them
 
