@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import redis
@@ -109,6 +109,23 @@ class CacheService:
         except CacheUnavailable:
             return False
         return True
+
+    def add_to_hash(self, key: str, counts: Mapping[str, int], sums: Mapping[str, float]) -> None:
+        """Add whole numbers and fractions to fields of a hash; all arrive, or the connection failed between two.
+
+        Raises:
+            CacheUnavailable: Redis is away.
+        """
+
+        def write(client: redis.Redis) -> None:
+            with client.pipeline(transaction=False) as pipe:
+                for name, number in counts.items():
+                    pipe.hincrby(key, name, number)
+                for name, amount in sums.items():
+                    pipe.hincrbyfloat(key, name, amount)
+                pipe.execute()
+
+        self.attempt(write)
 
     def attempt(self, action: Callable[[redis.Redis], Result]) -> Result:
         """Do something with the bare client, through the breaker.

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httpx
 
@@ -21,9 +21,7 @@ from src.services.fetch.http import (
     translate,
 )
 from src.services.fetch.resource import Chunk, Resource
-
-if TYPE_CHECKING:
-    from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.spool import Spool
 
 UNKNOWN_SIZE = 1 << 36  # addresses set aside for a resource whose server does not tell its size
 _LEAST_PROGRESS_BYTES = 4096  # an attempt that brings less has failed
@@ -48,10 +46,43 @@ class Throttle:
             await asyncio.sleep(self._free_at - now)
 
 
+class Transfer(Protocol):
+    """What a connection reports to, and asks, while it fetches: the ``Fetcher``."""
+
+    @property
+    def throttle(self) -> Throttle:
+        """Limits the rate of all connections together."""
+
+    @property
+    def spool(self) -> Spool:
+        """Where the bytes go."""
+
+    def arrived(self, resource: Resource, start: int, data: bytes) -> None:
+        """Store bytes of a resource from ``start`` on."""
+
+    def received(self, count: int) -> None:
+        """Count bytes that came from the network."""
+
+    def changed(self) -> None:
+        """Wake whoever waits for a resource."""
+
+    def forget_queued(self, resource: Resource) -> None:
+        """Drop the chunks of this resource that no connection has started."""
+
+    def start_linear(self, resource: Resource) -> None:
+        """Fetch a resource from its start to its end on a connection of its own."""
+
+    async def idle(self) -> None:
+        """Wait until something changes."""
+
+    async def renewed(self, resource: Resource, generation: int) -> bool:
+        """Extract the addresses again; whether this resource has another one now."""
+
+
 class Connection:
     """Fetches one chunk after the other for a ``Fetcher``."""
 
-    def __init__(self, fetcher: Fetcher, client: httpx.AsyncClient, network: NetworkSettings) -> None:
+    def __init__(self, fetcher: Transfer, client: httpx.AsyncClient, network: NetworkSettings) -> None:
         self._fetcher, self._client, self._network = fetcher, client, network
         self._throttle = fetcher.throttle
 

@@ -11,8 +11,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import redis
-
 from src.services.cache_service import CacheService, CacheUnavailable
 
 KEY = "metrics:jobs"
@@ -80,16 +78,8 @@ class JobCounters:
         )
 
     def _add(self, counts: Mapping[str, int], sums: Mapping[str, float]) -> None:
-        def write(client: redis.Redis) -> None:
-            with client.pipeline(transaction=False) as pipe:
-                for name, number in counts.items():
-                    pipe.hincrby(KEY, name, number)
-                for name, amount in sums.items():
-                    pipe.hincrbyfloat(KEY, name, amount)
-                pipe.execute()
-
         with contextlib.suppress(CacheUnavailable):
-            self._cache.attempt(write)
+            self._cache.add_to_hash(KEY, counts, sums)
 
 
 def _durations(kind: str, took: Mapping[tuple[str, str], float], seconds: float) -> Durations:

@@ -16,13 +16,13 @@ from src.errors import ClipRangeInvalid
 from src.models.media_source import Mode, SourceUnreadable, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.services.cutting.engine.audio import COPIED_INTO, AudioCopy, AudioEncode
-from src.services.cutting.engine.codecs.join import SmartImpossible, join_for
+from src.services.cutting.engine.codecs.join import join_for
 from src.services.cutting.engine.copy import KeyframeCut
 from src.services.cutting.engine.demuxer import Demuxer, NoStream
 from src.services.cutting.engine.encoders import AnyEncoder, Encoder, codec_name
 from src.services.cutting.engine.indexes.layout import Index
 from src.services.cutting.engine.lanes import Lane, write
-from src.services.cutting.engine.model import Method
+from src.services.cutting.engine.model import Method, SmartImpossible
 from src.services.cutting.engine.muxer import FAMILIES, Output
 from src.services.cutting.engine.piped_encoder import PipedEncoder
 from src.services.cutting.engine.verify import Expected

@@ -14,9 +14,9 @@ from av.error import FFmpegError
 
 from src.models.captured import Record
 from src.models.time_window import Window
-from src.services.cutting.engine.demuxer import nearest_turn
 from src.services.hls.playlist import Piece, Segment
 from src.services.media.probe_child import AUDIO_FORMATS
+from src.utils.clock_turns import nearest_turn
 
 _MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most
 _SAME_CLOCK = 2  # seconds by which the clocks of picture and sound are told differently at most

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
 
-from src.services.cutting.engine.codecs.join import Join, SmartImpossible, join_for
+from src.services.cutting.engine.codecs.join import Join, join_for
 from src.services.cutting.engine.demuxer import Demuxer, Pack
 from src.services.cutting.engine.encoders import codec_name
+from src.services.cutting.engine.model import SmartImpossible
 from src.services.cutting.engine.video import EndMissed, StartMissed
 
 

@@ -18,17 +18,11 @@ from src.models.media_source import SourceUnreadable
 from src.services.cutting.engine.indexes.layout import Layout
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.reader import SeekableReader, SequentialReader
+from src.utils.clock_turns import nearest_turn
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 _BUFFER_BYTES = 128 << 10
 _MOST_EARLY = 16  # pictures that a codec of ours may reorder
-_TURN = Fraction(2**33, 90_000)  # the clock of MPEG-TS has 33 bits and counts 90,000 in a second
-
-
-def nearest_turn(time: Fraction, expected: Fraction) -> Fraction:
-    """``time``, moved by whole turns of the clock of MPEG-TS, as near to ``expected`` as that gets it. FFmpeg tells the
-    same moment in one turn or the next, depending on where a file begins."""
-    return time + round((expected - time) / _TURN) * _TURN
 
 
 class Pack(NamedTuple):

@@ -14,8 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from src.services.cutting.engine.codecs.join import SmartImpossible
 from src.services.cutting.engine.demuxer import Pack
+from src.services.cutting.engine.model import SmartImpossible
 
 _DECODERS = {"h264": "h264", "hevc": "hevc", "vp9": "vp9", "av1": "libdav1d", "vp8": "vp8"}
 """Decoder for each codec that edges are made of; others use FFmpeg's default."""

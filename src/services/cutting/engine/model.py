@@ -17,6 +17,10 @@ class Discontinuous(SourceUnreadable):
     """Its picture changes within the clip: it can be had in parts."""
 
 
+class SmartImpossible(Exception):
+    """Frames of this stream cannot be copied next to new ones; the clip has to be encoded as a whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """Where a call leaves what it fetched and finds what an earlier one left: a folder for these formats only.

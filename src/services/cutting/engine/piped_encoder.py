@@ -16,8 +16,9 @@ from typing import IO
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from src.services.cutting.engine.codecs.join import SmartImpossible, vp9_key
+from src.services.cutting.engine.codecs.vp9 import vp9_key
 from src.services.cutting.engine.demuxer import Pack
+from src.services.cutting.engine.model import SmartImpossible
 from src.utils.process import dying_with
 
 _PROFILES = {"yuv420p10le": "2", "yuv420p12le": "2", "yuv422p10le": "3", "yuv444p10le": "3", "yuv444p12le": "3"}

@@ -18,7 +18,6 @@ from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnr
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.engine.attempt import SOUND_LEAD, Job, Made, cut
-from src.services.cutting.engine.codecs.join import SmartImpossible
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.natural import NaturalIndex
 from src.services.cutting.engine.indexes.opening import read_index
@@ -26,7 +25,7 @@ from src.services.cutting.engine.indexes.segment_index import SegmentIndex, outl
 from src.services.cutting.engine.indexes.segment_parts import in_one_group, parts, require_listed
 from src.services.cutting.engine.indexes.segment_stretches import touched_groups
 from src.services.cutting.engine.indexes.segments import Segmented
-from src.services.cutting.engine.model import ClipReport, Keep
+from src.services.cutting.engine.model import ClipReport, Keep, SmartImpossible
 from src.services.cutting.engine.padding import Keeper
 from src.services.cutting.engine.verify import verify
 from src.services.fetch.fetcher import SMALLEST_CHUNK, Fetcher

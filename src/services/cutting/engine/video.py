@@ -8,9 +8,10 @@ from itertools import chain
 
 from av.video.frame import VideoFrame
 
-from src.services.cutting.engine.codecs.join import Join, SmartImpossible
+from src.services.cutting.engine.codecs.join import Join
 from src.services.cutting.engine.demuxer import Demuxer, Pack
 from src.services.cutting.engine.encoders import AnyEncoder, Decoder
+from src.services.cutting.engine.model import SmartImpossible
 
 _MOST_UNCLEAN = 2
 """So many key frames at which copying cannot begin tell that all are like that."""

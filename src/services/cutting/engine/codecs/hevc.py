@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 
 from src.services.cutting.engine.codecs.hevc_parameter_sets import Pps, Sets, Sps, kind
-from src.services.cutting.engine.codecs.join import SmartImpossible
 from src.services.cutting.engine.codecs.nal import (
     HEVC_PPS,
     HEVC_SPS,
@@ -17,6 +16,7 @@ from src.services.cutting.engine.codecs.nal import (
     split_lengths,
 )
 from src.services.cutting.engine.demuxer import Pack
+from src.services.cutting.engine.model import SmartImpossible
 
 _IRAP = range(16, 22)  # BLA, IDR, CRA (ITU-T H.265, table 7-1)
 _BLA_N_LP, _CRA = 18, 21

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from fractions import Fraction
 
 from src.errors import DrmProtected
@@ -11,24 +10,13 @@ from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.layout import Index, Layout, Unit, pick_units
-from src.services.cutting.engine.indexes.mp4_samples import SampleTableIndex
+from src.services.cutting.engine.indexes.mp4_samples import SampleTableIndex, TrackHead
 from src.services.fetch.reader import Part
 from src.services.fetch.remote import RemoteFile
 
 _MOST_MOOV_BYTES = 256 << 20
 _MOST_SIDX_DEPTH = 4
 _ENCRYPTED = {b"encv", b"enca"}
-
-
-@dataclass(frozen=True, slots=True)
-class TrackHead:
-    """What moov says of one track: id, kind (vide, soun, ...), clock ticks per second, and the seconds by which its
-    edit list moves it: presentation = media time - shift."""
-
-    id: int
-    kind: str
-    timescale: int
-    shift: Fraction
 
 
 def read_mp4(remote: RemoteFile) -> Index:

@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
@@ -17,13 +16,21 @@ from src.services.cutting.engine.indexes.layout import Layout
 from src.services.fetch.reader import Part
 from src.services.fetch.resource import Resource
 
-if TYPE_CHECKING:
-    from src.services.cutting.engine.indexes.mp4 import TrackHead
-
 _TABLES = {b"stts", b"ctts", b"stss", b"stsc", b"stsz", b"stz2", b"stco", b"co64"}
 _ABOUT_GROUPS = {b"sbgp", b"sgpd", b"sdtp", b"cslg", b"stps", b"stsh", b"subs", b"saiz", b"saio"}
 _SOUND_LEAD = Fraction(1, 5)
 _CLOSE_BYTES = 32 << 10  # two stretches no farther apart than this are fetched as one
+
+
+@dataclass(frozen=True, slots=True)
+class TrackHead:
+    """What moov says of one track: id, kind (vide, soun, ...), clock ticks per second, and the seconds by which its
+    edit list moves it: presentation = media time - shift."""
+
+    id: int
+    kind: str
+    timescale: int
+    shift: Fraction
 
 
 @dataclass(slots=True)

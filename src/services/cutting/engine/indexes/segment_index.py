@@ -11,7 +11,6 @@ from functools import partial
 from src.errors import AppError, MediaForbidden, MediaGone, StreamUnreadable
 from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
-from src.services.cutting.engine.demuxer import nearest_turn
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
 from src.services.cutting.engine.indexes.layout import Index, Layout
@@ -25,6 +24,7 @@ from src.services.fetch.reader import Part
 from src.services.fetch.resource import Resource
 from src.services.hls.pieces import URGENT, read_piece
 from src.services.hls.playlist import Piece, Segment, initialisations
+from src.utils.clock_turns import nearest_turn
 
 _HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
 _MOST_CLOCK_DIFFERENCE = 10

@@ -14,12 +14,12 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from src.models.media_source import SourceUnreadable
-from src.services.cutting.engine.demuxer import nearest_turn
 from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_TELL, media_start
 from src.services.cutting.engine.indexes.segment_heads import container_of, packed_clock
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.reader import Part, SequentialReader
 from src.services.fetch.resource import Resource
+from src.utils.clock_turns import nearest_turn
 
 _PACKET_BYTES, _SYNC = 188, 0x47
 _READ_BYTES = _PACKET_BYTES * 1024

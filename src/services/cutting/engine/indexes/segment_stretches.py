@@ -9,11 +9,11 @@ from statistics import median
 
 from src.errors import AppError, SegmentMissing, SourceError
 from src.models.media_source import SourceUnreadable, TimeRange
-from src.services.cutting.engine.demuxer import nearest_turn
 from src.services.cutting.engine.indexes.segment_index import SegmentIndex
 from src.services.cutting.engine.indexes.segment_junctions import Junction, keeps_promise
 from src.services.cutting.engine.indexes.segment_look import Look
 from src.services.hls.playlist import Segment
+from src.utils.clock_turns import nearest_turn
 
 Stretch = tuple[Fraction, Fraction]
 LEAD = Fraction(1, 5)
