@@ -29,7 +29,7 @@ dev: $(READY) ## the same for development: begins again when a source file chang
 	@exec $(PY) run.py
 
 demo: $(READY_DEV) ## the whole story, from a link to a clip, without internet
-	@exec $(PY) -m tests.demo
+	@exec $(PY) -m tests.system.demo
 
 check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minutes
 	$(PY) -m ruff format --check .
@@ -47,7 +47,7 @@ coverage: ## make test, told which lines of src/ no test runs; a third slower
 	$(MAKE) test TEST_OPTIONS="--cov --cov-report=term:skip-covered"
 
 storm: $(READY_DEV) ## five storms of a hundred kills each over the whole service: about 40 minutes
-	$(PY) -m tests.storm
+	$(PY) -m tests.resilience.storm
 
 docs: $(READY) ## write the generated pages and .env.example anew
 	$(PY) -m src.settings_docs

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.live_service import LiveService, descendants, running_service
+from tests.tools.live_service import LiveService, descendants, running_service
 
 LINK = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
 ACCOUNT = {"email": "bench@example.com", "password": "SecurePass123!"}

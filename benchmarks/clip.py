@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clip_film import FPS, SECONDS, picture, sound
-from tests.clip.origin import Origin
-from tests.media_kit import FFMPEG, frame_numbers
+from tests.engines.clip.origin import Origin
+from tests.tools.media_kit import FFMPEG, frame_numbers
 
 RATE, ROUND_TRIP_SECONDS, CONNECTIONS = 2_000_000, 0.060, 8
 START = Fraction("600.7")

@@ -12,7 +12,7 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from tests.media_kit import FFMPEG, Film, cached_file, make_film
+from tests.tools.media_kit import FFMPEG, Film, cached_file, make_film
 
 FPS, SECONDS, GOP_FRAMES = 30, 1200, 150
 NOISY = (540, 720)

@@ -25,7 +25,7 @@ import httpx
 
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
-from tests.offline_youtube.certificate import make_certificate
+from tests.tools.offline_youtube.certificate import make_certificate
 
 _HOST = "127.0.0.1"
 _PIECE = bytes(1 << 20)

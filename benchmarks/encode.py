@@ -28,7 +28,7 @@ from benchmarks.encode_runs import ENCODERS, LOSSLESS, PROGRAM, Measured, ours, 
 from benchmarks.videos import VIDEOS, Video, made
 from src.models.params import Codec, Quality
 from src.services.encoding.presets import CRF, encoder_options
-from tests.media_kit import media_cache
+from tests.tools.media_kit import media_cache
 
 SAME_VMAF = 0.1
 STEP = 2  # rate factors between the two points of the plain command

@@ -28,8 +28,8 @@ from src.config import Settings
 from src.launcher.joining import join
 from src.services.cache_service import CacheService, connect_redis
 from src.services.progress_cache import ProgressCache
-from tests.live_service import LiveService, running_service
-from tests.media_kit import Film, cached_film
+from tests.tools.live_service import LiveService, running_service
+from tests.tools.media_kit import Film, cached_film
 
 ACCOUNT = {"email": "user@example.com", "password": "SecurePass123!"}
 LINK = "https://youtube.com/watch?v=dQw4w9WgXcQ"

@@ -7,7 +7,7 @@ import pytest
 
 from src.utils.process import give_up_real_time
 
-pytest_plugins = ["tests.stores"]
+pytest_plugins = ["tests.tools.stores"]
 
 # How long an example may take says more about the machine than about the code.
 hypothesis.settings.register_profile("project", deadline=None)

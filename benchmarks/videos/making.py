@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.videos import animation, camera, motion, screen
 from benchmarks.videos.drawing import HEIGHT, WIDTH, Frame
-from tests.media_kit import FFMPEG, cached_file
+from tests.tools.media_kit import FFMPEG, cached_file
 
 VERSION = 1
 """To be raised when a recipe draws something else."""

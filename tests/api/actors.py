@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from src.bootstrap import Services
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.tools.fakes import FakeEngine, RecordingNotifier
 
 LINK = "https://youtube.com/watch?v=dQw4w9WgXcQ"
 PASSWORD = "SecurePass123!"

@@ -14,7 +14,7 @@ from src.app import create_app
 from src.bootstrap import build, prepare_database
 from src.config import Settings
 from tests.api.actors import Api, Person
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.tools.fakes import FakeEngine, RecordingNotifier
 
 
 def api_settings(folder: Path, **changes: Any) -> Settings:
@@ -81,7 +81,7 @@ def bert(api: Api) -> Person:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Any]:
     """The offline site; its module is big, and most tests of this folder do without."""
-    from tests.offline_youtube.site import OfflineYoutube
+    from tests.tools.offline_youtube.site import OfflineYoutube
 
     with OfflineYoutube() as running:
         yield running

@@ -29,7 +29,7 @@ from src.services.jobs.counters import JobCounters
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_contracts import INFO
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.tools.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 

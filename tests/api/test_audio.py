@@ -21,7 +21,7 @@ from src.models.source import VideoInfo
 from src.services.jobs.open_places import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api
 from tests.api.conftest import api_settings, app_over
-from tests.fakes import FakeClock
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 PATH = "/audio_dl/api/auto-download/"

@@ -21,7 +21,7 @@ from src.bootstrap import Services, build, prepare_database
 from src.services.chat.channel_tokens import TokenWish
 from tests.api.actors import PASSWORD, Api
 from tests.api.conftest import api_settings
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.tools.fakes import FakeEngine, RecordingNotifier
 
 pytestmark = pytest.mark.slow
 

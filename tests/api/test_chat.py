@@ -16,8 +16,8 @@ from src.bootstrap import build, prepare_database
 from src.services.cache_service import CacheUnavailable
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
-from tests.chat_bots import BOTS, Answer, Bot, Chatter, documented_commands
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.tools.chat_bots import BOTS, Answer, Bot, Chatter, documented_commands
+from tests.tools.fakes import FakeEngine, RecordingNotifier
 from tests.unit.test_chat_words import assert_one_harmless_line, hostile_messages
 from tests.unit.test_stream_names import CHANNEL, VIDEO, chat_id
 

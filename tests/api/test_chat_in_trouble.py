@@ -24,9 +24,9 @@ from src.services.db_service import connect
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_chat import TEXT, clips_of, make_token
-from tests.fakes import FakeEngine, RecordingNotifier
+from tests.tools.fakes import FakeEngine, RecordingNotifier
+from tests.tools.waiting import eventually
 from tests.unit.test_chat_words import assert_one_harmless_line
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from tests.api.contracts import audio, streams
 from tests.api.contracts.running import run
 from tests.api.test_audio import FakeSounds, songs, sounds
 from tests.api.test_streams import open_api
-from tests.clip.origin import Origin
-from tests.media_kit import cached_film
-from tests.stream.sites import FILM, cut
+from tests.engines.clip.origin import Origin
+from tests.engines.stream.sites import FILM, cut
+from tests.tools.media_kit import cached_film
 
 __all__ = ["open_api", "songs", "sounds"]
 

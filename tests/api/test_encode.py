@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from src.errors import Busy, EncodeFailed, MediaInvalid
 from tests.api.actors import Api, Person
 from tests.api.test_video import UNKNOWN_ID, assert_error
-from tests.waiting import eventually
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.live.cutter import LiveReport
 from tests.api.actors import Api, Person
-from tests.egress.kit import PUBLIC, Net
-from tests.offline_youtube.certificate import make_certificate
+from tests.engines.egress.kit import PUBLIC, Net
+from tests.tools.offline_youtube.certificate import make_certificate
 
 pytestmark = pytest.mark.slow
 

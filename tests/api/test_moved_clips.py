@@ -11,9 +11,9 @@ import pytest
 from src.services.cleanup_service import CleanupService
 from src.utils.clock import SystemClock
 from tests.api.actors import Api, Person
-from tests.media_kit import frame_numbers
-from tests.offline_youtube.site import OfflineYoutube
-from tests.offline_youtube.situations import VideoId
+from tests.tools.media_kit import frame_numbers
+from tests.tools.offline_youtube.site import OfflineYoutube
+from tests.tools.offline_youtube.situations import VideoId
 
 pytestmark = pytest.mark.slow
 

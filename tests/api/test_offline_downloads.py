@@ -10,9 +10,9 @@ import av
 import pytest
 
 from tests.api.actors import Api
-from tests.offline_youtube.pages import PLAYLIST_ID
-from tests.offline_youtube.site import OfflineYoutube
-from tests.offline_youtube.situations import VideoId
+from tests.tools.offline_youtube.pages import PLAYLIST_ID
+from tests.tools.offline_youtube.site import OfflineYoutube
+from tests.tools.offline_youtube.situations import VideoId
 
 pytestmark = pytest.mark.slow
 

@@ -27,7 +27,7 @@ from src.services.operations.self_test import Checked
 from src.utils.sandbox import available
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings, app_over
-from tests.fakes import RecordingNotifier
+from tests.tools.fakes import RecordingNotifier
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from src.utils.allocation import allocate, give_back
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings, app_over
 from tests.api.test_tus import announce, append
-from tests.fakes import FakeEngine, FakeReport
+from tests.tools.fakes import FakeEngine, FakeReport
 
 pytestmark = pytest.mark.slow
 MB = 1_000_000

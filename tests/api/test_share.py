@@ -14,7 +14,7 @@ from src.app import create_app
 from src.models.params import LiveClipParams
 from src.services.live.cutter import LiveReport
 from tests.api.actors import Api, Person
-from tests.media_kit import Film, cached_film
+from tests.tools.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow
 

@@ -17,10 +17,10 @@ from pymongo.database import Database
 from src.config import Settings, SettingsError
 from tests.api.actors import Api
 from tests.api.conftest import api_settings, app_over
-from tests.clip.origin import Origin
-from tests.egress.kit import PUBLIC, reply, running
-from tests.media_kit import cached_film, frame_numbers
-from tests.stream.sites import FILM, SMALL, GrowingSite, cut, master
+from tests.engines.clip.origin import Origin
+from tests.engines.egress.kit import PUBLIC, reply, running
+from tests.engines.stream.sites import FILM, SMALL, GrowingSite, cut, master
+from tests.tools.media_kit import cached_film, frame_numbers
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ import pytest
 from src.errors import NetworkTimeout, RateLimited, VideoPrivate
 from src.models.source import LiveStatus, SourceFormat, VideoInfo
 from tests.api.actors import LINK, Api, Person
-from tests.waiting import eventually
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

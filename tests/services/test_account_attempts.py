@@ -21,7 +21,7 @@ from src.services.accounts.password_attempts import (
 )
 from src.services.cache_service import CacheService
 from src.services.window_counters import WindowCounters
-from tests.fakes import FakeClock
+from tests.tools.fakes import FakeClock
 
 ANNA, THIEF, HOME = "anna@example.com", "198.51.100.66", "203.0.113.5"
 

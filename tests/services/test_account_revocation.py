@@ -28,7 +28,7 @@ from src.services.accounts.logins import KEEP_NOTES, SessionService
 from src.services.cache_service import CacheService, connect_redis
 from src.utils.clock import SystemClock
 from src.utils.token import Tokens, token_hash
-from tests.fakes import FakeClock
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 

@@ -31,7 +31,7 @@ from src.services.cache_service import CacheService
 from src.services.window_counters import WindowCounters
 from src.utils.passwords import PasswordHasher
 from src.utils.token import Tokens
-from tests.fakes import FakeClock
+from tests.tools.fakes import FakeClock
 
 TOKENS = Tokens(
     public_secret="public-" * 8,

@@ -36,8 +36,8 @@ from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.jobs.runner import JobRunner
 from src.services.progress_cache import ProgressCache
-from tests.factories import ANNA, BERT, make_clip
-from tests.waiting import eventually
+from tests.tools.factories import ANNA, BERT, make_clip
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ import redis
 
 from src.config import SettingsError
 from src.services.cache_service import CacheService, CacheUnavailable, connect_redis
-from tests.fakes import FakeClock
+from tests.tools.fakes import FakeClock
 
 
 @pytest.fixture

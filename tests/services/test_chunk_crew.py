@@ -28,10 +28,10 @@ from src.services.jobs.lease import HandedBack, LeaseLost, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from src.services.uploads import chunk_progress
 from src.services.uploads.chunk_workers import HELPERS_TRY, ChunkCrew
-from tests.encode.recipes import FAST, Row, make, video
-from tests.factories import make_encode
-from tests.fakes import RecordingNotifier
-from tests.media_kit import FFMPEG
+from tests.engines.encode.recipes import FAST, Row, make, video
+from tests.tools.factories import make_encode
+from tests.tools.fakes import RecordingNotifier
+from tests.tools.media_kit import FFMPEG
 
 pytestmark = pytest.mark.slow
 SOURCE = Row("eight seconds", ((*video(seconds=8), *FAST, "-bf", "2", "-g", "25"),), ".mkv")

@@ -15,7 +15,7 @@ from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Status, VideoJob
-from tests.factories import make_clip
+from tests.tools.factories import make_clip
 
 pytestmark = pytest.mark.slow
 

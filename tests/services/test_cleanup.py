@@ -24,8 +24,8 @@ from src.models.archive import StoredVideo
 from src.models.video import Artifact, Failure, Owner, OwnerKind, Status, VideoJob
 from src.services.cleanup_service import UNKNOWN_SECONDS, CleanupReport, CleanupService
 from src.services.file_store import MARKS, FileStore
-from tests.factories import make_clip, make_encode
-from tests.fakes import FakeClock
+from tests.tools.factories import make_clip, make_encode
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 

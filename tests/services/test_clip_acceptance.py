@@ -11,7 +11,7 @@ import pytest
 from src.errors import Cancelled, ClipIncomplete
 from src.models.progress import Progress, SilentMonitor
 from src.services.cutting.acceptance import Promise, accept
-from tests.media_kit import Film, cached_film
+from tests.tools.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow
 

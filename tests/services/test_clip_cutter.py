@@ -17,9 +17,9 @@ from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
 from src.services.cutting.cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Wish, choose
-from tests.clip.origin import Origin
-from tests.clip.sources import SMALL
-from tests.media_kit import FFMPEG, audio_gaps, av_offset, cached_film, decode_errors, frame_numbers
+from tests.engines.clip.origin import Origin
+from tests.engines.clip.sources import SMALL
+from tests.tools.media_kit import FFMPEG, audio_gaps, av_offset, cached_film, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow
 RANGE = TimeRange(Fraction("3.3"), Fraction("8.75"))  # frames 83 to 218 of 25 per second

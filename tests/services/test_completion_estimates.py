@@ -15,8 +15,8 @@ from src.services.jobs.counters import JobCounters
 from src.services.jobs.estimates import UNKNOWN_SECONDS, CompletionEstimates
 from src.services.jobs.queues import Queue
 from src.services.jobs.view import JobView
-from tests.factories import make_clip
-from tests.fakes import FakeClock
+from tests.tools.factories import make_clip
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 KIND = "clip"

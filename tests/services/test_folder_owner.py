@@ -24,8 +24,8 @@ from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import BELONGS_FILE, DATABASE_FILE, FileStore
 from src.services.operations.folder_claim import claim_when_it_answers
 from src.services.operations.folder_owner import FolderOwner, FoldersOfAnother
-from tests.factories import make_encode
-from tests.fakes import FakeClock
+from tests.tools.factories import make_encode
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 

@@ -22,8 +22,8 @@ from src.services.accounts.guests import GuestService
 from src.services.cache_service import CacheService
 from src.services.window_counters import WindowCounters
 from src.utils.addresses import UNKNOWN, network_of
-from tests.factories import make_clip
-from tests.fakes import FakeClock
+from tests.tools.factories import make_clip
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 

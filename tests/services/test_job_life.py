@@ -23,7 +23,7 @@ from pymongo.database import Database
 from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Lease, Status, VideoJob
-from tests.factories import make_clip
+from tests.tools.factories import make_clip
 
 pytestmark = pytest.mark.slow
 

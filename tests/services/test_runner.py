@@ -38,9 +38,9 @@ from src.services.jobs.runner import JobRunner
 from src.services.jobs.waiting import ComeBack
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
-from tests.factories import make_clip, make_encode
-from tests.fakes import FakeEngine, RecordingNotifier, fake_handlers
-from tests.waiting import eventually
+from tests.tools.factories import make_clip, make_encode
+from tests.tools.fakes import FakeEngine, RecordingNotifier, fake_handlers
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.selection import Wish, choose
 from src.services.youtube_service import YouTubeService
 from src.utils.ffmpeg_options import understands
-from tests.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
-from tests.offline_youtube import SITUATIONS, Fault, OfflineYoutube, VideoId
+from tests.tools.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
+from tests.tools.offline_youtube import SITUATIONS, Fault, OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from src.data.claim_data import ClaimData
 from src.errors import VideoPrivate
 from tests.api.actors import Api, Person
 from tests.api.conftest import anna, api, bert
-from tests.waiting import eventually
+from tests.tools.waiting import eventually
 
 __all__ = ["anna", "api", "bert"]
 

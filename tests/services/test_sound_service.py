@@ -17,8 +17,8 @@ from src.services.encoding.audio_extraction import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
 from src.services.youtube_service import YouTubeService
-from tests.media_kit import FFMPEG, audio_marks
-from tests.offline_youtube import OfflineYoutube, VideoId
+from tests.tools.media_kit import FFMPEG, audio_marks
+from tests.tools.offline_youtube import OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
 

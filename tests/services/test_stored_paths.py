@@ -22,8 +22,8 @@ from src.models.archive import StoredVideo
 from src.models.video import Artifact, Owner, OwnerKind
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import FileStore, attempt_of
-from tests.factories import make_clip, make_encode
-from tests.fakes import FakeClock
+from tests.tools.factories import make_clip, make_encode
+from tests.tools.fakes import FakeClock
 
 pytestmark = pytest.mark.slow
 

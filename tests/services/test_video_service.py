@@ -24,8 +24,8 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.progress_cache import overall_percent, to_fields
 from src.services.video_service import VideoService, network_of
 from src.services.youtube_service import YouTubeService
-from tests.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
-from tests.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
+from tests.tools.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
+from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ import pytest
 
 from src.errors import FileTooLarge
 from src.models.params import Container
-from tests.media_kit import decode_errors, frame_numbers
-from tests.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
 from tests.services.test_video_service import running_site, service, site
+from tests.tools.media_kit import decode_errors, frame_numbers
+from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
 
 __all__ = ["running_site", "site"]
 

@@ -20,7 +20,7 @@ from src.models.source import LiveStatus
 from src.services.youtube_service import YouTubeService
 from src.utils.stream_names import name_of_video
 from src.utils.validators import canonical_url
-from tests.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
+from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 
 from src.models.video import Failure, Status
 from src.services.events.chat_replies import is_discord_address, is_nightbot_address, message_for
-from tests.factories import make_clip
+from tests.tools.factories import make_clip
 
 NIGHTBOT = "https://api.nightbot.tv/1/channel/send/TVRRM05UazRNVGsyT1RnNE1TOWthWE5"
 DISCORD = "https://discord.com/api/webhooks/123456789012345678/abcDEF-_0123456789abcDEF"

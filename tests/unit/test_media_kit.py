@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.media_kit import (
+from tests.tools.media_kit import (
     FFMPEG,
     Film,
     FilmNotMade,

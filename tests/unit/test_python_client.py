@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.programs import CLIENTS
+from tests.system.e2e.programs import CLIENTS
 
 sys.path.insert(0, str(CLIENTS / "python"))
 

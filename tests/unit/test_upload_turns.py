@@ -8,7 +8,7 @@ import pytest
 
 from src.errors import Busy
 from src.services.media.upload_turns import Turns
-from tests.waiting import eventually
+from tests.tools.waiting import eventually
 
 LONG = 60.0
 

@@ -14,7 +14,7 @@ from src.models.video import Status
 from src.services.events import webhooks as webhook_service
 from src.services.events.webhooks import WebhookService
 from src.utils.clock import SystemClock
-from tests.factories import make_clip
+from tests.tools.factories import make_clip
 
 DUE = 40
 

@@ -1,0 +1,1 @@
+"""Tests of the engines with real media: clips, live moments, streams, encodes, probes and the egress proxy."""

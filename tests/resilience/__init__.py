@@ -1,0 +1,1 @@
+"""Tests of failures, hostile input and deaths of processes."""

@@ -1,0 +1,65 @@
+"""The same range asked for by two users at the same moment: fetched once from the site, and each has the clip."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.system.e2e.conftest import User
+from tests.tools.live_service import LiveService
+from tests.tools.offline_youtube.faults import Fault
+from tests.tools.offline_youtube.site import OfflineYoutube
+from tests.tools.offline_youtube.situations import VideoId
+from tests.tools.waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workers")]
+
+
+@pytest.fixture
+def other(service: LiveService) -> Iterator[User]:
+    """A second user."""
+    account = {"email": f"other{time.monotonic_ns()}@example.com", "password": "SecurePass123!"}
+    with httpx.Client(base_url=f"{service.base}/api", timeout=90) as http:
+        user_id = http.post("/auth/register", json=account).json()["user_id"]
+        tokens = http.post("/auth/login", json=account).json()["token"], http.get("/auth/token/public").json()["token"]
+        private, public = ({"Authorization": f"Bearer {token}"} for token in tokens)
+        yield User(http, user_id, private, public)
+
+
+def is_fetching(user: User, video_id: str) -> bool:
+    return (user.status(video_id)["progress"] or {}).get("current_phase") == "downloading"
+
+
+def test_two_users_one_fetch(user: User, other: User, offline_youtube: OfflineYoutube) -> None:
+    site = offline_youtube
+    site.fault(VideoId.LADDER, Fault(bytes_per_second=20_000))
+    people = (user, other)
+    ids = [each.save(site.url(VideoId.LADDER), 2.48, 7.96) for each in people]
+    for person, video_id in zip(people, ids, strict=True):
+        person.begin(video_id, resolution_preference="480p")
+    eventually(lambda: any(is_fetching(*each) for each in zip(people, ids, strict=True)))
+    time.sleep(1)  # both have been begun by a worker
+    site.heal(VideoId.LADDER)
+    clips = [person.fetch(video_id) for person, video_id in zip(people, ids, strict=True)]
+    assert [clip.status_code for clip in clips] == [200, 200] and clips[0].content == clips[1].content
+    fetched = {person.status(video_id)["actual"]["bytes_fetched"] for person, video_id in zip(people, ids, strict=True)}
+    assert len(fetched) == 1, "one and the same work"
+    assert 0 < site.media_bytes(VideoId.LADDER) < 1.2 * fetched.pop()
+
+
+def test_the_second_takes_over_from_the_first(user: User, other: User, offline_youtube: OfflineYoutube) -> None:
+    site = offline_youtube
+    site.fault(VideoId.LADDER, Fault(bytes_per_second=2_000))
+    first, second = (each.save(site.url(VideoId.LADDER), 2.44, 7.96) for each in (user, other))
+    user.begin(first, resolution_preference="480p")
+    eventually(lambda: is_fetching(user, first))
+    other.begin(second, resolution_preference="480p")
+    time.sleep(1)
+    assert other.status(second)["progress"] is None
+    user.http.post(f"/video/{first}/cancel", headers=user.private)
+    site.heal(VideoId.LADDER)
+    assert other.fetch(second).status_code == 200
+    assert user.status(first)["status"] == "cancelled"

@@ -1,0 +1,1 @@
+"""What tests use: media, an offline video site, stores, fakes and waiting."""

@@ -1,7 +1,0 @@
-"""The same whole service as in ``tests/e2e``."""
-
-from __future__ import annotations
-
-from tests.e2e.conftest import offline_youtube, offline_youtube_session, origin_port, service, user
-
-__all__ = ["offline_youtube", "offline_youtube_session", "origin_port", "service", "user"]
