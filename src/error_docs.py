@@ -24,7 +24,7 @@ have shapes of their own (at the end). Codes are stable; sentences may change. A
 status of the job tells it; so does the next request for its file, with 500 whoever can act: that request was right, but
 what it asks for could not be made. The service itself tries again only what "may pass soon".
 
-This page is made from `src/errors.py` by `make docs`.
+This page is made from `src/errors/` by `make docs`.
 
 | code | status | meaning | who can act |
 |---|---|---|---|

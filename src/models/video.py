@@ -76,7 +76,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed: a code of ``errors.py`` and the sentence for the user.
+    """Why a job failed: a code of ``errors/`` and the sentence for the user.
 
     ``told``: whether whoever asked for the file has had this answer. The next request after that starts anew.
     """

@@ -2,7 +2,8 @@
 up all capabilities, and tells as JSON which sandbox is found and how the self-test goes.
 
 ``python -m tests.resilience.hostile.under_unit UNIT FOLDER [--as-in-1.0]``. The filter is built as systemd's
-``seccomp-util.c`` does it: the allow-list of ``SystemCallFilter=`` with an error for the rest, and ``unshare``, ``clone`` and ``setns``
+``seccomp-util.c`` does it: the allow-list of ``SystemCallFilter=`` with an error for the rest, and
+``unshare``, ``clone`` and ``setns``
 refused for the namespaces that ``RestrictNamespaces=`` does not name.
 """
 

@@ -1,0 +1,22 @@
+"""Lists all errors by code."""
+
+from __future__ import annotations
+
+from src.errors.base import AppError
+from src.errors.service import InternalError
+
+
+def catalogue() -> dict[str, type[AppError]]:
+    """All concrete errors by code, in the order they are written below."""
+    found: dict[str, type[AppError]] = {}
+    pending = list(AppError.__subclasses__())
+    while pending:
+        error = pending.pop(0)
+        pending.extend(error.__subclasses__())
+        found[error.code] = error
+    return found
+
+
+def error_from_code(code: str, message: str) -> AppError:
+    """The error that a stored failure was, for callers who ask after the job has ended."""
+    return catalogue().get(code, InternalError)(message)
