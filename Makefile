@@ -50,10 +50,10 @@ storm: $(READY_DEV) ## five storms of a hundred kills each over the whole servic
 	$(PY) -m tests.resilience.storm
 
 docs: $(READY) ## write the generated pages and .env.example anew
-	$(PY) -m src.settings_docs
-	$(PY) -m src.error_docs
-	$(PY) -m src.postman_docs
-	$(PY) -m src.client_docs
+	$(PY) -m scripts.generate.settings_docs
+	$(PY) -m scripts.generate.error_docs
+	$(PY) -m scripts.generate.postman_docs
+	$(PY) -m scripts.generate.client_docs
 
 update-ytdlp: $(READY) ## the newest yt-dlp and the yt-dlp-ejs that belongs to it, nothing else
 	$(PY) scripts/update_ytdlp.py

@@ -12,8 +12,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from src.bootstrap import Services, build, prepare_when_it_answers
 from src.broker import CeleryNotifier, make_celery
 from src.config import Settings
-from src.middleware import chat, documents, errors, headers, limits, push, request_log, wiring
-from src.middleware.networks import read_networks
+from src.middleware import api_documents as documents
+from src.middleware import chat, errors, headers, limits, push, request_log
+from src.middleware import services_of_request as wiring
+from src.middleware.tokenless_callers import read_networks
 from src.middleware.uploads import StreamingRequest
 from src.routes import ALWAYS, SURFACES, choose_surfaces
 from src.services.operations.folder_claim import claim_now_or_later

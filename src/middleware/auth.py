@@ -14,8 +14,8 @@ from enum import Enum
 from flask import request
 
 from src.errors import RateLimitExceeded, SessionMissing, TokenExpired, TokenInvalid, TokenMissing
-from src.middleware.networks import from_allowed_network
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
+from src.middleware.tokenless_callers import from_allowed_network
 from src.models.channel_token import ChannelToken
 from src.models.guest import GuestSession
 from src.models.session import Identity

@@ -29,8 +29,8 @@ from pydantic import BaseModel, ValidationError
 from src.errors import AppError, RequestInvalid
 from src.middleware.auth import Auth, Caller, authenticate
 from src.middleware.body import read_json
-from src.middleware.creation import creating
-from src.middleware.prefer import wait_seconds, wants_plain_text
+from src.middleware.job_requests import creating
+from src.middleware.preferences import wait_seconds, wants_plain_text
 
 Model = TypeVar("Model", bound=BaseModel)
 View = Callable[..., Any]

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Response, request, send_file
 
 from src.errors import FileGone
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.video import Artifact, VideoJob
 from src.utils.filenames import content_disposition
 

@@ -19,7 +19,7 @@ from flask_limiter import RateLimitExceeded as Exceeded
 from src.errors import RateLimitExceeded, StoreUnavailable, TokenExpired, TokenInvalid
 from src.middleware.auth import Auth
 from src.middleware.contract import Limit, contract_of
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.services.chat.channel_tokens import looks_like_channel_token
 from src.utils.addresses import network_of
 

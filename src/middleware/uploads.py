@@ -16,7 +16,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from src.data.video_data import VideoData
 from src.errors import RequestTooSlow, StoreUnavailable, UploadIncomplete, UploadMissing, UploadTooLarge, disk_fault
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.video import Owner
 from src.services.uploads.arriving import Arriving
 from src.services.uploads.uploads import Media

@@ -13,8 +13,8 @@ from src import errors
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Limit, Reply, View, endpoint, validated
 from src.middleware.files import artifact_reply
+from src.middleware.services_of_request import service_name, services
 from src.middleware.uploads import received_file
-from src.middleware.wiring import service_name, services
 from src.models.video import Status, VideoJob
 from src.routes.schemas import archive as said
 from src.routes.schemas import archive_metadata as facts

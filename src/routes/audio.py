@@ -9,7 +9,7 @@ from flask import Blueprint
 from src.errors import AppError, Busy, DiskFull, ErrorKind, JobTimeout, TooManyPending, UrlInvalid
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.routes.schemas.audio import AudioHistory, AudioListed, AutoDownloaded, AutoDownloadRequest
 from src.routes.schemas.sessions import JobPage
 

@@ -15,7 +15,7 @@ from src.errors import (
 )
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.routes.schemas.auth import (
     ChangePassword,
     Credentials,

@@ -8,7 +8,7 @@ from src import errors
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import file_reply
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.params import BatchParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.batch import Batch, SaveBatch

@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from src.errors import ChannelTokenNotFound, TokenInvalid, TooManyChannelTokens, VideoIdInvalid, WebhookInvalid
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.routes.schemas.channel_tokens import (
     BotCommands,
     ChannelTokenMade,

@@ -23,7 +23,7 @@ from src.middleware.auth import Auth, Caller
 from src.middleware.bots import hints
 from src.middleware.chat import speaks_to_bots, text, waited_seconds
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.routes.schemas.chat import ChatAnswered, ChatQuery, StreamClipQuery, StreamClipSaved
 from src.services.chat.adjustments import read_message
 from src.services.chat.requests import ChatRequest

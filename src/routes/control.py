@@ -7,7 +7,7 @@ from flask import Blueprint
 from src.errors import DiskFull, EncodeNotFound, FileGone, NotOwner, VideoNotFound
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.params import BatchParams, EncodeParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.control import EncodeControlled, VideoControlled, WebhookSecret

@@ -21,8 +21,8 @@ from src.errors import (
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
+from src.middleware.services_of_request import services
 from src.middleware.uploads import received_file
-from src.middleware.wiring import services
 from src.models.params import EncodeParams
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing, megabytes

@@ -15,7 +15,7 @@ from src.errors import (
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.push import event_stream, last_event_id, web_socket
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.params import JobParams
 
 bp = Blueprint("events", __name__)

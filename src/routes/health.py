@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint
 
+from src.middleware.api_documents import VERSION
 from src.middleware.auth import Auth
 from src.middleware.contract import File, Limit, Reply, endpoint
-from src.middleware.documents import VERSION
 from src.middleware.files import text_reply
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.video import Status
 from src.routes.schemas.metrics import Alive, Health, MetricsReading, QueueReading, StatusReading, SystemLoad
 from src.services.operations.health import Metrics

@@ -8,7 +8,7 @@ from src.errors import FileGone, LinkExpired
 from src.middleware.auth import Auth
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.routes.schemas.media import LinkQuery
 
 bp = Blueprint("media", __name__, url_prefix="/media/downloads")

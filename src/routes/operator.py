@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from src.middleware.auth import Auth
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.routes.schemas.operator import AllJobs, AllJobsQuery, Diagnostics
 
 bp = Blueprint("operator", __name__, url_prefix="/api")

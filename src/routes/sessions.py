@@ -10,7 +10,7 @@ from src import errors
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.guest import GuestSession
 from src.models.video import Owner, OwnerKind, Status
 from src.routes.schemas import sessions as said

@@ -10,8 +10,8 @@ from src.errors import ClipRangeInvalid, ClipTooLong, FileGone, FileNotReady, No
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
-from src.middleware.prefer import wants_page
-from src.middleware.wiring import services
+from src.middleware.preferences import wants_page
+from src.middleware.services_of_request import services
 from src.models.params import LiveClipParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.share import Moved, MoveTimes, Shared, SharesEnded, ShareVideo

@@ -9,7 +9,7 @@ from flask import Blueprint
 from src.errors import AppError, DiskFull, JobNotFound, QueueFull, TooManyPending, UrlInvalid
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.video import VideoJob
 from src.routes.schemas.streams import DownloadFile, DownloadStream, StreamJob
 from src.services.streams.requests import StreamRequest

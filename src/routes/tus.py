@@ -31,7 +31,7 @@ from src.errors import (
 )
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Empty, Limit, Reply, endpoint
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.upload import ResumableUpload
 from src.models.video import Owner
 

@@ -20,7 +20,7 @@ from src.errors import (
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing
 from src.routes.schemas.video import (

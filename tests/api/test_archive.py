@@ -23,7 +23,7 @@ from src import errors
 from src.app import create_app
 from src.bootstrap import build, prepare_database
 from src.config import SettingsError
-from src.middleware.networks import from_allowed_network, read_networks
+from src.middleware.tokenless_callers import from_allowed_network, read_networks
 from src.routes.archive_words import documented_code
 from src.services.jobs.counters import JobCounters
 from tests.api.actors import Api, Person

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from src import postman_docs
+from scripts.generate import postman_docs
 from src.middleware.contract import contract_of
 from src.middleware.openapi import BINARY
 from tests.api.actors import Api, Person

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from src import client_docs, postman_docs
+from scripts.generate import client_docs, postman_docs
 
 
 def test_the_collection_is_fresh() -> None:

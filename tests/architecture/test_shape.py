@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from src import error_docs
+from scripts.generate import error_docs
 from src.bootstrap.kinds import KINDS, ROWS
 from src.errors import AppError, catalogue
 from src.models.params import JobParams

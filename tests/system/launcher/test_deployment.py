@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from src import settings_docs
+from scripts.generate import settings_docs
 from src.config import SECRET_NAMES
 from tests.system.launcher.nginx import nginx
 from tests.tools.live_service import ROOT

@@ -1,4 +1,4 @@
-"""Writes the Postman collection (``clients/postman``) from the API document: ``python -m src.postman_docs``."""
+"""Writes the Postman collection in ``clients/postman``: ``python -m scripts.generate.postman_docs``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from flask import Flask
 
-from src.middleware.documents import TITLE, VERSION
+from src.middleware.api_documents import TITLE, VERSION
 from src.middleware.openapi import BINARY, example_of, openapi
 from src.routes import ALWAYS, SURFACES
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 PATH = Path("clients/postman/ytarchive-api.postman_collection.json")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 

@@ -6,7 +6,7 @@ import re
 
 from flask import request
 
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 
 LONGEST_WAIT_SECONDS = 60.0
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?:$|[,;\s])", re.IGNORECASE)

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from src.data.idempotency_data import StoredReply
 from src.middleware.auth import SESSION_HEADER, Caller
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 from src.utils.addresses import network_of
 
 KEY_HEADER = "Idempotency-Key"

@@ -1,4 +1,4 @@
-"""Writes the blocking clients (``clients/python``) from those that await: ``python -m src.client_docs``.
+"""Writes the blocking clients (``clients/python``) from those that await: ``python -m scripts.generate.client_docs``.
 
 One text for both, so that neither lacks what the other has. Only words are exchanged.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1] / "clients" / "python" / "yt_downloader_client"
+PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "python" / "yt_downloader_client"
 WRITTEN = ("client.py", "archive.py", "audio.py")
 _NOTE = "# Written by 'make docs' from aio/{name}: change it there.\n\n"
 _WORDS = {

@@ -1,4 +1,4 @@
-"""Writes ``.env.example`` and ``docs/settings.md`` from ``Settings``: ``python -m src.settings_docs``."""
+"""Writes ``.env.example`` and ``docs/settings.md`` from ``Settings``: ``python -m scripts.generate.settings_docs``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from src.config import CONFIG_FILE_KEYS, HOW_TO_MAKE_A_SECRET, SECRET_NAMES, UNUSED_CONFIG_KEYS, Settings
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 
 _CONFIG_FILE = (
     "## config.json",

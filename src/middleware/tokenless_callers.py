@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from flask import request
 
 from src.config import SettingsError
-from src.middleware.wiring import services
+from src.middleware.services_of_request import services
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # RFC 6761, 6762 and 8375, and what ICANN keeps for private use; "lan" and "home" are not given to anybody either.

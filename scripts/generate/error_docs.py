@@ -1,4 +1,4 @@
-"""Writes ``docs/errors.md`` from the catalogue of errors: ``python -m src.error_docs``."""
+"""Writes ``docs/errors.md`` from the catalogue of errors: ``python -m scripts.generate.error_docs``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Programs for developers: set-up, updates and generated pages."""
