@@ -18,7 +18,7 @@ from src.models.params import (
     TranscriptParams,
     VideoParams,
 )
-from src.services.audio.download import SoundService
+from src.services.audio.download import AudioDownloadService
 from src.services.audio.kind import AudioHandler
 from src.services.clips.batch import ClipBatchService
 from src.services.clips.batch_kind import BatchHandler
@@ -34,7 +34,7 @@ from src.services.live.kind import LiveClipHandler
 from src.services.live.service import LiveService
 from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
-from src.services.uploads.chunk_workers import ChunkCrew
+from src.services.uploads.chunk_workers import ChunkWorkers
 from src.services.uploads.kind import EncodeHandler
 from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
@@ -55,9 +55,9 @@ class Tools:
     videos: VideoService
     encoder: EncodingService
     audio: AudioService
-    chunks: ChunkCrew
+    chunks: ChunkWorkers
     live: LiveService | None = None
-    audio_downloads: SoundService | None = None
+    audio_downloads: AudioDownloadService | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ def _batch(tools: Tools) -> BatchHandler:
 
 
 def _audio(tools: Tools) -> AudioHandler:
-    downloads = tools.audio_downloads or SoundService(tools.settings, tools.youtube, tools.audio, egress=tools.egress)
+    downloads = tools.audio_downloads or AudioDownloadService(
+        tools.settings, tools.youtube, tools.audio, egress=tools.egress
+    )
     return AudioHandler(downloads)
 
 

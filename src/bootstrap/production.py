@@ -19,7 +19,7 @@ from src.data.space_data import SpaceData
 from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
-from src.services.audio.download import SoundService
+from src.services.audio.download import AudioDownloadService
 from src.services.cache_service import CacheService
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding.audio_extraction import AudioService
@@ -34,9 +34,9 @@ from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
 from src.services.progress_cache import ProgressCache
-from src.services.uploads.chunk_workers import ChunkCrew
+from src.services.uploads.chunk_workers import ChunkWorkers
 from src.services.video_service import VideoService
-from src.services.youtube.lookup_cache import SharedLooks
+from src.services.youtube.lookup_cache import LookupCache
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
 from src.utils.ffmpeg_program import find_ffmpeg
@@ -59,7 +59,7 @@ class Replacements:
     encoder: EncodingService | None = None
     videos: VideoService | None = None
     live: LiveService | None = None
-    sounds: SoundService | None = None
+    sounds: AudioDownloadService | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Production:
     files: FileStore
     space: OwnerSpace
     paths: StoredPaths
-    looks: SharedLooks
+    looks: LookupCache
     progress: ProgressCache
     counters: JobCounters
     runner: JobRunner
@@ -109,9 +109,9 @@ def build_production(
     encoder = given.encoder or EncodingService(
         ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
     )
-    looks = SharedLooks(settings.data_dir / "looks")
+    looks = LookupCache(settings.data_dir / "looks")
     youtube = given.youtube or YouTubeService(settings, cache, egress=egress, looks=looks)
-    chunks = ChunkCrew(
+    chunks = ChunkWorkers(
         ChunkData(database),
         encoder,
         files,

@@ -38,8 +38,8 @@ from src.services.accounts.guests import GuestService
 from src.services.accounts.save_permissions import AnonymousSaves
 from src.services.archive.catalog import CatalogService
 from src.services.archive.library import LibraryService
-from src.services.audio.download import SoundService
-from src.services.audio.requests import AutoDownloadService
+from src.services.audio.download import AudioDownloadService
+from src.services.audio.requests import AutoDownloads
 from src.services.cache_service import CacheService, connect_redis
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.chat import ChatService
@@ -73,7 +73,7 @@ from src.services.progress_cache import ProgressCache
 from src.services.sharing.share_links import ShareService
 from src.services.streams.requests import StreamRequests
 from src.services.uploads.arriving import Arriving
-from src.services.uploads.chunk_workers import ChunkCrew
+from src.services.uploads.chunk_workers import ChunkWorkers
 from src.services.uploads.resumable import ResumableUploadService
 from src.services.uploads.uploads import UploadService
 from src.services.video_service import VideoService
@@ -111,7 +111,7 @@ class Services:
     shares: ShareService
     idempotency: IdempotencyService
     streams: StreamRequests
-    auto_downloads: AutoDownloadService
+    auto_downloads: AutoDownloads
     media_links: MediaLinks
     work_plans: WorkPlanService
     health: HealthService
@@ -121,7 +121,7 @@ class Services:
     cleanup: CleanupService
     folders: FolderOwner
     runner: JobRunner
-    chunks: ChunkCrew
+    chunks: ChunkWorkers
     files: FileStore
     space: OwnerSpace
     arriving: Callable[[Owner, str, int], Arriving]
@@ -143,7 +143,7 @@ def build(
     encoder: EncodingService | None = None,
     videos: VideoService | None = None,
     live: LiveService | None = None,
-    sounds: SoundService | None = None,
+    sounds: AudioDownloadService | None = None,
 ) -> Services:
     """All services of one process.
 
@@ -292,7 +292,7 @@ def build(
             heartbeat=settings.event_heartbeat_seconds,
         ),
         streams=StreamRequests(jobs, links, signer, settings),
-        auto_downloads=AutoDownloadService(
+        auto_downloads=AutoDownloads(
             jobs,
             links,
             jobs_data,

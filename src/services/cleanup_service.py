@@ -12,7 +12,7 @@ from src.data.installation_data import HeldBack
 from src.models.params import EncodeParams
 from src.services.file_store import FileStore, attempt_of, is_old_file, is_old_folder
 from src.services.operations.folder_owner import FolderOwner
-from src.services.youtube.lookup_cache import SharedLooks
+from src.services.youtube.lookup_cache import LookupCache
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class CleanupService:
         *,
         record_days: int,
         saved_days: int,
-        looks: SharedLooks | None = None,
+        looks: LookupCache | None = None,
         owner: FolderOwner | None = None,
     ) -> None:
         self._expiry, self._files, self._clock, self._looks, self._owner = expiry, files, clock, looks, owner

@@ -19,7 +19,7 @@ from src.models.progress import Monitor, SilentMonitor
 from src.utils.ffmpeg_limits import Limits
 from src.utils.ffmpeg_messages import failure
 from src.utils.process import dying_with
-from src.utils.sandbox import Cage, locked_into
+from src.utils.sandbox import SandboxRules, locked_into
 
 CHECK_SECONDS = 0.2  # the monitor is asked this often, whether FFmpeg talks or not
 TERMINATE_SECONDS = 1.0  # its file is thrown away anyway, so it only has to let go of what it holds
@@ -55,19 +55,19 @@ class FFmpegResult:
 class FFmpeg:
     """The FFmpeg program. Every process runs in a process group of its own and dies with the thread that runs it."""
 
-    def __init__(self, program: Path, cage: Cage | None = None) -> None:
-        """``cage`` is for programs that read what came from outside: see ``confined``."""
-        self.program, self._cage = program, cage
+    def __init__(self, program: Path, sandbox: SandboxRules | None = None) -> None:
+        """``sandbox`` is for programs that read what came from outside: see ``confined``."""
+        self.program, self._sandbox = program, sandbox
 
     def confined(self, *, reads: Sequence[Path], writes: Sequence[Path], devices: bool = False) -> FFmpeg:
         """The same program, which sees nothing but these files and folders, and no network.
 
         ``devices``: with the video hardware of this machine.
         """
-        cage = Cage(
+        sandbox = SandboxRules(
             reads=tuple(reads), writes=tuple(writes), programs=(self.program, self.program.resolve()), devices=devices
         )
-        return FFmpeg(self.program, cage)
+        return FFmpeg(self.program, sandbox)
 
     def run(
         self,
@@ -103,7 +103,7 @@ class FFmpeg:
             *map(str, args),
         ]
         try:
-            process = _start(command, bounds, write_end, cwd, self._cage)
+            process = _start(command, bounds, write_end, cwd, self._sandbox)
         except BaseException:
             os.close(read_end)
             raise
@@ -122,11 +122,11 @@ class FFmpeg:
 
 
 def _start(
-    command: list[str], limits: Limits, progress_fd: int, cwd: Path | None, cage: Cage | None
+    command: list[str], limits: Limits, progress_fd: int, cwd: Path | None, sandbox: SandboxRules | None
 ) -> subprocess.Popen[bytes]:
     bind = dying_with(os.getpid())
     try:
-        with locked_into(cage) if cage is not None else nullcontext(lambda: None) as enter:
+        with locked_into(sandbox) if sandbox is not None else nullcontext(lambda: None) as enter:
 
             def prepare() -> None:
                 enter()

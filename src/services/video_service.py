@@ -20,8 +20,8 @@ from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, VideoInfo
 from src.services.cutting.cutter import ClipCutter, Cut, CutTask
-from src.services.cutting.retained_source import KeptSource
-from src.services.cutting.sandbox import CagedEngine, ClipCage
+from src.services.cutting.retained_source import RetainedSource
+from src.services.cutting.sandbox import EngineSandbox, SandboxedEngine
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
@@ -30,7 +30,7 @@ from src.services.media.probe import probe
 from src.services.youtube.formats import format_table
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.ranges import available_range, read_range, require_recorded
-from src.services.youtube.selection import Encoding, Selection, Wish, choose, wanted_resolution
+from src.services.youtube.selection import Encoding, Preferences, Selection, choose, wanted_resolution
 from src.services.youtube_service import YouTubeService
 from src.utils.validators import parse_video_id_from_url
 
@@ -60,7 +60,7 @@ class VideoService:
         self._network = network or network_of(settings)
         self._egress = egress or EgressProxy.of(settings)
         self._limits = job_limits(settings)
-        self._cage = ClipCage(ffmpeg.program, self._egress)
+        self._sandbox = EngineSandbox(ffmpeg.program, self._egress)
 
     def download_video_segment(
         self,
@@ -91,15 +91,15 @@ class VideoService:
             SourceError: the site or the network did not give it; ClipIncomplete when no way led to the whole range.
             EncodeFailed, DiskFull, JobTimeout: our own part went wrong. Nothing is left behind.
         """
-        wish = Wish(format_preference, resolution_preference, compatibility, self._high_resolution_mp4)
+        wish = Preferences(format_preference, resolution_preference, compatibility, self._high_resolution_mp4)
         wanted_resolution(resolution_preference)
         wanted = read_range(start_time, end_time)
         watch = _Watch(monitor or SilentMonitor(), progress_callback)
         with (
             tempfile.TemporaryDirectory(prefix=".kept-", dir=output_path.parent) as folder,
-            self._cage.engine() as engine,
+            self._sandbox.engine() as engine,
         ):
-            kept = KeptSource.take(kept_dir, Path(folder) / "source", self._settings)
+            kept = RetainedSource.take(kept_dir, Path(folder) / "source", self._settings)
             source_id, video = self._look_up(url, watch, kept)
             name = video_id or source_id
             report = self._make(name, video, wish, wanted, output_path, watch, engine, mode=mode, kept=kept)
@@ -123,10 +123,10 @@ class VideoService:
         Raises:
             FileTooLarge: the site tells more than ``max_bytes`` for the chosen formats; nothing was fetched.
         """
-        wish = Wish(format_preference, resolution_preference, compatibility, high_resolution_mp4="remux")
+        wish = Preferences(format_preference, resolution_preference, compatibility, high_resolution_mp4="remux")
         wanted_resolution(resolution_preference)
         watch = _Watch(monitor or SilentMonitor(), None)
-        with self._cage.engine() as engine:
+        with self._sandbox.engine() as engine:
             source_id, video = self._look_up(url, watch)
             # Not the length that the site reports: it is rounded, and a source may start after zero.
             whole = TimeRange(Fraction(0), _FOREVER)
@@ -134,7 +134,7 @@ class VideoService:
                 source_id, video, wish, whole, output_path, watch, engine, mode="keyframe", max_bytes=max_bytes
             )
 
-    def _look_up(self, url: str, watch: _Watch, kept: KeptSource | None = None) -> tuple[str, Extraction]:
+    def _look_up(self, url: str, watch: _Watch, kept: RetainedSource | None = None) -> tuple[str, Extraction]:
         watch.report(Progress(Phase.INITIALIZING))
         source_id = parse_video_id_from_url(url)
         video = kept.look(source_id) if kept is not None else None
@@ -149,15 +149,15 @@ class VideoService:
         self,
         name: str,
         video: Extraction,
-        wish: Wish,
+        wish: Preferences,
         wanted: TimeRange,
         output_path: Path,
         watch: _Watch,
-        engine: CagedEngine,
+        engine: SandboxedEngine,
         *,
         mode: Mode,
         max_bytes: int | None = None,
-        kept: KeptSource | None = None,
+        kept: RetainedSource | None = None,
     ) -> DownloadReport:
         is_whole = wanted.end >= _FOREVER
         possible = wanted if is_whole else available_range(wanted, video.info.duration_seconds)

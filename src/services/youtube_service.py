@@ -20,10 +20,10 @@ from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.youtube.captions import fetch_captions
 from src.services.youtube.extraction import look_up, not_started, require_formats
-from src.services.youtube.flights import Flights
+from src.services.youtube.flights import InFlightLookups
 from src.services.youtube.formats import format_table
 from src.services.youtube.live_streams import find_live_stream
-from src.services.youtube.lookup_cache import SharedLooks
+from src.services.youtube.lookup_cache import LookupCache
 from src.services.youtube.options import SiteOptions
 from src.services.youtube.playlists import fetch_playlist, validate_playlist_id
 from src.utils import validators
@@ -67,7 +67,7 @@ class YouTubeService:
         queue_seconds: float = 10.0,
         look_up_seconds: float = LOOK_UP_SECONDS,
         egress: EgressProxy | None = None,
-        looks: SharedLooks | None = None,
+        looks: LookupCache | None = None,
     ) -> None:
         """``egress`` is the way out that is shared with others, ``looks`` what all processes of this host know.
 
@@ -78,9 +78,9 @@ class YouTubeService:
         self._egress = egress or EgressProxy.of(settings)
         self._cache, self._looks = cache, looks
         self._look_up_seconds = look_up_seconds
-        self._flights: Flights[Extraction] = Flights(parallel=parallel, queue_seconds=queue_seconds)
-        self._playlists: Flights[Playlist] = Flights(parallel=2, queue_seconds=queue_seconds)
-        self._streams: Flights[str] = Flights(parallel=2, queue_seconds=queue_seconds)
+        self._flights: InFlightLookups[Extraction] = InFlightLookups(parallel=parallel, queue_seconds=queue_seconds)
+        self._playlists: InFlightLookups[Playlist] = InFlightLookups(parallel=2, queue_seconds=queue_seconds)
+        self._streams: InFlightLookups[str] = InFlightLookups(parallel=2, queue_seconds=queue_seconds)
 
     @staticmethod
     def validate_video_id(video_id: object) -> str:

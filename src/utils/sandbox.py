@@ -1,4 +1,4 @@
-"""A cage for child processes that read what strangers sent: their own files, no network, no way back (Linux).
+"""A sandbox for child processes that read what strangers sent: their own files, no network, no way back (Linux).
 
 Landlock, which needs no rights and no program, leaves a process the files it was given; a network namespace of its own
 leaves it no network. The kernel decides how much of that there is, ``available()`` tells, and what there is is used.
@@ -27,7 +27,7 @@ from src.utils.sandbox_kind import (
     landlock_version,
 )
 
-__all__ = ["Cage", "Kind", "available", "enter_namespaces", "lock_in", "locked_into"]
+__all__ = ["Kind", "SandboxRules", "available", "enter_namespaces", "lock_in", "locked_into"]
 
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -52,7 +52,7 @@ _RULE_PORT, _CONNECT = 2, 1 << 1
 
 
 @dataclass(frozen=True, slots=True)
-class Cage:
+class SandboxRules:
     """What one process may touch: ``reads`` files and folders, ``writes`` folders, ``programs`` it may start.
 
     ``lists``: folders whose names it may list. ``devices``: video hardware, and what its drivers look at.
@@ -83,13 +83,13 @@ class _PathBeneath(ctypes.Structure):
 
 
 @contextmanager
-def locked_into(cage: Cage) -> Iterator[Callable[[], None]]:
+def locked_into(sandbox: SandboxRules) -> Iterator[Callable[[], None]]:
     """A function to be called in the child, before its program starts; the block must hold the start of the child.
 
     The rules are made here, in the parent: between fork and exec hardly anything is safe.
     """
     kind = available()
-    ruleset = _make_ruleset(cage, kind) if kind.files == "landlock" else None
+    ruleset = _make_ruleset(sandbox, kind) if kind.files == "landlock" else None
 
     def enter_it() -> None:
         if LIBC is None:
@@ -116,15 +116,15 @@ def enter_namespaces(kind: Kind) -> None:
         enter(kind.namespaces)
 
 
-def lock_in(cage: Cage, kind: Kind) -> None:
-    """Keep this process, from now on and for good, from every file that is not in its cage; see ``enter_namespaces``.
+def lock_in(sandbox: SandboxRules, kind: Kind) -> None:
+    """Keep this process for good from every file that its rules do not allow; see ``enter_namespaces``.
 
     Raises:
         OSError: the kernel refused.
     """
     if LIBC is None or kind.files != "landlock":
         return
-    ruleset = _make_ruleset(cage, kind)
+    ruleset = _make_ruleset(sandbox, kind)
     try:
         _restrict(ruleset)
     finally:
@@ -139,7 +139,7 @@ def _restrict(ruleset: int | None) -> None:
         raise OSError(ctypes.get_errno(), "landlock_restrict_self failed")
 
 
-def _make_ruleset(cage: Cage, kind: Kind) -> int:
+def _make_ruleset(sandbox: SandboxRules, kind: Kind) -> int:
     """A descriptor of the rules."""
     assert LIBC is not None
     version = landlock_version()
@@ -147,7 +147,7 @@ def _make_ruleset(cage: Cage, kind: Kind) -> int:
     for since, right in ((_ABI_REFER, _REFER), (_ABI_TRUNCATE, _TRUNCATE), (_ABI_IOCTL, _IOCTL_DEV)):
         handled |= right if version >= since else 0
     # A namespace that holds only this process's own loopback needs no rules for it.
-    tcp = 0 if cage.loopback_port is not None and kind.namespaces else _ALL_TCP
+    tcp = 0 if sandbox.loopback_port is not None and kind.namespaces else _ALL_TCP
     attributes = _RulesetAttributes(handled, tcp, _ALL_SCOPES)
     size = 8 if version < ABI_NET else 16 if version < _ABI_SCOPE else 24
     ruleset: int = LIBC.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
@@ -159,17 +159,17 @@ def _make_ruleset(cage: Cage, kind: Kind) -> int:
             (_existing(_LIBRARIES), read | _EXECUTE),
             (_existing(_SYSTEM), read),
             (_existing(("/dev/null",)), read | _WRITE_FILE),
-            (_existing(_DEVICES if cage.devices else ()), read | _WRITE_FILE | _IOCTL_DEV),
-            (_existing(_DRIVERS if cage.devices else ()), read),
-            (cage.programs, _READ_FILE | _EXECUTE),
-            (cage.lists, _READ_DIR),
-            (cage.reads, read),
-            (cage.writes, handled & ~_NEVER),
+            (_existing(_DEVICES if sandbox.devices else ()), read | _WRITE_FILE | _IOCTL_DEV),
+            (_existing(_DRIVERS if sandbox.devices else ()), read),
+            (sandbox.programs, _READ_FILE | _EXECUTE),
+            (sandbox.lists, _READ_DIR),
+            (sandbox.reads, read),
+            (sandbox.writes, handled & ~_NEVER),
         ):
             for path in paths:
                 _add_rule(ruleset, path, rights & handled)
-        if cage.loopback_port is not None and tcp and version >= ABI_NET:
-            _add_port(ruleset, cage.loopback_port)
+        if sandbox.loopback_port is not None and tcp and version >= ABI_NET:
+            _add_port(ruleset, sandbox.loopback_port)
     except BaseException:
         os.close(ruleset)
         raise

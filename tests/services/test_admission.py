@@ -31,7 +31,7 @@ from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.jobs.runner import JobRunner
@@ -68,11 +68,11 @@ class Gated(JobHandler[Any]):
             for gate in self.gates.values():
                 gate.set()
 
-    def run(self, params: Any, context: JobContext) -> Made:
+    def run(self, params: Any, context: JobContext) -> JobResult:
         assert self.gate(context.job.id).wait(PATIENCE)
         path = context.work_dir / "file.mp4"
         path.write_bytes(b"a small file")
-        return Made(path, "video/mp4", "file.mp4")
+        return JobResult(path, "video/mp4", "file.mp4")
 
 
 class Service:

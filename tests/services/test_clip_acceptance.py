@@ -10,13 +10,13 @@ import pytest
 
 from src.errors import Cancelled, ClipIncomplete
 from src.models.progress import Progress, SilentMonitor
-from src.services.cutting.acceptance import Promise, accept
+from src.services.cutting.acceptance import Expectation, accept
 from tests.tools.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow
 
 FILM = Film(size=(320, 180), seconds=Fraction(4), bframes=2)
-WHOLE = Promise(seconds=4.0, frames=100, sound=(0.0, 4.0))
+WHOLE = Expectation(seconds=4.0, frames=100, sound=(0.0, 4.0))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_whole_clip_passes(film: Film, suffix: str) -> None:
         (replace(WHOLE, frames=None, seconds=3.8), "4.00 s long instead of 3.80 s"),
     ],
 )
-def test_a_clip_of_another_length_does_not_pass(promise: Promise, why: str) -> None:
+def test_a_clip_of_another_length_does_not_pass(promise: Expectation, why: str) -> None:
     with pytest.raises(ClipIncomplete, match=why):
         accept(cached_film(FILM, ".mp4"), promise, SilentMonitor())
 

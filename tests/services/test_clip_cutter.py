@@ -16,7 +16,7 @@ from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
 from src.services.cutting.cutter import ClipCutter, Cut, CutTask
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.youtube.selection import Wish, choose
+from src.services.youtube.selection import Preferences, choose
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import SMALL
 from tests.tools.media_kit import FFMPEG, audio_gaps, av_offset, cached_film, decode_errors, frame_numbers
@@ -30,7 +30,7 @@ def cut(url: str, entry: SourceFormat, folder: Path, wanted: TimeRange = RANGE, 
     """A clip of the only format of a video."""
     info = VideoInfo("a-video", "A video", "", duration_seconds=seconds, formats=(entry,))
     video = Extraction(info, {entry.id: MediaAddress(url)})
-    selection = choose(info.formats, Wish(entry.container, "best", None, "remux"))  # type: ignore[arg-type]
+    selection = choose(info.formats, Preferences(entry.container, "best", None, "remux"))  # type: ignore[arg-type]
     cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings())
     return cutter.cut(CutTask(info.id, video, selection, wanted, folder, SilentMonitor()))
 
@@ -151,7 +151,7 @@ def test_packed_audio_beside_a_picture(with_clock: bool, tmp_path: Path) -> None
     with Origin({path.name: path for path in served.iterdir()}) as origin:
         info = VideoInfo("a-video", "A video", "", duration_seconds=12, formats=(picture, sound))
         media = {"v": MediaAddress(origin.url("picture.m3u8")), "a": MediaAddress(origin.url("sound.m3u8"))}
-        selection = choose(info.formats, Wish("mp4", "best", None, "remux"))
+        selection = choose(info.formats, Preferences("mp4", "best", None, "remux"))
         cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings())
         made = cutter.cut(CutTask(info.id, Extraction(info, media), selection, RANGE, work, SilentMonitor()))
     assert made.method == "smart"

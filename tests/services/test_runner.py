@@ -31,11 +31,11 @@ from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.counters import JobCounters, JobCounts
-from src.services.jobs.handler import JobHandler, Made
+from src.services.jobs.handler import JobHandler, JobResult
 from src.services.jobs.jobs import JobService
-from src.services.jobs.lease import LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.lease import LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.runner import JobRunner
-from src.services.jobs.waiting import ComeBack
+from src.services.jobs.waiting import Postponed
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
 from tests.tools.factories import make_clip, make_encode
@@ -268,8 +268,8 @@ def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_fo
     assert bench.files_left() == []
 
 
-def keeper_of(bench: Bench, **limits: Any) -> LeaseKeeper:
-    return LeaseKeeper(
+def keeper_of(bench: Bench, **limits: Any) -> LeaseRenewer:
+    return LeaseRenewer(
         "job",
         lambda: None,
         bench.progress,
@@ -314,7 +314,7 @@ def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Benc
     runner._end_process = ended.set
 
     class Hanging(JobHandler[Any]):
-        def run(self, params: Any, context: Any) -> Made:
+        def run(self, params: Any, context: Any) -> JobResult:
             context.monitor._stall_seconds, context.monitor._obey_seconds = 0.2, 0.2
             release.wait(30)  # a call that never looks at its monitor
             raise LeaseLost()
@@ -339,7 +339,7 @@ def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_oth
     runner._end_process = ended.set
 
     class Hanging(JobHandler[Any]):
-        def run(self, params: Any, context: Any) -> Made:
+        def run(self, params: Any, context: Any) -> JobResult:
             context.kept_dir.mkdir()
             context.monitor._ends, context.monitor._obey_seconds = 0, 0.2
             ended.wait(30)
@@ -427,15 +427,15 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
     job, seen = bench.queued(), []
 
     class Patient(JobHandler[Any]):
-        def run(self, params: Any, context: Any) -> Made:
+        def run(self, params: Any, context: Any) -> JobResult:
             context.kept_dir.mkdir(exist_ok=True)
             seen.append(sorted(path.name for path in context.kept_dir.iterdir()))
             (context.kept_dir / f"piece{len(seen)}").write_bytes(b"x")
             if len(seen) <= 4:  # more often than a job may fail
-                raise ComeBack(0, "the moment is still on air")
+                raise Postponed(0, "the moment is still on air")
             path = context.work_dir / "clip.mp4"
             path.write_bytes(b"a file")
-            return Made(path, "video/mp4", "clip.mp4", padded=True)
+            return JobResult(path, "video/mp4", "clip.mp4", padded=True)
 
     runner = bench.runner()
     runner._handlers = {"clip": Patient()}
@@ -457,8 +457,8 @@ def test_nobody_waits_longer_than_the_clock_s_guard_allows(
             raise StoreUnavailable()
 
     class Patient(JobHandler[Any]):
-        def run(self, params: Any, context: Any) -> Made:
-            raise ComeBack(10 * 3600, "the same is being made", follows=bench.queued().id)
+        def run(self, params: Any, context: Any) -> JobResult:
+            raise Postponed(10 * 3600, "the same is being made", follows=bench.queued().id)
 
     job, told = bench.queued(), []
     bench.claims = Unsure(mongo_database)
@@ -489,9 +489,9 @@ def test_a_job_that_is_handed_back_with_a_wish_to_stop_is_cancelled(bench: Bench
     job = bench.queued()
 
     class Late(JobHandler[Any]):
-        def run(self, params: Any, context: Any) -> Made:
+        def run(self, params: Any, context: Any) -> JobResult:
             bench.jobs.cancel(job.id, keep_seconds=1800)
-            raise ComeBack(900, "the recording is not there yet")
+            raise Postponed(900, "the recording is not there yet")
 
     runner = bench.runner()
     runner._handlers = {"clip": Late()}
@@ -527,11 +527,11 @@ def test_a_commit_that_comes_too_late_is_refused_and_its_file_goes(bench: Bench)
     job = bench.queued()
 
     class Sleeper(JobHandler[Any]):
-        def run(self, params: Any, context: Any) -> Made:
+        def run(self, params: Any, context: Any) -> JobResult:
             path = context.work_dir / "clip.mp4"
             path.write_bytes(b"late")
             bench.jobs._videos.update_one({"fence": 1}, {"$inc": {"fence": 1}})
-            return Made(path, "video/mp4", "clip.mp4")
+            return JobResult(path, "video/mp4", "clip.mp4")
 
     runner = bench.runner()
     runner._handlers = {"clip": Sleeper()}

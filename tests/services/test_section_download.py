@@ -20,7 +20,7 @@ from src.services.cutting.engine.model import ClipReport
 from src.services.cutting.section import input_options
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.media_hosts import require_media_host
-from src.services.youtube.selection import Wish, choose
+from src.services.youtube.selection import Preferences, choose
 from src.services.youtube_service import YouTubeService
 from src.utils.ffmpeg_options import understands
 from tests.tools.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
@@ -51,7 +51,7 @@ def cut(
     site: OfflineYoutube,
     folder: Path,
     video_id: VideoId,
-    wish: Wish,
+    wish: Preferences,
     start: str = "3.5",
     end: str = "8.5",
     *,
@@ -77,17 +77,17 @@ def cut(
 @pytest.mark.parametrize(
     ("video_id", "wish", "fps", "first", "last"),
     [
-        (SITUATIONS.LADDER, Wish("mp4", "360p"), Fraction(25), 88, 212),
-        (SITUATIONS.LADDER, Wish("webm", "360p"), Fraction(25), 88, 212),
-        (SITUATIONS.ONLY_PROGRESSIVE, Wish("mp4", "360p"), Fraction(25), 88, 212),
-        (SITUATIONS.FPS_30000_1001, Wish("mp4", "240p"), Fraction(30000, 1001), 105, 254),
-        (SITUATIONS.CUTS_EVERY_20_KB, Wish("webm", "240p"), Fraction(25), 88, 212),
-        (SITUATIONS.NO_RANGES, Wish("mp4", "240p"), Fraction(25), 88, 212),
-        (SITUATIONS.MEDIA_UNAVAILABLE_TWICE, Wish("mp4", "240p"), Fraction(25), 88, 212),
+        (SITUATIONS.LADDER, Preferences("mp4", "360p"), Fraction(25), 88, 212),
+        (SITUATIONS.LADDER, Preferences("webm", "360p"), Fraction(25), 88, 212),
+        (SITUATIONS.ONLY_PROGRESSIVE, Preferences("mp4", "360p"), Fraction(25), 88, 212),
+        (SITUATIONS.FPS_30000_1001, Preferences("mp4", "240p"), Fraction(30000, 1001), 105, 254),
+        (SITUATIONS.CUTS_EVERY_20_KB, Preferences("webm", "240p"), Fraction(25), 88, 212),
+        (SITUATIONS.NO_RANGES, Preferences("mp4", "240p"), Fraction(25), 88, 212),
+        (SITUATIONS.MEDIA_UNAVAILABLE_TWICE, Preferences("mp4", "240p"), Fraction(25), 88, 212),
     ],
 )
 def test_the_clip_is_exact(
-    site: OfflineYoutube, tmp_path: Path, video_id: VideoId, wish: Wish, fps: Fraction, first: int, last: int
+    site: OfflineYoutube, tmp_path: Path, video_id: VideoId, wish: Preferences, fps: Fraction, first: int, last: int
 ) -> None:
     made = cut(site, tmp_path, video_id, wish)
     assert made.method == "section"
@@ -101,7 +101,7 @@ def test_the_clip_is_exact(
 
 def test_times_rounded_to_six_digits_mean_their_frames(site: OfflineYoutube, tmp_path: Path) -> None:
     """106 and 107 x 1001/30000 s, rounded: both lie above the true time."""
-    made = cut(site, tmp_path, SITUATIONS.FPS_30000_1001, Wish("mp4", "240p"), "3.536867", "3.603600")
+    made = cut(site, tmp_path, SITUATIONS.FPS_30000_1001, Preferences("mp4", "240p"), "3.536867", "3.603600")
     assert [frame.number for frame in frame_numbers(made.path)] == [106, 107]
 
 
@@ -118,7 +118,7 @@ def test_options_that_the_program_does_not_list_are_left_out(tmp_path: Path) -> 
 
 
 def test_the_end_of_the_film_is_the_end_of_the_clip(site: OfflineYoutube, tmp_path: Path) -> None:
-    made = cut(site, tmp_path, SITUATIONS.LADDER, Wish("mp4", "144p"), "18", "21")
+    made = cut(site, tmp_path, SITUATIONS.LADDER, Preferences("mp4", "144p"), "18", "21")
     assert [frame.number for frame in frame_numbers(made.path)] == list(range(450, 500))
     assert made.report.actual == TimeRange(Fraction(18), Fraction(20))
 
@@ -140,21 +140,21 @@ def test_a_clip_that_does_not_come_has_a_code(
 ) -> None:
     site.fault(SITUATIONS.LADDER, fault)
     with pytest.raises(AppError) as told:
-        cut(site, tmp_path, SITUATIONS.LADDER, Wish("webm", "240p"), "8", "13")
+        cut(site, tmp_path, SITUATIONS.LADDER, Preferences("webm", "240p"), "8", "13")
     assert type(told.value) in error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_addresses_that_expired_are_asked_for_once_more(site: OfflineYoutube, tmp_path: Path) -> None:
     site.fault(SITUATIONS.LADDER, Fault(expires_after_bytes=20_000))
-    made = cut(site, tmp_path, SITUATIONS.LADDER, Wish("webm", "240p"))
+    made = cut(site, tmp_path, SITUATIONS.LADDER, Preferences("webm", "240p"))
     assert len(frame_numbers(made.path)) == 125
     assert site.extractions(SITUATIONS.LADDER) == 2
 
 
 def test_certificates_are_checked(site: OfflineYoutube, tmp_path: Path) -> None:
     with pytest.raises(errors.TlsError):
-        cut(site, tmp_path, SITUATIONS.LADDER, Wish("mp4", "144p"), verify_tls=True)
+        cut(site, tmp_path, SITUATIONS.LADDER, Preferences("mp4", "144p"), verify_tls=True)
 
 
 def test_progress_is_told_while_it_is_fetched_and_cancelling_stops_it(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_progress_is_told_while_it_is_fetched_and_cancelling_stops_it(tmp_path: 
 
     monitor = Impatient()
     with OfflineYoutube(bytes_per_second=20_000) as slow, pytest.raises(errors.Cancelled):
-        cut(slow, tmp_path, SITUATIONS.LADDER, Wish("webm", "480p"), "2", "18", monitor=monitor)
+        cut(slow, tmp_path, SITUATIONS.LADDER, Preferences("webm", "480p"), "2", "18", monitor=monitor)
     assert time.monotonic() - monitor.cancelled_at < 2
     assert monitor.readings == sorted(monitor.readings)
     assert list(tmp_path.iterdir()) == []

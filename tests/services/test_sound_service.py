@@ -12,7 +12,7 @@ from src.config import Settings
 from src.errors import FormatNotAvailable
 from src.models.params import AudioFormat
 from src.models.progress import SilentMonitor
-from src.services.audio.download import SoundService
+from src.services.audio.download import AudioDownloadService
 from src.services.encoding.audio_extraction import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
@@ -29,9 +29,9 @@ def site() -> Iterator[OfflineYoutube]:
         yield running
 
 
-def service(site: OfflineYoutube) -> SoundService:
+def service(site: OfflineYoutube) -> AudioDownloadService:
     settings = Settings.load(site.environment(), dotenv=None)
-    return SoundService(settings, YouTubeService(settings), AudioService(FFmpeg(Path(FFMPEG))))
+    return AudioDownloadService(settings, YouTubeService(settings), AudioService(FFmpeg(Path(FFMPEG))))
 
 
 @pytest.mark.parametrize("audio_format", get_args(AudioFormat))

@@ -9,7 +9,7 @@ import pytest
 
 from src.errors import AdjustmentInvalid, RequestInvalid
 from src.services.chat import sentences
-from src.services.chat.adjustments import Wish, Word, read_message
+from src.services.chat.adjustments import Adjustments, Word, read_message
 from src.utils.chat_text import one_line
 from src.utils.latency import latency_seconds
 
@@ -82,25 +82,25 @@ def test_hostile_messages_stay_in_one_harmless_line() -> None:
 @pytest.mark.parametrize(
     ("message", "wish"),
     [
-        ("", Wish()),
-        ("clip", Wish()),
-        ("null", Wish()),
-        ("clip it", Wish(title="clip it")),
-        ("epic fail", Wish(title="epic fail")),
-        ("+20", Wish(more=20)),
-        (" 20 wow", Wish(title="wow", more=20)),
-        ("-15 wow +5s", Wish(title="wow", earlier=15, more=5)),
-        ("45s", Wish(length=45)),
-        ("the 1:30 play", Wish(title="the 1:30 play")),
-        ("the play 1:30", Wish(title="the play", length=90)),
-        ("20", Wish(title="20")),
-        ("last", Wish(Word.LAST)),
-        ("last of us", Wish(title="last of us")),
-        ("DELETE", Wish(Word.DELETE)),
-        ("rename  a  better  title", Wish(Word.RENAME, title="a better title")),
+        ("", Adjustments()),
+        ("clip", Adjustments()),
+        ("null", Adjustments()),
+        ("clip it", Adjustments(title="clip it")),
+        ("epic fail", Adjustments(title="epic fail")),
+        ("+20", Adjustments(more=20)),
+        (" 20 wow", Adjustments(title="wow", more=20)),
+        ("-15 wow +5s", Adjustments(title="wow", earlier=15, more=5)),
+        ("45s", Adjustments(length=45)),
+        ("the 1:30 play", Adjustments(title="the 1:30 play")),
+        ("the play 1:30", Adjustments(title="the play", length=90)),
+        ("20", Adjustments(title="20")),
+        ("last", Adjustments(Word.LAST)),
+        ("last of us", Adjustments(title="last of us")),
+        ("DELETE", Adjustments(Word.DELETE)),
+        ("rename  a  better  title", Adjustments(Word.RENAME, title="a better title")),
     ],
 )
-def test_what_a_message_asks_for(message: str, wish: Wish) -> None:
+def test_what_a_message_asks_for(message: str, wish: Adjustments) -> None:
     assert read_message(message) == wish
 
 
@@ -119,7 +119,7 @@ def test_adjustments_that_are_slips(message: str) -> None:
 
 
 def test_a_stranger_has_no_words() -> None:
-    assert read_message("delete", words=False) == Wish(title="delete")
+    assert read_message("delete", words=False) == Adjustments(title="delete")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("ultra-low", 3), ("LOW", 8), ("normal", 20), ("12.5", 12.5)])

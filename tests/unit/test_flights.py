@@ -10,7 +10,7 @@ import pytest
 
 from src.errors import Busy, Cancelled, NetworkTimeout, VideoPrivate
 from src.models.progress import Progress, SilentMonitor
-from src.services.youtube.flights import Flights
+from src.services.youtube.flights import InFlightLookups
 
 
 class Gate:
@@ -51,12 +51,12 @@ class Waiting:
         self.begun.set()
 
 
-def ask(flights: Flights[str], key: str, look_up: Callable[[], str]) -> str:
+def ask(flights: InFlightLookups[str], key: str, look_up: Callable[[], str]) -> str:
     return flights.get(key, look_up, seconds=10, monitor=SilentMonitor())
 
 
 def test_many_who_ask_the_same_share_one_look_up() -> None:
-    flights, gate = Flights[str](parallel=2, queue_seconds=0), Gate()
+    flights, gate = InFlightLookups[str](parallel=2, queue_seconds=0), Gate()
     with ThreadPoolExecutor(8) as pool:
         waiting = [Waiting() for _ in range(8)]
         answers = [pool.submit(flights.get, "a", gate.look_up, seconds=60, monitor=each) for each in waiting]
@@ -67,14 +67,14 @@ def test_many_who_ask_the_same_share_one_look_up() -> None:
 
 
 def test_one_that_has_landed_is_flown_again() -> None:
-    flights, gate = Flights[str](parallel=1, queue_seconds=0), Gate()
+    flights, gate = InFlightLookups[str](parallel=1, queue_seconds=0), Gate()
     gate.opened.set()
     assert [ask(flights, "a", gate.look_up), ask(flights, "a", gate.look_up)] == ["facts", "facts"]
     assert gate.begun == 2
 
 
 def test_more_than_there_is_room_for_are_refused() -> None:
-    flights, gate = Flights[str](parallel=1, queue_seconds=0.05), Gate()
+    flights, gate = InFlightLookups[str](parallel=1, queue_seconds=0.05), Gate()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask, flights, "a", gate.look_up)
         assert gate.running.wait(5)
@@ -86,7 +86,7 @@ def test_more_than_there_is_room_for_are_refused() -> None:
 
 
 def test_a_failure_reaches_whoever_asked_and_is_not_kept() -> None:
-    flights = Flights[str](parallel=1, queue_seconds=0)
+    flights = InFlightLookups[str](parallel=1, queue_seconds=0)
 
     def fail() -> str:
         raise VideoPrivate
@@ -97,7 +97,7 @@ def test_a_failure_reaches_whoever_asked_and_is_not_kept() -> None:
 
 
 def test_nobody_waits_longer_than_told() -> None:
-    flights, gate = Flights[str](parallel=1, queue_seconds=0), Gate()
+    flights, gate = InFlightLookups[str](parallel=1, queue_seconds=0), Gate()
     with pytest.raises(NetworkTimeout):
         flights.get("a", gate.look_up, seconds=0.05, monitor=SilentMonitor())
     gate.opened.set()
@@ -108,11 +108,11 @@ def test_a_time_out_of_the_look_up_itself_is_passed_on() -> None:
         raise TimeoutError("inside")
 
     with pytest.raises(TimeoutError, match="inside"):
-        ask(Flights[str](parallel=1, queue_seconds=0), "a", fail)
+        ask(InFlightLookups[str](parallel=1, queue_seconds=0), "a", fail)
 
 
 def test_whoever_is_cancelled_leaves_at_once() -> None:
-    flights, gate = Flights[str](parallel=1, queue_seconds=0), Gate()
+    flights, gate = InFlightLookups[str](parallel=1, queue_seconds=0), Gate()
     with pytest.raises(Cancelled):
         flights.get("a", gate.look_up, seconds=10, monitor=Impatient())
     gate.opened.set()

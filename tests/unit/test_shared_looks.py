@@ -17,7 +17,7 @@ import pytest
 from src.errors import VideoUnavailable
 from src.models.source import Extraction, LiveStatus, MediaAddress, VideoInfo
 from src.services.youtube import lookup_cache as looks
-from src.services.youtube.lookup_cache import SharedLooks
+from src.services.youtube.lookup_cache import LookupCache
 
 VIDEO = "dQw4w9WgXcQ"
 
@@ -38,14 +38,14 @@ class Site:
 
 def test_who_comes_within_minutes_shares_a_look(tmp_path: Path) -> None:
     site = Site()
-    first = SharedLooks(tmp_path / "looks").get(VIDEO, site, newer_than=None)
-    again = SharedLooks(tmp_path / "looks").get(VIDEO, site, newer_than=None)
+    first = LookupCache(tmp_path / "looks").get(VIDEO, site, newer_than=None)
+    again = LookupCache(tmp_path / "looks").get(VIDEO, site, newer_than=None)
     assert again == first and site.asked == 1
-    assert SharedLooks(tmp_path / "looks").get("jNQXAC9IVRw", site, newer_than=None) != first
+    assert LookupCache(tmp_path / "looks").get("jNQXAC9IVRw", site, newer_than=None) != first
 
 
 def test_what_is_kept_is_private(tmp_path: Path) -> None:
-    SharedLooks(tmp_path / "looks").get(VIDEO, Site(), newer_than=None)
+    LookupCache(tmp_path / "looks").get(VIDEO, Site(), newer_than=None)
     for path in (tmp_path / "looks", *(tmp_path / "looks").iterdir()):
         assert path.stat().st_mode & 0o077 == 0
 
@@ -66,7 +66,7 @@ def test_what_is_kept_is_private(tmp_path: Path) -> None:
 def test_a_look_is_believed_for_as_long_as_it_can_be(
     tmp_path: Path, status: LiveStatus, age: float, asked: int
 ) -> None:
-    site, shared = Site(status), SharedLooks(tmp_path)
+    site, shared = Site(status), LookupCache(tmp_path)
     site.age = age
     shared.get(VIDEO, site, newer_than=None)
     shared.get(VIDEO, site, newer_than=None)
@@ -74,7 +74,7 @@ def test_a_look_is_believed_for_as_long_as_it_can_be(
 
 
 def test_addresses_that_serve_no_more_are_asked_for_once(tmp_path: Path) -> None:
-    site, shared = Site(), SharedLooks(tmp_path)
+    site, shared = Site(), LookupCache(tmp_path)
     spent = shared.get(VIDEO, site, newer_than=None)
     fresh = shared.get(VIDEO, site, newer_than=spent.looked_at)
     other = shared.get(VIDEO, site, newer_than=spent.looked_at)
@@ -85,7 +85,7 @@ def test_a_refusal_is_kept_by_nobody(tmp_path: Path) -> None:
     def refuse() -> Extraction:
         raise VideoUnavailable
 
-    shared, site = SharedLooks(tmp_path), Site()
+    shared, site = LookupCache(tmp_path), Site()
     with pytest.raises(VideoUnavailable):
         shared.get(VIDEO, refuse, newer_than=None)
     shared.get(VIDEO, site, newer_than=None)
@@ -95,7 +95,7 @@ def test_a_refusal_is_kept_by_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b'{"info": 1}', b"\xff" * 100])
 def test_half_a_file_is_no_look(tmp_path: Path, content: bytes) -> None:
     (tmp_path / f"{VIDEO}.json").write_bytes(content)
-    site, shared = Site(), SharedLooks(tmp_path)
+    site, shared = Site(), LookupCache(tmp_path)
     assert shared.get(VIDEO, site, newer_than=None) == shared.get(VIDEO, site, newer_than=None)
     assert site.asked == 1
 
@@ -104,7 +104,7 @@ def test_a_crowd_asks_once(tmp_path: Path) -> None:
     site = Site()
     site.seconds = 0.3
     with ThreadPoolExecutor(16) as crowd:
-        found = list(crowd.map(lambda _: SharedLooks(tmp_path).get(VIDEO, site, newer_than=None), range(16)))
+        found = list(crowd.map(lambda _: LookupCache(tmp_path).get(VIDEO, site, newer_than=None), range(16)))
     assert site.asked == 1 and len({each.media["18"].url for each in found}) == 1
 
 
@@ -112,16 +112,16 @@ def test_other_processes_share_and_one_that_dies_holds_nobody_up(tmp_path: Path)
     program = textwrap.dedent(f"""
         import sys, time
         from pathlib import Path
-        from src.services.youtube.lookup_cache import SharedLooks
+        from src.services.youtube.lookup_cache import LookupCache
         def hang():
             print("looking", flush=True)
             time.sleep(60)
-        SharedLooks(Path({str(tmp_path)!r})).get({VIDEO!r}, hang, newer_than=None)
+        LookupCache(Path({str(tmp_path)!r})).get({VIDEO!r}, hang, newer_than=None)
     """)
     other = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None and other.stdout.readline() == "looking\n"
     site = Site()
-    waiter = threading.Thread(target=lambda: SharedLooks(tmp_path).get(VIDEO, site, newer_than=None))
+    waiter = threading.Thread(target=lambda: LookupCache(tmp_path).get(VIDEO, site, newer_than=None))
     waiter.start()
     waiter.join(0.3)
     assert waiter.is_alive() and site.asked == 0, "waits for the one who looks"
@@ -135,13 +135,13 @@ def test_other_processes_share_and_one_that_dies_holds_nobody_up(tmp_path: Path)
 def test_one_that_hangs_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks, "PATIENCE_SECONDS", 0.2)
     site = Site()
-    with SharedLooks(tmp_path)._held(tmp_path / f"{VIDEO}.json"):
-        SharedLooks(tmp_path).get(VIDEO, site, newer_than=None)
+    with LookupCache(tmp_path)._held(tmp_path / f"{VIDEO}.json"):
+        LookupCache(tmp_path).get(VIDEO, site, newer_than=None)
     assert site.asked == 1
 
 
 def test_old_looks_are_deleted_unless_somebody_uses_them(tmp_path: Path) -> None:
-    shared, site = SharedLooks(tmp_path), Site()
+    shared, site = LookupCache(tmp_path), Site()
     for name in (VIDEO, "jNQXAC9IVRw", "aaaaaaaaaaa"):
         shared.get(name, site, newer_than=None)
     for name in (VIDEO, "jNQXAC9IVRw"):
@@ -149,12 +149,12 @@ def test_old_looks_are_deleted_unless_somebody_uses_them(tmp_path: Path) -> None
     with shared._held(tmp_path / f"{VIDEO}.json"):
         shared.prune()
     assert {path.stem for path in tmp_path.iterdir()} == {VIDEO, "aaaaaaaaaaa"}
-    SharedLooks(tmp_path / "never made").prune()
+    LookupCache(tmp_path / "never made").prune()
 
 
 def test_a_folder_that_cannot_be_made_costs_the_sharing_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    site, shared = Site(), SharedLooks(tmp_path / "file" / "looks")
+    site, shared = Site(), LookupCache(tmp_path / "file" / "looks")
     shared.get(VIDEO, site, newer_than=None)
     shared.get(VIDEO, site, newer_than=None)
     assert site.asked == 2

@@ -17,7 +17,7 @@ from src.errors import AppError, NetworkTimeout, StoreUnavailable, VideoNotFound
 from src.models.params import JobParams, VideoParams
 from src.models.source import CatalogEntry, Playlist, VideoInfo
 from src.services.cache_service import CacheService, CacheUnavailable
-from src.services.youtube.selection import Wish, choose
+from src.services.youtube.selection import Preferences, choose
 from src.services.youtube_service import LIVE_CACHE_SECONDS, YouTubeService
 from src.utils.clock import Clock
 from src.utils.validators import validate_video_id
@@ -142,7 +142,7 @@ class CatalogService:
         if entry is None or not isinstance(params, VideoParams):
             return None
         try:
-            chosen = choose(entry.info.formats, Wish(params.format_preference, params.resolution_preference))
+            chosen = choose(entry.info.formats, Preferences(params.format_preference, params.resolution_preference))
         except AppError:
             return None
         sizes = [each.size_bytes for each in (chosen.video, chosen.audio) if each is not None]

@@ -1,4 +1,4 @@
-"""SoundService: a link becomes an audio file with tags and cover art."""
+"""AudioDownloadService: a link becomes an audio file with tags and cover art."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_PICTURE_BYTES = 4 << 20
 _PICTURE_SECONDS = 10.0
 
 
-class SoundService:
+class AudioDownloadService:
     """Looks a video up, fetches its sound alone where that exists, and has the audio engine write the file."""
 
     def __init__(

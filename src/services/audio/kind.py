@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from src.models.audio import MIME
 from src.models.params import AudioParams
-from src.services.audio.download import SoundService
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.audio.download import AudioDownloadService
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.utils.filenames import name_after
 
 
 class AudioHandler(JobHandler[AudioParams]):
     """Fetch and encode through the sound service."""
 
-    def __init__(self, audio: SoundService) -> None:
+    def __init__(self, audio: AudioDownloadService) -> None:
         self._audio = audio
 
-    def run(self, params: AudioParams, context: JobContext) -> Made:
+    def run(self, params: AudioParams, context: JobContext) -> JobResult:
         """Make ``sound.mp3``, ``.wav`` or ``.flac``."""
         wanted = params.audio_format
         path = context.work_dir / f"sound.{wanted}"
@@ -27,7 +27,7 @@ class AudioHandler(JobHandler[AudioParams]):
             normalize_loudness=params.normalize_loudness,
             monitor=context.monitor,
         )
-        return Made(
+        return JobResult(
             path=path,
             mime=MIME[wanted],
             download_name=name_after(info.title, f".{wanted}"),

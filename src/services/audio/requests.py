@@ -35,7 +35,7 @@ class AutoDownload:
     linked_to: str | None = None
 
 
-class AutoDownloadService:
+class AutoDownloads:
     """Every request is a session of its own, with one job."""
 
     def __init__(

@@ -30,7 +30,7 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Adjustments:
     """What a message asks for. ``more`` and ``earlier`` are seconds added behind and before; ``length`` replaces
     offset and duration: the last so many seconds. ``title`` is what is left of the message."""
 
@@ -47,7 +47,7 @@ class Wish:
         return offset + self.earlier, duration + self.earlier + self.more
 
 
-def read_message(message: str, *, words: bool = True) -> Wish:
+def read_message(message: str, *, words: bool = True) -> Adjustments:
     """The wish in a message. Adjustments may stand before the title or behind it. Without ``words`` the words of
     moderators are part of a title.
 
@@ -59,9 +59,9 @@ def read_message(message: str, *, words: bool = True) -> Wish:
     if words and tokens:
         first = tokens[0].lower()
         if first in (Word.LAST, Word.DELETE) and len(tokens) == 1:
-            return Wish(Word(first))
+            return Adjustments(Word(first))
         if first == Word.RENAME:
-            return Wish(Word.RENAME, title=" ".join(tokens[1:]) or None)
+            return Adjustments(Word.RENAME, title=" ".join(tokens[1:]) or None)
     more = earlier = 0
     length: int | None = None
     for place in (0, -1):
@@ -73,7 +73,7 @@ def read_message(message: str, *, words: bool = True) -> Wish:
             more += seconds if kind == "more" else 0
             earlier += seconds if kind == "earlier" else 0
             length = seconds if kind == "length" else length
-    return Wish(None, " ".join(tokens) or None, more, earlier, length)
+    return Adjustments(None, " ".join(tokens) or None, more, earlier, length)
 
 
 def _adjustment(token: str) -> tuple[str, int] | None:

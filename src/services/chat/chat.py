@@ -13,7 +13,7 @@ from src.models.channel_token import Scope
 from src.models.params import LiveClipParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.chat import sentences
-from src.services.chat.adjustments import Wish, Word, read_message
+from src.services.chat.adjustments import Adjustments, Word, read_message
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
 from src.services.chat.identity import request_id
@@ -81,7 +81,7 @@ class ChatService:
                 return self._rename(request, wish.title)
         return self._save(request, wish)
 
-    def _save(self, request: ChatRequest, wish: Wish) -> ChatReply:
+    def _save(self, request: ChatRequest, wish: Adjustments) -> ChatReply:
         token, now = request.token, self._clock.now()
         offset, duration = wish.window(
             _first(request.offset, token.offset_seconds if token else None, DEFAULT_OFFSET),

@@ -15,12 +15,12 @@ from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.cutter import source_of
 from src.services.cutting.engine.model import ClipReport
 from src.services.cutting.joining import join_clips
-from src.services.cutting.sandbox import ClipCage
+from src.services.cutting.sandbox import EngineSandbox
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.ranges import available_range, require_recorded
-from src.services.youtube.selection import Wish, choose
+from src.services.youtube.selection import Preferences, choose
 from src.services.youtube_service import YouTubeService
 
 MIME = {".mp4": "video/mp4", ".webm": "video/webm", ".zip": "application/zip"}
@@ -32,7 +32,7 @@ class ClipBatchService:
     def __init__(self, settings: Settings, youtube: YouTubeService, ffmpeg: FFmpeg, egress: EgressProxy) -> None:
         self._youtube, self._ffmpeg, self._egress = youtube, ffmpeg, egress
         self._network, self._limits = network_of(settings), job_limits(settings)
-        self._cage = ClipCage(ffmpeg.program, egress)
+        self._sandbox = EngineSandbox(ffmpeg.program, egress)
 
     def make(self, params: BatchParams, folder: Path, monitor: Monitor) -> tuple[Path, str, list[ClipReport]]:
         """(file, title of the video, what was cut): ``batch.mp4`` or ``.webm``, or ``batch.zip`` of all clips.
@@ -44,7 +44,7 @@ class ClipBatchService:
         monitor.report(Progress(Phase.INITIALIZING))
         video = self._youtube.extract(params.youtube_video_id, monitor)
         require_recorded(video.info)
-        wish = Wish(params.format_preference, params.resolution_preference, None, "remux")
+        wish = Preferences(params.format_preference, params.resolution_preference, None, "remux")
         selection = choose(video.info.formats, wish)
         wanted = [
             available_range(TimeRange(Fraction(start), Fraction(end)), video.info.duration_seconds)
@@ -56,7 +56,7 @@ class ClipBatchService:
             fresh = self._youtube.extract(params.youtube_video_id, monitor, instead_of=video)
             return source_of(fresh, selection)
 
-        with self._cage.engine() as engine, self._egress.session(self._limits) as way:
+        with self._sandbox.engine() as engine, self._egress.session(self._limits) as way:
             try:
                 reports = engine.make_clips(
                     source_of(video, selection),

@@ -6,7 +6,7 @@ from src.models.download import decimal_seconds, exact_range
 from src.models.outcome import outcome_fields
 from src.models.params import BatchParams
 from src.services.clips.batch import MIME, ClipBatchService
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 
 
 class BatchHandler(JobHandler[BatchParams]):
@@ -15,7 +15,7 @@ class BatchHandler(JobHandler[BatchParams]):
     def __init__(self, batches: ClipBatchService) -> None:
         self._batches = batches
 
-    def run(self, params: BatchParams, context: JobContext) -> Made:
+    def run(self, params: BatchParams, context: JobContext) -> JobResult:
         """Make ``batch.mp4`` or ``batch.webm`` of joined ranges, ``batch.zip`` of others."""
         path, title, reports = self._batches.make(params, context.work_dir, context.monitor)
         clips = [
@@ -29,7 +29,7 @@ class BatchHandler(JobHandler[BatchParams]):
         ]
         fetched = sum(report.bytes_fetched for report in reports)
         notes = [note for report in reports for note in report.notes]
-        return Made(
+        return JobResult(
             path=path,
             mime=MIME[path.suffix],
             download_name=f"video_{context.job.id}{path.suffix}",

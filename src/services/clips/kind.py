@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from src.models.params import ClipParams
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.results import cut
 from src.services.video_service import VideoService
 
@@ -14,6 +14,6 @@ class ClipHandler(JobHandler[ClipParams]):
     def __init__(self, videos: VideoService) -> None:
         self._videos = videos
 
-    def run(self, params: ClipParams, context: JobContext) -> Made:
+    def run(self, params: ClipParams, context: JobContext) -> JobResult:
         """Produce ``clip.mp4`` or ``clip.webm``: exactly the frames of [start, end)."""
         return cut(self._videos, params, params.start_time, params.end_time, context, keep=True)

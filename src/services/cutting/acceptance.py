@@ -1,4 +1,4 @@
-"""Whether a clip that came out of the cage is what was promised. Nothing is handed out that was not read back."""
+"""Whether a clip that came out of the sandbox is what was promised. Nothing is handed out that was not read back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPARE_FRAMES = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Expectation:
     """What the clip must be. ``frames`` is None when nobody counted them; ``sound`` is from when to when there must be
     some, in seconds, None: nowhere; ``to_the_end`` when the clip reaches the end of the video, where sound and picture
     seldom end together."""
@@ -39,7 +39,7 @@ class Accepted:
     frames: int
 
 
-def accept(path: Path, promise: Promise, monitor: Monitor) -> Accepted:
+def accept(path: Path, promise: Expectation, monitor: Monitor) -> Accepted:
     """Read the file back: its streams, every packet's time, all key frames, the last pictures and all sound decoded.
 
     Raises:

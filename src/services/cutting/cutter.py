@@ -14,7 +14,7 @@ from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnr
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.models.source import Extraction, SourceFormat
-from src.services.cutting.acceptance import Accepted, Promise, accept
+from src.services.cutting.acceptance import Accepted, Expectation, accept
 from src.services.cutting.engine.engine import make_clip, make_parts
 from src.services.cutting.engine.model import ClipReport, Discontinuous, Keep
 from src.services.cutting.film_joining import join_films
@@ -97,7 +97,7 @@ class ClipCutter:
     def _verified(self, task: CutTask, report: ClipReport, method: CutMethod) -> Cut:
         task.monitor.report(Progress(Phase.VERIFYING, download_percent=100.0, encode_percent=100.0))
         length = task.video.info.duration_seconds
-        promise = Promise(
+        promise = Expectation(
             seconds=float(report.actual.end - report.actual.start),
             # A copy from the key frame before may hold more frames than it shows.
             frames=None if task.mode == "keyframe" else report.encoded_frames + report.copied_frames,

@@ -20,7 +20,7 @@ _LOOK = "video.json"
 _LOOKS = TypeAdapter(Extraction)
 
 
-class KeptSource:
+class RetainedSource:
     """A folder of one attempt: the look at the video, links included, and what was fetched of the chosen formats.
 
     An attempt takes the folder that an earlier one left and gives it back when it has succeeded: two attempts never

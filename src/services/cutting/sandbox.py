@@ -25,30 +25,30 @@ from src.services.cutting.engine.engine import make_clip as make_one
 from src.services.cutting.engine.engine import make_clips as make_several
 from src.services.cutting.engine.engine import make_parts as make_stretches
 from src.services.cutting.engine.model import ClipReport, Keep
-from src.services.cutting.sandbox_channel import Talk, engine_died, last_words
+from src.services.cutting.sandbox_channel import SandboxChannel, engine_died, final_output
 from src.services.cutting.sandbox_child import LISTENER, Task, send_task
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
-from src.utils.sandbox import Cage, available
+from src.utils.sandbox import SandboxRules, available
 
 _ROOT = Path(__file__).parents[3]
 
 
-class ClipCage:
+class EngineSandbox:
     """Starts engines. ``egress`` answers what they ask of the network."""
 
     def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
         self._ffmpeg, self._egress = ffmpeg, egress
 
     @contextmanager
-    def engine(self) -> Iterator[CagedEngine]:
+    def engine(self) -> Iterator[SandboxedEngine]:
         """An engine that is being started, for one call; it ends with the block, whatever it is doing."""
-        with CagedEngine(self._ffmpeg, self._egress) as engine:
+        with SandboxedEngine(self._ffmpeg, self._egress) as engine:
             yield engine
 
 
-class CagedEngine:
+class SandboxedEngine:
     """``make_clip`` and ``make_clips`` like those of ``cutting/engine``, elsewhere. For the thread that made it."""
 
     def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
@@ -68,7 +68,7 @@ class CagedEngine:
                 preexec_fn=dying_with(os.getpid()),
             )
 
-    def __enter__(self) -> CagedEngine:
+    def __enter__(self) -> SandboxedEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,7 +140,7 @@ class CagedEngine:
         """The stretches of a clip, in a child of their own: this one may have ended when they turned out."""
         asked = {"source": source, "wanted": wanted, "folder": folder, "suffix": suffix}
         shared = {"work_dir": work_dir, "network": network, "ffmpeg": ffmpeg}
-        with CagedEngine(self._ffmpeg, self._egress) as another:
+        with SandboxedEngine(self._ffmpeg, self._egress) as another:
             reports = another.run(_parts, {**asked, **shared}, [work_dir, folder], network.proxy, monitor, refresh)
         return [(folder / f"part{number}{suffix}", report) for number, report in enumerate(reports)]
 
@@ -157,7 +157,7 @@ class CagedEngine:
     ) -> list[ClipReport]:
         """The answer of a function of ours that takes these arguments, a ``monitor`` and, where there is one, a
         ``refresh``. Raises what it raises, what ``monitor`` and ``refresh`` raise, and EngineInterrupted."""
-        task = Task(function, arguments, self._cage(reads, writes, proxy), refresh is not None)
+        task = Task(function, arguments, self._sandbox(reads, writes, proxy), refresh is not None)
         assert self._process.stdin is not None
         try:
             send_task(self._process.stdin, task)
@@ -165,15 +165,15 @@ class CagedEngine:
             raise engine_died("it did not start") from None
         with ExitStack() as stack:
             self._answer_there(stack, proxy, monitor)
-            made = Talk(self._process, self._channel, monitor, refresh).run()
+            made = SandboxChannel(self._process, self._channel, monitor, refresh).run()
         stop_group(self._process)  # what is looked at from here on, nobody changes any more
         return made
 
-    def _cage(self, reads: Sequence[Path], writes: Sequence[Path], proxy: str | None) -> Cage:
+    def _sandbox(self, reads: Sequence[Path], writes: Sequence[Path], proxy: str | None) -> SandboxRules:
         """Python and its packages, our code, FFmpeg, the files of the task, and the port of its proxy."""
         python = Path(sys.executable)
         trusted = [Path(path) for path in _certificates().values()]
-        return Cage(
+        return SandboxRules(
             reads=(Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src", *trusted, *reads),
             writes=tuple(dict.fromkeys(writes)),
             programs=(python, python.resolve(), self._ffmpeg, self._ffmpeg.resolve()),
@@ -191,7 +191,7 @@ class CagedEngine:
         if said == LISTENER and proxy:
             stack.enter_context(self._egress.also_at(socket.socket(fileno=listeners[0])))
         elif not said:
-            raise engine_died(last_words(self._process))
+            raise engine_died(final_output(self._process))
 
 
 def _one(**arguments: Any) -> list[ClipReport]:

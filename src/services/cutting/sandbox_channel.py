@@ -1,4 +1,4 @@
-"""The parent's side of the conversation with a caged clip engine: what a child says that may be anybody by now."""
+"""The parent's side of the conversation with a sandboxed clip engine: what a child says that may be anybody by now."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def engine_died(reason: str) -> EngineInterrupted:
     return EngineInterrupted()
 
 
-class Talk:
+class SandboxChannel:
     """The conversation about one task."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Talk:
         self._rest, self._said = b"", b""
 
     def run(self) -> list[ClipReport]:
-        """The reports; raises like ``CagedEngine.run``."""
+        """The reports; raises like ``SandboxedEngine.run``."""
         assert self._process.stderr is not None
         errors = self._process.stderr.fileno()
         os.set_blocking(errors, False)
@@ -137,7 +137,7 @@ def _stretches(value: object) -> list[tuple[Fraction, Fraction]]:
     return [(Fraction(one.get("start", 0)), Fraction(one.get("end", 0))) for one in found]
 
 
-def last_words(process: subprocess.Popen[bytes]) -> str:
+def final_output(process: subprocess.Popen[bytes]) -> str:
     """What a child that has ended said last."""
     with suppress(subprocess.TimeoutExpired):
         return process.communicate(timeout=2)[1].decode("utf-8", "replace")[-2000:] or "it did not start"

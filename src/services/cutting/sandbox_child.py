@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from src.utils.process import use_at_most
-from src.utils.sandbox import Cage, Kind, enter_namespaces, lock_in
+from src.utils.sandbox import Kind, SandboxRules, enter_namespaces, lock_in
 
 _LENGTH = struct.Struct("<I")
 NO_LISTENER, LISTENER = b"-", b"+"
@@ -35,7 +35,7 @@ class Task:
 
     function: Any
     arguments: dict[str, Any]
-    cage: Cage
+    sandbox: SandboxRules
     refreshes: bool
 
 
@@ -83,10 +83,10 @@ def main(descriptor: int, kind: Kind) -> None:
         return _receive(sys.stdin.buffer)
 
     task: Task = _receive(sys.stdin.buffer)
-    _lend_listener(channel, task.cage, kind)
+    _lend_listener(channel, task.sandbox, kind)
     for name, most in _LIMITS:
         use_at_most(name, most)
-    lock_in(task.cage, kind)
+    lock_in(task.sandbox, kind)
     more = {"refresh": refresh} if task.refreshes else {}
     try:
         made = task.function(**task.arguments, monitor=Teller(), **more)
@@ -101,12 +101,12 @@ def main(descriptor: int, kind: Kind) -> None:
         tell("failed", TypeAdapter(dict[str, Any]).dump_json(fields))
 
 
-def _lend_listener(channel: socket.socket, cage: Cage, kind: Kind) -> None:
+def _lend_listener(channel: socket.socket, sandbox: SandboxRules, kind: Kind) -> None:
     """In a network of its own nobody listens: give the parent a listener of here, for its proxy to answer on."""
-    if cage.loopback_port is None or not kind.namespaces:
+    if sandbox.loopback_port is None or not kind.namespaces:
         channel.sendall(NO_LISTENER)
         return
-    with socket.create_server(("127.0.0.1", cage.loopback_port), backlog=256) as listener:
+    with socket.create_server(("127.0.0.1", sandbox.loopback_port), backlog=256) as listener:
         socket.send_fds(channel, [LISTENER], [listener.fileno()])
 
 

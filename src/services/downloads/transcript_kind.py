@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from src.models.params import TranscriptParams
 from src.models.progress import Phase, Progress
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.youtube.caption_writer import MIME, write_captions
 from src.services.youtube_service import YouTubeService
 from src.utils.filenames import name_after
@@ -16,7 +16,7 @@ class TranscriptHandler(JobHandler[TranscriptParams]):
     def __init__(self, youtube: YouTubeService) -> None:
         self._youtube = youtube
 
-    def run(self, params: TranscriptParams, context: JobContext) -> Made:
+    def run(self, params: TranscriptParams, context: JobContext) -> JobResult:
         """Make ``transcript.vtt``, ``.srt``, ``.txt`` or ``.json``."""
         context.monitor.report(Progress(Phase.DOWNLOADING))
         captions = self._youtube.captions(
@@ -25,7 +25,7 @@ class TranscriptHandler(JobHandler[TranscriptParams]):
         wanted = params.transcript_format
         path = context.work_dir / f"transcript.{wanted}"
         path.write_text(write_captions(captions, wanted), encoding="utf-8")
-        return Made(
+        return JobResult(
             path=path,
             mime=MIME[wanted],
             download_name=name_after(

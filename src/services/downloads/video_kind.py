@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from src.models.params import VideoParams
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.results import MIME
 from src.services.video_service import VideoService
 from src.utils.filenames import name_after
@@ -15,7 +15,7 @@ class VideoHandler(JobHandler[VideoParams]):
     def __init__(self, videos: VideoService) -> None:
         self._videos = videos
 
-    def run(self, params: VideoParams, context: JobContext) -> Made:
+    def run(self, params: VideoParams, context: JobContext) -> JobResult:
         """Make ``video.mp4`` or ``video.webm``."""
         report = self._videos.download_video(
             params.url,
@@ -27,7 +27,7 @@ class VideoHandler(JobHandler[VideoParams]):
             monitor=context.monitor,
         )
         title = report.facts.get("title") or "video"
-        return Made(
+        return JobResult(
             path=report.path,
             mime=MIME[report.path.suffix],
             download_name=name_after(title, f" [{params.youtube_video_id}]{report.path.suffix}"),

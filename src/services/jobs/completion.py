@@ -10,8 +10,8 @@ from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, StoreUnavailable
 from src.models.video import Artifact, Lease, VideoJob
 from src.services.file_store import FileStore
-from src.services.jobs.handler import Made
-from src.services.jobs.lease import LeaseKeeper, LeaseLost
+from src.services.jobs.handler import JobResult
+from src.services.jobs.lease import LeaseLost, LeaseRenewer
 from src.services.jobs.paths import folder_of
 
 log = logging.getLogger(__name__)
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 _AGAIN_SECONDS = 0.5
 
 
-class Keeping:
+class Completion:
     """The last step of a job that went well."""
 
     def __init__(self, jobs: VideoData, claims: ClaimData, files: FileStore, *, keep_seconds: float) -> None:
         """``keep_seconds``: how long files stay of jobs that do not say."""
         self._jobs, self._claims, self._files, self._keep_seconds = jobs, claims, files, keep_seconds
 
-    def keep(self, job: VideoJob, lease: Lease, made: Made, keeper: LeaseKeeper) -> VideoJob:
+    def keep(self, job: VideoJob, lease: Lease, made: JobResult, keeper: LeaseRenewer) -> VideoJob:
         """The completed job.
 
         Raises:
@@ -49,7 +49,7 @@ class Keeping:
         return ended
 
     def _commit(
-        self, job: VideoJob, lease: Lease, artifact: Artifact, made: Made, keeper: LeaseKeeper
+        self, job: VideoJob, lease: Lease, artifact: Artifact, made: JobResult, keeper: LeaseRenewer
     ) -> VideoJob | None:
         """Write the end, again and again while the database is away and the lease lasts: the work was done.
 

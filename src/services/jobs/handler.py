@@ -19,7 +19,7 @@ class JobContext:
     """One attempt: the job as it was claimed, a private folder, and the monitor.
 
     ``kept_dir`` may be made and used for what later attempts of the same job can go on with; it goes with the job's
-    end, or with its file (``Made.padded``).
+    end, or with its file (``JobResult.padded``).
     """
 
     job: VideoJob
@@ -29,7 +29,7 @@ class JobContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class JobResult:
     """What a handler leaves in its work folder: a whole, verified file and what is to be told about it.
 
     ``report`` and ``facts`` hold JSON values: what the file is beside what was asked, and what was learnt
@@ -51,11 +51,11 @@ class JobHandler(ABC, Generic[P]):
     """Does the work of one kind of job."""
 
     @abstractmethod
-    def run(self, params: P, context: JobContext) -> Made:
+    def run(self, params: P, context: JobContext) -> JobResult:
         """Produce one file in ``context.work_dir``.
 
         Raises:
-            AppError: the job fails, or is tried again. ComeBack: it is postponed.
+            AppError: the job fails, or is tried again. Postponed: it is postponed.
         """
 
     def ended(self, job_id: str) -> None:

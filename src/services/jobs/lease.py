@@ -48,7 +48,7 @@ class ShutdownFlag:
         return self._event.is_set()
 
 
-class LeaseKeeper:
+class LeaseRenewer:
     """The monitor of one attempt: a thread renews the lease, ``check`` raises what the thread found.
 
     The lease counts as lost when no renewal succeeded for its length less a second on the *monotonic* clock:
@@ -94,7 +94,7 @@ class LeaseKeeper:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
 
-    def __enter__(self) -> LeaseKeeper:
+    def __enter__(self) -> LeaseRenewer:
         self._thread.start()
         return self
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from src.models.params import ClipParams, LiveClipParams
-from src.services.jobs.handler import JobContext, Made
+from src.services.jobs.handler import JobContext, JobResult
 from src.services.video_service import VideoService
 
 MIME = {".mp4": "video/mp4", ".webm": "video/webm"}
@@ -17,7 +17,7 @@ def cut(
     context: JobContext,
     *,
     keep: bool = False,
-) -> Made:
+) -> JobResult:
     """The time range of the video that ``params`` name, in the wanted container and resolution.
 
     ``keep``: leave in ``kept_dir`` what was fetched, and use what an earlier cut left there.
@@ -35,7 +35,7 @@ def cut(
         kept_dir=context.kept_dir if keep else None,
     )
     suffix = report.path.suffix
-    return Made(
+    return JobResult(
         path=report.path,
         mime=MIME[suffix],
         download_name=f"video_{context.job.id}{suffix}",

@@ -20,15 +20,15 @@ from src.models.job_kinds import KindTable
 from src.models.video import Failure, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
-from src.services.jobs.completion import Keeping
+from src.services.jobs.completion import Completion
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.handler import JobContext, JobHandler, Made
-from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
+from src.services.jobs.lease import HandedBack, LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.sharing import Sharing
 from src.services.jobs.space_watch import SpaceWatch
-from src.services.jobs.waiting import ComeBack
+from src.services.jobs.waiting import Postponed
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class JobRunner:
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
         self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
         self._sharing = Sharing(jobs, claims, kinds, wait_seconds=lease_seconds)
-        self._keeping = Keeping(jobs, claims, files, keep_seconds=keep_seconds)
+        self._keeping = Completion(jobs, claims, files, keep_seconds=keep_seconds)
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
 
@@ -93,12 +93,12 @@ class JobRunner:
             return
         log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
         watch = SpaceWatch(self._space, self._files, job)
-        made: Made | None = None
+        made: JobResult | None = None
         ended: VideoJob | None = None
         try:
             handler = self._handlers[job.kind]
             work_dir = self._files.work_folder(job.id, job.lease.fence)
-            keeper = LeaseKeeper(
+            keeper = LeaseRenewer(
                 job.id,
                 functools.partial(self._renew, job.id, job.lease),
                 self._progress,
@@ -113,7 +113,7 @@ class JobRunner:
             with keeper:
                 if job.cancel_requested:  # the worker that heard it died before it could obey
                     raise Cancelled()
-                made = self._sharing.made_already(job, work_dir) or handler.run(
+                made = self._sharing.existing_result(job, work_dir) or handler.run(
                     job.params, self._context(job, work_dir, keeper)
                 )
                 keeper.check()
@@ -123,8 +123,8 @@ class JobRunner:
         except LeaseLost:
             log.warning("job %s was lost to another worker", job.id)
             return
-        except ComeBack as wait:
-            ended = self._put_off(job, job.lease, wait)
+        except Postponed as wait:
+            ended = self._postpone(job, job.lease, wait)
         except AppError as error:
             ended = self._end_badly(job, job.lease, error)
         except Exception as error:
@@ -236,10 +236,10 @@ class JobRunner:
         except StoreUnavailable:
             log.warning("job %s: those who wait for it come back by themselves", job_id)
 
-    def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseKeeper) -> JobContext:
+    def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseRenewer) -> JobContext:
         return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper)
 
-    def _put_off(self, job: VideoJob, lease: Lease, wait: ComeBack) -> VideoJob | None:
+    def _postpone(self, job: VideoJob, lease: Lease, wait: Postponed) -> VideoJob | None:
         seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)
         log.info("job %s waits %.0f s: %s", job.id, seconds, wait)
         try:

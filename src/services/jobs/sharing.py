@@ -9,8 +9,8 @@ from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.models.job_kinds import KindTable
 from src.models.video import VideoJob
-from src.services.jobs.handler import Made
-from src.services.jobs.waiting import ComeBack
+from src.services.jobs.handler import JobResult
+from src.services.jobs.waiting import Postponed
 
 
 class Sharing:
@@ -20,19 +20,19 @@ class Sharing:
         """``wait_seconds``: how long one waits for another at most before it looks again."""
         self._jobs, self._claims, self._kinds, self._wait_seconds = jobs, claims, kinds, wait_seconds
 
-    def made_already(self, job: VideoJob, work_dir: Path) -> Made | None:
+    def existing_result(self, job: VideoJob, work_dir: Path) -> JobResult | None:
         """The file of a job that asked for just the same, under a second name: nothing is made twice.
 
         Each job keeps a name of its own, so that one owner's deletion takes nothing from another.
 
         Raises:
-            ComeBack: another job is making it. What becomes of that one wakes this one.
+            Postponed: another job is making it. What becomes of that one wakes this one.
         """
         fields = {name: getattr(job.params, name) for name in self._kinds[job.kind].same}
         if not fields:
             return None
         if (leader := self._claims.leader_of(job, fields)) is not None:
-            raise ComeBack(self._wait_seconds, "the same is being made", follows=leader.id)
+            raise Postponed(self._wait_seconds, "the same is being made", follows=leader.id)
         twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
         if twin is None or twin.artifact is None or twin.id == job.id:
             return None
@@ -42,7 +42,7 @@ class Sharing:
         except OSError:  # it has just been deleted, or this disk knows no second names
             return None
         name = twin.artifact.download_name.replace(twin.id, job.id)
-        return Made(
+        return JobResult(
             path,
             twin.artifact.mime,
             name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class ComeBack(Exception):
+class Postponed(Exception):
     """The job waits for something outside and goes on later; no failure, and told to nobody."""
 
     def __init__(self, seconds: float, why: str, *, follows: str | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from src.errors import FormatNotAvailable
 from src.models.captured import LiveTrack
 from src.models.source import Extraction, SourceFormat
-from src.services.youtube.selection import Selection, Wish, choose
+from src.services.youtube.selection import Preferences, Selection, choose
 
 
 def select_segmented(video: Extraction, resolution: str) -> Selection | None:
@@ -15,7 +15,7 @@ def select_segmented(video: Extraction, resolution: str) -> Selection | None:
     formats = [entry for entry in video.info.formats if entry.segmented]
     for container in ("mp4", "best"):
         try:
-            return choose(formats, Wish(container, resolution, None, "remux"))
+            return choose(formats, Preferences(container, resolution, None, "remux"))
         except FormatNotAvailable:
             continue
     return None

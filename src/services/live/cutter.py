@@ -13,8 +13,8 @@ from src.models.outcome import Note, NoteCode, outcome_fields
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor
 from src.models.time_window import Window
-from src.services.cutting.acceptance import Promise, accept
-from src.services.cutting.sandbox import ClipCage
+from src.services.cutting.acceptance import Expectation, accept
+from src.services.cutting.sandbox import EngineSandbox
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times
@@ -51,8 +51,10 @@ class LiveTask:
 class LiveCutter:
     """Cuts, verifies, and encodes where that was asked for."""
 
-    def __init__(self, encoder: EncodingService, ffmpeg: FFmpeg, cage: ClipCage, network: NetworkSettings) -> None:
-        self._encoder, self._ffmpeg, self._cage, self._network = encoder, ffmpeg, cage, network
+    def __init__(
+        self, encoder: EncodingService, ffmpeg: FFmpeg, sandbox: EngineSandbox, network: NetworkSettings
+    ) -> None:
+        self._encoder, self._ffmpeg, self._sandbox, self._network = encoder, ffmpeg, sandbox, network
 
     def cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:
         """The clip of what there is of the window.
@@ -70,7 +72,7 @@ class LiveCutter:
             work_dir=task.work_dir,
             network=self._network,
             ffmpeg=self._ffmpeg,
-            cage=self._cage,
+            sandbox=self._sandbox,
             mode=params.clip_mode,
             monitor=task.monitor,
         )
@@ -95,7 +97,7 @@ class LiveCutter:
         """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
         seconds = float(sum(part.end - part.start for part in cut.parts))
         missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
-        promise = Promise(
+        promise = Expectation(
             seconds=seconds,
             frames=cut.frames,
             sound=(0.0, seconds) if missed else cut.sound,

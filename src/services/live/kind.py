@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.results import MIME, cut
-from src.services.jobs.waiting import ComeBack
+from src.services.jobs.waiting import Postponed
 from src.services.live.cutter import LiveTask
 from src.services.live.service import LiveService, StreamNotReady
 from src.services.video_service import VideoService
@@ -32,7 +32,7 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
     def __init__(self, live: LiveService, videos: VideoService, youtube: YouTubeService) -> None:
         self._live, self._videos, self._youtube = live, videos, youtube
 
-    def run(self, params: LiveClipParams, context: JobContext) -> Made:
+    def run(self, params: LiveClipParams, context: JobContext) -> JobResult:
         """Make the file of the window around the moment."""
         waited = _waited_seconds(context)
         patient = waited < RECORDING_HOURS * 3600
@@ -42,13 +42,13 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
             if report is None:
                 return self._from_recording(params, self._live.video_of(task), context)
         except StreamNotReady as later:
-            raise ComeBack(later.seconds, later.why) from None
+            raise Postponed(later.seconds, later.why) from None
         except LiveEndedNotReady as later:
             if not patient:
                 raise
-            raise ComeBack(pause_after(waited), later.message) from None
+            raise Postponed(pause_after(waited), later.message) from None
         suffix = report.path.suffix
-        return Made(
+        return JobResult(
             path=report.path,
             mime=MIME[suffix],
             download_name=f"video_{context.job.id}{suffix}",
@@ -57,11 +57,11 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
             padded=True,
         )
 
-    def _from_recording(self, params: LiveClipParams, video_id: str, context: JobContext) -> Made:
+    def _from_recording(self, params: LiveClipParams, video_id: str, context: JobContext) -> JobResult:
         start, end = window_in_recording(params, self._youtube.get_video_info(video_id))
         known = params.model_copy(update={"youtube_video_id": video_id, "url": canonical_url(video_id)})
         made = cut(self._videos, known, start, end, context)
-        return Made(
+        return JobResult(
             path=made.path,
             mime=made.mime,
             download_name=made.download_name,

@@ -15,7 +15,7 @@ from src.models.time_window import Window
 from src.services.cutting.engine.captured_runs_cut import cut_runs, part_path
 from src.services.cutting.engine.model import ClipReport, Method
 from src.services.cutting.film_joining import join_films
-from src.services.cutting.sandbox import ClipCage
+from src.services.cutting.sandbox import EngineSandbox
 from src.services.ffmpeg_utils_service import FFmpeg
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def cut_captured(
     work_dir: Path,
     network: NetworkSettings,
     ffmpeg: FFmpeg,
-    cage: ClipCage,
+    sandbox: EngineSandbox,
     mode: Mode,
     monitor: Monitor,
 ) -> LiveCut:
@@ -76,7 +76,7 @@ def cut_captured(
         "ffmpeg": ffmpeg.program,
         "mode": mode,
     }
-    with cage.engine() as engine:
+    with sandbox.engine() as engine:
         reports = engine.run(cut_runs, arguments, [work_dir], None, monitor, reads=[captured.folder])
     parts = [
         _Part(part_path(work_dir, number, output.suffix), Window(report.actual.start, report.actual.end), report)

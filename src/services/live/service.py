@@ -17,7 +17,7 @@ from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress
 from src.models.source import Extraction, LiveStatus
-from src.services.cutting.sandbox import ClipCage
+from src.services.cutting.sandbox import EngineSandbox
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -67,7 +67,7 @@ class LiveService:
         self._clock = clock or SystemClock()
         self._given_network = network
         self._network, self._limits = network_of(settings), job_limits(settings)
-        self._cutter = LiveCutter(encoder, ffmpeg, ClipCage(ffmpeg.program, self._egress), self._network)
+        self._cutter = LiveCutter(encoder, ffmpeg, EngineSandbox(ffmpeg.program, self._egress), self._network)
 
     def video_of(self, task: LiveTask) -> str:
         """The id of the stream's video; the same for all attempts, whatever the channel streams by then.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from src.utils.process import use_at_most
-from src.utils.sandbox import Cage
+from src.utils.sandbox import SandboxRules
 
 ROOT: Final = Path(__file__).parents[3]
 ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no variable of our own
@@ -47,10 +47,10 @@ class Ended:
     said: str
 
 
-def sandbox_of(*paths: Path) -> Cage:
+def sandbox_of(*paths: Path) -> SandboxRules:
     """These files and folders, and what Python itself and the packages need; of this project's folder only the code."""
     python = Path(sys.executable)
-    return Cage(
+    return SandboxRules(
         reads=(*paths, Path(sys.prefix), Path(sys.base_prefix, "lib"), ROOT / "src"),
         programs=(python, python.resolve()),
         lists=(ROOT,),

@@ -73,7 +73,7 @@ class SelfTest:
         return tuple(answers.get(name) or Checked(name, False, round(seconds * 1000), late) for name in parts)
 
     def _encode(self) -> None:
-        """A second of film, encoded in the cage, written to the disk of the downloads, and read back in the cage."""
+        """Encode a second of video in the sandbox, write it to the disk of the downloads, and read it back."""
         with self._folder() as folder:
             film = folder / "film.mp4"
             program = self.ffmpeg.confined(reads=[], writes=[folder])
@@ -84,7 +84,7 @@ class SelfTest:
                 raise Broken(f"{_FRAMES} frames were encoded and {picture.units if picture else 0} arrived")
 
     def _sandbox(self) -> None:
-        """A file beside the cage must stay unread."""
+        """A file beside the sandbox must stay unread."""
         kind = available()
         if kind.files == "none":
             raise Broken(f"programs are not kept from files: {kind.reasons[0]}")
@@ -93,14 +93,14 @@ class SelfTest:
             outside.write_bytes(b"\0" * 16)
             work.mkdir()
             raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "4x4", "-i", str(outside), "-f", "null", "-"]
-            self.ffmpeg.run(raw, limits=ProgramLimits(wall_seconds=10))  # the trick is real without the cage
+            self.ffmpeg.run(raw, limits=ProgramLimits(wall_seconds=10))  # the trick is real without the sandbox
             try:
                 self.ffmpeg.confined(reads=[], writes=[work]).run(raw, limits=ProgramLimits(wall_seconds=10))
             except EncodeFailed as error:
                 if "Permission denied" in error.message:
                     return
-                raise Broken(f"the cage could not be tried: {error.message}") from None
-            raise Broken("a program in the cage read a file outside of it")
+                raise Broken(f"the sandbox could not be tried: {error.message}") from None
+            raise Broken("a program in the sandbox read a file outside of it")
 
     def _mongodb(self) -> None:
         """A write that a majority has in its journal, read back by the server's own clock."""

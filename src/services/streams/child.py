@@ -16,7 +16,7 @@ from src.errors import DiskFull, EncodeInterrupted, StreamUnreadable
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
-from src.utils.sandbox import Cage, locked_into
+from src.utils.sandbox import SandboxRules, locked_into
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def ask(module: str, question: Any, *, reads: Sequence[Path], writes: Sequence[P
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as said:
         asked.write(json.dumps(question).encode())
         asked.seek(0)
-        with locked_into(_cage(reads, writes)) as enter:
+        with locked_into(_sandbox(reads, writes)) as enter:
 
             def prepare() -> None:
                 enter()
@@ -77,10 +77,10 @@ def ask(module: str, question: Any, *, reads: Sequence[Path], writes: Sequence[P
         return json.loads(answered.read())
 
 
-def _cage(reads: Sequence[Path], writes: Sequence[Path]) -> Cage:
+def _sandbox(reads: Sequence[Path], writes: Sequence[Path]) -> SandboxRules:
     """Python and its packages, our code, and the files of the task."""
     python = Path(sys.executable)
-    return Cage(
+    return SandboxRules(
         reads=(Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src", *reads),
         writes=tuple(writes),
         programs=(python, python.resolve()),

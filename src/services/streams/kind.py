@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from src.models.outcome import NoteCode, outcome_fields
 from src.models.params import StreamParams
-from src.services.jobs.handler import JobContext, JobHandler, Made
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.streams.service import StreamService
 from src.utils.filenames import display_name
 
@@ -15,7 +15,7 @@ class StreamHandler(JobHandler[StreamParams]):
     def __init__(self, streams: StreamService) -> None:
         self._streams = streams
 
-    def run(self, params: StreamParams, context: JobContext) -> Made:
+    def run(self, params: StreamParams, context: JobContext) -> JobResult:
         """Make ``stream.mp4``."""
         report = self._streams.download(
             params,
@@ -25,7 +25,7 @@ class StreamHandler(JobHandler[StreamParams]):
             tries=context.job.retries,
         )
         name = display_name(params.video_name or f"video_{context.job.id}")
-        return Made(
+        return JobResult(
             path=report.path,
             mime="video/mp4",
             download_name=name if name.lower().endswith(".mp4") else f"{name}.mp4",

@@ -26,7 +26,7 @@ from src.models.video import VideoJob
 from src.services.encoding.chunks import ChunkRunner
 from src.services.encoding_service import EncodingService
 from src.services.file_store import FileStore
-from src.services.jobs.lease import HandedBack, LeaseKeeper, LeaseLost, ShutdownFlag
+from src.services.jobs.lease import HandedBack, LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.notifier import WorkerNotifier
 from src.services.progress_cache import ProgressCache
 from src.services.uploads.chunk_progress import ChunkProgress, OneChunk
@@ -39,7 +39,7 @@ HELPERS_TRY = 2  # a chunk that helpers began so often in vain is left to the ow
 WAIT_SECONDS = 0.3
 
 
-class ChunkCrew:
+class ChunkWorkers:
     """The workers of all hosts that share the folders, as seen by one of them."""
 
     def __init__(
@@ -164,7 +164,7 @@ class ChunkCrew:
             if not self._chunks.renew(chunk, lease_seconds=self._lease_seconds, frames_done=monitor.frames):
                 raise LeaseLost()
 
-        keeper = LeaseKeeper(
+        keeper = LeaseRenewer(
             chunk.job_id,
             renew,
             self._progress,

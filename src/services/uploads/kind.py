@@ -9,17 +9,17 @@ from src.models.audio import MIME
 from src.models.params import AudioFormat, EncodeParams
 from src.services.encoding.audio_extraction import AudioService
 from src.services.encoding_service import EncodingService
-from src.services.jobs.handler import JobContext, JobHandler, Made
-from src.services.uploads.chunk_workers import ChunkCrew
+from src.services.jobs.handler import JobContext, JobHandler, JobResult
+from src.services.uploads.chunk_workers import ChunkWorkers
 
 
 class EncodeHandler(JobHandler[EncodeParams]):
     """Encode through the encoding service, or take the sound out through the audio service."""
 
-    def __init__(self, encoder: EncodingService, audio: AudioService, chunks: ChunkCrew) -> None:
+    def __init__(self, encoder: EncodingService, audio: AudioService, chunks: ChunkWorkers) -> None:
         self._encoder, self._audio, self._chunks = encoder, audio, chunks
 
-    def run(self, params: EncodeParams, context: JobContext) -> Made:
+    def run(self, params: EncodeParams, context: JobContext) -> JobResult:
         """Make ``encoded.mp4`` in the chosen codec and quality, or ``sound.mp3`` and the like."""
         source = Path(params.input_file_path or "")
         if not params.input_file_path or not source.is_file():
@@ -40,7 +40,7 @@ class EncodeHandler(JobHandler[EncodeParams]):
                 run_chunks=run_chunks,
             )
         stem = Path(params.original_filename).stem or "video"
-        return Made(
+        return JobResult(
             path=output,
             mime="video/mp4",
             download_name=f"{stem}_{params.video_codec}_{params.quality_preset}.mp4",
@@ -51,7 +51,7 @@ class EncodeHandler(JobHandler[EncodeParams]):
         """Forget the chunks."""
         self._chunks.forget(job_id)
 
-    def _extract_audio(self, params: EncodeParams, wanted: AudioFormat, source: Path, context: JobContext) -> Made:
+    def _extract_audio(self, params: EncodeParams, wanted: AudioFormat, source: Path, context: JobContext) -> JobResult:
         output = context.work_dir / f"sound.{wanted}"
         report = self._audio.extract(
             source,
@@ -63,4 +63,4 @@ class EncodeHandler(JobHandler[EncodeParams]):
             monitor=context.monitor,
         )
         stem = Path(params.original_filename).stem or "sound"
-        return Made(path=output, mime=MIME[wanted], download_name=f"{stem}.{wanted}", report=report.to_fields())
+        return JobResult(path=output, mime=MIME[wanted], download_name=f"{stem}.{wanted}", report=report.to_fields())

@@ -15,7 +15,7 @@ from src.utils.background import in_background, result_of
 Result = TypeVar("Result")
 
 
-class Flights(Generic[Result]):
+class InFlightLookups(Generic[Result]):
     """Runs slow look-ups on threads of their own, so that whoever waits can give up.
 
     ``parallel`` look-ups run at once; one that finds no room within ``queue_seconds`` is refused. A look-up nobody

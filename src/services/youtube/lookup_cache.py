@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.05
 _LOOKS = TypeAdapter(Extraction)
 
 
-class SharedLooks:
+class LookupCache:
     """A private folder (0700) with a file (0600) for each video; its lock is held while one looks at the video.
 
     The folder belongs to one host: the site's links work from the address that asked for them.

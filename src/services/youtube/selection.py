@@ -38,7 +38,7 @@ class Encoding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Preferences:
     """What was asked for. ``resolution`` is "best" or a name like "1080p"."""
 
     container: Container = "mp4"
@@ -68,7 +68,7 @@ class Selection:
         return "mp4" if self.encoding is not Encoding.NONE else self.cut_container
 
 
-def choose(formats: Sequence[SourceFormat], wish: Wish) -> Selection:
+def choose(formats: Sequence[SourceFormat], wish: Preferences) -> Selection:
     """The formats for this wish.
 
     The resolution asked for, else the next lower one, else the lowest. Formats of high dynamic range, altered ones
@@ -108,7 +108,7 @@ def wanted_resolution(text: str) -> int | None:
     return int(number)
 
 
-def _encoding(formats: Sequence[SourceFormat], wish: Wish, wanted: int | None) -> Encoding:
+def _encoding(formats: Sequence[SourceFormat], wish: Preferences, wanted: int | None) -> Encoding:
     """An MP4 is encoded when the client insists on H.265, or from 1440p on unless the owner of the service says no.
 
     Not when the source already is what the encoding would be for.
@@ -127,7 +127,7 @@ def _encoding(formats: Sequence[SourceFormat], wish: Wish, wanted: int | None) -
     return Encoding.NONE if any(entry.video_codec in enough for entry in native) else Encoding.LOSSLESS_H265
 
 
-def _video_order(container: Container, wish: Wish) -> tuple[str, ...]:
+def _video_order(container: Container, wish: Preferences) -> tuple[str, ...]:
     if container == "mp4" and wish.compatibility == "h265":
         return ("hevc", *_VIDEO_ORDER["mp4"])
     return _VIDEO_ORDER[container]

@@ -17,7 +17,7 @@ from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
 from src.services.cutting.cutter import ClipCutter, Cut, CutTask
 from src.services.cutting.engine.engine import make_clip
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.youtube.selection import Wish, choose
+from src.services.youtube.selection import Preferences, choose
 from tests.engines.clip.origin import Origin
 from tests.tools.media_kit import FFMPEG, audio_gaps, audio_marks, decode_errors, frame_numbers, media_facts
 from tests.tools.media_kit.hls import FILM, HTML, Playlist, jpeg, png, segmented
@@ -61,7 +61,7 @@ def cut(folder: Path, start: object, end: object, film: Playlist, audio: Playlis
         urls = [origin.url("film.m3u8"), origin.url("audio.m3u8")]
         media = {entry.id: MediaAddress(url) for entry, url in zip(entries, urls, strict=False)}
         info = VideoInfo("a-video", "A video", "", duration_seconds=float(film.seconds), formats=entries)
-        selection = choose(entries, Wish("mp4", "best", None, "remux"))
+        selection = choose(entries, Preferences("mp4", "best", None, "remux"))
         assert (selection.audio is not None) == (audio is not None)
         cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings(segment_retries=1))
         wanted = TimeRange(Fraction(str(start)), Fraction(str(end)))

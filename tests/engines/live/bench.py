@@ -13,7 +13,7 @@ from src.models.captured import Captured, LiveTrack
 from src.models.media_source import NetworkSettings
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.models.time_window import Window
-from src.services.cutting.sandbox import ClipCage
+from src.services.cutting.sandbox import EngineSandbox
 from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -107,7 +107,7 @@ class Bench:
                 work_dir=work,
                 network=NetworkSettings(),
                 ffmpeg=FFmpeg(find_ffmpeg("")),
-                cage=ClipCage(find_ffmpeg(""), EgressProxy(Policy())),
+                sandbox=EngineSandbox(find_ffmpeg(""), EgressProxy(Policy())),
                 mode="exact",
                 monitor=SilentMonitor(),
             )

@@ -19,7 +19,7 @@ from src.models.media_source import ClipSource, NetworkSettings, TimeRange
 from src.models.progress import Monitor, SilentMonitor
 from src.services.cache_service import CacheService
 from src.services.cutting.engine.engine import make_clip
-from src.services.jobs.lease import LeaseKeeper, ShutdownFlag
+from src.services.jobs.lease import LeaseRenewer, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import KINDS, served
@@ -111,7 +111,7 @@ def test_a_site_that_does_not_come_back_is_told_in_time(tmp_path: Path, fault: F
 def test_what_no_other_limit_ends_the_watchdog_ends(tmp_path: Path, redis_client: redis.Redis, fault: Fault) -> None:
     """The site falls silent and the fetcher is told to be patient for ten minutes."""
     progress = ProgressCache(CacheService(redis_client))
-    keeper = LeaseKeeper(
+    keeper = LeaseRenewer(
         *("job", lambda: None, progress),
         lease_seconds=30,
         hard_limit_seconds=600,

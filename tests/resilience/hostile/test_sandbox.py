@@ -1,4 +1,4 @@
-"""The cage around programs that read strangers' files: what gets out of it, tried from inside."""
+"""The sandbox around programs that read strangers' files: what gets out of it, tried from inside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from src.services.cutting.engine.captured_runs import look_into
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
 from src.services.sharing.share_links import poster_of
-from src.utils.sandbox import Cage, available, locked_into
+from src.utils.sandbox import SandboxRules, available, locked_into
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +28,9 @@ PROGRAM = Path(imageio_ffmpeg.get_ffmpeg_exe())
 HERE = Path(sys.base_prefix, "lib")
 
 
-def run_in(cage: Cage, code: str) -> subprocess.CompletedProcess[str]:
-    """A Python of the standard library alone, in the cage."""
-    with locked_into(cage) as enter:
+def run_in(sandbox: SandboxRules, code: str) -> subprocess.CompletedProcess[str]:
+    """A Python of the standard library alone, in the sandbox."""
+    with locked_into(sandbox) as enter:
         return subprocess.run(
             [str(Path(sys.executable).resolve()), "-I", "-S", "-c", code],
             preexec_fn=enter,
@@ -52,9 +52,9 @@ def place(tmp_path: Path) -> Iterator[Path]:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["input", "secret", "work"]
 
 
-def cage(place: Path) -> Cage:
+def sandbox(place: Path) -> SandboxRules:
     python = Path(sys.executable).resolve()
-    return Cage(reads=(place / "input", HERE), writes=(place / "work",), programs=(python,))
+    return SandboxRules(reads=(place / "input", HERE), writes=(place / "work",), programs=(python,))
 
 
 def test_this_kernel_has_what_the_cage_is_made_of() -> None:
@@ -74,7 +74,7 @@ os.truncate(folder + "/whole", 2)
 os.rmdir(folder + "/sub")
 print(os.listdir(folder))
 """
-    done = run_in(cage(place), code)
+    done = run_in(sandbox(place), code)
     assert done.stdout.strip() == "['whole']", done.stderr
     assert (place / "work" / "whole").read_text() == "mi"
 
@@ -116,7 +116,7 @@ def connectable():
 
 @pytest.mark.parametrize("what", ATTEMPTS)
 def test_nothing_else_is_reached(place: Path, what: str) -> None:
-    name = f"\0cage-{os.getpid()}"
+    name = f"\0sandbox-{os.getpid()}"
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as abstract:
         abstract.bind(name)
         abstract.listen()
@@ -125,7 +125,7 @@ def test_nothing_else_is_reached(place: Path, what: str) -> None:
         lines = [f"{key} = {value!r}" for key, value in known.items()]
         lines += [f"PARENT = {os.getpid()}", f"PORT = {listener.getsockname()[1]}", PRELUDE, "try:"]
         code = "\n".join([*lines, f"    {ATTEMPTS[what]}", "except OSError: print('refused')", "else: print('DONE')"])
-        done = run_in(cage(place), code)
+        done = run_in(sandbox(place), code)
         listener.settimeout(0.05)
         with pytest.raises(TimeoutError):
             listener.accept()
@@ -135,7 +135,7 @@ def test_nothing_else_is_reached(place: Path, what: str) -> None:
 def test_programs_outside_are_not_signalled(place: Path) -> None:
     with subprocess.Popen(["/bin/sleep", "20"]) as victim:
         try:
-            done = run_in(cage(place), f"import os\ntry: os.kill({victim.pid}, 9)\nexcept OSError: print('refused')")
+            done = run_in(sandbox(place), f"import os\ntry: os.kill({victim.pid}, 9)\nexcept OSError: print('refused')")
             time.sleep(0.05)
             assert done.stdout.strip() == "refused" and victim.poll() is None
         finally:
@@ -182,12 +182,12 @@ def test_a_file_that_names_another_one_shows_nothing_of_it(what: str, film: Path
     work = tmp_path / "work"
     work.mkdir()
     out = work / "out.mp4"
-    caged = FFmpeg(PROGRAM).confined(reads=[upload], writes=[work])
+    sandboxed = FFmpeg(PROGRAM).confined(reads=[upload], writes=[work])
     demuxer = ["-f", "hls"] if "playlist" in what else ["-f", "concat", "-safe", "0"] if "concat" in what else []
-    # The worst case: everything is allowed, and only the cage is left.
+    # The worst case: everything is allowed, and only the sandbox is left.
     options = OPEN if "playlist" in what else OPEN[:2]
     with pytest.raises(EncodeFailed):
-        caged.run([*demuxer, *options, "-i", str(upload), "-t", "1", "-c", "copy", str(out)])
+        sandboxed.run([*demuxer, *options, "-i", str(upload), "-t", "1", "-c", "copy", str(out)])
     assert not out.exists() or out.stat().st_size == 0 or film.read_bytes()[:64] not in out.read_bytes()
 
 
@@ -201,7 +201,7 @@ def test_a_poster_shows_nothing_of_another_film(film: Path) -> None:
 
 
 def test_a_segment_of_a_stream_shows_nothing_of_another_film(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that are captured are looked at outside of the cage."""
+    """Those that are captured are looked at outside of the sandbox."""
     monkeypatch.chdir(film.parent)
     (film.parent / "segment").write_text(DISGUISES["a concat script"].replace("{film}", film.name))
     looks = [look_into(Record(0, 1, 0, Fraction(0), Fraction(1), name), film.parent) for name in ("segment", film.name)]
@@ -219,8 +219,8 @@ def test_without_the_cage_the_same_files_would_show_it(what: str, film: Path, tm
     assert out.stat().st_size > 1000
 
 
-@pytest.mark.parametrize("caged", [False, True])
-def test_a_filter_that_opens_files_finds_nothing(caged: bool, film: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sandboxed", [False, True])
+def test_a_filter_that_opens_files_finds_nothing(sandboxed: bool, film: Path, tmp_path: Path) -> None:
     work, own = tmp_path / "work", tmp_path / "own.ts"
     work.mkdir()
     own.write_bytes(film.read_bytes())
@@ -236,7 +236,7 @@ def test_a_filter_that_opens_files_finds_nothing(caged: bool, film: Path, tmp_pa
         str(work / "out.mp4"),
     ]
     program = FFmpeg(PROGRAM)
-    if caged:
+    if sandboxed:
         with pytest.raises(EncodeFailed):
             program.confined(reads=[own], writes=[work]).run(args)
     else:

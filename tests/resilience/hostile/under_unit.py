@@ -133,7 +133,7 @@ def main(unit: Path, folder: Path, *, as_before: bool) -> None:
     from src.services.operations.self_test import SelfTest, _checked
     from src.utils import sandbox
     from src.utils.ffmpeg_program import find_ffmpeg
-    from tests.resilience.hostile.caged import connects
+    from tests.resilience.hostile.sandboxed import connects
 
     kind = sandbox.available()
     files = FileStore(folder / "downloads", folder / "uploads")

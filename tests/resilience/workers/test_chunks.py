@@ -15,7 +15,7 @@ import pytest
 
 from src.launcher.stores import DATABASE
 from tests.engines.encode.recipes import FAST, Row, make, video
-from tests.services.test_chunk_crew import hashes
+from tests.services.test_chunk_workers import hashes
 from tests.system.e2e.conftest import User
 from tests.tools.live_service import LiveService
 from tests.tools.waiting import eventually

@@ -37,7 +37,7 @@ def queues(service: LiveService) -> Iterator[Celery]:
 
 
 def test_all_tasks_are_known_here() -> None:
-    """A new task needs a test here. Chunks of encodes have theirs in test_chunks.py and services/test_chunk_crew.py."""
+    """A new task needs a test here. Chunks have theirs in test_chunks.py and services/test_chunk_workers.py."""
     source = (Path(__file__).parents[3] / "src" / "tasks.py").read_text()
     assert re.findall(r"@celery_app\.task\(name=(\w+)", source) == ["RUN_JOB", "HELP_JOB", "DESCRIBE_JOB"]
 

@@ -30,7 +30,7 @@ def cut_runs(
     monitor: Monitor,
 ) -> list[ClipReport]:
     """The clips of all runs, as ``part<number><suffix>`` in ``work_dir``; what they are of is told in wall clock. This
-    belongs into the cage: it looks into what was captured."""
+    belongs into the sandbox: it looks into what was captured."""
     picture = next((track for track in captured.tracks if track.has_video), captured.tracks[0])
     reports: list[ClipReport] = []
     for run in find_runs(captured.records[picture.name], captured.folder / picture.name, window):

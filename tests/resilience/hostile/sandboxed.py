@@ -1,4 +1,4 @@
-"""What a decoder that a stranger has taken over might try; runs in the cage of the clip engine."""
+"""What a decoder that a stranger has taken over might try; runs in the sandbox of the clip engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from src.models.media_source import TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Progress
 from src.services.cutting.engine.model import ClipReport
-from src.utils.sandbox import Cage, locked_into
+from src.utils.sandbox import SandboxRules, locked_into
 
 _NOWHERE = TimeRange(Fraction(0), Fraction(1))
 
@@ -79,8 +79,8 @@ def connects(folder: Path) -> str:
         code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)"
         python = Path(sys.executable)
         reads = (Path(sys.prefix), Path(sys.base_prefix, "lib"))
-        cage = Cage(reads=reads, writes=(folder,), programs=(python, python.resolve()))
-        with locked_into(cage) as enter:
+        sandbox = SandboxRules(reads=reads, writes=(folder,), programs=(python, python.resolve()))
+        with locked_into(sandbox) as enter:
             done = subprocess.run(
                 [python, "-I", "-S", "-c", code], preexec_fn=enter, capture_output=True, text=True, check=False
             )

@@ -1,4 +1,4 @@
-"""The cage of the clip engine: what is in it cannot get out, and whatever it does, its parent goes on."""
+"""The sandbox of the clip engine: what is in it cannot get out, and whatever it does, its parent goes on."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from src.errors import (
 from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.cutting.engine.model import ClipReport
-from src.services.cutting.sandbox import CagedEngine, ClipCage
+from src.services.cutting.sandbox import EngineSandbox, SandboxedEngine
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
 from src.utils.sandbox import available
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.clip.sources import KINDS, served
-from tests.resilience.hostile import caged
+from tests.resilience.hostile import sandboxed
 from tests.tools.media_kit import FFMPEG, first_last
 
 pytestmark = pytest.mark.slow
@@ -60,24 +60,24 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def engine() -> Iterator[CagedEngine]:
-    with ClipCage(Path(FFMPEG), EgressProxy(Policy())).engine() as started:
+def engine() -> Iterator[SandboxedEngine]:
+    with EngineSandbox(Path(FFMPEG), EgressProxy(Policy())).engine() as started:
         yield started
 
 
 def run(
-    engine: CagedEngine, function: Callable[..., Any], place: Place, monitor: Monitor | None = None, **given: Any
+    engine: SandboxedEngine, function: Callable[..., Any], place: Place, monitor: Monitor | None = None, **given: Any
 ) -> list[ClipReport]:
     return engine.run(function, given, [place.work], None, monitor or SilentMonitor())
 
 
 @pytest.mark.skipif(str(available()) != "files: landlock, network: namespace", reason="this kernel has less")
-def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: CagedEngine, place: Place) -> None:
+def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: SandboxedEngine, place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         port = listener.getsockname()[1]
         given = {"outside": place.outside, "work": place.work, "port": port}
-        (report,) = run(engine, caged.misbehave, place, **given)
+        (report,) = run(engine, sandboxed.misbehave, place, **given)
         with pytest.raises(BlockingIOError):
             listener.accept()
     told = dict(note.text.split(": ", 1) for note in report.notes)
@@ -88,9 +88,9 @@ def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: Ca
     assert [path.name for path in place.outside.iterdir()] == ["secret"]
 
 
-def test_an_engine_that_dies_is_told(engine: CagedEngine, place: Place) -> None:
+def test_an_engine_that_dies_is_told(engine: SandboxedEngine, place: Place) -> None:
     with pytest.raises(EngineInterrupted):
-        run(engine, caged.die, place)
+        run(engine, sandboxed.die, place)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_an_engine_that_dies_is_told(engine: CagedEngine, place: Place) -> None:
         "[" * 100_000 + "\n",
     ],
 )
-def test_an_engine_that_lies_is_not_believed(engine: CagedEngine, place: Place, what: str) -> None:
+def test_an_engine_that_lies_is_not_believed(engine: SandboxedEngine, place: Place, what: str) -> None:
     with pytest.raises(EngineInterrupted):
-        run(engine, caged.lie, place, what=what)
+        run(engine, sandboxed.lie, place, what=what)
 
 
-def test_an_engine_asks_for_links_once(engine: CagedEngine, place: Place) -> None:
+def test_an_engine_asks_for_links_once(engine: SandboxedEngine, place: Place) -> None:
     asked: list[ClipSource] = []
 
     def refresh() -> ClipSource:
@@ -124,30 +124,30 @@ def test_an_engine_asks_for_links_once(engine: CagedEngine, place: Place) -> Non
 
     given = {"what": '{"refresh": true}\n' * 3}
     with pytest.raises(EngineInterrupted):
-        engine.run(caged.lie, given, [place.work], None, SilentMonitor(), refresh=refresh)
+        engine.run(sandboxed.lie, given, [place.work], None, SilentMonitor(), refresh=refresh)
     assert len(asked) == 1, "each time is a look at the site"
 
 
-def test_the_times_of_missing_segments_come_through(engine: CagedEngine, place: Place) -> None:
+def test_the_times_of_missing_segments_come_through(engine: SandboxedEngine, place: Place) -> None:
     told = {"code": "SEGMENT_MISSING", "message": "anything", "missing": [{"start": 2.0, "end": 4.5}]}
     with pytest.raises(SegmentMissing) as caught:
-        run(engine, caged.lie, place, what=json.dumps({"failed": told}) + "\n")
+        run(engine, sandboxed.lie, place, what=json.dumps({"failed": told}) + "\n")
     assert caught.value.details == {"missing": [{"start": 2.0, "end": 4.5}]}
     assert "2 to 4.5 s" in caught.value.message
 
 
 @pytest.mark.parametrize("code", ["NO_SUCH_CODE", "HANDED_BACK", "LEASE_LOST"])
-def test_what_is_not_the_engines_to_say_is_an_internal_error(engine: CagedEngine, place: Place, code: str) -> None:
+def test_what_is_not_the_engines_to_say_is_an_internal_error(engine: SandboxedEngine, place: Place, code: str) -> None:
     line = json.dumps({"failed": {"code": code, "message": "x" * 10_000}}) + "\n"
     with pytest.raises(InternalError) as caught:
-        run(engine, caged.lie, place, what=line)
+        run(engine, sandboxed.lie, place, what=line)
     assert caught.value.message == InternalError().message
 
 
-def test_an_error_of_the_engine_is_told_shortened(engine: CagedEngine, place: Place) -> None:
+def test_an_error_of_the_engine_is_told_shortened(engine: SandboxedEngine, place: Place) -> None:
     line = json.dumps({"failed": {"code": "NETWORK_TIMEOUT", "message": "x" * 10_000}}) + "\n"
     with pytest.raises(AppError, match=r"^x{2000}$"):
-        run(engine, caged.lie, place, what=line)
+        run(engine, sandboxed.lie, place, what=line)
 
 
 class CancelsSoon(SilentMonitor):
@@ -162,9 +162,9 @@ class CancelsSoon(SilentMonitor):
 
 
 def test_a_cancelled_engine_is_ended(place: Place) -> None:
-    with ClipCage(Path(FFMPEG), EgressProxy(Policy())).engine() as engine:
+    with EngineSandbox(Path(FFMPEG), EgressProxy(Policy())).engine() as engine:
         with pytest.raises(Cancelled):
-            run(engine, caged.hang, place, CancelsSoon())
+            run(engine, sandboxed.hang, place, CancelsSoon())
         child = engine._process.pid
     assert not Path(f"/proc/{child}").exists() or os.waitpid(child, os.WNOHANG)
 
@@ -197,7 +197,7 @@ def clip_of(
         rule = AllowList.parse(f"127.0.0.1:{origin._port}") if allowed else AllowList()
         egress = EgressProxy(Policy(rule))
         source = source_of(origin)
-        with ClipCage(Path(FFMPEG), egress).engine() as engine, egress.session() as way:
+        with EngineSandbox(Path(FFMPEG), egress).engine() as engine, egress.session() as way:
             engine.make_clip(
                 source,
                 RANGE,
@@ -212,7 +212,7 @@ def clip_of(
     return output
 
 
-def test_stretches_are_made_by_a_child_of_their_own(place: Place, engine: CagedEngine) -> None:
+def test_stretches_are_made_by_a_child_of_their_own(place: Place, engine: SandboxedEngine) -> None:
     files, source_of = served(KIND["hls-ts"], place.outside)
     with Origin(files) as origin:
         engine._egress = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{origin._port}")))
@@ -268,7 +268,7 @@ def test_what_is_no_film_is_unreadable(place: Place) -> None:
         (track,) = source_of(origin).tracks
         source = ClipSource((replace(track, url=origin.url("film")),))
         with (
-            ClipCage(Path(FFMPEG), egress).engine() as engine,
+            EngineSandbox(Path(FFMPEG), egress).engine() as engine,
             egress.session() as way,
             pytest.raises(SourceUnreadable),
         ):

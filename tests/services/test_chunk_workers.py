@@ -27,7 +27,7 @@ from src.services.file_store import FileStore
 from src.services.jobs.lease import HandedBack, LeaseLost, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from src.services.uploads import chunk_progress
-from src.services.uploads.chunk_workers import HELPERS_TRY, ChunkCrew
+from src.services.uploads.chunk_workers import HELPERS_TRY, ChunkWorkers
 from tests.engines.encode.recipes import FAST, Row, make, video
 from tests.tools.factories import make_encode
 from tests.tools.fakes import RecordingNotifier
@@ -65,8 +65,10 @@ class Bench:
     notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
     job: VideoJob = field(default_factory=make_encode)
 
-    def crew(self, name: str, encoder: EncodingService, *, helpers: int = 2, lease: float = 30) -> ChunkCrew:
-        return ChunkCrew(
+    def chunk_workers(
+        self, name: str, encoder: EncodingService, *, helpers: int = 2, lease: float = 30
+    ) -> ChunkWorkers:
+        return ChunkWorkers(
             self.chunks,
             encoder,
             self.files,
@@ -79,11 +81,13 @@ class Bench:
             shutdown=ShutdownFlag(),
         )
 
-    def encode(self, crew: ChunkCrew, encoder: EncodingService, monitor: Monitor | None = None) -> list[str]:
+    def encode(
+        self, chunk_workers: ChunkWorkers, encoder: EncodingService, monitor: Monitor | None = None
+    ) -> list[str]:
         """Have the film encoded without loss; the hashes of the result's frames."""
         output = self.folder / "out.mp4"
         watch = monitor or SilentMonitor()
-        with crew.runner(self.job, watch) as run_chunks:
+        with chunk_workers.runner(self.job, watch) as run_chunks:
             report = encoder.encode_video_to_mp4(
                 make(SOURCE), output, "h265", "lossless", monitor=watch, run_chunks=run_chunks
             )
@@ -111,7 +115,7 @@ def hashes(path: Path) -> list[str]:
 
 def test_the_owner_alone_makes_everything(bench: Bench) -> None:
     encoder = Encoder()
-    assert bench.encode(bench.crew("owner", encoder), encoder) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", encoder), encoder) == hashes(make(SOURCE))
     assert encoder.made == list(range(CHUNKS))
     assert bench.notifier.helped, "help was called"
     assert bench.chunks.of_job(bench.job.id) == []
@@ -119,16 +123,16 @@ def test_the_owner_alone_makes_everything(bench: Bench) -> None:
 
 def test_without_helpers_the_film_stays_whole(bench: Bench) -> None:
     encoder = Encoder()
-    assert bench.encode(bench.crew("owner", encoder, helpers=0), encoder) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", encoder, helpers=0), encoder) == hashes(make(SOURCE))
     assert encoder.made == [] and bench.notifier.helped == []
 
 
 def test_a_helper_takes_one_chunk_and_asks_for_more_help(bench: Bench) -> None:
     owner, helper = Encoder(), Encoder()
-    helping = bench.crew("helper", helper)
+    helping = bench.chunk_workers("helper", helper)
     owner.before[0] = lambda monitor: helping.help(bench.job.id)
     owner.before[2] = lambda monitor: helping.help(bench.job.id)
-    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", owner), owner) == hashes(make(SOURCE))
     assert (helper.made, owner.made) == ([1, 3], [0, 2])
     helping.help(bench.job.id)
     assert helper.made == [1, 3], "a late call finds nothing"
@@ -137,7 +141,7 @@ def test_a_helper_takes_one_chunk_and_asks_for_more_help(bench: Bench) -> None:
 
 def test_the_owner_waits_for_who_is_at_work(bench: Bench) -> None:
     owner, helper = Encoder(), Encoder()
-    helping = bench.crew("helper", helper)
+    helping = bench.chunk_workers("helper", helper)
     others_done = threading.Event()
     helper.before[1] = lambda monitor: waited.append(others_done.wait(60))
     waited: list[bool] = []
@@ -150,7 +154,7 @@ def test_the_owner_waits_for_who_is_at_work(bench: Bench) -> None:
 
     owner.before[0] = call
     watch = Watching(lambda: others_done.set() if owner.made == [0, 2, 3] else None)
-    assert bench.encode(bench.crew("owner", owner), owner, watch) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", owner), owner, watch) == hashes(make(SOURCE))
     thread.join()
     assert helper.made == [1] and waited == [True]
     assert watch.percents == sorted(watch.percents) and 70 < watch.percents[-2] <= 100
@@ -179,13 +183,13 @@ def test_a_dead_helper_costs_its_chunk_alone(bench: Bench) -> None:
         assert taken is not None and taken.number == 1  # and nobody hears of this worker again
 
     owner.before[0] = die
-    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", owner), owner) == hashes(make(SOURCE))
     assert sorted(owner.made) == list(range(CHUNKS))
 
 
 def test_what_a_helper_cannot_make_the_owner_makes(bench: Bench) -> None:
     owner, helper = Encoder(), Encoder()
-    helping = bench.crew("helper", helper)
+    helping = bench.chunk_workers("helper", helper)
     failed: list[int] = []
 
     def fail(monitor: Monitor) -> None:
@@ -199,7 +203,7 @@ def test_what_a_helper_cannot_make_the_owner_makes(bench: Bench) -> None:
         helping.help(bench.job.id)
 
     owner.before[0] = twice
-    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", owner), owner) == hashes(make(SOURCE))
     assert len(failed) == HELPERS_TRY, "then it is left to the owner"
     assert helper.made == [2] and owner.made == [0, 1, 3]
 
@@ -211,7 +215,7 @@ def test_what_cannot_be_had_in_chunks_is_encoded_in_one_piece(bench: Bench) -> N
         raise EncodeFailed("no")
 
     owner.before[2] = fail
-    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", owner), owner) == hashes(make(SOURCE))
     assert 2 not in owner.made
     assert bench.chunks.of_job(bench.job.id) == []
 
@@ -224,7 +228,7 @@ def test_the_owner_s_failure_is_the_job_s(bench: Bench) -> None:
 
     owner.before[2] = fail
     with pytest.raises(DiskFull):
-        bench.encode(bench.crew("owner", owner), owner)
+        bench.encode(bench.chunk_workers("owner", owner), owner)
     assert bench.chunks.of_job(bench.job.id) == []
     assert list(bench.folder.iterdir()) == []
 
@@ -246,10 +250,10 @@ def test_another_owner_goes_on_with_what_is_finished(
 
     first.before[2] = lose
     with pytest.raises(reason):
-        bench.encode(bench.crew("first", first), first, Watching(end))
+        bench.encode(bench.chunk_workers("first", first), first, Watching(end))
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     mongo_database["chunks"].update_many({"lease_until": {"$ne": None}}, {"$set": {"lease_until": long_ago}})
-    assert bench.encode(bench.crew("second", second), second) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("second", second), second) == hashes(make(SOURCE))
     assert first.made == [0, 1] and second.made == [2, 3]
 
 
@@ -261,11 +265,11 @@ def test_a_finished_chunk_whose_file_is_broken_is_made_again(bench: Bench) -> No
 
     first.before[2] = end
     with pytest.raises(HandedBack):
-        bench.encode(bench.crew("first", first), first)
+        bench.encode(bench.chunk_workers("first", first), first)
     done = bench.chunks.of_job(bench.job.id)[0].path
     assert done is not None
     done.write_bytes(b"half")
-    assert bench.encode(bench.crew("second", second), second) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("second", second), second) == hashes(make(SOURCE))
     assert second.made == [0, 2, 3]
 
 
@@ -333,7 +337,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_chunk(
     chunks.asked = Counter()
     bench.chunks = chunks
     owner = Encoder()
-    assert bench.encode(bench.crew("owner", owner), owner) == hashes(make(SOURCE))
+    assert bench.encode(bench.chunk_workers("owner", owner), owner) == hashes(make(SOURCE))
     assert owner.made == list(range(CHUNKS)), "each was made once"
     assert chunks.asked["finish"] == 2 * CHUNKS
 
@@ -355,7 +359,7 @@ def test_a_database_that_stays_away_ends_the_attempt_when_the_lease_has_run_out(
     bench.chunks = Away(mongo_database)
     owner = Encoder()
     with pytest.raises(LeaseLost):
-        bench.encode(bench.crew("owner", owner), owner, Watching(look))
+        bench.encode(bench.chunk_workers("owner", owner), owner, Watching(look))
     assert owner.made == [0]
 
 
@@ -371,7 +375,7 @@ def test_another_encode_of_the_same_job_begins_anew(bench: Bench) -> None:
 
 def test_a_cancelled_job_stops_its_helpers(bench: Bench) -> None:
     owner, helper = Encoder(), Encoder()
-    helping = bench.crew("helper", helper)
+    helping = bench.chunk_workers("helper", helper)
 
     def cancel(monitor: Monitor) -> None:
         helper.before[1] = lambda monitor: bench.progress.ask_cancel(bench.job.id)
@@ -380,5 +384,5 @@ def test_a_cancelled_job_stops_its_helpers(bench: Bench) -> None:
 
     owner.before[0] = cancel
     with pytest.raises(Cancelled):
-        bench.encode(bench.crew("owner", owner), owner)
+        bench.encode(bench.chunk_workers("owner", owner), owner)
     assert bench.chunks.of_job(bench.job.id) == []
