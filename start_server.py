@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def create_application() -> Flask:
-    """The WSGI application of one API process, from the environment."""
+    """Return the WSGI application of one API process, from the environment."""
     from src.app import create_app
     from src.config import Settings
     from src.utils import logs, sandbox_kind

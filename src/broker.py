@@ -18,14 +18,14 @@ DESCRIBE_JOB = "yt_downloader.describe_job"
 
 
 def broker_url(redis_uri: str) -> str:
-    """The address in Celery's words: ``unix:///path?db=0`` becomes ``redis+socket:///path?virtual_host=0``."""
+    """Return the address in Celery's words: ``unix:///path?db=0`` becomes ``redis+socket:///path?virtual_host=0``."""
     if redis_uri.startswith("unix://"):
         return redis_uri.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
     return redis_uri
 
 
 def make_celery(settings: Settings) -> Celery:
-    """A Celery app. Each setting below differs from the default because the default loses or doubles jobs."""
+    """Return a Celery app. Each setting below differs from the default because the default loses or doubles jobs."""
     app = Celery("yt_downloader", broker=broker_url(settings.redis_uri), set_as_current=False)
     hard_limit = settings.job_hard_limit_seconds
     app.conf.update(

@@ -27,7 +27,7 @@ class SettingsError(Exception):
 
 
 def row(default: Any, meaning: str, **limits: Any) -> Any:
-    """One variable: its default and, for ``.env.example`` and ``docs/settings.md``, its meaning."""
+    """Return one variable: its default and, for ``.env.example`` and ``docs/settings.md``, its meaning."""
     return Field(default=default, description=meaning, **limits)
 
 
@@ -64,7 +64,7 @@ def _read_config_file(path: Path) -> dict[str, str]:
 
 
 def unknown_settings(dotenv: Path = Path(".env")) -> list[str]:
-    """A sentence for each name in ``.env`` that is no setting: a slip of the pen, or another program's."""
+    """Return a sentence for each name in ``.env`` that is no setting: a slip of the pen, or another program's."""
     names = [name.upper() for name in Settings.model_fields]
     given = dotenv_values(dotenv) if dotenv.is_file() else {}
     hints = []

@@ -33,7 +33,7 @@ CLOCK_LOOK_SECONDS, CLOCK_STEP_SECONDS = 1.0, 2.0
 
 
 def schedule(services: Services, holder: str) -> BlockingScheduler:
-    """A scheduler that was not started yet, with all that happens by the clock."""
+    """Return a scheduler that was not started yet, with all that happens by the clock."""
     settings = services.settings
     scheduler = BlockingScheduler(timezone=UTC)
     chores: list[tuple[str, Callable[[], Any], float]] = [

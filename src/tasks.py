@@ -39,12 +39,12 @@ if threading.current_thread() is threading.main_thread():
 
 
 def worker_name() -> str:
-    """The name of this process among those of all hosts."""
+    """Return the name of this process among those of all hosts."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def services() -> Services:
-    """The services of this worker process, built once in it: no connection crosses a fork."""
+    """Return the services of this worker process, built once in it: no connection crosses a fork."""
     if not _services:
         _services.append(
             build(

@@ -26,7 +26,7 @@ _WORD = re.compile(r"\b(?:async |await |" + "|".join(_WORDS) + r")(?:(?<= )|\b)"
 
 
 def blocking(name: str) -> str:
-    """The text of a blocking client."""
+    """Return the text of a blocking client."""
     source = (PACKAGE / "aio" / name).read_text(encoding="utf-8")
     return _NOTE.format(name=name) + _WORD.sub(lambda found: _WORDS.get(found[0], ""), source)
 

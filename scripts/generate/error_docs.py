@@ -47,7 +47,7 @@ The archive has codes of its own for some of these facts, and tells ours as `det
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     rows = [
         f"| `{code}` | {STATUS[error.kind]} | {_sentence(error)} | {_who(error)} |"
         for code, error in sorted(catalogue().items())

@@ -36,7 +36,7 @@ Json = dict[str, Any]
 
 
 def collection() -> str:
-    """The collection: a folder for each surface; ``base_url``, ``token`` and ``user_id`` are its variables.
+    """Return the collection: a folder for each surface; ``base_url``, ``token`` and ``user_id`` are its variables.
 
     A login sets the last two, so that every request with a body can be sent as it is.
     """
@@ -104,7 +104,7 @@ def _request(method: str, path: str, operation: Json, schemas: Json) -> Json:
 
 
 def _with_variables(body: Any) -> Any:
-    """Whose account it is differs from one installation to the next: a variable of the collection."""
+    """Return whose account it is differs from one installation to the next: a variable of the collection."""
     return {**body, "user_id": "{{user_id}}"} if isinstance(body, dict) and "user_id" in body else body
 
 

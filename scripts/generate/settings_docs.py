@@ -29,7 +29,7 @@ _ROW = re.compile(r"    (?P<name>[a-z0-9_]+): .*= row\(")
 
 
 def documents() -> dict[Path, str]:
-    """The generated files by their path in the project."""
+    """Return the generated files by their path in the project."""
     return {Path(".env.example"): _env_example(), Path("docs/settings.md"): _page()}
 
 

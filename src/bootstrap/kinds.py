@@ -119,5 +119,5 @@ KINDS = KindTable(row.kind for row in ROWS)
 
 
 def build_handlers(tools: Tools) -> dict[str, JobHandler[Any]]:
-    """The handler of every kind, by its name."""
+    """Return the handler of every kind, by its name."""
     return {row.kind.name: row.build(tools) for row in ROWS}

@@ -145,7 +145,7 @@ def build(
     live: LiveService | None = None,
     sounds: AudioDownloadService | None = None,
 ) -> Services:
-    """All services of one process.
+    """Return all services of one process.
 
     Raises:
         SettingsError: an address of a store cannot be understood.

@@ -1,4 +1,4 @@
-"""Administrators in MongoDB: the ``admins`` collection, one document for each e-mail address that was ever named."""
+"""Stores administrators in MongoDB: the ``admins`` collection, one document per e-mail address that was ever named."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class NamedAdmin:
-    """An address that was named, and the account that it stands for.
+    """An address from the setting or a command, and the account that it stands for.
 
-    ``user_id`` is the account that had the address when it was first seen in the setting, or the one that a command
-    chose (``granted``); ``None``: nobody had it.
+    ``user_id`` is the account that had the address when it first appeared in the setting, or the account that a
+    command chose (``granted``); ``None`` when no account had it.
     """
 
     email: str
@@ -39,7 +39,7 @@ class AdminData:
         self._admins = database[self.COLLECTION]
 
     def note(self, email: str, user_id: str | None, now: datetime) -> None:
-        """Remember whose this address is, the first time that it is seen; later calls change nothing."""
+        """Record which account has this address when it is first seen; later calls change nothing."""
         document = {"_id": email, "user_id": object_id(user_id or ""), "granted": False, "seen_at": now}
         with translated():
             try:
@@ -48,23 +48,23 @@ class AdminData:
                 return
 
     def find(self, email: str) -> NamedAdmin | None:
-        """What is known of this address."""
+        """Return what is stored about this address."""
         with translated():
             return _to_admin(self._admins.find_one({"_id": email}))
 
     def of(self, emails: Collection[str]) -> dict[str, NamedAdmin]:
-        """What is known of these addresses."""
+        """Return what is stored about these addresses, by address."""
         with translated():
             found = [_to_admin(each) for each in self._admins.find({"_id": {"$in": list(emails)}})]
         return {admin.email: admin for admin in found if admin is not None}
 
     def any_granted(self) -> bool:
-        """Whether a command made an account an administrator."""
+        """Return whether a command has made any account an administrator."""
         with translated():
             return self._admins.find_one({"granted": True}, {"_id": True}) is not None
 
     def grant(self, email: str, user_id: str, now: datetime) -> None:
-        """Make this account an administrator, whatever the setting says."""
+        """Make this account an administrator, regardless of the setting."""
         with translated():
             self._admins.update_one(
                 {"_id": email},
@@ -73,7 +73,7 @@ class AdminData:
             )
 
     def withdraw(self, email: str, now: datetime) -> None:
-        """The account of this address is no administrator any more, even if the setting names it."""
+        """Take administrator rights from the account of this address, even if the setting names it."""
         with translated():
             self._admins.update_one(
                 {"_id": email},

@@ -1,7 +1,7 @@
-"""Stored videos in MongoDB: the ``archive_videos`` collection and its text index.
+"""Stores archived videos in MongoDB: the ``archive_videos`` collection and its text index.
 
-A text index finds words anywhere in its fields; which of the fields they stand in is decided by lists of the folded
-words that lie beside them. Metadata are strangers' JSON with any keys: they are kept as text.
+The text index finds a word in any of its fields; lists of normalised words in the document decide which field it was.
+Metadata are untrusted JSON with arbitrary keys and are stored as text.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ArchiveData:
             [("owner", ASCENDING), ("title", TEXT), ("description", TEXT)],
             name="text",
             weights={"title": 10, "description": 1},
-            default_language="none",  # titles are of all languages: no stemming, no stop words
+            default_language="none",  # titles can be in any language: no stemming, no stop words
             language_override="text_language",
         ),
     )
@@ -51,7 +51,7 @@ class ArchiveData:
         self._videos = database[self.COLLECTION]
 
     def put(self, owner: Owner, video: StoredVideo, before: StoredVideo | None) -> bool:
-        """Store a video in place of ``before``, as it was found; ``False`` when somebody changed it meanwhile."""
+        """Store a video in place of ``before``; ``False`` when the stored one has changed since it was read."""
         document = _to_document(owner, video, self._paths)
         with translated():
             if before is None:
@@ -65,13 +65,13 @@ class ArchiveData:
             return self._videos.replace_one(wanted, document).matched_count == 1
 
     def find(self, owner: Owner, video_id: str) -> StoredVideo | None:
-        """The owner's video with this id."""
+        """Return the owner's video with this id."""
         with translated():
             found = self._videos.find_one({"owner": _key(owner), "video_id": video_id})
         return _to_video(found, self._paths) if found else None
 
     def delete(self, owner: Owner, video_id: str) -> StoredVideo | None:
-        """Forget a video; what it was."""
+        """Delete a video and return what it was."""
         with translated():
             found = self._videos.find_one_and_delete({"owner": _key(owner), "video_id": video_id})
         return _to_video(found, self._paths) if found else None
@@ -79,7 +79,7 @@ class ArchiveData:
     def page(
         self, owner: Owner, *, search: str | None, sort: SortBy, descending: bool, offset: int, limit: int
     ) -> Page[StoredVideo]:
-        """Some of the owner's videos; with ``search`` of those that hold one of its words."""
+        """Return a page of the owner's videos; ``search`` limits them to those that contain one of its words."""
         wanted = _matching(owner, search, "all") if search else {"owner": _key(owner)}
         direction = DESCENDING if descending else ASCENDING
         if wanted is None:
@@ -91,7 +91,7 @@ class ArchiveData:
             return Page(some, total, offset)
 
     def search(self, owner: Owner, text: str, where: SearchIn, limit: int) -> Page[StoredVideo]:
-        """The owner's videos that hold a word of the text there, best first, with their relevance."""
+        """Return the owner's videos that contain a word of the text in ``where``, best match first, with relevance."""
         wanted = _matching(owner, text, where)
         if wanted is None:
             return Page([], 0)
@@ -102,7 +102,7 @@ class ArchiveData:
             return Page([_to_video(document, self._paths) for document in found], total)
 
     def totals(self, owner: Owner) -> ArchiveTotals:
-        """What the owner's archive holds in all."""
+        """Return the totals of the owner's archive."""
         grouped = {
             "_id": None,
             "videos": {"$sum": 1},
@@ -119,8 +119,10 @@ class ArchiveData:
         )
 
     def uploaded_bytes(self, owner: Owner, without: Collection[str] = ()) -> int:
-        """How much room the files take that were uploaded into this archive; without those of these ids, which their
-        names begin with. What its jobs fetched is counted with the jobs."""
+        """Return the bytes of the files uploaded into this archive, except the videos with the ids in ``without``.
+
+        File names start with the id. Files fetched by jobs are counted with the jobs.
+        """
         wanted: Document = {"owner": _key(owner), "file": {"$exists": True}}
         if without:
             wanted["file"]["$not"] = {"$regex": f"(^|/)({'|'.join(map(re.escape, without))})\\."}
@@ -132,7 +134,7 @@ class ArchiveData:
 
 
 def fold(text: str) -> list[str]:
-    """The words of a text as the text index sees them: without accents, in lower case, each once."""
+    """Return the words of a text as the text index sees them: without accents, in lower case, without duplicates."""
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
     return list(dict.fromkeys(_WORDS.findall(plain.casefold())))[:MAX_WORDS]
 
@@ -141,7 +143,7 @@ def _matching(owner: Owner, text: str | None, where: SearchIn) -> Document | Non
     words = fold(text or "")
     if not words:
         return None
-    # Only words reach the index: its signs for phrases and negations are not the caller's to write.
+    # Only words reach the index: callers must not use its operators for phrases and negation.
     wanted: Document = {"owner": _key(owner), "$text": {"$search": " ".join(words)}}
     if where != "all":
         wanted[f"{where}_words"] = {"$in": words}

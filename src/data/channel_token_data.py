@@ -1,4 +1,4 @@
-"""Channel tokens in MongoDB: the ``channel_tokens`` collection. Of the token itself only the hash is kept."""
+"""Stores channel tokens in MongoDB: the ``channel_tokens`` collection, with only a hash of each token."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ChannelTokenData:
 
     @staticmethod
     def new_id() -> str:
-        """An id for a token that is not stored yet."""
+        """Return an id for a token that is not stored yet."""
         return str(ObjectId())
 
     def insert(self, token: ChannelToken, token_hash: str) -> None:
@@ -43,27 +43,27 @@ class ChannelTokenData:
             self._tokens.insert_one(document)
 
     def of_user(self, user_id: str) -> list[ChannelToken]:
-        """The tokens of an account, oldest first."""
+        """Return the tokens of an account, oldest first."""
         with translated():
             found = list(self._tokens.find({"user_id": object_id(user_id) or "none"}).sort("created_at", ASCENDING))
         return [_to_token(document) for document in found]
 
     def find_by_hash(self, token_hash: str) -> ChannelToken | None:
-        """The token whose secret has this hash."""
+        """Return the token whose secret has this hash."""
         return self._find({"hash": token_hash})
 
     def find(self, token_id: str) -> ChannelToken | None:
-        """The token with this id."""
+        """Return the token with this id."""
         return self._find({"_id": object_id(token_id) or "no such id"})
 
     def delete(self, token_id: str, user_id: str) -> bool:
-        """Revoke a token of this account; whether it was there."""
+        """Revoke a token of this account; return whether it existed."""
         wanted = {"_id": object_id(token_id) or "no such id", "user_id": object_id(user_id) or "none"}
         with translated():
             return self._tokens.delete_one(wanted).deleted_count == 1
 
     def note_used(self, token_id: str, now: datetime) -> None:
-        """Remember that a clip was saved with this token."""
+        """Record that a clip was saved with this token."""
         with translated():
             self._tokens.update_one(
                 {"_id": object_id(token_id) or "no such id"}, {"$set": {"last_used_at": now}, "$inc": {"uses": 1}}

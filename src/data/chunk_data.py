@@ -1,6 +1,6 @@
-"""The chunks of long encodes in MongoDB: who has which, with lease and fence as jobs have them.
+"""Stores the chunks of long encodes in MongoDB: which worker has each, with a lease and fence as for jobs.
 
-A record lives as long as its job is worked on; one that nobody came back for is forgotten by the database itself.
+Records exist while their job is processed; MongoDB deletes abandoned ones.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ class ChunkData:
         self._chunks = database[self.COLLECTION]
 
     def lay_out(self, job_id: str, key: str, task: str, chunks: Sequence[Chunk], *, keep_seconds: float) -> None:
-        """Have exactly these chunks of a job. ``key`` tells what they are made of: those of the same key stay as they
-        are, finished ones too; those of another are forgotten, and whoever works on one will notice."""
+        """Store exactly these chunks for a job.
+
+        ``key`` identifies the content: chunks with the same key stay as they are, also finished ones. Chunks with
+        another key are deleted, which their workers notice at the next renewal.
+        """
         expires_at = datetime.now(UTC) + timedelta(seconds=keep_seconds)
         wanted = [
             UpdateOne(
@@ -62,7 +65,7 @@ class ChunkData:
             self._chunks.bulk_write(wanted, ordered=False)
 
     def of_job(self, job_id: str) -> list[ChunkRecord]:
-        """All chunks of a job, in order, without their tasks."""
+        """Return all chunks of a job, in order, without their tasks."""
         with translated():
             found = list(self._chunks.find({"job_id": job_id}, {"task": False}).sort("number", ASCENDING))
         return [_to_record(document) for document in found]
@@ -70,8 +73,10 @@ class ChunkData:
     def claim(
         self, job_id: str, worker: str, *, lease_seconds: float, most_attempts: int | None = None
     ) -> ChunkRecord | None:
-        """Take the first chunk that nobody works on (begun less than ``most_attempts`` times); ``None``: there is
-        none."""
+        """Claim the first unfinished chunk without a lease and with fewer than ``most_attempts`` attempts.
+
+        Return ``None`` when there is no such chunk.
+        """
         few = {} if most_attempts is None else {"attempts": {"$lt": most_attempts}}
         taken = {
             "worker": worker,
@@ -90,30 +95,30 @@ class ChunkData:
         return _to_record(document) if document else None
 
     def renew(self, chunk: ChunkRecord, *, lease_seconds: float, frames_done: int) -> bool:
-        """Keep a chunk for another lease, and tell how far it is; ``False`` when it is lost."""
+        """Extend the lease of a chunk and record its progress; ``False`` when the lease is lost."""
         return self._change(chunk, {**lease_for(lease_seconds), "frames_done": frames_done})
 
     def finish(self, chunk: ChunkRecord, path: Path, size_bytes: int) -> bool:
-        """Say where the finished chunk lies; ``False`` when it was lost: the caller then deletes the file."""
+        """Record the file of a finished chunk; ``False`` when the lease is lost: the caller then deletes the file."""
         return self._change(chunk, {"path": {"$literal": str(path)}, "size_bytes": size_bytes, **NO_LEASE})
 
     def is_finished(self, chunk: ChunkRecord, path: Path) -> bool:
-        """Whether the record names this file."""
+        """Return whether the record names this file."""
         with translated():
             return self._chunks.find_one({"_id": chunk.id, "path": str(path)}, {"_id": True}) is not None
 
     def give_back(self, chunk: ChunkRecord, *, count_attempt: bool) -> None:
-        """Leave a chunk to others."""
+        """Release a chunk for other workers."""
         fewer = {} if count_attempt else {"attempts": {"$subtract": ["$attempts", 1]}}
         self._change(chunk, {**NO_LEASE, **fewer})
 
     def reopen(self, chunk: ChunkRecord) -> None:
-        """Have a finished chunk made again: its file is not what it was."""
+        """Have a finished chunk encoded again because its file is missing or damaged."""
         with translated():
             self._chunks.update_one({"_id": chunk.id}, {"$set": {"path": None, **NO_LEASE}})
 
     def forget(self, job_id: str) -> None:
-        """Forget all chunks of a job; whoever works on one will notice."""
+        """Delete all chunks of a job; their workers notice at the next renewal."""
         with translated():
             self._chunks.delete_many({"job_id": job_id})
 
@@ -125,7 +130,8 @@ class ChunkData:
 
 
 def _to_record(document: Document) -> ChunkRecord:
-    until = document.get("lease_until")
+    until, path = document.get("lease_until"), document.get("path")
+    lease = Lease(document["worker"], document["fence"], until) if until else None
     return ChunkRecord(
         id=document["_id"],
         job_id=document["job_id"],
@@ -133,9 +139,9 @@ def _to_record(document: Document) -> ChunkRecord:
         start_seconds=document["start_seconds"],
         frames=document["frames"],
         task=document.get("task", ""),
-        lease=Lease(document["worker"], document["fence"], until) if until else None,
+        lease=lease,
         frames_done=document.get("frames_done", 0),
-        path=Path(document["path"]) if document.get("path") else None,
+        path=Path(path) if path else None,
         size_bytes=document.get("size_bytes", 0),
         attempts=document["attempts"],
     )

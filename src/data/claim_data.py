@@ -1,9 +1,8 @@
-"""Who may work on a job: claims with a lease and a fence, and the only writes that end a job.
+"""Decides which worker may process a job: claims with a lease and a fence, and the only writes that end a job.
 
-All times are the database server's own (``$$NOW``), so that workers with wrong clocks cannot take a job
-from each other. A fence is a number that grows with each claim; every later write names it, so a worker
-that lost its lease without noticing writes nothing. MongoDB is the truth and the broker only notifies:
-a message that comes twice, late or never changes nothing here.
+All times come from the database server (``$$NOW``), so workers with wrong clocks cannot take jobs from each other.
+The fence grows with each claim and every later write names it, so a worker that has lost its lease writes nothing.
+MongoDB is authoritative and the broker only notifies: duplicate, late or lost messages change nothing here.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from src.data.translated import translated
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Lease, Status, VideoJob
 
-# Rung for in the future: the clock was put back since.
+# A notification further in the future than this was recorded before the server's clock was set back.
 _JUST_NOW_SECONDS = 5.0
 
 
@@ -34,7 +33,7 @@ class ClaimData:
         self._videos = database[VideoData.COLLECTION]
 
     def claim(self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
-        """Take the right to work on a job, if it waits or its worker is gone; ``None`` when it is not to be had."""
+        """Claim a job that waits or whose lease has expired; ``None`` when it cannot be claimed."""
         claimable = {
             "attempts": {"$lt": max_attempts},
             "$expr": {
@@ -72,7 +71,7 @@ class ClaimData:
         return to_job(document, self._paths) if document else None
 
     def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
-        """Keep the right to work for another lease; ``None`` when it is lost."""
+        """Extend the lease; ``None`` when it is lost."""
         with translated():
             document = self._videos.find_one_and_update(
                 self._held(job_id, lease),
@@ -84,9 +83,9 @@ class ClaimData:
     def complete(
         self, job_id: str, lease: Lease, artifact: Artifact, report: Mapping[str, Any], *, keep_seconds: float
     ) -> VideoJob | None:
-        """End a job well. ``None`` when the lease was lost, or the job was cancelled: the caller then deletes the file.
+        """Complete a job; ``None`` when the lease was lost or the job was cancelled: the caller deletes the file.
 
-        ``keep_seconds`` may be infinite: then the file expires never.
+        With an infinite ``keep_seconds`` the file never expires.
         """
         return self._end(
             job_id,
@@ -100,11 +99,11 @@ class ClaimData:
                 "error_code": None,
                 "error_message": None,
             },
-            {"cancel_requested": {"$ne": True}},  # who was told that it is being stopped finds no file later
+            {"cancel_requested": {"$ne": True}},  # a caller whose cancellation was accepted must not get a file
         )
 
     def fail(self, job_id: str, lease: Lease, failure: Failure, *, keep_seconds: float) -> VideoJob | None:
-        """End a job badly; its input, if it has one, expires like a file."""
+        """Fail a job; its input file, if any, expires like a result."""
         return self._end(
             job_id,
             lease,
@@ -120,9 +119,9 @@ class ClaimData:
     def hand_back(
         self, job_id: str, lease: Lease, *, delay_seconds: float, count_attempt: bool, follows: str | None = None
     ) -> VideoJob | None:
-        """Give up a job that somebody else, or this worker later, should take up again: see ``release_followers``.
+        """Return a job to the queue, for another worker or a later time; see ``release_followers`` for ``follows``.
 
-        ``count_attempt``: something went wrong; otherwise the attempt counts for nothing.
+        ``count_attempt`` counts the attempt as failed; otherwise it is not counted at all.
         """
         changes: Document = {
             "status": Status.PENDING.value,
@@ -137,10 +136,10 @@ class ClaimData:
         return self._end(job_id, lease, changes)
 
     def leader_of(self, job: VideoJob, fields: Mapping[str, Any]) -> VideoJob | None:
-        """A job of the same kind and with these parameters that somebody began before this one and works on now.
+        """Return a running job of the same kind and parameters that started before this one.
 
-        Of two that are begun within the same millisecond neither may see the other: both are then made, and no harm
-        is done. They never wait for each other.
+        Two jobs that start within the same millisecond may not see each other. Both then run, which is harmless, and
+        they never wait for each other.
         """
         wanted = {
             **fields,
@@ -157,14 +156,14 @@ class ClaimData:
         return to_job(document, self._paths) if document else None
 
     def is_at_work(self, job_id: str) -> bool:
-        """Whether somebody works on this job."""
+        """Return whether a worker is processing this job."""
         with translated():
             return (
                 self._videos.find_one({**by_id(job_id), "status": Status.PROCESSING.value}, {"_id": True}) is not None
             )
 
     def release_followers(self, job_id: str) -> list[VideoJob]:
-        """Let those that wait for this job go on; workers should be notified of them."""
+        """Let the jobs that wait for this one run; return them, for workers to be notified."""
         waiting = {"follows": job_id, "status": Status.PENDING.value}
         with translated():
             found = list(self._videos.find(waiting).sort("queued_at", 1))
@@ -180,11 +179,12 @@ class ClaimData:
         max_attempts: float = math.inf,
         limit: int = 100,
     ) -> list[VideoJob]:
-        """Jobs that wait and of which no worker was notified lately, and jobs whose worker is gone.
+        """Return waiting jobs without a recent notification, and jobs whose worker is gone.
 
-        Without those that a worker declined because it is not their turn (``QueueData.declined_kinds``), unless they
-        were started ``max_attempts`` times: their turn never comes. Lately: within ``notified_before_seconds``, or
-        ``orphans_notified_before_seconds`` (by default the same) of those whose worker is gone.
+        Jobs that a worker declined because it is not their turn (``QueueData.declined_kinds``) are left out, unless
+        they have had ``max_attempts`` attempts: their turn never comes. A notification is recent within
+        ``notified_before_seconds``; for jobs whose worker is gone, within ``orphans_notified_before_seconds`` (by
+        default the same).
         """
         if orphans_notified_before_seconds is None:
             orphans_notified_before_seconds = notified_before_seconds
@@ -203,17 +203,17 @@ class ClaimData:
         return [to_job(document, self._paths) for document in found]
 
     def note_notified(self, job_id: str) -> None:
-        """Record that workers were notified of this job just now."""
+        """Record that workers have just been notified of this job."""
         with translated():
             self._videos.update_one(by_id(job_id), [{"$set": {"rung_at": "$$NOW"}}])
 
     def note_missed(self, job_id: str) -> None:
-        """Record that no worker was notified, so that the next check does it again."""
+        """Record that no worker was notified, so that the next check notifies again."""
         with translated():
             self._videos.update_one(by_id(job_id), {"$set": {"rung_at": None}})
 
     def give_up(self, job_id: str, failure: Failure, *, max_attempts: int, keep_seconds: float) -> VideoJob | None:
-        """Fail a job that was begun ``max_attempts`` times and never ended."""
+        """Fail a job that has had ``max_attempts`` attempts without ending."""
         spent = {
             "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
             "attempts": {"$gte": max_attempts},

@@ -1,4 +1,4 @@
-"""What is due to be deleted, and what the files on disk still belong to."""
+"""Finds what is due for deletion, and which records the files on disk belong to."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from src.models.video import Status, VideoJob
 
 _T = TypeVar("_T")
 
-# Far below the 16 MB of one message, for names of some hundred bytes.
+# Far below the 16 MB limit of one message, with names of some hundred bytes.
 _ASKED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class KnownJobs:
-    """Those of some ids that are jobs of this database, with the fences of their last attempts.
+    """The ids among those given that are jobs of this database, with the fences of their last attempts.
 
-    ``at_work``: the fence of the attempt that works on a job now.
+    ``at_work`` has the fences of the attempts that are running now.
     """
 
     fences: dict[str, int]
     at_work: dict[str, int]
 
     def knows(self, job_id: str, fence: int = 0) -> bool:
-        """Whether this is a job of this database that has had this attempt.
+        """Return whether this job exists in this database and has had this attempt.
 
-        A later attempt than the last one is proof that the database is a backup, older than what the attempt made.
+        A later attempt than the recorded one shows that the database is a backup, older than that attempt's files.
         """
         return job_id in self.fences and fence <= self.fences[job_id]
 
@@ -54,7 +54,7 @@ class ExpiryData:
         self.installation = InstallationData(database)
 
     def expired_files(self, now: datetime, limit: int = 500) -> list[VideoJob]:
-        """Jobs that nobody works on whose time has come and whose files are still there; ``limit`` of them at most."""
+        """Return up to ``limit`` expired jobs that are not running and still have files."""
         due = {
             "expires_at": {"$lte": now},
             "status": {"$ne": Status.PROCESSING.value},
@@ -65,7 +65,7 @@ class ExpiryData:
         return [to_job(document, self._paths) for document in found]
 
     def forget_files(self, job_id: str, now: datetime) -> bool:
-        """Say in the record that its files are gone; ``False`` when the job was started again meanwhile."""
+        """Record that a job's files are deleted; ``False`` when the job was started again in the meantime."""
         with translated():
             done = self._videos.update_one(
                 {**by_id(job_id), "expires_at": {"$lte": now}, "status": {"$ne": Status.PROCESSING.value}},
@@ -74,8 +74,8 @@ class ExpiryData:
         return done.matched_count == 1
 
     def delete_records(self, now: datetime, *, ended_before: datetime, saved_before: datetime) -> int:
-        """Delete records without files that expired long ago, saves that nobody ever asked for, and anonymous saves
-        whose time is over."""
+        """Delete records without files that expired long ago, saves that were never requested, and anonymous saves
+        that have expired; return how many."""
         old = [
             {"expires_at": {"$lte": ended_before}, "file_path": None, "status": {"$ne": Status.PROCESSING.value}},
             {
@@ -95,10 +95,10 @@ class ExpiryData:
             return self._videos.delete_many({"$or": old}).deleted_count
 
     def unnamed(self, paths: Collection[Path]) -> set[Path]:
-        """Those of these files that no record names.
+        """Return those of these files that no record names.
 
-        Names are compared as records hold them, relative to the folders; absolute ones of older versions by the file
-        that they lead to now.
+        Names are compared in the form in which records hold them, relative to the folders. Absolute paths of older
+        versions are compared by the file that they resolve to now.
         """
         left = set(paths)
         for field in self.names.fields if left else ():
@@ -112,7 +112,7 @@ class ExpiryData:
         return left
 
     def known_jobs(self, job_ids: Iterable[str]) -> KnownJobs:
-        """Those of these ids that are jobs of this database. Only the attempt that works on a job can end it."""
+        """Return which of these ids are jobs of this database. Only the running attempt can end a job."""
         ids = [found for text in set(job_ids) if (found := object_id(text)) is not None]
         fences, at_work = dict[str, int](), dict[str, int]()
         for some in _batches(ids):
@@ -123,21 +123,24 @@ class ExpiryData:
                         at_work[str(each["_id"])] = fences[str(each["_id"])]
         return KnownJobs(fences, at_work)
 
-    def needing_kept(self, job_ids: Iterable[str]) -> set[str]:
-        """Those of these jobs whose attempts may go on with what earlier ones left: they are worked on or wait for
-        that; and those whose file will expire: what they were cut from stays as long."""
+    def needing_retained(self, job_ids: Iterable[str]) -> set[str]:
+        """Return those of these jobs whose retained sources are still needed.
+
+        These are running and queued jobs, whose next attempt may continue from them, and completed jobs with a file
+        that will expire: the source stays as long as the file.
+        """
         ids = [found for text in job_ids if (found := object_id(text)) is not None]
         with translated():
             waiting = {"status": Status.PENDING.value, "queued_at": {"$ne": None}}
-            there = {"status": Status.COMPLETED.value, "file_path": {"$ne": None}, "expires_at": {"$ne": None}}
+            with_file = {"status": Status.COMPLETED.value, "file_path": {"$ne": None}, "expires_at": {"$ne": None}}
             held = self._videos.distinct(
-                "_id", {"_id": {"$in": ids}, "$or": [{"status": Status.PROCESSING.value}, waiting, there]}
+                "_id", {"_id": {"$in": ids}, "$or": [{"status": Status.PROCESSING.value}, waiting, with_file]}
             )
         return {str(job_id) for job_id in held}
 
 
 def _can_be_stored(path: Path) -> bool:
-    """Whether a record could name this file: file systems allow names that are no UTF-8, and the database does not."""
+    """Return whether a record can name this file: unlike file systems, the database accepts only UTF-8."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

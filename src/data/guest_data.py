@@ -1,11 +1,10 @@
-"""Guest sessions in MongoDB: ``guest_sessions``, with a bounded number of places that a unique index gives away.
+"""Stores guest sessions in MongoDB: ``guest_sessions``, with numbered slots that a unique index assigns.
 
-A session holds a place by its number. Two that are created at once may choose the same free number; the index lets
-one of them have it and the other looks again, so there are never more sessions than places. The share of one network
-address is bounded in the same way: it has numbered places of its own. The jobs of a session
-are bounded the same way, by one conditional update of the list of their ids.
+Two sessions created at once may choose the same free slot. The index gives it to one of them and the other retries,
+so there are never more sessions than slots. The share of one network address is limited by numbered slots too, and
+the jobs of a session by one conditional update of its list of ids.
 
-MongoDB deletes documents some time after ``expires_at`` by itself; whether a session counts is decided by the query.
+MongoDB deletes documents some time after ``expires_at``; the query decides whether a session is valid.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class GuestData:
         self._sessions = database[self.COLLECTION]
 
     def insert(self, session: GuestSession, place: int, share: tuple[str, int] | None = None) -> bool:
-        """Store a new session in this place, and in this place of a network's share; whether both were still free."""
+        """Store a new session in this slot and this slot of a network's share; return whether both were free."""
         of_network = {} if share is None else {"network": share[0], "network_place": share[1]}
         with translated():
             try:
@@ -65,7 +64,7 @@ class GuestData:
         return True
 
     def taken_places(self, now: datetime) -> set[int]:
-        """The places of all sessions that count now; those of expired ones are given back first."""
+        """Return the slots of all valid sessions, after freeing those of expired ones."""
         with translated():
             self._sessions.update_many(
                 {"expires_at": {"$lte": now}, "place": {"$ne": None}}, {"$unset": {"place": 1, "network_place": 1}}
@@ -73,19 +72,19 @@ class GuestData:
             return set(self._sessions.distinct("place", {"expires_at": {"$gt": now}}))
 
     def taken_shares(self, network: str, now: datetime) -> set[int]:
-        """The places of this network's share that sessions have which count now; after ``taken_places``."""
+        """Return the slots of this network's share held by valid sessions; call ``taken_places`` first."""
         wanted = {"network": network, "network_place": {"$type": "int"}, "expires_at": {"$gt": now}}
         with translated():
             return set(self._sessions.distinct("network_place", wanted))
 
     def find(self, session_id: str, now: datetime) -> GuestSession | None:
-        """The session with this id, if it counts now."""
+        """Return the session with this id, if it is valid now."""
         with translated():
             found = self._sessions.find_one({"_id": session_id, "expires_at": {"$gt": now}})
         return _to_session(found) if found else None
 
     def prolong(self, session_id: str, now: datetime, expires_at: datetime) -> GuestSession | None:
-        """Note that a session is used now; ``None`` when it has expired meanwhile."""
+        """Record that a session was used now and extend it; ``None`` when it has expired."""
         with translated():
             found = self._sessions.find_one_and_update(
                 {"_id": session_id, "expires_at": {"$gt": now}},
@@ -95,23 +94,23 @@ class GuestData:
         return _to_session(found) if found else None
 
     def count(self, now: datetime) -> int:
-        """How many sessions count now."""
+        """Return the number of valid sessions."""
         with translated():
             return self._sessions.count_documents({"expires_at": {"$gt": now}})
 
     def add_job(self, session_id: str, job_id: str, *, limit: int) -> bool:
-        """Give a job to a session that has fewer than ``limit``; whether it was given."""
+        """Add a job to a session that has fewer than ``limit``; return whether it was added."""
         room = {"_id": session_id, f"job_ids.{limit - 1}": {"$exists": False}}
         with translated():
             return self._sessions.update_one(room, {"$push": {"job_ids": job_id}}).matched_count == 1
 
     def drop_jobs(self, session_id: str, job_ids: Collection[str]) -> None:
-        """Take jobs from a session."""
+        """Remove jobs from a session."""
         with translated():
             self._sessions.update_one({"_id": session_id}, {"$pull": {"job_ids": {"$in": list(job_ids)}}})
 
     def job_ids(self, session_id: str) -> list[str]:
-        """The jobs that a session was given."""
+        """Return the ids of a session's jobs."""
         with translated():
             found = self._sessions.find_one({"_id": session_id}, {"job_ids": True})
         return list(found["job_ids"]) if found else []

@@ -1,4 +1,4 @@
-"""Requests that were sent with a key: what was asked, and what was answered."""
+"""Stores requests that were sent with an idempotency key, and their replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """An answer: its status, its body as it was sent, and the headers that belong to it."""
+    """A reply: its status, its body as sent, and its headers."""
 
     status: int
     body: str
@@ -26,7 +26,7 @@ class StoredReply:
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """A request of this key: the fingerprint of its content, and its answer once there is one."""
+    """A request with a key: the fingerprint of its content, and its reply once it has one."""
 
     fingerprint: str
     reply: StoredReply | None
@@ -41,8 +41,8 @@ class IdempotencyData:
     def __init__(self, database: Database[Document]) -> None:
         self._requests = database[self.COLLECTION]
 
-    def begin(self, key: str, fingerprint: str, now: datetime, *, keep: timedelta, stale: timedelta) -> bool:
-        """Take a key; ``False`` when there is a request of it already. One that was never answered may be replaced."""
+    def start(self, key: str, fingerprint: str, now: datetime, *, keep: timedelta, stale: timedelta) -> bool:
+        """Reserve a key; ``False`` when it is taken. A request that got no reply for ``stale`` may be replaced."""
         fresh = {"fingerprint": fingerprint, "started_at": now, "expires_at": now + keep, "reply": None}
         with translated():
             try:
@@ -53,7 +53,7 @@ class IdempotencyData:
         return True
 
     def find(self, key: str) -> KeyedRequest | None:
-        """The request of a key."""
+        """Return the request with this key."""
         with translated():
             found = self._requests.find_one({"_id": key})
         if found is None:
@@ -62,12 +62,12 @@ class IdempotencyData:
         return KeyedRequest(found["fingerprint"], StoredReply(**reply) if reply else None)
 
     def finish(self, key: str, reply: StoredReply) -> None:
-        """Keep the answer."""
+        """Store the reply."""
         stored = {"status": reply.status, "body": reply.body, "headers": reply.headers}
         with translated():
             self._requests.update_one({"_id": key}, {"$set": {"reply": stored}})
 
     def release(self, key: str) -> None:
-        """Forget a request that was not answered well: it may be sent again."""
+        """Delete a request that failed, so that it may be sent again."""
         with translated():
             self._requests.delete_one({"_id": key, "reply": None})

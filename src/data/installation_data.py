@@ -1,4 +1,4 @@
-"""Remembers what this database is: its own id, and whether files of unknown origin may be deleted."""
+"""Stores facts about this database: its own id, and whether files of unknown origin may be deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from src.data.translated import translated
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Files that a cleanup did not delete because they were too many: so many, of so many files in all."""
+    """Files that a cleanup did not delete because they were too many: their number, and the number of all files."""
 
     files: int
     of_all: int
@@ -31,53 +31,53 @@ class InstallationData:
         self._facts = database[self.COLLECTION]
 
     def id(self) -> str | None:
-        """The id of this database; ``None`` when it has none yet."""
+        """Return the id of this database; ``None`` when it has none yet."""
         with translated():
             found = self._facts.find_one({"_id": "database"})
         return str(found["id"]) if found else None
 
-    def make_id(self) -> str:
-        """The id of this database, made now if it has none. Processes that start together get the same one."""
-        with translated(), suppress(DuplicateKeyError):  # another process makes it in this moment
+    def ensure_id(self) -> str:
+        """Return the id of this database, creating it if needed. Processes that start together get the same id."""
+        with translated(), suppress(DuplicateKeyError):  # another process has just created it
             self._facts.update_one({"_id": "database"}, {"$setOnInsert": {"id": uuid.uuid4().hex}}, upsert=True)
         own = self.id()
         assert own is not None
         return own
 
     def hold_back(self, held: HeldBack) -> None:
-        """Remember that a cleanup did not delete these files."""
+        """Record that a cleanup did not delete these files."""
         with translated():
             self._facts.update_one(
                 {"_id": "held_back"}, {"$set": {"files": held.files, "of_all": held.of_all}}, upsert=True
             )
 
     def held_back(self) -> HeldBack | None:
-        """What the last cleanup did not delete."""
+        """Return which files the last cleanup did not delete."""
         with translated():
             found = self._facts.find_one({"_id": "held_back"})
         return HeldBack(found["files"], found["of_all"]) if found else None
 
     def allow(self, files: int) -> None:
-        """Let the next cleanup delete so many files of unknown origin."""
+        """Allow the next cleanup to delete this many files of unknown origin."""
         with translated():
             self._facts.update_one({"_id": "allowed"}, {"$set": {"files": files}}, upsert=True)
 
     def allowed(self) -> int:
-        """How many of them an operator has allowed to delete."""
+        """Return how many files of unknown origin an operator has allowed to be deleted."""
         with translated():
             found = self._facts.find_one({"_id": "allowed"})
         return int(found["files"]) if found else 0
 
     def spare_until(self, moment: datetime) -> None:
-        """Let cleanups spare files of unknown origin until then."""
+        """Let cleanups spare files of unknown origin until this time."""
         with translated():
             self._facts.update_one({"_id": "cleanup"}, {"$set": {"spare_until": moment}}, upsert=True)
 
-    def begin_cleanup(self, now: datetime, longest_pause: timedelta) -> bool:
-        """Note that a cleanup begins; whether it must spare files of unknown origin.
+    def start_cleanup(self, now: datetime, longest_pause: timedelta) -> bool:
+        """Record the start of a cleanup; return whether it must spare files of unknown origin.
 
-        After a longer pause it spares them for just as long: the database may be a backup that knows none of the newer
-        files, or the clock was moved, which made all files old at once.
+        It must for the length of ``longest_pause`` after a longer pause: the database may be a backup without the
+        newer files, or the clock was changed, which made all files old at once.
         """
         with translated():
             before = self._facts.find_one_and_update({"_id": "cleanup"}, {"$set": {"at": now}}, upsert=True) or {}
@@ -87,7 +87,7 @@ class InstallationData:
             self.spare_until(until)
         return until is not None and now < until
 
-    def settle(self) -> None:
-        """Forget both: nothing is held back any more."""
+    def clear_held_back(self) -> None:
+        """Delete the record of files held back, and the permission to delete them."""
         with translated():
             self._facts.delete_many({"_id": {"$in": ["held_back", "allowed"]}})

@@ -1,6 +1,6 @@
-"""The one place that knows how a job lies in the ``videos`` collection: documents to records and back.
+"""Converts jobs between records and documents of the ``videos`` collection; no other module knows the documents.
 
-Documents name files relative to the folders of the settings, records by their whole path on this host.
+Documents name files relative to the configured folders, records by their full path on this host.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from src.models.video import Artifact, Failure, Lease, Owner, OwnerKind, Status,
 
 Document = dict[str, Any]
 
-# What was learnt about the source; kept flat, under the documented name where there is one.
+# Facts about the source, stored at the top level of the document, under the documented name where one exists.
 FACTS = ("available_formats", "title", "source_duration", "request")
 
 
 def to_document(job: VideoJob, paths: StoredPaths) -> Document:
-    """A new job as the document that is inserted."""
+    """Return the document to insert for a new job."""
     params = job.params.model_dump()
     if params.get("input_file_path"):
         params["input_file_path"] = paths.uploads.stored(params["input_file_path"])
@@ -49,7 +49,7 @@ def to_document(job: VideoJob, paths: StoredPaths) -> Document:
 
 
 def to_job(document: Document, paths: StoredPaths) -> VideoJob:
-    """A stored document as a record."""
+    """Return the record of a stored document."""
     if document.get("input_file_path"):
         document = {**document, "input_file_path": str(paths.uploads.located(document["input_file_path"]))}
     return VideoJob(
@@ -68,7 +68,7 @@ def to_job(document: Document, paths: StoredPaths) -> VideoJob:
         keep_seconds=document.get("keep_seconds"),
         cancel_requested=document.get("cancel_requested", False),
         artifact=_artifact(document, paths),
-        made_bytes=document.get("file_size_bytes"),
+        result_bytes=document.get("file_size_bytes"),
         failure=_failure(document),
         anonymous=document.get("anonymous", False),
         facts={name: document[name] for name in FACTS if document.get(name) is not None},
@@ -77,17 +77,17 @@ def to_job(document: Document, paths: StoredPaths) -> VideoJob:
 
 
 def by_id(job_id: str) -> Document:
-    """The filter for one job; matches nothing when the text is no id."""
+    """Return the filter for one job; it matches nothing when the text is not an id."""
     return {"_id": object_id(job_id) or "no such id"}
 
 
 def after_now(seconds: float) -> Document:
-    """The database server's clock and so many seconds, for an update or a filter with expressions."""
+    """Return an expression for the database server's time plus ``seconds``, for updates and ``$expr`` filters."""
     return {"$add": ["$$NOW", round(seconds * 1000)]}
 
 
 def artifact_fields(artifact: Artifact | None, paths: StoredPaths) -> Document:
-    """How a finished file (or none) lies in the document."""
+    """Return the document fields of a finished file, or of none."""
     if artifact is None:
         return {"file_path": None, "file_size_bytes": None, "file_mime": None, "download_name": None}
     return {
@@ -112,7 +112,7 @@ def _artifact(document: Document, paths: StoredPaths) -> Artifact | None:
 def _failure(document: Document) -> Failure | None:
     if not document.get("error_code"):
         return None
-    return Failure(document["error_code"], document["error_message"], told=document.get("error_told", False))
+    return Failure(document["error_code"], document["error_message"], reported=document.get("error_told", False))
 
 
 def _lease(document: Document) -> Lease | None:

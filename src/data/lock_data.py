@@ -1,4 +1,4 @@
-"""Leases on names, so that a chore runs on one host at a time."""
+"""Stores leases on names, so that a periodic task runs on one host at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from src.data.translated import translated
 
 
 class LockData:
-    """The ``locks`` collection: one document a name, held until a time of the database server's clock."""
+    """The ``locks`` collection: one document per name, held until a time of the database server's clock."""
 
     COLLECTION = "locks"
     INDEXES = ()
@@ -23,7 +23,7 @@ class LockData:
         self._locks = database[self.COLLECTION]
 
     def take(self, name: str, holder: str, *, seconds: float) -> bool:
-        """Hold ``name`` for so long, if it is free or held by ``holder`` already; whether it is held now."""
+        """Lock ``name`` if it is free or ``holder`` has it already; return whether ``holder`` has it now."""
         free = {"$or": [{"$eq": ["$holder", holder]}, lease_is_over("$until", "$seconds")]}
         lock = {"holder": holder, "until": after_now(seconds), "seconds": seconds}
         taken = {name: {"$cond": [free, value, f"${name}"]} for name, value in lock.items()}
@@ -33,11 +33,11 @@ class LockData:
                     {"_id": name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
                 )
             except DuplicateKeyError:
-                return False  # somebody else made it in this moment
+                return False  # another process has just created it
         return bool(found and found["holder"] == holder)
 
     def release(self, name: str, holder: str) -> bool:
-        """Give ``name`` back; whether it was held up to now. Otherwise others may have held it meanwhile."""
+        """Release ``name``; return whether it was held until now. If not, others may have held it in the meantime."""
         held = {"_id": name, "holder": holder, "$expr": {"$not": [lease_is_over("$until", "$seconds")]}}
         with translated():
             return self._locks.update_one(held, {"$set": {"holder": None, "until": None}}).matched_count == 1

@@ -1,4 +1,4 @@
-"""Finds and rewrites the names of files in records, where older versions stored absolute paths."""
+"""Finds and rewrites file names in records, where older versions stored absolute paths."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PathField:
 
 
 class PathData:
-    """The fields of ``videos`` and ``archive_videos`` that name files. Every method may raise ``StoreUnavailable``."""
+    """The file name fields of ``videos`` and ``archive_videos``. Every method may raise ``StoreUnavailable``."""
 
     def __init__(self, database: Database[Document], paths: StoredPaths) -> None:
         named = ((VideoData.COLLECTION, paths.of_jobs), (ArchiveData.COLLECTION, paths.of_archive))
@@ -41,25 +41,25 @@ class PathData:
         )
 
     def absolute(self, field: PathField) -> Iterator[Path]:
-        """Where the files are now of records that hold an absolute path in this field."""
+        """Yield the current location of each file whose record holds an absolute path in this field."""
         for _, text in _texts(field, _ABSOLUTE):
             yield field.root.located(text)
 
     def places(self) -> Iterator[Path]:
-        """Where the file of each record should be now."""
+        """Yield the expected current location of every file that a record names."""
         for field in self.fields:
             for _, text in _texts(field, {"$gt": ""}):
                 yield field.root.located(text)
 
     def make_relative(self) -> int:
-        """Rewrite absolute paths whose files are below the folders now; how many.
+        """Rewrite absolute paths of files that are below the folders now; return how many.
 
-        The rest stay as they are: their files may be on a disk that is not there yet.
+        The others stay as they are: their files may be on a disk that is not mounted yet.
         """
         return sum(_rewrite(field, _ABSOLUTE, field.root.current) for field in self.fields if field.root.folder)
 
     def make_absolute(self) -> int:
-        """Write absolute paths in place of relative ones, as older versions need them; how many."""
+        """Rewrite relative paths as absolute ones, which older versions need; return how many."""
         return sum(
             _rewrite(field, _RELATIVE, lambda text, root=field.root: str(root.located(text)))  # type: ignore[misc]
             for field in self.fields
@@ -79,7 +79,7 @@ def _rewrite(field: PathField, wanted: Document, fitting: Callable[[str], str | 
     for record_id, text in _texts(field, wanted):
         fresh = fitting(text)
         if fresh is not None and fresh != text:
-            # Only where the record still holds that text: a job may have been started again meanwhile.
+            # Only if the record still holds that text: the job may have been started again in the meantime.
             changes.append(UpdateOne({"_id": record_id, field.name: text}, {"$set": {field.name: fresh}}))
         if len(changes) >= _WRITTEN_AT_ONCE:
             done += _write(field, changes)

@@ -1,4 +1,4 @@
-"""The time as the database server tells it: the clock by which jobs wait, run and expire on all hosts alike."""
+"""Reads the time from the database server: the one clock by which jobs wait, run and expire on all hosts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from src.utils.clock import SystemClock
 
 
 class ServerClock(SystemClock):
-    """A clock of which the wall time is the server's; a host whose own clock jumps notices nothing."""
+    """A clock with the wall time of the server, so that a jump of the host's clock has no effect."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
 
     def now(self) -> datetime:
-        """The time of day, UTC-aware.
+        """Return the time of day, UTC-aware.
 
         Raises:
-            StoreUnavailable: the server cannot be asked.
+            StoreUnavailable: the server does not answer.
         """
         with translated():
-            told: datetime = self._database.command("hello")["localTime"]
-        return told.replace(tzinfo=UTC)  # a bare command answers without the zone that collections are read with
+            now: datetime = self._database.command("hello")["localTime"]
+        return now.replace(tzinfo=UTC)  # commands return times without the time zone set for collections

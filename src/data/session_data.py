@@ -1,10 +1,10 @@
-"""Logins in MongoDB: ``sessions`` holds those that count, ``revocations`` those that caches must still be told of.
+"""Stores logins in MongoDB: ``sessions`` has the valid ones, ``revocations`` the ended ones that caches must drop.
 
-The field ``token`` of a session holds the SHA-256 of the token, never the token: who reads the database, or a
-backup of it, cannot sign in with what he finds.
+The field ``token`` of a session holds the SHA-256 of the token, never the token itself, so the database or a backup
+of it does not allow anyone to sign in.
 
-MongoDB deletes documents of both collections some time after ``expires_at`` by itself. That is housekeeping:
-whether a session has expired is decided by the query.
+MongoDB deletes documents of both collections some time after ``expires_at``; the query decides whether a session is
+valid.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 class SessionData:
-    """The ``sessions`` collection, and beside it what was revoked. Every method may raise ``StoreUnavailable``."""
+    """The ``sessions`` collection and the revocations. Every method may raise ``StoreUnavailable``."""
 
     COLLECTION = "sessions"
     INDEXES = (
@@ -39,7 +39,7 @@ class SessionData:
 
     @staticmethod
     def new_id() -> str:
-        """An id for a login that is not stored yet: its token has to name it."""
+        """Return an id for a login that is not stored yet, because its token contains the id."""
         return str(ObjectId())
 
     def insert(self, session: Session) -> None:
@@ -56,18 +56,18 @@ class SessionData:
             )
 
     def find(self, token_hash: str, now: datetime) -> Session | None:
-        """The login of this token, if it counts now."""
+        """Return the login with this token, if it is valid now."""
         with translated():
             document = self._sessions.find_one({"token": token_hash, "expires_at": {"$gt": now}})
         return _to_session(document) if document else None
 
     def of_user(self, user_id: str) -> list[Session]:
-        """All logins of this user that are stored."""
+        """Return all stored logins of this user."""
         with translated():
             return [_to_session(document) for document in self._sessions.find({"user_id": object_id(user_id)})]
 
     def delete(self, sessions: Sequence[Session]) -> None:
-        """Forget exactly these logins."""
+        """Delete exactly these logins."""
         with translated():
             self._sessions.delete_many({"_id": {"$in": [ObjectId(session.id) for session in sessions]}})
 
@@ -82,7 +82,7 @@ class RevocationData:
         self._revocations = database[self.COLLECTION]
 
     def add(self, sessions: Sequence[Session]) -> Revocation:
-        """Note that these logins have ended: all of them or, if this raises, none."""
+        """Record that these logins have ended: all of them or, if this raises, none."""
         revocation = Revocation(
             id=str(ObjectId()),
             token_hashes=tuple(session.token_hash for session in sessions),
@@ -100,15 +100,15 @@ class RevocationData:
         return revocation
 
     def all(self) -> list[Revocation]:
-        """All that are noted."""
+        """Return all stored revocations."""
         with translated():
             return [
                 Revocation(str(note["_id"]), tuple(note["tokens"]), note["expires_at"])
                 for note in self._revocations.find()
             ]
 
-    def told(self, revocations: Sequence[Revocation], now: datetime, *, keep: timedelta) -> None:
-        """The cache has been told these. Each is kept for ``keep`` after the first time, then forgotten."""
+    def mark_sent(self, revocations: Sequence[Revocation], now: datetime, *, keep: timedelta) -> None:
+        """Record that the cache has received these; each is deleted ``keep`` after the first time."""
         these = {"_id": {"$in": [ObjectId(revocation.id) for revocation in revocations]}}
         with translated():
             self._revocations.update_many({**these, "told_at": None}, {"$set": {"told_at": now}})

@@ -1,4 +1,4 @@
-"""Links to clips: the ``shares`` collection. MongoDB deletes what has expired."""
+"""Stores links to clips: the ``shares`` collection, from which MongoDB deletes expired links."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ShareData:
 
     @staticmethod
     def new_id() -> str:
-        """An id for a link that is not stored yet."""
+        """Return an id for a link that is not stored yet."""
         return str(ObjectId())
 
     def insert(self, share: Share) -> None:
@@ -40,7 +40,7 @@ class ShareData:
             self._shares.insert_one(document)
 
     def find(self, share_id: str) -> Share | None:
-        """The link with this id."""
+        """Return the link with this id."""
         with translated():
             document = self._shares.find_one({"_id": object_id(share_id) or "no such id"})
         if document is None:
@@ -48,6 +48,6 @@ class ShareData:
         return Share(id=str(document.pop("_id")), **document)
 
     def delete_of_job(self, job_id: str) -> int:
-        """Take all links to a job back; how many there were."""
+        """Delete all links to a job; return how many there were."""
         with translated():
             return self._shares.delete_many({"job_id": job_id}).deleted_count

@@ -1,10 +1,10 @@
-"""Room that is promised and not yet used: the ``space`` collection, one document for each share of the disk.
+"""Stores disk space that is reserved and not yet used: the ``space`` collection, one document per share of the disk.
 
-A share belongs to one owner, or to all anonymous owners together. Its document lists what is held: by uploads whose
-bytes arrive and by jobs that fetch. What has become a file is counted from the records instead.
+A share belongs to one owner, or to all anonymous owners together. Its document lists the reservations of running
+uploads and fetching jobs. Finished files are counted from their records instead.
 
-Whoever wants to hold more reads the document, counts the files, and writes only if nobody has written meanwhile
-(``version``). So of two who want the last megabyte, one gets it and the other looks again.
+To reserve more, a caller reads the document, counts the files, and writes only if ``version`` is unchanged. Of two
+callers that want the last megabyte, one gets it and the other retries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one upload or job holds: bytes, until when if nobody prolongs it."""
+    """A reservation of one upload or job: its bytes, and when it expires unless renewed."""
 
     size_bytes: int
     until: datetime
@@ -34,7 +34,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is held of one share, by the ids of those who hold it, as it was at one version."""
+    """The reservations of one share by the ids of their holders, at one version."""
 
     name: str
     holds: Mapping[str, Held]
@@ -51,7 +51,7 @@ class SpaceData:
         self._space = database[self.COLLECTION]
 
     def read(self, name: str, now: datetime) -> Share:
-        """What is held of this share now; holds of processes that died have run out."""
+        """Return the current reservations of this share, without expired ones of dead processes."""
         with translated():
             document = self._space.find_one({"_id": name})
         if document is None:
@@ -60,7 +60,7 @@ class SpaceData:
         return Share(name, holds, document["version"])
 
     def write(self, share: Share, holds: Mapping[str, Held]) -> bool:
-        """Put these holds in place of those that were read; ``False``: another process has written since."""
+        """Replace the reservations that were read with these; ``False`` when another process has written since."""
         document = {
             "_id": share.name,
             "holds": [{"id": key, "bytes": held.size_bytes, "until": held.until} for key, held in holds.items()],

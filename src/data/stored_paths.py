@@ -1,7 +1,7 @@
-"""Translates the places of files between records, which hold names relative to a folder of settings, and this host.
+"""Translates file locations between records, which name files relative to a configured folder, and this host.
 
-Records of older versions hold absolute paths. They are read, also after the files were moved, until the cleanup has
-rewritten them (``src/data/path_data.py``).
+Records of older versions hold absolute paths. These are understood, also after the files were moved, until the
+cleanup has rewritten them (``src/data/path_data.py``).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pathlib import Path, PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder whose files records name. Without a folder all paths stay as they are, which serves tests only."""
+    """A folder whose files records name. Without a folder, which only tests use, paths are stored unchanged."""
 
     folder: Path | None = None
 
     def stored(self, path: Path | str) -> str:
-        """The text for a record: relative to the folder, with ``/``. A path outside the folder stays absolute."""
+        """Return the text for a record: relative to the folder, with ``/``; absolute for a path outside the folder."""
         relative = self.relative(path)
         return str(path) if relative is None else relative
 
     def relative(self, path: Path | str) -> str | None:
-        """The name of a file below the folder; ``None`` for any other path."""
+        """Return the file's name relative to the folder; ``None`` for a path outside it."""
         if self.folder is None:
             return None
         try:
@@ -32,16 +32,16 @@ class Root:
             return None
 
     def located(self, text: str) -> Path:
-        """Where the file of a record lies on this host, always below the folder, whether it exists or not."""
+        """Return the location of a record's file on this host, always below the folder, existing or not."""
         if self.folder is None:
             return Path(text)
         return self.folder / (self.current(text) or PurePosixPath(text).name)
 
     def current(self, text: str) -> str | None:
-        """The relative name that a record should hold for this text; ``None`` when no file below the folder fits.
+        """Return the relative name that a record should hold for this text; ``None`` when no file matches.
 
-        An absolute path fits the file whose name is the longest tail of that path: the folder was moved, or the link
-        that leads to it points elsewhere now. Names hold ids of jobs, so another job's file never fits.
+        An absolute path matches the file whose name is the longest tail of that path: the folder may have been moved,
+        or a link to it changed. Names contain job ids, so the file of another job never matches.
         """
         assert self.folder is not None
         path = PurePosixPath(text)
@@ -76,14 +76,14 @@ class StoredPaths:
 
     @property
     def of_archive(self) -> Mapping[str, Root]:
-        """The fields of a stored video's record; its ``file_path`` is what callers are told and no place."""
+        """The fields of a stored video's record; its ``file_path`` is shown to callers and is not a location."""
         return {"file": self.downloads}
 
     @staticmethod
     def below(downloads: Path, uploads: Path) -> StoredPaths:
-        """For these values of DOWNLOADS_DIR and UPLOADS_DIR."""
+        """Return the paths for these values of DOWNLOADS_DIR and UPLOADS_DIR."""
         return StoredPaths(Root(downloads.resolve()), Root(uploads.resolve()))
 
 
 AS_THEY_ARE = StoredPaths()
-"""For tests of what has no folders: paths are stored as they are given."""
+"""For tests without folders: paths are stored as given."""

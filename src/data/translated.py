@@ -1,4 +1,4 @@
-"""The border to the MongoDB driver: above this line nobody sees one of its exceptions."""
+"""Translates exceptions of the MongoDB driver into errors of this project."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from src.errors import RequestInvalid, StoreUnavailable
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors into ours; a ``DuplicateKeyError`` passes, for the caller knows what it means.
-
+    """Translate the driver's errors; a ``DuplicateKeyError`` passes, because its meaning depends on the caller.
     Raises:
         StoreUnavailable: the server cannot be reached or refused the operation.
         RequestInvalid: a value that MongoDB cannot hold (an integer above 64 bits, a lone surrogate).
@@ -31,5 +30,5 @@ def translated() -> Iterator[None]:
 
 
 def object_id(text: object) -> ObjectId | None:
-    """The id that this text is, or ``None`` when it is not one (``ObjectId(None)`` would make a new id)."""
+    """Return the text as an id, or ``None`` when it is not one (``ObjectId(None)`` would create a new id)."""
     return ObjectId(text) if isinstance(text, str) and ObjectId.is_valid(text) else None

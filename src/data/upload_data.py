@@ -1,4 +1,4 @@
-"""Resumable uploads in MongoDB: what was announced, until it is whole or forgotten."""
+"""Stores resumable uploads in MongoDB from their announcement until they are complete or expired."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class UploadData:
             )
 
     def find(self, upload_id: str) -> ResumableUpload | None:
-        """The upload with this id, if there is one."""
+        """Return the upload with this id, if there is one."""
         with translated():
             document = self._uploads.find_one(by_id(upload_id))
         if document is None:
@@ -58,16 +58,16 @@ class UploadData:
         )
 
     def count(self, owner: Owner) -> int:
-        """How many uploads of this owner are under way."""
+        """Return the number of unfinished uploads of this owner."""
         with translated():
             return self._uploads.count_documents({"owner_kind": owner.kind.value, "owner_id": owner.id})
 
     def prolong(self, upload_id: str, expires_at: datetime) -> None:
-        """Keep it until then."""
+        """Set a new expiry time."""
         with translated():
             self._uploads.update_one(by_id(upload_id), {"$set": {"expires_at": expires_at}})
 
     def delete(self, upload_id: str) -> None:
-        """Forget it."""
+        """Delete the record of an upload."""
         with translated():
             self._uploads.delete_one(by_id(upload_id))

@@ -1,4 +1,4 @@
-"""Accounts in MongoDB: the ``users`` collection."""
+"""Stores accounts in MongoDB: the ``users`` collection."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class UserData:
         self._users = database[self.COLLECTION]
 
     def insert(self, email: str, password_hash: str, now: datetime) -> User:
-        """Store a new account. The unique index decides between two that register at once.
+        """Store a new account; when two register at once, the unique index decides.
 
         Raises:
-            EmailTaken: there is an account with this address.
+            EmailTaken: an account with this address exists.
         """
         document = {
             "_id": ObjectId(),
@@ -48,15 +48,15 @@ class UserData:
         return _to_user(document)
 
     def find(self, user_id: str) -> User | None:
-        """The account with this id."""
+        """Return the account with this id."""
         return self._find({"_id": object_id(user_id) or "no such id"})
 
     def find_by_email(self, email: str) -> User | None:
-        """The account with this (normalised) address."""
+        """Return the account with this normalised address."""
         return self._find({"email": email})
 
     def find_by_name(self, name: str) -> User | None:
-        """The account with this address, or the only one whose address has this before the ``@``."""
+        """Return the account with this address, or the only one with this name before the ``@``."""
         wanted = name.strip().lower()
         if not wanted or "@" in wanted:
             return self.find_by_email(wanted)
@@ -65,7 +65,7 @@ class UserData:
         return _to_user(found[0]) if len(found) == 1 else None
 
     def replace_password(self, user: User, password_hash: str, now: datetime) -> bool:
-        """Set a new hash, unless somebody else has set one since ``user`` was read; whether it was set."""
+        """Set a new hash unless it has changed since ``user`` was read; return whether it was set."""
         with translated():
             changed = self._users.update_one(
                 {"_id": object_id(user.id), "password_hash": user.password_hash},
@@ -74,18 +74,18 @@ class UserData:
         return changed.matched_count == 1
 
     def is_active(self, user_id: str) -> bool:
-        """Whether there is such an account and it is not disabled: asked whenever something of its opens a door."""
+        """Return whether the account exists and is not disabled; checked for each use of its credentials."""
         wanted = {"_id": object_id(user_id) or "no such id", "disabled": {"$ne": True}}
         with translated():
             return self._users.find_one(wanted, {"_id": True}) is not None
 
     def set_disabled(self, user_id: str, disabled: bool, now: datetime) -> None:
-        """Keep the operator's decision."""
+        """Disable or enable an account."""
         with translated():
             self._users.update_one({"_id": object_id(user_id)}, {"$set": {"disabled": disabled, "updated_at": now}})
 
     def set_accepts_anonymous_saves(self, user_id: str, accept: bool, now: datetime) -> None:
-        """Keep the owner's decision."""
+        """Store whether the account accepts anonymous saves."""
         with translated():
             self._users.update_one(
                 {"_id": object_id(user_id)}, {"$set": {"accepts_anonymous_saves": accept, "updated_at": now}}

@@ -1,4 +1,4 @@
-"""Jobs in MongoDB, as their owners see them: saved, asked for, found, listed, cancelled, deleted."""
+"""Stores jobs in MongoDB as their owners see them: saved, requested, found, listed, cancelled, deleted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class VideoData:
         IndexModel([("expires_at", ASCENDING)], name="expires_at"),
         IndexModel([("youtube_video_id", ASCENDING), ("status", ASCENDING)], name="youtube_video_id"),
         IndexModel([("started_at", DESCENDING)], name="started_at"),
-        # Only the jobs that a worker heard of and left to others.
+        # Only the jobs that a worker declined.
         IndexModel(
             [("declined_at", ASCENDING)], name="declined_at", partialFilterExpression={"declined_at": {"$type": "date"}}
         ),
@@ -46,12 +46,12 @@ class VideoData:
 
     @staticmethod
     def new_id() -> str:
-        """An id for a job that is not stored yet."""
+        """Return an id for a job that is not stored yet."""
         return str(ObjectId())
 
     @staticmethod
-    def made_at(job_id: str) -> datetime:
-        """When ``new_id`` made this id, to the second."""
+    def id_time(job_id: str) -> datetime:
+        """Return when ``new_id`` created this id, to the second."""
         return ObjectId(job_id).generation_time
 
     def insert(self, job: VideoJob) -> None:
@@ -60,7 +60,7 @@ class VideoData:
             self._videos.insert_one(to_document(job, self._paths))
 
     def insert_once(self, job: VideoJob) -> bool:
-        """Store a new job unless there is one with its id; whether it was stored."""
+        """Store a new job unless its id exists; return whether it was stored."""
         try:
             self.insert(job)
         except DuplicateKeyError:
@@ -68,7 +68,7 @@ class VideoData:
         return True
 
     def find(self, job_id: str) -> VideoJob | None:
-        """The job with this id, if there is one."""
+        """Return the job with this id, if it exists."""
         with translated():
             document = self._videos.find_one(by_id(job_id))
         return to_job(document, self._paths) if document else None
@@ -76,7 +76,7 @@ class VideoData:
     def page(
         self, owner: Owner, kinds: Collection[str], *, skip: int, limit: int, states: Collection[Status] = ()
     ) -> tuple[list[VideoJob], int]:
-        """The owner's jobs of these kinds (and in one of these states), newest first, and how many there are in all."""
+        """Return the owner's jobs of these kinds and states, newest first, and their total number."""
         wanted = _of_owner(owner, kinds)
         if states:
             wanted["status"] = {"$in": [status.value for status in states]}
@@ -86,7 +86,7 @@ class VideoData:
         return [to_job(document, self._paths) for document in found], total
 
     def tally(self, owner: Owner | None = None) -> tuple[dict[Status, int], int]:
-        """How many jobs there are in each state, and the bytes of their files: of one owner, or of all."""
+        """Return the number of jobs in each state and the bytes of their files, of one owner or of all."""
         wanted = {} if owner is None else {"owner_id": owner.id, "owner_kind": owner.kind.value}
         size = {"$cond": [{"$gt": ["$file_path", ""]}, {"$ifNull": ["$file_size_bytes", 0]}, 0]}
         grouped = {"_id": "$status", "number": {"$sum": 1}, "bytes": {"$sum": size}}
@@ -95,7 +95,7 @@ class VideoData:
         return {Status(each["_id"]): each["number"] for each in found}, sum(each["bytes"] for each in found)
 
     def backlog(self) -> list[tuple[str, Status, int, datetime | None]]:
-        """(kind, state, number, when the first of them was asked for) of all jobs that wait or are worked on."""
+        """Return (kind, state, number, time of the earliest request) of all waiting and running jobs."""
         wanted = {
             "$or": [
                 {"status": Status.PENDING.value, "queued_at": {"$ne": None}},
@@ -111,9 +111,8 @@ class VideoData:
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
         return [(each["_id"]["kind"], Status(each["_id"]["status"]), each["number"], each["oldest"]) for each in found]
 
-    def kept_waiting(self, seconds: float) -> set[str]:
-        """The kinds of which a job could have been begun so long ago and was not, or has been without its worker for so
-        long."""
+    def overdue_kinds(self, seconds: float) -> set[str]:
+        """Return the kinds with a job that could have started ``seconds`` ago, or has had no worker for as long."""
         waits = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
@@ -130,7 +129,7 @@ class VideoData:
         return {each["_id"] for each in found}
 
     def started_lately(self, kinds: Collection[str], seconds: float) -> bool:
-        """Whether a job of these kinds was begun within so many seconds."""
+        """Return whether a job of these kinds started within the last ``seconds``."""
         wanted = {"kind": {"$in": list(kinds)}, "$expr": {"$gt": ["$started_at", after_now(-seconds)]}}
         with translated():
             return self._videos.find_one(wanted, {"_id": True}) is not None
@@ -138,15 +137,15 @@ class VideoData:
     def page_of_all(
         self, *, skip: int, limit: int, kind: str | None = None, status: str | None = None
     ) -> tuple[list[VideoJob], int]:
-        """Everybody's jobs, newest first, and how many there are in all."""
-        wanted: Document = {**({"kind": kind} if kind else {}), **({"status": status} if status else {})}
+        """Return the jobs of all owners, newest first, and their total number."""
+        wanted: Document = {name: value for name, value in (("kind", kind), ("status", status)) if value}
         with translated():
             total = self._videos.count_documents(wanted)
             found = list(self._videos.find(wanted).sort("_id", -1).skip(skip).limit(limit))
         return [to_job(document, self._paths) for document in found], total
 
     def statuses(self, job_ids: Collection[str]) -> dict[str, Status]:
-        """The states of those of these jobs that exist."""
+        """Return the states of these jobs, as far as they exist."""
         ids = [found for text in job_ids if (found := object_id(text)) is not None]
         with translated():
             return {
@@ -155,7 +154,7 @@ class VideoData:
             }
 
     def unshelved(self, owner: Owner, kinds: Collection[str], limit: int = 200) -> list[VideoJob]:
-        """Finished jobs of the owner's archive that its library has not entered yet, oldest first."""
+        """Return finished jobs of the owner's archive that are not entered in its library yet, oldest first."""
         wanted = {
             **_of_owner(owner, kinds),
             "status": Status.COMPLETED.value,
@@ -168,8 +167,10 @@ class VideoData:
         return [to_job(document, self._paths) for document in found]
 
     def count_open(self, owner: Owner, now: datetime, *, anonymous: bool) -> int:
-        """How many jobs of this owner are saved, waiting or being worked on: those that others saved for it
-        (``anonymous``), or its own. Anonymous saves that have expired are not open any more."""
+        """Return how many jobs of this owner are saved, waiting or running, without expired anonymous saves.
+
+        ``anonymous`` selects the jobs that others saved for the owner, otherwise those of the owner itself.
+        """
         wanted: Document = {
             "owner_id": owner.id,
             "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
@@ -181,23 +182,22 @@ class VideoData:
             return self._videos.count_documents(wanted)
 
     def delete_anonymous(self, owner: Owner) -> list[str]:
-        """Forget what others saved for this owner and what was never asked for; the ids of those jobs."""
+        """Delete the jobs that others saved for this owner and that were never requested; return their ids."""
         wanted = {"owner_id": owner.id, "owner_kind": owner.kind.value, "anonymous": True, **_NEVER_STARTED}
         with translated():
             found = [each["_id"] for each in self._videos.find(wanted, {"_id": True})]
             gone = []
-            for job_id in found:  # one by one: what is asked for in this moment stays
+            for job_id in found:  # one by one: a job that is requested at this moment stays
                 if self._videos.delete_one({**wanted, "_id": job_id}).deleted_count:
                     gone.append(str(job_id))
         return gone
 
     def bytes_of(self, owner: Owner, without: Collection[str] = ()) -> int:
-        """How much room the files of this owner take: finished ones, and uploads that are still there; without those
-        of the jobs of these ids."""
+        """Return the bytes of this owner's files, finished ones and remaining uploads, except those of these jobs."""
         return self._bytes({"owner_id": owner.id, "owner_kind": owner.kind.value}, without)
 
     def bytes_of_anonymous(self, without: Collection[str] = ()) -> int:
-        """The same of all owners without an account, but for the archive of those who need no token."""
+        """Return the same for all owners without an account, except the archive of callers without a token."""
         kinds = [OwnerKind.SESSION.value, OwnerKind.ADDRESS.value]
         return self._bytes({"owner_kind": {"$in": kinds}, "owner_id": {"$ne": ARCHIVE_ID}}, without)
 
@@ -213,7 +213,7 @@ class VideoData:
         return int(found[0]["bytes"]) if found else 0
 
     def find_twin(self, kind: str, fields: Mapping[str, Any], now: datetime) -> VideoJob | None:
-        """A finished job of this kind with these parameters whose file is still there, whoever owns it."""
+        """Return a finished job of any owner with this kind and parameters whose file still exists."""
         wanted = {
             **fields,
             "kind": kind,
@@ -226,18 +226,18 @@ class VideoData:
         return to_job(document, self._paths) if document else None
 
     def count_of_kinds(self, kinds: Collection[str], states: Collection[Status], owner: Owner | None = None) -> int:
-        """How many jobs of these kinds are in one of these states: of one owner, or of all."""
+        """Return how many jobs of these kinds are in one of these states, of one owner or of all."""
         wanted: Document = {"kind": {"$in": list(kinds)}} if owner is None else _of_owner(owner, kinds)
         wanted["status"] = {"$in": [status.value for status in states]}
         with translated():
             return self._videos.count_documents(wanted)
 
     def enqueue(self, job_id: str, changes: Mapping[str, Any]) -> VideoJob | None:
-        """Ask for a job that nobody is working on; ``None`` when it is waiting or processing already.
+        """Queue a job that is not running; ``None`` when it is queued or running already.
 
-        ``changes`` are fields of its parameters. What an earlier run left in the record is cleared; the
-        caller deletes its file. The time is the database server's, as in every step of a job's life: with the
-        caller's own, a fast clock would keep all workers from a job until it is right.
+        ``changes`` are fields of its parameters. Results of an earlier run are cleared from the record; the caller
+        deletes its file. The time comes from the database server, as in every step of a job: with a fast clock of the
+        caller, all workers would wait until that time.
         """
         startable = {
             "$or": [
@@ -271,26 +271,26 @@ class VideoData:
         return to_job(document, self._paths) if document else None
 
     def set_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
-        """Keep what was learnt about the source."""
+        """Store facts about the source."""
         with translated():
             self._videos.update_one(by_id(job_id), {"$set": dict(facts)})
 
     def hand_over(self, mark: str, owner: Owner, since: datetime) -> int:
-        """Give jobs of nobody's account that carry this mark among the caller's words to a user; how many."""
+        """Give jobs without an account whose request carries this mark to a user; return how many."""
         wanted = {f"request.{mark}": {"$exists": True}, "user_id": None, "created_at": {"$gte": since}}
         theirs = {"user_id": ObjectId(owner.id), "owner_kind": owner.kind.value, "owner_id": owner.id}
         with translated():
             return self._videos.update_many(wanted, {"$set": theirs}).modified_count
 
-    def note_told(self, job_id: str) -> None:
-        """Remember that the owner has had the failure as an answer."""
+    def note_reported(self, job_id: str) -> None:
+        """Record that the owner has received the failure in a reply."""
         with translated():
             self._videos.update_one({**by_id(job_id), "status": Status.FAILED.value}, {"$set": {"error_told": True}})
 
     def cancel(self, job_id: str, *, keep_seconds: float) -> VideoJob | None:
-        """Cancel a job that has not begun at once, and ask a running one to stop. ``None``: it has ended already.
+        """Cancel a waiting job at once and ask a running one to stop; ``None`` when it has already ended.
 
-        What a cancelled job still has, an uploaded file, expires after ``keep_seconds``.
+        An uploaded file of the cancelled job expires after ``keep_seconds``.
         """
         ended = {
             "status": Status.CANCELLED.value,
@@ -311,7 +311,7 @@ class VideoData:
         return to_job(document, self._paths) if document else None
 
     def delete(self, job_id: str) -> bool:
-        """Forget a job that nobody is working on; whether it was there."""
+        """Delete a job that is not running; return whether it existed."""
         with translated():
             gone = self._videos.delete_one({**by_id(job_id), "status": {"$ne": Status.PROCESSING.value}})
         return gone.deleted_count == 1

@@ -1,4 +1,4 @@
-"""Deliveries of webhooks that are still to be made: one document for each, until it has arrived or was given up."""
+"""Stores pending webhook deliveries: one document each, until it is delivered or given up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Who is to be told about which job, how often that was tried, and the secret that was sent for it, if one was."""
+    """The address to notify about a job, the number of attempts, and the secret that the caller sent, if any."""
 
     id: str
     job_id: str
@@ -28,7 +28,7 @@ class Delivery:
     secret: str | None
     attempts: int
     owner: str | None = None
-    """Who asked; with ``network``, from where: they share the senders with others."""
+    """The caller; with ``network``, where the caller is. Both limit a caller's use of the senders."""
     network: str | None = None
 
 
@@ -52,7 +52,7 @@ class WebhookData:
         network: str | None = None,
         delivery_id: str | None = None,
     ) -> None:
-        """Remember to tell this address about this job. A delivery of this id that is there already stays as it is."""
+        """Store a delivery for this job and address; an existing delivery with this id stays as it is."""
         document = {"_id": ObjectId(delivery_id), "job_id": job_id, "url": url, "secret": secret, "attempts": 0}
         document |= {"owner": owner, "network": network}
         with translated(), suppress(DuplicateKeyError):
@@ -61,8 +61,7 @@ class WebhookData:
     def claim(
         self, now: datetime, until: datetime, *, owners: Collection[str] = (), networks: Collection[str] = ()
     ) -> Delivery | None:
-        """The delivery that has been due for longest and is none of these owners or networks; nobody else gets it
-        before ``until``."""
+        """Claim the longest due delivery of other owners and networks than these until ``until``."""
         others = {"owner": {"$nin": sorted(owners)}, "network": {"$nin": sorted(networks)}}
         with translated():
             found = self._webhooks.find_one_and_update(
@@ -84,13 +83,13 @@ class WebhookData:
         )
 
     def postpone(self, delivery: Delivery, due_at: datetime, *, attempts: int) -> None:
-        """Try again later."""
+        """Schedule another attempt."""
         with translated():
             self._webhooks.update_one(
                 {"_id": object_id(delivery.id)}, {"$set": {"due_at": due_at, "attempts": attempts}}
             )
 
     def delete(self, delivery: Delivery) -> None:
-        """It has arrived, or never will."""
+        """Delete a delivery that has succeeded or was given up."""
         with translated():
             self._webhooks.delete_one({"_id": object_id(delivery.id)})

@@ -1,4 +1,4 @@
-"""Work plans in MongoDB: the ``work_plans`` collection."""
+"""Stores work plans in MongoDB: the ``work_plans`` collection."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WorkPlanData:
         now: datetime,
         tries: int,
     ) -> WorkPlan:
-        """Store a new plan that was tried ``tries`` times elsewhere."""
+        """Store a new plan that was already tried ``tries`` times elsewhere."""
         document = {
             "_id": ObjectId(),
             **_of(owner),
@@ -57,20 +57,20 @@ class WorkPlanData:
         return _to_plan(document)
 
     def find(self, owner: Owner, plan_id: str) -> WorkPlan | None:
-        """The owner's plan with this id."""
+        """Return the owner's plan with this id."""
         with translated():
             found = self._plans.find_one({"_id": object_id(plan_id) or "no such id", **_of(owner)})
         return _to_plan(found) if found else None
 
     def page(self, owner: Owner, *, offset: int, limit: int) -> Page[WorkPlan]:
-        """Some of the owner's plans, newest first."""
+        """Return a page of the owner's plans, newest first."""
         with translated():
             total = self._plans.count_documents(_of(owner))
             found = self._plans.find(_of(owner)).sort([("created_at", -1), ("_id", -1)]).skip(offset).limit(limit)
             return Page([_to_plan(document) for document in found], total, offset)
 
-    def begin_try(self, plan: WorkPlan) -> bool:
-        """Count another try, unless somebody else began one since ``plan`` was read; whether it was counted."""
+    def start_try(self, plan: WorkPlan) -> bool:
+        """Count another attempt unless one has started since ``plan`` was read; return whether it was counted."""
         with translated():
             done = self._plans.update_one(
                 {"_id": ObjectId(plan.id), "retry_count": plan.retry_count},
@@ -79,7 +79,7 @@ class WorkPlanData:
         return done.matched_count == 1
 
     def set_jobs(self, plan_id: str, job_ids: Sequence[str]) -> None:
-        """Remember the jobs of the try that was begun."""
+        """Store the jobs of the current attempt."""
         with translated():
             self._plans.update_one({"_id": ObjectId(plan_id)}, {"$set": {"job_ids": list(job_ids)}})
 

@@ -1,4 +1,4 @@
-"""Which worker processes of all hosts are there: one document each, which counts until a time of the server's clock."""
+"""Stores which worker processes run on all hosts: one document each, valid until a time of the server's clock."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class WorkerData:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._workers = database[self.COLLECTION]
 
-    def keep(self, worker: str, queues: Collection[str], *, seconds: float) -> None:
-        """Note that this worker takes one job at a time from these queues, for so many seconds."""
+    def register(self, worker: str, queues: Collection[str], *, seconds: float) -> None:
+        """Record that this worker takes one job at a time from these queues, for this many seconds."""
         fields = {"queues": list(queues), **lease_for(seconds), "gone_at": after_now(seconds + 3600)}
         with translated():
             self._workers.update_one({"_id": worker}, [{"$set": fields}], upsert=True)
 
     def drop(self, worker: str) -> None:
-        """It takes no more jobs."""
+        """Delete a worker that takes no more jobs."""
         with translated():
             self._workers.delete_one({"_id": worker})
 
     def count(self, queue: str) -> int:
-        """How many workers take jobs from this queue now."""
+        """Return the number of workers of this queue."""
         with translated():
             return self._workers.count_documents({"queues": queue, "$expr": {"$not": [lease_is_over()]}})

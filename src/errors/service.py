@@ -54,12 +54,12 @@ _UNWRITABLE = (errno.EROFS, errno.EIO)
 
 
 def means_full_disk(error: BaseException) -> bool:
-    """Whether an error of the system or of a library says that there is no room: they all carry its number."""
+    """Return whether an error of the system or of a library says that there is no room: they all carry its number."""
     return getattr(error, "errno", None) in _FULL
 
 
 def disk_fault(error: BaseException) -> AppError | None:
-    """The fact behind an error of the system or of a library that a full, read-only or damaged disk causes."""
+    """Return the fact behind an error of the system or of a library that a full, read-only or damaged disk causes."""
     if means_full_disk(error):
         return DiskFull()
     return DiskUnwritable() if getattr(error, "errno", None) in _UNWRITABLE else None

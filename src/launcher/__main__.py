@@ -81,7 +81,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """The environment's settings under those of the command line.
+    """Return the environment's settings under those of the command line.
 
     Raises:
         SettingsError: one of them cannot be used.
@@ -165,7 +165,7 @@ def _claim(settings: Settings, *, embedded: bool) -> None:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """What the children are told beyond the environment that they inherit."""
+    """Return what the children are told beyond the environment that they inherit."""
     return {name.upper(): getattr(settings, name) for name in ("mongodb_uri", "redis_uri", *SECRET_NAMES)}
 
 

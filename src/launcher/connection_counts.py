@@ -82,7 +82,7 @@ class ConnectionCounts:
             self._counts[own] = max(self._counts[own] - 1, 0)
 
     def of(self, address: str) -> int:
-        """How many connections of this address are counted."""
+        """Return how many connections of this address are counted."""
         return self._total(self._place(address))
 
     def _total(self, place: int) -> int:
@@ -106,7 +106,7 @@ _EMPTY = memoryview(bytes(_PLACES * 2)).cast("H")
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a peer is this machine: also as IPv4 in IPv6, and on a unix socket, which has no address."""
+    """Return whether a peer is this machine: also as IPv4 in IPv6, and on a unix socket, which has no address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

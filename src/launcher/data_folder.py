@@ -24,7 +24,7 @@ _LONGEST_SOCKET_NAME = "mongodb.sock"
 
 
 def make_private(folder: Path) -> Path:
-    """The folder as an absolute path, made if need be, open to nobody but its owner (0700).
+    """Return the folder as an absolute path, made if need be, open to nobody but its owner (0700).
 
     Raises:
         DataFolderUnusable: it cannot be made, is no folder, or belongs to somebody else.
@@ -104,7 +104,7 @@ def belong(files: Iterable[Path], folder: Path) -> None:
 
 
 def is_owned(folder: Path) -> bool:
-    """Whether an instance works on the folder now."""
+    """Return whether an instance works on the folder now."""
     try:
         with only_owner(folder, patience_seconds=0):
             return False

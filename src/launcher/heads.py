@@ -30,7 +30,7 @@ class Head:
 
 
 def refusal(error: AppError, status: int) -> bytes:
-    """A whole answer that ends the connection, in the shape of the product's own API."""
+    """Return a whole answer that ends the connection, in the shape of the product's own API."""
     body = json.dumps({"error": error.message, "code": error.code, "details": error.details}).encode()
     lines = [
         f"HTTP/1.1 {status} {_REASONS[status]}",

@@ -77,11 +77,11 @@ class Child:
             )
 
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Return whether the process runs."""
         return self.process is not None and self.process.poll() is None
 
     def is_ready(self) -> bool:
-        """Whether it runs and does its work."""
+        """Return whether it runs and does its work."""
         return self.alive() and (self.spec.ready is None or self.spec.ready())
 
     def send(self, number: int) -> None:
@@ -97,7 +97,7 @@ class Child:
             self.process.wait()
 
     def was_killed(self) -> bool:
-        """Whether somebody else ended it."""
+        """Return whether somebody else ended it."""
         return self.process is not None and self.process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
 
     def ending(self) -> str:

@@ -44,7 +44,7 @@ class StoreProgram:
 
 
 def find_mongodb(library_folder: Path) -> StoreProgram:
-    """The MongoDB server to embed. ``library_folder`` is where a library may be linked that the system lacks.
+    """Return the MongoDB server to embed. ``library_folder`` is where a library may be linked that the system lacks.
 
     Raises:
         StoreProgramMissing: there is none.
@@ -53,7 +53,7 @@ def find_mongodb(library_folder: Path) -> StoreProgram:
 
 
 def find_redis(library_folder: Path) -> StoreProgram:
-    """The Valkey or Redis server to embed.
+    """Return the Valkey or Redis server to embed.
 
     Raises:
         StoreProgramMissing: there is none.
@@ -79,7 +79,7 @@ def _installed(name: str) -> Path | None:
 
 
 def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder: Path) -> StoreProgram:
-    """The first candidate that tells its version.
+    """Return the first candidate that tells its version.
 
     Raises:
         StoreProgramMissing: none does; the message has the reasons and what helps.
@@ -101,7 +101,7 @@ def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder
 
 
 def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, int] | None, str]:
-    """The version that the program tells, or why it does not run."""
+    """Return the version that the program tells, or why it does not run."""
     try:
         answer = subprocess.run(
             [path, "--version"], env={**os.environ, **env}, capture_output=True, text=True, timeout=30, check=False
@@ -117,7 +117,7 @@ def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, in
 
 
 def _lend_libcurl(library_folder: Path) -> dict[str, str]:
-    """An environment in which the libcurl inside the pycurl wheel is found under its usual name."""
+    """Return an environment in which the libcurl inside the pycurl wheel is found under its usual name."""
     carried = Path(sysconfig.get_path("platlib")) / "pycurl.libs"
     library = next(iter(sorted(carried.glob("libcurl-*.so.4*"))), None)
     if library is None:

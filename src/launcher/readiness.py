@@ -21,7 +21,7 @@ class ReadySocket:
         self._ready = False
 
     def ready(self) -> bool:
-        """Whether the child has said it."""
+        """Return whether the child has said it."""
         with suppress(BlockingIOError):
             while message := self._socket.recv(4096):
                 self._ready = self._ready or b"READY=1" in message.split(b"\n")
@@ -42,7 +42,7 @@ def tell_ready(address: str | None) -> None:
 
 
 def answers_http(host: str, port: int, path: str, timeout_seconds: float = 0.5) -> bool:
-    """Whether ``GET path`` is answered with 200."""
+    """Return whether ``GET path`` is answered with 200."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:
         connection.request("GET", path)

@@ -13,7 +13,7 @@ FILE_NAME = "secrets.env"
 
 
 def keep_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """The secrets of these names (``JWT_PUBLIC_SECRET`` ...), each made now if the folder does not hold it yet.
+    """Return the secrets of these names (``JWT_PUBLIC_SECRET`` ...), each made now if the folder does not hold it yet.
 
     Without names, when the operator set every secret, no file is made.
     """

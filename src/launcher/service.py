@@ -79,7 +79,7 @@ def api_child(listener: Listener, env: Mapping[str, str]) -> ChildSpec:
 
 
 def worker_children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
-    """One Celery worker per queue: long work of one kind never holds up another, and each has its own limit."""
+    """Return one Celery worker per queue: long work of one kind never holds up another, and each has its own limit."""
     pools = {
         "downloads": ("prefork", settings.download_workers),
         "encodes": ("prefork", settings.encode_workers),

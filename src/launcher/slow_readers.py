@@ -40,7 +40,7 @@ class Readers:
         self._reading: Counter[str] = Counter()
 
     def enter(self, address: str) -> bool:
-        """Whether one more of this address need not be counted."""
+        """Return whether one more of this address need not be counted."""
         network = network_of(address)
         with self._lock:
             if self._reading[network] >= self._most:
@@ -113,7 +113,7 @@ class PacedWriter:
 
 
 def _writable(sock: socket.socket, seconds: float) -> bool:
-    """Whether there is room for more, or an error to be noticed."""
+    """Return whether there is room for more, or an error to be noticed."""
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
     return bool(poll.poll(math.ceil(seconds * 1000)))

@@ -67,7 +67,7 @@ class Pace:
             self._arrived.popleft()
 
     def patience(self) -> float:
-        """How long the client may still send nothing before it is too slow; 0 when it is."""
+        """Return how long the client may still send nothing before it is too slow; 0 when it is."""
         judged = max(self._waited, self._free + self._window)
         seen = [(end, count) for end, count in self._arrived if end > judged - self._window]
         left = sum(count for _, count in seen)
@@ -129,7 +129,7 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         self._pace = Pace(self._limits)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """The next bytes.
+        """Return the next bytes.
 
         Raises:
             TooSlow: the client is. TimeoutError: that of the socket has passed.
@@ -165,7 +165,7 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
 
 
 def _readable(sock: socket.socket, seconds: float) -> bool:
-    """Whether bytes, or the end of the connection, have come."""
+    """Return whether bytes, or the end of the connection, have come."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(math.ceil(seconds * 1000)))

@@ -19,7 +19,7 @@ class SourceWatch:
                 yield path, path.stat().st_mtime_ns
 
     def changed(self) -> bool:
-        """Whether a file came, went or changed since the last call."""
+        """Return whether a file came, went or changed since the last call."""
         now = dict(self._look())
         before, self._seen = self._seen, now
         return now != before

@@ -123,7 +123,7 @@ def _valkey(folder: Path, address: Path, lock: int) -> ChildSpec:
 
 
 def _answers(address: Path, question: bytes, answer: bytes) -> bool:
-    """Whether a server listens there and, if it is asked something, answers so."""
+    """Return whether a server listens there and, if it is asked something, answers so."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
@@ -137,7 +137,7 @@ def _answers(address: Path, question: bytes, answer: bytes) -> bool:
 
 
 def _fresh_log(path: Path) -> Path:
-    """The log file; a long one of earlier runs is put aside first."""
+    """Return the log file; a long one of earlier runs is put aside first."""
     if path.exists() and path.stat().st_size > _LOG_KEPT_BYTES:
         path.replace(path.with_suffix(".old.log"))
     return path

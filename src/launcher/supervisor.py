@@ -163,7 +163,7 @@ def _earlier(one: float | None, other: float | None) -> float | None:
 
 
 def _last_words(spec: ChildSpec) -> str:
-    """What the child wrote last, if it writes to a file."""
+    """Return what the child wrote last, if it writes to a file."""
     if spec.output is None:
         return " Its own messages stand above."
     with Path(spec.output).open("rb") as written:

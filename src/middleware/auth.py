@@ -91,7 +91,7 @@ class Caller:
 
 
 def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
-    """Who sends the current request.
+    """Return who sends the current request.
 
     Raises:
         TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller is not what ``auth``

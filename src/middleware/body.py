@@ -16,7 +16,7 @@ MAX_JSON_DEPTH = 32
 
 
 def read_json(*, required: bool) -> Any:
-    """The body as JSON, whatever content type it was sent with; ``None`` when it is empty and not required.
+    """Return the body as JSON, whatever content type it was sent with; ``None`` when it is empty and not required.
 
     Clients of bots and shells often send JSON under a form's content type, so the type is not asked for.
 

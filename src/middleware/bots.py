@@ -36,7 +36,7 @@ class Hints:
 
 
 def hints() -> Hints:
-    """Who seems to ask the current request; whoever sends ``format=text`` is a bot."""
+    """Return who seems to ask the current request; whoever sends ``format=text`` is a bot."""
     head = request.headers
     known = any(name.lower().startswith(_HEADERS) for name in head.keys())  # noqa: SIM118 (not a dictionary)
     known = known or _AGENTS.search(head.get("User-Agent", "")) is not None

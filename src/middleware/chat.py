@@ -80,7 +80,7 @@ def _logged_as(request_id: str, view: Callable[[], Response]) -> Response:
 
 
 def text(sentence: str) -> Response:
-    """A sentence as every bot prints it."""
+    """Return a sentence as every bot prints it."""
     response = Response(one_line(sentence), status=200, content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -130,7 +130,7 @@ def endpoint(
 
 
 def contract_of(view: View) -> Endpoint | None:
-    """The contract that a registered view was declared with."""
+    """Return the contract that a registered view was declared with."""
     return getattr(view, "contract", None)
 
 
@@ -165,7 +165,7 @@ _WORDS = {"model_type": "Input should be an object"}  # where pydantic names our
 
 
 def validated(model: type[Model], sent: Any) -> Model:
-    """What a stranger sent, as this model.
+    """Return what a stranger sent, as this model.
 
     Raises:
         RequestInvalid: with every field that is wrong.
@@ -184,7 +184,7 @@ def validated(model: type[Model], sent: Any) -> Model:
 
 
 def _field(place: tuple[int | str, ...], sent: Any, *, missing: bool) -> str:
-    """Where in what was sent: pydantic's place without the names of types that it tried (``start_time.int``)."""
+    """Return where in what was sent: pydantic's place without the names of types that it tried (``start_time.int``)."""
     known: list[str] = []
     for step in place:
         inside: Any = sent if isinstance(sent, dict) else dict(enumerate(sent)) if isinstance(sent, list) else {}

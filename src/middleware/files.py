@@ -13,12 +13,12 @@ from src.utils.filenames import content_disposition
 
 
 def file_reply(job: VideoJob) -> Response:
-    """The finished file of a job: see ``artifact_reply``."""
+    """Return the finished file of a job: see ``artifact_reply``."""
     return artifact_reply(job.artifact)
 
 
 def public_address(path: str) -> str:
-    """A path of ours as the caller reaches it: with the scheme and the host of this request."""
+    """Return a path of ours as the caller reaches it: with the scheme and the host of this request."""
     return request.host_url.rstrip("/") + path
 
 
@@ -28,7 +28,7 @@ def text_reply(text: str, content_type: str = "text/plain; charset=utf-8") -> Re
 
 
 def artifact_reply(artifact: Artifact | None) -> Response:
-    """A finished file as an attachment, with ``ETag``, ``Range``, ``If-Range`` and ``HEAD``.
+    """Return a finished file as an attachment, with ``ETag``, ``Range``, ``If-Range`` and ``HEAD``.
 
     With ``X_ACCEL_PREFIX`` set nginx sends the bytes, and this process is free at once.
 

@@ -65,7 +65,7 @@ def _once(key: str, sent: dict[str, Any], made: Callable[[], Response]) -> Respo
 
 
 def _scope() -> str:
-    """Who asks for what: a secret of the caller's where there is one, its address otherwise."""
+    """Return who asks for what: a secret of the caller's where there is one, its address otherwise."""
     who = request.headers.get("Authorization") or request.headers.get(SESSION_HEADER) or request.remote_addr or ""
     return f"{hashlib.sha256(who.encode()).hexdigest()} {request.method} {request.path}"
 

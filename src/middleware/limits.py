@@ -97,7 +97,7 @@ def _name(limit: RequestLimit) -> str:
 
 
 def caller() -> str:
-    """Who is counted: whoever made the token in the path, if it is one of ours, otherwise the address.
+    """Return who is counted: whoever made the token in the path, if it is one of ours, otherwise the address.
 
     Text that only looks like a token counts for nobody else: each one would have counts of its own, in Redis and
     without an end. Of one request, this is found out once.

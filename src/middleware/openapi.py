@@ -53,7 +53,7 @@ Json = dict[str, Any]
 
 
 def openapi(app: Flask, *, title: str, version: str) -> Json:
-    """The whole document. Every registered endpoint that has a contract is in it."""
+    """Return the whole document. Every registered endpoint that has a contract is in it."""
     found = [
         (rule, contract)
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
@@ -145,7 +145,7 @@ def _operation(rule: Rule, method: str, contract: Endpoint, schemas: Json) -> Js
 
 
 def _form(file: str, fields: type[BaseModel] | None) -> Json:
-    """The form of an upload: its file, and the fields beside it as they are sent (an object as JSON text)."""
+    """Return the form of an upload: its file, and the fields beside it as they are sent (an object as JSON text)."""
     others = fields.model_json_schema(ref_template=_REF) if fields is not None else {}
     return {
         "type": "object",
@@ -158,7 +158,7 @@ def _form(file: str, fields: type[BaseModel] | None) -> Json:
 
 
 def example_of(schema: Json, schemas: Json) -> Any:
-    """A value of this schema: its example, default or first choice, otherwise an empty one of its type."""
+    """Return a value of this schema: its example, default or first choice, otherwise an empty one of its type."""
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
     for known in ("examples", "enum"):

@@ -25,10 +25,10 @@ def wait_seconds() -> float:
 
 
 def wants_plain_text() -> bool:
-    """Whether ``Accept`` prefers ``text/plain`` to JSON."""
+    """Return whether ``Accept`` prefers ``text/plain`` to JSON."""
     return request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain"
 
 
 def wants_page() -> bool:
-    """Whether ``Accept`` prefers ``text/html`` to JSON, as that of browsers does."""
+    """Return whether ``Accept`` prefers ``text/html`` to JSON, as that of browsers does."""
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"

@@ -44,18 +44,18 @@ def install(app: Flask, *, most_sockets: int, shared: bool) -> None:
 
 
 def last_event_id() -> str | None:
-    """What the caller has heard last: ``Last-Event-ID``."""
+    """Return what the caller has heard last: ``Last-Event-ID``."""
     found = request.headers.get("Last-Event-ID", "").strip()
     return found[:64] or None
 
 
 def event_stream(listener: Listener) -> Response:
-    """What a listener hears as ``text/event-stream``, until the caller has gone or all was told."""
+    """Return what a listener hears as ``text/event-stream``, until the caller has gone or all was told."""
     return _EventStream(listener, current_app.extensions[_NAME])
 
 
 def web_socket(listener: Listener, holder: Holder) -> Response:
-    """The events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes.
+    """Return the events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes.
 
     Raises:
         TooManyListeners, TooManyOwnListeners: a quarter of the threads hold WebSockets already, or the holder has its

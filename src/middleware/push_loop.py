@@ -33,12 +33,12 @@ _PAUSE_SECONDS = 0.1
 
 
 def written(event: Event) -> bytes:
-    """An event in the words of ``text/event-stream``."""
+    """Return an event in the words of ``text/event-stream``."""
     return f"id: {event.id}\nevent: {event.name}\ndata: {event.text}\n\n".encode()
 
 
 def taken_over(connection: socket.socket) -> socket.socket:
-    """The connection under another number. What its former holder has leads nowhere, so it may close that."""
+    """Return the connection under another number. What its former holder has leads nowhere, so it may close that."""
     ours = connection.dup()
     nowhere, other_end = socket.socketpair()
     other_end.close()
@@ -180,7 +180,7 @@ class PushLoop:
             self._selector.modify(stream.socket, wanted, stream)
 
     def _is_gone(self, stream: _Stream) -> bool:
-        """Whether the peer has closed. It has nothing to say; what it says is thrown away."""
+        """Return whether the peer has closed. It has nothing to say; what it says is thrown away."""
         try:
             return not stream.socket.recv(_READ_BYTES)
         except BlockingIOError:

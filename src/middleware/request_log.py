@@ -18,7 +18,7 @@ _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def _shown_path() -> str:
-    """The path without the token that it may hold."""
+    """Return the path without the token that it may hold."""
     token = (request.view_args or {}).get("token")
     if token:
         return request.path.replace(token, "<token>")

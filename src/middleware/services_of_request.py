@@ -20,11 +20,11 @@ def attach(app: Flask, services: Services, surfaces: Collection[str] = ()) -> No
 
 
 def service_name() -> str:
-    """What this app is: the last part of the name of its only surface (``jobs``), or the whole service."""
+    """Return what this app is: the last part of the name of its only surface (``jobs``), or the whole service."""
     served: tuple[str, ...] = current_app.extensions[_SURFACES]
     return served[0].rpartition(".")[2] if len(served) == 1 else _NAME
 
 
 def services() -> Services:
-    """The services of the app that answers the current request."""
+    """Return the services of the app that answers the current request."""
     return cast(Services, current_app.extensions[_NAME])

@@ -24,7 +24,7 @@ _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
 def read_networks(text: str) -> list[Network]:
-    """The networks of ``10.0.0.0/8, 192.168.1.7``.
+    """Return the networks of ``10.0.0.0/8, 192.168.1.7``.
 
     Raises:
         SettingsError: one of them is none.
@@ -36,7 +36,7 @@ def read_networks(text: str) -> list[Network]:
 
 
 def from_allowed_network() -> bool:
-    """Whether the current request comes from where no token is asked for."""
+    """Return whether the current request comes from where no token is asked for."""
     settings = services().settings
     address = _address(request.remote_addr)
     if address is None or _from_foreign_page():

@@ -1,4 +1,4 @@
-"""What an archive holds: stored videos, and plans of work that is still to be done."""
+"""Defines what an archive holds: stored videos, and plans of downloads that are still to be done."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SortBy = Literal["stored_at", "title", "duration"]
 
 @dataclass(frozen=True, slots=True)
 class StoredVideo:
-    """A video in somebody's archive.
+    """A video in a user's archive.
 
-    ``file_path`` is what callers are told, a name and not a place on this server. The file itself is that of the job
-    ``job_id``, or the uploaded ``file``, or somewhere that only the caller knows.
+    ``file_path`` is a name that is shown to callers, not a location on this server. The file itself belongs to the job
+    ``job_id``, or is the uploaded ``file``, or is stored where only the caller can find it.
     """
 
     video_id: str
@@ -31,14 +31,14 @@ class StoredVideo:
     job_id: str | None = None
     file: Path | None = None
     file_at: datetime | None = None
-    """When the file that lies here was made or uploaded."""
+    """When the stored file was produced or uploaded."""
     relevance: float | None = None
-    """How well it fits the words that were looked for, where some were."""
+    """How well the video matches the search text; only in search results."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveTotals:
-    """What an archive holds in all. Sizes are bytes, of files and of metadata as JSON."""
+    """The totals of an archive. Sizes are bytes, of files and of metadata as JSON."""
 
     videos: int = 0
     file_bytes: int = 0
@@ -49,12 +49,12 @@ class ArchiveTotals:
 
     @property
     def bytes(self) -> int:
-        """Files and metadata."""
+        """The bytes of files and metadata together."""
         return self.file_bytes + self.metadata_bytes
 
     @property
     def breakdown(self) -> dict[str, dict[str, int]]:
-        """Number and bytes of each sort. Pictures stay where they are: an archive keeps none."""
+        """Number and bytes of each type of content. Thumbnails are not stored."""
         return {
             "videos": {"count": self.videos, "size": self.file_bytes},
             "metadata": {"count": self.videos, "size": self.metadata_bytes},
@@ -63,7 +63,7 @@ class ArchiveTotals:
 
 
 class PlanStatus(StrEnum):
-    """How far a plan is: what the jobs of its last try are."""
+    """The state of a plan, from the jobs of its last attempt."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -73,7 +73,7 @@ class PlanStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkPlan:
-    """Videos that somebody wants to have, why they are not there, and the jobs of the last try."""
+    """Videos to be downloaded, why they are still missing, and the jobs of the last attempt."""
 
     id: str
     video_ids: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What sound can be taken out of a file: format, quality, tags, and what the result is."""
+"""Defines audio files: format, quality, tags, and the facts of a finished file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXTS = ("title", "artist", "album", "date", "comment", "album_artist", "compose
 
 @dataclass(frozen=True, slots=True)
 class AudioTags:
-    """What is written into the file; None is left out. ``cover`` is a JPEG, PNG or WebP file."""
+    """The tags to write into the file; those that are None are left out. ``cover`` is a JPEG, PNG or WebP file."""
 
     title: str | None = None
     artist: str | None = None
@@ -33,18 +33,18 @@ class AudioTags:
 
     @staticmethod
     def of(named: Mapping[str, str]) -> AudioTags:
-        """Those of a file's own tags that are about its music; not where it was recorded, nor by what program."""
+        """Return those of a file's tags that describe its music, not where it was recorded or by which program."""
         known: dict[str, Any] = {name.lower(): value for name, value in named.items() if value.strip()}
         return AudioTags(**{name: known[name] for name in TEXTS if name in known})
 
     def to_fields(self) -> dict[str, str]:
-        """The texts by FFmpeg's names."""
+        """Return the tags by FFmpeg's names."""
         return {name: value for name in TEXTS if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True)
 class AudioReport:
-    """What the finished file is: kbit/s over its length, channels, Hz, and loudness in LUFS if it was normalised."""
+    """The facts of the finished file: average kbit/s, channels, Hz, and loudness in LUFS if it was normalised."""
 
     format: AudioFormat
     quality: AudioQuality
@@ -58,7 +58,7 @@ class AudioReport:
     notes: tuple[Note, ...] = ()
 
     def to_fields(self) -> dict[str, Any]:
-        """As it is stored and shown."""
+        """Return the report as it is stored and shown."""
         fields: dict[str, Any] = {
             "format": self.format,
             "quality": self.quality,

@@ -1,4 +1,4 @@
-"""Captions: what is said in a video, and when."""
+"""Defines captions: the text of what is spoken in a video, with times."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """The captions of a video in one language, in the order of their starts.
+    """The captions of a video in one language, ordered by start.
 
-    ``automatic``: made by the site's speech recognition or translation, not written by people.
+    ``automatic``: produced by the site's speech recognition or translation, not written by people.
     """
 
     video_id: str

@@ -13,7 +13,7 @@ from src.models.time_window import Window, missing
 
 @dataclass(frozen=True, slots=True)
 class LiveTrack:
-    """A media playlist. ``name`` tells the tracks of one stream apart and names its folder."""
+    """A media playlist. ``name`` identifies the track within its stream and names its folder."""
 
     name: str
     url: str
@@ -22,7 +22,7 @@ class LiveTrack:
     has_audio: bool = True
 
     def to_fields(self) -> dict[str, Any]:
-        """JSON values."""
+        """Return the track as JSON values."""
         return {
             "name": self.name,
             "url": self.url,
@@ -34,7 +34,7 @@ class LiveTrack:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One captured segment: which it is, its file, the file of its initialisation, when it was on air."""
+    """A captured segment: its identity, its file, the file of its initialisation section, and its broadcast time."""
 
     epoch: int
     number: int
@@ -46,14 +46,17 @@ class Record:
 
     @property
     def span(self) -> Window:
-        """When it was on air."""
+        """When it was broadcast."""
         return Window(self.start, self.start + self.duration)
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What there is of a window. ``records`` by the name of the track; ``ended``: the stream said that it is over;
-    ``oldest``: the beginning of what the stream still held; ``estimated``: its playlist has no clock."""
+    """The captured part of a window.
+
+    ``records`` has the segments by track name. ``ended``: the playlist is marked as ended. ``oldest``: the start of
+    what the stream still offered. ``estimated``: its playlist has no clock.
+    """
 
     tracks: tuple[LiveTrack, ...]
     folder: Path
@@ -63,6 +66,6 @@ class Captured:
     estimated: bool = False
 
     def holes(self, window: Window) -> list[Window]:
-        """What of the window the picture does not have (of a stream without one, the sound)."""
+        """Return the parts of the window for which video (or audio, in a stream without video) is missing."""
         first = next((track for track in self.tracks if track.has_video), self.tracks[0])
         return missing(window, (record.span for record in self.records[first.name]))

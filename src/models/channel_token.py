@@ -1,4 +1,4 @@
-"""A channel token: what a chat bot holds to save clips into one account, and into no other."""
+"""Defines channel tokens, with which chat bots save clips into one account and no other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a channel token may do. ``moderate``: also delete and rename the clips that were saved with tokens."""
+    """What a channel token allows. ``moderate``: also delete and rename clips that were saved with tokens."""
 
     SAVE = "save"
     MODERATE = "moderate"
@@ -16,11 +16,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelToken:
-    """One token without its secret. Seconds: ``cooldown_seconds`` between two clips of the channel,
-    ``viewer_cooldown_seconds`` between two of one viewer, ``latency_seconds`` how late viewers see the stream.
+    """A token without its secret.
 
-    ``stream`` is the name of the stream that is meant when a bot names none; ``webhook`` is told when a clip is
-    ready.
+    Times are seconds: ``cooldown_seconds`` between two clips of the channel, ``viewer_cooldown_seconds`` between two of
+    one viewer, ``latency_seconds`` between an event and when viewers see it. ``stream`` is the stream to use when a
+    bot names none; ``webhook`` is the address to notify when a clip is ready.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""A chunk: one part of a long encode, from one key frame to another, which any worker can encode by itself."""
+"""Defines chunks: parts of a long encode, from key frame to key frame, which workers encode independently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from src.models.video import Lease
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """What the chunks of one encode have in common: all that a worker needs beside the chunk itself."""
+    """What the chunks of one encode share: everything that a worker needs besides the chunk itself."""
 
     plan: EncodePlan
     source: Path
@@ -19,7 +19,7 @@ class ChunkTask:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One part: its number, from where it is read in seconds, how many frames, and where it is written."""
+    """A chunk: its number, its start in the source in seconds, its number of frames, and its output file."""
 
     number: int
     start_seconds: float
@@ -29,9 +29,9 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """A chunk of a job as it is stored. ``task`` is the common part as JSON, ``path`` the finished file.
+    """A chunk of a job as it is stored. ``task`` is the shared part as JSON, ``path`` the finished file.
 
-    ``frames_done`` is what the worker that has it told last.
+    ``frames_done`` is the progress that its worker last reported.
     """
 
     id: str

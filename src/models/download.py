@@ -1,4 +1,4 @@
-"""What was asked of a download and what the finished file really is."""
+"""Defines what was requested of a download and what the finished file contains."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class ExactRange(TypedDict):
 
 
 def decimal_seconds(seconds: Fraction) -> float:
-    """Seconds as JSON shows them: nine digits, which tell the timestamps of any container apart."""
+    """Return seconds as JSON shows them: nine digits distinguish the timestamps of any container."""
     return round(float(seconds), 9)
 
 
 def exact_range(start: Fraction, end: Fraction) -> ExactRange:
-    """The range in the coarsest time base that expresses both times."""
+    """Return the range in the coarsest time base that expresses both times."""
     units = math.lcm(start.denominator, end.denominator)
     return {"start": int(start * units), "end": int(end * units), "time_base": f"1/{units}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The wishes as they were understood. Times are seconds of the video."""
+    """The preferences of the request, after normalisation. Times are seconds of the video."""
 
     resolution: str
     format: str
@@ -45,11 +45,11 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """The finished file. ``start`` and ``end`` are seconds of the video: first frame, end of the last one; ``exact``
-    says the same without rounding.
+    """The finished file. ``start`` and ``end`` are seconds of the video: start of the first frame, end of the last.
 
-    Codecs are FFmpeg's names; ``method`` is how the clip was cut; ``encoded`` tells whether it was encoded whole after
-    the cut; ``bytes`` is the file's size and ``bytes_fetched`` what was loaded for it.
+    ``exact`` is the same range without rounding. Codecs have FFmpeg's names. ``method`` is how the clip was cut;
+    ``encoded`` is set when it was encoded completely after the cut. ``bytes`` is the file's size and ``bytes_fetched``
+    the size of the downloads for it.
     """
 
     resolution: str
@@ -72,9 +72,9 @@ class Actual:
 
 @dataclass(frozen=True, slots=True)
 class DownloadReport:
-    """A finished, verified clip. ``facts`` is what was learnt about the video, as JSON values.
+    """A finished, verified clip. ``facts`` are the facts found about the video, as JSON values.
 
-    ``kept``: what of the source was left, in seconds of the video; a clip inside of it needs no new download.
+    ``kept`` is the retained part of the source in seconds of the video; a clip within it needs no new download.
     """
 
     path: Path
@@ -85,7 +85,7 @@ class DownloadReport:
     kept: tuple[float, float] | None = None
 
     def to_fields(self) -> dict[str, Any]:
-        """The report as it is stored with the job: JSON values."""
+        """Return the report as it is stored with the job: JSON values."""
         requested = {name: getattr(self.requested, name) for name in Requested.__slots__}
         actual = {name: getattr(self.actual, name) for name in Actual.__slots__}
         kept = None if self.kept is None else {"start": self.kept[0], "end": self.kept[1]}

@@ -1,4 +1,4 @@
-"""What an encode will do, decided before any program runs, and what it turned out to be."""
+"""Defines the plan of an encode, made before any program runs, and the report about its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Action = Literal["encode", "copy"]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One FFmpeg filter: its name and its named options."""
+    """An FFmpeg filter: its name and its named options."""
 
     name: str
     options: Options = ()
@@ -24,7 +24,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Color:
-    """Colour tags as FFmpeg's options take them; None is not said."""
+    """Colour tags as FFmpeg's options take them; those that are None are not set."""
 
     primaries: str | None = None
     transfer: str | None = None
@@ -34,11 +34,11 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class VideoPlan:
-    """The video stream: which, how it is filtered, and what writes it.
+    """The video stream: which one, how it is filtered, and which encoder writes it.
 
-    ``width`` x ``height`` are those that are stored; ``keep_rotation`` leaves the turning to the player.
-    ``time_base`` None lets frames lie on multiples of 1 / frame rate. ``keep_all_frames`` writes every decoded frame,
-    even two of the same time.
+    ``width`` x ``height`` is the stored size; with ``keep_rotation`` the player rotates the frames.
+    Without a ``time_base``, frames lie on multiples of 1 / frame rate. ``keep_all_frames`` writes every decoded frame,
+    also several with the same time.
     """
 
     stream_index: int
@@ -59,8 +59,11 @@ class VideoPlan:
 
 @dataclass(frozen=True, slots=True)
 class AudioPlan:
-    """One audio stream: copied, or AAC of so many kbit/s, channels and Hz. What comes behind ``end_seconds`` of the
-    film is left out; None keeps all. ``first_two``: of channels that cannot be mixed, the first two are used."""
+    """An audio stream: copied, or encoded as AAC with this bit rate in kbit/s, layout and sample rate in Hz.
+
+    Audio after ``end_seconds`` is left out; None leaves nothing out. With ``first_two``, the first two of several
+    channels that cannot be mixed are used.
+    """
 
     stream_index: int
     action: Action
@@ -74,7 +77,7 @@ class AudioPlan:
 
 @dataclass(frozen=True, slots=True)
 class SubtitlePlan:
-    """One text subtitle stream that becomes ``mov_text``."""
+    """A text subtitle stream that is converted to ``mov_text``."""
 
     stream_index: int
     language: str | None = None
@@ -82,7 +85,7 @@ class SubtitlePlan:
 
 @dataclass(frozen=True, slots=True)
 class EncodePlan:
-    """Everything FFmpeg has to be told, and everything the user should be told."""
+    """Everything that FFmpeg has to do, and the notes for the user."""
 
     demuxer: str
     video: VideoPlan
@@ -96,7 +99,7 @@ class EncodePlan:
 
 @dataclass(frozen=True, slots=True)
 class EncodeReport:
-    """What the finished file is. ``verified_frames`` counts the frames that were proven equal to the source's."""
+    """The facts of the finished file. ``verified_frames`` counts the frames that are proven equal to the source's."""
 
     codec: Codec
     quality: Quality
@@ -113,7 +116,7 @@ class EncodeReport:
     targets: dict[str, float] = field(default_factory=dict)
 
     def to_fields(self) -> dict[str, Any]:
-        """As it is stored and shown."""
+        """Return the report as it is stored and shown."""
         lossless = {} if self.verified_frames is None else {"verified": f"{self.verified_frames} frames"}
         return {
             "codec": self.codec,

@@ -1,4 +1,4 @@
-"""GuestSession: someone who uses the service without an account."""
+"""Defines guest sessions, for clients without an account."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class GuestSession:
-    """A guest. ``id`` may be seen by anyone; the secret that the guest shows is kept nowhere, only its SHA-256 is:
-    the id is the beginning of that."""
+    """A guest. ``id`` is public. The guest's secret is not stored; the id is the beginning of its SHA-256."""
 
     id: str
     created_at: datetime

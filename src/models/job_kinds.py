@@ -1,4 +1,4 @@
-"""Describes the kinds of jobs: their parameters, their queue, and what matters for the order in which they run."""
+"""Defines kinds of jobs: their parameters, their queue, and what decides the order in which they run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from src.models.turns import Kinds
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """One kind. ``queue``: whose workers run it.
+    """A kind of job; workers of ``queue`` run it.
 
-    ``long``: it may take hours. ``urgent``: it captures what soon cannot be fetched any more. ``same``: two jobs whose
-    parameters agree in these fields produce the same file, so the second one takes the file of the first.
+    ``long``: it may take hours. ``urgent``: it captures media that soon cannot be fetched any more. ``same``: two jobs
+    with equal parameters in these fields produce the same file, so the second one takes the file of the first.
     """
 
     params: type[JobParams]
@@ -25,7 +25,7 @@ class JobKind:
 
     @property
     def name(self) -> str:
-        """The name, as records have it."""
+        """The kind's name in records."""
         return self.params.kind
 
 
@@ -43,11 +43,11 @@ class KindTable:
         return name in self._kinds
 
     def names(self) -> tuple[str, ...]:
-        """The names of all kinds."""
+        """Return the names of all kinds."""
         return tuple(self._kinds)
 
     def in_queue(self, queue: str) -> Kinds:
-        """The kinds of one queue, by what matters for their order."""
+        """Return the kinds of one queue, grouped by what decides their order."""
         found = [kind for kind in self._kinds.values() if kind.queue == queue]
         return Kinds(
             frozenset(kind.name for kind in found),

@@ -1,4 +1,4 @@
-"""What a media file is made of, as a probe found it. Facts only; no decision is taken here."""
+"""Defines what a media file contains, as found by a probe; no decisions are made here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class LightLevel:
-    """CTA-861.3: brightest pixel and brightest frame average of the film, in cd/m2."""
+    """CTA-861.3: the brightest pixel and the brightest frame average of the video, in cd/m2."""
 
     max_content: int
     max_frame_average: int
@@ -35,14 +35,14 @@ class FrameSize:
 
 @dataclass(frozen=True, slots=True)
 class VideoStream:
-    """One video stream. Names of codecs, pixel formats and colours are FFmpeg's.
+    """A video stream. Names of codecs, pixel formats and colours are FFmpeg's.
 
-    ``width`` x ``height`` are as stored; ``rotation_degrees`` (0, 90, 180, 270, counter-clockwise, as FFmpeg counts)
-    and ``mirrored`` say how a player turns them. ``frame_rate`` is the average, ``base_rate`` the lowest rate that
-    can write all time stamps: they differ where the cadence varies. ``interlaced`` is what the first frames say of
-    themselves; ``frames`` is the container's own word, if it has one. ``alpha``: beside the picture lies its
-    transparency, of which its pixel format says nothing (WebM).
-    A colour is ``reserved`` where its number has no name. ``dynamic_metadata`` names what the first frame has of them.
+    ``width`` x ``height`` is the stored size; ``rotation_degrees`` (0, 90, 180, 270, counter-clockwise as in FFmpeg)
+    and ``mirrored`` are applied by the player. ``frame_rate`` is the average, ``base_rate`` the lowest rate that can
+    express all timestamps: they differ for variable frame rates. ``interlaced`` comes from the flags of the first
+    frames, ``frames`` from the container, if it has the number. ``alpha``: transparency is stored separately from the
+    frames, where the pixel format does not show it (WebM).
+    A colour is ``reserved`` where its number has no name. ``dynamic_metadata`` names the metadata of the first frame.
     """
 
     index: int
@@ -76,25 +76,25 @@ class VideoStream:
 
     @property
     def display_size(self) -> tuple[int, int]:
-        """Width and height as a player shows them: pixels made square, then turned."""
+        """Width and height as a player shows them: pixels made square, then rotated."""
         width, height = round(self.width * self.sample_aspect), self.height
         return (height, width) if self.rotation_degrees % 180 else (width, height)
 
     @property
     def is_hdr(self) -> bool:
-        """Whether the picture is PQ or HLG."""
+        """Whether the transfer function is PQ or HLG."""
         return self.color_transfer in ("smpte2084", "arib-std-b67")
 
     @property
     def is_dolby_vision(self) -> bool:
-        """Whether the container or the first frame says so."""
+        """Whether the container or the first frame is marked as Dolby Vision."""
         tagged = self.codec_tag in ("dvh1", "dvhe", "dva1", "dvav", "dav1")
         return tagged or "Dolby Vision" in self.dynamic_metadata
 
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
-    """One audio stream."""
+    """An audio stream."""
 
     index: int
     codec: str
@@ -112,7 +112,7 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleStream:
-    """One subtitle stream."""
+    """A subtitle stream."""
 
     index: int
     codec: str
@@ -121,9 +121,11 @@ class SubtitleStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """One file: its container (FFmpeg's format names), length in seconds, size in bytes, and streams; ``others`` counts
-    those of other kinds (time codes, positions, fonts), ``unreadable`` has the kind of each video or audio stream for
-    which there is no decoder and which is in neither list."""
+    """A file: its container (FFmpeg's format names), length in seconds, size in bytes, and streams.
+
+    ``others`` counts streams of other types (time codes, positions, fonts). ``unreadable`` has the type of each video
+    or audio stream without a decoder, which is in neither list.
+    """
 
     container: str
     duration_seconds: float | None
@@ -151,10 +153,13 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class StreamTimeline:
-    """What lies on the time axis of one stream: units (frames of video, packets of sound), first and last time and
-    the end of the last unit in seconds, and the smallest and largest gap between two neighbours. ``silences`` is where
-    sound has nothing for more than a second, as (begin, end) in seconds; no more of them than a plan needs. ``sizes``
-    are the different sizes of a video's frames in the order in which they come; empty where packets do not tell."""
+    """The times of one stream: units are frames of video or packets of audio.
+
+    Times are in seconds: of the first and last unit, the end of the last unit, and the smallest and largest gap
+    between neighbours. ``silences`` are gaps of more than a second in audio, as (start, end); only as many as a plan
+    needs. ``sizes`` are the different frame sizes of a video in the order of their appearance; empty where packets do
+    not contain them.
+    """
 
     index: int
     kind: str
@@ -171,7 +176,7 @@ class StreamTimeline:
 
 @dataclass(frozen=True, slots=True)
 class FrameIndex:
-    """Every shown frame of the main video: presentation times in ticks of ``time_base``, and those of key frames."""
+    """All displayed frames of the main video: presentation times in ticks of ``time_base``, and those of key frames."""
 
     time_base: Fraction
     ticks: tuple[int, ...]
@@ -180,17 +185,17 @@ class FrameIndex:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The time axes of the main video and of all sound of a file. ``errors`` counts what could not be decoded."""
+    """The times of the main video and of all audio of a file. ``errors`` counts what could not be decoded."""
 
     streams: tuple[StreamTimeline, ...]
     errors: int = 0
 
     @property
     def video(self) -> StreamTimeline | None:
-        """The main video's axis."""
+        """The times of the main video."""
         return next((stream for stream in self.streams if stream.kind == "video"), None)
 
     @property
     def audio(self) -> tuple[StreamTimeline, ...]:
-        """The axes of the sound."""
+        """The times of the audio streams."""
         return tuple(stream for stream in self.streams if stream.kind == "audio")

@@ -1,4 +1,4 @@
-"""Describes a source of media: its tracks and their addresses, how they may be fetched, and ranges of exact time."""
+"""Defines sources of media: tracks and their addresses, network settings, and ranges of exact times."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Protocol = Literal["https", "hls", "dash"]
 
 
 class SourceUnreadable(Exception):
-    """The engine has no way to index or read this source; the caller may try another one. Never shown to users."""
+    """The engine cannot index or read this source; the caller may try another one. Never shown to users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One piece of a segmented track. The piece without a duration, if any, is the first: the initialisation."""
+    """A segment of a track. The one without a duration, if any, is the first: the initialisation section."""
 
     url: str
     duration_seconds: float | None = None
@@ -25,9 +25,9 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One URL (for ``hls`` a playlist; for ``dash`` only its fragments count) with video, audio or both.
+    """A URL (for ``hls`` a playlist; for ``dash`` only its fragments are used) with video, audio or both.
 
-    ``container`` is the suffix that the format is known by ("mp4", "webm", "ts", ...); ``size_bytes`` a hint.
+    ``container`` is the usual suffix of the format ("mp4", "webm", "ts", ...); ``size_bytes`` is a hint.
     """
 
     url: str
@@ -42,7 +42,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class ClipSource:
-    """One track that holds everything, or one for the picture and one for the sound. Length in seconds, if known."""
+    """One track with everything, or one for video and one for audio. Length in seconds, if known."""
 
     tracks: tuple[Track, ...]
     duration_seconds: float | None = None
@@ -50,12 +50,12 @@ class ClipSource:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """How to fetch. Times in seconds, sizes in bytes.
+    """How to fetch. Times are seconds, sizes are bytes.
 
     ``guard`` is called with every URL before the first request to its host, redirects included, and raises to refuse
-    it. ``stall_seconds``: silence on one connection after which it is given up and its rest asked for again.
-    ``give_up_seconds``: how long nothing at all may arrive. ``segment_retries``: how often a segment that its server
-    says it lacks is asked for again.
+    it. ``stall_seconds``: a connection that is silent for this long is closed and its remainder requested again.
+    ``give_up_seconds``: how long it may take until any data arrives. ``segment_retries``: how often a segment is
+    requested again that its server reports as missing.
     """
 
     proxy: str | None = None
@@ -72,7 +72,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From ``start`` up to, but without, ``end``: exact seconds of presentation time of the source."""
+    """From ``start`` to ``end`` (excluded): exact seconds of presentation time of the source."""
 
     start: Fraction
     end: Fraction

@@ -1,4 +1,4 @@
-"""The outcome of a job: whether its file holds everything that was promised, what is missing, and what was changed."""
+"""Defines the outcome of a job: whether its file has the complete range, what is missing, and what was changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class NoteCode(StrEnum):
-    """What the file lacks or has beyond the request. Clients may rely on these codes."""
+    """How the file differs from the request. Clients may rely on these codes."""
 
     # Encodes
     REMUXED = "remuxed"
@@ -61,22 +61,22 @@ class NoteCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One fact about the file for its owner: a stable code and a sentence."""
+    """A fact about the file for its owner: a stable code and a sentence."""
 
     code: NoteCode
     text: str
 
     def to_fields(self) -> dict[str, str]:
-        """The note as JSON."""
+        """Return the note as JSON."""
         return {"code": self.code.value, "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A part of the promised range that the file lacks, from ``start`` to ``end`` in seconds.
+    """A part of the requested range that the file lacks, from ``start`` to ``end`` in seconds.
 
-    A clip counts from the start of the video, a recording from its first segment, a live clip from the start of the
-    requested moment. ``from_clock`` and ``to_clock`` are the wall clock (ISO 8601, UTC) where it is known.
+    Times count from the start of the video for a clip, from the first segment for a recording, and from the start of
+    the requested moment for a live clip. ``from_clock`` and ``to_clock`` are wall clock times (ISO 8601), if known.
     """
 
     start: float
@@ -85,20 +85,20 @@ class Gap:
     to_clock: str | None = None
 
     def to_fields(self) -> dict[str, Any]:
-        """The gap as JSON."""
+        """Return the gap as JSON."""
         clock = {} if self.from_clock is None else {"from": self.from_clock, "to": self.to_clock}
         return {"start": round(self.start, 6), "end": round(self.end, 6), **clock}
 
 
 def outcome_fields(notes: Iterable[Note] = (), gaps: Iterable[Gap] = ()) -> dict[str, Any]:
-    """``complete``, ``gaps`` and ``notes`` as a report stores them; a file without gaps is complete."""
+    """Return ``complete``, ``gaps`` and ``notes`` as a report stores them; a file without gaps is complete."""
     missing = [gap.to_fields() for gap in gaps]
     distinct = dict.fromkeys(notes)
     return {"complete": not missing, "gaps": missing, "notes": [note.to_fields() for note in distinct]}
 
 
 def reported_outcome(report: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The three fields of every surface, from the report of a job.
+    """Return these three fields from the report of a job, as every API shows them.
 
     ``complete`` is ``None`` while there is no report. Reports of earlier versions have no gaps.
     """

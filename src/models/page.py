@@ -1,4 +1,4 @@
-"""A part of a list: what is shown, and how much there is."""
+"""Defines a page of a list: some items, and the number of all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Other = TypeVar("Other")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """The items from ``offset`` on, and the number of all."""
+    """The items from ``offset`` on, and the total number."""
 
     items: Sequence[Item]
     total: int
@@ -20,9 +20,9 @@ class Page(Generic[Item]):
 
     @property
     def has_more(self) -> bool:
-        """Whether there are items behind these."""
+        """Whether more items follow."""
         return self.offset + len(self.items) < self.total
 
     def map(self, change: Callable[[Item], Other]) -> Page[Other]:
-        """The same part of a list of something else."""
+        """Return the page with each item converted."""
         return Page([change(item) for item in self.items], self.total, self.offset)

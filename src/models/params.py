@@ -1,4 +1,4 @@
-"""What each kind of job needs to know: one frozen model per kind, stored flat in the job's record."""
+"""Defines the parameters of each kind of job: one frozen model per kind, stored flat in the job's record."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ CaptionSource = Literal["any", "manual", "automatic"]
 
 
 class JobParams(BaseModel):
-    """Base of all parameters. A subclass with a ``kind`` is a kind of job and is found by that name."""
+    """The base of all parameters. A subclass with a ``kind`` is a kind of job, found by that name."""
 
     model_config = ConfigDict(frozen=True)
     kind: ClassVar[str]
 
     @staticmethod
     def kinds() -> tuple[str, ...]:
-        """All kinds of jobs."""
+        """Return the names of all kinds of jobs."""
         return tuple(model.kind for model in JobParams.__subclasses__())
 
     @staticmethod
     def parse(kind: str, fields: dict[str, Any]) -> JobParams:
-        """The parameters of this kind from stored fields; fields of no meaning to the kind are ignored."""
+        """Return the parameters of this kind from stored fields; fields of other kinds are ignored."""
         model = next(model for model in JobParams.__subclasses__() if model.kind == kind)
         return model.model_validate({name: fields[name] for name in model.model_fields if name in fields})
 
 
 class ClipParams(JobParams):
-    """A time range of a video of a site. Times are seconds from the start of the video."""
+    """A time range of a video on a site. Times are seconds from the start of the video."""
 
     kind = "clip"
 
@@ -55,10 +55,10 @@ class ClipParams(JobParams):
 class LiveClipParams(JobParams):
     """A moment of a live stream, by the clock: ``[event_at - clip_offset, event_at - clip_offset + clip_duration]``.
 
-    ``event_at`` is when what viewers saw had happened: ``latency_seconds`` before they asked. ``stream`` names the
-    channel whose stream is meant; its ``youtube_video_id`` is then found out by a worker. ``start_time`` and
-    ``end_time`` (seconds from the start of the stream) are known once the stream was looked up. ``saved_with`` is the
-    id of the channel token, ``viewer`` whom the bot named.
+    ``event_at`` is when the event happened that viewers saw ``latency_seconds`` later. ``stream`` names a channel; a
+    worker then finds the ``youtube_video_id`` of its current stream. ``start_time`` and ``end_time`` (seconds from the
+    start of the stream) are known once a worker has looked the stream up. ``saved_with`` is the id of the channel
+    token, ``viewer`` the name that the bot sent.
     """
 
     kind = "live_clip"
@@ -83,9 +83,9 @@ class LiveClipParams(JobParams):
 
 
 class EncodeParams(JobParams):
-    """An uploaded file that becomes an MP4, or whose sound becomes an audio file: chosen when it is started.
+    """An uploaded file that is converted to an MP4 or to an audio file; which one is chosen when the job is started.
 
-    ``video_codec`` and ``quality_preset`` are set for the one, ``audio_format`` and ``audio_quality`` for the other.
+    ``video_codec`` and ``quality_preset`` are for an MP4, ``audio_format`` and ``audio_quality`` for an audio file.
     """
 
     kind = "encode"
@@ -107,7 +107,7 @@ class EncodeParams(JobParams):
 
 
 class VideoParams(JobParams):
-    """A whole video of a site. ``max_bytes`` is the largest file that is fetched."""
+    """A whole video of a site. ``max_bytes`` is the size of the largest file to fetch."""
 
     kind = "video"
 
@@ -121,7 +121,7 @@ class VideoParams(JobParams):
 
 
 class TranscriptParams(JobParams):
-    """The captions of a video: written by people, made by the site, or either with the written ones first."""
+    """The captions of a video: written by people, automatic, or any, which prefers those written by people."""
 
     kind = "transcript"
 
@@ -134,7 +134,7 @@ class TranscriptParams(JobParams):
 
 
 class BatchParams(JobParams):
-    """Several time ranges of one video, in seconds from its start; ``joined`` into one film, or one file for each."""
+    """Several time ranges of one video, in seconds from its start: ``joined`` into one video, or one file for each."""
 
     kind = "batch"
 
@@ -149,10 +149,10 @@ class BatchParams(JobParams):
 
 
 class StreamParams(JobParams):
-    """A playlist or a video file at any public address. ``size`` is the largest (width, height) that is wanted.
+    """A playlist or a video file at a public address. ``size`` is the largest acceptable (width, height).
 
-    ``max_seconds`` of media end it, which matters where a live stream does not; ``parallel`` is whether pieces are
-    fetched at the same time.
+    The recording ends after ``max_seconds`` of media, which matters for live streams. ``parallel``: fetch several
+    segments at the same time.
     """
 
     kind = "stream"
@@ -167,7 +167,7 @@ class StreamParams(JobParams):
 
 
 class AudioParams(JobParams):
-    """The sound of a video, as a file of its own."""
+    """The audio of a video as a separate file."""
 
     kind = "audio"
 

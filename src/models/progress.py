@@ -1,4 +1,4 @@
-"""How far a job is, and the monitor through which an engine tells it and learns that it should stop."""
+"""Defines the progress of a job, and the monitor through which an engine reports it and learns that it should stop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Phase(StrEnum):
-    """What a job is doing now. The first three are the documented words, the only ones that callers are told."""
+    """The current step of a job. The first three are documented, and callers see only those."""
 
     INITIALIZING = "initializing"
     DOWNLOADING = "downloading"
@@ -17,15 +17,15 @@ class Phase(StrEnum):
 
     @property
     def documented(self) -> Phase:
-        """The documented word for it: checking a file is the last part of making it."""
+        """The documented phase: verifying is shown as the last part of encoding."""
         return Phase.ENCODING if self is Phase.VERIFYING else self
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One reading. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1MB/s").
+    """A progress report. Percentages are 0-100; ``speed`` is a factor of real time ("2.3x") or a rate ("4.1MB/s").
 
-    ``written`` grows with work that no percentage tells; only the watchdog looks at it.
+    ``written`` grows with work that no percentage shows; only the watchdog uses it.
     """
 
     phase: Phase = Phase.INITIALIZING
@@ -42,20 +42,20 @@ class Progress:
 
 
 class Monitor(Protocol):
-    """What an engine needs of whoever started it. Both calls are cheap and may come from any thread."""
+    """What an engine needs from the caller that runs it. Both calls are cheap and may come from any thread."""
 
     def report(self, progress: Progress) -> None:
-        """Tell the progress, then ``check``. Call it as often as convenient: it is throttled behind."""
+        """Report progress, then ``check``. Call it as often as convenient: the implementation limits the rate."""
 
     def check(self) -> None:
         """Raise ``Cancelled`` (or another ``AppError``) when the work should stop; call it at least twice a second."""
 
 
 class SilentMonitor:
-    """A monitor for work that nobody watches."""
+    """A monitor for unattended work."""
 
     def report(self, progress: Progress) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def check(self) -> None:
-        """Never stops."""
+        """Never stop the work."""

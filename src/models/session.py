@@ -1,4 +1,4 @@
-"""Session: one login, and Identity: who a valid private token belongs to."""
+"""Defines logins, their revocation, and the identity of a valid private token."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One login. The token itself is kept nowhere: only its SHA-256, from which it cannot be made again."""
+    """A login. The token is not stored: only its SHA-256, from which it cannot be recovered."""
 
     id: str
     user_id: str
@@ -19,7 +19,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """Logins that were ended before their time, noted until every cache has surely been told."""
+    """Logins that were ended early, recorded until every cache has received them."""
 
     id: str
     token_hashes: tuple[str, ...] = field(repr=False)
@@ -28,7 +28,7 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a private token belongs to, and which login it is."""
+    """The account and the login of a private token."""
 
     user_id: str
     email: str

@@ -1,4 +1,4 @@
-"""A link that lets anybody who has it watch one clip, until it expires or is taken back."""
+"""Defines links with which anyone can watch one clip, until they expire or are revoked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One link. The link itself is made from the id and signed."""
+    """A link. Its address contains the id and a signature."""
 
     id: str
     job_id: str

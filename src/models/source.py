@@ -1,4 +1,4 @@
-"""What a video site told about a video: its facts, its formats, and where the media of a format is fetched."""
+"""Defines what a video site reports about a video: facts, formats, and the media address of each format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class LiveStatus(StrEnum):
-    """Whether a video is, will be or was a live stream. The words are yt-dlp's."""
+    """Whether a video is, will be or was a live stream, in yt-dlp's terms."""
 
     NOT_LIVE = "not_live"
     IS_UPCOMING = "is_upcoming"
@@ -19,11 +19,11 @@ class LiveStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceFormat:
-    """One format of a video: pictures, sound or both.
+    """A format of a video: with video, audio or both.
 
     Codecs are families: ``avc1 hevc av01 vp9 vp8`` and ``mp4a opus vorbis ac-3 ec-3``, or None without such a
-    stream. ``resolution`` is the site's own name as a number (1080 for "1080p"), whatever the shape of the picture;
-    ``preference`` is the site's or yt-dlp's opinion of the format, higher is better, -1 is neutral.
+    stream. ``resolution`` is the number in the site's own name (1080 for "1080p"), whatever the aspect ratio;
+    ``preference`` ranks formats by the judgement of the site or yt-dlp: higher is better, -1 is neutral.
     """
 
     id: str
@@ -42,17 +42,17 @@ class SourceFormat:
     language_preference: int = -1
     preference: int = -1
     altered: bool = False
-    """Not what was uploaded: dynamic range of the sound compressed, pictures upscaled, or known to be damaged."""
+    """Not as uploaded: audio with compressed dynamic range, upscaled video, or known damage."""
 
     @property
     def segmented(self) -> bool:
-        """Whether the media is a playlist of segments instead of one file."""
+        """Whether the media is a playlist of segments rather than one file."""
         return self.protocol != "https"
 
 
 @dataclass(frozen=True, slots=True)
 class MediaAddress:
-    """Where the media of one format is fetched, and the headers that must be sent along. Valid for some hours."""
+    """Where to fetch the media of one format, and the headers to send. Valid for some hours."""
 
     url: str
     headers: dict[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class MediaAddress:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Who publishes."""
+    """The channel that published a video."""
 
     id: str | None
     title: str | None
@@ -69,9 +69,9 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """The facts of one video. ``release_at`` is when a live stream or a premiere starts or started.
+    """The facts of one video. ``release_at`` is the start time of a live stream or premiere.
 
-    ``uploaded_on`` is the day; ``published_at`` the moment, or where the site does not tell it the day's midnight.
+    ``uploaded_on`` is the day; ``published_at`` the time, or midnight of that day where the site gives no time.
     """
 
     id: str
@@ -94,35 +94,37 @@ class VideoInfo:
 
     @property
     def channel(self) -> Channel:
-        """Who published it."""
+        """The channel that published the video."""
         return Channel(self.channel_id, self.uploader, self.subscriber_count)
 
     @property
     def thumbnails(self) -> dict[str, str]:
-        """The site's pictures of this video, by size: 120x90, 320x180, 480x360."""
+        """The addresses of the site's thumbnails by size: 120x90, 320x180, 480x360."""
         sizes = {"default": "default", "medium": "mqdefault", "high": "hqdefault"}
         return {size: f"https://i.ytimg.com/vi/{self.id}/{name}.jpg" for size, name in sizes.items()}
 
     @property
     def changes_soon(self) -> bool:
-        """Whether it is, will be or has just been live: what is told of it now is soon wrong."""
+        """Whether the video is, will be or has just been live, so that its facts soon change."""
         return self.live_status in (LiveStatus.IS_LIVE, LiveStatus.IS_UPCOMING, LiveStatus.POST_LIVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """One look at a video: its facts, the address of each format's media by the format's id, what was said on the
-    way (formats may be missing for a reason that only a warning tells), and when that was."""
+    """The result of one lookup of a video: its facts, and the media address of each format by the format's id.
+
+    ``warnings`` may be the only place that explains why formats are missing. ``looked_up_at`` is the time.
+    """
 
     info: VideoInfo
     media: dict[str, MediaAddress]
     warnings: tuple[str, ...] = ()
-    looked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    looked_up_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class FormatTable:
-    """What can be chosen: resolutions of 720p and more, highest first, and the containers each exists in."""
+    """The choices for a video: resolutions from 720p, highest first, and the containers available for each."""
 
     video_id: str
     resolutions: tuple[str, ...]
@@ -132,7 +134,7 @@ class FormatTable:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """The facts of a video; whether they were known already, and until when they are believed."""
+    """The facts of a video, whether they came from the cache, and when they expire."""
 
     info: VideoInfo
     cached: bool
@@ -141,8 +143,10 @@ class CatalogEntry:
 
 @dataclass(frozen=True, slots=True)
 class PlaylistEntry:
-    """One video of a playlist, as the playlist's page tells it. Positions are counted from 1. ``facts`` are those of
-    a look at the video itself, where one was taken."""
+    """A video of a playlist, as listed on the playlist's page. Positions count from 1.
+
+    ``facts`` come from a lookup of the video itself, if one was made.
+    """
 
     video_id: str
     title: str

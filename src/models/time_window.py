@@ -1,4 +1,4 @@
-"""Arithmetic of the wall clock: exact seconds since 1970, and what part of a window there is."""
+"""Calculates with windows of the wall clock, in exact seconds since 1970, and with the parts of them that exist."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from fractions import Fraction
 
 from src.utils.clock import to_seconds
 
-TOUCHING = Fraction(1, 10)  # clocks of segments are told in milliseconds, and lengths are rounded
+TOUCHING = Fraction(1, 10)  # segment clocks have millisecond precision, and durations are rounded
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From ``start`` up to, but without, ``end``: seconds since 1970."""
+    """From ``start`` to ``end`` (excluded), in seconds since 1970."""
 
     start: Fraction
     end: Fraction
 
     @classmethod
     def around(cls, event: datetime, offset: float, duration: float) -> Window:
-        """``[event - offset, event - offset + duration)``."""
+        """Return ``[event - offset, event - offset + duration)``."""
         start = to_seconds(event) - Fraction(repr(offset))
         return cls(start, start + Fraction(repr(duration)))
 
     def padded(self, before: Fraction, after: Fraction) -> Window:
-        """The window with some time on both sides."""
+        """Return the window extended on both sides."""
         return Window(self.start - before, self.end + after)
 
     def overlaps(self, other: Window) -> bool:
-        """Whether they share any time."""
+        """Return whether the windows have any time in common."""
         return self.start < other.end and other.start < self.end
 
     def common(self, other: Window) -> Window:
-        """The time that both have; empty or turned round when they share none."""
+        """Return the intersection; its end is not after its start when the windows do not overlap."""
         return Window(max(self.start, other.start), min(self.end, other.end))
 
 
 def joined(spans: Iterable[Window]) -> list[Window]:
-    """The spans in order, those that touch as one."""
+    """Return the spans in order, with adjacent ones merged."""
     found: list[Window] = []
     for span in sorted(spans, key=lambda each: each.start):
         if found and span.start <= found[-1].end + TOUCHING:
@@ -50,7 +50,7 @@ def joined(spans: Iterable[Window]) -> list[Window]:
 
 
 def missing(window: Window, spans: Iterable[Window]) -> list[Window]:
-    """What of the window no span holds, leaving out gaps that are only rounding."""
+    """Return the parts of the window that no span covers, without gaps that come from rounding."""
     holes: list[Window] = []
     position = window.start
     for span in joined(spans):

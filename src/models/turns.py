@@ -1,4 +1,4 @@
-"""Turns: what waits and what runs in a queue, as far as it matters for whose job begins next."""
+"""Defines what waits and runs in a queue, as far as it decides whose job starts next."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """The kinds of jobs of one queue. ``long`` ones are recordings and whole downloads, which may take hours;
-    ``urgent`` ones capture a moment of a live stream, which soon cannot be fetched any more."""
+    """The kinds of jobs of one queue.
+
+    ``long`` ones are recordings and whole downloads, which may take hours; ``urgent`` ones capture a moment of a live
+    stream, which soon cannot be fetched any more.
+    """
 
     all: frozenset[str]
     long: frozenset[str] = field(default_factory=frozenset)
@@ -18,10 +21,10 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Jobs of one owner that could begin now, either all long ones (recordings, whole downloads) or all others.
+    """Jobs of one owner that could start now: either all long ones (recordings, whole downloads) or all others.
 
-    ``since``: when the first of them was asked for. ``declined``: ids of those that a worker has heard of and left,
-    oldest first; nobody will hear of them again without another notification.
+    ``since``: when the first of them was requested. ``declined``: ids of those that a worker declined, oldest first;
+    no worker considers them again without another notification.
     """
 
     owner: str
@@ -33,8 +36,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job that a worker has now. ``owner``: whose share it counts against, if it counts against one. ``long``: a
-    recording or a whole download."""
+    """A running job. ``owner``: whose share it counts against, if any. ``long``: a recording or a whole download."""
 
     owner: str | None
     long: bool = False

@@ -1,4 +1,4 @@
-"""A resumable upload: what was announced; how much has arrived is the size of its file."""
+"""Defines resumable uploads as announced by their clients; the size of the file is the progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from src.models.video import Owner
 
 @dataclass(frozen=True, slots=True)
 class ResumableUpload:
-    """One upload. ``id`` becomes the id of the encode request; ``length`` is in bytes."""
+    """An upload. ``id`` becomes the id of the encode request; ``length`` is in bytes."""
 
     id: str
     owner: Owner

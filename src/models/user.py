@@ -1,4 +1,4 @@
-"""User: an account."""
+"""Defines accounts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 class User:
     """An account. ``email`` is normalised and unique; the hash never appears in a log or a ``repr``.
 
-    ``accepts_anonymous_saves``: whether strangers with a public token may save clips for this user.
+    ``accepts_anonymous_saves``: whether anyone with a public token may save clips for this user.
     """
 
     id: str
@@ -20,4 +20,4 @@ class User:
     updated_at: datetime
     accepts_anonymous_saves: bool = True
     disabled: bool = False
-    """By the operator: nothing that belongs to the account opens anything."""
+    """Disabled by the operator: no credentials of the account are accepted."""

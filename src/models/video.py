@@ -1,4 +1,4 @@
-"""VideoJob: the one record of everything slow that the service does, and the closed set of its states."""
+"""Defines jobs: the one record for all long-running work, and the closed set of its states."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from src.models.params import JobParams
 
 
 class Status(StrEnum):
-    """Where a job is in its life. A failed or cancelled job may be started again."""
+    """The state of a job. A failed or cancelled job may be started again."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -26,11 +26,11 @@ ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 ARCHIVE_ID = "archive"
-"""Of the address that owns the archive of all callers who need no token: the operator's (ADR 9)."""
+"""The id of the address that owns the archive of all callers who need no token: the operator's (ADR 9)."""
 
 
 class OwnerKind(StrEnum):
-    """Who a job can belong to."""
+    """The types of owners of a job."""
 
     USER = "user"
     SESSION = "session"
@@ -46,18 +46,18 @@ class Owner:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether no account stands behind it, and it is not the operator's own archive."""
+        """Whether the owner has no account and is not the operator's own archive."""
         return self.kind is not OwnerKind.USER and (self.kind, self.id) != (OwnerKind.ADDRESS, ARCHIVE_ID)
 
     @staticmethod
     def user(user_id: str) -> Owner:
-        """The owner that a signed-in user is."""
+        """Return a signed-in user as an owner."""
         return Owner(OwnerKind.USER, user_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a job: who has it, its number (only the highest may write), and until when."""
+    """The right to process a job: its worker, its number (only the highest may write), and its end."""
 
     worker: str
     fence: int
@@ -66,7 +66,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """The finished file of a job. ``download_name`` is what a browser should call it."""
+    """The finished file of a job. ``download_name`` is the name for the browser."""
 
     path: Path
     size_bytes: int
@@ -78,22 +78,22 @@ class Artifact:
 class Failure:
     """Why a job failed: a code of ``errors/`` and the sentence for the user.
 
-    ``told``: whether whoever asked for the file has had this answer. The next request after that starts anew.
+    ``reported``: a caller who requested the file has received this failure. The next request starts the job again.
     """
 
     code: str
     message: str
-    told: bool = False
+    reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VideoJob:
-    """One job. All times are UTC-aware.
+    """A job. All times are UTC-aware.
 
-    ``pending`` with ``queued_at`` is waiting for a worker; ``pending`` without it was only saved.
-    ``facts`` holds what was learnt about the source (``available_formats``, ``title``, ``source_duration``), and
-    under ``request`` the caller's own words, for surfaces that repeat them;
-    ``report`` what the finished file really is, beside what was asked.
+    ``pending`` with ``queued_at`` waits for a worker; ``pending`` without it was only saved.
+    ``facts`` has the facts about the source (``available_formats``, ``title``, ``source_duration``), and under
+    ``request`` the fields of the request as sent, for APIs that return them;
+    ``report`` describes the finished file in comparison with the request.
     """
 
     id: str
@@ -103,50 +103,50 @@ class VideoJob:
     created_at: datetime
     attempts: int = 0
     retries: int = 0
-    """Those of the attempts that ended with an error that may pass by itself; the others died with their worker."""
+    """The attempts that ended with a temporary error; in the others the worker died."""
     lease: Lease | None = None
     queued_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
     expires_at: datetime | None = None
     keep_seconds: float | None = None
-    """How long the finished file stays: ``None`` as long as all files, ``math.inf`` until somebody deletes it."""
+    """How long the finished file stays: ``None`` for the default, ``math.inf`` until it is deleted."""
     cancel_requested: bool = False
     artifact: Artifact | None = None
-    made_bytes: int | None = None
-    """The size of the finished file, told after it was deleted, too."""
+    result_bytes: int | None = None
+    """The size of the finished file, also after it was deleted."""
     failure: Failure | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     anonymous: bool = False
-    """Whether another client than the owner saved it, with a public token or with none."""
+    """Whether another client than the owner saved it, with a public token or without one."""
     report: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
-        """The name of the job's kind, as its parameters say it."""
+        """The name of the job's kind."""
         return self.params.kind
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """``complete``, ``gaps`` and ``notes``, as every surface shows them."""
+        """``complete``, ``gaps`` and ``notes``, as every API shows them."""
         return reported_outcome(self.report if self.status is Status.COMPLETED else None)
 
     @property
-    def begun_at(self) -> datetime:
-        """When work began, or when it was asked for."""
+    def active_since(self) -> datetime:
+        """When the job started or, before that, when it was requested."""
         return self.started_at or self.queued_at or self.created_at
 
     @property
     def changed_at(self) -> datetime:
-        """When its state changed last."""
-        return self.completed_at or self.begun_at
+        """When its state last changed."""
+        return self.completed_at or self.active_since
 
     @property
     def waiting(self) -> bool:
-        """Asked for and not yet begun."""
+        """Whether the job is requested and not started yet."""
         return self.status is Status.PENDING and self.queued_at is not None
 
     @property
     def ended(self) -> bool:
-        """Nothing will happen any more unless it is started again."""
+        """Whether the job has ended; it changes only if it is started again."""
         return self.status in ENDED

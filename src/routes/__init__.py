@@ -62,7 +62,7 @@ SURFACES = (
 
 
 def choose_surfaces(names: Iterable[str]) -> tuple[Surface, ...]:
-    """The surfaces of these names; ``archive`` is all that begin with ``archive.``; without a name all.
+    """Return the surfaces of these names; ``archive`` is all that begin with ``archive.``; without a name all.
 
     Raises:
         SettingsError: there is none of a name.

@@ -40,7 +40,7 @@ def _answers(
     form_fields: type[BaseModel] | None = None,
     creates: str | None = None,
 ) -> Callable[[View], View]:
-    """The contract of an endpoint whose answer lies in an envelope."""
+    """Return the contract of an endpoint whose answer lies in an envelope."""
     envelope: Any = said.Envelope
     return endpoint(
         auth=Auth.NETWORK,

@@ -43,7 +43,7 @@ OF_PATH: dict[str, dict[str, tuple[type[AppError], ...]]] = {
 
 
 def documented_code(code: str, service: Service, path: str = "") -> str:
-    """The documented code for one of ours, as this address of a service tells it; where there is none, ours."""
+    """Return the documented code for one of ours, as this address of a service tells it; where there is none, ours."""
     fact = errors.catalogue().get(code, AppError)
     rows = [*EVERYWHERE.items(), *OF_SERVICE[service].items(), *OF_PATH.get(path, {}).items()]
     words = {each: word for word, facts in rows for each in facts}
@@ -51,7 +51,7 @@ def documented_code(code: str, service: Service, path: str = "") -> str:
 
 
 def error_body(service: Service) -> ErrorBody:
-    """The envelope of a service's errors; ``details.reason`` keeps our own, finer code."""
+    """Return the envelope of a service's errors; ``details.reason`` keeps our own, finer code."""
 
     def body(error: AppError) -> dict[str, Any]:
         envelope = envelope_body(error)

@@ -27,7 +27,7 @@ POLICY = (
 
 
 def render(share: Share, job: VideoJob, base: str, token: str) -> str:
-    """The page; ``base`` is this service's address, for those that unfold links elsewhere."""
+    """Return the page; ``base`` is this service's address, for those that unfold links elsewhere."""
     assert job.artifact is not None
     actual = job.report.get("actual") or {}
     source = str(job.facts.get("title") or "")
@@ -62,7 +62,7 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
 
 
 def render_gone(why: str) -> str:
-    """The page behind a link that counts no more; ``why`` is one sentence."""
+    """Return the page behind a link that counts no more; ``why`` is one sentence."""
     return _GONE.substitute(why=html.escape(why), style=_STYLE)
 
 

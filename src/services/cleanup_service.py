@@ -150,7 +150,7 @@ class CleanupService:
         or after a day without a cleanup.
         """
         installation = self._expiry.installation
-        spared = installation.begin_cleanup(self._clock.now(), timedelta(seconds=UNKNOWN_SECONDS))
+        spared = installation.start_cleanup(self._clock.now(), timedelta(seconds=UNKNOWN_SECONDS))
         allowed = installation.allowed()
         many = found > MOST_UNKNOWN and found > of_all / 2
         # A few more may have become a day old since the operator looked.
@@ -158,7 +158,7 @@ class CleanupService:
             log.error("cleanup: %d of %d files name no job of this database; none is deleted", found, of_all)
             installation.hold_back(HeldBack(found, of_all))
             return False
-        installation.settle()
+        installation.clear_held_back()
         return bool(allowed) or not spared
 
     def _delete(self, path: Path | str | None) -> bool:
@@ -171,7 +171,7 @@ class CleanupService:
 
     def _unneeded_kept(self, folders: list[Path]) -> list[Path]:
         kept = {folder: folder.name.split(".")[0] for folder in folders if attempt_of(folder) is None}
-        needing = self._expiry.needing_kept(kept.values())
+        needing = self._expiry.needing_retained(kept.values())
         return [folder for folder, job_id in kept.items() if job_id not in needing]
 
     def _expire_files(self) -> int:

@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 
 
 def network_of(address: str) -> str:
-    """The address itself; of IPv6 its /64, which is what one customer has.
+    """Return the address itself; of IPv6 its /64, which is what one customer has.
 
     Everything that is no address is one caller, ``unknown``: a header that was forwarded may hold any text, and each
     other text would be another caller.

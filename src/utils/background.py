@@ -28,7 +28,7 @@ def in_background(work: Callable[[], Result], name: str) -> Future[Result]:
 
 
 def result_of(future: Future[Result], check: Callable[[], None]) -> Result:
-    """The result, waited for while ``check`` is called: once at the beginning, then five times a second.
+    """Return the result, waited for while ``check`` is called: once at the beginning, then five times a second.
 
     What ``check`` raises is raised here at once; the work is then left to end by itself.
     """

@@ -17,12 +17,12 @@ def utc_text(moment: datetime) -> str:
 
 
 def to_seconds(moment: datetime) -> Fraction:
-    """The exact seconds since 1970 of a UTC-aware time."""
+    """Return the exact seconds since 1970 of a UTC-aware time."""
     return Fraction((moment - _EPOCH) // _MICROSECOND, 1_000_000)
 
 
 def to_datetime(seconds: Fraction) -> datetime:
-    """The time, to the microsecond."""
+    """Return the time, to the microsecond."""
     return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
@@ -30,7 +30,7 @@ class Clock(Protocol):
     """What a service may know about time."""
 
     def now(self) -> datetime:
-        """The time of day, UTC-aware. May jump."""
+        """Return the time of day, UTC-aware. May jump."""
 
     def monotonic(self) -> float:
         """Seconds from some fixed moment. Never jumps: for measuring how long something took."""
@@ -43,7 +43,7 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The time of day, UTC-aware."""
+        """Return the time of day, UTC-aware."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:

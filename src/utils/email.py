@@ -16,7 +16,7 @@ _MAX_CHARACTERS = 320
 
 
 def normalise_email(text: str) -> str:
-    """The address in NFC and lower case, its domain as Unicode. No name server is asked.
+    """Return the address in NFC and lower case, its domain as Unicode. No name server is asked.
 
     Lower case also before the @: mail servers may distinguish there, but none does, and people do not. Space around
     the address is nobody's intention.

@@ -17,7 +17,7 @@ _EMPTY_WORDS = ("Conversion failed!", "Task finished with error code", "Terminat
 
 
 def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
-    """The error that an exit code (negative: a signal) and the last lines of the log mean."""
+    """Return the error that an exit code (negative: a signal) and the last lines of the log mean."""
     text = "\n".join(log)
     if code == _EXIT_ENOSPC or "No space left on device" in text:
         return DiskFull()
@@ -42,7 +42,7 @@ def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
 
 
 def useful_line(log: Sequence[str]) -> str | None:
-    """The first line that says what was wrong, without FFmpeg's addresses and without folders of the server."""
+    """Return the first line that says what was wrong, without FFmpeg's addresses and without folders of the server."""
     told = [_LOG_SOURCE.sub("", line) for line in log]
     told = [line for line in told if line and not line.startswith(_EMPTY_WORDS) and "Task finished" not in line]
     return _PATH.sub(r"\1", told[0])[:300] if told else None

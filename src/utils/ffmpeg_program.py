@@ -12,7 +12,7 @@ from src.errors import FfmpegMissing
 
 
 def find_ffmpeg(settings_value: str) -> Path:
-    """The program to run as FFmpeg; ``settings_value`` is ``Settings.ffmpeg_path``: a path, a name or empty.
+    """Return the program to run as FFmpeg; ``settings_value`` is ``Settings.ffmpeg_path``: a path, a name or empty.
 
     Raises:
         FfmpegMissing: the configured program does not exist, or none was configured and none was found.

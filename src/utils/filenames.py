@@ -12,7 +12,7 @@ _SEPARATORS = {"/", "\\", ":", "*", "?", '"', "<", ">", "|"}
 
 
 def display_name(filename: str) -> str:
-    """The last part of a sent name without control, separator and direction characters; at most 150 characters,
+    """Return the last part of a sent name without control, separator and direction characters; at most 150 characters,
     and 200 bytes.
 
     Letters of all scripts stay. An empty result becomes ``video``.

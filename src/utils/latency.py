@@ -15,7 +15,7 @@ _SECONDS = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 
 
 def latency_seconds(text: str) -> float:
-    """The seconds that a preset's name or a number means.
+    """Return the seconds that a preset's name or a number means.
 
     Raises:
         RequestInvalid: it is neither, or more than two minutes.

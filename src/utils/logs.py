@@ -47,12 +47,12 @@ _UNSHOWN = re.compile(
 
 
 def visible(text: str) -> str:
-    """The text with every character that is not shown as it stands written out: a line break becomes ``\\n``."""
+    """Return the text with every character that is not shown as it stands written out: a line break becomes ``\\n``."""
     return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def redact(text: str) -> str:
-    """The text without tokens, passwords, signatures of media addresses, and passwords in addresses."""
+    """Return the text without tokens, passwords, signatures of media addresses, and passwords in addresses."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
@@ -68,7 +68,7 @@ class TextLine(logging.Formatter):
         super().__init__(LINE)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and the trace below it."""
+        """Return the line, and the trace below it."""
         record.context, record.message = context_id.get(), record.getMessage()
         record.asctime = self.formatTime(record)
         lines = [visible(redact(self.formatMessage(record)))]

@@ -23,13 +23,13 @@ class MachineReading:
 
 
 def read_machine(folder: Path) -> MachineReading:
-    """The load now; the disk is the one that ``folder`` lies on."""
+    """Return the load now; the disk is the one that ``folder`` lies on."""
     disk = shutil.disk_usage(folder)
     return MachineReading(_cpu(), _memory(), round(100 * (1 - disk.free / disk.total), 1), disk.free)
 
 
 def count_processes(program: Path) -> int | None:
-    """How many processes on this machine run a program of this name (the kernel keeps 15 characters of it)."""
+    """Return how many processes on this machine run a program of this name (the kernel keeps 15 characters of it)."""
     try:
         entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     except OSError:

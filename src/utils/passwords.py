@@ -48,7 +48,7 @@ class PasswordHasher:
         self._nobody = f"$2b${cost:02d}${'.' * 22}{'.' * 31}"
 
     def hash(self, password: str) -> str:
-        """The hash to store.
+        """Return the hash to store.
 
         Raises:
             Busy: too many are waiting already.
@@ -57,7 +57,7 @@ class PasswordHasher:
             return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Whether this password made the stored hash. Without one (no such user) it takes as long and is false.
+        """Return whether this password made the stored hash. Without one (no such user) it takes as long and is false.
 
         Raises:
             Busy: too many are waiting already.

@@ -140,7 +140,7 @@ def _restrict(ruleset: int | None) -> None:
 
 
 def _make_ruleset(sandbox: SandboxRules, kind: Kind) -> int:
-    """A descriptor of the rules."""
+    """Return a descriptor of the rules."""
     assert LIBC is not None
     version = landlock_version()
     handled = _FIRST_ABI_FILES

@@ -57,7 +57,7 @@ class Kind:
 
 @functools.cache
 def available() -> Kind:
-    """What works here, found by trying.
+    """Return what works here, found by trying.
 
     Raises:
         OSError: it cannot be tried now. Nothing is remembered, and no file is read without a sandbox that there may be.
@@ -85,7 +85,7 @@ def landlock_version() -> int:
 
 
 def _landlock() -> tuple[int, str]:
-    """The version of Landlock that works here, 0 for none, and why there is none."""
+    """Return the version of Landlock that works here, 0 for none, and why there is none."""
     if LIBC is None:
         return 0, "Landlock needs Linux."
     version = landlock_version()

@@ -17,5 +17,5 @@ def answer_begins(environ: Mapping[str, Any]) -> None:
 
 
 def came_too_slowly(environ: Mapping[str, Any]) -> bool:
-    """Whether the process gave the body of this request up because it came too slowly."""
+    """Return whether the process gave the body of this request up because it came too slowly."""
     return bool(environ.get(TOO_SLOW, lambda: False)())

@@ -21,5 +21,5 @@ class Signer:
         return base64.urlsafe_b64encode(digest[:_BYTES]).rstrip(b"=").decode()
 
     def is_signed(self, purpose: str, text: str, signature: str) -> bool:
-        """Whether ``sign`` made this signature; takes the same time for every wrong one."""
+        """Return whether ``sign`` made this signature; takes the same time for every wrong one."""
         return hmac.compare_digest(self.sign(purpose, text).encode(), signature.encode("utf-8", "surrogatepass"))

@@ -56,7 +56,7 @@ class StreamName:
 
 
 def read_stream_name(text: str) -> StreamName | None:
-    """The stream that ``text`` names; None when it only says "this one".
+    """Return the stream that ``text`` names; None when it only says "this one".
 
     Understood: an id of 11 characters, a link to a video or to a channel, a live-chat id (a protobuf message in
     base64url that holds the video's id), a channel's id ``UC...``, a handle ``@...``.
@@ -76,7 +76,7 @@ def read_stream_name(text: str) -> StreamName | None:
 
 
 def name_of_video(video_id: str) -> StreamName:
-    """The name that a checked video id is."""
+    """Return the name that a checked video id is."""
     return StreamName(NameKind.VIDEO, video_id)
 
 
@@ -90,7 +90,7 @@ def youtube_channel_of(header: str) -> StreamName | None:
 
 
 def youtube_channel(provider: str, channel_id: str) -> StreamName | None:
-    """The channel with this id on a platform that a bot names; None when that is not YouTube."""
+    """Return the channel with this id on a platform that a bot names; None when that is not YouTube."""
     if provider.lower() != "youtube" or not _CHANNEL_ID.fullmatch(channel_id):
         return None
     return StreamName(NameKind.CHANNEL, channel_id)
@@ -125,7 +125,7 @@ def _link(name: str) -> StreamName | None:
 
 
 def _chat_id(name: str) -> StreamName | None:
-    """The video, or else the channel, inside a live-chat id."""
+    """Return the video, or else the channel, inside a live-chat id."""
     if not _BASE64.fullmatch(text := name.rstrip("=")):
         return None
     try:
@@ -151,7 +151,7 @@ def _texts(message: bytes, depth: int) -> Iterator[str]:
 
 
 def _fields(message: bytes) -> list[bytes] | None:
-    """The contents of all length-delimited fields; None when this is no protobuf message."""
+    """Return the contents of all length-delimited fields; None when this is no protobuf message."""
     found: list[bytes] = []
     position = 0
     while position < len(message):

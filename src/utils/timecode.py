@@ -25,7 +25,7 @@ _UNITS = re.compile(rf"(?:(?P<hours>[0-9]+)h)?(?:(?P<minutes>[0-9]+)m)?(?:(?P<se
 
 
 def parse_time(value: object) -> Fraction:
-    """The exact seconds that a number or a text means.
+    """Return the exact seconds that a number or a text means.
 
     Understood: ``90``, ``90.5``, ``"90.5"``, ``"1:30"``, ``"1:02:03.25"``, ``"1h2m3s"``, ``"2m"``. A float means the
     decimal number it is written as: ``0.1`` is exactly one tenth.

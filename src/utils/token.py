@@ -73,15 +73,15 @@ class Tokens:
         self.private_life = private_life
 
     def issue_public(self, now: datetime) -> str:
-        """A public token that counts from now on for ``public_life``."""
+        """Return a public token that counts from now on for ``public_life``."""
         return self._sign(Tier.PUBLIC, now, self.public_life, {"jti": secrets.token_urlsafe(12)})
 
     def issue_private(self, user_id: str, session_id: str, now: datetime) -> str:
-        """The token of one login, for ``private_life``."""
+        """Return the token of one login, for ``private_life``."""
         return self._sign(Tier.PRIVATE, now, self.private_life, {"user_id": user_id, "session_id": session_id})
 
     def read_public(self, token: str, now: datetime) -> PublicClaims:
-        """What a public token says.
+        """Return what a public token says.
 
         Raises:
             TokenInvalid: not one of ours, of the other tier, or spelled differently from how it was issued.
@@ -91,7 +91,7 @@ class Tokens:
         return PublicClaims(claims["jti"], _moment(claims["iat"]), _moment(claims["exp"]))
 
     def read_private(self, token: str, now: datetime) -> PrivateClaims:
-        """What a private token says. Raises as ``read_public``."""
+        """Return what a private token says. Raises as ``read_public``."""
         claims = self._verify(Tier.PRIVATE, token, now, "user_id", "session_id")
         return PrivateClaims(claims["user_id"], claims["session_id"], _moment(claims["iat"]), _moment(claims["exp"]))
 

@@ -27,7 +27,7 @@ _NOT_IDS = frozenset({"videoseries", "live_stream"})
 
 
 def validate_video_id(video_id: object) -> str:
-    """The id itself: exactly 11 characters of ``A-Z a-z 0-9 _ -``.
+    """Return the id itself: exactly 11 characters of ``A-Z a-z 0-9 _ -``.
 
     Raises:
         VideoIdInvalid: it is anything else.
@@ -38,12 +38,12 @@ def validate_video_id(video_id: object) -> str:
 
 
 def canonical_url(video_id: str) -> str:
-    """The one link that is ever given to an extractor, built from a checked id."""
+    """Return the one link that is ever given to an extractor, built from a checked id."""
     return f"https://www.youtube.com/watch?v={validate_video_id(video_id)}"
 
 
 def parse_video_id_from_url(url: object) -> str:
-    """The id of the video that a YouTube link leads to.
+    """Return the id of the video that a YouTube link leads to.
 
     The link is parsed once; its host must be one of a fixed list, without port, user name or tricks of spelling.
     The scheme may be left out, the link may stand in angle brackets, and a further ``?`` counts as ``&``. Links to
@@ -78,7 +78,7 @@ def parse_video_id_from_url(url: object) -> str:
 
 
 def query_fields(parts: SplitResult) -> dict[str, list[str]]:
-    """The fields of a link's query; a further ``?``, a frequent slip of hand-made links, separates fields too.
+    """Return the fields of a link's query; a further ``?``, a frequent slip of hand-made links, separates fields too.
 
     Raises:
         ValueError: there are more than 100.
@@ -87,7 +87,7 @@ def query_fields(parts: SplitResult) -> dict[str, list[str]]:
 
 
 def unwrapped(text: str) -> str:
-    """A link without spaces around it and without the angle brackets in which chats and mails put links."""
+    """Return a link without spaces around it and without the angle brackets in which chats and mails put links."""
     text = text.strip(" \t\r\n")
     return text[1:-1].strip(" \t\r\n") if text.startswith("<") and text.endswith(">") else text
 

@@ -89,7 +89,7 @@ class Service:
         self.runners = []
         for number in range(workers):
             name = f"w{number}"
-            self.presences.keep(name, ["downloads"], seconds=300)
+            self.presences.register(name, ["downloads"], seconds=300)
             self.runners.append(
                 JobRunner(
                     jobs=self.jobs,
@@ -371,7 +371,7 @@ def test_workers_are_counted_while_they_say_that_they_are_there(mongo_database: 
     eventually(lambda: workers.count("downloads") == 1, PATIENCE)
     second.end()
     assert workers.count("downloads") == 0
-    workers.keep("killed", ["downloads"], seconds=-1)
+    workers.register("killed", ["downloads"], seconds=-1)
     assert workers.count("downloads") == 0
 
 
@@ -429,7 +429,7 @@ def test_a_queue_in_which_jobs_wait_and_none_begins_is_named(start: Any) -> None
     hour = timedelta(hours=1)
     videos = service.database["videos"]
     videos.update_one({}, {"$set": {"not_before": datetime.now(UTC) - hour}})
-    assert service.jobs.kept_waiting(60) == {"clip"} and not service.jobs.started_lately(["clip"], 60)
+    assert service.jobs.overdue_kinds(60) == {"clip"} and not service.jobs.started_lately(["clip"], 60)
     other = make_clip(BERT)
     service.jobs.insert(other)
     service.jobs.enqueue(other.id, {})
@@ -438,6 +438,6 @@ def test_a_queue_in_which_jobs_wait_and_none_begins_is_named(start: Any) -> None
     videos.update_one({"status": "processing"}, {"$set": {"started_at": datetime.now(UTC) - hour}})
     assert not service.jobs.started_lately(["clip"], 60), "one that runs since long is no beginning"
     videos.delete_one({"status": "pending"})
-    assert service.jobs.kept_waiting(60) == set(), "its worker is there"
+    assert service.jobs.overdue_kinds(60) == set(), "its worker is there"
     videos.update_one({}, {"$set": {"lease_until": datetime.now(UTC) - hour}})
-    assert service.jobs.kept_waiting(60) == {"clip"}, "its worker is gone, and no other has taken it"
+    assert service.jobs.overdue_kinds(60) == {"clip"}, "its worker is gone, and no other has taken it"

@@ -96,7 +96,7 @@ def test_a_file_lives_half_an_hour_and_its_record_a_week_longer(room: Room) -> N
     assert not job.artifact.path.exists()
     kept = room.jobs.find(job.id)
     assert kept is not None and kept.artifact is None and kept.status == "completed"
-    assert kept.made_bytes == 4, "the size is still told"
+    assert kept.result_bytes == 4, "the size is still told"
     assert room.jobs.tally() == ({Status.COMPLETED: 1}, 0), "but takes no room"
     assert room.cleanup.run() == NOTHING
     room.clock.move(8 * 86_400)

@@ -106,7 +106,7 @@ def test_an_emptied_database_is_refused(place: Place, mongo_database: Mongo) -> 
     with pytest.raises(FoldersOfAnother, match="another database"):
         place.owner(mongo_database).claim()
     mongo_database["users"].insert_one({})
-    InstallationData(mongo_database).make_id()  # nor with a new id
+    InstallationData(mongo_database).ensure_id()  # nor with a new id
     with pytest.raises(FoldersOfAnother, match="another database"):
         place.owner(mongo_database).claim()
 
@@ -163,7 +163,7 @@ def test_a_folder_beside_one_that_is_ours_is_judged_alone(place: Place, mongo_da
     with pytest.raises(FoldersOfAnother):
         owner.claim()
     assert letters.exists()
-    place.put(f"uploads/{DATABASE_FILE}", InstallationData(other).make_id())
+    place.put(f"uploads/{DATABASE_FILE}", InstallationData(other).ensure_id())
     with pytest.raises(FoldersOfAnother, match="UPLOADS_DIR") as refused:
         owner.claim()
     assert "DOWNLOADS_DIR" not in str(refused.value)

@@ -76,7 +76,7 @@ class CreateArchiveJob(RequestBody):
     metadata_requested: bool = True
 
     def to_request(self, metadata: dict[str, Any]) -> DownloadRequest:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         url, words = canonical_url(self.video_id), {"output_path": self.output_path, "metadata": metadata}
         if self.quality == "audio":
             return DownloadRequest(url, "audio", words=words)
@@ -94,7 +94,7 @@ class StartDownload(CreateArchiveJob):
     extract_audio: bool = False
 
     def chosen(self) -> CreateArchiveJob:
-        """The same as a job: what ``format_selection`` and ``extract_audio`` say goes before ``quality``."""
+        """Return the same as a job: what ``format_selection`` and ``extract_audio`` say goes before ``quality``."""
         quality = self.quality if self.format_selection is None else quality_of(self.format_selection)
         return self.model_copy(update={"quality": "audio" if self.extract_audio else quality})
 
@@ -168,7 +168,7 @@ class DownloadStarted(ActiveDownload):
 
     estimated_size: int | None = None
     output_path: str = Field(validation_alias="archive_path")
-    started_at: UtcTime = of_job("begun_at")
+    started_at: UtcTime = of_job("active_since")
 
 
 class DownloadReading(DownloadStarted):

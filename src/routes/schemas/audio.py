@@ -34,7 +34,7 @@ class AutoDownloadRequest(RequestBody):
     normalize_loudness: StrictBool = Field(default=False, description="Bring the sound to -16 LUFS (EBU R128).")
 
     def to_params(self) -> dict[str, Any]:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         return {
             "url": self.url,
             "audio_format": self.format,

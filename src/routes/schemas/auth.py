@@ -47,7 +47,7 @@ class LoggedIn(BaseModel):
 
     @classmethod
     def of(cls, user: User, token: str) -> LoggedIn:
-        """The reply for this login."""
+        """Return the reply for this login."""
         return cls(token=token, user=UserShown(id=user.id, email=user.email))
 
 
@@ -79,7 +79,7 @@ class Me(BaseModel):
 
     @classmethod
     def of(cls, identity: Identity, usage: Usage) -> Me:
-        """The reply for this caller."""
+        """Return the reply for this caller."""
         return cls(
             user=UserShown(id=identity.user_id, email=identity.email),
             used_mb=megabytes(usage.used_bytes),

@@ -32,7 +32,7 @@ class SaveBatch(RequestBody):
     resolution_preference: Resolution = "1080p"
 
     def to_requests(self) -> list[ClipRequest]:
-        """The ranges in the words of the core."""
+        """Return the ranges in the words of the core."""
         return [ClipRequest(self.url, each.start_time, each.end_time) for each in self.ranges]
 
 
@@ -57,7 +57,7 @@ class Batch(OutcomeShown):
 
     @classmethod
     def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> Batch:
-        """A job with its last reading."""
+        """Return a job with its last reading."""
         params = job.params
         assert isinstance(params, BatchParams)
         return cls(

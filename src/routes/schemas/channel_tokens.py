@@ -34,7 +34,7 @@ class NewChannelToken(RequestBody):
         return latency_seconds(str(value))
 
     def to_wish(self) -> TokenWish:
-        """The wish in the words of the core."""
+        """Return the wish in the words of the core."""
         return TokenWish(
             name=self.name,
             scopes=self.scopes,
@@ -68,7 +68,7 @@ class ChannelTokenShown(BaseModel):
 
     @classmethod
     def of(cls, token: ChannelToken) -> ChannelTokenShown:
-        """The entry of a token."""
+        """Return the entry of a token."""
         return cls(**_shown(token))
 
 
@@ -83,7 +83,7 @@ class ChannelTokenMade(ChannelTokenShown):
     def made(
         cls, token: ChannelToken, secret: str, webhook_secret: str | None, commands: dict[str, str]
     ) -> ChannelTokenMade:
-        """The reply for a new token."""
+        """Return the reply for a new token."""
         return cls(**_shown(token), token=secret, webhook_secret=webhook_secret, commands=commands)
 
 

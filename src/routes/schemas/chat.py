@@ -52,7 +52,7 @@ class StreamClipSaved(BaseModel):
 
     @classmethod
     def of(cls, job: VideoJob) -> StreamClipSaved:
-        """The reply for a saved moment."""
+        """Return the reply for a saved moment."""
         assert isinstance(job.params, LiveClipParams)
         return cls(video_id=job.id, youtube_video_id=job.params.youtube_video_id)
 

@@ -14,7 +14,7 @@ MESSAGE_LENGTH = 500  # of what somebody writes about a clip
 
 
 def plain_number(seconds: float) -> int | float:
-    """A whole number without a decimal point, others as they are."""
+    """Return a whole number without a decimal point, others as they are."""
     return int(seconds) if seconds == int(seconds) else seconds
 
 
@@ -32,7 +32,7 @@ Address = Annotated[str, AfterValidator(public_address)]
 
 
 def of_job(*path: str, **default: Any) -> Any:
-    """A field that is read off the ``job`` of a record."""
+    """Return a field that is read off the ``job`` of a record."""
     return Field(validation_alias=AliasPath("job", *path), **default)
 
 

@@ -18,7 +18,7 @@ class Controlled(BaseModel):
 
     @classmethod
     def of(cls, job: VideoJob, deleted: bool) -> Self:
-        """A job, and whether it was deleted."""
+        """Return a job, and whether it was deleted."""
         stopping = job.cancel_requested and job.status is Status.PROCESSING
         status = Status.CANCELLED if stopping else job.status
         message = "Deleted" if deleted else f"The job is {status.value}"

@@ -27,7 +27,7 @@ class StartEncoding(RequestBody):
     target_vmaf: float | None = Field(default=None, ge=20, le=100)
 
     def choice(self, known: dict[str, list[str]]) -> EncodeChoice:
-        """What was asked for, if it is known.
+        """Return what was asked for, if it is known.
 
         Raises:
             CodecUnsupported: it is not.
@@ -58,7 +58,7 @@ class TakeAudio(RequestBody):
     normalize_loudness: StrictBool = False
 
     def choice(self) -> EncodeChoice:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         return EncodeChoice(
             audio_format=self.format, audio_quality=self.quality, normalize_loudness=self.normalize_loudness
         )
@@ -74,7 +74,7 @@ class Upload(BaseModel):
 
     @classmethod
     def of(cls, uploaded: Uploaded) -> Self:
-        """The reply for a kept upload."""
+        """Return the reply for a kept upload."""
         assert isinstance(uploaded.job.params, EncodeParams)
         seconds = uploaded.metadata.get("duration")
         told = plain_number(seconds) if isinstance(seconds, float) else seconds
@@ -110,7 +110,7 @@ class AudioMade(BaseModel):
 
     @classmethod
     def of(cls, job: VideoJob) -> AudioMade:
-        """The reply for a finished job."""
+        """Return the reply for a finished job."""
         params = job.params
         assert isinstance(params, EncodeParams) and params.audio_format is not None and job.artifact is not None
         return cls(
@@ -157,7 +157,7 @@ class EncodeStatus(OutcomeShown):
 
     @classmethod
     def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> EncodeStatus:
-        """The status of a job with its last reading."""
+        """Return the status of a job with its last reading."""
         params = job.params
         assert isinstance(params, EncodeParams)
         reading = progress or {}
@@ -176,7 +176,7 @@ class EncodeStatus(OutcomeShown):
             encoding_completed_at=job.completed_at,
             expires_at=job.expires_at,
             file_available=job.artifact is not None,
-            file_size_mb=megabytes(params.input_size_bytes if job.made_bytes is None else job.made_bytes),
+            file_size_mb=megabytes(params.input_size_bytes if job.result_bytes is None else job.result_bytes),
             speed=reading.get("speed"),
             eta=reading.get("eta"),
             fps=reading.get("fps"),

@@ -46,7 +46,7 @@ class QueueReading(BaseModel):
 
     @classmethod
     def by_name(cls, queues: Iterable[Queue]) -> dict[str, Self]:
-        """The queues."""
+        """Return the queues."""
         return {
             each.name: cls(waiting=each.waiting, running=each.running, oldest_seconds=each.oldest_seconds)
             for each in queues

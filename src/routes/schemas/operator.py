@@ -63,7 +63,7 @@ class Diagnostics(BaseModel):
 
     @classmethod
     def of(cls, found: Diagnosis) -> Self:
-        """A diagnosis."""
+        """Return a diagnosis."""
         return cls.model_validate(
             {
                 "ok": found.ok,
@@ -125,7 +125,7 @@ class AnyJob(BaseModel):
 
     @classmethod
     def of(cls, job: VideoJob) -> Self:
-        """A job."""
+        """Return a job."""
         return cls(
             job_id=job.id,
             kind=job.kind,
@@ -154,7 +154,7 @@ class AllJobs(BaseModel):
 
     @classmethod
     def of(cls, jobs: Sequence[VideoJob], total: int, query: AllJobsQuery, queues: Sequence[Queue]) -> Self:
-        """A page."""
+        """Return a page."""
         return cls(
             jobs=[AnyJob.of(job) for job in jobs],
             page=query.page,

@@ -20,7 +20,7 @@ class CreateJob(RequestBody):
     language: StrictStr | None = Field(default=None, max_length=20, description="Of a transcript.")
 
     def to_request(self) -> DownloadRequest:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         words = self.model_dump(include={"url", "quality", "output_format"})
         return DownloadRequest(self.url, self.media_type, self.quality, self.output_format, self.language, words=words)
 

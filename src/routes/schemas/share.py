@@ -24,7 +24,7 @@ class Shared(BaseModel):
 
     @classmethod
     def of(cls, share: Share, url: str, token: str) -> Shared:
-        """The reply for a new link."""
+        """Return the reply for a new link."""
         return cls(video_id=share.job_id, url=url, token=token, expires_at=share.expires_at)
 
 

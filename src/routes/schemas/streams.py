@@ -20,7 +20,7 @@ class DownloadFile(RequestBody):
     type: Literal["mp4"] = "mp4"
 
     def to_request(self) -> StreamRequest:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         return StreamRequest(self.url, "mp4", video_name=self.video_name)
 
 
@@ -35,7 +35,7 @@ class DownloadStream(RequestBody):
     max_seconds: float | None = Field(default=None, gt=0, le=86_400)
 
     def to_request(self) -> StreamRequest:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         return StreamRequest(
             self.url,
             resolution=self.resolution,

@@ -31,7 +31,7 @@ class SaveVideo(RequestBody):
     )
 
     def to_request(self) -> ClipRequest:
-        """The request in the words of the core."""
+        """Return the request in the words of the core."""
         return ClipRequest(self.url, self.start_time, self.end_time, self.additional_message, self.clip_offset)
 
 
@@ -46,7 +46,7 @@ class DownloadVideo(RequestBody):
     )
 
     def changes(self) -> dict[str, Any]:
-        """The parameters that this request names."""
+        """Return the parameters that this request names."""
         return self.model_dump(exclude_none=True)
 
 
@@ -118,7 +118,7 @@ class VideoListed(OutcomeShown):
 
     @classmethod
     def of(cls, job: VideoJob) -> VideoListed:
-        """The entry of a job."""
+        """Return the entry of a job."""
         return cls(**_common(job))
 
 
@@ -144,7 +144,7 @@ class VideoStatus(VideoListed):
 
     @classmethod
     def of_job(cls, job: VideoJob, progress: dict[str, Any] | None) -> VideoStatus:
-        """The status of a job with its last reading."""
+        """Return the status of a job with its last reading."""
         params = job.params
         assert isinstance(params, ClipParams | LiveClipParams)
         return cls(

@@ -156,7 +156,7 @@ class GuestService:
         given = self._guests.job_ids(session_id)
         there = self._jobs.statuses(given)
         before: datetime = self._clock.now() - timedelta(seconds=PLACE_GRACE_SECONDS)
-        lost = [job_id for job_id in given if job_id not in there and VideoData.made_at(job_id) < before]
+        lost = [job_id for job_id in given if job_id not in there and VideoData.id_time(job_id) < before]
         self._guests.drop_jobs(session_id, lost)
 
 

@@ -124,5 +124,5 @@ class SessionService:
         noted = self._revocations.all()
         renewed = self._cache.renew_trust(reading, noted, self._clock.now())
         if renewed and noted:
-            self._revocations.told(noted, self._clock.now(), keep=KEEP_NOTES)
+            self._revocations.mark_sent(noted, self._clock.now(), keep=KEEP_NOTES)
         return renewed

@@ -55,7 +55,7 @@ class WorkPlanService:
         if plan is None:
             raise WorkPlanNotFound()
         status = _status(plan, self._records.statuses(plan.job_ids))
-        if status is PlanStatus.PROCESSING or not self._plans.begin_try(plan):
+        if status is PlanStatus.PROCESSING or not self._plans.start_try(plan):
             return replace(plan, status=PlanStatus.PROCESSING)
         job_ids: list[str] = []
         try:

@@ -41,7 +41,7 @@ class IdempotencyService:
             raise IdempotencyKeyInvalid()
         name = hashlib.sha256(f"{scope}\n{key}".encode()).hexdigest()
         self._write_owed()
-        if self._data.begin(name, fingerprint, self._clock.now(), keep=_KEEP, stale=_STALE):
+        if self._data.start(name, fingerprint, self._clock.now(), keep=_KEEP, stale=_STALE):
             return name, None
         found = self._data.find(name)
         if found is not None and found.fingerprint != fingerprint:

@@ -125,7 +125,7 @@ class JobService:
             QuotaExceeded: the owner's files take all that they may.
         """
         other = any(getattr(job.params, name) != value for name, value in (changes or {}).items())
-        if job.failure is not None and not job.failure.told and not other:
+        if job.failure is not None and not job.failure.reported and not other:
             return job
         self.require_room(job.owner)
         queued = self._jobs.enqueue(job.id, dict(changes or {}))
@@ -194,7 +194,7 @@ class JobService:
             AppError: the one that ended the job.
         """
         if job.failure is not None:
-            self._jobs.note_told(job.id)
+            self._jobs.note_reported(job.id)
             raise error_from_code(job.failure.code, job.failure.message)
         if job.status is Status.CANCELLED:
             raise Cancelled()
@@ -249,7 +249,7 @@ class JobService:
 
     def idle_queues(self, seconds: float) -> list[str]:
         """The queues in which a job has been due for so long, and none has begun meanwhile."""
-        kept = sorted({self.kinds[kind].queue for kind in self._jobs.kept_waiting(seconds)})
+        kept = sorted({self.kinds[kind].queue for kind in self._jobs.overdue_kinds(seconds)})
         return [queue for queue in kept if not self._jobs.started_lately(self.kinds.in_queue(queue).all, seconds)]
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:

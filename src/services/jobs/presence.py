@@ -50,6 +50,6 @@ class Presence:
 
     def _say(self) -> None:
         try:
-            self._workers.keep(self._worker, self._queues, seconds=KEEP_SECONDS)
+            self._workers.register(self._worker, self._queues, seconds=KEEP_SECONDS)
         except StoreUnavailable:
             log.warning("the database is away; this worker is not counted until it answers")

@@ -95,7 +95,7 @@ class FolderOwner:
             SettingsError: a folder cannot be written, or holds DATA_DIR.
         """
         self._require_apart()
-        own = self._installation.make_id()
+        own = self._installation.ensure_id()
         self._spare()
         try:
             for folder in self._folders.values():
@@ -124,7 +124,7 @@ class FolderOwner:
         if not marks.foreign and marks.missing:
             if not self._adoptable(marks.missing):
                 return False
-            own = self._installation.make_id()
+            own = self._installation.ensure_id()
             if not all(_holds_only_own(self._folders[name]) for name in marks.missing):
                 self._spare()
             # A folder that would not be adopted alone comes first: whoever is killed in between can begin again.
