@@ -13,9 +13,9 @@ from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.hls.playlist import ByteRange, Piece, Segment
 from src.services.media.probe import UNHURRIED, examine, probe
-from src.services.streams import tape as tapes_of
+from src.services.streams import recorded_track as tapes_of
 from src.services.streams.collector import Collector
-from src.services.streams.tape import Tape
+from src.services.streams.recorded_track import Tape
 
 _PIECE_BYTES = 8 << 20  # content networks slow down requests of more than 10 MB
 # What players of MP4 play (the registered codecs of https://mp4ra.org that browsers decode, and MPEG-4 part 2 and MP3).

@@ -13,7 +13,7 @@ from src.models.media_source import SourceUnreadable
 from src.models.progress import Monitor
 from src.services.hls.playlist import Segment, has_ended, parse_playlist, seconds_of
 from src.services.streams.collector import OF_ONE_SEGMENT, Collector, Wanted
-from src.services.streams.tape import Tape
+from src.services.streams.recorded_track import Tape
 from src.utils.clock import Clock
 
 _LIVE_SEGMENTS = 3  # RFC 8216, 6.3.3: a live stream is begun at least three segments before its end

@@ -18,11 +18,11 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.hls.playlist import Variant, variants
 from src.services.media.probe import probe
 from src.services.streams import direct
-from src.services.streams import tape as tapes_of
+from src.services.streams import recorded_track as tapes_of
 from src.services.streams.collector import Collector
 from src.services.streams.following import Follower, Limits, require_something
 from src.services.streams.joining import Joined, join
-from src.services.streams.tape import Tape
+from src.services.streams.recorded_track import Tape
 from src.utils.clock import Clock, SystemClock
 
 # How long nothing at all may arrive. Each request has limits of its own, and a live stream one for all of it, so this

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from src.services.hls.playlist import Segment, parse_playlist
-from src.services.streams.tape import load, save
+from src.services.streams.recorded_track import load, save
 
 
 def listed(first: int, *entries: str) -> list[Segment]:
