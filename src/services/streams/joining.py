@@ -16,10 +16,10 @@ from src.services.streams import hints
 from src.services.streams.converting import Converter, playlist_options
 from src.services.streams.direct import TAGS
 from src.services.streams.gaps import gaps_of, without_replaced
-from src.services.streams.looking import look_into
 from src.services.streams.muxing import Part, mux
 from src.services.streams.placing import KINDS, Kind, Placement, Seen, place
 from src.services.streams.recorded_track import Cut, Tape
+from src.services.streams.segment_probe import look_into
 
 _COPY = ("-c", "copy", "-movflags", "+faststart", "-f", "mp4")
 _LEAST_SHARE = 0.98  # of the promised length that a file must have to be taken without a closer look

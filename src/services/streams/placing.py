@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from src.services.streams.looking import Axis, Look
+from src.services.streams.segment_probe import Axis, Look
 
 Kind = Literal["video", "audio"]
 KINDS: tuple[Kind, Kind] = ("video", "audio")

@@ -1,6 +1,6 @@
 """The child process that looks into segments: which streams they have, and from when to when by their own clocks.
 
-``python -m src.services.streams.looking`` reads ``{"pairs": [[initialisation or null, segment], ...], "deep": false}``
+``python -m src.services.streams.segment_probe`` reads ``{"pairs": [[initialisation or null, segment], ...], "deep": false}``
 from standard input and writes a list of answers to standard output: null for what cannot be read, otherwise the fields
 of ``Look``.
 """
@@ -25,7 +25,7 @@ from src.models.progress import Monitor
 from src.services.media.probe_child import AUDIO_FORMATS
 from src.services.streams.child import ask
 
-_MODULE = "src.services.streams.looking"
+_MODULE = "src.services.streams.segment_probe"
 _FORMATS = {"format_whitelist": AUDIO_FORMATS, "protocol_whitelist": "file"}
 _HOLE_SECONDS, _HOLE_FRAMES = 0.25, 4  # between two packets; more than both is a hole
 _TIMESTAMP_TAG = b"com.apple.streaming.transportStreamTimestamp\0"  # RFC 8216, 3.4
