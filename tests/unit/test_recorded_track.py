@@ -18,12 +18,12 @@ def listed(first: int, *entries: str) -> list[Segment]:
 
 def stretches(folder: Path, *windows: list[Segment]) -> list[list[int]]:
     """The numbers of the segments of each stretch, everything being on disk."""
-    (tape,) = load(folder, 1, "key")
+    (track,) = load(folder, 1, "key")
     for window in windows:
-        for one in tape.add(window):
+        for one in track.add(window):
             one.path.touch()
     found = []
-    for path in tape.stretches():
+    for path in track.stretches():
         names = [line for line in path.read_text().splitlines() if not line.startswith("#")]
         found.append([int(name.split("-")[1].split(".")[0]) for name in names])
     return found
@@ -49,9 +49,9 @@ def test_what_is_not_to_be_had_is_not_asked_for(tmp_path: Path) -> None:
 
 
 def test_another_worker_knows_the_initialisations(tmp_path: Path) -> None:
-    (tape,) = load(tmp_path, 1, "key")
-    tape.add(listed(0, '#EXT-X-MAP:URI="one"', '#EXT-X-MAP:URI="two"'))
-    save(tmp_path, [tape], "key")
+    (track,) = load(tmp_path, 1, "key")
+    track.add(listed(0, '#EXT-X-MAP:URI="one"', '#EXT-X-MAP:URI="two"'))
+    save(tmp_path, [track], "key")
     (again,) = load(tmp_path, 1, "key")
     wanted = again.add(listed(1, '#EXT-X-MAP:URI="two"', ""))
     assert [one.path.name for one in wanted if one.is_init] == ["0-init-1.seg", "0-init-1.seg"]

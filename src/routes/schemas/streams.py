@@ -61,7 +61,7 @@ class StreamResult(Record):
 class StreamJob(JobOutcome):
     """A download, read off a ``StreamView``. Whoever knows ``job_id`` may look at it and cancel it."""
 
-    job_id: str = Field(validation_alias="told_id")
+    job_id: str = Field(validation_alias="signed_id")
     status: Annotated[State, BeforeValidator(str.upper)] = Field(validation_alias="state")
     created_at: UtcTime = of_job("created_at")
     started_at: UtcTime | None = of_job("started_at")

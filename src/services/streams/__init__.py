@@ -1,1 +1,1 @@
-"""Records streams and direct files of any site, in parts that survive the death of a worker."""
+"""Records streams and direct files of any site, segment by segment, so that another worker can continue."""

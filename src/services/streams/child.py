@@ -1,4 +1,4 @@
-"""Runs functions of ours on what came from outside, in a child process that sees nothing but the files named."""
+"""Runs our own code on untrusted media in a sandboxed child process that can open only the files named."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from src.utils.sandbox import SandboxRules, locked_into
 log = logging.getLogger(__name__)
 
 DISK_FULL_CODE = 28
-"""What a child ends with when it could not write."""
+"""The exit code of a child that could not write."""
 _ROOT = Path(__file__).parents[3]
-_KEPT_BYTES = 2000
+_LOGGED_BYTES = 2000
 
 
-def ask(module: str, question: Any, *, reads: Sequence[Path], writes: Sequence[Path] = (), monitor: Monitor) -> Any:
-    """The answer (JSON values) of ``python -m module`` to a question on its standard input.
+def run_in_child(
+    module: str, request: Any, *, reads: Sequence[Path], writes: Sequence[Path] = (), monitor: Monitor
+) -> Any:
+    """Run ``python -m module`` with a request (JSON) on its standard input and return its answer (JSON values).
 
     Raises:
-        StreamUnreadable: it ended with an error. DiskFull: it could not write. EncodeInterrupted: somebody killed it.
-        What ``monitor`` raises.
+        StreamUnreadable: it failed. DiskFull: it could not write. EncodeInterrupted: it was killed. What ``monitor``
+        raises.
     """
     bind = dying_with(os.getpid())
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as said:
-        asked.write(json.dumps(question).encode())
-        asked.seek(0)
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as errors:
+        stdin.write(json.dumps(request).encode())
+        stdin.seek(0)
         with locked_into(_sandbox(reads, writes)) as enter:
 
             def prepare() -> None:
@@ -47,9 +49,9 @@ def ask(module: str, question: Any, *, reads: Sequence[Path], writes: Sequence[P
                 [sys.executable, "-m", module],
                 cwd=_ROOT,
                 env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"},
-                stdin=asked,
-                stdout=answered,
-                stderr=said,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=errors,
                 process_group=0,
                 preexec_fn=prepare,
             )
@@ -68,17 +70,17 @@ def ask(module: str, question: Any, *, reads: Sequence[Path], writes: Sequence[P
         if code == DISK_FULL_CODE:
             raise DiskFull()
         if code:
-            said.seek(0)
+            errors.seek(0)
             log.warning(
-                "%s ended with code %d: %s", module, code, said.read()[-_KEPT_BYTES:].decode("utf-8", "replace")
+                "%s ended with code %d: %s", module, code, errors.read()[-_LOGGED_BYTES:].decode("utf-8", "replace")
             )
-            raise StreamUnreadable("The segments of this stream cannot be put together.")
-        answered.seek(0)
-        return json.loads(answered.read())
+            raise StreamUnreadable("The segments of this stream cannot be joined.")
+        stdout.seek(0)
+        return json.loads(stdout.read())
 
 
 def _sandbox(reads: Sequence[Path], writes: Sequence[Path]) -> SandboxRules:
-    """Python and its packages, our code, and the files of the task."""
+    """Allow Python and its packages, our code, and the files of the task."""
     python = Path(sys.executable)
     return SandboxRules(
         reads=(Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src", *reads),

@@ -1,4 +1,4 @@
-"""Collects pieces of remote media as files of a folder, many at once: what is there already is not fetched again."""
+"""Collects pieces of remote media as files of a folder, several at a time, and skips those that are already on disk."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _NO_KEY = "What the address of a key holds is not a key of 16 bytes."
 _FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 0.25, 4.0
 _CHECK_SECONDS = 0.2
 _INNER_RETRIES = 1  # of one request; the rest of the retries happen here, so that one bad segment delays no other
-# What can be wrong with one segment while the others are fine. Everything else ends the recording.
+# Errors of one segment, while the others may be fine. Every other error ends the recording.
 OF_ONE_SEGMENT = (MediaGone, MediaForbidden, Network, NetworkTimeout, ProxyError, RateLimited, StreamUnreadable)
 _MAY_PASS = (Network, NetworkTimeout, ProxyError, RateLimited)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A piece and the file that it becomes. ``number`` is its initialisation vector, if it is encrypted without one.
+    """A piece and the file it is written to. ``number``: its initialisation vector if the playlist gives none.
 
-    ``media``: its content is checked, and it is fetched again when it is none or damaged.
+    ``media``: its content is checked, and it is fetched again if it is damaged or not media.
     """
 
     piece: Piece
@@ -51,13 +51,13 @@ class Wanted:
     media: bool = False
 
     def plain(self) -> Wanted:
-        """The same as a part of a file, whose content says nothing by itself."""
+        """Return the same piece without the check: a part of a file cannot be checked by itself."""
         return replace(self, media=False)
 
 
 @dataclass(slots=True)
 class Missed:
-    """A piece that could not be fetched so far: how often it was tried, why it failed, and when it is due again."""
+    """A piece that has not been fetched yet: the number of attempts, the last error, and when to try again."""
 
     tries: int
     error: AppError
@@ -65,12 +65,12 @@ class Missed:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the network failed and not the piece."""
+        """Whether the network is at fault and not the piece."""
         return isinstance(self.error, _MAY_PASS)
 
 
 class Collector:
-    """Pieces into files, in windows: the spool never holds more than a few pieces for each connection."""
+    """Fetches pieces into files, in windows: the spool never holds more than a few pieces for each connection."""
 
     def __init__(
         self, fetcher: Fetcher, headers: Mapping[str, str], check: Callable[[], None], clock: Clock | None = None
@@ -79,56 +79,56 @@ class Collector:
         self._clock = clock or SystemClock()
         self._keys: dict[str, bytes | AppError] = {}
         self.missed: dict[Path, Missed] = {}
-        """The pieces that are not there, or that came damaged each time."""
+        """The pieces that are missing, or that were damaged each time."""
 
     def read_text(self, url: str, *, optional: bool = False) -> tuple[str, str]:
-        """(address after redirects, text) of a small document; one that is ``optional`` may fail without an end."""
+        """Fetch a small document: (address after redirects, text). ``optional``: failure does not stop the fetcher."""
         resource = Resource(url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
         data = read_piece(self._fetcher, resource, Piece(url))
         return resource.final_url or url, text_of(data)
 
     def size_of(self, url: str) -> int | None:
-        """The size of a file whose server honours ranges; ``None`` for others."""
+        """Return the size of a file whose server honours ranges, or None for others."""
         resource = Resource(url, self._headers)
         self._fetcher.want(resource, 0, 1)
         self._fetcher.wait_started(resource)
         return resource.size if resource.ranged else None
 
-    def collect(self, wanted: Sequence[Wanted], kept: Callable[[int], None]) -> None:
-        """Fetch all that is missing. ``kept`` is called with the number of pieces that have just become files.
+    def collect(self, wanted: Sequence[Wanted], arrived: Callable[[int], None]) -> None:
+        """Fetch all missing pieces. ``arrived`` is called with the number of new files.
 
         Raises:
-            AppError: a piece could not be fetched, or the work should stop; what is there stays.
+            AppError: a piece could not be fetched, or the work should stop; the files remain.
         """
         missing = [one for one in wanted if not one.path.exists()]
         if len(missing) < len(wanted):
-            kept(len(wanted) - len(missing))
-        self._windows(missing, kept, optional=False)
+            arrived(len(wanted) - len(missing))
+        self._windows(missing, arrived, optional=False)
 
-    def try_to_collect(self, wanted: Sequence[Wanted], kept: Callable[[int], None], *, patient: bool) -> None:
-        """Fetch what is missing as far as that is possible; what is not is in ``missed``.
+    def try_to_collect(self, wanted: Sequence[Wanted], arrived: Callable[[int], None], *, patient: bool) -> None:
+        """Fetch as many of the missing pieces as possible; ``missed`` lists the others.
 
-        Each piece is retried as often as the network says, after growing pauses; ``patient`` waits for these here,
-        otherwise the caller comes back.
+        Each piece is retried as often as the network settings allow, after growing pauses. ``patient`` waits for the
+        retries here; otherwise the caller calls again.
 
         Raises:
-            AppError: what is not the fault of single pieces, or the work should stop.
+            AppError: an error that is not limited to single pieces, or the work should stop.
         """
-        there = sum(one.path.exists() for one in wanted)
-        if there:
-            kept(there)
+        present = sum(one.path.exists() for one in wanted)
+        if present:
+            arrived(present)
         while True:
             left = [one for one in wanted if self._is_left(one)]
             now = self._clock.monotonic()
             due = [one for one in left if one.path not in self.missed or self.missed[one.path].due <= now]
-            self._windows(due, kept, optional=True)
+            self._windows(due, arrived, optional=True)
             left = [one for one in left if self._is_left(one)]
             if not left or not patient:
                 return
             self._sleep(min(self.missed[one.path].due for one in left) - now)
 
     def _is_left(self, one: Wanted) -> bool:
-        """Whether a piece is not there, or damaged, and may be tried again."""
+        """Whether a piece is missing or damaged and may be tried again."""
         missed = self.missed.get(one.path)
         if missed is None:
             return not one.path.exists()
@@ -140,18 +140,18 @@ class Collector:
             self._check()
             self._clock.sleep(min(left, _CHECK_SECONDS))
 
-    def _windows(self, missing: Sequence[Wanted], kept: Callable[[int], None], *, optional: bool) -> None:
+    def _windows(self, missing: Sequence[Wanted], arrived: Callable[[int], None], *, optional: bool) -> None:
         size = 4 * self._fetcher.network.connections
         for first in range(0, len(missing), size):
-            self._window(missing[first : first + size], kept, optional=optional)
+            self._window(missing[first : first + size], arrived, optional=optional)
             self._fetcher.spool.clear()
 
-    def _window(self, window: Sequence[Wanted], kept: Callable[[int], None], *, optional: bool) -> None:
+    def _window(self, window: Sequence[Wanted], arrived: Callable[[int], None], *, optional: bool) -> None:
         pending: dict[int, tuple[Wanted, Resource]] = {}
         self._keys = {url: key for url, key in self._keys.items() if isinstance(key, bytes)}
         for index, one in enumerate(window):
             try:
-                pending[index] = one, self._ask(one, index, optional=optional)
+                pending[index] = one, self._request(one, index, optional=optional)
             except OF_ONE_SEGMENT as error:
                 if not optional:
                     raise
@@ -160,9 +160,9 @@ class Collector:
             self._fetcher.wait_until(lambda: bool(_ready(pending)))
             for index in _ready(pending):
                 self._check()
-                self._finish(*pending.pop(index), kept)
+                self._finish(*pending.pop(index), arrived)
 
-    def _finish(self, one: Wanted, resource: Resource, kept: Callable[[int], None]) -> None:
+    def _finish(self, one: Wanted, resource: Resource, arrived: Callable[[int], None]) -> None:
         if resource.failure is not None:
             if not isinstance(resource.failure, OF_ONE_SEGMENT):
                 raise resource.failure
@@ -175,7 +175,7 @@ class Collector:
         else:
             self.missed.pop(one.path, None)
         if one.path.exists() and not before:
-            kept(1)
+            arrived(1)
 
     def _miss(self, one: Wanted, error: AppError) -> None:
         missed = self.missed.get(one.path)
@@ -183,7 +183,7 @@ class Collector:
         pause = min(_FIRST_WAIT_SECONDS * 2 ** (tries - 1), _MOST_WAIT_SECONDS)
         self.missed[one.path] = Missed(tries, error, self._clock.monotonic() + pause)
 
-    def _ask(self, one: Wanted, priority: int, *, optional: bool) -> Resource:
+    def _request(self, one: Wanted, priority: int, *, optional: bool) -> Resource:
         piece = one.piece
         resource = Resource(piece.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
         if optional:
@@ -198,10 +198,10 @@ class Collector:
         return resource
 
     def _key(self, key: Key, *, optional: bool) -> bytes:
-        """The content of a key. One that cannot be fetched is not requested again for each segment of a window.
+        """Fetch a key. One that fails is not requested again for each segment of a window.
 
         Raises:
-            AppError: it cannot be fetched, or is no key.
+            AppError: it cannot be fetched, or is not a key.
         """
         if key.url not in self._keys:
             resource = Resource(key.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
@@ -220,9 +220,9 @@ class Collector:
         return found
 
     def _save(self, one: Wanted, resource: Resource) -> Soundness:
-        """Under its name only when it is whole: another worker may look at this folder in the same moment.
+        """Write a piece under its name once it is complete: another worker may read the folder at the same time.
 
-        A segment that is no media gets no file. A damaged one does, and does not replace what was there before.
+        A segment that is not media gets no file. A damaged one gets a file unless one exists already.
         """
         start, end = _bounds(one.piece, resource)
         half = one.path.with_name(f"{one.path.name}.{os.getpid()}")
@@ -252,11 +252,11 @@ def _ready(pending: Mapping[int, tuple[Wanted, Resource]]) -> list[int]:
     return [
         index
         for index, (one, resource) in pending.items()
-        if resource.failure is not None or _is_there(one.piece, resource)
+        if resource.failure is not None or _has_arrived(one.piece, resource)
     ]
 
 
-def _is_there(piece: Piece, resource: Resource) -> bool:
+def _has_arrived(piece: Piece, resource: Resource) -> bool:
     if piece.range is None or resource.complete:
         return resource.complete
     start, end = _bounds(piece, resource)

@@ -1,4 +1,4 @@
-"""Converts the parts of a recording that differ from the rest, such as advertisements, so that one track holds all."""
+"""Converts parts of a recording that differ from the rest, such as advertisements, so that all fit into one track."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from src.utils.ffmpeg_options import understands
 
 # Not all versions of FFmpeg have these options, and those that lack one refuse to start with it.
 _NEWER_PLAYLIST_OPTIONS = {"allowed_segment_extensions": "ALL", "extension_picky": "0"}
-# Quick, and close enough that no eye tells; without reordering, so that the parts meet without a hole.
+# Fast, and visually equal to the source. No B-frames, so that adjacent parts meet without a gap.
 _ENCODERS = {
     "h264": ("libx264", "-preset", "veryfast", "-crf", "17", "-bf", "0"),
     "hevc": ("libx265", "-preset", "superfast", "-crf", "18", "-bf", "0", "-x265-params", "log-level=error"),
@@ -24,12 +24,12 @@ _ENCODERS = {
     "vp9": ("libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-b:v", "0", "-crf", "20"),
 }
 _COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac", "mp2"})
-_PLAIN_PROFILES = ("LC", "")  # of AAC; what our encoder writes cannot stand beside others
+_PLAIN_PROFILES = ("LC", "")  # of AAC; packets of our encoder cannot share a track with other profiles
 _BITS_PER_CHANNEL = 96_000
 
 
 def playlist_options(program: Path) -> list[str]:
-    """Options of ``program``, an FFmpeg, before ``-i`` and a playlist of files that we wrote, whatever their names."""
+    """Return the options that FFmpeg needs before ``-i`` to read a playlist that we wrote, with any file names."""
     options = ["-protocol_whitelist", "file", "-f", "hls", "-allowed_extensions", "ALL"]
     for name, value in _NEWER_PLAYLIST_OPTIONS.items():
         if understands(program, "demuxer=hls", name):
@@ -39,16 +39,16 @@ def playlist_options(program: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the packets of a run are: files that are read one behind the other, and FFmpeg's name for their format."""
+    """Where the packets of a run are: files to be read one after the other, and FFmpeg's name of their format."""
 
     paths: tuple[Path, ...]
     format: str
 
 
 class Converter:
-    """Decides what all parts are converted to, and converts those that differ when they are asked for.
+    """Chooses a common layout for all parts and converts those that differ, on demand.
 
-    Video takes the layout that lasts longest, audio that of the first part that has any.
+    The common layout of the video is the one that lasts longest, that of the audio the first one.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Converter:
         self._video = _longest(placement)
         self._audio = next((run.layout("audio") for run in placement.of_kind("audio")), None)
         self._all_video = self._video is not None and self._video[0] not in _ENCODERS and self._differ(placement)
-        self._all_audio = self._audio is not None and self._must_all(placement, self._audio)
-        self._made: list[Path] = []
+        self._all_audio = self._audio is not None and self._must_convert_all(placement, self._audio)
+        self._written: list[Path] = []
         self._converted: dict[Kind, list[Run]] = {"video": [], "audio": []}
 
     @property
     def notes(self) -> list[Note]:
-        """What was converted."""
+        """Describe what was converted."""
         notes = []
         if (runs := self._converted["video"]) and self._video is not None:
             width, height = self._video[1:3]
@@ -87,36 +87,36 @@ class Converter:
         return notes
 
     def source(self, run: Run, kind: Kind) -> Source:
-        """Where the packets of one stream of a run are.
+        """Return the packets of one stream of a run, converted if necessary.
 
         Raises:
             EncodeFailed, DiskFull, CodecNotRemuxable, and what the monitor raises.
         """
         place = self._places[id(run)]
-        if not self._must(run, kind):
-            # Two formats are read as they are: FFmpeg's reader of playlists tells times of some audio one packet early.
+        if not self._must_convert(run, kind):
+            # Two formats are read directly: FFmpeg's playlist reader reports the times of some audio one packet early.
             if run.container in ("mpegts", "mov"):
                 return Source(self._files[place], run.container)
             return Source((self._playlists[place],), "hls")
         path = self._folder / f"converted-{kind}-{place}.nut"
-        words = ["-map", "0:v:0", *self._video_words()] if kind == "video" else ["-map", "0:a:0", *self._audio_words()]
+        options = self._video_options() if kind == "video" else self._audio_options()
         self._ffmpeg.run(
             [
                 *("-copyts", *playlist_options(self._ffmpeg.program), "-i", str(self._playlists[place])),
-                *(*words, "-f", "nut", str(path)),
+                *("-map", f"0:{kind[0]}:0", *options, "-f", "nut", str(path)),
             ],
             monitor=self._monitor,
         )
-        self._made.append(path)
+        self._written.append(path)
         self._converted[kind].append(run)
         return Source((path,), "nut")
 
     def clean(self) -> None:
-        """Delete what was converted."""
-        for path in self._made:
+        """Delete the converted files."""
+        for path in self._written:
             path.unlink()
 
-    def _must(self, run: Run, kind: Kind) -> bool:
+    def _must_convert(self, run: Run, kind: Kind) -> bool:
         layout = run.layout(kind)
         if layout is None:
             return False
@@ -127,14 +127,14 @@ class Converter:
     def _differ(self, placement: Placement) -> bool:
         return any(run.layout("video") != self._video for run in placement.of_kind("video"))
 
-    def _must_all(self, placement: Placement, layout: tuple[str, ...]) -> bool:
+    def _must_convert_all(self, placement: Placement, layout: tuple[str, ...]) -> bool:
         codec, _, _, profile = layout
         if codec not in _COPIED_AUDIO:
             return True
         different = any(run.layout("audio") != layout for run in placement.of_kind("audio"))
         return different and (codec != "aac" or profile not in _PLAIN_PROFILES)
 
-    def _video_words(self) -> list[str]:
+    def _video_options(self) -> list[str]:
         assert self._video is not None
         codec, width, height, pixel_format, aspect = self._video
         shown = max(2, round(int(width) * Fraction(aspect) / 2) * 2)
@@ -150,7 +150,7 @@ class Converter:
         timing = ("-fps_mode", "passthrough", "-enc_time_base:v", "1:90000")
         return ["-vf", ",".join(filters), *timing, "-c:v", *encoder]
 
-    def _audio_words(self) -> list[str]:
+    def _audio_options(self) -> list[str]:
         assert self._audio is not None
         _, rate, channels, _ = self._audio
         if not int(rate) or not int(channels):

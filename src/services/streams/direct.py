@@ -1,4 +1,4 @@
-"""Direct files: fetched in parts, and given an MP4's form without encoding where their codecs allow it."""
+"""Fetches a direct file in pieces and, where its codecs allow it, copies its streams into an MP4."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.hls.playlist import ByteRange, Piece, Segment
 from src.services.media.probe import UNHURRIED, examine, probe
-from src.services.streams import recorded_track as tapes_of
+from src.services.streams import recorded_track
 from src.services.streams.collector import Collector
-from src.services.streams.recorded_track import Tape
+from src.services.streams.recorded_track import RecordedTrack
 
 _PIECE_BYTES = 8 << 20  # content networks slow down requests of more than 10 MB
-# What players of MP4 play (the registered codecs of https://mp4ra.org that browsers decode, and MPEG-4 part 2 and MP3).
+# Codecs that MP4 players decode: those registered at https://mp4ra.org that browsers know, and MPEG-4 part 2 and MP3.
 _VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 _AUDIO = frozenset({"aac", "mp3", "opus", "flac", "ac3", "eac3", "alac"})
 _NAMES = {"matroska,webm": "WebM or Matroska", "mov,mp4,m4a,3gp,3g2,mj2": "QuickTime", "mpegts": "MPEG-TS"}
@@ -28,34 +28,36 @@ TAGS = {"hevc": ("-tag:v", "hvc1")}
 """Apple's players refuse hev1."""
 
 
-def fetch(url: str, collector: Collector, folder: Path, counted: Callable[[int, int | None], None]) -> Tape:
-    """A direct file on disk, in pieces where its server honours ranges. ``counted`` is told how many there are.
+def fetch(url: str, collector: Collector, folder: Path, on_count: Callable[[int, int | None], None]) -> RecordedTrack:
+    """Fetch a direct file, in pieces where its server honours ranges. ``on_count`` receives the number of pieces.
 
     Raises:
         AppError: it cannot be fetched.
     """
     size = collector.size_of(url)
-    starts = range(0, size, _PIECE_BYTES) if size else range(1)
     key = f"{url} {size}"
-    tape = tapes_of.load(folder, 1, key)[0]
-    pieces = [Piece(url, ByteRange(start, min(_PIECE_BYTES, size - start))) if size else Piece(url) for start in starts]
+    track = recorded_track.load(folder, 1, key)[0]
+    pieces = [Piece(url)]
+    if size:
+        starts = range(0, size, _PIECE_BYTES)
+        pieces = [Piece(url, ByteRange(start, min(_PIECE_BYTES, size - start))) for start in starts]
     zero = Fraction(0)
-    wanted = tape.add([Segment(piece, zero, zero, number, 0, None) for number, piece in enumerate(pieces)])
-    tapes_of.save(folder, [tape], key)
-    counted(0, len(wanted))
-    collector.collect([one.plain() for one in wanted], lambda count: counted(count, None))
-    return tape
+    wanted = track.add([Segment(piece, zero, zero, number, 0, None) for number, piece in enumerate(pieces)])
+    recorded_track.save(folder, [track], key)
+    on_count(0, len(wanted))
+    collector.collect([one.plain() for one in wanted], lambda count: on_count(count, None))
+    return track
 
 
-def finish(tape: Tape, output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> tuple[Note, ...]:
-    """The file as an MP4 at ``output``: as it is when it is one, otherwise with its packets copied into one.
+def finish(track: RecordedTrack, output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> tuple[Note, ...]:
+    """Write the file to ``output``: unchanged if it is an MP4, otherwise with its packets copied into one.
 
     Raises:
-        MediaInvalid: it is no media. CodecNotRemuxable: its codecs do not fit into an MP4. StreamUnreadable: what was
-        written is not what was fetched. EncodeFailed, DiskFull.
+        MediaInvalid: it is not media. CodecNotRemuxable: its codecs do not fit into an MP4. StreamUnreadable: most of
+        its packets could not be copied. EncodeFailed, DiskFull.
     """
     fetched = output.with_name("direct.file")
-    _append(tape, fetched)
+    _append(track, fetched)
     media = probe(fetched, need="any", limits=UNHURRIED)
     if _is_mp4(fetched, media):
         fetched.replace(output)
@@ -64,7 +66,8 @@ def finish(tape: Tape, output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> tuple[
     monitor.check()
     video = media.main_video
     maps = ["-map", f"0:{video.index}"] if video is not None else []
-    maps += [word for stream in media.audio for word in ("-map", f"0:{stream.index}")]
+    for stream in media.audio:
+        maps += ["-map", f"0:{stream.index}"]
     tag = TAGS.get(video.codec, ()) if video is not None else ()
     ffmpeg.confined(reads=[fetched], writes=[output.parent]).run(
         [
@@ -83,16 +86,16 @@ def finish(tape: Tape, output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> tuple[
     return tuple(notes)
 
 
-def _append(tape: Tape, path: Path) -> None:
+def _append(track: RecordedTrack, path: Path) -> None:
     with path.open("wb") as file:
-        for cut in tape.known:
-            with tape.path_of(cut.number).open("rb") as piece:
+        for segment in track.known:
+            with track.path_of(segment.number).open("rb") as piece:
                 while data := piece.read(1 << 20):
                     file.write(data)
 
 
 def _is_mp4(path: Path, media: MediaInfo) -> bool:
-    """Whether the file is an MP4 and not another member of its family: FFmpeg has one reader for both."""
+    """Whether the file is an MP4 and not a relative such as QuickTime, which FFmpeg reads with the same demuxer."""
     with path.open("rb") as file:
         head = file.read(12)
     return "mp4" in media.container.split(",") and head[4:8] == b"ftyp" and head[8:12] != _QUICKTIME
@@ -103,18 +106,18 @@ def _require_fitting(media: MediaInfo) -> None:
     codecs = [video.codec] if video is not None and video.codec not in _VIDEO else []
     codecs += [stream.codec for stream in media.audio if stream.codec not in _AUDIO]
     if codecs:
-        raise CodecNotRemuxable(f"An MP4 cannot hold what this address has: {', '.join(dict.fromkeys(codecs))}.")
+        raise CodecNotRemuxable(f"An MP4 cannot hold the codecs of this file: {', '.join(dict.fromkeys(codecs))}.")
 
 
 def _compare(fetched: Path, output: Path) -> list[Note]:
-    """What a damaged source lost on the way. Raises StreamUnreadable when that is much."""
+    """Report packets of a damaged source that were not copied. Raises StreamUnreadable if there are many."""
     _, before = examine(fetched, need="any")
     _, after = examine(output, need="any")
-    promised = [axis.units for axis in before.streams]
-    made = [axis.units for axis in after.streams]
-    if len(promised) != len(made) or any(m < _LEAST_SHARE * p for p, m in zip(promised, made, strict=True)):
-        raise StreamUnreadable("This file cannot be copied into an MP4: most of it does not arrive there.")
-    lost = sum(max(p - m, 0) for p, m in zip(promised, made, strict=True))
+    expected = [axis.units for axis in before.streams]
+    written = [axis.units for axis in after.streams]
+    if len(expected) != len(written) or any(m < _LEAST_SHARE * p for p, m in zip(expected, written, strict=True)):
+        raise StreamUnreadable("This file cannot be copied into an MP4: too many of its packets are damaged.")
+    lost = sum(max(p - m, 0) for p, m in zip(expected, written, strict=True))
     if not lost:
         return []
     return [Note(NoteCode.SOURCE_DAMAGED, f"The source is damaged: {lost} of its packets could not be copied.")]

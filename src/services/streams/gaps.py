@@ -1,48 +1,50 @@
-"""What of a recording is missing: compares what its playlist promised with what its segments hold."""
+"""Finds the gaps of a recording by comparing its playlist with the contents of its segments."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from src.services.streams.placing import KINDS, TOUCHING_SECONDS, TURNING, Seen, difference, follows
+from src.services.streams.placing import KINDS, TOUCHING_SECONDS, TURNING, TrackSegment, difference, follows
 
-_SHORT_SECONDS, _SHORT_SHARE = 0.75, 0.25  # by which a segment may be shorter than told before a clock that is new
+_SHORT_SECONDS, _SHORT_SHARE = 0.75, 0.25  # a segment before a clock change may be shorter than listed by this much
 _ROUNDING_SECONDS = 0.05  # between the lengths of two tracks
-_HOLE_UNITS = 4  # frames or packets of audio; a shorter hole is a pause of the source
+_HOLE_UNITS = 4  # frames or audio packets; a shorter hole is a pause in the source
 
 
-def gaps_of(tracks: Sequence[Sequence[Seen]]) -> list[tuple[float, float]]:
-    """The gaps of all tracks together, in seconds since the first segment by the lengths that the playlist tells."""
+def gaps_of(tracks: Sequence[Sequence[TrackSegment]]) -> list[tuple[float, float]]:
+    """Find the gaps of all tracks together, in seconds of the playlist's time line since the first segment."""
     return _merged(gap for track in tracks for gap in _gaps(track))
 
 
-def without_replaced(track: Sequence[Seen]) -> list[Seen]:
-    """A segment in another container than the others of its stretch is none of them: something replaced it."""
+def without_replaced(track: Sequence[TrackSegment]) -> list[TrackSegment]:
+    """Mark a segment as missing if its container differs from that of its stretch: the server replaced it."""
     usual: dict[tuple[int, int | None], str] = {}
     for group in {one.group for one in track}:
-        names = Counter(one.look.container for one in track if one.group == group and one.look is not None)
+        names = Counter(one.facts.container for one in track if one.group == group and one.facts is not None)
         if names:
             usual[group] = names.most_common(1)[0][0]
-    return [
-        Seen(one.place, one.start, one.end, one.group, None)
-        if one.look is not None and one.look.container != usual[one.group]
-        else one
-        for one in track
-    ]
+    return [_missing_if_not(one, usual.get(one.group)) for one in track]
 
 
-def _gaps(track: Sequence[Seen]) -> list[tuple[float, float]]:
-    """What of a track is missing, as far as the playlist promised it, in seconds since its first segment."""
+def _missing_if_not(one: TrackSegment, container: str | None) -> TrackSegment:
+    if one.facts is None or one.facts.container == container:
+        return one
+    return replace(one, facts=None)
+
+
+def _gaps(track: Sequence[TrackSegment]) -> list[tuple[float, float]]:
+    """Find the listed times of a track that are missing, in seconds since its first segment."""
     gaps: list[tuple[float, float]] = []
     usual = {kind: sum(one.axis(kind) is not None for one in track) * 2 > len(track) for kind in KINDS}
     groups = {kind: {one.group for one in track if one.axis(kind)} for kind in KINDS}
-    following: Seen | None = None
+    following: TrackSegment | None = None
     for one in reversed(track):
-        if one.look is None:
+        if one.facts is None:
             gaps.append((one.start, one.end))
         else:
-            adjacent = following is not None and following.place == one.place + 1 and following.look is not None
+            adjacent = following is not None and following.place == one.place + 1 and following.facts is not None
             for kind in KINDS:
                 axis = one.axis(kind)
                 if axis is None and usual[kind] and one.group in groups[kind]:
@@ -52,23 +54,23 @@ def _gaps(track: Sequence[Seen]) -> list[tuple[float, float]]:
     return gaps
 
 
-def _gaps_inside(one: Seen, following: Seen | None) -> list[tuple[float, float]]:
-    """What is missing of a segment that is there: holes in it, what lies between its end and the next segment, or all
-    of it, when it cannot be decoded and nothing else says where."""
-    assert one.look is not None
+def _gaps_inside(one: TrackSegment, following: TrackSegment | None) -> list[tuple[float, float]]:
+    """Find what is missing of a segment on disk: holes in it, the time between its end and the next segment, or all of
+    it if it cannot be decoded and the place of the damage is unknown."""
+    assert one.facts is not None
     axes = [axis for kind in KINDS if (axis := one.axis(kind))]
     found = list(_missing_end(one, following))
-    if one.look.damaged:
+    if one.facts.damaged:
         first = one.reference.first
         found += [(one.start + start - first, one.start + end - first) for axis in axes for start, end in axis.holes]
         found = found or [(one.start, one.end)]
     return found
 
 
-def _missing_end(one: Seen, following: Seen | None) -> Iterator[tuple[float, float]]:
-    assert one.look is not None
+def _missing_end(one: TrackSegment, following: TrackSegment | None) -> Iterator[tuple[float, float]]:
+    assert one.facts is not None
     if following is not None and follows(one, following):
-        turns = one.look.container in TURNING
+        turns = one.facts.container in TURNING
         for kind in KINDS:
             mine, next_one = one.axis(kind), following.axis(kind)
             if mine and next_one:
@@ -76,9 +78,9 @@ def _missing_end(one: Seen, following: Seen | None) -> Iterator[tuple[float, flo
                 if hole > max(TOUCHING_SECONDS, _HOLE_UNITS * (mine.end - mine.first) / mine.units):
                     yield max(one.end - hole, one.start), one.end
         return
-    promised = one.end - one.start
+    listed = one.end - one.start
     there = max(axis.end - axis.first for kind in KINDS if (axis := one.axis(kind)))
-    if promised - there > max(_SHORT_SECONDS, _SHORT_SHARE * promised):
+    if listed - there > max(_SHORT_SECONDS, _SHORT_SHARE * listed):
         yield one.start + there, one.end
 
 

@@ -1,6 +1,6 @@
-"""Glances at the first packets of transport stream segments: whether their clocks and layouts go on, as far as seen.
+"""Reads the first packets of transport stream segments, without a decoder, to find changes of clock or layout.
 
-A glance costs no decoder. It may see nothing, which is no sign of anything; what it does see is right.
+It may find nothing, which proves nothing; what it finds is right.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _SPS_BYTES = 16  # profile, level and size are among the first ones
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What the beginning of a segment shows: the first times of its streams in ticks of 1/90000 s, the beginning of its
-    H.264 or HEVC sequence parameters, and what the first ADTS header says of the audio."""
+    """Facts from the start of a segment: the first times of its streams in ticks of 1/90000 s, the first bytes of its
+    H.264 or HEVC sequence parameter set, and the fixed part of the first ADTS header."""
 
     video: int | None = None
     audio: int | None = None
     parameters: bytes | None = None
-    sound: int | None = None
+    audio_header: int | None = None
 
 
 def agree(paths: Sequence[Path], seconds: Sequence[float]) -> bool:
-    """Whether segments of these lengths look like parts of one and the same recording."""
-    seen = []
+    """Whether segments of these lengths can be parts of one continuous recording."""
+    found = []
     for path in paths:
         with path.open("rb") as file:
-            seen.append(glance(file.read(_HEAD_BYTES)))
-    if len({hint.parameters for hint in seen if hint.parameters is not None}) > 1:
+            found.append(read_hint(file.read(_HEAD_BYTES)))
+    if len({hint.parameters for hint in found if hint.parameters is not None}) > 1:
         return False
-    if len({hint.sound for hint in seen if hint.sound is not None}) > 1:
+    if len({hint.audio_header for hint in found if hint.audio_header is not None}) > 1:
         return False
-    for (one, other), length in zip(pairwise(seen), seconds, strict=False):
+    for (one, other), length in zip(pairwise(found), seconds, strict=False):
         for before, after in ((one.video, other.video), (one.audio, other.audio)):
             if before is not None and after is not None and not _goes_on(before, after, length):
                 return False
@@ -48,9 +48,9 @@ def agree(paths: Sequence[Path], seconds: Sequence[float]) -> bool:
 
 
 def is_hevc(segment: Path, init: Path | None) -> bool:
-    """Whether the video is HEVC, as far as seen."""
+    """Whether the start of a segment or its initialisation shows HEVC."""
     with segment.open("rb") as file:
-        parameters = glance(file.read(_HEAD_BYTES)).parameters
+        parameters = read_hint(file.read(_HEAD_BYTES)).parameters
     if parameters is not None:
         return parameters[0] >> 1 == _HEVC_SPS
     head = b"" if init is None else init.read_bytes()
@@ -62,15 +62,15 @@ def _goes_on(before: int, after: int, length: float) -> bool:
     return min(away, _TURN - away) <= _STEP_SECONDS * _HERTZ
 
 
-def glance(head: bytes) -> Hint:
-    """What the beginning of a segment shows."""
-    video = audio = sound = None
+def read_hint(head: bytes) -> Hint:
+    """Read the packets at the start of a segment."""
+    video = audio = audio_header = None
     parameters = None
     for at in range(0, len(head) - _PACKET + 1, _PACKET):
         packet = head[at : at + _PACKET]
         if packet[0] != _SYNC:
             break
-        if not packet[1] & 0x40:  # no PES packet begins here (ISO/IEC 13818-1, 2.4.3.3)
+        if not packet[1] & 0x40:  # no PES packet starts here (ISO/IEC 13818-1, 2.4.3.3)
             continue
         payload = packet[4 + (1 + packet[4] if packet[3] & 0x20 else 0) :]
         if len(payload) < 14 or payload[:3] != b"\0\0\x01":
@@ -83,14 +83,14 @@ def glance(head: bytes) -> Hint:
             audio = stamp
             header = int.from_bytes(content[:4], "big")
             # Profile, rate and channels (ISO/IEC 14496-3, 1.A.2.2); the rest changes from frame to frame.
-            sound = header & 0xFFF6FDC0 if header >> 20 == 0xFFF and header >> 17 & 3 == 0 else None
+            audio_header = header & 0xFFF6FDC0 if header >> 20 == 0xFFF and header >> 17 & 3 == 0 else None
         if video is not None and audio is not None:
             break
-    return Hint(video, audio, parameters, sound)
+    return Hint(video, audio, parameters, audio_header)
 
 
 def _stamp(pes: bytes) -> int | None:
-    """The presentation time of a PES packet (ISO/IEC 13818-1, 2.4.3.7)."""
+    """Read the presentation time of a PES packet (ISO/IEC 13818-1, 2.4.3.7)."""
     if not pes[7] & 0x80:
         return None
     a, b, c, d, e = pes[9:14]

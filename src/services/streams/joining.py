@@ -1,4 +1,4 @@
-"""Puts the segments of a stream together: as they are where that plays right, otherwise part by part, converted."""
+"""Joins the segments of a stream: unchanged if the result plays correctly, otherwise placed and converted by part."""
 
 from __future__ import annotations
 
@@ -17,73 +17,74 @@ from src.services.streams.converting import Converter, playlist_options
 from src.services.streams.direct import TAGS
 from src.services.streams.gaps import gaps_of, without_replaced
 from src.services.streams.muxing import Part, mux
-from src.services.streams.placing import KINDS, Kind, Placement, Seen, place
-from src.services.streams.recorded_track import Cut, Tape
-from src.services.streams.segment_probe import look_into
+from src.services.streams.placing import KINDS, Kind, Placement, TrackSegment, place
+from src.services.streams.recorded_track import ListedSegment, RecordedTrack
+from src.services.streams.segment_probe import probe_segments
 
 _COPY = ("-c", "copy", "-movflags", "+faststart", "-f", "mp4")
-_LEAST_SHARE = 0.98  # of the promised length that a file must have to be taken without a closer look
+_LEAST_SHARE = 0.98  # of the expected length that a file must have to be accepted without an analysis of its segments
 _MOST_SECONDS = 0.5
 _MOST_PAUSE_SECONDS, _MOST_PAUSE_FRAMES, _LEAST_STEP = 0.25, 5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What is to be told of a file that was put together."""
+    """The gaps and notes of a joined file."""
 
     gaps: tuple[Gap, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
-def join(tapes: list[Tape], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> Joined:
-    """All that is on disk of these tracks as one MP4.
+def join(tracks: list[RecordedTrack], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> Joined:
+    """Write the segments on disk into one MP4.
 
-    Time that no track has is closed up, so that the file plays on; where only one track has a hole, the last frame
-    stays or there is silence, and the other track goes on. Video and audio stay in time with each other.
+    Time that is missing in all tracks is removed. Where only one track has a hole, the last frame stays or there is
+    silence while the other track continues. Video and audio stay synchronous.
 
     Raises:
-        EncodeFailed: they cannot be put together. DiskFull, and what ``monitor`` raises.
+        EncodeFailed: they cannot be joined. DiskFull, and what ``monitor`` raises.
     """
-    if not any(tape.has(cut) for tape in tapes for cut in tape.known):
-        raise EncodeFailed("Nothing of the stream was received")
+    if not any(track.has(segment) for track in tracks for segment in track.known):
+        raise EncodeFailed("No segment of the stream was received")
     damaged = False
-    if _is_plain(tapes):
-        _copy(tapes, output, ffmpeg, monitor)
+    if _is_plain(tracks):
+        _copy(tracks, output, ffmpeg, monitor)
         media, timeline = _examined(output)
-        if timeline is not None and not timeline.errors and _holds_promise(tapes, media, timeline):
+        if timeline is not None and not timeline.errors and _has_listed_length(tracks, media, timeline):
             return Joined()
         damaged = timeline is not None and timeline.errors > 0
-    return _Assembly(tapes, output, ffmpeg, monitor).run(deep=damaged)
+    return _Assembly(tracks, output, ffmpeg, monitor).run(deep=damaged)
 
 
-def _is_plain(tapes: Sequence[Tape]) -> bool:
-    """Whether every track is there without a break, with one layout and one clock as far as a glance tells."""
+def _is_plain(tracks: Sequence[RecordedTrack]) -> bool:
+    """Whether every track is complete and unbroken and shows no change of layout or clock."""
     return all(
-        len(unbroken := tape.unbroken()) == 1
-        and len(unbroken[0]) == len(tape.known)
-        and hints.agree([tape.path_of(cut.number) for cut in tape.known], [cut.seconds for cut in tape.known])
-        for tape in tapes
+        len(unbroken := track.unbroken()) == 1
+        and len(unbroken[0]) == len(track.known)
+        and hints.agree(
+            [track.path_of(segment.number) for segment in track.known], [segment.seconds for segment in track.known]
+        )
+        for track in tracks
     )
 
 
-def _copy(tapes: Sequence[Tape], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> None:
-    playlists = [path for tape in tapes for path in tape.stretches()]
+def _copy(tracks: Sequence[RecordedTrack], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> None:
+    playlists = [path for track in tracks for path in track.stretches()]
     options = playlist_options(ffmpeg.program)
-    inputs = [word for path in playlists for word in (*options, "-i", str(path))]
+    inputs = [argument for path in playlists for argument in (*options, "-i", str(path))]
     maps = ["-map", "0:v?", "-map", "0:a?"] if len(playlists) == 1 else ["-map", "0:v?", "-map", "1:a?"]
     program = ffmpeg.confined(reads=sorted({path.parent for path in playlists}), writes=[output.parent])
     # The clocks of video and audio are compared with each other, not each with itself.
-    arguments = ["-copyts", *inputs, *maps, *_COPY[:2], *_tag(tapes[0]), "-avoid_negative_ts", "make_zero"]
+    arguments = ["-copyts", *inputs, *maps, *_COPY[:2], *_tag(tracks[0]), "-avoid_negative_ts", "make_zero"]
     try:
         program.run([*arguments, *_COPY[2:], str(output)], monitor=monitor)
     except EncodeFailed:
-        output.unlink(missing_ok=True)  # a closer look tells more
+        output.unlink(missing_ok=True)  # the segments are analysed next
 
 
-def _tag(tape: Tape) -> tuple[str, ...]:
-    first = tape.known[0]
-    init = None if first.init is None else tape.init_path(first.init)
-    return TAGS["hevc"] if hints.is_hevc(tape.path_of(first.number), init) else ()
+def _tag(track: RecordedTrack) -> tuple[str, ...]:
+    first = track.known[0]
+    return TAGS["hevc"] if hints.is_hevc(track.path_of(first.number), track.init_of(first)) else ()
 
 
 def _examined(output: Path) -> tuple[MediaInfo | None, Timeline | None]:
@@ -93,14 +94,14 @@ def _examined(output: Path) -> tuple[MediaInfo | None, Timeline | None]:
         return None, None
 
 
-def _holds_promise(tapes: Sequence[Tape], media: MediaInfo | None, timeline: Timeline) -> bool:
-    """Whether a file has the length that the playlist promised, without pauses in its video or its audio."""
+def _has_listed_length(tracks: Sequence[RecordedTrack], media: MediaInfo | None, timeline: Timeline) -> bool:
+    """Whether a file has the length of its playlist, without pauses in its video or its audio."""
     if media is None or any(stream.codec == "hevc" and stream.codec_tag != "hvc1" for stream in media.video):
         return False
-    promised = max(tape.seconds for tape in tapes)
+    expected = max(track.seconds for track in tracks)
     ends = [axis.end_seconds or 0.0 for axis in timeline.streams]
     starts = [axis.first_seconds or 0.0 for axis in timeline.streams]
-    if not ends or max(ends) - min(starts) < min(_LEAST_SHARE * promised, promised - _MOST_SECONDS):
+    if not ends or max(ends) - min(starts) < min(_LEAST_SHARE * expected, expected - _MOST_SECONDS):
         return False
     video = timeline.video
     if video is not None and video.units > 1:
@@ -113,21 +114,21 @@ def _holds_promise(tapes: Sequence[Tape], media: MediaInfo | None, timeline: Tim
 
 
 class _Assembly:
-    """One recording that needs a closer look."""
+    """Joins a recording after an analysis of each segment."""
 
-    def __init__(self, tapes: list[Tape], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> None:
-        self._tapes, self._output, self._ffmpeg, self._monitor = tapes, output, ffmpeg, monitor
-        self._folder = tapes[0].folder
+    def __init__(self, tracks: list[RecordedTrack], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> None:
+        self._tracks, self._output, self._ffmpeg, self._monitor = tracks, output, ffmpeg, monitor
+        self._folder = tracks[0].folder
 
     def run(self, *, deep: bool) -> Joined:
-        """Make the file; ``deep``: some of it cannot be decoded."""
+        """Write the file; ``deep``: decode all segments, because some cannot be decoded."""
         tracks = [without_replaced(track) for track in self._seen(deep=deep)]
         gaps = gaps_of(tracks)
         placement = place(tracks)
         if not placement.runs:
             raise EncodeFailed("None of the received segments can be read")
-        if self._output.exists() and not gaps and not placement.joints and len(placement.runs) == len(self._tapes):
-            return Joined()  # it was right at once
+        if self._output.exists() and not gaps and not placement.joints and len(placement.runs) == len(self._tracks):
+            return Joined()  # the copy was correct
         converter = Converter(
             placement,
             self._playlists(placement),
@@ -145,43 +146,41 @@ class _Assembly:
             notes.insert(0, Note(NoteCode.SEGMENTS_MISSING, f"{missing:.1f} s of the stream could not be fetched."))
         return Joined(tuple(Gap(start, end) for start, end in gaps), tuple(notes))
 
-    def _seen(self, *, deep: bool) -> list[list[Seen]]:
-        """What each known segment holds; of two tracks the first counts as video, the second as audio."""
+    def _seen(self, *, deep: bool) -> list[list[TrackSegment]]:
+        """Probe each known segment; of two tracks, only the video of the first and the audio of the second count."""
         tracks = []
-        for number, tape in enumerate(self._tapes):
-            there = [cut for cut in tape.known if tape.has(cut)]
-            pairs = [
-                (None if cut.init is None else tape.init_path(cut.init), tape.path_of(cut.number)) for cut in there
-            ]
-            looks = dict(
-                zip((cut.number for cut in there), look_into(pairs, tape.folder, self._monitor, deep=deep), strict=True)
-            )
-            only: Kind | None = None if len(self._tapes) == 1 else KINDS[number]
+        for number, track in enumerate(self._tracks):
+            present = [segment for segment in track.known if track.has(segment)]
+            pairs = [(track.init_of(segment), track.path_of(segment.number)) for segment in present]
+            probed = probe_segments(pairs, track.folder, self._monitor, deep=deep)
+            only: Kind | None = None if len(self._tracks) == 1 else KINDS[number]
+            facts = {one.number: found and found.only(only) for one, found in zip(present, probed, strict=True)}
             tracks.append(
                 [
-                    Seen(cut.number, start, end, (cut.group, cut.init), look.only(only) if look is not None else None)
-                    for cut, (start, end) in zip(tape.known, tape.spans(), strict=True)
-                    for look in (looks.get(cut.number),)
+                    TrackSegment(one.number, start, end, (one.group, one.init), facts.get(one.number))
+                    for one, (start, end) in zip(track.known, track.spans(), strict=True)
                 ]
             )
         return tracks
 
     def _playlists(self, placement: Placement) -> dict[int, Path]:
-        """A playlist for each run, by its place in the placement."""
-        cuts: list[dict[int, Cut]] = [{cut.number: cut for cut in tape.known} for tape in self._tapes]
+        """Write a playlist for each run, by its place in the placement."""
+        listed: list[dict[int, ListedSegment]] = [
+            {segment.number: segment for segment in track.known} for track in self._tracks
+        ]
         found = {}
         for number, run in enumerate(placement.runs):
-            segments = [cuts[run.track][one.place] for one in run.segments]
-            found[number] = self._tapes[run.track].playlist(f"run-{number}", segments)
+            segments = [listed[run.track][one.place] for one in run.segments]
+            found[number] = self._tracks[run.track].playlist(f"run-{number}", segments)
         return found
 
     def _files(self, placement: Placement) -> dict[int, tuple[Path, ...]]:
-        """The initialisation, if there is one, and the segments of each run."""
+        """List the initialisation, if it exists, and the segments of each run."""
         found = {}
         for number, run in enumerate(placement.runs):
-            tape, init = self._tapes[run.track], run.segments[0].group[1]
-            head = [] if init is None else [tape.init_path(init)]
-            found[number] = (*head, *(tape.path_of(one.place) for one in run.segments))
+            track, init = self._tracks[run.track], run.segments[0].group[1]
+            head = [] if init is None else [track.init_path(init)]
+            found[number] = (*head, *(track.path_of(one.place) for one in run.segments))
         return found
 
     def _parts(self, placement: Placement, converter: Converter, kind: Kind) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Handles the kind ``stream``: a playlist or a video file at any public address becomes an MP4."""
+"""Runs jobs of the kind ``stream``: a playlist or a video file at any public address becomes an MP4."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from src.utils.filenames import display_name
 
 
 class StreamHandler(JobHandler[StreamParams]):
-    """Fetch through the stream service; what is fetched survives this attempt."""
+    """Fetches through the stream service; fetched pieces remain for a later attempt."""
 
     def __init__(self, streams: StreamService) -> None:
         self._streams = streams
 
     def run(self, params: StreamParams, context: JobContext) -> JobResult:
-        """Make ``stream.mp4``."""
+        """Write ``stream.mp4``."""
         report = self._streams.download(
             params,
             context.work_dir / "stream.mp4",

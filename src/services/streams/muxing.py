@@ -1,4 +1,4 @@
-"""Has the placed parts of a recording written into one MP4, by a child process."""
+"""Writes the placed parts of a recording into one MP4, in a child process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.models.progress import Monitor
-from src.services.streams.child import ask
+from src.services.streams.child import run_in_child
 from src.services.streams.placing import Kind
 
 _MODULE = "src.services.streams.packets"
@@ -15,8 +15,8 @@ _MODULE = "src.services.streams.packets"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The packets of one stream of some files, read one behind the other as one of FFmpeg's ``format``. ``shift`` leads
-    from their clock to the time of the MP4, in seconds; ``first`` is the first time of the stream by its clock."""
+    """The packets of one stream in files of FFmpeg's ``format``, read one after the other. ``shift``: seconds from
+    their clock to the time line of the MP4; ``first``: the first time of the stream on its clock."""
 
     paths: tuple[Path, ...]
     format: str
@@ -27,17 +27,19 @@ class Part:
 def mux(
     parts: Mapping[Kind, Sequence[Part]], output: Path, *, reads: Sequence[Path], monitor: Monitor
 ) -> dict[Kind, int]:
-    """Write the MP4; how many packets of each kind it holds.
+    """Write the MP4. Returns the number of its packets by kind.
 
     Raises:
         StreamUnreadable, EncodeInterrupted, and what ``monitor`` raises.
     """
-    question: dict[str, object] = {
+    request: dict[str, object] = {
         kind: [[[str(path.absolute()) for path in part.paths], part.format, part.shift, part.first] for part in found]
         for kind, found in parts.items()
     }
-    question["output"] = str(output.absolute())
+    request["output"] = str(output.absolute())
     output.unlink(missing_ok=True)
     folders = [path.absolute() for path in reads]
-    made: dict[Kind, int] = ask(_MODULE, question, reads=folders, writes=[output.parent.absolute()], monitor=monitor)
-    return made
+    counts: dict[Kind, int] = run_in_child(
+        _MODULE, request, reads=folders, writes=[output.parent.absolute()], monitor=monitor
+    )
+    return counts

@@ -1,7 +1,7 @@
-"""The child process that writes the placed parts of a recording into one MP4, packet by packet.
+"""Writes the placed parts of a recording into one MP4, packet by packet, in a child process.
 
 ``python -m src.services.streams.packets`` reads ``{"output": ..., "video": [...], "audio": [...]}`` from standard
-input; each part has the fields of ``Part``. It writes how many packets of each kind it copied.
+input; each part has the fields of ``Part``. It writes the number of copied packets of each kind.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _PLAYLIST_OPTIONS = {
     "allowed_segment_extensions": "ALL",
     "extension_picky": "0",
 }
-_PEEKED = 32  # packets in which the first time of a stream is found, however they are reordered
+_PEEKED = 32  # packets to read for the first time of a stream: reordering never moves it beyond them
 _SAME_SECONDS = 0.5
 _SNAP_SECONDS = 0.002  # clocks of transport streams are rounded to less than that
-_MOST_OVERLAP = Fraction(1, 2)  # of a packet of audio; one that lies further inside the last one is dropped
+_MOST_OVERLAP = Fraction(1, 2)  # of an audio packet; one that overlaps the last one further is dropped
 _TAGS = {"hevc": "hvc1"}  # Apple's players refuse hev1
 
 
 @dataclass(slots=True)
 class _Out:
-    """A packet that is ready. Times in ticks of its stream's time base."""
+    """A packet to write. Times in ticks of its stream's time base."""
 
     data: bytes
     pts: int
@@ -50,7 +50,7 @@ class _Out:
 
 
 class _Chain:
-    """Files read one behind the other, from the first byte to the last."""
+    """Reads files one after the other, from the first byte to the last."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._files = list(paths)
@@ -59,7 +59,7 @@ class _Chain:
         self._open: tuple[int, BinaryIO] | None = None
 
     def read(self, size: int) -> bytes:
-        """The next bytes; none at the end."""
+        """Read the next bytes; returns no bytes at the end."""
         number = bisect.bisect_right(self._starts, self._at) - 1
         if number >= len(self._files):
             return b""
@@ -75,21 +75,21 @@ class _Chain:
 
 
 class _SeekableChain(_Chain):
-    """The same for FFmpeg's reader of transport streams, which looks ahead and goes back."""
+    """The same for FFmpeg's demuxer of transport streams, which reads ahead and seeks back."""
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a byte."""
+        """Move to a byte."""
         base = {0: 0, 1: self._at, 2: self._starts[-1]}[whence]
         self._at = max(base + offset, 0)
         return self._at
 
     def tell(self) -> int:
-        """The byte that is read next."""
+        """Return the position of the next byte."""
         return self._at
 
 
 class _Opened:
-    """One part, open."""
+    """An open part."""
 
     def __init__(self, part: Part, kind: str) -> None:
         if part.format in ("hls", "nut"):
@@ -103,18 +103,19 @@ class _Opened:
         peeked = list(itertools.islice(packets, _PEEKED))
         self.packets: Iterator[Any] = itertools.chain(peeked, packets)
         first = min((float(packet.pts * packet.time_base) for packet in peeked), default=part.first)
-        # FFmpeg may tell the same moment in another turn of the clock, depending on where a file begins.
+        # FFmpeg may report the same moment with another wrap of the clock, depending on where a file starts.
         away = part.first - first
         self.shift = Fraction(part.shift + (away if abs(away) > _SAME_SECONDS else 0.0)).limit_denominator(90_000_000)
 
 
 def write_mp4(parts: Mapping[str, Sequence[Part]], output: Path) -> dict[str, int]:
-    """Write the parts of each kind behind each other, at their times; how many packets of each kind there are."""
+    """Write the parts of each kind one after the other, at their times. Returns the number of packets by kind."""
     counts = dict.fromkeys(parts, 0)
     with av.open(str(output), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        writers = {
-            kind: (_Video if kind == "video" else _Audio)(found, container) for kind, found in parts.items() if found
-        }
+        writers: dict[str, _Video | _Audio] = {}
+        for kind, found in parts.items():
+            if found:
+                writers[kind] = (_Video if kind == "video" else _Audio)(found, container)
         merged = heapq.merge(*(_timed(kind, writer) for kind, writer in writers.items()), key=lambda entry: entry[0])
         for _, kind, out in merged:
             writer = writers[kind]
@@ -126,7 +127,7 @@ def write_mp4(parts: Mapping[str, Sequence[Part]], output: Path) -> dict[str, in
             container.mux_one(packet)
             counts[kind] += 1
         if not any(counts.values()):
-            raise ValueError("there is nothing to write")
+            raise ValueError("no packets to write")
     return counts
 
 
@@ -156,7 +157,7 @@ class _Video:
             self.stream.codec_context.codec_tag = _TAGS[codec]
 
     def _differ(self, codec: str) -> bool:
-        """Whether the parts have different parameter sets, so that each must bring its own."""
+        """Whether the parts have different parameter sets, so that each must contain its own."""
         for part in self._parts[1:]:
             opened = _Opened(part, "video")
             other = Units.of(codec, opened.stream.codec_context.extradata or b"")
@@ -165,17 +166,17 @@ class _Video:
         return False
 
     def packets(self) -> Iterator[_Out]:
-        """All packets; decode times rise."""
+        """Read all packets, with increasing decode times."""
         last: int | None = None
         for number, part in enumerate(self._parts):
             opened = self._first if number == 0 else _Opened(part, "video")
             codec = opened.stream.codec_context.codec.canonical_name
             units = Units.of(codec, opened.stream.codec_context.extradata or b"")
-            begun = False
+            started = False
             for packet in opened.packets:
-                begun = begun or packet.is_keyframe
-                if not begun:
-                    continue  # nothing can be decoded before the first key frame
+                started = started or packet.is_keyframe
+                if not started:
+                    continue  # frames before the first key frame cannot be decoded
                 pts = round((packet.pts * packet.time_base + opened.shift) / self.base)
                 decoded = packet.pts if packet.dts is None else packet.dts
                 dts = round((decoded * packet.time_base + opened.shift) / self.base)
@@ -208,7 +209,7 @@ class _Audio:
             self.stream.codec_context.extradata = config
 
     def packets(self) -> Iterator[_Out]:
-        """All packets; none lies inside another one."""
+        """Read all packets, without overlaps."""
         end: int | None = None
         usual = round(Fraction(1024, 48_000) / self.base)
         for number, part in enumerate(self._parts):
@@ -227,10 +228,10 @@ class _Audio:
 
 
 def main() -> int:
-    """Answer the question on standard input."""
-    question = json.load(sys.stdin)
-    output = Path(question.pop("output"))
-    parts = {kind: [Part(tuple(map(Path, paths)), *rest) for paths, *rest in found] for kind, found in question.items()}
+    """Carry out the request on standard input."""
+    request = json.load(sys.stdin)
+    output = Path(request.pop("output"))
+    parts = {kind: [Part(tuple(map(Path, paths)), *rest) for paths, *rest in found] for kind, found in request.items()}
     try:
         counts = write_mp4(parts, output)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Where each part of a recording belongs: clocks that begin again, segments that are missing, tracks that break apart.
+"""Places the parts of a recording on one time line, across clock changes, missing segments and separate tracks.
 
-Three kinds of seconds are used. The *clock* is that of a segment's own timestamps. The *source* line starts with the
-first segment; on it, parts whose clocks have nothing to do with each other stand one behind the other, and what is
-missing takes the time that the playlist tells. The *file* line is the same without the time that no track has.
+There are three time lines, all in seconds. The *clock* is that of a segment's own timestamps. The *source* line starts
+with the first segment; parts with unrelated clocks follow each other on it, and a missing segment takes its length in
+the playlist. The *file* line is the source line without the times that are missing in all tracks.
 """
 
 from __future__ import annotations
@@ -12,67 +12,67 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from src.services.streams.segment_probe import Axis, Look
+from src.services.streams.segment_probe import Axis, SegmentFacts
 
 Kind = Literal["video", "audio"]
 KINDS: tuple[Kind, Kind] = ("video", "audio")
 TURN_SECONDS = 2**33 / 90_000
-"""The clock of a transport stream has 33 bits and counts 90,000 in a second."""
+"""The clock of a transport stream has 33 bits and 90,000 ticks per second."""
 TURNING = ("mpegts", "aac", "mp3", "ac3", "eac3")
 """Containers with such a clock."""
-_STEP_SECONDS = 0.5  # by which the length of a segment may be told wrongly in one clock
+_STEP_SECONDS = 0.5  # the largest error of a segment's listed length
 TOUCHING_SECONDS = 0.25
-"""Less than this between two segments is no hole."""
-_SAME_CLOCK_SECONDS = 2.0  # by which the playlists of two tracks tell the same moment differently
+"""A shorter distance between two segments is not a hole."""
+_SAME_CLOCK_SECONDS = 2.0  # the largest difference between the playlists of two tracks for the same moment
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A segment of a track: its place in the tape, from when to when the playlist has it, its stretch, and what it
-    holds (None: it is missing)."""
+class TrackSegment:
+    """A segment of a track: its number, its start and end in the playlist, its group, and its contents (None if it is
+    missing)."""
 
     place: int
     start: float
     end: float
     group: tuple[int, int | None]
-    look: Look | None
+    facts: SegmentFacts | None
 
     def axis(self, kind: Kind) -> Axis | None:
-        """One of its streams."""
-        return None if self.look is None else getattr(self.look, kind)
+        """Return one of its streams."""
+        return None if self.facts is None else getattr(self.facts, kind)
 
     @property
     def reference(self) -> Axis:
-        """The stream that tells its time."""
-        assert self.look is not None
-        axis = self.look.video or self.look.audio
+        """The stream that defines its time."""
+        assert self.facts is not None
+        axis = self.facts.video or self.facts.audio
         assert axis is not None
         return axis
 
 
 @dataclass(slots=True)
 class Run:
-    """Segments of one track that follow each other in one clock and have one layout. ``offset`` leads from the clock
-    to the source line; ``moved`` from there to the file line."""
+    """Adjacent segments of one track with one clock and one layout. ``offset``: seconds from the clock to the source
+    line; ``moved``: from there to the file line."""
 
     track: int
     clock: int
-    segments: list[Seen]
+    segments: list[TrackSegment]
     offset: float
     moved: float = 0.0
 
     @property
     def container(self) -> str:
         """FFmpeg's name for the format of its segments."""
-        look = self.segments[0].look
-        return look.container if look is not None else ""
+        facts = self.segments[0].facts
+        return facts.container if facts is not None else ""
 
     def layout(self, kind: Kind) -> tuple[str, ...] | None:
-        """That of one of its streams, if it has this one."""
+        """Return the layout of one of its streams, if it has this one."""
         return next((axis.layout for one in self.segments if (axis := one.axis(kind))), None)
 
     def span(self, kind: Kind) -> tuple[float, float] | None:
-        """From when to when one of its streams lasts, on the source line."""
+        """Return (start, end) of one of its streams on the source line."""
         axes = [axis for one in self.segments if (axis := one.axis(kind))]
         if not axes:
             return None
@@ -80,7 +80,7 @@ class Run:
         return axes[0].first + self.offset, axes[0].first + self.offset + length
 
     def first(self, kind: Kind) -> float:
-        """The first time of one of its streams, by its clock."""
+        """Return the first time of one of its streams on its clock."""
         return next(axis.first for one in self.segments if (axis := one.axis(kind)))
 
     def _length(self, kind: Kind) -> float:
@@ -92,27 +92,27 @@ class Run:
 
     @property
     def whole_span(self) -> tuple[float, float]:
-        """The same for both streams together."""
+        """(start, end) of both streams together."""
         spans = [span for kind in KINDS if (span := self.span(kind))]
         return min(start for start, _ in spans), max(end for _, end in spans)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The runs of all tracks, placed. ``joints`` counts where they stand behind each other with another distance than
-    by the source's own clock."""
+    """The runs of all tracks with their places. ``joints``: the number of places where the distance of two runs is not
+    that of the source's own clock."""
 
     runs: tuple[Run, ...]
     joints: int = 0
 
     def of_kind(self, kind: Kind) -> list[Run]:
-        """The runs that have such a stream, in order."""
+        """Return the runs that have such a stream, in order."""
         found = [run for run in self.runs if run.span(kind) is not None]
         return sorted(found, key=lambda run: (run.span(kind) or (0.0, 0.0))[0] + run.moved)
 
 
-def place(tracks: Sequence[Sequence[Seen]]) -> Placement:
-    """Place all that there is of one or two tracks; of two, the first one tells the time."""
+def place(tracks: Sequence[Sequence[TrackSegment]]) -> Placement:
+    """Place the segments of one or two tracks; of two, the first one defines the time."""
     runs: list[Run] = []
     for number, track in enumerate(tracks):
         found = _runs(number, track)
@@ -123,31 +123,31 @@ def place(tracks: Sequence[Sequence[Seen]]) -> Placement:
     return Placement(tuple(runs), joints)
 
 
-def follows(before: Seen, after: Seen) -> bool:
-    """Whether the clock goes on from one segment to another, whatever is missing between them."""
-    assert before.look is not None and after.look is not None
+def follows(before: TrackSegment, after: TrackSegment) -> bool:
+    """Whether the clock continues from one segment to another, even if segments between them are missing."""
+    assert before.facts is not None and after.facts is not None
     hole = max(after.start - before.end, 0.0)
-    if (before.look.video is None) != (after.look.video is None) and before.look.audio and after.look.audio:
-        one, other = before.look.audio, after.look.audio
+    if (before.facts.video is None) != (after.facts.video is None) and before.facts.audio and after.facts.audio:
+        one, other = before.facts.audio, after.facts.audio
     else:
         one, other = before.reference, after.reference
     expected = (one.end + hole, one.first + after.start - before.start)
-    turns = before.look.container in TURNING
+    turns = before.facts.container in TURNING
     return any(abs(difference(other.first, at, turns)) <= _STEP_SECONDS * (1 + hole) for at in expected)
 
 
 def difference(time: float, expected: float, turns: bool) -> float:
-    """``time - expected``, with ``turns`` in the turn of the clock in which that is least."""
+    """Return ``time - expected``; with ``turns``, for the wrap of the clock that gives the smallest difference."""
     away = time - expected
     return away - round(away / TURN_SECONDS) * TURN_SECONDS if turns else away
 
 
-def _runs(number: int, track: Sequence[Seen]) -> list[Run]:
+def _runs(number: int, track: Sequence[TrackSegment]) -> list[Run]:
     runs: list[Run] = []
     clock = 0
-    before: Seen | None = None
+    before: TrackSegment | None = None
     for one in track:
-        if one.look is None:
+        if one.facts is None:
             continue
         if before is None:
             runs.append(Run(number, clock, [one], one.start - one.reference.first))
@@ -162,16 +162,16 @@ def _runs(number: int, track: Sequence[Seen]) -> list[Run]:
     return runs
 
 
-def _is_same(before: Seen, after: Seen) -> bool:
+def _is_same(before: TrackSegment, after: TrackSegment) -> bool:
     """Whether two segments of one clock belong to one run."""
-    assert before.look is not None and after.look is not None
+    assert before.facts is not None and after.facts is not None
     if after.place != before.place + 1 or after.group != before.group:
         return False
     for kind in KINDS:
         one, other = before.axis(kind), after.axis(kind)
         if one and other and one.layout != other.layout:
             return False
-    turns = before.look.container in TURNING
+    turns = before.facts.container in TURNING
     holes = [
         difference(other.first, one.end, turns)
         for kind in KINDS
@@ -180,24 +180,24 @@ def _is_same(before: Seen, after: Seen) -> bool:
     return bool(holes) and min(holes) <= TOUCHING_SECONDS
 
 
-def _offset(run: Run, before: Seen, one: Seen, goes_on: bool) -> float:
-    """From the clock of ``one`` to the source line, behind ``before``, the last segment of ``run``."""
-    assert before.look is not None
+def _offset(run: Run, before: TrackSegment, one: TrackSegment, goes_on: bool) -> float:
+    """Return the offset from the clock of ``one`` to the source line, after ``before``, the last segment of ``run``."""
+    assert before.facts is not None
     _, end = run.whole_span
     reference = one.reference
     if not goes_on:
         return end + max(one.start - before.end, 0.0) - reference.first
-    turns = before.look.container in TURNING
-    last = run.span("video" if before.look.video else "audio")
+    turns = before.facts.container in TURNING
+    last = run.span("video" if before.facts.video else "audio")
     assert last is not None
     return last[1] + difference(reference.first, before.reference.end, turns) - reference.first
 
 
 def _share_clock(leading: Sequence[Run], runs: Sequence[Run], longest: float) -> None:
-    """Where a run of another track was recorded with the clock of the first track, that clock places it: it is more
-    exact than the lengths that the playlists tell."""
+    """Place runs of another track by the clock of the first track if they share it: it is more exact than the lengths
+    in the playlists."""
     most = max(_SAME_CLOCK_SECONDS, 1.5 * longest)
-    turn = {id(run): any(one.look and one.look.container in TURNING for one in run.segments) for run in runs}
+    turn = {id(run): any(one.facts and one.facts.container in TURNING for one in run.segments) for run in runs}
     correction: dict[int, float] = {}
     for run in runs:
         if run.clock not in correction:
@@ -213,8 +213,8 @@ def _share_clock(leading: Sequence[Run], runs: Sequence[Run], longest: float) ->
 
 
 def _close_up(runs: Sequence[Run], *, apart: bool) -> int:
-    """Move the runs together where no track has anything, so that no stream overlaps itself; how many joints that
-    makes. Runs of two tracks that overlap stay as they are to each other."""
+    """Remove the times that are missing in all tracks, so that no stream overlaps itself. Returns the number of joints.
+    Runs of two tracks that overlap keep their distance."""
     blocks: list[list[Run]] = []
     until = 0.0
     for run in sorted(runs, key=lambda each: each.whole_span[0]):
@@ -239,6 +239,6 @@ def _close_up(runs: Sequence[Run], *, apart: bool) -> int:
 
 
 def _shares(block: Sequence[Run], run: Run) -> bool:
-    """Whether a run goes on with a clock of its track that the block has, or is the first one of its track there."""
+    """Whether the block contains the clock of a run, or no run of its track."""
     clocks = {other.clock for other in block if other.track == run.track}
     return not clocks or run.clock in clocks

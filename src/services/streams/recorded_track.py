@@ -1,4 +1,4 @@
-"""What is known of a stream's tracks: segments, stretches without a break, and the record of both beside the pieces."""
+"""Lists the segments of a stream's tracks, groups them into unbroken stretches, and stores the list."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NAME = "tape.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A segment: its place in the count of its playlist, length in seconds, stretch, and initialisation.
+class ListedSegment:
+    """A segment: its number in the playlist, length in seconds, group, and the number of its initialisation.
 
-    ``group`` counts the breaks since the first segment of the tape: a playlist that moves on counts anew.
+    ``group`` counts the breaks since the first segment of the track; a playlist that moves on counts from 0 again.
     """
 
     number: int
@@ -29,33 +29,33 @@ class Cut:
     init: int | None
 
 
-class Tape:
-    """The segments of one track, in order. ``known`` may be longer than what is on disk; ``inits`` tells the
-    initialisations apart: the number of each. Numbers go on where a playlist begins to count again."""
+class RecordedTrack:
+    """The segments of one track, in order. ``known`` also lists segments that are not on disk; ``inits`` numbers the
+    initialisations. Numbers continue where a playlist starts to count again."""
 
     def __init__(self, folder: Path, track: int) -> None:
         self.folder, self.track = folder, track
-        self.known: list[Cut] = []
+        self.known: list[ListedSegment] = []
         self.inits: dict[str, int] = {}
         self.numbers = Numbers()
 
     @property
     def seconds(self) -> float:
-        """How much is known."""
-        return sum(cut.seconds for cut in self.known)
+        """The length of all known segments."""
+        return sum(segment.seconds for segment in self.known)
 
     def restart(self) -> None:
-        """Forget what was listed; the files stay, and are found again when they are listed again."""
+        """Forget the list. The files remain and are used when they are listed again."""
         self.known.clear()
         self.numbers = Numbers()
 
     def add(
         self, segments: list[Segment], *, most_seconds: float | None = None, elapsed_seconds: float | None = None
     ) -> list[Wanted]:
-        """Take up new segments, up to the limit; what is to be fetched of all that were taken up.
+        """Add new segments, up to the limit. Returns the pieces to fetch for the listed segments.
 
-        Segments that the playlist lists and does not have (``EXT-X-GAP``) are known and never asked for.
-        ``elapsed_seconds`` is how long ago the playlist was read before, in a live stream.
+        Segments that the playlist marks as missing (``EXT-X-GAP``) are known but never fetched. ``elapsed_seconds``:
+        the time since the playlist of a live stream was last read.
         """
         newest = self.known[-1].number if self.known else None
         length = float(segments[-1].end - segments[0].start) / len(segments)
@@ -74,70 +74,75 @@ class Tape:
                     break
                 group = self._group(segment, previous) + again
                 again = False
-                cut = Cut(number, float(segment.end - segment.start), group, init)
-                self.known.append(cut)
-                known_seconds += cut.seconds
+                seconds = float(segment.end - segment.start)
+                self.known.append(ListedSegment(number, seconds, group, init))
+                known_seconds += seconds
             if number >= self.known[0].number and not segment.gap:
                 wanted.append(Wanted(segment.piece, self.path_of(number), segment.number, media=True))
         return wanted
 
     def _group(self, segment: Segment, previous: Segment | None) -> int:
-        """One more than that of the last segment, if the playlist has a break between them."""
+        """Return the group of the last segment, plus one if the playlist has a break between them."""
         if not self.known:
             return 0
         return self.known[-1].group + (segment.group != (0 if previous is None else previous.group))
 
     def path_of(self, number: int) -> Path:
-        """The file of a segment."""
+        """Return the file of a segment."""
         return self.folder / f"{self.track}-{number:09}.seg"
 
     def init_path(self, number: int) -> Path:
-        """The file of an initialisation."""
+        """Return the file of an initialisation."""
         return self.folder / f"{self.track}-init-{number}.seg"
 
-    def has(self, cut: Cut) -> bool:
-        """Whether a segment is on disk, and the initialisation without which it is worth nothing."""
-        return self.path_of(cut.number).exists() and (cut.init is None or self.init_path(cut.init).exists())
+    def init_of(self, segment: ListedSegment) -> Path | None:
+        """Return the file of a segment's initialisation, if it has one."""
+        return None if segment.init is None else self.init_path(segment.init)
+
+    def has(self, segment: ListedSegment) -> bool:
+        """Whether a segment is on disk together with its initialisation."""
+        init = self.init_of(segment)
+        return self.path_of(segment.number).exists() and (init is None or init.exists())
 
     def spans(self) -> list[tuple[float, float]]:
-        """From when to when each known segment lasts, in seconds since the first one, by the lengths that the playlist
-        tells. Segments that left the playlist before it was read are taken to be of average length."""
+        """Return (start, end) of each known segment in seconds since the first one, by the lengths in the playlist.
+        Segments that left the playlist before it was read count with the average length."""
         mean = self.seconds / len(self.known) if self.known else 0.0
         found: list[tuple[float, float]] = []
         at = 0.0
-        for place, cut in enumerate(self.known):
+        for place, segment in enumerate(self.known):
             if place:
-                at += (cut.number - self.known[place - 1].number - 1) * mean
-            found.append((at, at + cut.seconds))
-            at += cut.seconds
+                at += (segment.number - self.known[place - 1].number - 1) * mean
+            found.append((at, at + segment.seconds))
+            at += segment.seconds
         return found
 
     def stretches(self) -> list[Path]:
-        """Playlists of what is on disk, one for each stretch without a break."""
-        return [self.playlist(f"stretch-{number}", cuts) for number, cuts in enumerate(self.unbroken())]
+        """Write a playlist for each unbroken stretch of segments on disk."""
+        return [self.playlist(f"stretch-{number}", listed) for number, listed in enumerate(self.unbroken())]
 
-    def unbroken(self) -> list[list[Cut]]:
-        """What is on disk, in stretches without a break."""
-        groups: list[list[Cut]] = []
-        for cut in self.known:
-            if not self.has(cut):
+    def unbroken(self) -> list[list[ListedSegment]]:
+        """Return the segments on disk in unbroken stretches."""
+        groups: list[list[ListedSegment]] = []
+        for segment in self.known:
+            if not self.has(segment):
                 continue
             before = groups[-1][-1] if groups else None
-            follows = before is not None and before.number + 1 == cut.number
-            if before is not None and follows and (before.group, before.init) == (cut.group, cut.init):
-                groups[-1].append(cut)
+            follows = before is not None and before.number + 1 == segment.number
+            if before is not None and follows and (before.group, before.init) == (segment.group, segment.init):
+                groups[-1].append(segment)
             else:
-                groups.append([cut])
+                groups.append([segment])
         return groups
 
-    def playlist(self, name: str, cuts: Sequence[Cut]) -> Path:
-        """A playlist of segments on disk, beside them."""
-        longest = max(1, round(max(cut.seconds for cut in cuts) + 0.5))
+    def playlist(self, name: str, listed: Sequence[ListedSegment]) -> Path:
+        """Write a playlist of segments on disk, next to them."""
+        longest = max(1, round(max(segment.seconds for segment in listed) + 0.5))
         lines = ["#EXTM3U", "#EXT-X-VERSION:7", f"#EXT-X-TARGETDURATION:{longest}", "#EXT-X-PLAYLIST-TYPE:VOD"]
-        if cuts[0].init is not None:
-            lines.append(f'#EXT-X-MAP:URI="{self.init_path(cuts[0].init).name}"')
-        for cut in cuts:
-            lines += [f"#EXTINF:{cut.seconds:.6f},", self.path_of(cut.number).name]
+        if listed[0].init is not None:
+            lines.append(f'#EXT-X-MAP:URI="{self.init_path(listed[0].init).name}"')
+        for segment in listed:
+            lines += [f"#EXTINF:{segment.seconds:.6f},", self.path_of(segment.number).name]
         path = self.folder / f"{self.track}-{name}.m3u8"
         path.write_text("\n".join([*lines, "#EXT-X-ENDLIST", ""]))
         return path
@@ -150,27 +155,27 @@ class Tape:
         return number
 
 
-def load(folder: Path, tracks: int, key: str) -> list[Tape]:
-    """The tapes of an earlier attempt at the same stream (``key``); new ones, in an empty folder, if there are none."""
-    tapes = [Tape(folder, track) for track in range(tracks)]
+def load(folder: Path, count: int, key: str) -> list[RecordedTrack]:
+    """Load the tracks of an earlier attempt at the same stream (``key``), or empty the folder and create new ones."""
+    tracks = [RecordedTrack(folder, track) for track in range(count)]
     stored: dict[str, Any] = {}
     record = folder / _NAME
     if record.is_file():
         stored = json.loads(record.read_text())
-    if stored.get("key") == key and len(stored["tracks"]) == tracks:
-        for tape, told in zip(tapes, stored["tracks"], strict=True):
-            tape.known, tape.inits = [Cut(**cut) for cut in told["known"]], told["inits"]
-            tape.numbers = Numbers(shift=told.get("shift", 0))
+    if stored.get("key") == key and len(stored["tracks"]) == count:
+        for track, fields in zip(tracks, stored["tracks"], strict=True):
+            track.known, track.inits = [ListedSegment(**segment) for segment in fields["known"]], fields["inits"]
+            track.numbers = Numbers(shift=fields.get("shift", 0))
     else:
         for path in folder.iterdir():
             path.unlink()
-    return tapes
+    return tracks
 
 
-def save(folder: Path, tapes: list[Tape], key: str) -> None:
-    """Keep what is known for a later attempt. Keys that older versions do not know are beside those that they do."""
-    tracks = [
-        {"known": [asdict(cut) for cut in tape.known], "inits": tape.inits, "shift": tape.numbers.shift}
-        for tape in tapes
+def save(folder: Path, tracks: list[RecordedTrack], key: str) -> None:
+    """Store the tracks for a later attempt. New keys are only added, so that older versions can read the file."""
+    fields = [
+        {"known": [asdict(segment) for segment in track.known], "inits": track.inits, "shift": track.numbers.shift}
+        for track in tracks
     ]
-    write_whole(folder / _NAME, json.dumps({"key": key, "tracks": tracks}).encode())
+    write_whole(folder / _NAME, json.dumps({"key": key, "tracks": fields}).encode())

@@ -1,4 +1,4 @@
-"""Records a stream: which variant, which pieces, until when, and the file at the end."""
+"""Records a stream: chooses its variant, follows it, and writes the file."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ from src.services.fetch.spool import Spool
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.hls.playlist import Variant, variants
 from src.services.media.probe import probe
-from src.services.streams import direct
-from src.services.streams import recorded_track as tapes_of
+from src.services.streams import direct, recorded_track
 from src.services.streams.collector import Collector
 from src.services.streams.following import Follower, Limits, require_something
 from src.services.streams.joining import Joined, join
-from src.services.streams.recorded_track import Tape
+from src.services.streams.recorded_track import RecordedTrack
 from src.utils.clock import Clock, SystemClock
 
-# How long nothing at all may arrive. Each request has limits of its own, and a live stream one for all of it, so this
-# is only for what hangs elsewhere; it must not end a stream whose server pauses.
+# The longest time without any data. Each request and each live stream has its own limit, so this one only catches other
+# hangs; it must not end a stream whose server pauses.
 _GIVE_UP_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
-    """What to record. ``size`` is the largest (width, height) wanted; ``max_seconds`` of media ends it, live or not.
+    """What to record. ``size``: the largest (width, height); ``max_seconds``: the most seconds of media, live or not.
 
-    ``max_live_seconds`` on the clock end a live stream too: what was recorded is finished while there is time for that.
-    ``last_try``: nobody tries again, so whatever there is is finished.
+    ``max_live_seconds`` of real time end a live stream too, so that enough time remains to write the file.
+    ``last_try``: no other attempt follows, so an incomplete recording is written too.
     """
 
     url: str
@@ -49,9 +48,9 @@ class StreamSource:
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What was made: (width, height) of the file, seconds, bytes that were fetched for it, and segments in it.
+    """The result: (width, height) and seconds of the file, the number of fetched bytes and of segments.
 
-    ``gaps`` are in seconds of the recording as the playlist promised it, from its first segment.
+    ``gaps`` are in seconds of the playlist's time line, from the first segment.
     """
 
     path: Path
@@ -64,7 +63,7 @@ class StreamReport:
     notes: tuple[Note, ...] = ()
 
     def to_fields(self) -> dict[str, Any]:
-        """As it is stored: JSON values."""
+        """Return the fields that are stored: JSON values."""
         return {
             "resolution": f"{self.size[0]}x{self.size[1]}" if self.size else None,
             "duration": round(self.seconds, 3),
@@ -86,8 +85,8 @@ def record(
 ) -> StreamReport:
     """Fetch a stream and write it to ``output`` (an MP4).
 
-    Pieces are kept in ``kept_dir``: a later call with the same folder fetches only what is not there. Segments that
-    stay missing become gaps of the report.
+    Pieces are stored in ``kept_dir``: a later call with the same folder fetches only the missing ones. Segments that
+    cannot be fetched become gaps of the report.
 
     Raises:
         StreamUnreadable, CodecNotRemuxable, DrmProtected, SourceError, EncodeFailed, DiskFull, and what ``monitor``
@@ -107,9 +106,9 @@ def record(
         try:
             with _translated():
                 if source.kind == "mp4":
-                    tapes, live, notes = [direct.fetch(source.url, collector, kept_dir, counter.count)], False, ()
+                    tracks, live, notes = [direct.fetch(source.url, collector, kept_dir, counter.count)], False, ()
                 else:
-                    tapes, live, notes = _playlists(source, collector, kept_dir, counter, monitor, clock)
+                    tracks, live, notes = _playlists(source, collector, kept_dir, counter, monitor, clock)
         finally:
             fetcher.close()
     finally:
@@ -117,30 +116,32 @@ def record(
     monitor.report(counter.reading(Phase.ENCODING))
     with _translated():
         if source.kind == "mp4":
-            joined = Joined((), direct.finish(tapes[0], output, ffmpeg, monitor))
+            joined = Joined((), direct.finish(tracks[0], output, ffmpeg, monitor))
         else:
-            joined = join(tapes, output, ffmpeg, monitor)
+            joined = join(tracks, output, ffmpeg, monitor)
         media = probe(output, need="any")
-    picture = media.main_video
-    size = (picture.width, picture.height) if picture else None
+    video = media.main_video
+    size = (video.width, video.height) if video else None
     seconds = media.duration_seconds or 0.0
     notes += joined.notes
     return StreamReport(output, size, seconds, fetcher.bytes_fetched, counter.done, live, joined.gaps, notes)
 
 
 class _Counter:
-    """Segments so far, for the monitor."""
+    """Counts segments and reports them to the monitor."""
 
     def __init__(self, monitor: Monitor, clock: Clock) -> None:
         self._monitor, self._clock = monitor, clock
         self.fetcher: Fetcher | None = None
         self.done = self.total = 0
-        self._began = clock.monotonic()
+        self._started = clock.monotonic()
 
     def count(self, done: int, total: int | None) -> None:
-        """Take up a new count, or add to the present one when there is no ``total``."""
-        self.done = done if total is not None else self.done + done
-        self.total = self.total if total is None else total
+        """Set the count, or add to it if ``total`` is None."""
+        if total is None:
+            self.done += done
+        else:
+            self.done, self.total = done, total
         self.tick()
 
     def tick(self) -> None:
@@ -148,7 +149,7 @@ class _Counter:
 
     def reading(self, phase: Phase) -> Progress:
         fetched = self.fetcher.bytes_fetched if self.fetcher else 0
-        rate = fetched / max(self._clock.monotonic() - self._began, 0.001)
+        rate = fetched / max(self._clock.monotonic() - self._started, 0.001)
         return Progress(
             phase,
             download_percent=100.0 * self.done / self.total if self.total else 0.0,
@@ -161,38 +162,38 @@ class _Counter:
 
 def _playlists(
     source: StreamSource, collector: Collector, folder: Path, counter: _Counter, monitor: Monitor, clock: Clock
-) -> tuple[list[Tape], bool, tuple[Note, ...]]:
-    """The chosen variant of a playlist, with its audio, to the end or as long as was asked for; whether it is live,
-    and a note where there was no room for more."""
+) -> tuple[list[RecordedTrack], bool, tuple[Note, ...]]:
+    """Record the chosen variant of a playlist with its audio. Returns its tracks, whether it is live, and a note if it
+    ended because the storage was full."""
     url, text = collector.read_text(source.url)
     chosen = choose(variants(text, url), source.size)
     audio = chosen.sound_url if chosen else None
     video = chosen.url if chosen else source.url
     addresses = [video, audio] if audio and audio != video else [video]
-    tapes = tapes_of.load(folder, len(addresses), source.url)
+    tracks = recorded_track.load(folder, len(addresses), source.url)
     follower = Follower(
         addresses,
-        tapes,
+        tracks,
         collector,
-        save=lambda: tapes_of.save(folder, tapes, source.url),
-        counted=counter.count,
+        save=lambda: recorded_track.save(folder, tracks, source.url),
+        on_count=counter.count,
         limits=Limits(source.max_seconds, source.max_live_seconds),
         clock=clock,
         monitor=monitor,
     )
     try:
         live = follower.run()
-        require_something(tapes, collector, last_try=source.last_try or live)
+        require_something(tracks, collector, last_try=source.last_try or live)
     except (QuotaExceeded, DiskFull) as full:
-        if not any(tape.has(cut) for tape in tapes for cut in tape.known):
+        if not any(track.has(segment) for track in tracks for segment in track.known):
             raise
-        # What was captured is finished; what the playlists promised beyond that is told as a gap.
-        return tapes, follower.live, (Note(NoteCode.SPACE_EXHAUSTED, f"The recording ends here: {full.message}"),)
-    return tapes, live, ()
+        # The recorded part is finished; the remaining listed segments are reported as a gap.
+        return tracks, follower.live, (Note(NoteCode.SPACE_EXHAUSTED, f"The recording ends here: {full.message}"),)
+    return tracks, live, ()
 
 
 def choose(offered: Sequence[Variant], size: tuple[int, int] | None) -> Variant | None:
-    """The best variant that is not larger than ``size``, else the smallest; ``None`` when there is no choice."""
+    """Return the best variant that is not larger than ``size``, else the smallest; None without any variants."""
     sized = [one for one in offered if one.size is not None]
     if size is None or not sized:
         return max(offered, key=lambda one: one.bandwidth, default=None)
@@ -209,4 +210,4 @@ def _translated() -> Iterator[None]:
     except SourceUnreadable as reason:
         raise StreamUnreadable(f"This stream cannot be read: {reason}.") from reason
     except MediaInvalid as reason:
-        raise StreamUnreadable(f"What this address holds is no video: {reason.message}") from reason
+        raise StreamUnreadable(f"This address does not lead to a video: {reason.message}") from reason

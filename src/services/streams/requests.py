@@ -1,4 +1,4 @@
-"""Requests for streams: checked, counted against the limits of an address and of the queue, kept, and found again."""
+"""Accepts requests for streams: checks them and enforces the limits of an address and of the queue."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """What a stranger wants. ``resolution`` as "1920x1080"; what is None is as the operator set it."""
+    """A client's request. ``resolution`` as "1920x1080"; None stands for the operator's setting."""
 
     url: str
     stream_type: Literal["hls", "mp4"] = "hls"
@@ -39,11 +39,11 @@ class StreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """A stream as it is told: ``told_id`` finds it again; how many pieces there are, how many are there, and how far
-    that is in percent; the link to its file once it is made; how often a piece is tried again."""
+    """A stream as clients see it: the ``signed_id`` to find it again, its progress in percent, the number of its
+    segments and of those on disk, the link to its file once it exists, and the number of retries for a piece."""
 
     job: VideoJob
-    told_id: str
+    signed_id: str
     percent: float
     segments: int
     segments_done: int
@@ -52,46 +52,46 @@ class StreamView:
 
     @property
     def state(self) -> Status:
-        """A job that is just stopping counts as cancelled."""
+        """Its status; a job that is being stopped counts as cancelled."""
         stopping = self.job.cancel_requested and self.job.status is Status.PROCESSING
         return Status.CANCELLED if stopping else self.job.status
 
     @property
     def failure(self) -> Failure | None:
-        """Why it failed; a cancelled one did not."""
+        """The reason for its failure, if it failed and was not cancelled."""
         return self.job.failure if self.job.status is Status.FAILED else None
 
     @property
     def finished(self) -> StreamView | None:
-        """This, once there is a file."""
+        """This view, once the file exists."""
         return self if self.link else None
 
 
 class StreamRequests:
-    """From a request to a job. There is no login here: who knows the id of a job may see it and cancel it.
+    """Turns requests into jobs. There is no login: every client that knows the id of a job may see and cancel it.
 
-    Such an id is the job's own with a signature, so that it cannot be guessed from others.
+    This id is the job's own id with a signature, so that it cannot be guessed.
     """
 
     def __init__(self, jobs: JobService, links: MediaLinks, signer: Signer, settings: Settings) -> None:
         self._jobs, self._links, self._signer, self._settings = jobs, links, signer, settings
 
     def request(self, address: str, request: StreamRequest) -> VideoJob:
-        """Keep a request of this network address and ask for its file.
+        """Store a request of this network address and queue its job.
 
         Raises:
-            UrlInvalid, RequestInvalid: it cannot be understood.
-            TooManyPending: the address has as many unfinished downloads as it may have.
-            QueueFull: so many wait that no more are taken. DiskFull: there is no room.
+            UrlInvalid, RequestInvalid: the request is invalid.
+            TooManyPending: the address has reached its limit of unfinished downloads.
+            QueueFull: the queue has reached its limit. DiskFull: the storage is full.
         """
         settings, owner = self._settings, Owner(OwnerKind.ADDRESS, network_of(address))
         params = self._params(request)
         job = self._jobs.save(owner, params, keep_seconds=settings.stream_retention_days * _DAY_SECONDS)
         try:
-            # Counted after it was stored: two requests at the same time cannot both take the last place.
+            # Counted after it was stored, so that two simultaneous requests cannot both take the last place.
             if self._jobs.count_open(KINDS, owner) > settings.stream_limit_per_address:
                 limit = settings.stream_limit_per_address
-                raise TooManyPending(f"This address already has {limit} downloads that have not ended.", limit=limit)
+                raise TooManyPending(f"This address already has {limit} unfinished downloads.", limit=limit)
             if self._jobs.count_open(KINDS, running=False) > settings.stream_queue_size:
                 raise QueueFull(retry_after_seconds=60)
             return self._jobs.start(job)
@@ -99,25 +99,25 @@ class StreamRequests:
             self._jobs.forget(job)
             raise
 
-    def find(self, told_id: str) -> VideoJob:
-        """The job of an id that ``view`` told.
+    def find(self, signed_id: str) -> VideoJob:
+        """Find the job of a signed id.
 
         Raises:
-            JobNotFound: nobody here made this id, or the job is gone.
+            JobNotFound: the signature is wrong, or the job no longer exists.
         """
-        job_id, _, signature = told_id.partition("-")
+        job_id, _, signature = signed_id.partition("-")
         if not self._signer.is_signed(_PURPOSE, job_id, signature):
             raise JobNotFound()
         return self._jobs.find_of_kind(job_id, KINDS, missing=JobNotFound)
 
     def view(self, job: VideoJob) -> StreamView:
-        """A job as it is told."""
-        told_id = f"{job.id}-{self._signer.sign(_PURPOSE, job.id)}"
+        """Return a job as clients see it."""
+        signed_id = f"{job.id}-{self._signer.sign(_PURPOSE, job.id)}"
         link, retries = self._links.link(job, FOLDER), self._settings.stream_retries
-        return StreamView(job, told_id, *self._reading(job), link, retries)
+        return StreamView(job, signed_id, *self._reading(job), link, retries)
 
     def cancel(self, job: VideoJob) -> VideoJob:
-        """Stop a job and forget one that has ended; the job as it is then told."""
+        """Stop a job, or delete one that has ended. Returns the job as clients see it from now on."""
         job, forgotten = self._jobs.dismiss(job)
         return job if forgotten or job.ended else replace(job, cancel_requested=True)
 
@@ -142,18 +142,23 @@ class StreamRequests:
             Upstream.parse(request.proxy or "http://unused")
         except SettingsError as error:
             raise RequestInvalid(str(error)) from None
-        size = request.resolution or settings.stream_resolution or None
-        found = _RESOLUTION.fullmatch(size) if size else None
-        if size and not found:
-            raise RequestInvalid("resolution must be a width and a height such as 1920x1080")
         return StreamParams(
             url=request.url,
             stream_type=request.stream_type,
-            size=(int(found[1]), int(found[2])) if found else None,
+            size=_size(request.resolution or settings.stream_resolution),
             parallel=settings.stream_parallel if request.parallel is None else request.parallel,
-            # Only what the request names. The operator's own proxy may be at a private address, and whose choice it was
-            # must be known where it is used.
+            # Only the proxy of the request: the operator's own may have a private address, which is allowed only if the
+            # operator chose it.
             proxy=request.proxy or None,
             video_name=request.video_name,
             max_seconds=request.max_seconds or settings.stream_max_seconds,
         )
+
+
+def _size(resolution: str) -> tuple[int, int] | None:
+    if not resolution:
+        return None
+    found = _RESOLUTION.fullmatch(resolution)
+    if not found:
+        raise RequestInvalid("resolution must be a width and a height such as 1920x1080")
+    return int(found[1]), int(found[2])

@@ -1,8 +1,8 @@
-"""The child process that looks into segments: which streams they have, and from when to when by their own clocks.
+"""Probes segments in a child process: which streams they have, and their times on their own clocks.
 
-``python -m src.services.streams.segment_probe`` reads ``{"pairs": [[initialisation or null, segment], ...], "deep": false}``
-from standard input and writes a list of answers to standard output: null for what cannot be read, otherwise the fields
-of ``Look``.
+``python -m src.services.streams.segment_probe`` reads ``{"pairs": [[initialisation or null, segment], ...], "deep":
+false}`` from standard input and writes a list to standard output: null for a segment that cannot be read, otherwise the
+fields of ``SegmentFacts``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from av.error import FFmpegError
 
 from src.models.progress import Monitor
 from src.services.media.probe_child import AUDIO_FORMATS
-from src.services.streams.child import ask
+from src.services.streams.child import run_in_child
 
 _MODULE = "src.services.streams.segment_probe"
 _FORMATS = {"format_whitelist": AUDIO_FORMATS, "protocol_whitelist": "file"}
-_HOLE_SECONDS, _HOLE_FRAMES = 0.25, 4  # between two packets; more than both is a hole
+_HOLE_SECONDS, _HOLE_FRAMES = 0.25, 4  # the distance of two packets that is a hole: more than both limits
 _TIMESTAMP_TAG = b"com.apple.streaming.transportStreamTimestamp\0"  # RFC 8216, 3.4
 _TS_HERTZ = 90_000
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One stream of a segment: its layout (codec, then size and pixel format, or rate, channels and profile), how many
-    packets it has, from when to when, in seconds of its own clock, and where it has holes."""
+    """One stream of a segment: its layout (codec, then size and pixel format, or rate, channels and profile), the
+    number of its packets, and its start, end and holes in seconds of its own clock."""
 
     layout: tuple[str, ...]
     units: int
@@ -45,44 +45,46 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a segment holds. ``container`` is FFmpeg's name; ``damaged``: some of it cannot be decoded."""
+class SegmentFacts:
+    """The contents of a segment. ``container`` is FFmpeg's name; ``damaged``: some of it cannot be decoded."""
 
     container: str
     video: Axis | None = None
     audio: Axis | None = None
     damaged: bool = False
 
-    def only(self, kind: str | None) -> Look | None:
-        """The same with nothing but its video or its audio; None if that is nothing."""
+    def only(self, kind: str | None) -> SegmentFacts | None:
+        """Return the same with only its video or its audio, or None if it has none. Without a ``kind``: all of it."""
         if kind is None:
             return self
-        video, audio = (self.video, None) if kind == "video" else (None, self.audio)
-        return None if video is audio else replace(self, video=video, audio=audio)
+        if kind == "video":
+            return replace(self, audio=None) if self.video else None
+        return replace(self, video=None) if self.audio else None
 
 
-def look_into(
+def probe_segments(
     pairs: Sequence[tuple[Path | None, Path]], folder: Path, monitor: Monitor, *, deep: bool = False
-) -> list[Look | None]:
-    """What each of these (initialisation, segment) holds; None for what cannot be read. All lie in ``folder``.
+) -> list[SegmentFacts | None]:
+    """Probe pairs of (initialisation, segment) in ``folder``; None for a segment that cannot be read.
 
-    ``deep`` decodes all of them; otherwise only those that look damaged.
+    ``deep`` decodes all of them; otherwise only those with signs of damage are decoded.
 
     Raises:
         StreamUnreadable, EncodeInterrupted, and what ``monitor`` raises.
     """
-    named = [[None if init is None else str(init.absolute()), str(path.absolute())] for init, path in pairs]
-    question = {"pairs": named, "deep": deep}
-    answers = ask(_MODULE, question, reads=[folder.absolute()], monitor=monitor)
-    return [None if fields is None else _look_of(fields) for fields in answers]
+    named = [[init and str(init.absolute()), str(path.absolute())] for init, path in pairs]
+    request = {"pairs": named, "deep": deep}
+    answers = run_in_child(_MODULE, request, reads=[folder.absolute()], monitor=monitor)
+    return [fields and _facts_of(fields) for fields in answers]
 
 
-def _look_of(fields: dict[str, Any]) -> Look:
-    axes = {name: None if fields[name] is None else _axis_of(fields[name]) for name in ("video", "audio")}
-    return Look(fields["container"], axes["video"], axes["audio"], fields["damaged"])
+def _facts_of(fields: dict[str, Any]) -> SegmentFacts:
+    return SegmentFacts(fields["container"], _axis_of(fields["video"]), _axis_of(fields["audio"]), fields["damaged"])
 
 
-def _axis_of(fields: dict[str, Any]) -> Axis:
+def _axis_of(fields: dict[str, Any] | None) -> Axis | None:
+    if fields is None:
+        return None
     holes = tuple((start, end) for start, end in fields["holes"])
     return Axis(tuple(fields["layout"]), fields["units"], fields["first"], fields["end"], holes)
 
@@ -90,40 +92,37 @@ def _axis_of(fields: dict[str, Any]) -> Axis:
 # --- in the child -----------------------------------------------------------------------------------------------
 
 
-def read_look(content: bytes, *, deep: bool = False) -> Look | None:
-    """What a segment (with its initialisation in front) holds; ``deep`` decodes it, however well it looks."""
+def probe_segment(content: bytes, *, deep: bool = False) -> SegmentFacts | None:
+    """Probe a segment with its initialisation in front; ``deep`` decodes it even without signs of damage."""
     try:
         with av.open(io.BytesIO(content), "r", container_options=_FORMATS) as media:
-            video = next(iter(media.streams.video), None)
-            audio = next(iter(media.streams.audio), None)
+            video_stream = next(iter(media.streams.video), None)
+            audio_stream = next(iter(media.streams.audio), None)
             packets: dict[int, list[tuple[Fraction, Fraction]]] = {}
             corrupt = 0
-            for packet in media.demux([stream for stream in (video, audio) if stream is not None]):
+            for packet in media.demux([stream for stream in (video_stream, audio_stream) if stream is not None]):
                 if packet.size and packet.pts is not None and packet.time_base is not None:
                     start = packet.pts * packet.time_base
                     length = (packet.duration or 0) * packet.time_base
                     packets.setdefault(packet.stream_index, []).append((start, length))
                     corrupt += packet.is_corrupt
             offset = _packed_offset(content)
-            seen, heard = (
-                None if stream is None else _axis(stream, packets.get(stream.index, []), offset)
-                for stream in (video, audio)
-            )
+            video, audio = (_axis(stream, packets, offset) for stream in (video_stream, audio_stream))
             name = media.format.name.split(",")[0]
     except (FFmpegError, ValueError):
         return None
-    if seen is None and heard is None:
+    if video is None and audio is None:
         return None
-    # A pause of the source is seldom one of its video and its audio at the same time.
-    holes = [axis.holes for axis in (seen, heard) if axis is not None]
+    # A source seldom pauses its video and its audio at the same time.
+    holes = [axis.holes for axis in (video, audio) if axis is not None]
     damaged = all(holes) or ((deep or any(holes) or corrupt > 0) and _is_damaged(content))
-    return Look(name, seen, heard, damaged=damaged)
+    return SegmentFacts(name, video, audio, damaged=damaged)
 
 
-def _axis(stream: Any, packets: list[tuple[Fraction, Fraction]], offset: float) -> Axis | None:
-    if not packets:
+def _axis(stream: Any, all_packets: dict[int, list[tuple[Fraction, Fraction]]], offset: float) -> Axis | None:
+    if stream is None or stream.index not in all_packets:
         return None
-    packets.sort()
+    packets = sorted(all_packets[stream.index])
     steps = [float(late[0] - early[0]) for early, late in pairwise(packets)]
     usual = float(median(steps)) if steps else 0.0
     most = max(_HOLE_SECONDS, _HOLE_FRAMES * usual)
@@ -147,7 +146,7 @@ def _layout(stream: Any) -> tuple[str, ...]:
 
 
 def _packed_offset(content: bytes) -> float:
-    """The time at which a segment of packed audio begins; its packets count from 0."""
+    """Read the start time of a segment of packed audio, whose packets count from 0."""
     if not content.startswith(b"ID3"):
         return 0.0
     at = content[:4096].find(_TIMESTAMP_TAG)
@@ -156,15 +155,15 @@ def _packed_offset(content: bytes) -> float:
 
 
 def _is_damaged(content: bytes) -> bool:
-    """Whether the first stream of video or of audio cannot be decoded whole. Frames of an open group of pictures, which
-    need the segment before, do not count."""
+    """Whether the first video or audio stream cannot be decoded completely. Frames of an open GOP, which refer to the
+    previous segment, do not count."""
     for kind in ("video", "audio"):
         try:
             with av.open(io.BytesIO(content), "r", container_options=_FORMATS) as media:
                 stream: Any = next(iter(getattr(media.streams, kind)), None)
                 if stream is None:
                     continue
-                # One thread: the decoder is dropped at the first fault, and threads would only read ahead.
+                # One thread: decoding stops at the first fault, and more threads would only decode further ahead.
                 stream.codec_context.thread_count = 1
                 stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
                 key: Fraction | None = None
@@ -186,15 +185,15 @@ def _is_damaged(content: bytes) -> bool:
 
 
 def main() -> int:
-    """Answer the question on standard input."""
+    """Answer the request on standard input."""
     answers = []
     heads: dict[str, bytes] = {}
-    question = json.load(sys.stdin)
-    for init, path in question["pairs"]:
+    request = json.load(sys.stdin)
+    for init, path in request["pairs"]:
         if init is not None and init not in heads:
             heads[init] = Path(init).read_bytes()
-        look = read_look(heads.get(init, b"") + Path(path).read_bytes(), deep=question["deep"])
-        answers.append(None if look is None else asdict(look))
+        facts = probe_segment(heads.get(init, b"") + Path(path).read_bytes(), deep=request["deep"])
+        answers.append(None if facts is None else asdict(facts))
     json.dump(answers, sys.stdout)
     return 0
 

@@ -1,4 +1,4 @@
-"""StreamService: the address of a playlist or a file becomes an MP4, by way of the egress proxy."""
+"""Downloads a playlist or a file as an MP4 through the egress proxy."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.streams.recorder import StreamReport, StreamSource, record
 from src.services.video_service import job_limits
 
-_LIVE_SHARE = 0.75  # of an attempt; the rest is for joining what was recorded
+_LIVE_SHARE = 0.75  # of the time of an attempt; the rest is for joining the segments
 
 
 class StreamService:
-    """Everything that a stranger's address leads to is fetched through one session of the proxy, for public hosts."""
+    """Fetches untrusted addresses through one proxy session for public hosts only."""
 
     def __init__(self, settings: Settings, egress: EgressProxy, ffmpeg: FFmpeg) -> None:
         self._egress, self._ffmpeg, self._limits = egress, ffmpeg, job_limits(settings)
@@ -31,9 +31,9 @@ class StreamService:
     def download(
         self, params: StreamParams, output: Path, kept_dir: Path, monitor: Monitor, *, tries: int = 0
     ) -> StreamReport:
-        """Write the stream to ``output``; what was fetched stays in ``kept_dir`` for a later attempt.
+        """Write the stream to ``output``; fetched pieces remain in ``kept_dir`` for a later attempt.
 
-        ``tries``: how many attempts failed before. The last one makes a file of whatever there is.
+        ``tries``: the number of failed attempts. The last attempt also writes an incomplete recording.
 
         Raises:
             UrlForbidden, SourceError, EncodeFailed, DiskFull, and what ``monitor`` raises.
@@ -57,5 +57,5 @@ class StreamService:
             )
             report = record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)
             if report.gaps and not report.live and (session.report.ended or session.report.refusals):
-                raise Network()  # our own rules made the gaps; the session tells what that means
+                raise Network()  # the egress rules caused the gaps; the session replaces this error by the exact one
             return report

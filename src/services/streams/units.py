@@ -1,4 +1,4 @@
-"""Packets of H.264, HEVC and AAC as an MP4 holds them, whatever container they come from."""
+"""Converts packets of H.264, HEVC and AAC from any container to the form that an MP4 needs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from src.services.cutting.engine.codecs import hevc_parameter_sets as hevc_sets
 from src.services.cutting.engine.codecs import nal
 
-_HEVC_SETS = (nal.HEVC_VPS, nal.HEVC_SPS, nal.HEVC_PPS)
+_H264_SETS: tuple[int, ...] = (nal.H264_SPS, nal.H264_PPS)
+_HEVC_SETS: tuple[int, ...] = (nal.HEVC_VPS, nal.HEVC_SPS, nal.HEVC_PPS)
 _HEVC_DELIMITER = 35
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """How the packets of one source are taken apart: ``width`` is the size of lengths, 0 for start codes; ``sets`` are
-    its parameter sets."""
+    """The packet format of one source. ``width``: the size of NAL lengths in bytes, 0 for start codes; ``sets``: its
+    parameter sets."""
 
     codec: str
     sets: tuple[bytes, ...]
@@ -24,7 +25,7 @@ class Units:
 
     @classmethod
     def of(cls, codec: str, extradata: bytes) -> Units | None:
-        """Those of a stream; None for other codecs, and where its header is not understood."""
+        """Read the format of a stream from its header; None for other codecs and headers that cannot be parsed."""
         try:
             if codec == "h264":
                 avc = nal.AvcSets.parse(extradata)
@@ -37,30 +38,32 @@ class Units:
         return None
 
     def record(self) -> bytes:
-        """The codec header of an MP4, for packets with lengths of 4 bytes."""
+        """Return the codec header for an MP4, for packets with 4-byte lengths."""
         return self.header
 
     def converted(self, data: bytes, *, with_sets: bool) -> bytes:
-        """A packet with lengths of 4 bytes. ``with_sets``: with the parameter sets of this source in front; otherwise
-        without those that are in its header."""
+        """Convert a packet to 4-byte lengths. ``with_sets``: with the parameter sets of this source in front; otherwise
+        without those of its header."""
         try:
             units = nal.split_lengths(data, self.width) if self.width else nal.split_annexb(data)
         except ValueError:
             units = nal.split_annexb(data)
-        kept = [unit for unit in units if unit and not self._is_spare(unit)]
-        return nal.join([*self.sets, *kept] if with_sets else kept)
+        needed = [unit for unit in units if unit and not self._is_redundant(unit)]
+        return nal.join([*self.sets, *needed] if with_sets else needed)
 
-    def _is_spare(self, unit: bytes) -> bool:
-        """Whether a unit is a delimiter, or a set that the header has."""
-        kind = unit[0] & 31 if self.codec == "h264" else hevc_sets.kind(unit)
-        if kind == (nal.H264_AUD if self.codec == "h264" else _HEVC_DELIMITER):
+    def _is_redundant(self, unit: bytes) -> bool:
+        """Whether a unit is a delimiter, or a parameter set that the header contains."""
+        if self.codec == "h264":
+            kind, delimiter, sets = unit[0] & 31, nal.H264_AUD, _H264_SETS
+        else:
+            kind, delimiter, sets = hevc_sets.kind(unit), _HEVC_DELIMITER, _HEVC_SETS
+        if kind == delimiter:
             return True
-        is_set = kind in ((nal.H264_SPS, nal.H264_PPS) if self.codec == "h264" else _HEVC_SETS)
-        return is_set and unit.rstrip(b"\0") in {known.rstrip(b"\0") for known in self.sets}
+        return kind in sets and unit.rstrip(b"\0") in {known.rstrip(b"\0") for known in self.sets}
 
 
 def adts_config(data: bytes) -> bytes | None:
-    """The AudioSpecificConfig that an ADTS header stands for (ISO/IEC 14496-3, 1.6.2.1); None if there is none."""
+    """Convert an ADTS header to an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1); None without an ADTS header."""
     if not _is_adts(data):
         return None
     profile, rate = data[2] >> 6, data[2] >> 2 & 15
@@ -69,7 +72,7 @@ def adts_config(data: bytes) -> bytes | None:
 
 
 def without_adts(data: bytes) -> bytes:
-    """A frame of AAC without the header that it has in transport streams."""
+    """Remove the ADTS header, which transport streams contain, from a frame of AAC."""
     if not _is_adts(data):
         return data
     return data[7 if data[1] & 1 else 9 :]
