@@ -15,9 +15,9 @@ from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.mp4 import read_tracks, without_edits
+from src.services.cutting.engine.indexes.segment_facts import Look, look_into
 from src.services.cutting.engine.indexes.segment_heads import container_of, first_time, packed_clock
 from src.services.cutting.engine.indexes.segment_junctions import Junction, is_whole, junction
-from src.services.cutting.engine.indexes.segment_look import Look, look_into
 from src.services.cutting.engine.model import Discontinuous
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.reader import Part

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from fractions import Fraction
 
-from src.services.cutting.engine.indexes.segment_look import Extent, Look
+from src.services.cutting.engine.indexes.segment_facts import Extent, Look
 
 _IRREGULAR = Fraction(1, 4)  # seconds that may lie between frames where their distances vary
 _REGULAR = Fraction(1, 10)

@@ -9,9 +9,9 @@ from statistics import median
 
 from src.errors import AppError, SegmentMissing, SourceError
 from src.models.media_source import SourceUnreadable, TimeRange
+from src.services.cutting.engine.indexes.segment_facts import Look
 from src.services.cutting.engine.indexes.segment_index import SegmentIndex
 from src.services.cutting.engine.indexes.segment_junctions import Junction, keeps_promise
-from src.services.cutting.engine.indexes.segment_look import Look
 from src.services.hls.playlist import Segment
 from src.utils.clock_turns import nearest_turn
 
