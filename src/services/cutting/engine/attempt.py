@@ -36,10 +36,10 @@ _ABOUT_KEYFRAME = {
     "mp4": "Nothing was encoded: an edit list hides the frames before the start; frames after the end may remain",
     "webm": "Nothing was encoded: the clip begins with the key frame before the start; frames after the end may remain",
 }
-SOUND_LEAD = Fraction(1, 5)
-_TOLD_SECONDS = Fraction(1, 4)
+AUDIO_LEAD = Fraction(1, 5)
+_NOTED_SECONDS = Fraction(1, 4)
 _MOST_FRAME = Fraction(1, 10)  # seconds
-_MORE_SOUND_LEAD = Fraction(2)  # where sound is stored far apart from its picture
+_MORE_AUDIO_LEAD = Fraction(2)  # where sound is stored far apart from its picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class AttemptResult:
     """What came out of one attempt. ``actual`` in seconds of the source."""
 
     actual: TimeRange
@@ -76,7 +76,7 @@ class Made:
     """In seconds of the clip."""
 
 
-def cut(job: Job, mode: Mode) -> Made:
+def cut(job: Job, mode: Mode) -> AttemptResult:
     """Make the clip in one way.
 
     Raises:
@@ -108,7 +108,7 @@ class _Cutter:
         self._lanes: list[Lane] = []
         self._stack = ExitStack()
 
-    def run(self) -> Made:
+    def run(self) -> AttemptResult:
         job, start, end = self._job, self._job.range.start, self._job.range.end
         video: VideoCut | KeyframeCut | None = None
         with self._stack as stack:
@@ -116,31 +116,31 @@ class _Cutter:
             if job.video is not None:
                 layout = job.video.plan(max(start - self._lead, Fraction(0)), end + self._tail)
                 demuxer = stack.enter_context(Demuxer(job.fetcher, layout, "video"))
-                video, start = self._picture(output, demuxer)
+                video, start = self._add_video(output, demuxer)
                 late = start - job.range.start
-                if late > _TOLD_SECONDS:
+                if late > _NOTED_SECONDS:
                     self._note(
                         NoteCode.FRAME_HELD, f"No new frame is shown in the first {float(late):.1f} s of the range"
                     )
                 end += min(max(late, Fraction(0)), _MOST_FRAME)  # as much sound as was asked for
             sound: Lane | None = None
             heard: AudioCopy | AudioEncode | None = None
-            demuxed = self._demuxed_sound(start, end)
+            demuxed = self._demuxed_audio(start, end)
             if demuxed is not None:
-                sound, heard = self._sound(output, demuxed, start, end)
+                sound, heard = self._add_audio(output, demuxed, start, end)
             write(self._lanes, output, end - start, job.check, job.progress)
             apart = job.audio is not job.video
             if heard is not None and demuxed is not None and apart and demuxed.layout.rough and not heard.reached:
                 raise EndMissed()
         if video is None:
-            return self._made(TimeRange(start, end), "copy", 0, 0, sound, None, None, ())
+            return self._result(TimeRange(start, end), "copy", 0, 0, sound, None, None, ())
         joins = tuple((tick - video.zero) * demuxer.time_base for tick in video.joins)
         method: Method = "reencode" if not video.copied else "smart" if video.encoded else "copy"
         actual = TimeRange(demuxer.time_of(video.zero), demuxer.time_of(video.stop))
         last = (video.last - video.zero) * demuxer.time_base
-        return self._made(actual, method, video.encoded, video.copied, sound, video.shown, last, joins)
+        return self._result(actual, method, video.encoded, video.copied, sound, video.shown, last, joins)
 
-    def _made(
+    def _result(
         self,
         actual: TimeRange,
         method: Method,
@@ -150,14 +150,14 @@ class _Cutter:
         shown: int | None,
         last_frame: Fraction | None,
         joins: tuple[Fraction, ...],
-    ) -> Made:
+    ) -> AttemptResult:
         heard: TimeRange | None = None
         if sound is not None and sound.end:  # what only leads to the start is not heard
             heard = TimeRange(max(sound.begin or 0, 0) * sound.time_base, sound.end * sound.time_base)
-            if heard.start > _TOLD_SECONDS:
+            if heard.start > _NOTED_SECONDS:
                 text = f"The video has no audio in the first {float(heard.start):.1f} s of the clip"
                 self._note(NoteCode.AUDIO_STARTS_LATE, text)
-            if (early := actual.end - actual.start - heard.end) > _TOLD_SECONDS:
+            if (early := actual.end - actual.start - heard.end) > _NOTED_SECONDS:
                 self._note(
                     NoteCode.AUDIO_ENDS_EARLY, f"The video has no audio in the last {float(early):.1f} s of the clip"
                 )
@@ -169,12 +169,12 @@ class _Cutter:
             has_audio=heard is not None,
             joins=joins,
         )
-        return Made(actual, method, encoded, copied, expected, tuple(self._notes), heard)
+        return AttemptResult(actual, method, encoded, copied, expected, tuple(self._notes), heard)
 
     def _note(self, code: NoteCode, text: str) -> None:
         self._notes.append(Note(code, text))
 
-    def _picture(self, output: Output, demuxer: Demuxer) -> tuple[VideoCut | KeyframeCut, Fraction]:
+    def _add_video(self, output: Output, demuxer: Demuxer) -> tuple[VideoCut | KeyframeCut, Fraction]:
         """Add the picture's lane; returns its cut and the time of its first frame."""
         job, source = self._job, demuxer.video
         codec = codec_name(source)
@@ -232,12 +232,12 @@ class _Cutter:
         cut = VideoCut(demuxer, low, high, lambda: encoder, None, check)
         return cut, output.add_video(demuxer, encoder.extradata)
 
-    def _demuxed_sound(self, start: Fraction, end: Fraction) -> Demuxer | None:
+    def _demuxed_audio(self, start: Fraction, end: Fraction) -> Demuxer | None:
         """The sound, from before ``start`` on; None when there is none, whatever was said about the source."""
         job, demuxed = self._job, None
         if job.audio is None:
             return None
-        for lead in (self._lead + SOUND_LEAD, self._lead + _MORE_SOUND_LEAD):
+        for lead in (self._lead + AUDIO_LEAD, self._lead + _MORE_AUDIO_LEAD):
             layout = job.audio.plan(max(start - lead, Fraction(0)), end + self._tail)
             try:
                 demuxed = self._stack.enter_context(Demuxer(job.fetcher, layout, "audio"))
@@ -250,7 +250,7 @@ class _Cutter:
                 break
         return demuxed
 
-    def _sound(
+    def _add_audio(
         self, output: Output, demuxer: Demuxer, start: Fraction, end: Fraction
     ) -> tuple[Lane | None, AudioCopy | AudioEncode]:
         """Add the lane of the sound, if there is any in this range."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from src.errors import ClipRangeInvalid
 from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
 from src.models.progress import Monitor
-from src.services.cutting.engine.indexes.segment_parts import looked_into
+from src.services.cutting.engine.indexes.segment_parts import examined
 from src.services.cutting.engine.model import ClipReport, Keep
 from src.services.cutting.engine.muxer import FAMILIES
 from src.services.cutting.engine.session import Session
@@ -55,7 +55,7 @@ def make_clips(
         for number, wanted in enumerate(ranges):
             session.want(video, audio, wanted, number)
         return [
-            session.clip(*looked_into(video, audio, wanted), wanted, output, mode)
+            session.clip(*examined(video, audio, wanted), wanted, output, mode)
             for wanted, output in zip(ranges, outputs, strict=True)
         ]
 
@@ -95,7 +95,7 @@ def make_clip(
     with Session(source, work_dir, network, monitor, refresh, ffmpeg, keep) as session:
         video, audio = session.indexes()
         session.want(video, audio, wanted, 0)
-        found = looked_into(video, audio, wanted)
+        found = examined(video, audio, wanted)
         return session.leave(session.clip(*found, wanted, output, mode))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from src.errors import SourceError
 from src.models.media_source import TimeRange
-from src.services.cutting.engine.attempt import SOUND_LEAD
+from src.services.cutting.engine.attempt import AUDIO_LEAD
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.segment_index import outline
 from src.services.cutting.engine.model import Keep
@@ -91,7 +91,7 @@ class Keeper:
         start, end = layout.span
         self._layouts = [layout]
         if audio is not None and audio is not main:
-            self._layouts.append(outline(audio, max(start - SOUND_LEAD, Fraction(0)), end))
+            self._layouts.append(outline(audio, max(start - AUDIO_LEAD, Fraction(0)), end))
         start = start if layout.at_start else Fraction(ceil((start + _EDGE) * 1000), 1000)
         end = end if layout.at_end else Fraction(floor((end - _EDGE) * 1000), 1000)
         self._range = TimeRange(min(start, wanted.start), max(end, wanted.end))

@@ -17,7 +17,7 @@ from src.errors import AppError, ClipIncomplete, MediaForbidden
 from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.services.cutting.engine.attempt import SOUND_LEAD, Job, Made, cut
+from src.services.cutting.engine.attempt import AUDIO_LEAD, AttemptResult, Job, cut
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.natural import NaturalIndex
 from src.services.cutting.engine.indexes.opening import read_index
@@ -123,7 +123,7 @@ class Session:
             layout = outline(video, wanted.start, wanted.end)
             self._want_layout(layout, base + _HEAD, base + _TAIL, base + _MIDDLE)
         if audio is not None and audio is not video:
-            start = max(wanted.start - SOUND_LEAD, Fraction(0))
+            start = max(wanted.start - AUDIO_LEAD, Fraction(0))
             self._want_layout(outline(audio, start, wanted.end), base + _SOUND, base + _SOUND, base + _SOUND)
         if self._keeper is not None:
             for layout in self._keeper.plan(video, audio, wanted):
@@ -183,7 +183,9 @@ class Session:
         late = self.fetcher.bytes_fetched - self._told_bytes
         return replace(report, kept=kept, bytes_fetched=report.bytes_fetched + late)
 
-    def _attempt(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> Made:
+    def _attempt(
+        self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode
+    ) -> AttemptResult:
         job = Job(self.fetcher, video, audio, wanted, output, self.check, self._wrote, self._ffmpeg)
         made = cut(job, mode)
         self._phase = Phase.VERIFYING
@@ -192,7 +194,7 @@ class Session:
         self._phase = Phase.DOWNLOADING
         return made
 
-    def _report(self, wanted: TimeRange, made: Made, notes: list[Note]) -> ClipReport:
+    def _report(self, wanted: TimeRange, made: AttemptResult, notes: list[Note]) -> ClipReport:
         fetched = self.fetcher.bytes_fetched - self._told_bytes
         self._told_bytes += fetched
         told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))

@@ -18,7 +18,7 @@ from src.services.fetch.resource import Resource
 
 _TABLES = {b"stts", b"ctts", b"stss", b"stsc", b"stsz", b"stz2", b"stco", b"co64"}
 _ABOUT_GROUPS = {b"sbgp", b"sgpd", b"sdtp", b"cslg", b"stps", b"stsh", b"subs", b"saiz", b"saio"}
-_SOUND_LEAD = Fraction(1, 5)
+_AUDIO_LEAD = Fraction(1, 5)
 _CLOSE_BYTES = 32 << 10  # two stretches no farther apart than this are fetched as one
 
 
@@ -83,7 +83,7 @@ class SampleTableIndex:
         """See ``Index``."""
         picked, at_start, at_end, span = [], True, True, (start, end)
         for _trak, track, samples in self._kept:
-            lead = _SOUND_LEAD if track.kind == "soun" else 0
+            lead = _AUDIO_LEAD if track.kind == "soun" else 0
             low, high = ((time + track.shift) * track.timescale for time in (start - lead, end))
             first, last = samples.select(int(low // 1), int(-(-high // 1)))
             picked.append((first, last))

@@ -46,7 +46,7 @@ class Extent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SegmentFacts:
     """A segment. ``skipped``: bytes of an image before its media. ``shape`` is the same where one decoder setup fits.
 
     ``key``: time of the first key frame, of the first audio packet where there is no video. ``damaged``: its bytes do
@@ -70,7 +70,7 @@ class Look:
         assert found is not None
         return found
 
-    def near(self, time: Fraction) -> Look:
+    def near(self, time: Fraction) -> SegmentFacts:
         """The same in the turn of its clock in which it is nearest to ``time``."""
         if not self.turns:
             return self
@@ -79,9 +79,9 @@ class Look:
         return replace(self, key=self.key + move, video=video, audio=audio)
 
 
-def look_into(
+def examine_segment(
     fetcher: Fetcher, resource: Resource, start: int, size: int, init: bytes, shifts: Mapping[int, Fraction]
-) -> Look:
+) -> SegmentFacts:
     """What bytes [start, start + size) of a resource hold, once they are there.
 
     Args:
@@ -116,7 +116,9 @@ def look_into(
         raise SourceUnreadable("a segment holds neither frames nor audio")
     shape = (container, streams.shapes.get("video"), streams.shapes.get("audio"))
     turns = container in ("mpegts", "aac")
-    return Look(container, skipped, shape, video, audio, key, broken or streams.damaged, turns, clock is not None)
+    return SegmentFacts(
+        container, skipped, shape, video, audio, key, broken or streams.damaged, turns, clock is not None
+    )
 
 
 def _bytes(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bytes:

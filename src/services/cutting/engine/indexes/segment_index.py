@@ -15,7 +15,7 @@ from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.mp4 import read_tracks, without_edits
-from src.services.cutting.engine.indexes.segment_facts import Look, look_into
+from src.services.cutting.engine.indexes.segment_facts import SegmentFacts, examine_segment
 from src.services.cutting.engine.indexes.segment_heads import container_of, first_time, packed_clock
 from src.services.cutting.engine.indexes.segment_junctions import Junction, is_whole, junction
 from src.services.cutting.engine.model import Discontinuous
@@ -48,7 +48,7 @@ class SegmentIndex:
         """Places of the first and last segment of a stretch that was looked into; None: of none."""
         self._resources: dict[Piece, Resource] = {}
         self._heads: dict[Piece, Resource] = {}
-        self._looks: dict[Piece, Look | None] = {}
+        self._facts: dict[Piece, SegmentFacts | None] = {}
         self._containers: dict[int, str] = {}
         self._inits: dict[Piece, tuple[bytes, dict[int, Fraction]]] = {}
         self._init_pieces = initialisations(segments)
@@ -60,7 +60,7 @@ class SegmentIndex:
         return self._origin(self.segments[0].group)
 
     def outline(self, start: Fraction, end: Fraction) -> Layout:
-        """Which bytes ``plan`` would read, without a look into any of them."""
+        """Which bytes ``plan`` would read, without a found into any of them."""
         first, last = self._first(start), self._last(end)
         group = self.segments[first].group
         if self.segments[last].group != group:
@@ -116,49 +116,49 @@ class SegmentIndex:
 
     # --- single segments --------------------------------------------------------------------------------------------
 
-    def look(self, number: int) -> Look | None:
+    def facts(self, number: int) -> SegmentFacts | None:
         """What a segment holds, once all of it is there; None: it is missing or spoiled.
 
         Raises:
             AppError: it could not be fetched, and that says nothing about whether it is there.
         """
         piece = self.segments[number].piece
-        if piece not in self._looks:
+        if piece not in self._facts:
             try:
-                self._looks[piece] = self._look(number)
+                self._facts[piece] = self._examine(number)
             except (SourceUnreadable, MediaGone, StreamUnreadable):
-                self._looks[piece] = None
+                self._facts[piece] = None
             except MediaForbidden:  # what stores of objects answer for one that they do not have
-                if not any(self._looks.values()):
+                if not any(self._facts.values()):
                     raise
-                self._looks[piece] = None
-        return self._looks[piece]
+                self._facts[piece] = None
+        return self._facts[piece]
 
     def junction(self, number: int) -> Junction | None:
         """How a segment is followed by the next one; None when one of both is missing."""
-        one, two = self.look(number), self.look(number + 1)
+        one, two = self.facts(number), self.facts(number + 1)
         first, second = self.segments[number], self.segments[number + 1]
         if one is None or two is None:
             return None
         return junction(one, first.end - first.start, two, second.end - second.start)
 
     def clock(self, number: int) -> Fraction | None:
-        """When a segment begins on its own clock, told by its beginning; None when it does not tell."""
-        known = self._looks.get(self.segments[number].piece)
+        """When a segment begins on its own clock, listed by its beginning; None when it does not tell."""
+        known = self._facts.get(self.segments[number].piece)
         if known is not None:
             return known.key if known.timed else None
         init, shifts = self._init(self.segments[number].init)
         head, container = self._head(number), self._container(init, number)
         return packed_clock(head) if container == "aac" else first_time(init + head, container, shifts)
 
-    def _look(self, number: int) -> Look | None:
+    def _examine(self, number: int) -> SegmentFacts | None:
         segment, resource = self.segments[number], self._resource(number)
         if segment.piece.range is None:
             start, size = 0, self._fetcher.wait_complete(resource)
         else:
             start, size = segment.piece.range.start, segment.piece.range.length
             self._fetcher.want(resource, start, start + size, URGENT)
-        found = look_into(self._fetcher, resource, start, size, *self._init(segment.init))
+        found = examine_segment(self._fetcher, resource, start, size, *self._init(segment.init))
         return found if is_whole(found, segment.end - segment.start) else None
 
     def _first(self, start: Fraction) -> int:
@@ -179,13 +179,13 @@ class SegmentIndex:
     def _begin(self, number: int) -> int | None:
         """How many bytes of a segment to skip; None: it does not go on where the one before it ends."""
         if self.checked is None or number <= self.checked[1]:  # what lies before is taken as far as it follows
-            known = self._looks.get(self.segments[number].piece)
+            known = self._facts.get(self.segments[number].piece)
             return known.skipped if known is not None else media_start(self._head(number))
         try:
             follows = self.junction(number - 1) is Junction.FOLLOWS
         except AppError:
             return None
-        known = self.look(number)
+        known = self.facts(number)
         return known.skipped if follows and known is not None else None
 
     def _resource(self, number: int) -> Resource:
@@ -218,7 +218,7 @@ class SegmentIndex:
         return self._inits[piece]
 
     def _container(self, init: bytes, number: int) -> str:
-        """FFmpeg's name for what the segments of a group are, told by one of them."""
+        """FFmpeg's name for what the segments of a group are, listed by one of them."""
         group = self.segments[number].group
         if group not in self._containers:
             self._containers[group] = container_of(init or self._head(number))
@@ -257,5 +257,5 @@ class SegmentIndex:
 
 
 def outline(index: Index, start: Fraction, end: Fraction) -> Layout:
-    """Which bytes of a track a stretch of time needs; of segments without a look into them."""
+    """Which bytes of a track a stretch of time needs; of segments without a found into them."""
     return index.outline(start, end) if isinstance(index, SegmentIndex) else index.plan(start, end)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import Enum, auto
 from fractions import Fraction
 
-from src.services.cutting.engine.indexes.segment_facts import Extent, Look
+from src.services.cutting.engine.indexes.segment_facts import Extent, SegmentFacts
 
 _IRREGULAR = Fraction(1, 4)  # seconds that may lie between frames where their distances vary
 _REGULAR = Fraction(1, 10)
 _AUDIO_HOLE = Fraction(1, 2)
 _FEW = Fraction(6, 10)  # of what the playlist promises: whole seconds in old playlists tell up to 1.5 times the truth
-_LONGEST, _LONGEST_MORE = 4, 10  # times what is promised, and seconds: beyond, the clock jumps inside the segment
+_LONGEST, _LONGEST_MORE = 4, 10  # times what is listed, and seconds: beyond, the clock jumps inside the segment
 
 
 class Junction(Enum):
@@ -25,24 +25,24 @@ class Junction(Enum):
     SECOND_LOST = auto()
 
 
-def is_whole(look: Look, promised: Fraction) -> bool:
-    """Whether nothing inside a segment is lost, as far as it tells by itself. ``promised``: its length in seconds."""
-    main, audio = look.main, look.audio
-    if main.length > _LONGEST * promised + _LONGEST_MORE:
+def is_whole(found: SegmentFacts, listed: Fraction) -> bool:
+    """Whether nothing inside a segment is lost, as far as it tells by itself. ``listed``: its length in seconds."""
+    main, audio = found.main, found.audio
+    if main.length > _LONGEST * listed + _LONGEST_MORE:
         return False
-    if look.damaged:
+    if found.damaged:
         holes = main.gap > 2 * main.usual or (audio is not None and audio.gap > 2 * audio.usual)
-        silent = audio is not None and promised - audio.length > _IRREGULAR
-        return not holes and not silent and promised - main.length <= main.usual + _REGULAR
-    return look.video is None or audio is None or min(look.video.gap, audio.gap) <= _AUDIO_HOLE
+        silent = audio is not None and listed - audio.length > _IRREGULAR
+        return not holes and not silent and listed - main.length <= main.usual + _REGULAR
+    return found.video is None or audio is None or min(found.video.gap, audio.gap) <= _AUDIO_HOLE
 
 
-def keeps_promise(look: Look, promised: Fraction) -> bool:
-    """Whether a segment beside which nothing else tells its length is about as long as promised."""
-    return look.main.length >= _FEW * promised or promised - look.main.length <= _AUDIO_HOLE
+def has_listed_length(found: SegmentFacts, listed: Fraction) -> bool:
+    """Whether a segment beside which nothing else tells its length is about as long as listed."""
+    return found.main.length >= _FEW * listed or listed - found.main.length <= _AUDIO_HOLE
 
 
-def junction(one: Look, one_seconds: Fraction, two: Look, two_seconds: Fraction) -> Junction:
+def junction(one: SegmentFacts, one_seconds: Fraction, two: SegmentFacts, two_seconds: Fraction) -> Junction:
     """How ``two`` follows ``one``; the seconds are what the playlist promises of them."""
     if one.shape != two.shape:
         return Junction.JUMPS
@@ -70,7 +70,7 @@ def _slack(one: Extent, two: Extent) -> Fraction:
     return max(_IRREGULAR, 3 * gap)
 
 
-def _by_audio(one: Look, two: Look) -> Junction:
+def _by_audio(one: SegmentFacts, two: SegmentFacts) -> Junction:
     """Whether the audio goes on too, where the frames do."""
     if one.video is None or one.audio is None or two.audio is None:
         return Junction.FOLLOWS

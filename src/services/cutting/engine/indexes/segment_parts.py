@@ -36,7 +36,7 @@ def in_one_group(index: Index | None, wanted: TimeRange) -> Index | None:
     return index.of_group(groups[0])
 
 
-def looked_into(video: Index | None, audio: Index | None, wanted: TimeRange) -> tuple[Index | None, Index | None]:
+def examined(video: Index | None, audio: Index | None, wanted: TimeRange) -> tuple[Index | None, Index | None]:
     """Indexes in which every segment of the range was looked into, and placed where the playlist has it.
 
     Raises:

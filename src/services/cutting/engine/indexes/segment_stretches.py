@@ -9,9 +9,9 @@ from statistics import median
 
 from src.errors import AppError, SegmentMissing, SourceError
 from src.models.media_source import SourceUnreadable, TimeRange
-from src.services.cutting.engine.indexes.segment_facts import Look
+from src.services.cutting.engine.indexes.segment_facts import SegmentFacts
 from src.services.cutting.engine.indexes.segment_index import SegmentIndex
-from src.services.cutting.engine.indexes.segment_junctions import Junction, keeps_promise
+from src.services.cutting.engine.indexes.segment_junctions import Junction, has_listed_length
 from src.services.hls.playlist import Segment
 from src.utils.clock_turns import nearest_turn
 
@@ -53,7 +53,7 @@ def require_all(missing: Iterable[Stretch]) -> None:
     """Nothing is missing.
 
     Raises:
-        SegmentMissing: something is; neighbours are told as one stretch.
+        SegmentMissing: something is; neighbours are listed as one stretch.
     """
     merged: list[Stretch] = []
     for start, end in sorted(missing):
@@ -84,24 +84,24 @@ class _Survey:
     def missing(self) -> list[Stretch]:
         """The segments that are missing or spoiled, of those that the range touches."""
         index, numbers = self._index, range(self._first, self._last + 1)
-        looks = {number: index.look(number) for number in numbers}
-        lost = {number for number, look in looks.items() if look is None or _lacks_a_stream(look, looks.values())}
+        facts = {number: index.facts(number) for number in numbers}
+        lost = {number for number, found in facts.items() if found is None or _lacks_a_stream(found, facts.values())}
         for number in numbers[:-1]:
             match index.junction(number):
                 case Junction.FIRST_LOST:
                     lost.add(number)
                 case Junction.SECOND_LOST:
                     lost.add(number + 1)
-        shares = [look.main.length / self._promised(number) for number, look in looks.items() if look is not None]
+        shares = [found.main.length / self._listed(number) for number, found in facts.items() if found is not None]
         share = min(median(shares), Fraction(1)) if len(shares) > 2 else Fraction(1)
-        for number, look in looks.items():
+        for number, found in facts.items():
             edge = number in (self._first, self._last) or not self._follows(number - 1) or not self._follows(number)
-            if edge and look is not None and not keeps_promise(look, self._promised(number) * share):
+            if edge and found is not None and not has_listed_length(found, self._listed(number) * share):
                 lost.add(number)
         if not lost:
-            self._look_before()
-        found = [self._index.segments[number] for number in sorted(lost)]
-        stretches = [(one.start, one.end) for one in found if _touches(one, self._wanted)]
+            self._examine_previous()
+        segments = [self._index.segments[number] for number in sorted(lost)]
+        stretches = [(one.start, one.end) for one in segments if _touches(one, self._wanted)]
         return stretches or self._missing_before()
 
     def runs(self) -> list[SegmentIndex]:
@@ -118,7 +118,7 @@ class _Survey:
             found.append(part)
         return found
 
-    def _promised(self, number: int) -> Fraction:
+    def _listed(self, number: int) -> Fraction:
         segment = self._index.segments[number]
         return max(segment.end - segment.start, Fraction(1, 1000))
 
@@ -127,7 +127,7 @@ class _Survey:
         inside = self._first <= number < self._last
         return inside and self._index.junction(number) is Junction.FOLLOWS
 
-    def _look_before(self) -> None:
+    def _examine_previous(self) -> None:
         """Where the range begins with a segment, audio and decoders need the end of the one before it."""
         begin = self._index.segments[self._first].start
         if self._first == 0 or begin <= self._wanted.start - LEAD:
@@ -142,11 +142,11 @@ class _Survey:
         """What is missing before the range, if its first frames cannot be decoded without that."""
         if not self._lost_before:
             return []
-        look, segment = self._index.look(self._first), self._index.segments[self._first]
-        if look is None or look.video is None:
+        found, segment = self._index.facts(self._first), self._index.segments[self._first]
+        if found is None or found.video is None:
             return []
-        late = look.key - look.video.first
-        if segment.start + late <= self._wanted.start + _LATE_FRAMES * look.video.usual:
+        late = found.key - found.video.first
+        if segment.start + late <= self._wanted.start + _LATE_FRAMES * found.video.usual:
             return []
         gap = next((one for one in self._index.gaps if one.end == segment.start), None)
         before = gap or self._index.segments[max(self._first - 1, 0)]
@@ -190,12 +190,12 @@ class _Survey:
         one, two = self._index.clock(low), self._index.clock(high)
         if one is None or two is None:
             return Fraction(0)
-        told = self._index.segments[high].start - self._index.segments[low].start
-        return nearest_turn(two, one + told) - one - told
+        listed = self._index.segments[high].start - self._index.segments[low].start
+        return nearest_turn(two, one + listed) - one - listed
 
 
-def _lacks_a_stream(look: Look, others: Iterable[Look | None]) -> bool:
+def _lacks_a_stream(found: SegmentFacts, others: Iterable[SegmentFacts | None]) -> bool:
     """Whether others of the group have video, or audio, and this one has not."""
     there = [other for other in others if other is not None]
-    lacks_video = look.video is None and any(other.video for other in there)
-    return lacks_video or (look.audio is None and any(other.audio for other in there))
+    lacks_video = found.video is None and any(other.video for other in there)
+    return lacks_video or (found.audio is None and any(other.audio for other in there))
