@@ -6,7 +6,7 @@ import mmap
 from enum import StrEnum
 from pathlib import Path
 
-from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_TELL, media_start
+from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_DECIDE, media_start
 
 _SYNC = 0x47
 _PACKET_SIZES = (188, 192, 204)  # plain, with a time code before each packet (M2TS), with parity behind each
@@ -54,7 +54,7 @@ def examine(path: Path) -> Soundness:
 
 def _judged(data: memoryview) -> tuple[Soundness, int]:
     """What a segment is, and how many bytes of an image lie before its media."""
-    start = media_start(bytes(data[:BYTES_TO_TELL]))
+    start = media_start(bytes(data[:BYTES_TO_DECIDE]))
     if start is None or start >= len(data):
         return Soundness.FOREIGN, 0
     bare = data[start:]

@@ -9,7 +9,7 @@ _OBU_SEQUENCE, _OBU_DELIMITER, _OBU_FRAME_HEADER, _OBU_FRAME, _OBU_PADDING = 1, 
 
 
 class Av1Join:
-    """Each run of pictures starts with a key frame behind its own sequence header, in band."""
+    """Starts each run of frames with its own in-band sequence header and a key frame."""
 
     encoder_options: dict[str, str] = {}
 
@@ -39,7 +39,7 @@ class Av1Join:
 
 
 def obus(data: bytes) -> list[tuple[int, bytes, bytes]]:
-    """(type, whole unit, payload) of each open bitstream unit of a packet (AV1 specification, 5.3).
+    """Split a packet into its open bitstream units: (type, whole unit, payload) (AV1 specification, 5.3).
 
     Raises:
         SmartImpossible: they do not fill the packet.

@@ -1,4 +1,4 @@
-"""Joins copied and encoded frames of H.264: the edges use a parameter set of their own."""
+"""Joins copied and encoded frames of H.264, with a separate parameter set for the edges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SETS_AND_DELIMITERS = frozenset({nal.H264_SPS, nal.H264_PPS, nal.H264_AUD})
 
 
 class H264Join:
-    """Edges use a parameter set id that the source does not; one avcC holds the sets of both."""
+    """Gives the edges a parameter set id that the source does not use; one avcC holds the sets of both."""
 
     def __init__(self, extradata: bytes) -> None:
         try:
@@ -18,7 +18,7 @@ class H264Join:
             parsed = [nal.AvcSps.parse(unit) for unit in self._sets.sps]
             used = {sps.id for sps in parsed} | {nal.pps_id(unit) for unit in self._sets.pps}
         except (ValueError, IndexError) as error:
-            raise SmartImpossible(f"its parameter sets are not understood: {error}") from error
+            raise SmartImpossible(f"its parameter sets cannot be parsed: {error}") from error
         if not parsed or not self._sets.pps:
             raise SmartImpossible("it has no parameter sets")
         if not all(sps.progressive for sps in parsed):
@@ -36,8 +36,8 @@ class H264Join:
         if self._sets.width == 4 and not nal.holds(data, _SETS_AND_DELIMITERS):
             return data
         units = self._units(data)
-        kept = [unit for unit in units if unit and not self._is_set(unit) and unit[0] & 31 != nal.H264_AUD]
-        return data if len(kept) == len(units) and self._sets.width == 4 else nal.join(kept)
+        needed = [unit for unit in units if unit and not self._is_set(unit) and unit[0] & 31 != nal.H264_AUD]
+        return data if len(needed) == len(units) and self._sets.width == 4 else nal.join(needed)
 
     def _is_set(self, unit: bytes) -> bool:
         kind = unit[0] & 31

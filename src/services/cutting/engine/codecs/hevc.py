@@ -1,4 +1,4 @@
-"""HEVC: parameter sets with other ids, slices that refer to them, and points that copying may begin at."""
+"""Joins copied and encoded frames of HEVC: gives the edges other parameter set ids and rewrites their slice headers."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def _retyped(unit: bytes, new: int) -> bytes:
 
 
 class HevcJoin:
-    """Edges use ids of parameter sets that the source does not; one hvcC holds the sets of both.
+    """Gives the edges parameter set ids that the source does not use; one hvcC holds the sets of both.
 
-    The encoder knows ids of 0 only, so its sets and the headers of its slices are written again.
+    The encoder always uses the id 0, so its parameter sets and slice headers are rewritten.
     """
 
     encoder_options: dict[str, str] = {}
@@ -43,7 +43,7 @@ class HevcJoin:
             sps = [Sps.parse(unit) for unit in self._sets.sps]
             used_pps = {BitReader(unit[2:20]).ue() for unit in self._sets.pps}
         except (ValueError, IndexError, struct.error) as error:
-            raise SmartImpossible(f"its parameter sets are not understood: {error}") from error
+            raise SmartImpossible(f"its parameter sets cannot be parsed: {error}") from error
         if not self._sets.vps or not sps or not used_pps:
             raise SmartImpossible("it has no parameter sets")
         used_vps = {unit[2] >> 4 for unit in self._sets.vps}
@@ -58,31 +58,31 @@ class HevcJoin:
         if not pack.key:
             return False
         units = self._units(pack.data)
-        if not self._light:  # what a film tells of its light with its key frames holds for new ones, too
+        if not self._light:  # the HDR metadata of the source's key frames also applies to encoded ones
             self._light = [unit for unit in units if kind(unit) == _SEI_PREFIX and unit[2:3] in _LIGHT]
         return any(kind(unit) in _IRAP for unit in units)
 
     def copied(self, data: bytes, *, first: bool) -> bytes:
-        units, kept = self._units(data), []
+        units, needed = self._units(data), []
         for unit in units:
             if kind(unit) in (HEVC_VPS, HEVC_SPS, HEVC_PPS):
                 if unit.rstrip(b"\0") not in self._known:
                     raise SmartImpossible("its parameter sets change")
             elif kind(unit) != _AUD:
-                # as a broken link, the decoder does not connect it with the new pictures before it
-                kept.append(_retyped(unit, _BLA_N_LP) if first and kind(unit) == _CRA else unit)
-        return data if self._sets.width == 4 and len(kept) == len(units) and not first else join(kept)
+                # as a broken link, the decoder does not use the encoded frames before it as references
+                needed.append(_retyped(unit, _BLA_N_LP) if first and kind(unit) == _CRA else unit)
+        return data if self._sets.width == 4 and len(needed) == len(units) and not first else join(needed)
 
     def encoded(self, data: bytes) -> bytes:
         if self._edge is None:
-            raise SmartImpossible("its encoder gave no parameter sets")
+            raise SmartImpossible("its encoder wrote no parameter sets")
         unwanted = (HEVC_VPS, HEVC_SPS, HEVC_PPS, _AUD, _SEI_PREFIX, _SEI_SUFFIX)
         try:
             units = [self._slice(unit) for unit in split_annexb(data) if kind(unit) not in unwanted]
             key = any(kind(unit) in _IRAP for unit in units)
             return join([*self._light, *units] if key else units)
         except ValueError as error:
-            raise SmartImpossible(f"a new picture is not understood: {error}") from error
+            raise SmartImpossible(f"an encoded frame cannot be parsed: {error}") from error
 
     def header(self, encoder_extradata: bytes | None) -> bytes | None:
         if encoder_extradata is None:
@@ -91,9 +91,9 @@ class HevcJoin:
             new = Sets.parse(encoder_extradata)
             sps, pps = Sps.parse(new.sps[0]), Pps.parse(new.pps[0])
         except (ValueError, IndexError, struct.error) as error:
-            raise SmartImpossible(f"its encoder's parameter sets are not understood: {error}") from error
+            raise SmartImpossible(f"its encoder's parameter sets cannot be parsed: {error}") from error
         if sps.reference_sets or sps.long_term or not pps.simple:
-            raise SmartImpossible("its encoder's slices are not understood")
+            raise SmartImpossible("its encoder's slices cannot be parsed")
         self._edge = sps, pps
         vps = new.vps[0][:2] + bytes([self._vps_id << 4 | new.vps[0][2] & 15]) + new.vps[0][3:]
         new_sps = self._sps(new.sps[0], sps)
@@ -109,7 +109,7 @@ class HevcJoin:
         return _rewritten(unit, sps.id_at, [self._sps_id], reader.position)
 
     def _slice(self, unit: bytes) -> bytes:
-        """The slice with the other picture parameter set id (ITU-T H.265, 7.3.6.1)."""
+        """Return the slice with the new picture parameter set id (ITU-T H.265, 7.3.6.1)."""
         if kind(unit) >= _VCL:
             return unit
         assert self._edge is not None
@@ -117,7 +117,7 @@ class HevcJoin:
         raw = unit[2:].replace(b"\0\0\3", b"\0\0")
         r = BitReader.plain(raw[:256])
         if not r.bits(1):
-            raise ValueError("several slices in a picture")
+            raise ValueError("several slices in a frame")
         intra_point = 16 <= kind(unit) <= 23
         if intra_point:
             r.bits(1)
@@ -143,7 +143,7 @@ class HevcJoin:
 
 
 def _slice_header_end(r: BitReader, sps: Sps, pps: Pps, unit_kind: int) -> int:
-    """Position of the alignment behind the header, the reader standing behind the picture parameter set id."""
+    """Return the position of the alignment after the header. The reader must be after the picture parameter set id."""
     slice_type = r.ue()  # 0 B, 1 P, 2 I
     if pps.output_flag:
         r.bits(1)
@@ -179,7 +179,7 @@ def _slice_header_end(r: BitReader, sps: Sps, pps: Pps, unit_kind: int) -> int:
         disabled = bool(r.bits(1))
         if not disabled:
             r.se(), r.se()
-    if pps.across_slices:  # x265 always filters (luma or deblocking), so the flag is there
+    if pps.across_slices:  # x265 always filters (luma or deblocking), so the flag is present
         r.bits(1)
     end = r.position
     if not r.bits(1):
@@ -191,7 +191,7 @@ def _slice_header_end(r: BitReader, sps: Sps, pps: Pps, unit_kind: int) -> int:
 
 
 def _rewritten(unit: bytes, start: int, ids: list[int], end: int) -> bytes:
-    """The parameter set with the bits [start, end) of its payload replaced by ``ids``."""
+    """Replace the bits [start, end) of a parameter set's payload by ``ids``."""
     r, writer = BitReader(unit[2:]), BitWriter()
     writer.bits(r.bits(start), start)
     for number in ids:
@@ -199,7 +199,7 @@ def _rewritten(unit: bytes, start: int, ids: list[int], end: int) -> bytes:
     r.position = end
     rest = r.length - end
     value = r.bits(rest)
-    trailing = (value & -value).bit_length() - 1  # zeros behind the stop bit
+    trailing = (value & -value).bit_length() - 1  # zeros after the stop bit
     writer.bits(value >> trailing, rest - trailing)
     return unit[:2] + writer.payload()
 

@@ -1,4 +1,4 @@
-"""HEVC parameter sets: taken out of a codec header, read as far as slice headers need them, and put into a header."""
+"""Parses HEVC parameter sets from codec headers, as far as slice headers need them, and writes codec headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from src.services.cutting.engine.codecs.nal import HEVC_PPS, HEVC_SPS, HEVC_VPS,
 
 
 def kind(unit: bytes) -> int:
-    """The type of a NAL unit."""
+    """Return the type of a NAL unit."""
     return unit[0] >> 1 & 63
 
 
@@ -24,7 +24,7 @@ class Sets:
 
     @classmethod
     def parse(cls, extradata: bytes) -> Sets:
-        """From an hvcC record or start-code data. Raises ValueError, IndexError or struct.error when it is neither."""
+        """Parse an hvcC record or start-code data. Raises ValueError, IndexError or struct.error if it is neither."""
         if extradata[:1] != b"\x01":
             units, width = split_annexb(extradata), 0
         else:
@@ -40,7 +40,7 @@ class Sets:
         return cls(vps, sps, pps, width)
 
     def record(self) -> bytes:
-        """An hvcC record with all sets and 4-byte lengths (ISO/IEC 14496-15, 8.3.3)."""
+        """Write an hvcC record with all sets and 4-byte lengths (ISO/IEC 14496-15, 8.3.3)."""
         sps = Sps.parse(self.sps[0])
         head = b"\x01" + sps.profile_tier_level + b"\xf0\x00\xfc" + bytes([0xFC | sps.chroma])
         head += bytes([0xF8 | sps.depth - 8, 0xF8 | sps.depth_chroma - 8]) + b"\x00\x00\x0f"
@@ -54,7 +54,7 @@ class Sets:
 
 @dataclass(frozen=True, slots=True)
 class Sps:
-    """What a sequence parameter set says, as far as slice headers need it (ITU-T H.265, 7.3.2.2)."""
+    """The fields of a sequence parameter set that slice headers depend on (ITU-T H.265, 7.3.2.2)."""
 
     id: int
     id_at: int  # position of the id, in bits of the payload
@@ -71,7 +71,7 @@ class Sps:
 
     @classmethod
     def parse(cls, unit: bytes) -> Sps:
-        """From a NAL unit. Raises ValueError when it is broken or uses what is not understood."""
+        """Parse a NAL unit. Raises ValueError if it is broken or uses unsupported features."""
         r = BitReader(unit[2:])
         r.bits(4)
         layers = r.bits(3)
@@ -113,12 +113,12 @@ class Sps:
 
 @dataclass(frozen=True, slots=True)
 class Pps:
-    """What a picture parameter set says, as far as slice headers need it (ITU-T H.265, 7.3.2.3)."""
+    """The fields of a picture parameter set that slice headers depend on (ITU-T H.265, 7.3.2.3)."""
 
     id: int
     sps_id: int
-    ids_end: int  # position behind both ids, in bits of the payload
-    simple: bool  # one slice a picture, no weights, tiles, rows, list changes or extensions in its slices
+    ids_end: int  # position after both ids, in bits of the payload
+    simple: bool  # one slice per frame, no weights, tiles, rows, list changes or extensions in its slices
     output_flag: bool
     cabac_init: bool
     default_l0: int
@@ -128,7 +128,7 @@ class Pps:
 
     @classmethod
     def parse(cls, unit: bytes) -> Pps:
-        """From a NAL unit. Raises ValueError when it is broken."""
+        """Parse a NAL unit. Raises ValueError if it is broken."""
         r = BitReader(unit[2:])
         number, sps_id = r.ue(), r.ue()
         ids_end = r.position

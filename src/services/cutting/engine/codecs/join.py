@@ -16,30 +16,30 @@ class Join(Protocol):
     """The rules of one codec. All methods raise SmartImpossible when the stream breaks them."""
 
     encoder_options: dict[str, str]
-    """What an encoder of edges must be told beside its quality."""
+    """Options that the encoder of the edges needs in addition to its quality."""
 
     def clean(self, pack: Pack) -> bool:
-        """Whether decoding can start here with nothing before, so that copying may begin."""
+        """Whether decoding can start at this packet, so that copying may start."""
         ...
 
     def copied(self, data: bytes, *, first: bool) -> bytes:
-        """A packet of the source as it goes into the clip; ``first`` of those copied after new pictures."""
+        """Convert a packet of the source for the clip; ``first``: it is the first copied one after encoded frames."""
         ...
 
     def encoded(self, data: bytes) -> bytes:
-        """A packet of the encoder as it goes into the clip."""
+        """Convert a packet of the encoder for the clip."""
         ...
 
     def header(self, encoder_extradata: bytes | None) -> bytes | None:
-        """The clip's codec header; None leaves the source's."""
+        """Return the clip's codec header; None means that of the source."""
         ...
 
 
 def join_for(codec: str, extradata: bytes | None) -> Join:
-    """The rules of ``codec`` (FFmpeg's name).
+    """Return the rules of ``codec`` (FFmpeg's name).
 
     Raises:
-        SmartImpossible: there are none.
+        SmartImpossible: the codec is not supported.
     """
     if codec == "h264":
         return H264Join(extradata or b"")
@@ -49,4 +49,4 @@ def join_for(codec: str, extradata: bytes | None) -> Join:
         return Vp9Join()
     if codec == "av1":
         return Av1Join(extradata or b"")
-    raise SmartImpossible(f"{codec} is encoded as a whole")
+    raise SmartImpossible(f"{codec} frames cannot be copied next to encoded ones")

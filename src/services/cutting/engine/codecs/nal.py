@@ -1,4 +1,4 @@
-"""NAL units of H.264 and HEVC: taken out of packets, put back with 4-byte lengths, and parameter-set records."""
+"""Splits packets of H.264 and HEVC into NAL units, joins them with 4-byte lengths, and parses H.264 parameter sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
 
 class BitReader:
-    """Bits of a NAL unit's payload; emulation prevention is undone first."""
+    """Reads the bits of a NAL unit's payload, without the emulation prevention bytes."""
 
     def __init__(self, payload: bytes) -> None:
         clean = payload.replace(b"\x00\x00\x03", b"\x00\x00")
@@ -24,20 +24,20 @@ class BitReader:
 
     @classmethod
     def plain(cls, payload: bytes) -> BitReader:
-        """A reader of bytes without emulation prevention."""
+        """Create a reader of bytes that have no emulation prevention."""
         reader = cls(b"")
         reader._value, reader.length = int.from_bytes(payload, "big"), 8 * len(payload)
         return reader
 
     def bits(self, count: int) -> int:
-        """The next ``count`` bits as a number."""
+        """Read the next ``count`` bits as a number."""
         self.position += count
         if self.position > self.length:
             raise ValueError("a NAL unit ends early")
         return (self._value >> (self.length - self.position)) & ((1 << count) - 1)
 
     def ue(self) -> int:
-        """The next unsigned Exp-Golomb code."""
+        """Read the next unsigned Exp-Golomb code."""
         zeros = 0
         while not self.bits(1):
             zeros += 1
@@ -46,13 +46,13 @@ class BitReader:
         return (1 << zeros) - 1 + (self.bits(zeros) if zeros else 0)
 
     def se(self) -> int:
-        """The next signed Exp-Golomb code."""
+        """Read the next signed Exp-Golomb code."""
         value = self.ue()
         return (value + 1) // 2 if value & 1 else -(value // 2)
 
 
 class BitWriter:
-    """Bits that become a NAL unit's payload, emulation prevention included."""
+    """Writes the bits of a NAL unit's payload, with emulation prevention bytes."""
 
     def __init__(self) -> None:
         self._value = self._length = 0
@@ -66,10 +66,10 @@ class BitWriter:
         width = (value + 1).bit_length()
         self.bits(value + 1, 2 * width - 1)
 
-    def payload(self, behind: bytes = b"") -> bytes:
-        """The bits so far, zeros up to a whole byte, and ``behind``."""
+    def payload(self, tail: bytes = b"") -> bytes:
+        """Return the bits so far, padded with zeros to a whole byte, and ``tail``."""
         pad = -self._length % 8
-        return protect((self._value << pad).to_bytes((self._length + pad) // 8, "big") + behind)
+        return protect((self._value << pad).to_bytes((self._length + pad) // 8, "big") + tail)
 
 
 def protect(raw: bytes) -> bytes:
@@ -78,7 +78,7 @@ def protect(raw: bytes) -> bytes:
 
 
 def split_annexb(data: bytes) -> list[bytes]:
-    """NAL units between start codes."""
+    """Split data at its start codes into NAL units."""
     units, position = [], data.find(b"\x00\x00\x01")
     while position >= 0:
         start = position + 3
@@ -91,7 +91,7 @@ def split_annexb(data: bytes) -> list[bytes]:
 
 
 def split_lengths(data: bytes, width: int) -> list[bytes]:
-    """NAL units behind lengths of ``width`` bytes."""
+    """Split data into NAL units, each preceded by its length in ``width`` bytes."""
     units, position = [], 0
     while position + width <= len(data):
         size = int.from_bytes(data[position : position + width], "big")
@@ -103,7 +103,7 @@ def split_lengths(data: bytes, width: int) -> list[bytes]:
 
 
 def holds(data: bytes, kinds: Container[int]) -> bool:
-    """Whether H.264 units of these kinds are among those behind lengths of 4 bytes; also when the lengths are wrong."""
+    """Whether H.264 data with 4-byte lengths contains units of these kinds. True if the lengths are wrong."""
     position, end = 0, len(data)
     while position + 4 < end:
         if data[position + 4] & 31 in kinds:
@@ -113,7 +113,7 @@ def holds(data: bytes, kinds: Container[int]) -> bool:
 
 
 def join(units: Iterable[bytes]) -> bytes:
-    """NAL units with 4-byte lengths."""
+    """Join NAL units, each preceded by a 4-byte length."""
     return b"".join(struct.pack(">I", len(unit)) + unit for unit in units)
 
 
@@ -127,7 +127,7 @@ class AvcSets:
 
     @classmethod
     def parse(cls, extradata: bytes) -> AvcSets:
-        """From an avcC record or start-code data. Raises ValueError or IndexError when it is neither."""
+        """Parse an avcC record or start-code data. Raises ValueError or IndexError if it is neither."""
         if extradata[:1] != b"\x01":
             units = split_annexb(extradata)
             kinds = [unit[0] & 31 for unit in units]
@@ -149,7 +149,7 @@ class AvcSets:
         return cls(sets[0], sets[1], (extradata[4] & 3) + 1)
 
     def record(self) -> bytes:
-        """An avcC record with all sets and 4-byte lengths."""
+        """Write an avcC record with all sets and 4-byte lengths."""
         first = self.sps[0]
         out = b"\x01" + first[1:4] + b"\xff" + bytes([0xE0 | len(self.sps)])
         out += b"".join(struct.pack(">H", len(unit)) + unit for unit in self.sps)
@@ -162,7 +162,7 @@ class AvcSets:
 
 @dataclass(frozen=True, slots=True)
 class AvcSps:
-    """What the beginning of an H.264 sequence parameter set says."""
+    """The first fields of an H.264 sequence parameter set."""
 
     profile: int
     constraints: int
@@ -176,7 +176,7 @@ class AvcSps:
 
     @classmethod
     def parse(cls, unit: bytes) -> AvcSps:
-        """From a NAL unit. Raises ValueError when it is broken. Syntax: ITU-T H.264, 7.3.2.1.1."""
+        """Parse a NAL unit (ITU-T H.264, 7.3.2.1.1). Raises ValueError if it is broken."""
         reader = BitReader(unit[1:])
         profile, constraints, level = reader.bits(8), reader.bits(8), reader.bits(8)
         identity, chroma, depth, depth_chroma = reader.ue(), 1, 8, 8
@@ -212,5 +212,5 @@ def _skip_scaling_lists(reader: BitReader, count: int) -> None:
 
 
 def pps_id(unit: bytes) -> int:
-    """The id of an H.264 picture parameter set."""
+    """Return the id of an H.264 picture parameter set."""
     return BitReader(unit[1:20]).ue()

@@ -6,7 +6,7 @@ from src.services.cutting.engine.demuxer import Pack
 
 
 class Vp9Join:
-    """A key frame resets everything and packets come in the order they are shown: nothing has to be adapted."""
+    """Changes nothing: a key frame resets the decoder, and packets are stored in presentation order."""
 
     encoder_options: dict[str, str] = {}
 

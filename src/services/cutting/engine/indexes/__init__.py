@@ -1,1 +1,1 @@
-"""Finds the packets of a source: what lies at which byte and when it is shown."""
+"""Indexes sources: finds the byte positions and presentation times of their packets."""

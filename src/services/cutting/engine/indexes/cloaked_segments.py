@@ -1,31 +1,31 @@
-"""Finds where the media begins in segments that start with an image, as some sites send them to hosts of pictures."""
+"""Finds the start of the media in segments that start with an image, a disguise of sites that use image hosts."""
 
 from __future__ import annotations
 
 MOST_HEADER_BYTES = 64 << 10
-"""So many bytes before the media are skipped at most. A whole small image has 70 bytes, a real one some kilobytes."""
-BYTES_TO_TELL = MOST_HEADER_BYTES + 188 * 5
-"""With so many bytes of the beginning of a segment, ``media_start`` gives the same answer as with all of it."""
+"""The most bytes that are skipped. A minimal image has 70 bytes, a real one some kilobytes."""
+BYTES_TO_DECIDE = MOST_HEADER_BYTES + 188 * 5
+"""The number of bytes from which ``media_start`` gives the same answer as from a whole segment."""
 
 _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0")
 _PACKET, _SYNC, _MOST_PACKETS = 188, 0x47, 5
 _BOXES = (b"ftyp", b"styp", b"sidx", b"moof", b"emsg", b"prft")
-_MOST_BOX_BYTES = 1 << 20  # of the boxes that a fragment begins with
+_MOST_BOX_BYTES = 1 << 20  # the largest first box of a fragment
 
 
 def starts_with_image(head: bytes) -> bool:
-    """Whether this begins like a PNG, JPEG, GIF, BMP, WebP, TIFF or icon."""
+    """Whether this is the start of a PNG, JPEG, GIF, BMP, WebP, TIFF or icon."""
     return head.startswith(_IMAGES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
 def media_start(head: bytes) -> int | None:
-    """How many bytes of a segment come before its media: 0 when it does not begin with an image.
+    """Return the number of bytes before the media of a segment: 0 if it does not start with an image.
 
-    Behind an image, at most ``MOST_HEADER_BYTES`` long, a transport stream is found by its packets of 188 bytes, and a
-    fragmented MP4 by its first box. None: there is an image and no media behind it.
+    After an image of at most ``MOST_HEADER_BYTES``, a transport stream is found by its packets of 188 bytes, and a
+    fragmented MP4 by its first box. Returns None if no media follows the image.
 
     Args:
-        head: the beginning of the segment, decrypted: all of it or at least ``BYTES_TO_TELL``.
+        head: the start of the decrypted segment: all of it or at least ``BYTES_TO_DECIDE``.
     """
     if not starts_with_image(head):
         return 0
@@ -43,19 +43,19 @@ def _transport_start(head: bytes) -> int | None:
 
 
 def _is_transport(head: bytes, at: int) -> bool:
-    """Whether packets follow each other from here on: five of them, or all up to the end, but at least two."""
+    """Whether consecutive packets start here: five of them, or all up to the end, but at least two."""
     whole = min((len(head) - at) // _PACKET, _MOST_PACKETS)
     return whole >= 2 and all(_is_packet(head[at + place * _PACKET :][:4]) for place in range(whole))
 
 
 def _is_packet(header: bytes) -> bool:
-    """Whether a packet of a transport stream begins so: no error, and a payload or an adaptation field (ISO/IEC
-    13818-1, 2.4.3.2)."""
+    """Whether this is the header of a transport stream packet without an error and with a payload or an adaptation
+    field (ISO/IEC 13818-1, 2.4.3.2)."""
     return header[0] == _SYNC and not header[1] & 0x80 and header[3] & 0x30 != 0
 
 
 def _fragment_start(head: bytes) -> int | None:
-    """Where the first box of a fragment begins whose successor is a box too (ISO/IEC 14496-12, 4.2)."""
+    """Find the first box of a fragment that is followed by another box (ISO/IEC 14496-12, 4.2)."""
     places = sorted(at for name in _BOXES for at in _places(head, name) if at <= MOST_HEADER_BYTES)
     for at in places:
         size = int.from_bytes(head[at : at + 4], "big")

@@ -1,4 +1,4 @@
-"""What an index of a track promises: where the bytes of a stretch of time are, and how to read them."""
+"""Defines what an index provides: the byte ranges of a time range of a track, and how to read them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from src.services.fetch.reader import Part
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A virtual file with a stretch of a track.
+    """A virtual file with a time range of a track.
 
-    ``container`` is FFmpeg's name of the demuxer, None if it has to find out. ``seek_to``: where to begin in a file
-    that is all there, seconds. Presentation time in seconds = timestamp x time base - ``shift``
-    of the stream's place in the file. ``at_start`` / ``at_end``: nothing of the track comes before / behind it.
-    ``rough``: it ends where the index says that the wanted frames do, which may be wrong, and more could be had.
-    ``span``: the stretch of time, in seconds, of which the eager parts hold everything, if that is known.
+    ``container``: FFmpeg's name of the demuxer; None lets FFmpeg detect it. ``seek_to``: where to start in a complete
+    file, seconds. Presentation time in seconds = timestamp x time base - ``shift`` of the stream. ``at_start``,
+    ``at_end``: it contains the start or the end of the track. ``rough``: its end relies on the times in the index,
+    which may be wrong, and the track continues. ``span``: the time range, in seconds, that the eager parts contain
+    completely, if known.
     """
 
     parts: tuple[Part, ...]
@@ -34,29 +34,29 @@ class Layout:
 
     @property
     def size(self) -> int | None:
-        """Bytes of the resources in the eager parts; None when a part does not tell."""
+        """Bytes of the resources in the eager parts; None if the length of a part is unknown."""
         lengths = [part.length for part in self.parts if part.eager and part.resource is not None]
         return None if None in lengths else sum(length or 0 for length in lengths)
 
     def shift_of(self, stream_index: int) -> Fraction:
-        """What is to be subtracted from this stream's times."""
+        """Return the seconds to subtract from this stream's times."""
         return self.shifts.get(stream_index, self.shift)
 
 
 class Index(Protocol):
-    """Where the bytes of a track are. ``duration`` in seconds, if it tells."""
+    """An index of a track. ``duration`` in seconds, if known."""
 
     duration: Fraction | None
     notes: tuple[Note, ...]
 
     def plan(self, start: Fraction, end: Fraction) -> Layout:
-        """A layout that holds all frames of [start, end), from a key frame at or before ``start`` on."""
+        """Return a layout with all frames of [start, end), from a key frame at or before ``start`` on."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Bytes [offset, offset + size) that begin with a random access point at time ``start`` and last until ``end``."""
+    """Bytes [offset, offset + size) that start with a random access point at time ``start`` and last until ``end``."""
 
     start: Fraction
     end: Fraction
@@ -65,7 +65,7 @@ class Unit:
 
 
 def pick_units(units: list[Unit], start: Fraction, end: Fraction) -> tuple[int, int]:
-    """Indexes [first, last) of the units that overlap [start, end); at least one."""
+    """Return the indexes [first, last) of the units that overlap [start, end); at least one."""
     first = 0
     for index, unit in enumerate(units):
         if unit.start <= start:

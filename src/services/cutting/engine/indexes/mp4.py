@@ -1,4 +1,4 @@
-"""MP4: finds moov and sidx, and says where the fragments of a stretch of time are."""
+"""Indexes MP4 files: finds moov and sidx, and the fragments of a time range."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ENCRYPTED = {b"encv", b"enca"}
 
 
 def read_mp4(remote: RemoteFile) -> Index:
-    """The index of an MP4 file.
+    """Read the index of an MP4 file.
 
     Raises:
-        SourceUnreadable: it has none that is understood. DrmProtected: its samples are encrypted.
+        SourceUnreadable: it has no usable index. DrmProtected: its samples are encrypted.
     """
     moov: bytes | None = None
     sidx: tuple[int, bytes] | None = None
@@ -42,7 +42,7 @@ def read_mp4(remote: RemoteFile) -> Index:
         if (box.kind in (b"moof", b"mdat") or sidx) and moov:
             break
         if position == 0 and not box.kind.isalnum():
-            raise SourceUnreadable("it is no MP4")
+            raise SourceUnreadable("it is not an MP4")
         position += box.end
     if moov is None:
         raise SourceUnreadable("it has no moov")
@@ -55,7 +55,7 @@ def read_mp4(remote: RemoteFile) -> Index:
 
 
 def read_tracks(moov: bytes) -> list[TrackHead]:
-    """The tracks of a moov box, in its order. Raises like ``read_mp4``."""
+    """Read the tracks of a moov box, in its order. Raises the errors of ``read_mp4``."""
     root = boxes.find(moov, "moov")
     mvhd = boxes.find(moov, "moov/mvhd")
     if root is None or mvhd is None:
@@ -87,7 +87,7 @@ def _read_track(moov: bytes, trak: boxes.Box, movie_scale: int) -> TrackHead:
 
 
 def _edit_shift(moov: bytes, elst: boxes.Box, movie_scale: int, timescale: int) -> Fraction:
-    """An edit list of optional empty edits and one stretch of media is a shift; anything else is not understood."""
+    """Convert an edit list of optional empty edits and one stretch of media to a shift; others are not supported."""
     long = moov[elst.body] == 1
     count = struct.unpack_from(">I", moov, elst.body + 4)[0]
     layout = ">QqI" if long else ">IiI"
@@ -99,25 +99,25 @@ def _edit_shift(moov: bytes, elst: boxes.Box, movie_scale: int, timescale: int) 
         elif begin is None and rate == 0x10000:
             begin = Fraction(media_time, timescale)
         elif duration:
-            raise SourceUnreadable("its edit list has several pieces")
+            raise SourceUnreadable("its edit list has several entries")
     return (begin or Fraction(0)) - empty
 
 
 def without_edits(moov: bytes) -> bytes:
-    """The same moov box, whose tracks have no edit lists."""
+    """Return the moov box without the edit lists of its tracks."""
     root = next(boxes.children(moov))
     parts = []
     for box in boxes.children(moov, root.body, root.end):
         if box.kind != b"trak":
             parts.append(moov[box.start : box.end])
             continue
-        kept = [b for b in boxes.children(moov, box.body, box.end) if b.kind != b"edts"]
-        parts.append(boxes.make(b"trak", *(moov[b.start : b.end] for b in kept)))
+        others = [b for b in boxes.children(moov, box.body, box.end) if b.kind != b"edts"]
+        parts.append(boxes.make(b"trak", *(moov[b.start : b.end] for b in others)))
     return boxes.make(b"moov", *parts)
 
 
 class SidxIndex:
-    """A fragmented file with one segment index over all of it, of one or several levels."""
+    """The index of a fragmented file with a segment index of one or several levels."""
 
     def __init__(self, remote: RemoteFile, moov: bytes, tracks: list[TrackHead], position: int, sidx: bytes) -> None:
         self.notes: tuple[Note, ...] = ()
@@ -132,7 +132,7 @@ class SidxIndex:
         size = remote.size
         covered = self.units[-1].offset + self.units[-1].size
         if size is not None and covered < size * 0.9:
-            raise SourceUnreadable("its sidx covers only the beginning")
+            raise SourceUnreadable("its sidx covers only the start")
         self.duration: Fraction | None = self.units[-1].end
 
     def plan(self, start: Fraction, end: Fraction) -> Layout:
@@ -171,8 +171,8 @@ def _units(remote: RemoteFile, position: int, sidx: bytes, shift: Fraction, dept
                 raise SourceUnreadable("its sidx has too many levels")
             inner = boxes.read_header(remote.read(offset, 16), 0)
             if inner is None or inner.kind != b"sidx" or inner.end > size:
-                raise SourceUnreadable("a sidx points to something else")
-            # its media lie behind it and count as its size: they are not read for the index
+                raise SourceUnreadable("a sidx does not point to a sidx")
+            # its size includes the media after it, which the index does not need
             units += _units(remote, offset, remote.read(offset, inner.end), shift, depth + 1)
         else:
             start, stop = (Fraction(ticks, timescale) - shift for ticks in (time, time + duration))

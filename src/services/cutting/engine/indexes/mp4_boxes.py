@@ -1,4 +1,4 @@
-"""ISO base media boxes: found, taken apart and put together again."""
+"""Finds, splits and builds boxes of the ISO base media file format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """A box inside some bytes: its type, where it starts, where its body starts, where it ends (may lie outside)."""
+    """A box inside some bytes: its type, its start, the start of its body, and its end (which may be outside)."""
 
     kind: bytes
     start: int
@@ -17,11 +17,11 @@ class Box(NamedTuple):
 
 
 class BoxBroken(ValueError):
-    """These bytes are no sound box."""
+    """These bytes are not a valid box."""
 
 
 def read_header(data: bytes, position: int, limit: int | None = None) -> Box | None:
-    """The box at ``position``; None when its header is not complete. ``limit`` ends a box of size 0."""
+    """Read the header of the box at ``position``; None if it is incomplete. A box of size 0 ends at ``limit``."""
     if position + 8 > len(data):
         return None
     size, kind = struct.unpack_from(">I4s", data, position)
@@ -38,7 +38,7 @@ def read_header(data: bytes, position: int, limit: int | None = None) -> Box | N
 
 
 def children(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes in data[start:end], as far as their headers are there."""
+    """Iterate over the boxes in data[start:end] until one is incomplete."""
     end = len(data) if end is None else end
     while start < end:
         box = read_header(data, start, end)
@@ -49,7 +49,7 @@ def children(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Bo
 
 
 def find(data: bytes, path: str, start: int = 0, end: int | None = None) -> Box | None:
-    """The first box of a path such as "mdia/minf/stbl"."""
+    """Find the first box of a path such as "mdia/minf/stbl"."""
     kind, _, rest = path.partition("/")
     for box in children(data, start, end):
         if box.kind == kind.encode():
@@ -58,7 +58,7 @@ def find(data: bytes, path: str, start: int = 0, end: int | None = None) -> Box 
 
 
 def make(kind: bytes, *content: bytes) -> bytes:
-    """A box with this content."""
+    """Build a box with this content."""
     size = 8 + sum(map(len, content))
     if size >= 1 << 32:
         return struct.pack(">I4sQ", 1, kind, size + 8) + b"".join(content)
@@ -66,5 +66,5 @@ def make(kind: bytes, *content: bytes) -> bytes:
 
 
 def make_full(kind: bytes, version: int, flags: int, *content: bytes) -> bytes:
-    """A box with version and flags."""
+    """Build a box with version and flags."""
     return make(kind, struct.pack(">I", version << 24 | flags), *content)

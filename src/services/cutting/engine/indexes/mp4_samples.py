@@ -1,4 +1,4 @@
-"""Progressive MP4: sample tables, and a small MP4 of the same bytes for a stretch of time."""
+"""Reads the sample tables of progressive MP4 files and lays out a time range as a smaller MP4 of the same bytes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from src.services.fetch.resource import Resource
 _TABLES = {b"stts", b"ctts", b"stss", b"stsc", b"stsz", b"stz2", b"stco", b"co64"}
 _ABOUT_GROUPS = {b"sbgp", b"sgpd", b"sdtp", b"cslg", b"stps", b"stsh", b"subs", b"saiz", b"saio"}
 _AUDIO_LEAD = Fraction(1, 5)
-_CLOSE_BYTES = 32 << 10  # two stretches no farther apart than this are fetched as one
+_CLOSE_BYTES = 32 << 10  # two byte ranges that are at most this far apart are fetched as one
 
 
 @dataclass(frozen=True, slots=True)
 class TrackHead:
-    """What moov says of one track: id, kind (vide, soun, ...), clock ticks per second, and the seconds by which its
-    edit list moves it: presentation = media time - shift."""
+    """A track as moov describes it: id, kind (vide, soun, ...), clock ticks per second, and the shift of its edit list
+    in seconds: presentation time = media time - shift."""
 
     id: int
     kind: str
@@ -35,7 +35,7 @@ class TrackHead:
 
 @dataclass(slots=True)
 class Samples:
-    """All samples of a track in decode order: times in ticks of its clock, ``keys`` the random access points."""
+    """All samples of a track in decode order. Times in ticks of its clock; ``keys``: the random access points."""
 
     dts: array[int]
     pts: array[int]
@@ -44,12 +44,12 @@ class Samples:
     descriptions: array[int]
     keys: list[int] | None
     lead: int
-    """How far a sample is at most shown before its decode time (signed composition offsets), in ticks."""
+    """The most ticks that a sample is shown before its decode time (signed composition offsets)."""
     end: int
-    """Where the last sample ends, in decode time."""
+    """The end of the last sample, in decode time."""
 
     def select(self, start: int, end: int) -> tuple[int, int]:
-        """Samples [first, last) in decode order that are needed to show all of [start, end), in ticks."""
+        """Return the samples [first, last) in decode order that are needed to show [start, end), in ticks."""
         count = len(self.dts)
         keys = range(count) if self.keys is None else self.keys
         place = bisect_left(keys, True, key=lambda sample: self.pts[sample] > start)
@@ -61,33 +61,33 @@ class Samples:
 
 
 class SampleTableIndex:
-    """A file whose moov lists every sample."""
+    """The index of a file whose moov lists every sample."""
 
     def __init__(self, resource: Resource, moov: bytes, tracks: list[TrackHead]) -> None:
         self.notes: tuple[Note, ...] = ()
         self._resource, self._moov, self._tracks = resource, moov, tracks
         root = next(boxes.children(moov))
         traks = [box for box in boxes.children(moov, root.body, root.end) if box.kind == b"trak"]
-        self._kept = [
+        self._sampled = [
             (trak, track, _read_samples(moov, trak))
             for trak, track in zip(traks, tracks, strict=True)
             if track.kind in ("vide", "soun")
         ]
-        self._kept = [entry for entry in self._kept if len(entry[2].dts)]
-        if not self._kept:
+        self._sampled = [entry for entry in self._sampled if len(entry[2].dts)]
+        if not self._sampled:
             raise SourceUnreadable("its moov lists no samples")
-        ends = [Fraction(max(s.pts[-50:]), track.timescale) - track.shift for _, track, s in self._kept]
+        ends = [Fraction(max(s.pts[-50:]), track.timescale) - track.shift for _, track, s in self._sampled]
         self.duration: Fraction | None = max(ends)
 
     def plan(self, start: Fraction, end: Fraction) -> Layout:
         """See ``Index``."""
         picked, at_start, at_end, span = [], True, True, (start, end)
-        for _trak, track, samples in self._kept:
+        for _trak, track, samples in self._sampled:
             lead = _AUDIO_LEAD if track.kind == "soun" else 0
             low, high = ((time + track.shift) * track.timescale for time in (start - lead, end))
             first, last = samples.select(int(low // 1), int(-(-high // 1)))
             picked.append((first, last))
-            if track.kind == "vide" or len(self._kept) == 1:
+            if track.kind == "vide" or len(self._sampled) == 1:
                 at_start, at_end = first == 0, last == len(samples.dts)
                 begin = Fraction(samples.pts[first], track.timescale) - track.shift
                 span = (min(begin, start), end)
@@ -101,14 +101,14 @@ class SampleTableIndex:
         parts += [Part(resource=self._resource, start=begin, length=stop - begin) for begin, stop in stretches]
         shifts = {
             place: track.shift - Fraction(samples.dts[first], track.timescale)
-            for place, ((_trak, track, samples), (first, _)) in enumerate(zip(self._kept, picked, strict=True))
+            for place, ((_trak, track, samples), (first, _)) in enumerate(zip(self._sampled, picked, strict=True))
         }
         return Layout(tuple(parts), "mp4", shifts, seekable=True, at_start=at_start, at_end=at_end, span=span)
 
     def _stretches(self, picked: list[tuple[int, int]]) -> list[tuple[int, int]]:
         spans = sorted(
             (samples.offsets[number], samples.offsets[number] + samples.sizes[number])
-            for (_, _, samples), (first, last) in zip(self._kept, picked, strict=True)
+            for (_, _, samples), (first, last) in zip(self._sampled, picked, strict=True)
             for number in range(first, last)
         )
         merged: list[tuple[int, int]] = []
@@ -130,7 +130,7 @@ class SampleTableIndex:
 
         replaced = {
             trak.start: _stbl(samples, first, last, [moved(samples.offsets[n]) for n in range(first, last)])
-            for (trak, _, samples), (first, last) in zip(self._kept, picked, strict=True)
+            for (trak, _, samples), (first, last) in zip(self._sampled, picked, strict=True)
         }
         root = next(boxes.children(moov))
         parts = []
@@ -143,7 +143,7 @@ class SampleTableIndex:
 
 
 def _rebuild(moov: bytes, box: boxes.Box, path: list[str], tables: bytes) -> bytes:
-    """The box with other sample tables at the end of ``path`` and without its edit list."""
+    """Return the box with new sample tables at the end of ``path`` and without its edit list."""
     parts = []
     for child in boxes.children(moov, box.body, box.end):
         if path and child.kind == path[0].encode():
@@ -158,8 +158,8 @@ def _stbl(samples: Samples, first: int, last: int, offsets: list[int]) -> bytes:
     if len({samples.descriptions[number] for number in numbers}) > 1:
         raise SourceUnreadable("its samples have several descriptions")
     description = samples.descriptions[first] if last > first else 1
-    count = len(samples.dts)
-    deltas = [(samples.dts[n + 1] if n + 1 < count else samples.end) - samples.dts[n] for n in numbers]
+    ends = [*samples.dts[first + 1 : last + 1], samples.end]
+    deltas = [end - samples.dts[number] for number, end in zip(numbers, ends, strict=False)]
     tables = [
         boxes.make_full(b"stts", 0, 0, _pairs(deltas, "I")),
         boxes.make_full(b"ctts", 1, 0, _pairs([samples.pts[n] - samples.dts[n] for n in numbers], "i")),
@@ -176,7 +176,7 @@ def _stbl(samples: Samples, first: int, last: int, offsets: list[int]) -> bytes:
 
 
 def _pairs(values: list[int], kind: str) -> bytes:
-    """Run lengths: how often, and the value."""
+    """Pack run lengths: the number of repetitions and the value."""
     runs: list[list[int]] = []
     for value in values:
         if runs and runs[-1][1] == value:
@@ -216,7 +216,7 @@ def _read_samples(moov: bytes, trak: boxes.Box) -> Samples:
         signed = numbers(b"ctts", "i")
         number = 0
         for run, offset in zip(signed[::2], signed[1::2], strict=False):
-            for number in range(number, min(number + run, len(pts))):  # noqa: B020 (goes on where it was)
+            for number in range(number, min(number + run, len(pts))):  # noqa: B020 (continues from its last value)
                 pts[number] += offset
             number += 1
     offsets, descriptions = _offsets(numbers, found, sizes)
@@ -230,7 +230,7 @@ def _read_samples(moov: bytes, trak: boxes.Box) -> Samples:
 def _offsets(
     numbers: Callable[[bytes, str], tuple[int, ...]], found: Container[bytes], sizes: array[int]
 ) -> tuple[array[int], array[int]]:
-    """Place in the file and number of the description of each sample."""
+    """Return the file position and the description number of each sample."""
     chunks = numbers(b"co64", "Q") if b"co64" in found else numbers(b"stco", "I")
     stsc = numbers(b"stsc", "I")
     runs = list(zip(stsc[::3], stsc[1::3], stsc[2::3], strict=False))

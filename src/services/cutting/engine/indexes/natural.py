@@ -1,4 +1,4 @@
-"""A file without an index of its own: read in its natural order, FFmpeg seeking in it by its own means."""
+"""Reads files without a usable index: FFmpeg seeks in them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _READ_AHEAD_BYTES = 4 << 20
 
 
 class NaturalIndex:
-    """Only what is read is fetched, some megabytes at a time."""
+    """Fetches what FFmpeg reads, some megabytes at a time."""
 
     def __init__(self, remote: RemoteFile, reason: str) -> None:
-        """Raises SourceUnreadable when the server does not tell the size of the file."""
+        """Raises SourceUnreadable if the server does not report the size of the file."""
         size = remote.size
         if size is None:
             raise SourceUnreadable("its size is unknown")

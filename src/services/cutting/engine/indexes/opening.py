@@ -1,4 +1,4 @@
-"""Chooses how a track is indexed."""
+"""Chooses the index for a file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from src.services.fetch.remote import RemoteFile
 
 
 def read_index(remote: RemoteFile) -> Index:
-    """The index of a file, by what it is, whatever its name says.
+    """Read the index of a file, by its content and not by its name.
 
     Raises:
-        SourceUnreadable: it has none that is understood. DrmProtected: its contents are encrypted.
+        SourceUnreadable: it has no usable index. DrmProtected: its contents are encrypted.
     """
     head = remote.read(0, 16)
     if head[:4] == EBML.to_bytes(4, "big"):
         return read_webm(remote)
     if head[4:8] in (b"ftyp", b"styp", b"moov", b"free", b"skip", b"wide", b"mdat", b"sidx"):
         return read_mp4(remote)
-    raise SourceUnreadable("its container has no index that is understood")
+    raise SourceUnreadable("its container has no supported index")

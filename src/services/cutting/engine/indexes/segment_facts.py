@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from src.models.media_source import SourceUnreadable
-from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_TELL, media_start
+from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_DECIDE, media_start
 from src.services.cutting.engine.indexes.segment_heads import container_of, packed_clock
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.reader import Part, SequentialReader
@@ -90,7 +90,7 @@ def examine_segment(
     Raises:
         SourceUnreadable: it is no media, or holds no packet with a time. What ``Fetcher.read`` raises.
     """
-    head = _bytes(fetcher, resource, start, min(size, BYTES_TO_TELL))
+    head = _bytes(fetcher, resource, start, min(size, BYTES_TO_DECIDE))
     skipped = media_start(head)
     if skipped is None:
         raise SourceUnreadable("a segment is an image")

@@ -1,4 +1,4 @@
-"""What the beginning of a segment tells: its container, and when it begins on its own clock."""
+"""Reads the container and the start time of a segment from its first bytes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _PACKED_CLOCK = b"com.apple.streaming.transportStreamTimestamp\0"
 
 
 def container_of(head: bytes) -> str:
-    """FFmpeg's name of what begins so.
+    """Detect the container from the first bytes. Returns FFmpeg's name.
 
     Raises:
-        SourceUnreadable: it is nothing that segments are made of.
+        SourceUnreadable: it is not a container of segments.
     """
     if head[:1] == b"\x47":
         return "mpegts"
@@ -28,12 +28,12 @@ def container_of(head: bytes) -> str:
     if head[4:8] in (b"ftyp", b"styp", b"moof", b"moov", b"sidx"):
         return "mp4"
     if head[:3] == b"ID3" or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0):
-        return "aac"  # packed audio: ADTS, behind a tag that tells its time (RFC 8216, 3.4)
-    raise SourceUnreadable("its segments are of an unknown kind")
+        return "aac"  # packed audio: ADTS after a tag with its start time (RFC 8216, 3.4)
+    raise SourceUnreadable("its segments have an unknown format")
 
 
 def packed_clock(head: bytes) -> Fraction | None:
-    """When a segment of packed audio begins, in seconds of the clock of its film; None when it does not tell."""
+    """Read the start time of a segment of packed audio, in seconds of its video's clock; None without a time."""
     place = head.find(_PACKED_CLOCK) + len(_PACKED_CLOCK)
     if head[:3] != b"ID3" or place < len(_PACKED_CLOCK) or place + 8 > len(head):
         return None
@@ -41,10 +41,13 @@ def packed_clock(head: bytes) -> Fraction | None:
 
 
 def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -> Fraction:
-    """Presentation time of the first key frame (of the first sound, if there is no picture) in the beginning of a file.
+    """Find the presentation time of the first key frame, or of the first audio packet if there is no video.
+
+    Args:
+        content: the start of a file.
 
     Raises:
-        SourceUnreadable: it holds none.
+        SourceUnreadable: it contains no key frame.
     """
     try:
         with av.open(io.BytesIO(content), "r", format=container) as file:
@@ -55,4 +58,4 @@ def first_time(content: bytes, container: str, shifts: Mapping[int, Fraction]) -
                     return packet.pts * packet.time_base - shifts.get(packet.stream_index, Fraction(0))
     except FFmpegError as error:
         raise SourceUnreadable(f"its first segment cannot be read: {error}") from error
-    raise SourceUnreadable("its first segment holds no key frame")
+    raise SourceUnreadable("its first segment contains no key frame")
