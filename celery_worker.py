@@ -1,4 +1,4 @@
-"""Celery's entry: ``celery -A celery_worker worker -Q downloads``."""
+"""Starts Celery: ``celery -A celery_worker worker -Q downloads``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_ready
 
 from src.config import SettingsError
-from src.launcher.readiness import tell_ready
+from src.launcher.readiness import notify_ready
 from src.services.operations.folder_claim import claim_folders
 from src.tasks import celery_app, settings
 from src.utils import sandbox_kind
 
 app = celery_app
 
-# Celery warns root of messages that are pickles; ours are JSON, and nothing else is accepted (src/broker.py).
+# Celery warns root about pickled messages; here messages are JSON, and nothing else is accepted (src/broker.py).
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 
@@ -32,14 +32,14 @@ def _claim_folders(**_: Any) -> None:
 
 @worker_init.connect
 def _share_memory(**_: Any) -> None:
-    sandbox_kind.available()  # found out once for all children, before any of them
-    # What is loaded by now is never freed: the collector must not touch, and so copy, it in each pool child.
+    sandbox_kind.available()  # cached before the fork, for all children
+    # What is loaded now is never freed: the collector must not touch it in pool children, which would copy it.
     gc.collect()
     gc.freeze()
 
 
 @worker_ready.connect
-def _tell_starter(**_: Any) -> None:
-    sandbox_kind.tell()  # the log is set up by now
-    # systemd's protocol and not a setting: the launcher and ``Type=notify`` units give the address.
-    tell_ready(os.environ.get("NOTIFY_SOCKET"))
+def _report_readiness(**_: Any) -> None:
+    sandbox_kind.log_kind()  # logging is configured at this point
+    # Part of systemd's protocol, not a setting: the launcher and units of ``Type=notify`` set the address.
+    notify_ready(os.environ.get("NOTIFY_SOCKET"))

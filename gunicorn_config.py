@@ -1,4 +1,4 @@
-"""gunicorn: ``gunicorn -c gunicorn_config.py "start_server:create_application()"``."""
+"""Configures gunicorn: ``gunicorn -c gunicorn_config.py "start_server:create_application()"``."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from src.services.operations.folder_claim import claim_folders
 from src.utils.process import die_with_parent
 
 _settings = Settings.load()
-_shared_memory = Path("/dev/shm")  # noqa: S108 (gunicorn makes an unguessable, unlinked file there)
+_shared_memory = Path("/dev/shm")  # noqa: S108 (gunicorn creates an unguessable, unlinked file there)
 
 chdir = str(Path(__file__).resolve().parent)
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 backlog = 1024
 
-# Requests wait for jobs, for slow clients and for events, not for the processor: threads.
+# Requests wait for jobs, slow clients and events rather than for the processor: threads.
 worker_class = "src.launcher.api_worker.ApiWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
-# Above the number of threads: connections that are only kept alive, or that send slowly, need none.
+# More than threads: idle connections and slow senders need no thread.
 worker_connections = max(_settings.api_threads * 4, 512)
 keepalive = 5
-# Behind a proxy every connection has its address: there the proxy counts its own clients.
+# Behind a proxy all connections have its address: there the proxy must count its clients.
 ApiWorker.limits = SendingLimits(
     connections_per_address=_settings.connections_per_address, count_peers=not _settings.trusted_proxies
 )
 
-# How long a process may be silent (not a request: those are answered in threads).
+# How long a process may go without a heartbeat; requests may take longer, because threads answer them.
 timeout = 60
-# On SIGTERM: how long running requests may finish. Below the 10 s after which the launcher kills.
+# How long running requests may take to finish after SIGTERM. Below the 10 s after which the launcher kills.
 graceful_timeout = 8
-# The life sign of a process must not wait for a busy disk.
+# The heartbeat of a process must not wait for a busy disk.
 worker_tmp_dir = str(_shared_memory) if os.access(_shared_memory, os.W_OK) else None
 
-# A stream save has a token in its path: about 400 characters; nothing longer than this is ours.
+# A stream save has a token in its path, of about 400 characters; valid requests are never longer than this.
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
-# Proxies in front are believed by TRUSTED_PROXIES, in the application, and by nothing else.
+# Only the application decides, by TRUSTED_PROXIES, which proxies are trusted.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 header_map = "drop"
 
-# The application logs each request itself, without tokens.
+# The application logs each request, without tokens.
 accesslog = None
 logger_class = "src.launcher.api_log.ApiLog"
 errorlog = "-"
@@ -64,9 +64,9 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Refuse at once what cannot work, in words. Then load the code once: the processes share its memory.
+    """Refuse invalid settings with a message, then load the code once, so that the processes share its memory.
 
-    Connections are made in each process, after the fork.
+    Each process connects to the stores after the fork.
     """
     try:
         require_answers(_settings.require_complete())
@@ -78,12 +78,12 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """A killed master takes its processes along."""
+    """End the process with its master, even if that is killed."""
     die_with_parent(worker.ppid)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Asked to end, a process answers those who wait for a job instead of making them wait for the time-out."""
+    """On SIGTERM, answer callers that wait for a job at once rather than at the time-out."""
     shutdown = worker.app.wsgi().extensions["yt-downloader"].runner.shutdown
     stop = signal.getsignal(signal.SIGTERM)
 

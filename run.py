@@ -1,4 +1,4 @@
-"""Development entry: everything that ``start_server.py`` starts, begun again whenever a source file changes."""
+"""Starts the service for development: as ``start_server.py``, restarted whenever a source file changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Production entry: run it to start everything, or give ``start_server:create_application()`` to gunicorn."""
+"""Starts the service in production: run it directly, or give ``start_server:create_application()`` to gunicorn."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
 
 
 def create_application() -> Flask:
-    """Return the WSGI application of one API process, from the environment."""
+    """Return the WSGI application of one API process, configured by the environment."""
     from src.app import create_app
     from src.config import Settings
     from src.utils import logs, sandbox_kind
 
     settings = Settings.load().require_complete()
     logs.configure(settings.log_level, settings.log_file, settings.log_format)
-    sandbox_kind.tell()
+    sandbox_kind.log_kind()
     return create_app(settings)
 
 
 if __name__ == "__main__":
-    # Only here: the launcher lives as long as the service, and stays small by not loading the service.
+    # Imported here because the launcher runs as long as the service and stays small without the service's code.
     from src.launcher.__main__ import main
 
     sys.exit(main())

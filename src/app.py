@@ -1,4 +1,4 @@
-"""The Flask app: start reading here. ``create_app`` puts services, surfaces and middleware together."""
+"""Builds the Flask app from services, surfaces and middleware: start reading here."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class App(Flask):
 
 
 def create_app(settings: Settings, services: Services | None = None, surfaces: Sequence[str] | None = None) -> Flask:
-    """The API as a WSGI app. Without ``services`` it builds its own, creates missing database indexes and claims the
-    folders of files.
+    """Return the API as a WSGI app.
 
-    ``surfaces`` names the parts to serve (``archive.jobs``, or ``archive`` for all of it); without it ``SURFACES``
-    says so.
+    Without ``services`` it builds them, creates missing database indexes and claims the folders of files.
+    ``surfaces`` names the parts to serve (``archive.jobs``, or ``archive`` for all of it), by default those of
+    ``SURFACES``.
 
     Raises:
-        SettingsError: something that the service needs is not set, a surface has no such name, or the folders hold
-            the files of another database.
+        SettingsError: a required setting is missing, a surface is unknown, or the folders contain the files of
+            another database.
     """
     if services is None:
         settings.require_complete()
@@ -74,7 +74,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     CORS(
         app,
         origins=origins,
-        send_wildcard="*" in origins,  # never a stranger's origin as if it had been chosen
+        send_wildcard="*" in origins,  # never echo an untrusted origin as if it had been configured
         supports_credentials=False,
         expose_headers=EXPOSED_HEADERS,
         max_age=600,

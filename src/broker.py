@@ -1,4 +1,4 @@
-"""Builds the Celery app, which only notifies workers: what is to be done is recorded in MongoDB alone."""
+"""Builds the Celery app, which only notifies workers: MongoDB alone records the work."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ DESCRIBE_JOB = "yt_downloader.describe_job"
 
 
 def broker_url(redis_uri: str) -> str:
-    """Return the address in Celery's words: ``unix:///path?db=0`` becomes ``redis+socket:///path?virtual_host=0``."""
+    """Return the URL for Celery: ``unix:///path?db=0`` becomes ``redis+socket:///path?virtual_host=0``."""
     if redis_uri.startswith("unix://"):
         return redis_uri.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
     return redis_uri
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Return a Celery app. Each setting below differs from the default because the default loses or doubles jobs."""
+    """Return a Celery app. Each setting differs from a default that would lose or duplicate jobs."""
     app = Celery("yt_downloader", broker=broker_url(settings.redis_uri), set_as_current=False)
     hard_limit = settings.job_hard_limit_seconds
     app.conf.update(
         task_default_queue="metadata",
         task_ignore_result=True,  # results are records in MongoDB
         task_store_errors_even_if_ignored=False,
-        # A message is done when its task has returned: a worker that dies gives it back.
+        # A message is acknowledged when its task has returned, so a worker that dies returns it to the queue.
         task_acks_late=True,
-        # A killed pool child must not loop one poisonous message; the reconciler notifies again, and counts.
+        # A message that kills its pool child must not be repeated forever; the reconciler notifies again, and counts.
         task_reject_on_worker_lost=False,
-        task_time_limit=hard_limit + 60,  # behind our own limit, which cleans up
-        worker_prefetch_multiplier=1,  # a waiting message must stay where another worker can take it
-        worker_cancel_long_running_tasks_on_connection_loss=False,  # with it on, a lost broker ends running jobs
-        # A new process connects to the stores before it says that it is up; Celery kills it after 4 s otherwise, again
-        # and again while the database is away.
+        task_time_limit=hard_limit + 60,  # after our own limit, which cleans up
+        worker_prefetch_multiplier=1,  # a waiting message must stay available to other workers
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # otherwise a lost broker ends running jobs
+        # A new process connects to the stores before it reports that it is up; while the database is unreachable,
+        # Celery would otherwise kill it after 4 s, again and again.
         worker_proc_alive_timeout=60,
-        worker_max_tasks_per_child=50,  # whatever leaks in a codec library leaves with its process
+        worker_max_tasks_per_child=50,  # limits memory leaks in codec libraries
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=3,
         broker_transport_options={
-            # Longer than any task: with less, Redis hands a running task out a second time.
+            # Longer than any task: otherwise Redis delivers a running task a second time.
             "visibility_timeout": max(3 * 3600, 2 * hard_limit),
             "unacked_restore_interval": 30,
-            # A half-open connection is noticed; with no timeouts it is never consumed from again.
+            # Detects half-open connections, from which nothing would ever be consumed again.
             "socket_timeout": 5,
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
@@ -64,8 +64,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 class CeleryNotifier:
-    """Notifies workers by message. A message about a waiting job that the broker did not take raises an error; others
-    may be lost without harm."""
+    """Notifies workers by message. Failing to send one about a waiting job is an error; others may be lost."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -73,8 +72,8 @@ class CeleryNotifier:
     def notify(self, job_id: str, queue: str) -> None:
         """Wake a worker of this queue for this job.
 
-        The message never expires: a worker would compare that time with its own clock, and one whose clock is fast
-        would throw every message away. One that has been overtaken finds its job taken, which costs a look.
+        The message never expires: a worker would compare that time with its own clock, and a fast clock would discard
+        every message. A late message costs one database read, which finds the job taken.
 
         Raises:
             ConnectionError: the broker did not take the message.
@@ -82,11 +81,11 @@ class CeleryNotifier:
         self._send(RUN_JOB, job_id, queue)
 
     def describe(self, job_id: str) -> None:
-        """Have the source of this saved job looked up."""
+        """Request a lookup of the source of this saved job."""
         self._try_to_send(DESCRIBE_JOB, job_id, "metadata", expires=300)
 
     def request_help(self, job_id: str) -> None:
-        """Ask the workers that encode to take a chunk of this job. A call is soon stale: the owner calls again."""
+        """Ask the encode workers to take a chunk of this job. Requests expire soon: the job's worker repeats them."""
         self._try_to_send(HELP_JOB, job_id, "encodes", expires=60)
 
     def _try_to_send(self, task: str, job_id: str, queue: str, **options: Any) -> None:

@@ -1,7 +1,7 @@
-"""Chores of an operator: ``python -m src.cli link-sessions --username anna --hours 24``.
+"""Runs commands of the operator, such as ``python -m src.cli link-sessions --username anna --hours 24``.
 
-Works on the stores of the settings or, where these name none, on those of the instance that runs on DATA_DIR. The
-chores that look after the folders of files start the embedded database themselves when no instance runs.
+The commands use the configured stores or, without them, those of the instance that runs on DATA_DIR. The commands for
+the folders of files start the embedded database themselves when no instance runs.
 """
 
 from __future__ import annotations
@@ -29,44 +29,44 @@ from src.services.operations.folder_claim import owner_of_folders
 
 
 class _NoNotifier:
-    """Nothing here starts a job."""
+    """A notifier that does nothing, because no command starts a job."""
 
     def notify(self, job_id: str, queue: str) -> None:
-        """Nobody."""
+        """Do nothing."""
 
     def request_help(self, job_id: str) -> None:
-        """Nobody."""
+        """Do nothing."""
 
     def describe(self, job_id: str) -> None:
-        """Nobody."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Chore:
-    """A command: what it is for, and what does it and returns the sentence to print."""
+class _Command:
+    """A command: its purpose, and the function that runs it and returns the sentence to print."""
 
     purpose: str
-    do: Callable[[argparse.Namespace, Settings], str]
+    run: Callable[[argparse.Namespace, Settings], str]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one chore; the exit code."""
+    """Run a command and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        said = _CHORES[options.chore].do(options, Settings.load())
+        result = _COMMANDS[options.command].run(options, Settings.load())
     except (AppError, SettingsError, CannotStart) as error:
-        print(error, file=sys.stderr)  # noqa: T201 (a command speaks to its user)
+        print(error, file=sys.stderr)  # noqa: T201 (output of a command)
         return 1
-    print(said)  # noqa: T201
+    print(result)  # noqa: T201
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m src.cli", description="Chores of an operator.")
-    chores = parser.add_subparsers(dest="chore", required=True)
-    parsers = {name: chores.add_parser(name, help=chore.purpose) for name, chore in _CHORES.items()}
+    parser = argparse.ArgumentParser(prog="python -m src.cli", description="Commands for the operator.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    parsers = {name: commands.add_parser(name, help=command.purpose) for name, command in _COMMANDS.items()}
     link = parsers["link-sessions"]
-    link.add_argument("--username", required=True, help="e-mail address of the account, or what stands before the @")
+    link.add_argument("--username", required=True, help="e-mail address of the account, or its part before the @")
     link.add_argument("--hours", type=float, default=24, help="how far back (24)")
     for name in ("make-admin", "remove-admin", "disable-account", "enable-account"):
         parsers[name].add_argument("--email", required=True, help="e-mail address of the account")
@@ -88,7 +88,7 @@ def _make_admin(options: argparse.Namespace, settings: Settings) -> str:
 
 
 def _remove_admin(options: argparse.Namespace, settings: Settings) -> str:
-    return f"{_services(settings).admins.withdraw(options.email).email} is no administrator any more"
+    return f"{_services(settings).admins.withdraw(options.email).email} is no longer an administrator"
 
 
 def _disable_account(options: argparse.Namespace, settings: Settings) -> str:
@@ -115,19 +115,19 @@ def _allow_deletion(_: argparse.Namespace, settings: Settings) -> str:
             installation = InstallationData(database)
             held = installation.held_back()
             if held is None:
-                return "no files are held back: nothing was changed"
+                return "no files are held back: nothing has changed"
             installation.allow(held.files)
-    return f"the next cleanup deletes the {held.files} files that name no job of this database"
+    return f"the next cleanup deletes the {held.files} files that belong to no job of this database"
 
 
 def _store_absolute_paths(_: argparse.Namespace, settings: Settings) -> str:
     if not settings.mongodb_uri and data_folder.is_owned(settings.data_dir):
-        raise DataFolderInUse("The service runs, and would store relative paths again: stop it first")
+        raise DataFolderInUse("The service is running and would store relative paths again: stop it first")
     with _database(settings) as reachable:
         database = db_service.connect(reachable.mongodb_uri)
         with database.client:
             number = PathData(database, StoredPaths.below(*_folders(settings))).make_absolute()
-    return f"{number} absolute paths were stored: now start the older version, and this one not before"
+    return f"{number} absolute paths were stored: now start the older version; do not start this one before"
 
 
 def _folders(settings: Settings) -> tuple[Path, Path]:
@@ -136,11 +136,12 @@ def _folders(settings: Settings) -> tuple[Path, Path]:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[Settings]:
-    """The settings with the address of a database that runs: another's, that of the running instance, or the embedded
-    one, started for as long as this is entered.
+    """Yield the settings with the address of a running database.
+
+    This is a configured one, that of the running instance, or the embedded one, started for the length of the block.
 
     Raises:
-        CannotStart: it cannot be started.
+        CannotStart: the embedded database cannot be started.
     """
     joined = join(settings)
     if joined.mongodb_uri:
@@ -155,17 +156,17 @@ def _database(settings: Settings) -> Iterator[Settings]:
             supervisor.stop()
 
 
-_CHORES = {
-    "link-sessions": _Chore("give audio downloads that belong to nobody to an account", _link_sessions),
-    "adopt-folders": _Chore("make DOWNLOADS_DIR and UPLOADS_DIR those of the database in use", _adopt_folders),
-    "allow-deletion": _Chore("let the next cleanup delete files that it held back, because so many", _allow_deletion),
-    "store-absolute-paths": _Chore(
-        "prepare the records for an older version, which cannot read them otherwise", _store_absolute_paths
+_COMMANDS = {
+    "link-sessions": _Command("give audio downloads without an account to an account", _link_sessions),
+    "adopt-folders": _Command("assign DOWNLOADS_DIR and UPLOADS_DIR to the database in use", _adopt_folders),
+    "allow-deletion": _Command("let the next cleanup delete files that it held back for their number", _allow_deletion),
+    "store-absolute-paths": _Command(
+        "prepare the records for an older version, which cannot read relative paths", _store_absolute_paths
     ),
-    "make-admin": _Chore("make an account an administrator, whatever ADMIN_EMAILS says", _make_admin),
-    "remove-admin": _Chore("take that from an account, even if ADMIN_EMAILS names it", _remove_admin),
-    "disable-account": _Chore("let no login, token, link or event stream of an account count", _disable_account),
-    "enable-account": _Chore("let a disabled account sign in again", _enable_account),
+    "make-admin": _Command("make an account an administrator, regardless of ADMIN_EMAILS", _make_admin),
+    "remove-admin": _Command("remove an administrator, even if ADMIN_EMAILS names the account", _remove_admin),
+    "disable-account": _Command("refuse all logins, tokens, links and event streams of an account", _disable_account),
+    "enable-account": _Command("let a disabled account sign in again", _enable_account),
 }
 
 

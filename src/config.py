@@ -1,4 +1,4 @@
-"""Settings: one row per variable (name, type, default, meaning), and the only file that reads the environment."""
+"""Defines all settings, one row per variable (name, type, default, meaning); no other file reads the environment."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pydantic_core import PydanticCustomError
 
 Megabytes = int
 SECRET_NAMES = ("jwt_public_secret", "jwt_private_secret", "flask_secret_key")
-HOW_TO_MAKE_A_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105 (a command, not a secret)
+HOW_TO_CREATE_A_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'  # noqa: S105 (a command, not a secret)
 
-# Elsewhere a variable that is there and empty counts as not set.
+# For all other variables, an empty value counts as not set.
 _MAY_BE_EMPTY = frozenset({"log_file"})
 
 
 class SettingsError(Exception):
-    """The environment does not hold what the service needs; the message lists everything at once."""
+    """The environment lacks settings or has invalid ones; the message lists all of them."""
 
 
 def row(default: Any, meaning: str, **limits: Any) -> Any:
-    """Return one variable: its default and, for ``.env.example`` and ``docs/settings.md``, its meaning."""
+    """Return a variable: its default and, for ``.env.example`` and ``docs/settings.md``, its meaning."""
     return Field(default=default, description=meaning, **limits)
 
 
-# What the keys of ``config.json``, the settings of stream downloaders, are called here.
+# The settings for the keys of ``config.json``, the configuration file of stream downloaders.
 CONFIG_FILE_KEYS = {
     "output_path": "DOWNLOADS_DIR",
     "default_resolution": "STREAM_RESOLUTION",
@@ -45,7 +45,7 @@ CONFIG_FILE_KEYS = {
     "clean_jobs_after_days": "STREAM_RETENTION_DAYS",
     "max_jobs_per_ip": "STREAM_LIMIT_PER_ADDRESS",
 }
-# Known and without a meaning here: work folders lie in DOWNLOADS_DIR, and the sizes of pieces are the fetcher's.
+# Accepted and without effect: work folders are in DOWNLOADS_DIR, and the fetcher chooses the sizes of its requests.
 UNUSED_CONFIG_KEYS = frozenset({"temp_path", "chunk_size"})
 
 
@@ -64,13 +64,14 @@ def _read_config_file(path: Path) -> dict[str, str]:
 
 
 def unknown_settings(dotenv: Path = Path(".env")) -> list[str]:
-    """Return a sentence for each name in ``.env`` that is no setting: a slip of the pen, or another program's."""
+    """Return a sentence for each name in ``.env`` that is not a setting: a typo, or a variable of another program."""
     names = [name.upper() for name in Settings.model_fields]
     given = dotenv_values(dotenv) if dotenv.is_file() else {}
     hints = []
     for name in sorted(set(given) - set(names)):
         near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.8)
-        hints.append(f"{dotenv}: {name} is no setting" + (f"; is {near[0]} meant?" if near else ""))
+        hint = f"; did you mean {near[0]}?" if near else ""
+        hints.append(f"{dotenv}: {name} is not a setting{hint}")
     return hints
 
 
@@ -79,7 +80,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    # Where the service listens and keeps things.
+    # Addresses and folders.
     host: str = row("127.0.0.1", "Address that the API listens on.")
     port: int = row(5000, "Port that the API listens on.", ge=0, le=65535)
     surfaces: str = row(
@@ -93,18 +94,18 @@ class Settings(BaseModel):
 
     admin_emails: str = row(
         "",
-        "Accounts, comma-separated, that may look at the diagnostics and at everybody's jobs. Empty: none. An address "
-        "counts for the account that has it when the setting first names it; any other administrator is made with "
-        "python -m src.cli make-admin --email ADDRESS, on the host of the service.",
+        "Accounts, comma-separated, that may see the diagnostics and the jobs of all accounts. Empty: none. An address "
+        "stands for the account that has it when the setting first names it. Other administrators are appointed with "
+        "python -m src.cli make-admin --email ADDRESS on the host of the service.",
     )
 
     # Secrets.
-    jwt_public_secret: str = row("", "Signs public tokens. Made once and kept in DATA_DIR with the embedded stores.")
+    jwt_public_secret: str = row("", "Signs public tokens. Generated once in DATA_DIR with embedded stores.")
     jwt_private_secret: str = row("", "Signs private tokens. Must differ from JWT_PUBLIC_SECRET.")
     flask_secret_key: str = row("", "Signs links that expire.")
-    jwt_public_hours: int = row(24, "Life of a public token, in hours.", gt=0)
-    jwt_private_days: int = row(7, "Life of a login, in days.", gt=0)
-    password_hash_cost: int = row(12, "Cost of a password's bcrypt hash; each step more doubles it.", ge=4, le=16)
+    jwt_public_hours: int = row(24, "Lifetime of a public token, in hours.", gt=0)
+    jwt_private_days: int = row(7, "Lifetime of a login, in days.", gt=0)
+    password_hash_cost: int = row(12, "Cost of a password's bcrypt hash; each step doubles it.", ge=4, le=16)
 
     # Limits.
     max_video_duration: int = row(3600, "Longest clip, in seconds.", gt=0)
@@ -112,43 +113,44 @@ class Settings(BaseModel):
     max_pending_per_user: int = row(
         200, "Saved or waiting jobs that one account may have, without those that others saved for it.", gt=0
     )
-    video_retention_minutes: int = row(30, "Files are deleted this long after they were finished, in minutes.", gt=0)
+    video_retention_minutes: int = row(30, "Finished files are deleted after this time, in minutes.", gt=0)
     record_retention_days: int = row(7, "Records are deleted this long after their file, in days.", ge=0)
-    saved_retention_days: int = row(30, "Saved requests that nobody asks for are deleted after so long, in days.", gt=0)
+    saved_retention_days: int = row(30, "Saved jobs that are never started are deleted after this time, in days.", gt=0)
     cleanup_interval_minutes: float = row(5, "Pause between two cleanups, in minutes.", gt=0)
     sync_wait_seconds: float = row(
-        20, "How long a download or encode request waits for its end before it answers 202.", ge=0, le=60
+        20, "How long a download or encode request waits for the result before the reply is 202.", ge=0, le=60
     )
     rate_limit_enabled: bool = row(True, "Limit attempts and requests per address and account.")
     anonymous_saves_per_hour: int = row(
-        600, "Clips that others than the owner may save for one account in an hour.", ge=1
+        600, "Clips per hour that others than the owner may save for one account.", ge=1
     )
     anonymous_save_hours: float = row(
-        168, "Clips that others saved for an account expire after so long when its owner starts none, in hours.", gt=0
+        168,
+        "Clips that others saved for an account and that its owner does not start expire after this time, in hours.",
+        gt=0,
     )
     user_quota_mb: Megabytes = row(
         0,
-        "Room that the files of one account may take together, uploads to its archive too, in MB; 0 is no limit.",
+        "Space for all files of one account, including uploads to its archive, in MB; 0 is no limit.",
         ge=0,
     )
     anonymous_quota_mb: Megabytes = row(
-        5000, "Room that the files of one guest session or address may take together, in MB; 0 is no limit.", ge=0
+        5000, "Space for all files of one guest session or address, in MB; 0 is no limit.", ge=0
     )
     anonymous_disk_percent: float = row(
         20,
-        "Room that the files of all owners without an account may take together, in percent of the disk; 0 is no "
-        "limit.",
+        "Space for the files of all owners without an account together, in percent of the disk; 0 is no limit.",
         ge=0,
         le=100,
     )
     min_free_disk_mb: Megabytes = row(
-        500, "Below this, new uploads and jobs are refused with 507, and those whose bytes arrive end.", ge=0
+        500, "With less free space, new uploads and jobs are refused with 507, and running ones are stopped.", ge=0
     )
 
     # Guest sessions and the archive.
     session_limit: int = row(100, "Guest sessions that may exist at once.", ge=1)
     session_job_limit: int = row(10, "Jobs that one guest session may have.", ge=1)
-    session_hours: float = row(24, "A guest session ends this long after its last use, in hours.", gt=0)
+    session_hours: float = row(24, "A guest session ends after this time without use, in hours.", gt=0)
     sessions_per_address: int = row(20, "Guest sessions that one network address may create in an hour.", ge=1)
     sessions_open_per_address: int = row(10, "Guest sessions that one network address may have at once.", ge=1)
     archive_allowed_networks: str = row(
@@ -156,15 +158,15 @@ class Settings(BaseModel):
     )
     archive_allowed_hosts: str = row(
         "",
-        "Names of this host, comma-separated, by which the archive may be called without a token; addresses, names "
-        "without a dot and those of private networks, such as nas.local or nas.lan, always may.",
+        "Names of this host, comma-separated, by which the archive may be called without a token. Addresses, names "
+        "without a dot and names of private networks, such as nas.local or nas.lan, are always allowed.",
     )
-    archive_requests_per_minute: int = row(1000, "Requests to the archive services that one caller may send.", ge=1)
-    archive_max_file_mb: Megabytes = row(5000, "Largest video that the archive fetches or takes in, in MB.", gt=0)
+    archive_requests_per_minute: int = row(1000, "Requests per minute to the archive services by one caller.", ge=1)
+    archive_max_file_mb: Megabytes = row(5000, "Largest video that the archive fetches or accepts, in MB.", gt=0)
     archive_retention_days: int = row(
-        0, "Files of the archive are deleted after so long, in days; 0 keeps them until somebody deletes them.", ge=0
+        0, "Files of the archive are deleted after this time, in days; 0 keeps them until they are deleted.", ge=0
     )
-    metadata_cache_minutes: float = row(60, "How long the archive's answers about videos are kept, in minutes.", gt=0)
+    metadata_cache_minutes: float = row(60, "How long the archive caches the facts of videos, in minutes.", gt=0)
 
     # Videos.
     default_video_format: Literal["mp4", "webm", "best"] = row("mp4", "Container when a request names none.")
@@ -172,14 +174,14 @@ class Settings(BaseModel):
         "1080p", "Resolution when a request names none: 144p ... 4320p or best.", pattern=r"^(\d{3,4}p|best)$"
     )
     high_resolution_mp4: Literal["h265-lossless", "remux"] = row(
-        "h265-lossless", "How an MP4 of 1440p and more is made: lossless H.265 of the WebM, or its streams as they are."
+        "h265-lossless", "How to produce an MP4 of 1440p and more: lossless H.265 from the WebM, or its streams copied."
     )
     share_hours: float = row(
-        24, "A link to a clip counts for so long, in hours, or until its file is deleted.", gt=0, le=720
+        24, "A link to a clip is valid for this time, in hours, or until its file is deleted.", gt=0, le=720
     )
     live_latency: str = row(
         "normal",
-        "How late viewers of a live stream see it, when a request does not say: ultra-low, low, normal, or seconds.",
+        "Delay of viewers of a live stream, when a request names none: ultra-low, low, normal, or seconds.",
         pattern=r"^(ultra-low|low|normal|\d{1,3}(\.\d+)?)$",
     )
     ytdlp_proxy: str = row("", "HTTP proxy for everything that is fetched from video sites.")
@@ -190,39 +192,39 @@ class Settings(BaseModel):
     )
     ffmpeg_path: str = row("", "FFmpeg program. Empty: from the PATH, otherwise the bundled one.")
     hardware_encoding: Literal["off", "auto", "nvenc", "qsv", "vaapi", "amf"] = row(
-        "off", "Graphics processor for encodes of the presets high and medium: none, any that works, or one kind."
+        "off", "Graphics processor for encodes of the presets high and medium: none, any that works, or one type."
     )
     fetch_connections: int = row(8, "Parallel connections with which one file is fetched.", ge=1, le=32)
-    fetch_rate_limit_kb: int = row(0, "Most that one job fetches per second, in kB; 0 is no limit.", ge=0)
+    fetch_rate_limit_kb: int = row(0, "Highest download rate of one job, in kB per second; 0 is no limit.", ge=0)
 
     clip_padding_seconds: float = row(
-        2, "Seconds of the source kept beside a clip, if cheap, so that its times can be moved; 0 keeps nothing.", ge=0
+        2, "Seconds of source to retain around a clip, if cheap, so that its times can be changed; 0: none.", ge=0
     )
-    clip_kept_mb: Megabytes = row(500, "Most that is kept of the source of one clip, in MB.", ge=0)
+    clip_kept_mb: Megabytes = row(500, "Largest retained source of one clip, in MB.", ge=0)
 
-    # Streams of other sites, and sound.
+    # Streams of other sites, and audio.
     stream_limit_per_address: int = row(5, "Unfinished streams that one network address may have.", ge=1)
-    stream_queue_size: int = row(100, "Streams that may wait; beyond that new ones are refused.", ge=1)
-    stream_retention_days: float = row(7, "Files of streams are deleted after so long, in days.", gt=0)
-    stream_retries: int = row(3, "How often a piece of a stream is tried again.", ge=0)
-    stream_connect_seconds: float = row(10, "How long a connection to a stream's site may take, in seconds.", gt=0)
+    stream_queue_size: int = row(100, "Streams that may wait; further ones are refused.", ge=1)
+    stream_retention_days: float = row(7, "Files of streams are deleted after this time, in days.", gt=0)
+    stream_retries: int = row(3, "How often a segment of a stream is requested again.", ge=0)
+    stream_connect_seconds: float = row(10, "Time limit for connecting to a stream's site, in seconds.", gt=0)
     stream_max_seconds: float = row(
         14_400,
-        "Longest stream when a request does not say, in seconds; a live one is recorded for three quarters of "
+        "Longest stream when a request names no limit, in seconds; a live one is recorded for three quarters of "
         "JOB_HARD_LIMIT_SECONDS at most.",
         gt=0,
     )
     stream_resolution: str = row(
         "", "Resolution of streams when a request names none, as 1920x1080; empty is the best.", pattern=r"^(\d+x\d+)?$"
     )
-    stream_parallel: bool = row(True, "Whether pieces of a stream are fetched at the same time.")
+    stream_parallel: bool = row(True, "Whether to fetch several segments of a stream at the same time.")
     stream_proxy: str = row(
         "",
-        "HTTP proxy for streams whose request names none: at a public address, or listed in ALLOW_PRIVATE_NETWORKS.",
+        "HTTP proxy for streams whose request names none: a public address, or listed in ALLOW_PRIVATE_NETWORKS.",
     )
-    auto_download_timeout: float = row(300, "How long a request for sound waits for its file, in seconds.", gt=0)
+    auto_download_timeout: float = row(300, "How long a request for audio waits for its file, in seconds.", gt=0)
 
-    job_max_fetch_mb: Megabytes = row(50_000, "Most that one job fetches, in MB, retries included.", gt=0)
+    job_max_fetch_mb: Megabytes = row(50_000, "Most data that one job fetches, in MB, retries included.", gt=0)
 
     # Jobs.
     download_workers: int = row(3, "Downloads that one host runs at once.", ge=1)
@@ -230,41 +232,41 @@ class Settings(BaseModel):
     encode_helpers: int | None = row(
         None, "Workers that are asked to help with one long encode. Empty: ENCODE_WORKERS less one; 0: none.", ge=0
     )
-    encode_chunk_seconds: float = row(30, "Where workers help, a long encode is cut into chunks of so long.", ge=1)
-    job_lease_seconds: float = row(30, "A worker that is not heard of for so long loses its job.", gt=0)
-    job_max_attempts: int = row(5, "How often a job is begun before it is given up.", ge=1)
-    job_retry_limit: int = row(3, "How often a job is tried when the cause may pass by itself.", ge=1)
+    encode_chunk_seconds: float = row(30, "Length of the chunks of a long encode with helpers, in seconds.", ge=1)
+    job_lease_seconds: float = row(30, "A worker that does not respond for this long loses its job.", gt=0)
+    job_max_attempts: int = row(5, "How often a job is started before it fails.", ge=1)
+    job_retry_limit: int = row(3, "How often a job is tried when the error may be temporary.", ge=1)
     job_retry_base_seconds: float = row(4, "Pause before the first retry, in seconds; it doubles each time.", gt=0)
-    job_hard_limit_seconds: int = row(7200, "Longest life of one attempt, in seconds.", gt=0)
+    job_hard_limit_seconds: int = row(7200, "Time limit of one attempt, in seconds.", gt=0)
     job_stall_seconds: float = row(
-        300, "An attempt whose progress has not moved for so long is stopped and tried again, in seconds.", gt=0
+        300, "An attempt without progress for this long is stopped and tried again, in seconds.", gt=0
     )
     reconcile_interval_seconds: float = row(
-        2, "Pause between two looks for jobs whose time has come, or that nobody works on.", gt=0
+        2, "Pause between two checks for jobs that are due or have lost their worker, in seconds.", gt=0
     )
 
-    # Telling progress.
+    # Reports of progress.
     event_streams: int = row(200, "Event streams and WebSockets that one API process serves at once.", ge=1)
-    event_streams_per_owner: int = row(20, "Of these, how many one account or guest session may have.", ge=1)
-    event_streams_per_address: int = row(50, "Of these, how many one network address may have.", ge=1)
-    event_heartbeat_seconds: float = row(15, "Pause between signs of life on an event stream, in seconds.", gt=0)
+    event_streams_per_owner: int = row(20, "Of these, the most for one account or guest session.", ge=1)
+    event_streams_per_address: int = row(50, "Of these, the most for one network address.", ge=1)
+    event_heartbeat_seconds: float = row(15, "Pause between heartbeats on an event stream, in seconds.", gt=0)
     webhook_attempts: int = row(6, "How often a webhook is tried; the pause doubles each time.", ge=1)
-    webhook_timeout_seconds: float = row(10, "How long the receiver of a webhook may take, in seconds.", gt=0)
-    webhook_interval_seconds: float = row(2, "Pause between two looks for webhooks that are due, in seconds.", gt=0)
+    webhook_timeout_seconds: float = row(10, "Time limit for the receiver of a webhook, in seconds.", gt=0)
+    webhook_interval_seconds: float = row(2, "Pause between two checks for webhooks that are due, in seconds.", gt=0)
 
-    # The network around the service.
+    # Network.
     allow_private_networks: str = row(
         "",
         "Exact host:port addresses inside private networks that jobs may fetch from, separated by commas; that of "
-        "STREAM_PROXY is used as this proxy alone.",
+        "STREAM_PROXY may be used as a proxy only.",
     )
-    trusted_proxies: int = row(0, "Reverse proxies in front whose X-Forwarded-For is believed.", ge=0)
+    trusted_proxies: int = row(0, "Number of reverse proxies in front whose X-Forwarded-For is trusted.", ge=0)
     cors_origins: str = row("*", "Origins whose pages may call the API, comma-separated; * is all, without cookies.")
     connections_per_address: int = row(
         64,
-        "Connections that one network address may have open; 0 is no limit. Not counted: those from this machine, with "
-        "TRUSTED_PROXIES those of the proxies, event streams, and up to a quarter of a process's "
-        "connections whose clients are reading their answer.",
+        "Connections that one network address may have open; 0 is no limit. Not counted: those from this machine, "
+        "those of the proxies with TRUSTED_PROXIES, event streams, and up to a quarter of a process's connections "
+        "whose clients are reading a reply.",
         ge=0,
         le=65_535,
     )
@@ -273,22 +275,22 @@ class Settings(BaseModel):
     api_processes: int = row(2, "API processes.", ge=1)
 
     # Logs.
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = row("INFO", "Least important level that is logged.")
-    log_format: Literal["text", "json"] = row("text", "How a line of the log looks: text, or one JSON object.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = row("INFO", "Lowest level that is logged.")
+    log_format: Literal["text", "json"] = row("text", "Format of a log line: text, or a JSON object.")
     log_file: str = row(
         "./logs/app.log",
-        "Log file, rotated at 10 MB, 5 kept; errors stand in an error.log beside it, too. Empty: console only.",
+        "Log file, rotated at 10 MB with 5 backups; errors also go to error.log next to it. Empty: console only.",
     )
 
     @field_validator("data_dir", "downloads_dir", "uploads_dir")
     @classmethod
-    def _leads_somewhere(cls, folder: Path) -> Path:
-        """Refuse a folder whose symbolic links lead in a circle, before anything looks for its real place."""
+    def _without_loops(cls, folder: Path) -> Path:
+        """Refuse a folder whose symbolic links form a loop, before other code resolves it."""
         try:
             folder.stat()
         except OSError as error:
             if error.errno == errno.ELOOP:
-                raise PydanticCustomError("folder_loop", "The symbolic links of this path lead in a circle") from None
+                raise PydanticCustomError("folder_loop", "The symbolic links of this path form a loop") from None
         return folder
 
     @classmethod
@@ -298,10 +300,10 @@ class Settings(BaseModel):
         dotenv: Path | None = Path(".env"),
         config_file: Path | None = Path("config.json"),
     ) -> Settings:
-        """Read the environment over ``.env`` over ``config.json`` over the defaults.
+        """Read the environment, then ``.env``, ``config.json`` and the defaults; the first value wins.
 
         Raises:
-            SettingsError: with one line per variable that cannot be used.
+            SettingsError: with one line per invalid variable.
         """
         found: dict[str, str] = {}
         if config_file is not None and config_file.is_file():
@@ -314,7 +316,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(known)
         except ValidationError as error:
-            # A variable of several types has one problem per type; the first is that of the text it was given.
+            # A variable of several types has one problem per type; the first one fits the given text.
             problems = {str(e["loc"][0]).upper(): e["msg"] for e in reversed(error.errors())}
             lines = [f"{name}: {problem}" for name, problem in reversed(problems.items())]
             raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None
@@ -325,15 +327,15 @@ class Settings(BaseModel):
         return not (self.mongodb_uri and self.redis_uri)
 
     def require_complete(self) -> Settings:
-        """This, if stores and secrets are all set.
+        """Return these settings if stores and secrets are all set.
 
         Raises:
-            SettingsError: naming everything that is missing and how to make it.
+            SettingsError: lists everything that is missing and how to create it.
         """
         missing = [name.upper() for name in ("mongodb_uri", "redis_uri") if not getattr(self, name)]
         secrets = [name.upper() for name in SECRET_NAMES if not getattr(self, name)]
         lines = [f"{name} is not set: give the address of a server, or start with 'make run'" for name in missing]
-        lines += [f"{name} is not set: make one with {HOW_TO_MAKE_A_SECRET}" for name in secrets]
+        lines += [f"{name} is not set: create one with {HOW_TO_CREATE_A_SECRET}" for name in secrets]
         if not secrets and self.jwt_public_secret == self.jwt_private_secret:
             lines.append("JWT_PUBLIC_SECRET and JWT_PRIVATE_SECRET must differ")
         lines += [

@@ -1,4 +1,4 @@
-"""The clock of the service: cleanup and reconciler, each one at a time over any number of hosts."""
+"""Runs the periodic tasks of the service: cleanup, reconciler and webhooks, each on one host at a time."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from src.utils import logs
 
 log = logging.getLogger(__name__)
 
-# Workers are notified of a job at the first check after its time. One that still waits after that is most likely in a
-# long queue, where every further notification is one more message before those of new jobs; only if the broker lost the
-# message does it need another. At two seconds a check that is half a minute, and a hundred jobs that wait for an hour
-# leave 12,000 messages, which is some megabytes. Few jobs lose their worker, and they have waited a lease already.
+# Workers are notified of a job at the first check after its time. A job that still waits after that is most likely in a
+# long queue, where each further notification adds a message ahead of those of new jobs; it needs one only if the broker
+# lost the message. With a check every two seconds that is half a minute, and a hundred jobs that wait for an hour leave
+# 12,000 messages, some megabytes. Few jobs lose their worker, and those have already waited for their lease to expire.
 CHECKS_PER_NOTIFICATION, CHECKS_PER_NOTIFICATION_OF_ORPHANS = 15, 5
 
-CLOCK_LOOK_SECONDS, CLOCK_STEP_SECONDS = 1.0, 2.0
+CLOCK_CHECK_SECONDS, CLOCK_STEP_SECONDS = 1.0, 2.0
 
 
 def schedule(services: Services, holder: str) -> BlockingScheduler:
-    """Return a scheduler that was not started yet, with all that happens by the clock."""
+    """Return a scheduler with all periodic tasks, not started yet."""
     settings = services.settings
     scheduler = BlockingScheduler(timezone=UTC)
-    chores: list[tuple[str, Callable[[], Any], float]] = [
+    tasks: list[tuple[str, Callable[[], Any], float]] = [
         ("cleanup", services.cleanup.run, settings.cleanup_interval_minutes * 60),
         (
             "reconcile",
@@ -49,9 +49,9 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
         ),
         ("webhooks", services.webhooks.begin_due, settings.webhook_interval_seconds),
     ]
-    for name, chore, seconds in chores:
+    for name, task, seconds in tasks:
         scheduler.add_job(
-            _alone(services, name, holder, chore, seconds),
+            _on_one_host(services, name, holder, task, seconds),
             "interval",
             seconds=seconds,
             id=name,
@@ -64,24 +64,28 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
 
 
 def watch_clock(scheduler: BlockingScheduler, stopped: threading.Event) -> None:
-    """Make everything due when the wall clock is moved: the library waits until a time of day, so after a step back
-    it would do nothing for as long as the step was."""
+    """Make everything due when the wall clock is changed.
+
+    The library waits until a time of day, so after a step back it would be idle for the length of the step.
+    """
     offset = time.time() - time.monotonic()
-    while not stopped.wait(CLOCK_LOOK_SECONDS):
+    while not stopped.wait(CLOCK_CHECK_SECONDS):
         before, offset = offset, time.time() - time.monotonic()
         if abs(offset - before) > CLOCK_STEP_SECONDS:
-            log.warning("the clock was moved by %.0f s", offset - before)
+            log.warning("the clock was changed by %.0f s", offset - before)
             for job in scheduler.get_jobs():
                 job.modify(next_run_time=datetime.now(UTC))
 
 
-def _alone(services: Services, name: str, holder: str, chore: Callable[[], Any], seconds: float) -> Callable[[], None]:
+def _on_one_host(
+    services: Services, name: str, holder: str, task: Callable[[], Any], seconds: float
+) -> Callable[[], None]:
     def run() -> None:
         logs.context_id.set(name)
         try:
-            # The lock outlives the run until just before the next one is due, so that hosts take turns, not doubles.
+            # The lock is held until just before the next run, so that a second host does not run the task as well.
             if services.locks.take(name, holder, seconds=max(seconds * 0.9, 1)):
-                chore()
+                task()
         except AppError as error:
             log.warning("%s: %s", name, error.message)
         except Exception:
@@ -91,14 +95,14 @@ def _alone(services: Services, name: str, holder: str, chore: Callable[[], Any],
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM."""
+    """Run the scheduler until SIGINT or SIGTERM."""
     try:
         settings = Settings.load().require_complete()
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
         services = build(settings, notifier=CeleryNotifier(make_celery(settings)), worker="scheduler")
         claim_when_it_answers(services.folders)
     except (SettingsError, FfmpegMissing) as error:
-        raise SystemExit(str(error)) from None  # for the person at the keyboard: no trace
+        raise SystemExit(str(error)) from None  # without a traceback: the message is for the operator
     scheduler = schedule(services, f"{socket.gethostname()}:{os.getpid()}")
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: scheduler.shutdown(wait=False))

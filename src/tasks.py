@@ -1,4 +1,4 @@
-"""The Celery tasks: run any job, help with one, and look up what a saved job's source offers."""
+"""Defines the Celery tasks: run a job, help with one, and look up what a saved job's source offers."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if threading.current_thread() is threading.main_thread():
 
 
 def worker_name() -> str:
-    """Return the name of this process among those of all hosts."""
+    """Return the name of this process, unique among all hosts."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def services() -> Services:
-    """Return the services of this worker process, built once in it: no connection crosses a fork."""
+    """Return the services of this worker process, built once after the fork, because connections cannot be shared."""
     if not _services:
         _services.append(
             build(
@@ -60,14 +60,14 @@ def services() -> Services:
 
 @celery_app.task(name=RUN_JOB)
 def run_job(job_id: str) -> None:
-    """Run a job, if it is still available and its turn."""
+    """Run a job, if it is still available and its turn has come."""
     with _context(job_id):
         services().runner.run(job_id)
 
 
 @celery_app.task(name=HELP_JOB)
 def help_job(job_id: str) -> None:
-    """Take a chunk of a long encode that another worker owns, if there is still one."""
+    """Encode a chunk of a long encode that another worker owns, if one is left."""
     with _context(job_id):
         services().chunks.help(job_id)
 
@@ -85,8 +85,8 @@ def _context(job_id: str) -> Iterator[None]:
     try:
         yield
     except StoreUnavailable:
-        # The record waits where it is: the reconciler notifies again, and a look at the source is only a service.
-        log.warning("job %s: the database is away", job_id)
+        # The record stays in the queue: the reconciler notifies again. A lookup of a source is optional.
+        log.warning("job %s: the database is unreachable", job_id)
 
 
 @setup_logging.connect
@@ -96,13 +96,13 @@ def _log(**_: Any) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    # Nothing of a worker outlives it: a killed parent takes its children along, and they take FFmpeg.
+    # Children end with their parent if it is killed, and FFmpeg with them.
     die_with_parent()
-    # Cutting and encoding take what is left over: whoever asks the API how far it is must not wait for it.
+    # The API has precedence over cutting and encoding, so that progress requests never wait for them.
     stand_back()
-    # SIGTERM is the pool's own: it would end the process in the midst of a write.
+    # SIGTERM belongs to the pool and would end the process during a write.
     signal.signal(HAND_BACK, lambda *_: shutdown.set())
-    # What this process takes is decided by the options of its parent; a thread pool has no such processes.
+    # The options of the parent decide the queues of this process; a thread pool has no such processes.
     presence = Presence(
         WorkerData(services().database), worker_name(), [*celery_app.amqp.queues.consume_from], shutdown
     )
@@ -118,7 +118,7 @@ def _end_child(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _hand_jobs_back(**_: Any) -> None:
-    # The children would work on for hours: asked to end, they give their jobs to other workers at once.
+    # The children would work on for hours: on this signal they return their jobs to the queue at once.
     for child in billiard.process.active_children():
         if child.pid:
             os.kill(child.pid, HAND_BACK)

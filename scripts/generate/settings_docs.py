@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from src.config import CONFIG_FILE_KEYS, HOW_TO_MAKE_A_SECRET, SECRET_NAMES, UNUSED_CONFIG_KEYS, Settings
+from src.config import CONFIG_FILE_KEYS, HOW_TO_CREATE_A_SECRET, SECRET_NAMES, UNUSED_CONFIG_KEYS, Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +66,7 @@ def _env_example() -> str:
         for name, field in rows:
             lines += ["", f"# {field.description}", f"#{name.upper()}={_default(field)}"]
             if name in SECRET_NAMES:
-                lines.insert(-1, f"# Make one: {HOW_TO_MAKE_A_SECRET}")
+                lines.insert(-1, f"# Create one: {HOW_TO_CREATE_A_SECRET}")
     return "\n".join(lines) + "\n"
 
 

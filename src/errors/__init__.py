@@ -1,8 +1,7 @@
-"""Every way a request or a job can fail: one class for each fact, with a stable code and the one who can act.
+"""Defines every error of a request or a job: one class per cause, with a stable code and who can act on it.
 
-Nothing here knows HTTP: ``middleware/errors.py`` chooses the status by kind and the envelope by surface. The docstring
-of a class is the message a caller reads when nothing more precise is known, and ``docs/errors.md`` is written from
-these files.
+These classes know nothing of HTTP: ``middleware/errors.py`` chooses the status by kind and the JSON form by API. The
+docstring of a class is the default message for callers, and ``docs/errors.md`` is generated from these files.
 
 ::
 

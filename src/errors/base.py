@@ -1,4 +1,4 @@
-"""Defines the base of all errors: a fact with a stable code, its kind, and who can act on it."""
+"""Defines the base of all errors: a stable code, a kind, and who can act on the error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class ErrorKind(StrEnum):
-    """What sort of fact an error is; the border turns it into a status."""
+    """The type of an error, which decides the HTTP status."""
 
     INVALID = "invalid"
     UNAUTHENTICATED = "unauthenticated"
@@ -33,7 +33,7 @@ class ErrorKind(StrEnum):
 
 
 class Remedy(StrEnum):
-    """Who can act on a failure. What the service retries by itself says ``AppError.retried``."""
+    """Who can act on an error. ``AppError.retried`` decides what the service retries by itself."""
 
     USER = "user"
     OPERATOR = "operator"
@@ -48,9 +48,9 @@ class AppError(Exception):
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
     remedy: ClassVar[Remedy] = Remedy.DEVELOPER
     passes_soon: ClassVar[bool] = True
-    """Whether what passes by itself may do so within seconds; otherwise it is told at once and not tried again."""
+    """Whether a temporary cause may pass within seconds; otherwise the error is reported at once, without retries."""
     retried: ClassVar[bool] = False
-    """Whether the service tries again by itself, whoever can act: set for every ``LATER`` that may pass soon."""
+    """Whether the service retries by itself: by default for each ``LATER`` whose cause may pass soon."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -59,7 +59,7 @@ class AppError(Exception):
             cls.retried = cls.remedy is Remedy.LATER and cls.passes_soon
 
     def __init__(self, message: str | None = None, **details: object) -> None:
-        """``message`` defaults to the class docstring; ``details`` are JSON values told to the caller."""
+        """``message`` defaults to the class docstring; ``details`` are JSON values for the caller."""
         self.message = message or (type(self).__doc__ or "").strip()
         self.details = details
         super().__init__(self.message)

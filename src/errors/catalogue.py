@@ -7,7 +7,7 @@ from src.errors.service import InternalError
 
 
 def catalogue() -> dict[str, type[AppError]]:
-    """Return all concrete errors by code, in the order they are written below."""
+    """Return all concrete errors by code, in the order of their definition."""
     found: dict[str, type[AppError]] = {}
     pending = list(AppError.__subclasses__())
     while pending:
@@ -18,5 +18,5 @@ def catalogue() -> dict[str, type[AppError]]:
 
 
 def error_from_code(code: str, message: str) -> AppError:
-    """Return the error that a stored failure was, for callers who ask after the job has ended."""
+    """Return a stored failure as an error, for callers that ask after the job has ended."""
     return catalogue().get(code, InternalError)(message)

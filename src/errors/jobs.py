@@ -1,4 +1,4 @@
-"""Errors about jobs, files, clips from chats, webhooks and the archive."""
+"""Defines the errors of jobs, files, clips from chats, webhooks and the archive."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class FileGone(AppError):
 
 
 class FileNotReady(AppError):
-    """The file has not been made yet: start the job first."""
+    """The file does not exist yet: start the job first."""
 
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
 class TooManyPending(AppError):
-    """This account already has as many saved or waiting jobs as it may have."""
+    """This account has reached its limit of saved and waiting jobs."""
 
     kind, remedy = ErrorKind.TOO_MANY, Remedy.LATER
 
@@ -60,13 +60,13 @@ class ChannelTokenNotFound(AppError):
 
 
 class TooManyChannelTokens(AppError):
-    """This account has as many channel tokens as it may have: revoke one first."""
+    """This account has reached its limit of channel tokens: revoke one first."""
 
     kind, remedy = ErrorKind.TOO_MANY, Remedy.USER
 
 
 class ScopeMissing(AppError):
-    """This channel token may not do that; its owner can make one that may."""
+    """This channel token does not allow that; its owner can create one that does."""
 
     kind, remedy = ErrorKind.FORBIDDEN, Remedy.USER
 
@@ -84,19 +84,19 @@ class NothingClipped(AppError):
 
 
 class ShareNotFound(AppError):
-    """This link has expired or was taken back."""
+    """This link has expired or was revoked."""
 
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
 class WebhookInvalid(AppError):
-    """This address cannot be told when a clip is ready."""
+    """This address cannot be notified when a clip is ready."""
 
     kind, remedy = ErrorKind.INVALID, Remedy.USER
 
 
 class ClipBusy(AppError):
-    """This clip is being made now; move its times when it is ready."""
+    """This clip is being produced now; change its times when it is ready."""
 
     kind, remedy = ErrorKind.CONFLICT, Remedy.USER
 
@@ -108,7 +108,7 @@ class JobEnded(AppError):
 
 
 class QueueFull(AppError):
-    """As many downloads wait as this service takes; please try again later."""
+    """The queue of downloads is full; please try again later."""
 
     kind, remedy = ErrorKind.UNAVAILABLE, Remedy.LATER
 
@@ -120,25 +120,25 @@ class LinkExpired(AppError):
 
 
 class TooManyListeners(AppError):
-    """As many event streams are open as this service can serve; please try again later."""
+    """The service has reached its limit of event streams; please try again later."""
 
     kind, remedy = ErrorKind.UNAVAILABLE, Remedy.LATER
 
 
 class TooManyOwnListeners(AppError):
-    """As many event streams and WebSockets are open for this account, session or address as it may have; close one."""
+    """This account, session or address has reached its limit of event streams and WebSockets; close one."""
 
     kind, remedy = ErrorKind.TOO_MANY, Remedy.USER
 
 
 class WebSocketInvalid(AppError):
-    """This request opens no WebSocket: it needs Upgrade, Connection, Host, and a Sec-WebSocket-Key of 16 bytes."""
+    """This is not a WebSocket request: it needs Upgrade, Connection, Host, and a Sec-WebSocket-Key of 16 bytes."""
 
     kind, remedy = ErrorKind.INVALID, Remedy.USER
 
 
 class WebSocketVersionUnsupported(AppError):
-    """WebSockets are spoken in version 13: send the header 'Sec-WebSocket-Version: 13'."""
+    """Only WebSocket version 13 is supported: send the header 'Sec-WebSocket-Version: 13'."""
 
     kind, remedy = ErrorKind.UPGRADE_REQUIRED, Remedy.USER
 
@@ -180,7 +180,7 @@ class JobLost(AppError):
 
 
 class JobTimeout(AppError):
-    """The job took longer than it may take and was stopped."""
+    """The job exceeded its time limit and was stopped."""
 
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.OPERATOR
 

@@ -1,4 +1,4 @@
-"""Errors of uploads, encodes and the engines."""
+"""Defines the errors of uploads, encodes and the engines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from src.errors.base import AppError, ErrorKind, Remedy
 
 
 class UploadMissing(AppError):
-    """No file was sent in the form field that this endpoint asks for."""
+    """No file was sent in the form field that this endpoint expects."""
 
     kind, remedy = ErrorKind.INVALID, Remedy.USER
 
@@ -30,13 +30,13 @@ class UploadIncomplete(AppError):
 
 
 class UploadNotFound(AppError):
-    """There is no such upload under way: it never began, was given up, has expired, or is whole."""
+    """There is no such unfinished upload: it never started, was cancelled, has expired, or is complete."""
 
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
 class UploadOffsetMismatch(AppError):
-    """The upload has another number of bytes than this request continues at; ask for its offset."""
+    """The upload is at another offset than this request; ask for its current offset."""
 
     kind, remedy = ErrorKind.CONFLICT, Remedy.USER
 
@@ -54,7 +54,7 @@ class UploadTooLong(AppError):
 
 
 class TusVersionUnsupported(AppError):
-    """Resumable uploads speak tus 1.0.0: send the header 'Tus-Resumable: 1.0.0'."""
+    """Resumable uploads use tus 1.0.0: send the header 'Tus-Resumable: 1.0.0'."""
 
     kind, remedy = ErrorKind.PRECONDITION_FAILED, Remedy.USER
 
@@ -78,12 +78,12 @@ class EncodeFailed(AppError):
 
 
 class EncodeInterrupted(AppError):
-    """FFmpeg was killed from outside, most often because memory was short."""
+    """FFmpeg was killed by the system, usually because memory ran out."""
 
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER
 
 
 class EngineInterrupted(AppError):
-    """The process that makes the clip ended unexpectedly, most often because memory was short."""
+    """The process that cuts the clip ended unexpectedly, usually because memory ran out."""
 
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.LATER

@@ -1,4 +1,4 @@
-"""Errors of requests: what was sent, and who sent it."""
+"""Defines the errors of requests: their content, and who sent them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class EndpointNotFound(AppError):
 
 
 class MethodNotAllowed(AppError):
-    """This endpoint does not answer this method."""
+    """This endpoint does not support this method."""
 
     kind, remedy = ErrorKind.METHOD_NOT_ALLOWED, Remedy.USER
 
@@ -174,12 +174,12 @@ class SessionNotFound(AppError):
 
 
 class TooManySessions(AppError):
-    """As many sessions as this service allows are in use; please try again later."""
+    """The service has reached its limit of sessions; please try again later."""
 
     kind, remedy = ErrorKind.TOO_MANY, Remedy.LATER
 
 
 class SessionFull(AppError):
-    """This session has as many jobs as it may have: delete one, or create a new session."""
+    """This session has reached its limit of jobs: delete one, or create a new session."""
 
     kind, remedy = ErrorKind.TOO_MANY, Remedy.USER

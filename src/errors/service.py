@@ -1,4 +1,4 @@
-"""Errors of the service itself: its programs, its disk and its stores."""
+"""Defines the errors of the service itself: its programs, its disk and its stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FfmpegMissing(AppError):
 
 
 class DiskFull(AppError):
-    """There is no room left on the disk."""
+    """The disk is full."""
 
     kind, remedy = ErrorKind.STORAGE_FULL, Remedy.OPERATOR
 
@@ -32,19 +32,19 @@ class DiskUnwritable(AppError):
 
 
 class QuotaExceeded(AppError):
-    """The files of this account take all the room that it may have: delete some, or wait until some expire."""
+    """The files of this account use all the space that it may use: delete some, or wait until some expire."""
 
     kind, remedy = ErrorKind.STORAGE_FULL, Remedy.USER
 
 
 class StoreUnavailable(AppError):
-    """The database cannot be reached for now."""
+    """The database cannot be reached at the moment."""
 
     kind, remedy = ErrorKind.UNAVAILABLE, Remedy.LATER
 
 
 class Busy(AppError):
-    """The service has as much to do as it can take; please try again shortly."""
+    """The service is busy; please try again shortly."""
 
     kind, remedy = ErrorKind.UNAVAILABLE, Remedy.LATER
 
@@ -54,12 +54,12 @@ _UNWRITABLE = (errno.EROFS, errno.EIO)
 
 
 def means_full_disk(error: BaseException) -> bool:
-    """Return whether an error of the system or of a library says that there is no room: they all carry its number."""
+    """Return whether an exception of the system or a library means a full disk; all of them carry its ``errno``."""
     return getattr(error, "errno", None) in _FULL
 
 
 def disk_fault(error: BaseException) -> AppError | None:
-    """Return the fact behind an error of the system or of a library that a full, read-only or damaged disk causes."""
+    """Return the error for an exception that a full, read-only or damaged disk causes, or ``None``."""
     if means_full_disk(error):
         return DiskFull()
     return DiskUnwritable() if getattr(error, "errno", None) in _UNWRITABLE else None

@@ -1,4 +1,4 @@
-"""Errors of the video site and of the network."""
+"""Defines the errors of the video site and of the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from src.errors.base import AppError, ErrorKind, Remedy
 
 
 class SourceError(AppError):
-    """The source of the video did not give it."""
+    """The source did not deliver the video."""
 
     kind, remedy = ErrorKind.JOB_FAILED, Remedy.USER
 
@@ -21,7 +21,7 @@ class BotCheck(SourceError):
 
 
 class RateLimited(SourceError):
-    """The video site limits our requests for now."""
+    """The video site is limiting our requests at the moment."""
 
     remedy = Remedy.LATER
 
@@ -47,7 +47,7 @@ class MembersOnly(SourceError):
 
 
 class PremiumOnly(SourceError):
-    """The video needs a payment or a premium membership."""
+    """The video requires a payment or a premium membership."""
 
 
 class GeoBlocked(SourceError):
@@ -79,7 +79,7 @@ class ChannelNotLive(SourceError):
 
 
 class LiveMomentGone(SourceError):
-    """The stream does not hold this moment any more; its recording may, once the stream has ended."""
+    """The stream no longer contains this moment; its recording may, once the stream has ended."""
 
     remedy, passes_soon = Remedy.LATER, False
 
@@ -115,7 +115,7 @@ class PoTokenRequired(SourceError):
 
 
 class FormatsWithheld(SourceError):
-    """The video site gave no usable formats to this server."""
+    """The video site offers this server no usable formats."""
 
     remedy = Remedy.OPERATOR
 
@@ -127,19 +127,19 @@ class ExtractorBroken(SourceError):
 
 
 class CookiesInvalid(SourceError):
-    """The configured cookies cannot be used any more."""
+    """The configured cookies are no longer valid."""
 
     remedy = Remedy.OPERATOR
 
 
 class MediaForbidden(SourceError):
-    """The media server refused to give the video."""
+    """The media server refused to deliver the video."""
 
     remedy = Remedy.LATER
 
 
 class MediaGone(SourceError):
-    """The media server does not have the video any more."""
+    """The media server no longer has the video."""
 
     remedy = Remedy.LATER
 
@@ -174,34 +174,32 @@ class CaptionsUnavailable(SourceError):
 
 
 class FileTooLarge(SourceError):
-    """The video is larger than this service fetches."""
+    """The video is larger than this service allows."""
 
 
 class StreamUnreadable(SourceError):
-    """This stream is of a kind that cannot be read."""
+    """This type of stream cannot be read."""
 
 
 class CodecNotRemuxable(SourceError):
-    """The codecs of this source do not fit into an MP4."""
+    """The codecs of this source cannot be stored in an MP4."""
 
 
 class ClipIncomplete(SourceError):
-    """The finished file did not hold what was asked for and was thrown away."""
+    """The finished file did not match the request and was deleted."""
 
     remedy = Remedy.LATER
 
 
 class SegmentMissing(SourceError):
-    """The server lacks a part of the video that lies in the time range."""
+    """The server lacks a part of the video within the time range."""
 
     @classmethod
     def at(cls, stretches: Iterable[tuple[Fraction, Fraction]]) -> SegmentMissing:
-        """The error for these stretches, in seconds of the video; ``details["missing"]`` lists them for the caller."""
+        """Return the error for these ranges in seconds of the video, which ``details["missing"]`` lists."""
         missing = [{"start": round(float(start), 3), "end": round(float(end), 3)} for start, end in stretches]
         times = ", ".join(f"{one['start']:g} to {one['end']:g} s" for one in missing)
-        return cls(
-            f"The server of this video lacks a part of it that lies in the time range: {times}.", missing=missing
-        )
+        return cls(f"The server of this video lacks a part of it within the time range: {times}.", missing=missing)
 
 
 class Unknown(SourceError):

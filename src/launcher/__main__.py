@@ -17,7 +17,7 @@ from src.launcher.joining import join, joinable
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart, StoreUnreachable
 from src.launcher.processes import ChildSpec, Stage
-from src.launcher.readiness import tell_ready
+from src.launcher.readiness import notify_ready
 from src.launcher.signals import SignalWait
 from src.launcher.sources import SourceWatch
 from src.launcher.stores import embedded_stores
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 supervisor.start(once_stores_answer=claim)
                 sys.stdout.write(ready_line + "\n")
                 sys.stdout.flush()
-                tell_ready(notify_address)
+                notify_ready(notify_address)
                 supervisor.run(_reloader(supervisor) if options.dev else None)
             except StopRequested:
                 log.info("stopped before everything was ready")

@@ -25,7 +25,7 @@ from src.launcher.connections import Connection
 from src.launcher.heads import Head, refusal
 from src.launcher.slow_readers import READERS_SHARE, Readers
 from src.launcher.slow_senders import SendingLimits, Turns
-from src.utils.sending import ANSWER_BEGINS, TOO_SLOW
+from src.utils.sending import REPLY_STARTS, TOO_SLOW
 
 # gunicorn reads this much of a body that the application left; behind a longer one it ends the connection.
 READ_AWAY_BYTES = 64 * 1024
@@ -278,7 +278,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
     def _application(self, application: Callable[..., Any]) -> Callable[..., Any]:
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             conn: Connection = self._at_work.conn
-            environ[ANSWER_BEGINS] = partial(self._count_as_reader, conn)
+            environ[REPLY_STARTS] = partial(self._count_as_reader, conn)
             environ[TOO_SLOW] = lambda: conn.reader.too_slow
             response = start_response.__self__  # type: ignore[attr-defined]
             response.sock = conn.writer

@@ -32,7 +32,7 @@ class ReadySocket:
         self._socket.close()
 
 
-def tell_ready(address: str | None) -> None:
+def notify_ready(address: str | None) -> None:
     """Say ``READY=1`` to whoever started this process, if they want to know: man 3 sd_notify."""
     if not address:
         return

@@ -20,7 +20,7 @@ from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.events.listener import Event, Listener
 from src.services.events.places import Holder, Places
-from src.utils.sending import answer_begins
+from src.utils.sending import reply_starts
 
 _NAME = "yt-downloader.push"
 _SOCKETS = "yt-downloader.web-sockets"
@@ -75,7 +75,7 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
             )
         except (ProtocolError, UnicodeError):  # nothing was answered yet
             raise WebSocketInvalid() from None
-        answer_begins(request.environ)
+        reply_starts(request.environ)
         connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
         try:
             for event in listener.told():

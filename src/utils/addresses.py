@@ -1,20 +1,20 @@
-"""Network addresses as limits count them."""
+"""Reduces network addresses to the units that limits count."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
-# What a proxy may write behind an address that it forwards: 203.0.113.9:4711, [2001:db8::1]:4711.
+# A proxy may append the port to an address that it forwards: 203.0.113.9:4711, [2001:db8::1]:4711.
 _WITH_PORT = re.compile(r"(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([^\]]{2,60})\])(?::\d{1,5})?", re.ASCII)
 UNKNOWN = "unknown"
 
 
 def network_of(address: str) -> str:
-    """Return the address itself; of IPv6 its /64, which is what one customer has.
+    """Return the address itself; for IPv6 its /64, which is what one customer has.
 
-    Everything that is no address is one caller, ``unknown``: a header that was forwarded may hold any text, and each
-    other text would be another caller.
+    All text that is not an address counts as one caller, ``unknown``: a forwarded header may contain any text, and
+    each would otherwise count as a new caller.
     """
     found = _WITH_PORT.fullmatch(address.strip())
     text = (found[1] or found[2]) if found else address.strip()

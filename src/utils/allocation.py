@@ -1,4 +1,4 @@
-"""Takes room on the disk for bytes that are still to come, so that nobody else can use it up meanwhile."""
+"""Reserves disk space for bytes that are still to be written."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import errno
 import os
 from typing import Any
 
-_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the size of the file stays what was written
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the file size does not include the reserved space
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 def allocate(file: int, start: int, length: int) -> bool:
-    """Have the file system keep ``length`` bytes from ``start`` for this file; ``False`` where it cannot do that.
+    """Reserve ``length`` bytes from ``start`` for this file; ``False`` where the file system cannot do that.
 
     Raises:
-        OSError: there is no room.
+        OSError: the disk has no space.
     """
     call = _fallocate()
     if call is None or length <= 0:
@@ -31,7 +31,7 @@ def allocate(file: int, start: int, length: int) -> bool:
 
 
 def give_back(file: int) -> None:
-    """Return what was taken beyond the end of the file."""
+    """Release the space reserved beyond the end of the file."""
     os.ftruncate(file, os.fstat(file).st_size)
 
 

@@ -1,4 +1,4 @@
-"""Blocking work on threads of its own, and waiting for it in a way that can be interrupted."""
+"""Runs blocking work on daemon threads, with an interruptible wait for the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHECK_SECONDS = 0.2
 
 
 def in_background(work: Callable[[], Result], name: str) -> Future[Result]:
-    """Start the work on a daemon thread of its own; the future holds its result or what it raised."""
+    """Start the work on a new daemon thread; the future holds its result or exception."""
     future: Future[Result] = Future()
 
     def run() -> None:
@@ -28,9 +28,9 @@ def in_background(work: Callable[[], Result], name: str) -> Future[Result]:
 
 
 def result_of(future: Future[Result], check: Callable[[], None]) -> Result:
-    """Return the result, waited for while ``check`` is called: once at the beginning, then five times a second.
+    """Wait for the result and return it, calling ``check`` at the start and then five times a second.
 
-    What ``check`` raises is raised here at once; the work is then left to end by itself.
+    An exception from ``check`` is raised at once; the work then continues in the background.
     """
     check()
     while not wait([future], timeout=CHECK_SECONDS).done:

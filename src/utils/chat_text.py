@@ -1,4 +1,4 @@
-"""Makes text safe for a chat: one line, short, never empty, and nothing in it that a bot or a chat would act on."""
+"""Makes text safe for a chat: one short line that is never empty and does not trigger a bot or a chat."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 MOST_CHARACTERS = 200
 _MOST_ECHO = 60
 _NEVER_EMPTY = "OK."
-# What bots expand (variables of Nightbot, StreamElements, Fossabot, Streamer.bot), whom chats call, and links.
+# Variables that bots expand (Nightbot, StreamElements, Fossabot, Streamer.bot), mentions, and links.
 _ACTIVE = re.compile(r"\$+(?=[({\[])|\{+(?=\{)|%(?=\w+%)|(?<=\w):/+")
 _FLAG_HALVES = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 _LEADING = re.compile(r"^[\s!/.\\#~*+=<>|-]+")
@@ -16,7 +16,7 @@ _CALLS = str.maketrans({"@": None, "\uff20": None, "\ufe6b": None})
 
 
 def one_line(text: str, *, most: int = MOST_CHARACTERS) -> str:
-    """``text`` as one harmless line of at most ``most`` characters, counted as UTF-16 does, as chats do."""
+    """Return ``text`` as one harmless line of at most ``most`` UTF-16 units, which is how chats count."""
     line = neutral(text)
     if _units(line) > most:
         line = _beginning(line, most - 1).rstrip() + "\u2026"
@@ -24,9 +24,9 @@ def one_line(text: str, *, most: int = MOST_CHARACTERS) -> str:
 
 
 def neutral(text: str) -> str:
-    """``text`` in one line without control characters, heaps of accents, commands, calls and variables.
+    """Return ``text`` in one line without control characters, stacked accents, commands, mentions and variables.
 
-    Taking a part out may join its neighbours to something new, so it goes on until nothing changes.
+    Removing a part may form a new one from its neighbours, so this repeats until nothing changes.
     """
     before = None
     while text != before:
@@ -40,9 +40,9 @@ def neutral(text: str) -> str:
 
 
 def echo(text: str | None, *, most: int = _MOST_ECHO) -> str:
-    """What a stranger wrote, short and in quotation marks with a space before them; nothing when nothing is left."""
-    said = neutral(text or "").replace('"', "'")
-    return f' "{one_line(said, most=most)}"' if said else ""
+    """Return untrusted text, short and quoted, after a space; empty when nothing harmless is left of it."""
+    harmless = neutral(text or "").replace('"', "'")
+    return f' "{one_line(harmless, most=most)}"' if harmless else ""
 
 
 def _plain(character: str) -> str:
@@ -51,28 +51,28 @@ def _plain(character: str) -> str:
 
 
 def _without_heaps(text: str) -> str:
-    """At most two marks on one letter, and no more marks than letters and a few."""
-    kept: list[str] = []
+    """Remove marks beyond two on one letter."""
+    left: list[str] = []
     marks = 0
     for character in text:
         marks = marks + 1 if unicodedata.combining(character) or unicodedata.category(character) == "Me" else 0
         if marks <= 2:
-            kept.append(character)
-    return "".join(kept)
+            left.append(character)
+    return "".join(left)
 
 
 def _beginning(line: str, units: int) -> str:
-    """As much of a line as fits. Nothing that is seen as one character is cut in two: no flag, no accented letter."""
-    kept = line.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore")
-    while kept and _goes_on(kept, line[len(kept)]):
-        kept = kept[:-1]
-    return kept
+    """Return as much of a line as fits, without splitting what is seen as one character, such as a flag."""
+    start = line.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore")
+    while start and _continues(start, line[len(start)]):
+        start = start[:-1]
+    return start
 
 
-def _goes_on(kept: str, following: str) -> bool:
-    """Whether the character behind ``kept`` belongs to its last one: a mark, a colour of skin, the half of a flag."""
+def _continues(start: str, following: str) -> bool:
+    """Return whether ``following`` modifies the last character of ``start``: a mark, a skin tone, half of a flag."""
     if following in _FLAG_HALVES:
-        return (len(kept) - len(kept.rstrip(_FLAG_HALVES))) % 2 == 1
+        return (len(start) - len(start.rstrip(_FLAG_HALVES))) % 2 == 1
     return unicodedata.category(following)[0] == "M" or "\U0001f3fb" <= following <= "\U0001f3ff"
 
 

@@ -1,4 +1,4 @@
-"""The time, as something that is passed in: services never ask the system themselves, so a test can turn the clock."""
+"""Defines the clock that is passed to services, so that a test can replace it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def utc_text(moment: datetime) -> str:
-    """``2026-01-18T10:00:00Z``, as the documents write times."""
+    """Return the time as ``2026-01-18T10:00:00Z``, the format of all API documents."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -22,21 +22,21 @@ def to_seconds(moment: datetime) -> Fraction:
 
 
 def to_datetime(seconds: Fraction) -> datetime:
-    """Return the time, to the microsecond."""
+    """Return the time, rounded to microseconds."""
     return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 class Clock(Protocol):
-    """What a service may know about time."""
+    """The time as services use it."""
 
     def now(self) -> datetime:
         """Return the time of day, UTC-aware. May jump."""
 
     def monotonic(self) -> float:
-        """Seconds from some fixed moment. Never jumps: for measuring how long something took."""
+        """Return seconds since a fixed moment, for measuring durations. Never jumps."""
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for so long."""
+        """Wait."""
 
 
 class SystemClock:
@@ -47,9 +47,9 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds from some fixed moment."""
+        """Return seconds since a fixed moment."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Do nothing for so long."""
+        """Wait."""
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Corrects times of MPEG-TS, whose clock starts again from zero after 26.5 hours."""
+"""Corrects times of MPEG-TS, whose clock wraps around after 26.5 hours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ _TURN = Fraction(2**33, 90_000)  # seconds: the clock has 33 bits and counts 90,
 
 
 def nearest_turn(time: Fraction, expected: Fraction) -> Fraction:
-    """``time``, moved by whole turns of the clock of MPEG-TS, as near to ``expected`` as that gets it. FFmpeg tells the
-    same moment in one turn or the next, depending on where a file begins."""
+    """Return ``time``, moved by whole turns of the MPEG-TS clock to be as close to ``expected`` as possible.
+
+    FFmpeg reports the same moment in one turn or the next, depending on where a file starts.
+    """
     return time + round((expected - time) / _TURN) * _TURN

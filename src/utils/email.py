@@ -1,4 +1,4 @@
-"""E-mail addresses: checked by their form, and brought to the one spelling under which an account is found."""
+"""Checks the form of e-mail addresses and normalises them to the spelling under which accounts are stored."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from email_validator import EmailNotValidError, validate_email
 
 from src.errors import EmailInvalid
 
-# No mail is ever sent, so the names that home and office networks use (nas.local, home.arpa) may be in an address;
-# the list is the library's documented way to say so.
+# No mail is ever sent, so addresses may have the names of home and office networks (nas.local, home.arpa). The
+# library documents changing this list.
 email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = ["invalid", "localhost", "onion"]
 
-# RFC 5321 allows 254; the rest is not worth parsing.
+# RFC 5321 allows 254; anything longer than this is not worth parsing.
 _MAX_CHARACTERS = 320
 
 
 def normalise_email(text: str) -> str:
-    """Return the address in NFC and lower case, its domain as Unicode. No name server is asked.
+    """Return the address in NFC and lower case, its domain as Unicode; without a DNS lookup.
 
-    Lower case also before the @: mail servers may distinguish there, but none does, and people do not. Space around
-    the address is nobody's intention.
-
+    The part before the @ is lower case too: mail servers may distinguish case there, but in practice none does.
+    Surrounding spaces are removed.
     Raises:
-        EmailInvalid: not an address, or one of a reserved domain.
+        EmailInvalid: not an address, or one in a reserved domain.
     """
     if len(text) > _MAX_CHARACTERS:
         raise EmailInvalid()

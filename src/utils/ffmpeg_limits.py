@@ -1,4 +1,4 @@
-"""What one FFmpeg process may use: time, memory, and the size of its file."""
+"""Defines the limits of an FFmpeg process: time, memory, and the size of its file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from src.utils.process import use_at_most
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one FFmpeg process may use; None is unlimited.
+    """The limits of one FFmpeg process; None is unlimited.
 
     ``wall_seconds`` from start to end; ``stall_seconds`` without any new frame, time or byte; ``cpu_seconds`` of all
     its threads together; ``memory_bytes`` of address space; ``file_bytes`` of the largest file that it writes.
@@ -23,7 +23,7 @@ class Limits:
     file_bytes: int | None = None
 
     def apply(self) -> None:
-        """Put the kernel's part of the limits on this process (called in the child)."""
+        """Apply the limits that the kernel enforces to the current process; call it in the child."""
         pairs = (
             (resource.RLIMIT_CPU, self.cpu_seconds),
             (resource.RLIMIT_AS, self.memory_bytes),

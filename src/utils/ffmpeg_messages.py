@@ -1,4 +1,4 @@
-"""What FFmpeg's end means: the error behind an exit code and the last lines of a log."""
+"""Translates an exit code and the last lines of a log of FFmpeg into an error."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _EXIT_ENOSPC = 228  # FFmpeg ends with the low byte of AVERROR(ENOSPC)
 _HTTP_STATUS = re.compile(r"(?:HTTP error|Server returned|returned HTTP)\s+(\d)(\d\d|XX)", re.IGNORECASE)
 _LOG_SOURCE = re.compile(r"^(\[[^\]]*\]\s*)+")
 _PATH = re.compile(r"(?<![\w/])(?:file:)?/(?:[^\s:'\"/]+/)*([^\s:'\"/]+)")
-_EMPTY_WORDS = ("Conversion failed!", "Task finished with error code", "Terminating thread with return code")
+_GENERIC_LINES = ("Conversion failed!", "Task finished with error code", "Terminating thread with return code")
 
 
 def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
-    """Return the error that an exit code (negative: a signal) and the last lines of the log mean."""
+    """Return the error for an exit code (negative: a signal) and the last lines of the log."""
     text = "\n".join(log)
     if code == _EXIT_ENOSPC or "No space left on device" in text:
         return DiskFull()
     if "Read-only file system" in text:
         return DiskUnwritable()
     if code == -signal.SIGXFSZ or "File too large" in text:
-        return EncodeFailed("The output grew larger than it may become", limit_bytes=limits.file_bytes)
+        return EncodeFailed("The output exceeded its size limit", limit_bytes=limits.file_bytes)
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and limits.cpu_seconds is not None):
-        return EncodeFailed("FFmpeg used more processor time than it may use", limit_seconds=limits.cpu_seconds)
-    if code == -signal.SIGKILL:  # none of ours: those end in what made us stop it
+        return EncodeFailed("FFmpeg exceeded its processor time limit", limit_seconds=limits.cpu_seconds)
+    if code == -signal.SIGKILL:  # not sent by this service, which reports the reason for which it stops FFmpeg
         return EncodeInterrupted()
     if "Cannot allocate memory" in text:
-        return EncodeFailed("FFmpeg needed more memory than it may use")
+        return EncodeFailed("FFmpeg exceeded its memory limit")
     details: dict[str, object] = {}
     status = _HTTP_STATUS.search(text)
     if status is not None:
@@ -42,7 +42,7 @@ def failure(code: int, log: Sequence[str], limits: Limits) -> AppError:
 
 
 def useful_line(log: Sequence[str]) -> str | None:
-    """Return the first line that says what was wrong, without FFmpeg's addresses and without folders of the server."""
-    told = [_LOG_SOURCE.sub("", line) for line in log]
-    told = [line for line in told if line and not line.startswith(_EMPTY_WORDS) and "Task finished" not in line]
-    return _PATH.sub(r"\1", told[0])[:300] if told else None
+    """Return the first line that explains the failure, without FFmpeg's addresses and the server's folders."""
+    lines = [_LOG_SOURCE.sub("", line) for line in log]
+    useful = [line for line in lines if line and not line.startswith(_GENERIC_LINES) and "Task finished" not in line]
+    return _PATH.sub(r"\1", useful[0])[:300] if useful else None

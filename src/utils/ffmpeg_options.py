@@ -1,4 +1,4 @@
-"""Which options an FFmpeg program understands: asked of the program itself, never inferred from its version."""
+"""Finds which options an FFmpeg program supports from its own help, never from its version."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _SECONDS = 20.0
 
 
 def understands(program: Path, topic: str, option: str) -> bool:
-    """Whether ``program`` lists ``option`` in its help on ``topic`` (such as ``protocol=http``, ``demuxer=hls``).
+    """Return whether ``program`` lists ``option`` in its help on ``topic``, such as ``protocol=http``.
 
-    A program that cannot be asked understands nothing. An answer is remembered for as long as the file is the same.
+    A program that does not answer supports nothing. Answers are cached until the file changes.
     """
     try:
         found = program.stat()
         return option in _options(str(program), topic, found.st_size, found.st_mtime_ns)
-    except (OSError, subprocess.SubprocessError):  # asked again next time: the machine may only be busy
+    except (OSError, subprocess.SubprocessError):  # not cached: the machine may only be busy
         return False
 
 

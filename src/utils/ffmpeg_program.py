@@ -1,4 +1,4 @@
-"""Where the FFmpeg program is: the configured one, the one on the PATH, otherwise the one of the wheel."""
+"""Finds the FFmpeg program: the configured one, the one on the PATH, or the one in the wheel."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def find_ffmpeg(settings_value: str) -> Path:
     if settings_value:
         configured = shutil.which(settings_value)
         if configured is None:
-            raise FfmpegMissing(f"FFMPEG_PATH names no program that can be run: {settings_value}")
+            raise FfmpegMissing(f"FFMPEG_PATH is not an executable program: {settings_value}")
         return Path(configured).resolve()
     installed = shutil.which("ffmpeg")
     if installed is not None:
         return Path(installed)
-    # Not get_ffmpeg_exe(): that runs the program to see whether it runs, in each process anew.
+    # Not get_ffmpeg_exe(): that runs the program once in each process to check it.
     bundled = (Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*")
     for program in sorted(bundled):
         if os.access(program, os.X_OK):

@@ -1,24 +1,24 @@
-"""Names of files as strangers send them: made harmless to show and to offer for download, never used as a path."""
+"""Makes untrusted file names safe to show and to offer for download; they are never used as paths."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from urllib.parse import quote
 
 MAX_CHARACTERS = 150
-MAX_BYTES = 200  # of the 255 that file systems keep in UTF-8: callers and their programs add something of their own
+MAX_BYTES = 200  # file systems allow 255 bytes of UTF-8; the rest is left for additions by clients
 MAX_FOLDERS = 8
 _SEPARATORS = {"/", "\\", ":", "*", "?", '"', "<", ">", "|"}
 
 
 def display_name(filename: str) -> str:
-    """Return the last part of a sent name without control, separator and direction characters; at most 150 characters,
-    and 200 bytes.
+    """Return the last part of a name without control, separator and direction characters.
 
-    Letters of all scripts stay. An empty result becomes ``video``.
+    It has at most 150 characters and 200 bytes. Letters of all scripts stay. An empty result becomes ``video``.
     """
     last = filename.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = (
+    cleaned = (
         "".join(
             char
             for char in unicodedata.normalize("NFC", last.encode("utf-8", "ignore").decode("utf-8", "ignore"))
@@ -27,31 +27,31 @@ def display_name(filename: str) -> str:
         .strip(" ")
         .rstrip(" .")
     )
-    stem, dot, suffix = kept.rpartition(".")
+    stem, dot, suffix = cleaned.rpartition(".")
     if dot and len(suffix) <= 10:
-        return f"{_short(stem.strip(' .') or 'video', beside=f'.{suffix}')}.{suffix}"
-    return _short(kept) or "video"
+        return f"{_short(stem.strip(' .') or 'video', suffix=f'.{suffix}')}.{suffix}"
+    return _short(cleaned) or "video"
 
 
-def _short(text: str, beside: str = "") -> str:
-    """As much of a text as a name may have with what stands ``beside`` it. No character is cut in two."""
-    room = MAX_BYTES - len(beside.encode())
-    return text[: MAX_CHARACTERS - len(beside)].encode()[:room].decode("utf-8", "ignore").rstrip(" ")
+def _short(text: str, suffix: str = "") -> str:
+    """Return as many whole characters of a text as fit into a name with this suffix."""
+    room = MAX_BYTES - len(suffix.encode())
+    return text[: MAX_CHARACTERS - len(suffix)].encode()[:room].decode("utf-8", "ignore").rstrip(" ")
 
 
 def name_after(title: str, rest: str) -> str:
-    """The name of a file that is called after a title: ``AC_DC live [id].mp4``. A slash of a title is no folder's."""
+    """Return a file name from a title, such as ``AC_DC live [id].mp4``; a slash in the title starts no folder."""
     return display_name(title.replace("/", "_").replace("\\", "_") + rest)
 
 
-def told_folder(path: str) -> str:
-    """A folder as a stranger names it, made harmless to repeat: ``/downloads/music``. It leads to no place here."""
+def display_folder(path: str) -> str:
+    """Return an untrusted folder name, safe to show, such as ``/downloads/music``; it is never opened."""
     parts = [part for part in path.replace("\\", "/").split("/") if part.strip(" .")]
     return "/" + "/".join(display_name(part) for part in parts[:MAX_FOLDERS])
 
 
 def content_disposition(name: str) -> str:
-    """``Content-Disposition`` after RFC 6266: a plain name for all, and the true one in UTF-8 where it differs."""
-    plain = "".join(char if 32 <= ord(char) < 127 and char not in '"\\%' else "_" for char in name)
+    """Return a ``Content-Disposition`` (RFC 6266): an ASCII name, and the true one in UTF-8 where it differs."""
+    plain = re.sub(r'[^ -~]|["\\%]', "_", name)
     header = f'attachment; filename="{plain}"'
     return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,4 +1,4 @@
-"""yt-dlp's words for formats, as far as they say what a whole video can be had as here."""
+"""Reads yt-dlp format selections, as far as they describe a quality that this service offers for whole videos."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ _PART = re.compile(
     r"(?P<filters>(?:\[(?:height(?:<=|<|=)\d{3,4}|ext=(?:mp4|m4a))\])*)"
 )
 _HEIGHT = re.compile(r"height(<=|<|=)(\d+)")
-_SOUND = ("bestaudio", "ba")
+_AUDIO = ("bestaudio", "ba")
 _LOWEST = ("worst", "worstvideo", "w", "wv")
 
 
 def quality_of(selection: str) -> str:
-    """``best``, ``worst``, ``audio`` or the most lines, such as ``720p``, that a selection asks for.
+    """Return ``best``, ``worst``, ``audio`` or the largest height, such as ``720p``, that a selection requests.
 
-    ``best[height<=720]``, ``bv*[height<1080]+ba/b`` and the like: pictures of any or of a limited height, with sound or
-    without saying so; the sound alone. What stands behind a ``/`` is for videos that do not exist so: here the next
-    lower resolution is taken then.
+    Supported are ``best[height<=720]``, ``bv*[height<1080]+ba/b`` and the like: video with or without a limit of its
+    height, with or without explicit audio; or audio alone. Alternatives after a ``/`` are ignored: when a resolution
+    does not exist, this service takes the next lower one.
 
     Raises:
-        RequestInvalid: it is no such selection.
+        RequestInvalid: the selection is not supported.
     """
     choices = [[_PART.fullmatch(part) for part in choice.split("+")] for choice in selection.split("/")]
     for choice in choices:
-        names = [part["name"] if part else None for part in choice]
-        if None in names or len(choice) > 2 or (len(choice) == 2 and (names[0] in _SOUND or names[1] not in _SOUND)):
+        names = [part["name"] for part in choice if part]
+        is_audio = [name in _AUDIO for name in names]
+        if len(names) < len(choice) or (len(names) > 1 and is_audio != [False, True]):
             raise RequestInvalid(
                 "format_selection may be such as best, bestaudio, bv*[height<=720]+ba or best[height<=720]"
             )
     first = choices[0][0]
     assert first is not None
-    if first["name"] in _SOUND:
+    if first["name"] in _AUDIO:
         return "audio"
     if first["name"] in _LOWEST:
         return "worst"

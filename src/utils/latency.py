@@ -1,4 +1,4 @@
-"""How much later viewers see what happens: the presets of the site, or seconds."""
+"""Reads how much later viewers see what happens: a preset of the site, or seconds."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 
 from src.errors import RequestInvalid
 
-# Seconds between the camera and the viewer. The site offers three settings and says of them that viewers of a low
-# latency are mostly less than 10 seconds behind and those of ultra-low mostly less than 5
-# (https://support.google.com/youtube/answer/7444635); normal is commonly measured between 15 and 30.
+# Seconds between the camera and the viewer. The site has three settings and states that low latency is mostly below
+# 10 seconds and ultra-low mostly below 5 (https://support.google.com/youtube/answer/7444635); normal is commonly
+# measured between 15 and 30.
 PRESETS = {"ultra-low": 3.0, "low": 8.0, "normal": 20.0}
 MOST_SECONDS = 120.0
 _SECONDS = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 
 
 def latency_seconds(text: str) -> float:
-    """Return the seconds that a preset's name or a number means.
+    """Return the seconds for a preset's name or a number.
 
     Raises:
-        RequestInvalid: it is neither, or more than two minutes.
+        RequestInvalid: the text is neither, or more than two minutes.
     """
     name = text.strip().lower().replace("_", "-").replace("ultralow", "ultra-low")
     if name in PRESETS:

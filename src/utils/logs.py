@@ -1,4 +1,4 @@
-"""Logs: one line an event with the request's or job's id, rotated, without tokens, secrets or signed addresses."""
+"""Configures logs: one line per event with the id of the request or job, rotated, without tokens and secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 LINE = "%(asctime)s %(levelname)-7s [%(context)s] %(name)s: %(message)s"
-MAX_BYTES, KEPT_FILES = 10_000_000, 5
+MAX_BYTES, BACKUP_FILES = 10_000_000, 5
 ERROR_FILE = "error.log"
 
 # The id of the request or job that the current thread works for.
@@ -26,7 +26,7 @@ _SECRETS = (
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*=*"), "[token]"),
     (re.compile(r"(?i)(bearer\s+)[^\s'\"]+"), r"\1[token]"),
     (re.compile(r"(/save/stream/|/c/|/s/)[^/\s?\"']+"), r"\1[token]"),
-    # The id of a guest session is all that its owner has to show.
+    # The id of a guest session is its only credential.
     (re.compile(r"(?i)(/api/sessions/)[0-9a-f-]{20,}"), r"\1[session]"),
     (re.compile(r"(?i)([?&](?:token|sig|signature|lsig|key|secret|password|n|pot)=)[^&\s'\"]+"), r"\1[redacted]"),
     (
@@ -37,8 +37,8 @@ _SECRETS = (
 )
 
 
-# What a terminal or an editor obeys instead of showing it: C0 and C1 controls, line and paragraph separators, marks
-# that turn the direction of text or cannot be seen, half characters. Unicode 16, categories Cc, Cf, Cs, Zl and Zp.
+# Characters that terminals or editors interpret instead of showing: C0 and C1 controls, line and paragraph separators,
+# direction and invisible marks, lone surrogates. Unicode 16, categories Cc, Cf, Cs, Zl and Zp.
 _UNSHOWN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
@@ -47,28 +47,28 @@ _UNSHOWN = re.compile(
 
 
 def visible(text: str) -> str:
-    """Return the text with every character that is not shown as it stands written out: a line break becomes ``\\n``."""
+    """Return the text with all invisible characters escaped: a line break becomes ``\\n``."""
     return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def redact(text: str) -> str:
-    """Return the text without tokens, passwords, signatures of media addresses, and passwords in addresses."""
+    """Return the text without tokens, passwords, signatures of media addresses, and credentials in addresses."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
 
 
 class TextLine(logging.Formatter):
-    """One line an event, in which nothing that came from outside can act on the terminal or look like another event.
+    """One line per event, in which untrusted text can neither control the terminal nor imitate another event.
 
-    The lines of a trace follow it, each indented: the message of an error may hold line breaks of its own.
+    The lines of a traceback follow, each indented, because error messages may contain line breaks.
     """
 
     def __init__(self) -> None:
         super().__init__(LINE)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and the trace below it."""
+        """Return the line, and the traceback below it."""
         record.context, record.message = context_id.get(), record.getMessage()
         record.asctime = self.formatTime(record)
         lines = [visible(redact(self.formatMessage(record)))]
@@ -79,8 +79,8 @@ class TextLine(logging.Formatter):
 
 
 class _JsonLine(logging.Formatter):
-    """One object a line: ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``context``, ``message``, the numbers of the
-    process and the thread's name, and ``trace`` where an error was caught."""
+    """One JSON object per line: ``time`` (RFC 3339, UTC), ``level``, ``logger``, ``context``, ``message``, ``process``
+    and ``thread``, and ``trace`` for a caught error."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
@@ -94,17 +94,19 @@ class _JsonLine(logging.Formatter):
         }
         if record.exc_info:
             fields["trace"] = redact(self.formatException(record.exc_info))
-        return json.dumps(fields)  # ASCII: neither a line break nor half a character of a stranger stays one
+        return json.dumps(fields)  # ASCII escapes also line breaks and lone surrogates in untrusted text
 
 
 def formatter(log_format: LogFormat) -> logging.Formatter:
-    """How lines of this form are written."""
+    """Return the formatter for this log format."""
     return _JsonLine() if log_format == "json" else TextLine()
 
 
 def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None:
-    """Log to the console and, if it has a name, to a file that several processes may share; errors also to one beside
-    it."""
+    """Log to the console and, if ``log_file`` is not empty, to this file, which several processes may share.
+
+    Errors are also logged to a second file next to it.
+    """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log_file:
         path = Path(log_file)
@@ -128,4 +130,4 @@ def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None
 
 
 def _rotated(path: Path) -> logging.Handler:
-    return ConcurrentRotatingFileHandler(str(path), maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
+    return ConcurrentRotatingFileHandler(str(path), maxBytes=MAX_BYTES, backupCount=BACKUP_FILES, encoding="utf-8")

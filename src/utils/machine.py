@@ -1,6 +1,6 @@
-"""How busy this machine is, from what the system itself tells: no package needed for three numbers.
+"""Reads the load of this machine from the operating system, without a further package.
 
-Outside of Linux the memory is not told, and the load only where the system has one.
+The memory is available on Linux only, and the load only where the system reports it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class MachineReading:
-    """Percentages 0-100, ``None`` where the system does not tell. ``cpu_percent`` is the load of the last minute per
-    core (man 3 getloadavg), so it needs no second look."""
+    """Percentages 0-100, ``None`` where the system has no value. ``cpu_percent`` is the load of the last minute per
+    core (man 3 getloadavg), so one reading is enough."""
 
     cpu_percent: float | None
     memory_percent: float | None
@@ -23,13 +23,13 @@ class MachineReading:
 
 
 def read_machine(folder: Path) -> MachineReading:
-    """Return the load now; the disk is the one that ``folder`` lies on."""
+    """Return the current load; the disk is the one that contains ``folder``."""
     disk = shutil.disk_usage(folder)
     return MachineReading(_cpu(), _memory(), round(100 * (1 - disk.free / disk.total), 1), disk.free)
 
 
 def count_processes(program: Path) -> int | None:
-    """Return how many processes on this machine run a program of this name (the kernel keeps 15 characters of it)."""
+    """Return how many processes on this machine run a program with this name (the kernel stores 15 characters)."""
     try:
         entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     except OSError:

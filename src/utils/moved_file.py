@@ -1,4 +1,4 @@
-"""Moves a file to its place, also to another disk, so that the place never holds a part of it."""
+"""Moves a file, also to another disk, so that the target is never incomplete."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _COPIED_BYTES = 1024 * 1024
 
 
 def move_file(made: Path, target: Path) -> None:
-    """Move a file: whole or not at all, and on disk for good when this returns.
+    """Move a file completely or not at all; it is on disk for good when this returns.
 
-    Between two disks it is copied under another name first. A copy that was interrupted has the target's name with
-    ``.half`` behind it, so that whoever tidies up knows what it belongs to.
+    Between two disks the file is copied first, to the target's name with ``.half`` appended, so that the cleanup knows
+    to which file an interrupted copy belongs.
 
     Raises:
-        OSError: it was not moved, and is where it was.
+        OSError: the file was not moved.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

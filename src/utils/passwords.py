@@ -1,8 +1,8 @@
-"""Passwords: what is acceptable, and bcrypt so that nothing is cut and a storm of logins does not stop the service.
+"""Checks passwords and hashes them with bcrypt, with a limit that keeps many logins from blocking the service.
 
-bcrypt reads 72 bytes and its library refuses more, so it is given the base64 of a SHA-384 (64 letters): every
-character of a password counts, and none can end it early. Text is brought to Unicode's NFC first (as RFC 8265
-asks), because keyboards differ in how they spell the same accented letter.
+bcrypt reads 72 bytes and its library refuses more, so it gets the base64 of a SHA-384 (64 letters): every character of
+a password counts, and none can end it early. Text is normalised to NFC first (RFC 8265), because keyboards differ in
+how they encode the same accented letter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from src.errors import Busy, PasswordInvalid
 
 MIN_CHARACTERS = 8
 MAX_CHARACTERS = 1024
-# 0.23 s on one core of a 2024 server; OWASP asks for 10 at least.
+# 0.23 s on one core of a 2024 server; OWASP recommends at least 10.
 DEFAULT_COST = 12
 
 
@@ -33,19 +33,19 @@ def check_password(password: str) -> None:
 
 
 class PasswordHasher:
-    """bcrypt with a bound on how many hashes run and wait at once.
+    """bcrypt with a limit on running and waiting hashes.
 
-    A hash takes a core for a quarter of a second (without holding the interpreter's lock). ``parallel`` run at
-    once, ``waiting`` more callers wait; who comes after that is told ``Busy`` at once, so that logins never hold
-    all threads of a process.
+    A hash takes a core for a quarter of a second (without holding the interpreter's lock). ``parallel`` hashes run at
+    once, ``waiting`` more callers wait, and further callers get ``Busy`` at once, so that logins never occupy all
+    threads of a process.
     """
 
     def __init__(self, *, cost: int = DEFAULT_COST, parallel: int = 2, waiting: int = 16) -> None:
         self._cost = cost
         self._running = threading.BoundedSemaphore(parallel)
         self._inside = threading.BoundedSemaphore(parallel + waiting)
-        # Costs as much to check as any real hash and fits no password: it only has the shape of one.
-        self._nobody = f"$2b${cost:02d}${'.' * 22}{'.' * 31}"
+        # Takes as long to check as a real hash and matches no password.
+        self._dummy_hash = f"$2b${cost:02d}${'.' * 22}{'.' * 31}"
 
     def hash(self, password: str) -> str:
         """Return the hash to store.
@@ -57,14 +57,14 @@ class PasswordHasher:
             return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Return whether this password made the stored hash. Without one (no such user) it takes as long and is false.
+        """Return whether the password matches; without a stored hash (no such user), ``False`` after the same time.
 
         Raises:
             Busy: too many are waiting already.
         """
         with self._turn():
-            fits = bcrypt.checkpw(_digest(password), (stored or self._nobody).encode())
-        return fits and stored is not None
+            matches = bcrypt.checkpw(_digest(password), (stored or self._dummy_hash).encode())
+        return matches and stored is not None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -78,6 +78,6 @@ class PasswordHasher:
 
 
 def _digest(password: str) -> bytes:
-    # A lone surrogate is no character, but JSON can spell one; it is hashed like any other.
+    # JSON can contain a lone surrogate, which is not a character; it is hashed like any other.
     text = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
     return base64.b64encode(hashlib.sha384(text).digest())

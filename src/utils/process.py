@@ -1,4 +1,4 @@
-"""What a process asks of the system: to end with its parent, to stand back, limits (Linux; elsewhere less)."""
+"""Ends a process with its parent, lowers its priority, and limits it (on Linux; elsewhere only in part)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def die_with_parent(parent_pid: int | None = None, death_signal: int = signal.SIGKILL) -> None:
     """Ask the kernel to send this process ``death_signal`` as soon as its parent is gone.
 
-    Called in the child: as ``preexec_fn`` through `dying_with`, or in a hook that runs after a fork. The
-    request survives ``exec`` and is not inherited by children: each generation has to ask for itself.
-    The kernel watches the *thread* that forked: start such a child only from a thread that lives as long
-    as the child may.
+    Call it in the child: as ``preexec_fn`` through `dying_with`, or in a hook after a fork. The request survives
+    ``exec`` and children do not inherit it: each generation has to make it again.
+    The kernel watches the *thread* that forked: start such a child only from a thread that lives at least as long.
 
-    ``parent_pid`` is the process that should be watched, by default the present parent. If that one died
-    before the request was in force, this process ends here and now.
+    ``parent_pid`` is the process to watch, by default the current parent. If it has died before the request was in
+    force, this process ends immediately.
 
     Raises:
         OSError: the kernel refused the request.
@@ -40,7 +39,7 @@ def die_with_parent(parent_pid: int | None = None, death_signal: int = signal.SI
 
 
 def dying_with(parent_pid: int, death_signal: int = signal.SIGKILL) -> Callable[[], None]:
-    """A ``preexec_fn`` for `subprocess.Popen` that binds the child to ``parent_pid``, normally ``os.getpid()``."""
+    """Return a ``preexec_fn`` for `subprocess.Popen` that ends the child with ``parent_pid`` (``os.getpid()``)."""
 
     def bind() -> None:
         die_with_parent(parent_pid, death_signal)
@@ -49,16 +48,16 @@ def dying_with(parent_pid: int, death_signal: int = signal.SIGKILL) -> Callable[
 
 
 def use_at_most(limit: int, value: int) -> None:
-    """Put one of the system's limits (``resource.RLIMIT_*``) on this process; a lower one that it has already stays."""
+    """Set a limit (``resource.RLIMIT_*``) for this process unless a lower one is already in force."""
     _, hard = resource.getrlimit(limit)
     most = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(limit, (most, most))
 
 
 def stand_back() -> None:
-    """Leave the processor to whoever answers people, as far as those want it; for this thread and all that it starts.
+    """Give interactive work precedence over this thread and all that it starts.
 
-    The niceness weighs about a tenth of the normal one (man 7 sched), and a batch process never interrupts others.
+    This niceness has about a tenth of the normal weight (man 7 sched), and a batch process never preempts others.
     """
     give_up_real_time()
     nicer = max(BACKGROUND_NICENESS - os.nice(0), 0)
@@ -69,16 +68,16 @@ def stand_back() -> None:
 
 
 def give_up_real_time() -> None:
-    """Take from this thread, and from all that it starts, the right to real-time priority, which root has.
+    """Remove the right to real-time priority, which root has, from this thread and all that it starts.
 
-    SVT-AV1 takes the highest there is when it runs as root (``EbThreads.c``), in whatever process it was loaded; an
-    encode then holds up everything else on the machine.
+    SVT-AV1 takes the highest priority when it runs as root (``EbThreads.c``), in whichever process it is loaded; an
+    encode would then block everything else on the machine.
     """
     if _LIBC is None or os.geteuid() != 0:
         return
-    _LIBC.prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)  # for the programs that are begun from here
+    _LIBC.prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)  # for programs started from here
     header, sets = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     if _LIBC.capget(header, sets) == 0:
-        for index in range(3):  # effective, permitted, inheritable; behind them the upper halves
+        for index in range(3):  # effective, permitted, inheritable; the upper halves follow
             sets[index] &= ~(1 << _CAP_SYS_NICE)
         _LIBC.capset(header, sets)

@@ -1,8 +1,8 @@
-"""A sandbox for child processes that read what strangers sent: their own files, no network, no way back (Linux).
+"""Restricts child processes that read untrusted files to their own files, without network (Linux).
 
-Landlock, which needs no rights and no program, leaves a process the files it was given; a network namespace of its own
-leaves it no network. The kernel decides how much of that there is, ``available()`` tells, and what there is is used.
-Numbers are those of include/uapi/linux/landlock.h.
+Landlock, which needs no privileges and no program, restricts the files; a network namespace removes the network.
+``available()`` returns how much of this the kernel supports; all of that is used. Numbers are those of
+include/uapi/linux/landlock.h.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _MAKE_CHAR, _MAKE_SOCK, _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM = 1 << 6, 1 << 9, 1 << 10, 1 << 11, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _FIRST_ABI_FILES, _ABI_REFER, _ABI_TRUNCATE, _ABI_IOCTL, _ABI_SCOPE = (1 << 13) - 1, 2, 3, 5, 6
-_ONLY_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV  # rights that a rule for a file may hold
-# Links, pipes and devices are never made: who finds one in a folder of ours might follow it, or wait at it for ever.
+_ONLY_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV  # the rights that apply to a file
+# Links, pipes and devices are never created: another process might follow a link in our folders or block on a pipe.
 _NEVER = _EXECUTE | _IOCTL_DEV | _MAKE_CHAR | _MAKE_SOCK | _MAKE_FIFO | _MAKE_BLOCK | _MAKE_SYM
 _ALL_TCP, _ALL_SCOPES = 0b11, 0b11
 
-# Programs and libraries; what threads and memory are counted by; harmless devices.
+# Programs and libraries; counts of processors and memory; harmless devices.
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store")
 _SYSTEM = (
     *("/usr/share", "/etc/ld.so.cache", "/etc/localtime", "/proc/cpuinfo", "/proc/meminfo"),
@@ -53,11 +53,11 @@ _RULE_PORT, _CONNECT = 2, 1 << 1
 
 @dataclass(frozen=True, slots=True)
 class SandboxRules:
-    """What one process may touch: ``reads`` files and folders, ``writes`` folders, ``programs`` it may start.
+    """The files a process may use: it may read ``reads``, write in the folders ``writes`` and start ``programs``.
 
-    ``lists``: folders whose names it may list. ``devices``: video hardware, and what its drivers look at.
-    ``loopback_port``: the one port that it may connect to; in a network namespace it is one of a loopback of its own
-    (``enter_namespaces``), for who listens on the machine's cannot be reached from there.
+    ``lists``: folders that it may list. ``devices``: video hardware and the files of its drivers.
+    ``loopback_port``: the only port to which it may connect. In a network namespace this is a port of the namespace's
+    own loopback device (``enter_namespaces``), from which servers on the machine's loopback cannot be reached.
     """
 
     reads: tuple[Path, ...] = ()
@@ -84,9 +84,9 @@ class _PathBeneath(ctypes.Structure):
 
 @contextmanager
 def locked_into(sandbox: SandboxRules) -> Iterator[Callable[[], None]]:
-    """A function to be called in the child, before its program starts; the block must hold the start of the child.
+    """Yield a function to be called in the child before its program starts; start the child within the block.
 
-    The rules are made here, in the parent: between fork and exec hardly anything is safe.
+    The rules are created here in the parent, because hardly anything is safe between fork and exec.
     """
     kind = available()
     ruleset = _make_ruleset(sandbox, kind) if kind.files == "landlock" else None
@@ -106,9 +106,9 @@ def locked_into(sandbox: SandboxRules) -> Iterator[Callable[[], None]]:
 
 
 def enter_namespaces(kind: Kind) -> None:
-    """Leave the network, in this process and for good, for one in which only a loopback of its own is. ``kind`` is what
-    ``available()`` told the process that started this one. Before there is a second thread.
+    """Move this process into a network that has only its own loopback device, irrevocably.
 
+    Call it before a second thread starts. ``kind`` is what ``available()`` returned in the parent process.
     Raises:
         OSError: the kernel refused.
     """
@@ -117,7 +117,7 @@ def enter_namespaces(kind: Kind) -> None:
 
 
 def lock_in(sandbox: SandboxRules, kind: Kind) -> None:
-    """Keep this process for good from every file that its rules do not allow; see ``enter_namespaces``.
+    """Deny this process access to all files that its rules do not allow, irrevocably; see ``enter_namespaces``.
 
     Raises:
         OSError: the kernel refused.
@@ -140,27 +140,31 @@ def _restrict(ruleset: int | None) -> None:
 
 
 def _make_ruleset(sandbox: SandboxRules, kind: Kind) -> int:
-    """Return a descriptor of the rules."""
+    """Return a file descriptor of the rules."""
     assert LIBC is not None
     version = landlock_version()
     handled = _FIRST_ABI_FILES
     for since, right in ((_ABI_REFER, _REFER), (_ABI_TRUNCATE, _TRUNCATE), (_ABI_IOCTL, _IOCTL_DEV)):
-        handled |= right if version >= since else 0
-    # A namespace that holds only this process's own loopback needs no rules for it.
+        if version >= since:
+            handled |= right
+    # A namespace with only this process's own loopback device needs no rules for it.
     tcp = 0 if sandbox.loopback_port is not None and kind.namespaces else _ALL_TCP
     attributes = _RulesetAttributes(handled, tcp, _ALL_SCOPES)
-    size = 8 if version < ABI_NET else 16 if version < _ABI_SCOPE else 24
+    size = 24
+    if version < _ABI_SCOPE:
+        size = 8 if version < ABI_NET else 16
     ruleset: int = LIBC.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     if ruleset < 0:
         raise OSError(ctypes.get_errno(), "landlock_create_ruleset failed")
     read = _READ_FILE | _READ_DIR
+    devices, drivers = (_DEVICES, _DRIVERS) if sandbox.devices else ((), ())
     try:
         for paths, rights in (
             (_existing(_LIBRARIES), read | _EXECUTE),
             (_existing(_SYSTEM), read),
             (_existing(("/dev/null",)), read | _WRITE_FILE),
-            (_existing(_DEVICES if sandbox.devices else ()), read | _WRITE_FILE | _IOCTL_DEV),
-            (_existing(_DRIVERS if sandbox.devices else ()), read),
+            (_existing(devices), read | _WRITE_FILE | _IOCTL_DEV),
+            (_existing(drivers), read),
             (sandbox.programs, _READ_FILE | _EXECUTE),
             (sandbox.lists, _READ_DIR),
             (sandbox.reads, read),
@@ -184,7 +188,7 @@ def _existing(paths: Iterable[str]) -> Iterator[Path]:
 
 def _add_rule(ruleset: int, path: Path, rights: int) -> None:
     assert LIBC is not None
-    with suppress(FileNotFoundError):  # then there is nothing to be allowed
+    with suppress(FileNotFoundError):  # then no rule is needed
         beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             if not path.is_dir():

@@ -1,8 +1,8 @@
-"""Which sandbox this machine offers to a process of ours, found by trying, and why it is not a better one.
+"""Finds by trying which sandbox this machine offers to a process, and why it is not a better one.
 
-The same kernel offers more or less to each process: a system call filter (systemd's ``SystemCallFilter``, a container's
-profile) may hide Landlock, ``RestrictNamespaces``, AppArmor or a sysctl may forbid namespaces. So the reasons name what
-stands in the way, as far as the process can see it.
+The same kernel may offer less to some processes: a system call filter (systemd's ``SystemCallFilter``, a container's
+profile) may hide Landlock; ``RestrictNamespaces``, AppArmor or a sysctl may forbid namespaces. The reasons name the
+obstacle as far as the process can see it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What this machine offers. ``files``: "landlock" or "none"; ``network``: "namespace", "landlock" or "none".
+    """The sandbox of this machine. ``files``: "landlock" or "none"; ``network``: "namespace", "landlock" or "none".
 
-    ``reasons``: a sentence for each of the two that is not the best.
+    ``reasons``: a sentence for each of the two that is not the best possible.
     """
 
     files: str
@@ -57,22 +57,25 @@ class Kind:
 
 @functools.cache
 def available() -> Kind:
-    """Return what works here, found by trying.
+    """Return the sandbox that works here, found by trying.
 
     Raises:
-        OSError: it cannot be tried now. Nothing is remembered, and no file is read without a sandbox that there may be.
+        OSError: trying failed now. This is not cached, and the caller must not read files without the sandbox that may
+            work.
     """
     version, no_landlock = _landlock()
     namespaces, no_namespaces = _namespaces()
-    network = "namespace" if namespaces else "landlock" if version >= ABI_NET else "none"
+    network = "landlock" if version >= ABI_NET else "none"
+    if namespaces:
+        network = "namespace"
     reasons = [no_landlock, no_namespaces]
     if not namespaces and 0 < version < ABI_NET:
-        reasons.append("Landlock has rules for TCP from Linux 6.7 on; this kernel is older.")
+        reasons.append("Landlock restricts TCP only from Linux 6.7 on; this kernel is older.")
     return Kind("landlock" if version else "none", network, namespaces, tuple(filter(None, reasons)))
 
 
-def tell() -> None:
-    """Write into the log which sandbox is in force, and why it is not a better one."""
+def log_kind() -> None:
+    """Log which sandbox is in force, and why it is not a better one."""
     kind = available()
     level = logging.INFO if not kind.reasons else logging.WARNING
     log.log(level, "the sandbox around media is %s%s", kind, "".join(f"; {reason}" for reason in kind.reasons))
@@ -80,12 +83,12 @@ def tell() -> None:
 
 @functools.cache
 def landlock_version() -> int:
-    """The version of Landlock that the kernel tells, 0 for none. Not whether all of it works here: ``available``."""
+    """Return the kernel's version of Landlock, 0 for none; parts of it may not work here: see ``available``."""
     return max(0, LIBC.syscall(CREATE_RULESET, None, 0, 1)) if LIBC is not None else 0
 
 
 def _landlock() -> tuple[int, str]:
-    """Return the version of Landlock that works here, 0 for none, and why there is none."""
+    """Return the version of Landlock that works here (0 for none), and why none does."""
     if LIBC is None:
         return 0, "Landlock needs Linux."
     version = landlock_version()
@@ -99,7 +102,7 @@ def _landlock() -> tuple[int, str]:
 
 
 def _try_landlock() -> None:
-    """Forbid the making of sockets, of which the program that follows makes none, except below /proc."""
+    """Forbid creating sockets except below /proc; the program that follows creates none."""
     assert LIBC is not None
     make_socket = 1 << 9
     ruleset = LIBC.syscall(CREATE_RULESET, ctypes.byref(ctypes.c_uint64(make_socket)), ctypes.c_size_t(8), 0)
@@ -113,21 +116,20 @@ def _try_landlock() -> None:
 
 def _why_no_landlock(number: int, call: str) -> str:
     if number == errno.EOPNOTSUPP:
-        return "Landlock is not switched on: add it to the kernel's parameter lsm=."
+        return "Landlock is not enabled: add it to the kernel's parameter lsm=."
     filtered = _system_calls_are_filtered()
     if number == errno.ENOSYS and not filtered:
-        return "this kernel has no Landlock, which came with Linux 5.13."
+        return "this kernel has no Landlock, which requires Linux 5.13."
     if filtered:
         return (
-            f"a system call filter forbids {call}, or the kernel has none: allow landlock_create_ruleset, "
+            f"a system call filter forbids {call}, or the kernel lacks it: allow landlock_create_ruleset, "
             "landlock_add_rule and landlock_restrict_self (SystemCallFilter= of the unit, or the container's profile)."
         )
     return f"{call} failed: {_name(number)}."
 
 
 def _namespaces() -> tuple[int, str]:
-    """Flags of a network that holds nobody, as root without and otherwise with a user namespace around it; 0 for none,
-    and why."""
+    """Return the flags for an empty network (0 for none), as root without a user namespace, and why none works."""
     failed = errno.ENOSYS
     if LIBC is not None:
         for flags in (_NEW_NET | _NEW_IPC, _NEW_NET | _NEW_IPC | _NEW_USER):
@@ -142,19 +144,19 @@ def _why_no_namespaces(number: int) -> str:
         if _read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
             return "AppArmor forbids namespaces to programs without a profile: load deploy/apparmor/yt-downloader."
         if _read("/proc/sys/kernel/unprivileged_userns_clone") == "0":
-            return "namespaces are for root alone here: set the sysctl kernel.unprivileged_userns_clone to 1."
+            return "only root may create namespaces here: set the sysctl kernel.unprivileged_userns_clone to 1."
         if _system_calls_are_filtered():
             return (
-                "a system call filter forbids namespaces of a user, a network and IPC (RestrictNamespaces= of the "
+                "a system call filter forbids namespaces of users, networks and IPC (RestrictNamespaces= of the "
                 "unit, or the container's profile)."
             )
     if number == errno.ENOSPC or _read("/proc/sys/user/max_user_namespaces") == "0":
         return "no namespaces are left: the sysctl user.max_user_namespaces or user.max_net_namespaces is too low."
-    return f"no network namespace can be made: {_name(number)}."
+    return f"no network namespace can be created: {_name(number)}."
 
 
 def enter(flags: int) -> None:
-    """Go into namespaces, for good, and give the network there a loopback. Before there is a second thread.
+    """Enter namespaces, irrevocably, and enable the loopback device there. Call it before a second thread starts.
 
     Raises:
         OSError: the kernel refused.
@@ -173,10 +175,10 @@ def _require(done: bool) -> None:
 
 
 def _probe(action: Callable[[], None]) -> int:
-    """Try something in a child that then starts a program, as we do; the number of the error, 0 when it worked.
+    """Try something in a child that then starts a program, as in real use; return the error number, 0 for success.
 
     Raises:
-        OSError: there is no room for another process now, which says nothing of the sandbox.
+        OSError: the system cannot start another process now, which does not depend on the sandbox.
     """
     reading, writing = os.pipe()
 
@@ -188,7 +190,7 @@ def _probe(action: Callable[[], None]) -> int:
             raise
 
     try:
-        # With its own libraries, the program needs nothing that the tried rules forbid.
+        # Isolated and without packages, the interpreter needs nothing that the tried rules forbid.
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", ""],
             preexec_fn=prepare,
@@ -197,7 +199,7 @@ def _probe(action: Callable[[], None]) -> int:
             timeout=_PROBE_SECONDS,
         )
         works = done.returncode == 0
-    except subprocess.TimeoutExpired:  # it was started, so all of it was allowed: the machine is busy
+    except subprocess.TimeoutExpired:  # it was started, so everything was allowed: the machine is busy
         works = True
     except subprocess.SubprocessError:
         works = False
@@ -207,8 +209,8 @@ def _probe(action: Callable[[], None]) -> int:
         works = False
     finally:
         os.close(writing)
-        with os.fdopen(reading, "rb") as said:
-            number = said.read()
+        with os.fdopen(reading, "rb") as result:
+            number = result.read()
     return _WORKED if works else int.from_bytes(number, "big") or errno.EINVAL
 
 

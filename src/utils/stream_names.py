@@ -1,4 +1,4 @@
-"""Every way in which a chat bot names a stream, read without asking anybody."""
+"""Reads every form in which chat bots name a stream, without network access."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ WHAT_TO_SEND = "This names no stream: send the id of a video or a channel, a lin
 _MAX_CHARACTERS = 2048
 _VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _CHANNEL_ID = re.compile(r"UC[A-Za-z0-9_-]{22}")
-# Letters of any script, digits, and . - _ and the middle dot; 3 to 30 of them.
+# Letters of any script, digits, and . - _ and the middle dot; 3 to 30 characters.
 _HANDLE = re.compile(r"@[\w.\-\u00b7]{3,30}")
 _BASE64 = re.compile(r"[A-Za-z0-9_-]{20,400}")
-# What bots leave behind when they cannot fill a variable: $(chatid), ${channel}, {{id}}, %broadcastId%, null.
+# What bots send when they cannot fill a variable: $(chatid), ${channel}, {{id}}, %broadcastId%, null.
 _TEMPLATE = re.compile(r"\$\(|\$\{|\{\{|^%\w+%$|^<.*>$|^\{\w+\}$")
 _NOTHING = frozenset({"null", "undefined", "none", "nil", "nan", "false", "n/a", "unknown", "error"})
-# Words that may stand where a name would: the stream is then the channel that the bot's own header tells.
+# Placeholders for a name: the stream is then that of the channel in the bot's own header.
 _HERE = frozenset({"", "live", "now", "here", "this", "auto", "-", "clip"})
 _DEEPEST = 4  # messages inside messages; a live-chat id has two
 
 
 class NameKind(StrEnum):
-    """What a name names."""
+    """What a name refers to."""
 
     VIDEO = "video"
     CHANNEL = "channel"
@@ -38,14 +38,14 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamName:
-    """A stream by its video's id, by its channel's id, or by its channel's handle with the ``@``."""
+    """A stream, by the id of its video, the id of its channel, or the handle of its channel with the ``@``."""
 
     kind: NameKind
     value: str
 
     @property
     def url(self) -> str:
-        """The link that is given to an extractor, built from checked parts."""
+        """The link for the extractor, built from checked parts."""
         if self.kind is NameKind.VIDEO:
             return canonical_url(self.value)
         middle = f"channel/{self.value}" if self.kind is NameKind.CHANNEL else self.value
@@ -56,13 +56,13 @@ class StreamName:
 
 
 def read_stream_name(text: str) -> StreamName | None:
-    """Return the stream that ``text`` names; None when it only says "this one".
+    """Return the stream that ``text`` names; None when it only refers to the current one.
 
-    Understood: an id of 11 characters, a link to a video or to a channel, a live-chat id (a protobuf message in
-    base64url that holds the video's id), a channel's id ``UC...``, a handle ``@...``.
+    Understood: an id of 11 characters, a link to a video or a channel, a live-chat id (a protobuf message in base64url
+    that contains the video's id), a channel's id ``UC...``, a handle ``@...``.
 
     Raises:
-        VideoIdInvalid: an unfilled variable of a bot, or nothing of the above; the message is for the chat.
+        VideoIdInvalid: a variable that the bot did not fill, or none of the above; the message is for the chat.
     """
     name = unquote(text).strip() if len(text) <= _MAX_CHARACTERS else text
     if name.lower() in _HERE:
@@ -76,12 +76,12 @@ def read_stream_name(text: str) -> StreamName | None:
 
 
 def name_of_video(video_id: str) -> StreamName:
-    """Return the name that a checked video id is."""
+    """Return the name for a checked video id."""
     return StreamName(NameKind.VIDEO, video_id)
 
 
 def youtube_channel_of(header: str) -> StreamName | None:
-    """The channel in a bot's header such as ``name=...&provider=youtube&providerId=UC...``; None when it tells none."""
+    """Return the channel in a bot's header ``name=...&provider=youtube&providerId=UC...``; None if there is none."""
     try:
         fields = {name: values[0] for name, values in parse_qs(header[:_MAX_CHARACTERS], max_num_fields=30).items()}
     except ValueError:
@@ -90,7 +90,7 @@ def youtube_channel_of(header: str) -> StreamName | None:
 
 
 def youtube_channel(provider: str, channel_id: str) -> StreamName | None:
-    """Return the channel with this id on a platform that a bot names; None when that is not YouTube."""
+    """Return the channel with this id on the platform of a bot; None when that is not YouTube."""
     if provider.lower() != "youtube" or not _CHANNEL_ID.fullmatch(channel_id):
         return None
     return StreamName(NameKind.CHANNEL, channel_id)
@@ -125,7 +125,7 @@ def _link(name: str) -> StreamName | None:
 
 
 def _chat_id(name: str) -> StreamName | None:
-    """Return the video, or else the channel, inside a live-chat id."""
+    """Return the video, or otherwise the channel, in a live-chat id."""
     if not _BASE64.fullmatch(text := name.rstrip("=")):
         return None
     try:
@@ -141,8 +141,7 @@ def _chat_id(name: str) -> StreamName | None:
 
 
 def _texts(message: bytes, depth: int) -> Iterator[str]:
-    """All texts in a protobuf message and the messages inside it, in order. A text that reads as a message is taken
-    for the text when it is printable."""
+    """Yield all texts in a protobuf message and its nested messages, in order; printable content is always a text."""
     for content in _fields(message) or ():
         if content.isascii() and content.decode("ascii").isprintable():
             yield content.decode("ascii")
@@ -151,7 +150,7 @@ def _texts(message: bytes, depth: int) -> Iterator[str]:
 
 
 def _fields(message: bytes) -> list[bytes] | None:
-    """Return the contents of all length-delimited fields; None when this is no protobuf message."""
+    """Return the contents of all length-delimited fields; None when this is not a protobuf message."""
     found: list[bytes] = []
     position = 0
     while position < len(message):
@@ -175,7 +174,7 @@ def _fields(message: bytes) -> list[bytes] | None:
 
 
 def _varint(message: bytes, position: int) -> tuple[int, int]:
-    """(value, position behind it); a position behind the end of the message when it is cut off."""
+    """Return (value, position after it); the position is after the end of the message if that is truncated."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(message):

@@ -1,4 +1,4 @@
-"""Times as people and links write them, read as exact seconds."""
+"""Parses times in requests and links as exact seconds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 from src.errors import ClipRangeInvalid
 from src.utils.validators import query_fields, unwrapped
 
-MAX_SECONDS = 30 * 24 * 3600  # longer than any video there is (the longest known ones have some 25 days)
+MAX_SECONDS = 30 * 24 * 3600  # longer than any video (the longest known ones have about 25 days)
 FRAME_TOLERANCE_SECONDS = Fraction(1, 100_000)
 """A requested time this close to the timestamp of a frame means that frame.
 
-Timestamps such as 1001/30000 have no finite decimal form: one that is rounded to six digits, as clients and our own
-status report it, may lie half a microsecond behind its frame. Frames of real videos are milliseconds apart.
+Timestamps such as 1001/30000 have no finite decimal form: rounded to six digits, as clients and our own status report
+them, they may be half a microsecond before their frame. Frames of real videos are milliseconds apart.
 """
 _MAX_CHARACTERS = 32
 _SECONDS = r"[0-9]+(?:\.[0-9]+)?"
@@ -25,13 +25,13 @@ _UNITS = re.compile(rf"(?:(?P<hours>[0-9]+)h)?(?:(?P<minutes>[0-9]+)m)?(?:(?P<se
 
 
 def parse_time(value: object) -> Fraction:
-    """Return the exact seconds that a number or a text means.
+    """Return the exact seconds of a number or a text.
 
-    Understood: ``90``, ``90.5``, ``"90.5"``, ``"1:30"``, ``"1:02:03.25"``, ``"1h2m3s"``, ``"2m"``. A float means the
-    decimal number it is written as: ``0.1`` is exactly one tenth.
+    Understood: ``90``, ``90.5``, ``"90.5"``, ``"1:30"``, ``"1:02:03.25"``, ``"1h2m3s"``, ``"2m"``. A float is read as
+    its decimal form: ``0.1`` is exactly one tenth.
 
     Raises:
-        ClipRangeInvalid: anything else: negative, infinite, not a number, a truth value, beyond ``MAX_SECONDS``.
+        ClipRangeInvalid: anything else: negative, infinite, not a number, a boolean, more than ``MAX_SECONDS``.
     """
     seconds = _read(value)
     if seconds is None:
@@ -43,9 +43,9 @@ def parse_time(value: object) -> Fraction:
 
 
 def time_in_url(url: str) -> Fraction | None:
-    """The start time that a link carries (``t=``, ``start=`` or ``time_continue=``; also ``#t=``), if it has one.
+    """Return the start time in a link (``t=``, ``start=`` or ``time_continue=``; also ``#t=``), if it has one.
 
-    A value that is no time is ignored, as the site itself does.
+    Invalid values are ignored, as the site does.
     """
     try:
         parts = urlsplit(unwrapped(url))

@@ -1,8 +1,8 @@
-"""JSON Web Tokens of both tiers: made, read strictly, and hashed. No storage: a session is checked elsewhere.
+"""Issues, strictly reads and hashes JSON Web Tokens of both tiers; sessions are checked elsewhere.
 
-A token is accepted only in the one spelling in which it was issued: HS256, three parts of canonical base64url.
-The signature has two unused bits in its last letter, so that four spellings of a token carry the same signature;
-since sessions are found by the hash of the token's text, the three others must not pass.
+A token is accepted only in the exact spelling in which it was issued: HS256, three parts of canonical base64url.
+The last letter of the signature has two unused bits, so four spellings of a token have the same signature. Sessions
+are found by the hash of the token's text, so the three others must be rejected.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ import jwt
 from src.errors import TokenExpired, TokenInvalid
 
 ALGORITHM = "HS256"
-# Ours have about 170 (public) and 270 (private) characters.
+# Tokens have about 170 (public) and 270 (private) characters.
 MAX_TOKEN_CHARACTERS = 1024
-# JSON knows integers of any size. What lies beyond the year 9999 is no time that Python or anybody here can name.
+# JSON allows integers of any size; Python has no times after the year 9999.
 _LATEST = 253_402_300_799
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Tier(StrEnum):
-    """What a token may be used for; its ``type`` claim."""
+    """What a token may be used for; the value of its ``type`` claim."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -38,7 +38,7 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublicClaims:
-    """What a public token says: nothing about its bearer, only that it was issued here and until when it counts."""
+    """The claims of a public token: nothing about its bearer, only when it was issued and when it expires."""
 
     token_id: str
     issued_at: datetime
@@ -47,7 +47,7 @@ class PublicClaims:
 
 @dataclass(frozen=True, slots=True)
 class PrivateClaims:
-    """What a private token says. Whether the login still exists is not among it."""
+    """The claims of a private token. They do not show whether the login still exists."""
 
     user_id: str
     session_id: str
@@ -56,12 +56,12 @@ class PrivateClaims:
 
 
 def token_hash(token: str) -> str:
-    """SHA-256 of a token, 64 hexadecimal digits: the name under which its session is stored."""
+    """Return the SHA-256 of a token in 64 hexadecimal digits: the key under which its session is stored."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Tokens:
-    """Issues and reads the tokens of both tiers. Each tier has its own secret and its own lifetime."""
+    """Issues and reads the tokens of both tiers. Each tier has a separate secret and lifetime."""
 
     def __init__(
         self, *, public_secret: str, private_secret: str, public_life: timedelta, private_life: timedelta
@@ -73,25 +73,25 @@ class Tokens:
         self.private_life = private_life
 
     def issue_public(self, now: datetime) -> str:
-        """Return a public token that counts from now on for ``public_life``."""
+        """Return a new public token, valid from now for ``public_life``."""
         return self._sign(Tier.PUBLIC, now, self.public_life, {"jti": secrets.token_urlsafe(12)})
 
     def issue_private(self, user_id: str, session_id: str, now: datetime) -> str:
-        """Return the token of one login, for ``private_life``."""
+        """Return the token of one login, valid for ``private_life``."""
         return self._sign(Tier.PRIVATE, now, self.private_life, {"user_id": user_id, "session_id": session_id})
 
     def read_public(self, token: str, now: datetime) -> PublicClaims:
-        """Return what a public token says.
+        """Return the claims of a public token.
 
         Raises:
-            TokenInvalid: not one of ours, of the other tier, or spelled differently from how it was issued.
-            TokenExpired: it counted once.
+            TokenInvalid: not issued here, of the other tier, or not in the spelling in which it was issued.
+            TokenExpired: it was valid once.
         """
         claims = self._verify(Tier.PUBLIC, token, now, "jti")
         return PublicClaims(claims["jti"], _moment(claims["iat"]), _moment(claims["exp"]))
 
     def read_private(self, token: str, now: datetime) -> PrivateClaims:
-        """Return what a private token says. Raises as ``read_public``."""
+        """Return the claims of a private token. Raises as ``read_public``."""
         claims = self._verify(Tier.PRIVATE, token, now, "user_id", "session_id")
         return PrivateClaims(claims["user_id"], claims["session_id"], _moment(claims["iat"]), _moment(claims["exp"]))
 
@@ -108,7 +108,7 @@ class Tokens:
                 token,
                 self._secrets[tier],
                 algorithms=[ALGORITHM],
-                # The times are compared below, with the clock that was passed in.
+                # The times are checked below with the clock that was passed in.
                 options={"require": ["exp", "iat", "type", *texts], "verify_exp": False, "verify_iat": False},
             )
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Links and ids of videos: what is accepted, and the one canonical link that is built from an id."""
+"""Validates links and ids of videos, and builds the canonical link from an id."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _ID_IN_PATH = re.compile(r"/(?:shorts|live|embed|v|e|watch)/([^/?#]+)/?")
 _STUDIO_PATH = re.compile(r"/video/([^/?#]+)(?:/[a-z_]*)*")
 _CLIP_PATH = re.compile(r"/clip/[^/]+/?")
 _ID_IN_QUERY = frozenset({"/watch", "/watch_popup", "/live_chat", "/live_chat_replay"})
-# Words of eleven characters that stand where an id would: players of a playlist and of a channel's live stream.
+# Path segments of eleven characters in the place of an id: players of playlists and of a channel's live stream.
 _NOT_IDS = frozenset({"videoseries", "live_stream"})
 
 
 def validate_video_id(video_id: object) -> str:
-    """Return the id itself: exactly 11 characters of ``A-Z a-z 0-9 _ -``.
+    """Return the id: exactly 11 characters of ``A-Z a-z 0-9 _ -``.
 
     Raises:
-        VideoIdInvalid: it is anything else.
+        VideoIdInvalid: anything else.
     """
     if not isinstance(video_id, str) or not _VIDEO_ID.fullmatch(video_id):
         raise VideoIdInvalid
@@ -38,20 +38,20 @@ def validate_video_id(video_id: object) -> str:
 
 
 def canonical_url(video_id: str) -> str:
-    """Return the one link that is ever given to an extractor, built from a checked id."""
+    """Return the only link that is given to an extractor, built from a checked id."""
     return f"https://www.youtube.com/watch?v={validate_video_id(video_id)}"
 
 
 def parse_video_id_from_url(url: object) -> str:
-    """Return the id of the video that a YouTube link leads to.
+    """Return the id of the video to which a YouTube link leads.
 
-    The link is parsed once; its host must be one of a fixed list, without port, user name or tricks of spelling.
-    The scheme may be left out, the link may stand in angle brackets, and a further ``?`` counts as ``&``. Links to
-    playlists or channels alone have no video and are refused.
+    The link is parsed once; its host must be in a fixed list, without port, user name or unusual encoding. The scheme
+    may be missing, the link may be in angle brackets, and a further ``?`` counts as ``&``. Links to playlists or
+    channels alone name no video and are refused.
 
     Raises:
-        UrlInvalid: it is not a link to a YouTube video.
-        VideoIdInvalid: it is one, and its id cannot be an id.
+        UrlInvalid: not a link to a YouTube video.
+        VideoIdInvalid: a link to a video whose id is not valid.
     """
     parts = _split(url)
     host = parts.netloc.lower()
@@ -70,7 +70,7 @@ def parse_video_id_from_url(url: object) -> str:
         found = parts.path.removeprefix("/").removesuffix("/")
     else:
         raise UrlInvalid("This is not a link to a YouTube video")
-    # A '&' where the first '?' should be is a frequent slip of hand-made links.
+    # Hand-written links often have '&' in place of the first '?'.
     video_id = found.partition("&")[0]
     if not video_id or video_id in _NOT_IDS:
         raise UrlInvalid("This link does not lead to a single video")
@@ -78,16 +78,16 @@ def parse_video_id_from_url(url: object) -> str:
 
 
 def query_fields(parts: SplitResult) -> dict[str, list[str]]:
-    """Return the fields of a link's query; a further ``?``, a frequent slip of hand-made links, separates fields too.
+    """Return the fields of a link's query; a further ``?``, common in hand-written links, separates fields too.
 
     Raises:
-        ValueError: there are more than 100.
+        ValueError: the query has more than 100 fields.
     """
     return parse_qs(parts.query.replace("?", "&"), max_num_fields=100)
 
 
 def unwrapped(text: str) -> str:
-    """Return a link without spaces around it and without the angle brackets in which chats and mails put links."""
+    """Return a link without surrounding spaces and without the angle brackets that chats and mails add."""
     text = text.strip(" \t\r\n")
     return text[1:-1].strip(" \t\r\n") if text.startswith("<") and text.endswith(">") else text
 

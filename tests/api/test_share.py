@@ -107,7 +107,7 @@ def test_a_browser_with_a_dead_link_is_shown_a_page(api: Api) -> None:
     for accept, mimetype in ((browser, "text/html"), ("*/*", "application/json"), ("", "application/json")):
         reply = api.call("GET", f"/s/{'x' * 46}", headers={"Accept": accept})
         assert (reply.status_code, reply.mimetype) == (404, mimetype)
-        assert "This link has expired or was taken back." in reply.text
+        assert "This link has expired or was revoked." in reply.text
     assert api.call("GET", f"/s/{'x' * 46}/clip.mp4", headers={"Accept": browser}).mimetype == "application/json"
 
 

@@ -26,7 +26,7 @@ def test_the_configured_program_wins(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_configured_program_that_is_missing_is_not_replaced_in_silence(tmp_path: Path) -> None:
-    with pytest.raises(FfmpegMissing, match="FFMPEG_PATH names no program"):
+    with pytest.raises(FfmpegMissing, match="FFMPEG_PATH is not an executable program"):
         find_ffmpeg(str(tmp_path / "nothing"))
 
 

@@ -14,7 +14,7 @@ def test_a_name_that_is_no_setting_is_told_with_the_one_that_is_meant(tmp_path: 
     written.write_text("MAX_VIDEO_DURATON=60\nPORT=5001\nCOMPOSE_PROJECT_NAME=clips\n")
     slip, other = sorted(unknown_settings(written), key=len, reverse=True)
     assert "MAX_VIDEO_DURATON" in slip
-    assert slip.endswith("is MAX_VIDEO_DURATION meant?")
+    assert slip.endswith("did you mean MAX_VIDEO_DURATION?")
     assert "COMPOSE_PROJECT_NAME" in other
     assert unknown_settings(tmp_path / "none") == []
 
@@ -36,7 +36,7 @@ def test_a_folder_whose_links_lead_in_a_circle_is_refused_by_name(tmp_path: Path
     second.symlink_to(first)
     with pytest.raises(SettingsError) as refused:
         Settings.load({name: str(first / below)}, dotenv=None, config_file=None)
-    assert str(refused.value).splitlines()[1:] == [f"  {name}: The symbolic links of this path lead in a circle"]
+    assert str(refused.value).splitlines()[1:] == [f"  {name}: The symbolic links of this path form a loop"]
     first.unlink()
     first.symlink_to(tmp_path / "missing")  # it is made at the start
     assert Settings.load({name: str(first / below)}, dotenv=None, config_file=None)

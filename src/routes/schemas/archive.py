@@ -11,7 +11,7 @@ from src.models.video import Status
 from src.routes.archive_words import documented_code
 from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime, of_job
 from src.services.downloads.requests import DownloadRequest
-from src.utils.filenames import told_folder
+from src.utils.filenames import display_folder
 from src.utils.format_selection import quality_of
 from src.utils.validators import canonical_url
 
@@ -26,7 +26,7 @@ JOB_WORDS: dict[Status, JobWord] = {
 }
 Said = Annotated[JobWord, BeforeValidator(lambda status: JOB_WORDS.get(status, status))]
 VideoId = Annotated[StrictStr, Field(max_length=64, examples=["dQw4w9WgXcQ"])]
-Folder = Annotated[StrictStr, Field(max_length=500), AfterValidator(told_folder)]
+Folder = Annotated[StrictStr, Field(max_length=500), AfterValidator(display_folder)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Offset = Annotated[int, Field(ge=0, le=1_000_000)]
 VideoIds = Annotated[list[VideoId], Field(min_length=1, max_length=50)]

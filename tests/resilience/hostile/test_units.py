@@ -83,7 +83,7 @@ def test_units_name_what_the_sandbox_needs_and_no_more(unit: str) -> None:
 
 def test_the_log_tells_which_sandbox_is_in_force_and_why(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    sandbox_kind.tell()
+    sandbox_kind.log_kind()
     (record,) = caplog.records
     assert str(available()) in record.getMessage()
     assert (record.levelno == logging.WARNING) == bool(available().reasons)

@@ -201,7 +201,7 @@ def test_servers_of_ones_own_are_used_and_none_is_started(tmp_path: Path, mongo_
     secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in ("JWT_PUBLIC_SECRET", "FLASK_SECRET_KEY")}
     with launched(tmp_path, MONGODB_URI=mongo_uri, REDIS_URI=redis_uri, **secrets) as incomplete:
         assert incomplete.end() == 1
-        assert "JWT_PRIVATE_SECRET is not set: make one with python -c" in incomplete.said.read_text()
+        assert "JWT_PRIVATE_SECRET is not set: create one with python -c" in incomplete.said.read_text()
 
     secrets["JWT_PRIVATE_SECRET"] = "another-0123456789-0123456789-0123456789"
     with launched(tmp_path, "--role", "workers", MONGODB_URI=mongo_uri, REDIS_URI=redis_uri, **secrets) as launcher:

@@ -13,7 +13,7 @@ import pytest
 
 from src.launcher.problems import ChildFailed
 from src.launcher.processes import ChildSpec, Stage
-from src.launcher.readiness import ReadySocket, tell_ready
+from src.launcher.readiness import ReadySocket, notify_ready
 from src.launcher.supervisor import QUICK_DEATHS, Supervisor
 
 SLEEP = ("sleep", "60")
@@ -154,10 +154,10 @@ def test_a_child_is_ready_when_it_says_so() -> None:
     said = ReadySocket()
     try:
         assert not said.ready()
-        tell_ready(said.address)
+        notify_ready(said.address)
         assert said.ready()
         assert said.ready(), "what was said stays said"
-        tell_ready(None)  # nobody asked: nothing happens
-        tell_ready("@nobody-listens-here")
+        notify_ready(None)  # nobody asked: nothing happens
+        notify_ready("@nobody-listens-here")
     finally:
         said.close()

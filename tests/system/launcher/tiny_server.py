@@ -20,12 +20,12 @@ from tests.tools.live_service import ROOT, free_port
 APP = """
 import os
 
-from src.utils.sending import answer_begins, came_too_slowly
+from src.utils.sending import reply_starts, came_too_slowly
 
 def app(environ, start_response):
     path, status, body = environ["PATH_INFO"], "200 OK", b"ok"
     if path == "/socket":
-        answer_begins(environ)
+        reply_starts(environ)
         connection = environ["gunicorn.socket"]
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n")
         connection.recv(1)
