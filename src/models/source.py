@@ -113,13 +113,13 @@ class VideoInfo:
 class Extraction:
     """The result of one lookup of a video: its facts, and the media address of each format by the format's id.
 
-    ``warnings`` may be the only place that explains why formats are missing. ``looked_up_at`` is the time.
+    ``warnings`` may be the only place that explains why formats are missing. ``looked_at`` is the time.
     """
 
     info: VideoInfo
     media: dict[str, MediaAddress]
     warnings: tuple[str, ...] = ()
-    looked_up_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    looked_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # a stored name, as all names of this file
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class YouTubeService:
         Raises:
             LiveNotStarted: the stream is still to come; other ``SourceError`` like every method.
         """
-        newer_than = instead_of.looked_up_at if isinstance(instead_of, Extraction) else instead_of
+        newer_than = instead_of.looked_at if isinstance(instead_of, Extraction) else instead_of
         known_id = validators.validate_video_id(video_id)
         return require_formats(self._ask(known_id, monitor or SilentMonitor(), newer_than))
 

@@ -33,7 +33,7 @@ class Site:
         time.sleep(self.seconds)
         info = VideoInfo(VIDEO, "A film", "", live_status=self.status)
         address = MediaAddress(f"https://example.com/{self.asked}", {"Cookie": "a=b"})
-        return Extraction(info, {"18": address}, looked_up_at=datetime.now(UTC) - timedelta(seconds=self.age))
+        return Extraction(info, {"18": address}, looked_at=datetime.now(UTC) - timedelta(seconds=self.age))
 
 
 def test_who_comes_within_minutes_shares_a_look(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_a_look_is_believed_for_as_long_as_it_can_be(
 def test_addresses_that_serve_no_more_are_asked_for_once(tmp_path: Path) -> None:
     site, shared = Site(), LookupCache(tmp_path)
     spent = shared.get(VIDEO, site, newer_than=None)
-    fresh = shared.get(VIDEO, site, newer_than=spent.looked_up_at)
-    other = shared.get(VIDEO, site, newer_than=spent.looked_up_at)
+    fresh = shared.get(VIDEO, site, newer_than=spent.looked_at)
+    other = shared.get(VIDEO, site, newer_than=spent.looked_at)
     assert fresh.media != spent.media and other == fresh and site.asked == 2
 
 

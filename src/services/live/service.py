@@ -146,7 +146,7 @@ class LiveService:
             video_id=video.info.id,
             tracks=tuple(track_of(video, entry) for entry in chosen),
             resolution=selection.obtained,
-            extracted_at=video.looked_up_at,
+            extracted_at=video.looked_at,
             source="live" if video.info.live_status is LiveStatus.IS_LIVE else "post_live",
             facts={
                 "title": video.info.title,

@@ -131,8 +131,8 @@ def _write(file: int, look: Extraction) -> None:
 
 
 def _is_good(look: Extraction, newer_than: datetime | None) -> bool:
-    age = (datetime.now(UTC) - look.looked_up_at).total_seconds()
-    return 0 <= age < _lifetime(look) and (newer_than is None or look.looked_up_at > newer_than)
+    age = (datetime.now(UTC) - look.looked_at).total_seconds()
+    return 0 <= age < _lifetime(look) and (newer_than is None or look.looked_at > newer_than)
 
 
 def _lifetime(look: Extraction) -> float:

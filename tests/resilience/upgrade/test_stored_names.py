@@ -37,7 +37,7 @@ from src.services.fetch.resource import Resource
 from src.services.live.state import CaptureState
 from src.services.live.store import SegmentStore
 from src.services.progress_cache import ProgressCache
-from src.services.streams import tape
+from src.services.streams import recorded_track
 
 FILES = Path(__file__).parent / "files"
 PATHS = StoredPaths(downloads=Root(Path("/downloads")), uploads=Root(Path("/uploads")))
@@ -114,9 +114,9 @@ def test_files_of_work_folders_are_read(tmp_path: Path) -> None:
     assert store.records[0].start == Fraction(44218263862, 25)
     assert store.timeline().to_fields() == json.loads((FILES / "timeline.json").read_text())
 
-    tapes = tape.load(tmp_path, 1, "{origin}/film.m3u8")
-    assert [cut.number for cut in tapes[0].known] == list(range(8))
-    tape.save(tmp_path, tapes, "{origin}/film.m3u8")
+    tracks = recorded_track.load(tmp_path, 1, "{origin}/film.m3u8")
+    assert [cut.number for cut in tracks[0].known] == list(range(8))
+    recorded_track.save(tmp_path, tracks, "{origin}/film.m3u8")
     assert json.loads((tmp_path / "tape.json").read_text()) == json.loads((FILES / "tape.json").read_text())
 
 
