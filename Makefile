@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev demo check test coverage storm docs update-ytdlp clean
+.PHONY: help setup run dev demo check test matrix coverage storm docs update-ytdlp clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -42,6 +42,10 @@ check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minu
 test: $(READY_DEV) ## every test but those that need the real site; installs what they need
 	@scripts/test-packages.sh
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube" $(TEST_OPTIONS)
+
+matrix: $(READY_DEV) ## every row of the large tables, of which make test runs representatives: about 25 minutes
+	@scripts/test-packages.sh
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "matrix and not real_youtube" --matrix
 
 coverage: ## make test, told which lines of src/ no test runs; a third slower
 	$(MAKE) test TEST_OPTIONS="--cov --cov-report=term:skip-covered"

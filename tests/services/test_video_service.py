@@ -84,6 +84,7 @@ def assert_exact(path: Path, first: int, last: int, fps: Fraction = Fraction(25)
         assert abs(av_offset(path, fps)) < MOST_OFFSET_SECONDS
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize(
     ("container", "resolution", "codec"),
     [

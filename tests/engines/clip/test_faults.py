@@ -42,6 +42,7 @@ def assert_whole(made: Made) -> None:
     assert decode_errors(made.path) == ""
 
 
+@pytest.mark.matrix(5)
 @pytest.mark.parametrize(
     "kind", ["h264-sidx", "h264-progressive", "vp9-webm", "hls-ts", "hls-ts-encrypted", "pair-h264-aac"]
 )
@@ -78,6 +79,7 @@ def test_a_length_that_is_too_large_is_no_obstacle(tmp_path: Path) -> None:
     assert_whole(made)
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("kind", ["h264-sidx", "hls-ts"])
 @pytest.mark.parametrize(
     ("faults", "error"),

@@ -88,6 +88,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.matrix(5)
 @KINDS
 @pytest.mark.parametrize("place", [0, 1, 3])
 @pytest.mark.parametrize("fault", list(FAULTS))
@@ -102,6 +103,7 @@ def test_a_clip_that_touches_what_is_missing_fails_and_tells_when_that_is(
         assert f"{2 * place} to {2 * place + 2} s" in caught.value.message
 
 
+@pytest.mark.matrix(5)
 @KINDS
 @pytest.mark.parametrize("place", [0, 1, 3])
 @pytest.mark.parametrize("fault", ["404", "gap", "html", "truncated"])
@@ -172,6 +174,7 @@ def in_step(made: Cut, seconds: range) -> None:
     assert all(stop - begin < 0.03 for begin, stop in audio_gaps(made.path))
 
 
+@pytest.mark.matrix(3)
 @KINDS
 @pytest.mark.parametrize(("before", "after"), [(1200, 0), (0, 1200), (0, 3), (3, 0), (95_440, 0)])
 def test_a_clock_that_jumps_without_a_tag(before: float, after: float, fragmented: bool, tmp_path: Path) -> None:
@@ -198,6 +201,7 @@ def test_a_clock_that_jumps_in_both_of_two_tracks(after: float, tmp_path: Path) 
     in_step(behind, range(5, 7))
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("tag", [True, False], ids=["tagged", "untagged"])
 @pytest.mark.parametrize(
     ("film", "ad"),
@@ -225,6 +229,7 @@ def test_an_advertisement_with_other_audio(
 # --- headers of images, HEVC --------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix(3)
 @KINDS
 @pytest.mark.parametrize("header", [png(70), png(5000), png(65_536), jpeg(20_000)], ids=["70", "5000", "64k", "jpeg"])
 def test_segments_behind_an_image(header: bytes, fragmented: bool, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def wanted(frames: list[tuple[Fraction, int]], pair: tuple[Fraction, Fraction]) 
 COUNTS = [TOTAL // len(KINDS) + (place < TOTAL % len(KINDS)) for place in range(len(KINDS))]
 
 
+@pytest.mark.matrix(2)
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "count"), list(zip(KINDS, COUNTS, strict=True)), ids=[kind.name for kind in KINDS])
 def test_random_ranges_are_exact(kind: Kind, count: int, tmp_path: Path) -> None:

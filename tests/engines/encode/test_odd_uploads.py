@@ -60,6 +60,7 @@ def tagged(path: Path, **numbers: int) -> Path:
     return path
 
 
+@pytest.mark.matrix(5)
 @pytest.mark.parametrize("number", list(facts.TRANSFERS))
 def test_every_transfer_characteristic(number: int, tmp_path: Path) -> None:
     source = tagged(tmp_path / "film.mkv", transfer_characteristics=number)
@@ -204,6 +205,7 @@ def bars(frame: np.ndarray[Any, Any]) -> tuple[int, int]:
     return int(wide[-1] - wide[0] + 1), int(high[-1] - high[0] + 1)
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("case", ENCODERS)
 def test_a_size_that_changes_keeps_the_shape_of_every_frame(case: str, tmp_path: Path) -> None:
     suffix, options = ENCODERS[case]
@@ -238,6 +240,7 @@ def test_lossless_with_two_sizes_is_encoded_and_proven(tmp_path: Path) -> None:
 # --- channels ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("channels", range(3, 17))
 def test_channels_without_a_layout(channels: int, tmp_path: Path) -> None:
     source, output = tmp_path / "film.mkv", tmp_path / "out.mp4"
@@ -252,6 +255,7 @@ def test_channels_without_a_layout(channels: int, tmp_path: Path) -> None:
     assert (NoteCode.SOUND_CONVERTED in codes(report)) is (channels not in (6, 8))
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize(
     "layout", ["2.1", "3.0", "quad", "5.0", "5.1(side)", "6.1", "7.1(wide)", "octagonal", "hexadecagonal", "22.2"]
 )
@@ -288,6 +292,7 @@ def test_a_track_of_an_unknown_codec_is_told(tmp_path: Path) -> None:
     assert NoteCode.TRACKS_DROPPED in codes(encode(source, tmp_path / "out.mp4"))
 
 
+@pytest.mark.matrix(5)
 @pytest.mark.parametrize("format_", ["mp3", "wav", "flac"])
 @pytest.mark.parametrize("channels", [3, 8, 10, 16])
 def test_an_audio_file_of_any_channels(format_: Any, channels: int, tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ CASES: dict[str, tuple[str, Callable[[Path, tuple[str, ...]], Path], frozenset[N
 }  # fmt: skip
 
 
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("quality", ["medium", "lossless"])
 def test_becomes_the_main_video(case: str, quality: str, parts: tuple[str, ...], tmp_path: Path) -> None:
