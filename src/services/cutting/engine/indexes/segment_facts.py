@@ -1,4 +1,4 @@
-"""What a fetched segment holds: its frames and audio on its own clock, and whether bytes of it are lost."""
+"""Examines a fetched segment: the times of its video and audio on its own clock, and whether bytes of it are lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNSURE_PACKETS = 3  # the first ones of a segment may need what comes before it
 
 
 class Extent(NamedTuple):
-    """From when to when a stream has packets, in seconds; how many; the usual and the largest distance of two."""
+    """The packets of a stream: start and end in seconds, their number, and their usual and largest distance."""
 
     first: Fraction
     end: Fraction
@@ -37,20 +37,21 @@ class Extent(NamedTuple):
 
     @property
     def length(self) -> Fraction:
-        """Seconds."""
+        """Its length in seconds."""
         return self.end - self.first
 
     def moved(self, seconds: Fraction) -> Extent:
-        """The same so many seconds later."""
+        """Return the same extent, moved by some seconds."""
         return self._replace(first=self.first + seconds, end=self.end + seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentFacts:
-    """A segment. ``skipped``: bytes of an image before its media. ``shape`` is the same where one decoder setup fits.
+    """The contents of a segment. ``skipped``: bytes of an image before its media. ``shape``: its formats; one decoder
+    can decode adjacent segments of the same shape.
 
-    ``key``: time of the first key frame, of the first audio packet where there is no video. ``damaged``: its bytes do
-    not fit together, or packets of it cannot be decoded. ``turns``: its clock has 33 bits. ``timed``: it tells times.
+    ``key``: time of the first key frame, or without video of the first audio packet. ``damaged``: its bytes are
+    inconsistent, or packets of it cannot be decoded. ``turns``: its clock has 33 bits. ``timed``: it contains times.
     """
 
     container: str
@@ -65,13 +66,13 @@ class SegmentFacts:
 
     @property
     def main(self) -> Extent:
-        """Of the video, or of the audio of a segment without one."""
+        """The extent of the video, or of the audio if there is no video."""
         found = self.video or self.audio
         assert found is not None
         return found
 
     def near(self, time: Fraction) -> SegmentFacts:
-        """The same in the turn of its clock in which it is nearest to ``time``."""
+        """Return the same facts for the wrap of its clock that is nearest to ``time``."""
         if not self.turns:
             return self
         move = nearest_turn(self.key, time) - self.key
@@ -82,13 +83,14 @@ class SegmentFacts:
 def examine_segment(
     fetcher: Fetcher, resource: Resource, start: int, size: int, init: bytes, shifts: Mapping[int, Fraction]
 ) -> SegmentFacts:
-    """What bytes [start, start + size) of a resource hold, once they are there.
+    """Fetch and examine the segment in bytes [start, start + size) of a resource.
 
     Args:
-        init: the initialisation that comes before them, if there is one; ``shifts``: what it moves each stream by.
+        init: its initialisation, if any.
+        shifts: the seconds by which the initialisation shifts each stream.
 
     Raises:
-        SourceUnreadable: it is no media, or holds no packet with a time. What ``Fetcher.read`` raises.
+        SourceUnreadable: it is not media, or contains no packet with a time. What ``Fetcher.read`` raises.
     """
     head = _bytes(fetcher, resource, start, min(size, BYTES_TO_DECIDE))
     skipped = media_start(head)
@@ -96,7 +98,7 @@ def examine_segment(
         raise SourceUnreadable("a segment is an image")
     container = container_of(init or head[skipped:])
     if init and container == "mp4" and not _is_box(head[skipped:], size):
-        raise SourceUnreadable("a segment is no fragment")
+        raise SourceUnreadable("a segment is not a fragment")
     start, size = start + skipped, size - skipped
     broken = container == "mpegts" and not _is_transport(fetcher, resource, start, size)
     broken = broken or (container == "mp4" and not _is_boxes(fetcher, resource, start, size))
@@ -113,7 +115,7 @@ def examine_segment(
     video, audio = streams.extent("video"), streams.extent("audio")
     key = streams.key("video") if video else streams.key("audio")
     if key is None:
-        raise SourceUnreadable("a segment holds neither frames nor audio")
+        raise SourceUnreadable("a segment contains neither video nor audio")
     shape = (container, streams.shapes.get("video"), streams.shapes.get("audio"))
     turns = container in ("mpegts", "aac")
     return SegmentFacts(
@@ -129,7 +131,7 @@ def _bytes(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bytes
 
 
 def _is_transport(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bool:
-    """Whether it is whole packets of a transport stream, from the first to the last."""
+    """Whether the bytes are complete packets of a transport stream."""
     for at in range(start, start + size, _READ_BYTES):
         heads = _bytes(fetcher, resource, at, min(_READ_BYTES, start + size - at))[::_PACKET_BYTES]
         if heads.count(_SYNC) != len(heads):
@@ -142,7 +144,7 @@ def _is_box(head: bytes, size: int) -> bool:
 
 
 def _is_boxes(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bool:
-    """Whether boxes fill it to the end."""
+    """Whether boxes fill the bytes completely."""
     at, end = start, start + size
     while at < end:
         head = _bytes(fetcher, resource, at, min(16, end - at))
@@ -156,25 +158,25 @@ def _is_boxes(fetcher: Fetcher, resource: Resource, start: int, size: int) -> bo
 
 
 class _Streams:
-    """The packets of the first video and of the first audio stream of a segment."""
+    """Collects the packets of the first video and the first audio stream of a segment."""
 
     def __init__(self, shifts: Mapping[int, Fraction], shift: Fraction) -> None:
         self._shifts, self._shift = shifts, shift
         self._ticks: dict[str, list[tuple[int, int]]] = {"video": [], "audio": []}
         self._keys: dict[str, int] = {}
         self._streams: dict[str, av.VideoStream | av.AudioStream] = {}
-        self._clocks: dict[str, tuple[Fraction, Fraction]] = {}  # time base and shift: a closed file tells neither
+        self._clocks: dict[str, tuple[Fraction, Fraction]] = {}  # time base and shift: unavailable in a closed file
         self.shapes: dict[str, tuple[object, ...]] = {}
-        """Of each kind that is there: codec, and size or rate and channels."""
+        """For each kind with packets: codec, and size or rate and channels."""
         self.damaged = False
 
     @property
     def found(self) -> bool:
-        """Whether there is a packet."""
+        """Whether any packet was read."""
         return any(self._ticks.values())
 
     def read(self, file: av.container.InputContainer) -> None:
-        """Take all packets. Raises FFmpegError for broken data."""
+        """Read all packets. Raises FFmpegError for broken data."""
         videos = [one for one in file.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
         for kind, streams in (("video", videos), ("audio", file.streams.audio)):
             if streams and streams[0].time_base is not None:
@@ -187,8 +189,8 @@ class _Streams:
                 if packet.size and packet.pts is not None:
                     self._take(names[packet.stream.index], packet)
         finally:
-            there = {kind: stream for kind, stream in self._streams.items() if self._ticks[kind]}
-            self.shapes = {kind: _shape(kind, stream.codec_context) for kind, stream in there.items()}
+            used = {kind: stream for kind, stream in self._streams.items() if self._ticks[kind]}
+            self.shapes = {kind: _shape(kind, stream.codec_context) for kind, stream in used.items()}
 
     def _take(self, kind: str, packet: Packet[Any]) -> None:
         """Count a packet, unless it is lost: cut short, overwritten, or impossible to decode."""
@@ -212,7 +214,7 @@ class _Streams:
         return True
 
     def extent(self, kind: str) -> Extent | None:
-        """Of one kind of stream; None when nothing of it is there."""
+        """Return the extent of one kind of stream; None if it has no packets."""
         ticks = sorted(self._ticks[kind])
         if not ticks:
             return None
@@ -225,7 +227,7 @@ class _Streams:
         )
 
     def key(self, kind: str) -> Fraction | None:
-        """Time of the first key frame, or of the first packet where none is marked."""
+        """Return the time of the first key frame, or of the first packet if none is marked as a key frame."""
         if not self._ticks[kind]:
             return None
         base, shift = self._clocks[kind]
@@ -233,13 +235,13 @@ class _Streams:
 
 
 def _shape(kind: str, context: av.CodecContext) -> tuple[object, ...]:
-    """Codec, and size or rate and channels."""
+    """Return the codec, and size or rate and channels."""
     names = ("width", "height") if kind == "video" else ("sample_rate", "channels")
     return (context.codec.canonical_name, *(getattr(context, name) for name in names))
 
 
 def _is_units(packet: Packet[Any], context: av.CodecContext) -> bool:
-    """Whether the lengths of the NAL units of an MP4's frame fill it (ISO/IEC 14496-15); True for everything else."""
+    """Whether the NAL units of an MP4's frame fill it by their lengths (ISO/IEC 14496-15). True for other formats."""
     header = context.extradata or b""
     name = context.codec.canonical_name
     place = {"h264": 4, "hevc": 21}.get(name)

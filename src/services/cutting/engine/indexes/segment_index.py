@@ -1,4 +1,4 @@
-"""Which segments of a track hold a stretch of time, what their clock says, and which of them are really there."""
+"""Indexes a track of segments: finds those of a time range, reads their clocks and checks their contents."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from src.services.hls.pieces import URGENT, read_piece
 from src.services.hls.playlist import Piece, Segment, initialisations
 from src.utils.clock_turns import nearest_turn
 
-_HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to meet the first picture
+_HEAD_BYTES = 188 * 696  # whole transport packets, nearly 128 KiB: enough to contain the first frame
 _MOST_CLOCK_DIFFERENCE = 10
 
 
 class SegmentIndex:
-    """A track of segments whose times run through, group by group between discontinuities."""
+    """The index of a track of segments; their times are continuous within a group, between two discontinuities."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class SegmentIndex:
         open_piece: Callable[[Piece, str], Resource],
         gaps: Sequence[Segment] = (),
     ) -> None:
-        """``gaps``: segments that the playlist itself calls missing; they are not among ``segments``."""
+        """``gaps``: segments that the playlist marks as missing; they are not in ``segments``."""
         self.notes: tuple[Note, ...] = ()
         self.segments, self.gaps, self._fetcher, self._open = segments, tuple(gaps), fetcher, open_piece
         self.duration: Fraction | None = segments[-1].end
         self.checked: tuple[int, int] | None = None
-        """Places of the first and last segment of a stretch that was looked into; None: of none."""
+        """Places of the first and last segment whose contents were examined, if any."""
         self._resources: dict[Piece, Resource] = {}
         self._heads: dict[Piece, Resource] = {}
         self._facts: dict[Piece, SegmentFacts | None] = {}
@@ -56,26 +56,26 @@ class SegmentIndex:
 
     @property
     def origin(self) -> Fraction:
-        """What is to be subtracted from the times of the first group to get times of the playlist."""
+        """Seconds to subtract from the times of the first group to get times of the playlist."""
         return self._origin(self.segments[0].group)
 
     def outline(self, start: Fraction, end: Fraction) -> Layout:
-        """Which bytes ``plan`` would read, without a found into any of them."""
+        """Return the bytes that ``plan`` would read, without reading any of them."""
         first, last = self._first(start), self._last(end)
         group = self.segments[first].group
         if self.segments[last].group != group:
             raise Discontinuous("a discontinuity lies inside the clip")
         first = max(first, self._earliest(first))
-        behind = [segment.group for segment in self.segments[last + 1 : last + 3]]
+        following = [segment.group for segment in self.segments[last + 1 : last + 3]]
         parts = [self._part(number) for number in range(first, last + 1)]
-        parts += [self._part(last + 1, eager=False)] if group in behind[:1] else []
-        begins = first == 0 or self.segments[first - 1].group != group
+        parts += [self._part(last + 1, eager=False)] if group in following[:1] else []
+        at_start = first == 0 or self.segments[first - 1].group != group
         return Layout(
             tuple(parts),
             None,
-            at_start=begins,
-            at_end=group not in behind[:1],
-            rough=behind == [group, group],
+            at_start=at_start,
+            at_end=group not in following[:1],
+            rough=following == [group, group],
             span=(self.segments[first].start, self.segments[last].end),
         )
 
@@ -87,7 +87,7 @@ class SegmentIndex:
         group = self.segments[first].group
         init, shifts = self._init(self.segments[first].init)
         origin, container = self._origin(group), self._container(init, first)
-        if container == "aac":  # its times begin at 0 with whatever is read first
+        if container == "aac":  # its times start at 0 with the first packet that is read
             clock = packed_clock(self._head(first))
             origin = -(self.segments[first].start if clock is None else clock - origin)
         return replace(
@@ -99,28 +99,28 @@ class SegmentIndex:
         )
 
     def of_group(self, group: int) -> SegmentIndex:
-        """The index of one stretch between two discontinuities; it shares what is known."""
+        """Return the index of one group, which shares all known facts."""
         return self.part([segment for segment in self.segments if segment.group == group])
 
     def part(self, segments: list[Segment], origin: Fraction | None = None) -> SegmentIndex:
-        """The index of some neighbours of one group; ``origin``: see there, if it is known already."""
+        """Return the index of some adjacent segments of one group; ``origin``: theirs, if known."""
         part = copy(self)
         part.segments, part.duration = segments, segments[-1].end
         part._origins = {} if origin is None else {segments[0].group: origin}
         return part
 
     def follow(self, other: SegmentIndex) -> None:
-        """Use the clock of ``other``, the picture of the same film, if both seem to have the same."""
+        """Use the clock of ``other``, the video track of the same source, if both seem to share one."""
         if abs(nearest_turn(other.origin, self.origin) - self.origin) < _MOST_CLOCK_DIFFERENCE:
             self._origins = {**self._origins, self.segments[0].group: other.origin}
 
     # --- single segments --------------------------------------------------------------------------------------------
 
     def facts(self, number: int) -> SegmentFacts | None:
-        """What a segment holds, once all of it is there; None: it is missing or spoiled.
+        """Fetch and examine a segment; None if it is missing or damaged.
 
         Raises:
-            AppError: it could not be fetched, and that says nothing about whether it is there.
+            AppError: it could not be fetched for a reason that does not mean that it is missing.
         """
         piece = self.segments[number].piece
         if piece not in self._facts:
@@ -128,14 +128,14 @@ class SegmentIndex:
                 self._facts[piece] = self._examine(number)
             except (SourceUnreadable, MediaGone, StreamUnreadable):
                 self._facts[piece] = None
-            except MediaForbidden:  # what stores of objects answer for one that they do not have
+            except MediaForbidden:  # object stores answer this for a missing object
                 if not any(self._facts.values()):
                     raise
                 self._facts[piece] = None
         return self._facts[piece]
 
     def junction(self, number: int) -> Junction | None:
-        """How a segment is followed by the next one; None when one of both is missing."""
+        """Compare a segment with the next one; None if one of them is missing."""
         one, two = self.facts(number), self.facts(number + 1)
         first, second = self.segments[number], self.segments[number + 1]
         if one is None or two is None:
@@ -143,7 +143,7 @@ class SegmentIndex:
         return junction(one, first.end - first.start, two, second.end - second.start)
 
     def clock(self, number: int) -> Fraction | None:
-        """When a segment begins on its own clock, listed by its beginning; None when it does not tell."""
+        """Read the start time of a segment on its own clock; None if it has no times."""
         known = self._facts.get(self.segments[number].piece)
         if known is not None:
             return known.key if known.timed else None
@@ -168,7 +168,7 @@ class SegmentIndex:
         return max((n for n, s in enumerate(self.segments) if s.start < end), default=0)
 
     def _earliest(self, first: int) -> int:
-        """The first segment from ``first`` on from which all follow each other up to the stretch that was checked."""
+        """Return the first segment from ``first`` on from which all are continuous up to the checked ones."""
         if self.checked is None:
             return first
         number = self.checked[0]
@@ -177,8 +177,8 @@ class SegmentIndex:
         return number
 
     def _begin(self, number: int) -> int | None:
-        """How many bytes of a segment to skip; None: it does not go on where the one before it ends."""
-        if self.checked is None or number <= self.checked[1]:  # what lies before is taken as far as it follows
+        """Return the number of bytes of a segment to skip; None if it does not continue the segment before it."""
+        if self.checked is None or number <= self.checked[1]:  # ``_earliest`` already excluded other segments before
             known = self._facts.get(self.segments[number].piece)
             return known.skipped if known is not None else media_start(self._head(number))
         try:
@@ -202,7 +202,7 @@ class SegmentIndex:
         return Part(resource=resource, start=piece.range.start, length=piece.range.length, eager=eager, begin=begin)
 
     def _init(self, piece: Piece | None) -> tuple[bytes, dict[int, Fraction]]:
-        """The initialisation without edit lists, and what they shift each stream by."""
+        """Read an initialisation. Returns it without edit lists, and the shift of each stream by its edit list."""
         if piece is None:
             return b"", {}
         if piece not in self._inits:
@@ -218,14 +218,14 @@ class SegmentIndex:
         return self._inits[piece]
 
     def _container(self, init: bytes, number: int) -> str:
-        """FFmpeg's name for what the segments of a group are, listed by one of them."""
+        """Detect the container of a group from one of its segments. Returns FFmpeg's name."""
         group = self.segments[number].group
         if group not in self._containers:
             self._containers[group] = container_of(init or self._head(number))
         return self._containers[group]
 
     def _head(self, number: int) -> bytes:
-        """The beginning of the media in a segment, without fetching all of it where that is possible."""
+        """Read the start of the media in a segment, if possible without fetching all of it."""
         head = self._raw_head(number, _HEAD_BYTES)
         skipped = media_start(head)
         if skipped is None:
@@ -238,7 +238,7 @@ class SegmentIndex:
         if resource.decryptor is not None or resource.whole:
             size = min(size, self._fetcher.wait_complete(resource))
         elif segment.piece.range is None:
-            if segment.piece not in self._heads:  # apart, for the segment itself comes in one piece
+            if segment.piece not in self._heads:  # a separate resource, because the segment is fetched in one request
                 self._heads[segment.piece] = self._open(segment.piece, f"head {segment.number}")
             resource = self._heads[segment.piece]
         data = bytearray()
@@ -248,7 +248,7 @@ class SegmentIndex:
         return bytes(data)
 
     def _origin(self, group: int) -> Fraction:
-        """What is to be subtracted from the times in a group to get times of the playlist."""
+        """Return the seconds to subtract from the times in a group to get times of the playlist."""
         if group not in self._origins:
             number = next(n for n, segment in enumerate(self.segments) if segment.group == group)
             clock = self.clock(number)
@@ -257,5 +257,5 @@ class SegmentIndex:
 
 
 def outline(index: Index, start: Fraction, end: Fraction) -> Layout:
-    """Which bytes of a track a stretch of time needs; of segments without a found into them."""
+    """Return the bytes of a track that a time range needs, without reading them in the case of segments."""
     return index.outline(start, end) if isinstance(index, SegmentIndex) else index.plan(start, end)

@@ -1,4 +1,4 @@
-"""Compares what neighbouring segments promise with what they hold: one goes on, the clock jumps, or media is lost."""
+"""Compares adjacent segments with their playlist: whether they are continuous, the clock jumps, or media is lost."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from src.services.cutting.engine.indexes.segment_facts import Extent, SegmentFac
 _IRREGULAR = Fraction(1, 4)  # seconds that may lie between frames where their distances vary
 _REGULAR = Fraction(1, 10)
 _AUDIO_HOLE = Fraction(1, 2)
-_FEW = Fraction(6, 10)  # of what the playlist promises: whole seconds in old playlists tell up to 1.5 times the truth
-_LONGEST, _LONGEST_MORE = 4, 10  # times what is listed, and seconds: beyond, the clock jumps inside the segment
+_FEW = Fraction(6, 10)  # of the listed length: old playlists round up to whole seconds, to 1.5 times the real length
+_LONGEST, _LONGEST_MORE = 4, 10  # times the listed length, plus seconds: beyond, the clock jumps inside the segment
 
 
 class Junction(Enum):
-    """How a segment follows another one."""
+    """How one segment follows another."""
 
     FOLLOWS = auto()
     JUMPS = auto()
-    """Another clock, picture or audio format; both segments are whole."""
+    """The clock or the video or audio format changes; both segments are complete."""
     FIRST_LOST = auto()
-    """The end of the first one is lost, or its audio."""
+    """The end of the first one, or its audio, is lost."""
     SECOND_LOST = auto()
 
 
@@ -55,7 +55,7 @@ def junction(one: SegmentFacts, one_seconds: Fraction, two: SegmentFacts, two_se
     if away < 0:
         return Junction.JUMPS
     if one.video and one.audio and two.audio and abs(two.audio.first - one.audio.end) <= _IRREGULAR:
-        return Junction.FOLLOWS  # a frame that is shown long
+        return Junction.FOLLOWS  # the last frame is shown for a long time
     lack_one, lack_two = one_seconds - one.main.length, two_seconds - two.main.length
     if max(lack_one, lack_two) < away / 2 or away > one_seconds + two_seconds:
         return Junction.JUMPS
@@ -63,7 +63,7 @@ def junction(one: SegmentFacts, one_seconds: Fraction, two: SegmentFacts, two_se
 
 
 def _slack(one: Extent, two: Extent) -> Fraction:
-    """How far apart two neighbours may be: where frames come regularly, two of them may be missing."""
+    """Return the tolerated distance of two segments: at a regular frame rate, two frames may be missing."""
     gap, usual = max(one.gap, two.gap), max(one.usual, two.usual)
     if gap <= 2 * usual:
         return max(_REGULAR, 3 * usual)
@@ -71,7 +71,7 @@ def _slack(one: Extent, two: Extent) -> Fraction:
 
 
 def _by_audio(one: SegmentFacts, two: SegmentFacts) -> Junction:
-    """Whether the audio goes on too, where the frames do."""
+    """Compare the audio of two segments whose video is continuous."""
     if one.video is None or one.audio is None or two.audio is None:
         return Junction.FOLLOWS
     if two.audio.first - one.audio.end <= _AUDIO_HOLE:

@@ -1,4 +1,4 @@
-"""Pairs video and audio of segmented tracks: one stretch that is whole, or all the stretches of a time range."""
+"""Pairs the video and audio of segmented tracks: as one continuous run, or as all runs of a time range."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from src.services.cutting.engine.indexes.segment_stretches import (
     Stretch,
     listed_gaps,
     require_all,
-    stretches,
+    runs,
     touched_groups,
 )
 from src.services.cutting.engine.model import Discontinuous
 
-_BEYOND = Fraction(10)  # seconds; further than the length of a stretch is ever told wrongly
+_BEYOND = Fraction(10)  # seconds; more than the largest error of a run's listed length
 _MOST_APART = Fraction(1, 4)  # seconds between the breaks of the video and those of its audio
 
 
 def require_listed(video: Index | None, audio: Index | None, wanted: TimeRange) -> None:
-    """The playlists themselves call nothing of the range missing. Raises SegmentMissing."""
+    """Require that the playlists mark no segment of the range as missing. Raises SegmentMissing."""
     indexes = dict.fromkeys(index for index in (video, audio) if isinstance(index, SegmentIndex))
     require_all(gap for index in indexes for gap in listed_gaps(index, wanted))
 
 
 def in_one_group(index: Index | None, wanted: TimeRange) -> Index | None:
-    """The index of the group that holds the range, of an index of segments. Raises Discontinuous: there are several."""
+    """Reduce an index of segments to the group that contains the range. Raises Discontinuous if several do."""
     if not isinstance(index, SegmentIndex):
         return index
     groups = touched_groups(index, wanted)
@@ -37,32 +37,30 @@ def in_one_group(index: Index | None, wanted: TimeRange) -> Index | None:
 
 
 def examined(video: Index | None, audio: Index | None, wanted: TimeRange) -> tuple[Index | None, Index | None]:
-    """Indexes in which every segment of the range was looked into, and placed where the playlist has it.
+    """Examine every segment of the range. Returns indexes with the times of the playlist.
 
     Raises:
-        SegmentMissing: a segment of the range is missing or spoiled. Discontinuous: it can be had in parts only.
+        SegmentMissing: a segment of the range is missing or damaged. Discontinuous: it is only available in parts.
     """
     if not isinstance(video, SegmentIndex) and not isinstance(audio, SegmentIndex):
         return video, audio
-    frames, sounds = _stretches(video, audio, wanted)
-    if len(frames) > 1 or len(sounds) > 1:
+    video_runs, audio_runs = _runs(video, audio, wanted)
+    if len(video_runs) > 1 or len(audio_runs) > 1:
         raise Discontinuous("its clock or its format changes inside the clip")
-    found_video = frames[0] if frames else video
+    found_video = video_runs[0] if video_runs else video
     if audio is video:
         return found_video, found_video
-    if frames and sounds:
-        sounds[0].follow(frames[0])
-    return found_video, sounds[0] if sounds else audio
+    if video_runs and audio_runs:
+        audio_runs[0].follow(video_runs[0])
+    return found_video, audio_runs[0] if audio_runs else audio
 
 
-def _stretches(
-    video: Index | None, audio: Index | None, wanted: TimeRange
-) -> tuple[list[SegmentIndex], list[SegmentIndex]]:
-    """The stretches of the video and those of audio apart; none of what is not segmented."""
+def _runs(video: Index | None, audio: Index | None, wanted: TimeRange) -> tuple[list[SegmentIndex], list[SegmentIndex]]:
+    """Find the runs of the video and those of a separate audio track; no runs for tracks without segments."""
     found: list[list[SegmentIndex]] = []
     missing: list[Stretch] = []
     for index in (video, None if audio is video else audio):
-        parts, lost = stretches(index, wanted) if isinstance(index, SegmentIndex) else ([], [])
+        parts, lost = runs(index, wanted) if isinstance(index, SegmentIndex) else ([], [])
         found.append(parts)
         missing += lost
     require_all(missing)
@@ -72,40 +70,42 @@ def _stretches(
 def parts(
     video: Index | None, audio: Index | None, wanted: TimeRange
 ) -> list[tuple[Index | None, Index | None, TimeRange]]:
-    """Picture, sound and range of each stretch of the range in which nothing changes.
+    """Return the video, audio and range of each run in the range.
 
     Raises:
-        SegmentMissing: a segment of the range is missing or spoiled.
-        SourceUnreadable: there are no such stretches, or those of the sound are others.
+        SegmentMissing: a segment of the range is missing or damaged.
+        SourceUnreadable: the tracks are not segmented, or the runs of the audio differ from those of the video.
     """
     main = video or audio
     if not isinstance(main, SegmentIndex):
-        raise SourceUnreadable("it cannot be had in parts")
-    frames, apart = _stretches(main, audio, wanted)
+        raise SourceUnreadable("it is not available in parts")
+    main_runs, separate_audio = _runs(main, audio, wanted)
     found: list[tuple[Index | None, Index | None, TimeRange]] = []
-    for place, index in enumerate(frames):
-        # Lengths in playlists are rounded: what lies between two parts ends where its last segment does.
+    for place, index in enumerate(main_runs):
+        # Lengths in playlists are rounded: only the last part ends with the range, the others with their last segment.
         start = max(wanted.start, index.segments[0].start)
-        end = wanted.end if place + 1 == len(frames) else index.segments[-1].end + _BEYOND
+        end = wanted.end if place + 1 == len(main_runs) else index.segments[-1].end + _BEYOND
         share = TimeRange(start, min(wanted.end, index.segments[-1].end))
-        other = None if audio is None or audio is main else _beside(index, apart, share)
-        found.append((index if video else None, index if audio is main else other, TimeRange(start, end)))
+        part_audio: Index | None = index
+        if audio is not main:
+            part_audio = audio and _matching_audio(index, separate_audio, share)
+        found.append((index if video else None, part_audio, TimeRange(start, end)))
     return found
 
 
-def _beside(frames: SegmentIndex, sounds: list[SegmentIndex], share: TimeRange) -> SegmentIndex:
-    """The audio that belongs to a stretch of the video, which holds ``share`` of the range.
+def _matching_audio(video: SegmentIndex, audio_runs: list[SegmentIndex], share: TimeRange) -> SegmentIndex:
+    """Find the audio of a video run, which contains ``share`` of the range.
 
     Raises:
-        SourceUnreadable: it changes where the video does not.
+        SourceUnreadable: the audio changes inside the run.
     """
 
-    def common(sound: SegmentIndex) -> Fraction:
-        return min(sound.segments[-1].end, share.end) - max(sound.segments[0].start, share.start)
+    def common(audio: SegmentIndex) -> Fraction:
+        return min(audio.segments[-1].end, share.end) - max(audio.segments[0].start, share.start)
 
-    best = max(sounds, key=common, default=None)
+    best = max(audio_runs, key=common, default=None)
     if best is None or common(best) < share.end - share.start - _MOST_APART:
-        raise SourceUnreadable("its sound changes where its picture does not")
+        raise SourceUnreadable("its audio changes where its video does not")
     best = best.part(best.segments, best.origin)
-    best.follow(frames)
+    best.follow(video)
     return best

@@ -1,4 +1,4 @@
-"""Looks into the segments of a time range: what of it is missing, and the stretches in which one clock runs through."""
+"""Examines the segments of a time range to find missing ones and runs with one continuous clock."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from src.utils.clock_turns import nearest_turn
 
 Stretch = tuple[Fraction, Fraction]
 LEAD = Fraction(1, 5)
-"""Seconds before a clip from which its audio is read."""
-_DRIFT = Fraction(1, 10)  # seconds by which a clock may be away from what the playlist tells before it is looked at
+"""The audio of a clip is read from this many seconds before its start."""
+_DRIFT = Fraction(1, 10)  # seconds between clock and playlist that are tolerated without a search for a jump
 _LATE_FRAMES = 2
 
 
-def stretches(index: SegmentIndex, wanted: TimeRange) -> tuple[list[SegmentIndex], list[Stretch]]:
-    """An index for each stretch that the range touches, placed by the lengths in the playlist; and what is missing.
+def runs(index: SegmentIndex, wanted: TimeRange) -> tuple[list[SegmentIndex], list[Stretch]]:
+    """Find the runs of a range: an index for each, with the times of the playlist. Also returns the missing stretches.
 
     Raises:
-        AppError: a segment could not be fetched, which does not mean that it is missing.
+        AppError: a segment could not be fetched for a reason that does not mean that it is missing.
     """
     missing = listed_gaps(index, wanted)
     found: list[SegmentIndex] = []
@@ -39,21 +39,21 @@ def stretches(index: SegmentIndex, wanted: TimeRange) -> tuple[list[SegmentIndex
 
 
 def listed_gaps(index: SegmentIndex, wanted: TimeRange) -> list[Stretch]:
-    """What of a range the playlist itself calls missing."""
+    """Return the stretches of a range that the playlist marks as missing."""
     return [(gap.start, gap.end) for gap in index.gaps if _touches(gap, wanted)]
 
 
 def touched_groups(index: SegmentIndex, wanted: TimeRange) -> list[int]:
-    """The groups of the segments in a range, in their order; the last group where there are none."""
+    """Return the groups of the segments in a range, in order; the last group if no segment is in the range."""
     groups = dict.fromkeys(segment.group for segment in index.segments if _touches(segment, wanted))
     return list(groups) or [index.segments[-1].group]
 
 
 def require_all(missing: Iterable[Stretch]) -> None:
-    """Nothing is missing.
+    """Require that nothing is missing.
 
     Raises:
-        SegmentMissing: something is; neighbours are listed as one stretch.
+        SegmentMissing: something is; adjacent stretches are reported as one.
     """
     merged: list[Stretch] = []
     for start, end in sorted(missing):
@@ -70,7 +70,7 @@ def _touches(segment: Segment, wanted: TimeRange) -> bool:
 
 
 class _Survey:
-    """The segments of one group that a range touches."""
+    """Examines the segments of one group that overlap a range."""
 
     def __init__(self, index: SegmentIndex, wanted: TimeRange) -> None:
         self._index, self._wanted = index, wanted
@@ -82,7 +82,7 @@ class _Survey:
         self._cut_before = False
 
     def missing(self) -> list[Stretch]:
-        """The segments that are missing or spoiled, of those that the range touches."""
+        """Find the stretches of the range that are missing or damaged."""
         index, numbers = self._index, range(self._first, self._last + 1)
         facts = {number: index.facts(number) for number in numbers}
         lost = {number for number, found in facts.items() if found is None or _lacks_a_stream(found, facts.values())}
@@ -105,7 +105,7 @@ class _Survey:
         return stretches or self._missing_before()
 
     def runs(self) -> list[SegmentIndex]:
-        """An index for each run of segments that follow each other."""
+        """Create an index for each run of continuous segments."""
         starts = [n for n in range(self._first, self._last + 1) if n == self._first or not self._follows(n - 1)]
         found = []
         for start, following in zip(starts, [*starts[1:], None], strict=True):
@@ -123,12 +123,12 @@ class _Survey:
         return max(segment.end - segment.start, Fraction(1, 1000))
 
     def _follows(self, number: int) -> bool:
-        """Whether the next segment follows this one; both are among those that were looked into."""
+        """Whether both this segment and the next one were examined and are continuous."""
         inside = self._first <= number < self._last
         return inside and self._index.junction(number) is Junction.FOLLOWS
 
     def _examine_previous(self) -> None:
-        """Where the range begins with a segment, audio and decoders need the end of the one before it."""
+        """Examine the segment before the range if its end is needed: if the range starts with a segment."""
         begin = self._index.segments[self._first].start
         if self._first == 0 or begin <= self._wanted.start - LEAD:
             return
@@ -139,7 +139,7 @@ class _Survey:
         self._lost_before = found in (None, Junction.FIRST_LOST)
 
     def _missing_before(self) -> list[Stretch]:
-        """What is missing before the range, if its first frames cannot be decoded without that."""
+        """Find the missing segment before the range without which the first frames cannot be decoded."""
         if not self._lost_before:
             return []
         found, segment = self._index.facts(self._first), self._index.segments[self._first]
@@ -152,17 +152,17 @@ class _Survey:
         before = gap or self._index.segments[max(self._first - 1, 0)]
         return [(before.start, before.end)]
 
-    # --- when they begin --------------------------------------------------------------------------------------------
+    # --- origins of runs --------------------------------------------------------------------------------------------
 
     def _placed(self, number: int) -> Fraction:
-        """The origin of a stretch that begins with a segment, by where the playlist has it."""
+        """Return the origin of a run that starts with a segment, by its time in the playlist."""
         clock = self._index.clock(number)
         return Fraction(0) if clock is None else clock - self._index.segments[number].start
 
     def _origin(self, number: int) -> Fraction:
-        """The origin that holds for a segment: that of the group, unless its clock jumps in between."""
+        """Return the origin of a segment: that of the group, unless its clock jumps in between."""
         begin = 0
-        with suppress(SourceUnreadable, AppError):  # what cannot be read on the way tells nothing
+        with suppress(SourceUnreadable, AppError):  # without the clocks in between, the playlist decides
             while begin < number and self._drift(begin, number):
                 jump = self._jump(begin, number)
                 if jump is None:
@@ -172,8 +172,8 @@ class _Survey:
         return self._placed(number)
 
     def _jump(self, low: int, high: int) -> int | None:
-        """A segment in (low, high] that does not follow the one before it; None when only the lengths in the playlist
-        are wrong."""
+        """Find a segment in (low, high] that does not follow the one before it; None if only the lengths in the
+        playlist are wrong."""
         while high - low > 1:
             middle = (low + high) // 2
             if abs(self._away(low, middle)) >= abs(self._away(middle, high)):
@@ -186,7 +186,7 @@ class _Survey:
         return abs(self._away(low, high)) > _DRIFT
 
     def _away(self, low: int, high: int) -> Fraction:
-        """By how much the clock goes on more than the playlist tells between two segments, seconds."""
+        """Return how many seconds more pass between two segments on the clock than in the playlist."""
         one, two = self._index.clock(low), self._index.clock(high)
         if one is None or two is None:
             return Fraction(0)
@@ -195,7 +195,7 @@ class _Survey:
 
 
 def _lacks_a_stream(found: SegmentFacts, others: Iterable[SegmentFacts | None]) -> bool:
-    """Whether others of the group have video, or audio, and this one has not."""
-    there = [other for other in others if other is not None]
-    lacks_video = found.video is None and any(other.video for other in there)
-    return lacks_video or (found.audio is None and any(other.audio for other in there))
+    """Whether a segment has no video, or no audio, although others of the group have it."""
+    readable = [other for other in others if other is not None]
+    lacks_video = found.video is None and any(other.video for other in readable)
+    return lacks_video or (found.audio is None and any(other.audio for other in readable))

@@ -1,4 +1,4 @@
-"""WebM and Matroska: finds the Cues, wherever they are, and says where the clusters of a stretch of time are."""
+"""Indexes WebM and Matroska files: finds the Cues, and the clusters of a time range."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_ELEMENT_BYTES = 64 << 20
 
 
 class Element(NamedTuple):
-    """An EBML element inside some bytes; ``end`` None: of unknown size."""
+    """An EBML element inside some bytes; ``end`` is None if its size is unknown."""
 
     id: int
     start: int
@@ -35,7 +35,7 @@ class Element(NamedTuple):
 
 
 def read_element(data: bytes, position: int) -> Element | None:
-    """The element at ``position``; None when its header is not complete."""
+    """Read the header of the element at ``position``; None if it is incomplete."""
     if position >= len(data):
         return None
     first = data[position]
@@ -54,7 +54,7 @@ def read_element(data: bytes, position: int) -> Element | None:
 
 
 def elements(data: bytes, start: int, end: int) -> Iterator[Element]:
-    """The complete elements of known size in data[start:end]."""
+    """Iterate over the complete elements of known size in data[start:end]."""
     while start < end:
         element = read_element(data, start)
         if element is None or element.end is None or element.end > end:
@@ -64,12 +64,12 @@ def elements(data: bytes, start: int, end: int) -> Iterator[Element]:
 
 
 def number(data: bytes, element: Element) -> int:
-    """The value of an unsigned integer element."""
+    """Read the value of an unsigned integer element."""
     return int.from_bytes(data[element.body : element.end], "big")
 
 
 class CuesIndex:
-    """A file with Cues."""
+    """The index of a file with Cues."""
 
     def __init__(self, remote: RemoteFile, head: bytes, units: list[Unit]) -> None:
         self.notes: tuple[Note, ...] = ()
@@ -90,14 +90,14 @@ class CuesIndex:
 
 
 def read_webm(remote: RemoteFile) -> CuesIndex:
-    """The index of a WebM or Matroska file.
+    """Read the index of a WebM or Matroska file.
 
     Raises:
-        SourceUnreadable: it has none that is understood. DrmProtected: its blocks are encrypted.
+        SourceUnreadable: it has no usable index. DrmProtected: its blocks are encrypted.
     """
     head = read_element(remote.read(0, 64), 0)
     if head is None or head.id != EBML or head.end is None:
-        raise SourceUnreadable("it is no Matroska")
+        raise SourceUnreadable("it is not Matroska")
     segment = read_element(remote.read(head.end, _HEADER_BYTES), 0)
     if segment is None or segment.id != SEGMENT:
         raise SourceUnreadable("it has no segment")
@@ -126,7 +126,7 @@ _UNKNOWN_SEGMENT = SEGMENT.to_bytes(4, "big") + b"\x01\xff\xff\xff\xff\xff\xff\x
 
 
 def _top_level(remote: RemoteFile, data_start: int) -> tuple[dict[int, bytes], dict[int, int], int | None]:
-    """(elements before the first cluster, positions that the SeekHead tells, place of the first cluster)."""
+    """Read the start of a file: (elements before the first cluster, positions in the SeekHead, first cluster)."""
     found: dict[int, bytes] = {}
     places: dict[int, int] = {}
     position = data_start
@@ -152,10 +152,10 @@ def _top_level(remote: RemoteFile, data_start: int) -> tuple[dict[int, bytes], d
 def _read_whole(remote: RemoteFile, position: int, identity: int) -> bytes:
     element = read_element(remote.read(position, _HEADER_BYTES), 0)
     if element is None or element.id != identity or element.end is None or element.end > _MOST_ELEMENT_BYTES:
-        raise SourceUnreadable("its SeekHead points to something else")
+        raise SourceUnreadable("its SeekHead is wrong")
     data = remote.read(position, element.end)
     if len(data) < element.end:
-        raise SourceUnreadable("it is cut short")
+        raise SourceUnreadable("it is truncated")
     return data
 
 
@@ -197,7 +197,7 @@ def _read_tracks(data: bytes) -> dict[int, int]:
 
 
 def _encrypted(data: bytes, entry: Element) -> bool:
-    """Whether ContentEncodings / ContentEncoding / ContentEncryption is in the track."""
+    """Whether the track has an element ContentEncodings / ContentEncoding / ContentEncryption."""
     for outer in elements(data, entry.body, entry.end or 0):
         if outer.id == 0x6D80:
             for coding in elements(data, outer.body, outer.end or 0):
@@ -207,7 +207,7 @@ def _encrypted(data: bytes, entry: Element) -> bool:
 
 
 def _read_cues(data: bytes, track: int, scale: int, data_start: int) -> list[tuple[Fraction, int]]:
-    """(time in seconds, place of the cluster) of each cue of the track, in order."""
+    """Read (time in seconds, position of the cluster) of each cue of the track, in order."""
     cues: dict[int, Fraction] = {}
     for point in _body(data):
         if point.id != CUE_POINT or point.end is None:
