@@ -1,4 +1,4 @@
-"""Makes one clip of indexed tracks in one way: cuts picture and sound and writes them together."""
+"""Cuts one clip from indexed tracks in one mode and writes its video and audio to a file."""
 
 from __future__ import annotations
 
@@ -34,22 +34,20 @@ _OTHERWISE = {"mp4": "h264", "webm": "vp9"}
 _MARGINS = (Fraction(0), Fraction(2), Fraction(10), Fraction(60), Fraction(10**6))
 _ABOUT_KEYFRAME = {
     "mp4": "Nothing was encoded: an edit list hides the frames before the start; frames after the end may remain",
-    "webm": "Nothing was encoded: the clip begins with the key frame before the start; frames after the end may remain",
+    "webm": "Nothing was encoded: the clip starts with the key frame before the start; frames after the end may remain",
 }
 AUDIO_LEAD = Fraction(1, 5)
 _NOTED_SECONDS = Fraction(1, 4)
 _MOST_FRAME = Fraction(1, 10)  # seconds
-_MORE_AUDIO_LEAD = Fraction(2)  # where sound is stored far apart from its picture
+_MORE_AUDIO_LEAD = Fraction(2)  # for files that store audio far from the video of the same time
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One clip to be made: which indexes hold picture and sound (None: there is none), and where it goes.
+    """One clip to cut: the indexes of its video and audio (None: it has none), its range and its file.
 
-    ``ffmpeg`` is the program for pictures that the linked encoders cannot take.
-
-    ``progress`` is told how much of the clip is written, 0 to 1, and how many frames of video; ``check`` raises when
-    the work should stop.
+    ``ffmpeg``: the program that encodes frames which the linked encoders do not support. ``progress`` receives the
+    written share of the clip, 0 to 1, and the number of video frames. ``check`` raises when the work should stop.
     """
 
     fetcher: Fetcher
@@ -64,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What came out of one attempt. ``actual`` in seconds of the source."""
+    """The result of one attempt. ``actual`` in seconds of the source, ``audio`` in seconds of the clip."""
 
     actual: TimeRange
     method: Method
@@ -72,15 +70,14 @@ class AttemptResult:
     copied: int
     expected: Expected
     notes: tuple[Note, ...]
-    sound: TimeRange | None
-    """In seconds of the clip."""
+    audio: TimeRange | None
 
 
 def cut(job: Job, mode: Mode) -> AttemptResult:
-    """Make the clip in one way.
+    """Cut the clip in one mode.
 
     Raises:
-        SmartImpossible: ``exact`` cannot be done with copying. ClipRangeInvalid: no frame is in the range.
+        SmartImpossible: ``exact`` is impossible with copied frames. ClipRangeInvalid: no frame is in the range.
         SourceUnreadable, AppError.
     """
     leads, tails = iter(_MARGINS), iter(_MARGINS)
@@ -91,15 +88,15 @@ def cut(job: Job, mode: Mode) -> AttemptResult:
         except StartMissed:
             following = next(leads, None)
             if following is None:
-                raise SourceUnreadable("no key frame comes before the start") from None
+                raise SourceUnreadable("it has no key frame before the start") from None
             lead = following
         except EndMissed:
-            tail = next(tails)  # the last one goes to the end of the source
+            tail = next(tails)  # the last one reaches the end of the source
         job.output.unlink(missing_ok=True)
 
 
 class _Cutter:
-    """One attempt, which looks for ``lead`` seconds before and ``tail`` seconds behind where the index says."""
+    """One attempt, which reads ``lead`` seconds more at the start and ``tail`` seconds more at the end."""
 
     def __init__(self, job: Job, mode: Mode, lead: Fraction, tail: Fraction) -> None:
         self._job, self._mode, self._lead, self._tail = job, mode, lead, tail
@@ -122,23 +119,25 @@ class _Cutter:
                     self._note(
                         NoteCode.FRAME_HELD, f"No new frame is shown in the first {float(late):.1f} s of the range"
                     )
-                end += min(max(late, Fraction(0)), _MOST_FRAME)  # as much sound as was asked for
-            sound: Lane | None = None
-            heard: AudioCopy | AudioEncode | None = None
+                end += min(max(late, Fraction(0)), _MOST_FRAME)  # as much audio as was requested
+            lane: Lane | None = None
+            audio: AudioCopy | AudioEncode | None = None
             demuxed = self._demuxed_audio(start, end)
             if demuxed is not None:
-                sound, heard = self._add_audio(output, demuxed, start, end)
+                lane, audio = self._add_audio(output, demuxed, start, end)
             write(self._lanes, output, end - start, job.check, job.progress)
-            apart = job.audio is not job.video
-            if heard is not None and demuxed is not None and apart and demuxed.layout.rough and not heard.reached:
+            separate = job.audio is not job.video
+            if audio is not None and demuxed is not None and separate and demuxed.layout.rough and not audio.reached:
                 raise EndMissed()
         if video is None:
-            return self._result(TimeRange(start, end), "copy", 0, 0, sound, None, None, ())
+            return self._result(TimeRange(start, end), "copy", 0, 0, lane, None, None, ())
         joins = tuple((tick - video.zero) * demuxer.time_base for tick in video.joins)
-        method: Method = "reencode" if not video.copied else "smart" if video.encoded else "copy"
+        method: Method = "reencode"
+        if video.copied:
+            method = "smart" if video.encoded else "copy"
         actual = TimeRange(demuxer.time_of(video.zero), demuxer.time_of(video.stop))
         last = (video.last - video.zero) * demuxer.time_base
-        return self._result(actual, method, video.encoded, video.copied, sound, video.shown, last, joins)
+        return self._result(actual, method, video.encoded, video.copied, lane, video.shown, last, joins)
 
     def _result(
         self,
@@ -146,36 +145,36 @@ class _Cutter:
         method: Method,
         encoded: int,
         copied: int,
-        sound: Lane | None,
+        lane: Lane | None,
         shown: int | None,
         last_frame: Fraction | None,
         joins: tuple[Fraction, ...],
     ) -> AttemptResult:
-        heard: TimeRange | None = None
-        if sound is not None and sound.end:  # what only leads to the start is not heard
-            heard = TimeRange(max(sound.begin or 0, 0) * sound.time_base, sound.end * sound.time_base)
-            if heard.start > _NOTED_SECONDS:
-                text = f"The video has no audio in the first {float(heard.start):.1f} s of the clip"
+        audio: TimeRange | None = None
+        if lane is not None and lane.end:  # otherwise it only contains audio before the start, which is hidden
+            audio = TimeRange(max(lane.begin or 0, 0) * lane.time_base, lane.end * lane.time_base)
+            if audio.start > _NOTED_SECONDS:
+                text = f"The video has no audio in the first {float(audio.start):.1f} s of the clip"
                 self._note(NoteCode.AUDIO_STARTS_LATE, text)
-            if (early := actual.end - actual.start - heard.end) > _NOTED_SECONDS:
+            if (early := actual.end - actual.start - audio.end) > _NOTED_SECONDS:
                 self._note(
                     NoteCode.AUDIO_ENDS_EARLY, f"The video has no audio in the last {float(early):.1f} s of the clip"
                 )
         expected = Expected(
             frames=shown,
             last_frame=last_frame,
-            audio_end=None if heard is None else heard.end,
+            audio_end=None if audio is None else audio.end,
             has_video=shown is not None,
-            has_audio=heard is not None,
+            has_audio=audio is not None,
             joins=joins,
         )
-        return AttemptResult(actual, method, encoded, copied, expected, tuple(self._notes), heard)
+        return AttemptResult(actual, method, encoded, copied, expected, tuple(self._notes), audio)
 
     def _note(self, code: NoteCode, text: str) -> None:
         self._notes.append(Note(code, text))
 
     def _add_video(self, output: Output, demuxer: Demuxer) -> tuple[VideoCut | KeyframeCut, Fraction]:
-        """Add the picture's lane; returns its cut and the time of its first frame."""
+        """Add the lane of the video. Returns its cut and the time of its first frame."""
         job, source = self._job, demuxer.video
         codec = codec_name(source)
         target = codec if codec in VIDEO_INTO[self._family] else _OTHERWISE[self._family]
@@ -205,7 +204,7 @@ class _Cutter:
         packs = cut.packets()
         first = next(packs, None)
         if first is None:
-            raise ClipRangeInvalid("The time range holds no frame.")
+            raise ClipRangeInvalid("The time range contains no frame.")
         self._lanes.append(Lane(stream, chain([first], packs), demuxer.time_base, cut.zero))
         return cut, demuxer.time_of(cut.zero)
 
@@ -221,7 +220,7 @@ class _Cutter:
         return encoder
 
     def _encoded(self, output: Output, demuxer: Demuxer, codec: str, low: int, high: int) -> tuple[VideoCut, Stream]:
-        """Every frame encoded in the source's codec, or in AV1 where there is no encoder for such frames."""
+        """Encode every frame in the source's codec, or in AV1 if no encoder supports such frames."""
         source, check = demuxer.video, self._job.check
         try:
             encoder = self._encoder(source, codec, {}, whole=True)
@@ -233,7 +232,7 @@ class _Cutter:
         return cut, output.add_video(demuxer, encoder.extradata)
 
     def _demuxed_audio(self, start: Fraction, end: Fraction) -> Demuxer | None:
-        """The sound, from before ``start`` on; None when there is none, whatever was said about the source."""
+        """Open the audio from before ``start`` on; None if the source, despite its description, has none."""
         job, demuxed = self._job, None
         if job.audio is None:
             return None
@@ -253,7 +252,7 @@ class _Cutter:
     def _add_audio(
         self, output: Output, demuxer: Demuxer, start: Fraction, end: Fraction
     ) -> tuple[Lane | None, AudioCopy | AudioEncode]:
-        """Add the lane of the sound, if there is any in this range."""
+        """Add the lane of the audio, if the range contains any. Returns the lane and its cut."""
         cut: AudioCopy | AudioEncode
         codec = demuxer.audio.codec_context.codec.canonical_name
         if codec in COPIED_INTO[self._family]:

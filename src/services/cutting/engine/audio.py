@@ -1,4 +1,4 @@
-"""Cuts the sound: packets are copied where the container can hold them, otherwise decoded and encoded to the sample."""
+"""Cuts the audio: copies packets if the container supports the codec, otherwise encodes exactly to the sample."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from src.services.cutting.engine.demuxer import Demuxer, Pack
 
 COPIED_INTO = {"mp4": {"aac", "opus", "mp3", "ac3", "eac3", "flac", "alac"}, "webm": {"opus", "vorbis"}}
 _ENCODERS = {"mp4": ("aac", 192_000, "aac"), "webm": ("libopus", 160_000, "opus")}
-_ROUNDING = Fraction(1, 50)  # seconds by which the times of packets may be told wrongly
+_ROUNDING = Fraction(1, 50)  # seconds: the largest rounding error of packet times
 _OPUS_PRE_ROLL = Fraction(80, 1000)  # RFC 7845, 4.6: decoders converge within 80 ms
 
 
 def pre_roll(codec: str, rate: int) -> Fraction:
-    """Sound before the cut, in seconds, that a decoder must have heard to play the cut's first sample right."""
+    """Return how many seconds before the cut a decoder must start to decode the first sample correctly."""
     if codec == "opus":
         return _OPUS_PRE_ROLL
     if codec in ("aac", "mp3", "vorbis", "ac3", "eac3"):
@@ -32,10 +32,10 @@ def pre_roll(codec: str, rate: int) -> Fraction:
 
 
 class AudioCopy:
-    """The packets that are heard in [start, end), in seconds of the source, with those needed to begin well.
+    """Copies the packets of [start, end), in seconds of the source, and those that a decoder needs before them.
 
-    Times are in ticks of the stream's time base and may begin before ``start``: the muxer hides the surplus.
-    ``reached``: the sound went on to ``end``.
+    Times are in ticks of the stream's time base and may start before ``start``: the muxer hides the surplus.
+    ``reached``: the audio continued up to ``end``.
     """
 
     reached = False
@@ -50,7 +50,7 @@ class AudioCopy:
         self._first = floor((start + demuxer.shift - roll) / demuxer.time_base)
 
     def packets(self) -> Iterator[Pack]:
-        """Packets in order; the last one's duration ends with the cut."""
+        """Read the packets in order. The last one's duration ends with the cut."""
         for pack in self._demuxer.packets():
             self._check()
             if pack.pts + pack.duration <= self._first:
@@ -59,17 +59,17 @@ class AudioCopy:
                 self.reached = True
                 return
             if self.codec == "vorbis" and pack.pts < self._low:
-                continue  # nothing could hide it
+                continue  # containers cannot hide the start of Vorbis
             yield pack
             if pack.pts + pack.duration >= self._high:
                 self.reached = True
-                return  # without a look at the next one, which may not have been fetched
+                return  # the next packet may not have been fetched
 
 
 class AudioEncode:
-    """The sound of [start, end) exactly, encoded again for a container that cannot hold the source's codec.
+    """Encodes the audio of exactly [start, end), for a container that does not support the source's codec.
 
-    Times are in samples from ``start``; the encoder's own delay makes the first ones negative. ``reached``: see
+    Times are in samples from ``start``; the first ones are negative because of the encoder's delay. ``reached``: see
     ``AudioCopy``.
     """
 
@@ -95,7 +95,7 @@ class AudioEncode:
         self._demuxer, self._start, self._end, self._check = demuxer, start, end, check
 
     def packets(self) -> Iterator[Pack]:
-        """Packets in order."""
+        """Encode the packets in order."""
         resampler = av.AudioResampler(
             format=self.context.format, layout=self.context.layout, rate=self.rate, frame_size=self.context.frame_size
         )
@@ -116,7 +116,7 @@ class AudioEncode:
             yield Pack(bytes(packet), packet.pts or 0, packet.pts or 0, packet.duration or 0, key=True, fresh=True)
 
     def _frames(self) -> Iterator[AudioFrame]:
-        """Decoded sound of the cut, trimmed to the sample, with silence where the source has none at its beginning."""
+        """Decode the audio of the cut, trimmed to the sample, with silence where the source has gaps."""
         stream = self._demuxer.audio
         decoder = av.CodecContext.create(stream.codec_context.codec.name, "r")
         assert isinstance(decoder, AudioCodecContext)
@@ -125,7 +125,7 @@ class AudioEncode:
         decoder.layout = stream.codec_context.layout
         lead = pre_roll(stream.codec_context.codec.canonical_name, stream.codec_context.sample_rate)
         position: Fraction | None = None
-        written = self._start  # so far there is sound
+        written = self._start  # audio is complete up to here
         for pack in self._demuxer.packets():
             self._check()
             time = self._demuxer.time_of(pack.pts)
@@ -142,7 +142,7 @@ class AudioEncode:
             try:
                 frames = decoder.decode(packet)
             except FFmpegError as error:
-                raise SourceUnreadable(f"its sound cannot be decoded: {error}") from error
+                raise SourceUnreadable(f"its audio cannot be decoded: {error}") from error
             for frame in frames:
                 at = self._demuxer.time_of(frame.pts) if frame.pts is not None else position
                 position = at + Fraction(frame.samples, frame.sample_rate)
@@ -154,7 +154,7 @@ class AudioEncode:
 
 
 def _silence(like: AudioFrame, seconds: Fraction) -> Iterator[AudioFrame]:
-    """Nothing to hear, for so long; nothing at all for what is only rounding."""
+    """Generate silence of this length; none if the length is only a rounding error."""
     left = round(seconds * like.sample_rate) if seconds > _ROUNDING else 0
     while left > 0:
         frame = AudioFrame(format=like.format.name, layout=like.layout.name, samples=min(left, like.sample_rate))
@@ -166,7 +166,7 @@ def _silence(like: AudioFrame, seconds: Fraction) -> Iterator[AudioFrame]:
 
 
 def _trim(frame: AudioFrame, at: Fraction, start: Fraction, end: Fraction) -> AudioFrame | None:
-    """The part of ``frame``, which begins at ``at`` seconds, inside [start, end)."""
+    """Return the part of ``frame``, which starts at ``at`` seconds, inside [start, end)."""
     rate = frame.sample_rate
     first = max(round((start - at) * rate), 0)
     last = min(round((end - at) * rate), frame.samples)

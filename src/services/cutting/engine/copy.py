@@ -1,4 +1,4 @@
-"""Cuts the picture without encoding anything: from the key frame before the start, told as such."""
+"""Cuts the video without encoding, from the key frame before the start."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from src.services.cutting.engine.video import EndMissed, StartMissed
 
 
 class KeyframeCut:
-    """Packets from the last key frame at or before ``low`` until all frames before ``high`` are there, in ticks.
+    """Copies packets from the last key frame at or before ``low`` until all frames before ``high`` are written, in
+    ticks.
 
-    ``hide``: the container can hide what comes before the first wanted frame (an edit list), so ``zero`` is that frame;
-    otherwise the clip begins with the key frame.
+    ``hide``: the container can hide the frames before the first wanted one (with an edit list), so ``zero`` is that
+    frame; otherwise the clip starts with the key frame.
     """
 
     encoded = 0
@@ -33,10 +34,10 @@ class KeyframeCut:
             self.join = join_for(codec_name(demuxer.video), demuxer.video.codec_context.extradata)
 
     def packets(self) -> Iterator[Pack]:
-        """Raises StartMissed, EndMissed, SourceUnreadable, AppError."""
+        """Read the packets. Raises StartMissed, EndMissed, SourceUnreadable, AppError."""
         packs = self._demuxer.packets()
         begin: list[Pack] = []
-        for pack in packs:  # up to where the first wanted frame is known
+        for pack in packs:  # until the first wanted frame is known
             if pack.key and pack.pts <= self._low:
                 begin = []
             if pack.key or begin:
@@ -60,7 +61,7 @@ class KeyframeCut:
             if pack.dts >= self._high:
                 break
             if pack.pts < begin[0].pts:
-                continue  # leading pictures of an open group: their references are not there
+                continue  # leading frames of an open GOP: their references are missing
             waiting.append(pack)
             if pack.pts < self._high:  # everything up to here is needed, in decode order
                 for ready in waiting:
@@ -79,8 +80,8 @@ class KeyframeCut:
             raise EndMissed()
 
     def _copied(self, pack: Pack, following: int) -> Pack:
-        """The packet as it is written. ``following`` is when the next one is shown: what a container tells as the
-        length of a frame may be that of another one, where the rate varies and pictures are reordered."""
+        """Count a packet and correct its duration. ``following``: the time of the next one. With a variable frame rate
+        and reordered frames, a container may store the duration of another frame."""
         self.copied += 1
         self._shortest = min(self._shortest or pack.duration, pack.duration)
         if following > pack.pts:

@@ -1,4 +1,4 @@
-"""Packets of one stream of a layout, in decode order, with their times."""
+"""Reads the packets of one stream of a layout, in decode order, with their times."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from src.utils.clock_turns import nearest_turn
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 _BUFFER_BYTES = 128 << 10
-_MOST_EARLY = 16  # pictures that a codec of ours may reorder
+_MOST_EARLY = 16  # frames that a supported codec may reorder
 
 
 class Pack(NamedTuple):
-    """A packet. Times in ticks of its stream's time base. ``fresh``: made by an encoder of ours.
+    """A packet. Times in ticks of its stream's time base. ``fresh``: it comes from an encoder, not from the source.
 
     A tuple, because a clip has thousands of them.
     """
@@ -40,14 +40,14 @@ class Pack(NamedTuple):
 
 
 class NoStream(SourceUnreadable):
-    """The layout has no picture, or no sound."""
+    """The layout has no video, or no audio."""
 
 
 class Demuxer:
-    """One open layout and one stream of it."""
+    """An open layout and one of its streams."""
 
     def __init__(self, fetcher: Fetcher, layout: Layout, kind: Literal["video", "audio"]) -> None:
-        """Raises NoStream, and SourceUnreadable when the bytes cannot be taken apart."""
+        """Raises NoStream, and SourceUnreadable if the bytes cannot be demuxed."""
         self.fetcher, self.layout = fetcher, layout
         reader = (SeekableReader if layout.seekable else SequentialReader)(fetcher, layout.parts)
         options = {"analyzeduration": "10000000"}
@@ -72,19 +72,19 @@ class Demuxer:
         self.time_base: Fraction = self.stream.time_base
         self.shift = layout.shift_of(self.stream.index)
         if layout.span is not None and self._container.format.name == "mpegts":
-            began = (self.stream.start_time or 0) * self.time_base
-            self.shift += began - nearest_turn(began, layout.span[0] + self.shift)
+            first = (self.stream.start_time or 0) * self.time_base
+            self.shift += first - nearest_turn(first, layout.span[0] + self.shift)
         if layout.seek_to is not None:
             self._seek(layout.seek_to)
         self._packets: Iterator[Pack] = self._demux()
 
     def _seek(self, seconds: Fraction) -> None:
         assert self.stream is not None
-        if self._container.format.name == "mpegts":  # its clock starts anywhere
+        if self._container.format.name == "mpegts":  # its clock starts at any time
             first = next(iter(self._container.streams.video), self.stream)
             self.shift = (first.start_time or 0) * (first.time_base or self.time_base)
         if seconds > 0:
-            with suppress(FFmpegError):  # what cannot seek is read from its beginning
+            with suppress(FFmpegError):  # a file without seeking is read from its start
                 self._container.seek(int((seconds + self.shift) / self.time_base), stream=self.stream)
 
     def __enter__(self) -> Self:
@@ -106,20 +106,20 @@ class Demuxer:
         return self.stream
 
     def time_of(self, ticks: int) -> Fraction:
-        """Presentation time in seconds."""
+        """Convert ticks to a presentation time in seconds."""
         return ticks * self.time_base - self.shift
 
     def first_tick(self, seconds: Fraction) -> int:
-        """The first tick that counts as at or behind ``seconds``.
+        """Return the first tick that counts as at or after ``seconds``.
 
-        Coarse clocks (WebM counts milliseconds) round the times of frames, and callers round decimals: a frame that
-        lies just before ``seconds`` still counts.
+        Coarse clocks (WebM counts milliseconds) round the times of frames, and callers round decimals, so a frame just
+        before ``seconds`` still counts.
         """
         tolerance = max(min(self.time_base / 2, Fraction(1, 2000)), FRAME_TOLERANCE_SECONDS)
         return -int(-(seconds + self.shift - tolerance) / self.time_base // 1)
 
     def first_time(self) -> Fraction:
-        """Presentation time of the first packet, in seconds; infinitely late when there is none."""
+        """Return the presentation time of the first packet, in seconds; without packets, a very large number."""
         pack = next(self._packets, None)
         if pack is None:
             return Fraction(10**12)
@@ -127,26 +127,28 @@ class Demuxer:
         return self.time_of(pack.pts)
 
     def packets(self) -> Iterator[Pack]:
-        """All packets, in decode order; they can be taken once. Raises like ``Fetcher.read``, and SourceUnreadable
+        """Read all packets, in decode order; this works once. Raises what ``Fetcher.read`` raises, and SourceUnreadable
         for broken data."""
         return self._packets
 
     def _usual_duration(self) -> int:
-        """Length of a packet that does not tell it: sound that was read before its rate was known."""
+        """Return the duration for packets without one: audio that was read before its rate was known."""
         context = self.stream.codec_context if isinstance(self.stream, AudioStream) else None
         if context is None or not context.frame_size or not context.sample_rate:
             return 0
         return round(Fraction(context.frame_size, context.sample_rate) / self.time_base)
 
     def _demux(self) -> Iterator[Pack]:
-        following: int | None = None  # time of a packet that does not tell its own
+        following: int | None = None  # the time for a packet without one
         usual = self._usual_duration()
-        early: list[Pack] | None = []  # Matroska does not tell decode times; the first ones are found by those behind
+        early: list[Pack] | None = []  # Matroska stores no decode times; the first ones are derived from later packets
         try:
             for packet in self._container.demux(self.stream):
-                pts = packet.pts if packet.pts is not None else packet.dts if packet.dts is not None else following
+                pts = packet.pts
+                if pts is None:
+                    pts = following if packet.dts is None else packet.dts
                 if not packet.size or pts is None:
-                    continue  # nothing before the first timestamp can be placed
+                    continue  # packets before the first timestamp have no known time
                 dts = packet.dts if packet.dts is not None else pts
                 duration = packet.duration or usual
                 following = pts + duration
@@ -164,8 +166,8 @@ class Demuxer:
 
 
 def _decoded_before(packs: list[Pack], following: int | None) -> list[Pack]:
-    """Packets in decode order that do not tell when they are decoded, with times that rise to ``following``; None:
-    there is no packet behind them that tells its own."""
+    """Add decode times, increasing up to ``following``, to packets in decode order that have none. ``following`` is
+    None if no later packet has a decode time."""
     if following is None:
         shown = sorted(pack.pts for pack in packs)
         delay = max((rank - pack.pts for rank, pack in zip(shown, packs, strict=True)), default=0)

@@ -1,4 +1,4 @@
-"""Encoders for edges and for whole clips: same picture as the source, and close enough to it that no eye tells."""
+"""Decodes and encodes the frames of edges and of whole clips, with a quality visually equal to the source."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from src.services.cutting.engine.demuxer import Pack
 from src.services.cutting.engine.model import SmartImpossible
 
 _DECODERS = {"h264": "h264", "hevc": "hevc", "vp9": "vp9", "av1": "libdav1d", "vp8": "vp8"}
-"""Decoder for each codec that edges are made of; others use FFmpeg's default."""
+"""The decoder for each codec of edges; other codecs use FFmpeg's default."""
 
-os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr by itself, and listens to nothing else
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr; only this variable limits it to errors
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
 
@@ -42,12 +42,12 @@ _H264_PROFILES = {"Constrained Baseline": "baseline", "Baseline": "baseline", "M
 
 
 def codec_name(stream: VideoStream) -> str:
-    """FFmpeg's name of the codec, whichever decoder was chosen for it."""
+    """Return FFmpeg's name of the codec, independent of its decoder."""
     return stream.codec_context.codec.canonical_name
 
 
 class Decoder:
-    """Frames of packets of ``stream``, in the order they are shown, using all cores."""
+    """Decodes packets of ``stream`` to frames in presentation order, on all cores."""
 
     def __init__(self, stream: VideoStream) -> None:
         name = codec_name(stream)
@@ -59,9 +59,9 @@ class Decoder:
         self._context = context
 
     def decode(self, pack: Pack) -> Iterator[VideoFrame]:
-        """Frames that are ready after ``pack``. What cannot be decoded is left out: whoever waits for it counts."""
-        # A packet around our bytes would need the interpreter's lock to let them go: the decoder's threads would wait
-        # for it while whoever drops the decoder holds it and waits for them.
+        """Decode a packet. Returns the frames that are ready; damaged frames are omitted, so callers count frames."""
+        # A packet that refers to our bytes needs the interpreter's lock to release them: the decoder's threads would
+        # wait for the lock while the thread that closes the decoder holds it and waits for them.
         packet = av.Packet(len(pack.data))
         packet.update(pack.data)
         packet.pts, packet.dts, packet.duration, packet.time_base = pack.pts, pack.dts, pack.duration, self._base
@@ -69,7 +69,7 @@ class Decoder:
         return self._frames(packet)
 
     def flush(self) -> Iterator[VideoFrame]:
-        """The frames that are left."""
+        """Return the remaining frames."""
         return self._frames(None)
 
     def _frames(self, packet: av.Packet[Any] | None) -> Iterator[VideoFrame]:
@@ -80,38 +80,38 @@ class Decoder:
 
 
 class AnyEncoder(Protocol):
-    """What cuts of the picture need of an encoder."""
+    """An encoder as the cuts of the video use it."""
 
     @property
     def extradata(self) -> bytes | None:
-        """The codec header, if there is one apart from the packets."""
+        """The codec header, if it is separate from the packets."""
         ...
 
     def encode(self, frame: VideoFrame) -> list[Pack]:
-        """Packets that are ready after ``frame``."""
+        """Encode a frame. Returns the packets that are ready."""
         ...
 
     def flush(self) -> list[Pack]:
-        """The packets that are left; the encoder cannot be used any more."""
+        """Return the remaining packets; the encoder cannot be used afterwards."""
         ...
 
     def close(self) -> None:
-        """Let go of everything, whatever was encoded."""
+        """Release all resources."""
         ...
 
 
 class Encoder:
-    """An encoder whose pictures look and count like those of ``stream``. Times in ticks of its time base."""
+    """Encodes frames with the properties of ``stream``. Times in ticks of its time base."""
 
     def __init__(
         self, stream: VideoStream, codec: str, options: dict[str, str], *, whole: bool = False, other: bool = False
     ) -> None:
         """``whole``: for a clip, not for an edge; ``other``: ``codec`` is not that of ``stream``.
 
-        Raises SmartImpossible when there is no encoder for such pictures.
+        Raises SmartImpossible if no encoder supports such frames.
         """
         if codec not in _ENCODERS:
-            raise SmartImpossible(f"there is no encoder for {codec}")
+            raise SmartImpossible(f"no encoder for {codec} is available")
         source = stream.codec_context
         context = av.CodecContext.create(_ENCODERS[codec], "w")
         assert isinstance(context, VideoCodecContext)
@@ -131,7 +131,7 @@ class Encoder:
         try:
             context.open()
         except (FFmpegError, ValueError) as error:
-            raise SmartImpossible(f"{codec} pictures like these cannot be encoded: {error}") from error
+            raise SmartImpossible(f"the {codec} encoder does not support these frames: {error}") from error
         self._context = context
 
     @property
@@ -140,7 +140,7 @@ class Encoder:
         return self._context.extradata
 
     def encode(self, frame: VideoFrame) -> list[Pack]:
-        """Packets that are ready after ``frame``."""
+        """Encode a frame. Returns the packets that are ready."""
         assert frame.pts is not None
         frame.pict_type = 0  # the encoder decides, not the source
         if frame.format.name != self._context.pix_fmt:
@@ -148,11 +148,11 @@ class Encoder:
         return self._packs(frame)
 
     def flush(self) -> list[Pack]:
-        """The packets that are left; the encoder cannot be used any more."""
+        """Return the remaining packets; the encoder cannot be used afterwards."""
         return self._packs(None)
 
     def close(self) -> None:
-        """Nothing has to be ended."""
+        """Do nothing: the codec context is released with this object."""
 
     def _packs(self, frame: VideoFrame | None) -> list[Pack]:
         packs = []
@@ -164,7 +164,7 @@ class Encoder:
 
 
 def _private(stream: VideoStream, codec: str, options: dict[str, str], *, whole: bool) -> dict[str, str]:
-    """Options in the encoder's own words: no reordering in edges, and the source's profile."""
+    """Return the encoder's private options: no reordering in edges, and the source's profile."""
     if codec == "h264":
         params = {"open-gop": "0", "keyint": "250", **options}
         if not whole:

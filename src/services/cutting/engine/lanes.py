@@ -1,4 +1,4 @@
-"""Packets of all streams on their way into one file, each time the one that is due first."""
+"""Interleaves the packets of all streams into one file by their decode times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from src.services.cutting.engine.muxer import Output
 
 @dataclass(slots=True)
 class Lane:
-    """Packets on their way into one stream of the output; ``zero`` is the clip's 0 in ticks of the lane."""
+    """The packets of one stream of the output. ``zero``: the start of the clip in ticks of the lane."""
 
     stream: Stream
     packs: Iterator[Pack]
@@ -25,13 +25,13 @@ class Lane:
     end: int = 0
     tick_seconds: float = field(init=False)
     due: float = 0.0
-    """When the packet at hand is to be decoded, in seconds of the clip; only for putting lanes in order."""
+    """The decode time of ``head`` in seconds of the clip, by which lanes are ordered."""
 
     def __post_init__(self) -> None:
         self.tick_seconds = float(self.time_base)
 
     def advance(self) -> None:
-        """Take the next packet."""
+        """Read the next packet."""
         self.head = next(self.packs, None)
         if self.head is not None:
             self.begin = self.head.pts - self.zero if self.begin is None else self.begin
@@ -46,8 +46,8 @@ def write(
     check: Callable[[], None],
     progress: Callable[[float, int], None],
 ) -> None:
-    """All lanes into the file. ``length`` in seconds is that of the clip; ``progress`` is told how much of it is
-    written, 0 to 1, and how many frames of video, ``check`` is called for each packet."""
+    """Write all lanes into the file. ``length``: that of the clip in seconds. ``progress`` receives the written share,
+    0 to 1, and the number of video frames; ``check`` is called for each packet."""
     frames = 0
     for lane in all_lanes:
         lane.advance()

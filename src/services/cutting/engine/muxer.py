@@ -1,4 +1,4 @@
-"""Writes the clip: one timeline that begins at 0, what is not to be heard hidden as each container does it."""
+"""Writes the clip with times from 0 and hides surplus audio by the means of its container."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TAGS = {"hevc": "hvc1"}  # Apple's players refuse hev1
 
 
 class Output:
-    """A file being written. Streams are added first, then packets in the order of their decode times."""
+    """A file that is being written. Streams are added first, then packets in the order of their decode times."""
 
     def __init__(self, path: Path) -> None:
         self.family = FAMILIES[path.suffix.lower()]
@@ -38,13 +38,13 @@ class Output:
         self._shown: tuple[int, int] | None = None
 
     def add_video(self, demuxer: Demuxer, header: bytes | None) -> Stream:
-        """The picture of ``demuxer``; ``header`` replaces the codec header of its stream."""
+        """Add the video of ``demuxer``; ``header`` replaces the codec header of its stream."""
         stream = self._container.add_stream_from_template(demuxer.video, opaque=True)
         if header is not None:
             stream.codec_context.extradata = header
         context = stream.codec_context
         assert isinstance(context, VideoCodecContext)
-        context.sample_aspect_ratio = demuxer.video.sample_aspect_ratio or Fraction(1)  # some codecs do not tell it
+        context.sample_aspect_ratio = demuxer.video.sample_aspect_ratio or Fraction(1)  # some codecs do not store it
         self._shape(stream, demuxer)
         codec = codec_name(demuxer.video)
         if self.family == "mp4" and codec in _TAGS:
@@ -53,7 +53,7 @@ class Output:
         return stream
 
     def add_new_video(self, demuxer: Demuxer, codec: str) -> Stream:
-        """A picture like that of ``demuxer`` in another codec; the header comes with its first packet."""
+        """Add a video with the properties of ``demuxer`` in another codec; its first packet contains the header."""
         source = demuxer.video
         stream = self._container.add_mux_stream(
             codec, rate=source.average_rate, width=source.codec_context.width, height=source.codec_context.height
@@ -64,46 +64,46 @@ class Output:
         return stream
 
     def _shape(self, stream: Stream, demuxer: Demuxer) -> None:
-        """Remember how wide the picture is shown, where the container has to tell it and FFmpeg does not let us."""
+        """Remember the display size of a WebM, which FFmpeg cannot write."""
         size, aspect = demuxer.video.codec_context, demuxer.video.sample_aspect_ratio or Fraction(1)
         if self.family == "webm" and aspect != 1:
             stream.metadata["title"] = ROOM
             self._shown = round(size.width * aspect), size.height
 
     def add_copied_audio(self, demuxer: Demuxer, priming: Fraction) -> Stream:
-        """The sound of ``demuxer``, whose first ``priming`` seconds are not to be heard."""
+        """Add the audio of ``demuxer``, whose first ``priming`` seconds are hidden."""
         template = demuxer.audio
         if template.codec_context.codec.canonical_name == "opus":
             samples = round(priming * 48000)
             head = _opus_head(template.codec_context.extradata or b"", template.codec_context.channels, samples)
             holder = av.open(io.BytesIO(opus_template(head, template.codec_context.channels, samples)), "r")
-            self._templates.append(holder)  # a template must outlive what is made of it
+            self._templates.append(holder)  # a template must outlive its copies
             template = holder.streams.audio[0]
         stream = self._container.add_stream_from_template(template, opaque=True)
         stream.time_base = demuxer.time_base
         self._bases[stream.index] = demuxer.time_base
         return stream
 
-    def add_encoded_audio(self, sound: AudioEncode) -> Stream:
-        """Sound that an encoder of ours makes."""
-        if sound.codec == "opus":
-            extradata = sound.context.extradata or b""
+    def add_encoded_audio(self, audio: AudioEncode) -> Stream:
+        """Add the audio of an encoder."""
+        if audio.codec == "opus":
+            extradata = audio.context.extradata or b""
             samples = struct.unpack_from("<H", extradata, 10)[0]
-            holder = av.open(io.BytesIO(opus_template(extradata, sound.context.channels, samples)), "r")
+            holder = av.open(io.BytesIO(opus_template(extradata, audio.context.channels, samples)), "r")
             self._templates.append(holder)
             stream = self._container.add_stream_from_template(holder.streams.audio[0], opaque=True)
         else:
-            stream = self._container.add_stream("aac", rate=sound.rate, layout=sound.context.layout.name)
-            stream.codec_context.bit_rate = sound.context.bit_rate or 0
-        stream.time_base = Fraction(1, sound.rate)
-        self._bases[stream.index] = Fraction(1, sound.rate)
+            stream = self._container.add_stream("aac", rate=audio.rate, layout=audio.context.layout.name)
+            stream.codec_context.bit_rate = audio.context.bit_rate or 0
+        stream.time_base = Fraction(1, audio.rate)
+        self._bases[stream.index] = Fraction(1, audio.rate)
         return stream
 
     def write(self, stream: Stream, pack: Pack, zero: int) -> None:
-        """A packet whose time ``zero`` (ticks of the source) is the clip's 0.
+        """Write a packet. ``zero``: the start of the clip in ticks of the source.
 
         Raises:
-            DiskFull, DiskUnwritable: there is no room, or nothing can be written.
+            DiskFull, DiskUnwritable.
         """
         packet = av.Packet(pack.data)
         packet.stream = stream
@@ -120,7 +120,7 @@ class Output:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        """Finish the file; after an error it is worth nothing and only closed. Raises DiskFull."""
+        """Finish the file, or only close it after an error. Raises DiskFull."""
         try:
             with suppress(Exception) if error is not None else nullcontext():
                 self._container.close()
@@ -141,7 +141,7 @@ def _translated(error: OSError) -> Exception:
 
 
 def _opus_head(head: bytes, channels: int, skip: int) -> bytes:
-    """The OpusHead with another pre-skip (RFC 7845, 5.1), in samples at 48 kHz."""
+    """Return the OpusHead with another pre-skip (RFC 7845, 5.1), in samples at 48 kHz."""
     if head[:8] != b"OpusHead":
         head = b"OpusHead" + struct.pack("<BBHIHB", 1, channels, 0, 48000, 0, 0)
     return head[:10] + struct.pack("<H", min(skip, 65535)) + head[12:]

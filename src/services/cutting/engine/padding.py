@@ -1,4 +1,4 @@
-"""What one call fetched, kept for a later cut of the same formats: the bytes, and a list of which they are."""
+"""Stores what one call fetched, with some padding, for later cuts of the same formats."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from src.services.fetch.resource import Resource
 from src.services.fetch.spool import Spool
 
 _BYTES, _LIST = "fetched", "fetched.json"
-_MOST_SHARE = Fraction(8, 100)  # so much more than the clip needs may be fetched for the padding
-# Seconds by which a stretch is told shorter at both ends: transport streams carry sound up to 0.7 s apart from its
-# pictures, some indexes tell decode times, and a decoder looks ahead for the last frame of a cut.
+_MOST_SHARE = Fraction(8, 100)  # of the bytes of the clip that may be fetched additionally for the padding
+# Seconds by which the reported range is shorter at both ends: transport streams store audio up to 0.7 s away from its
+# frames, some indexes contain decode times, and a decoder reads ahead for the last frame of a cut.
 _EDGE = Fraction(1)
 
-_TICK = Fraction(1, 1000)  # seconds: enough to touch the neighbour
+_TICK = Fraction(1, 1000)  # seconds: enough to reach into the next unit of an index
 
 
 class Keeper:
-    """The folder of a ``Keep``: a spool and its list. It belongs to one call at a time."""
+    """The folder of a ``Keep``: a spool and a list of its contents, for one call at a time."""
 
     def __init__(self, keep: Keep) -> None:
-        """The folder is made when it is not there. A list that cannot be read is none."""
+        """Create the folder if necessary and read its list. An unreadable list counts as empty."""
         keep.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._keep, self._list = keep, keep.folder / _LIST
         self._entries: dict[tuple[int, str], dict[str, Any]] = {}
@@ -41,16 +41,16 @@ class Keeper:
         self._range: TimeRange | None = None
         if (keep.folder / _BYTES).exists():
             with suppress(OSError, ValueError, KeyError, TypeError):
-                told = json.loads(self._list.read_text("utf-8"))
-                self._entries = {(entry["place"], entry["name"]): entry for entry in told["resources"]}
-                self._end = int(told["end"])
+                stored = json.loads(self._list.read_text("utf-8"))
+                self._entries = {(entry["place"], entry["name"]): entry for entry in stored["resources"]}
+                self._end = int(stored["end"])
 
     def open_spool(self) -> Spool:
-        """The spool, with what the list tells in it."""
+        """Open the spool with the contents of the list."""
         return Spool(self._keep.folder / _BYTES, self._end)
 
     def fill(self, resource: Resource) -> None:
-        """Give a new resource what is there of it."""
+        """Add the stored bytes of a new resource to it."""
         entry = self._entries.get(resource.identity)
         if entry is None or resource.base is not None:
             return
@@ -61,8 +61,8 @@ class Keeper:
             resource.asked.add(start, end)
 
     def save(self, resources: Iterable[Resource], spool: Spool) -> None:
-        """Write the list: of pieces that are read in order only whole ones, for nobody could go on with others."""
-        kept = {
+        """Write the list. Resources without ranges are only listed if complete: they cannot be continued."""
+        entries = {
             resource.identity: {
                 "place": resource.identity[0],
                 "name": resource.identity[1],
@@ -75,14 +75,14 @@ class Keeper:
             for resource in resources
             if resource.base is not None and (resource.complete or (resource.ranged and not resource.whole))
         }
-        told = {"end": spool.end, "resources": list({**self._entries, **kept}.values())}
-        self._list.write_text(json.dumps(told), "utf-8")
+        stored = {"end": spool.end, "resources": list({**self._entries, **entries}.values())}
+        self._list.write_text(json.dumps(stored), "utf-8")
 
-    # --- which range is kept ----------------------------------------------------------------------------------------
+    # --- the stored range -------------------------------------------------------------------------------------------
 
     def plan(self, video: Index | None, audio: Index | None, wanted: TimeRange) -> list[Layout]:
-        """What to fetch beside the range: the rest of the groups of pictures that it touches, which is there anyway,
-        then more of them while they cost little."""
+        """Return what to fetch in addition to the range: the rest of the GOPs that it overlaps, which is fetched
+        anyway, and more GOPs while they are small."""
         main = video or audio
         assert main is not None
         layout = self._padded(main, wanted)
@@ -102,7 +102,7 @@ class Keeper:
         if layout.span is None:
             return layout
         most = None if layout.size is None else layout.size * (1 + _MOST_SHARE)
-        layout = outline(index, *layout.span)  # also the sound of the whole groups, where both lie in one file
+        layout = outline(index, *layout.span)  # in one file with the audio, also the audio of the whole GOPs
         growing = most is not None
         while growing and most is not None and layout.span is not None:
             growing = False
@@ -118,7 +118,7 @@ class Keeper:
         return layout
 
     def kept(self, fetcher: Fetcher) -> TimeRange | None:
-        """Wait for what is still on its way; the range that is left, None if it is not worth it."""
+        """Wait for unfinished requests. Returns the stored range; None if it is incomplete or too large."""
         resources = [part.resource for layout in self._layouts for part in layout.parts if part.resource is not None]
         if self._range is None or any(resource.ranged is False and not resource.complete for resource in resources):
             return None
@@ -126,7 +126,7 @@ class Keeper:
             fetcher.wait_until(
                 lambda: (
                     any(resource.failure for resource in resources)
-                    or all(_is_there(layout) for layout in self._layouts)
+                    or all(_is_complete(layout) for layout in self._layouts)
                 )
             )
             if any(resource.failure for resource in resources):
@@ -136,10 +136,10 @@ class Keeper:
         return None
 
 
-def _is_there(layout: Layout) -> bool:
+def _is_complete(layout: Layout) -> bool:
     for part in layout.parts:
         if part.resource is not None and part.eager:
-            there = part.resource.present.end_of(part.start)
-            if not (part.resource.complete or (part.length is not None and there >= part.start + part.length)):
+            end = part.resource.present.end_of(part.start)
+            if not (part.resource.complete or (part.length is not None and end >= part.start + part.length)):
                 return False
     return True

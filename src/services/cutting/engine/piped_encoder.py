@@ -1,4 +1,4 @@
-"""Encodes pictures that PyAV's encoders cannot take (VP9 of 10 and 12 bits) with the FFmpeg program, through pipes."""
+"""Encodes frames that PyAV's encoders do not support (VP9 of 10 and 12 bits) with the FFmpeg program, through pipes."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _NAMES = {
     "-colorspace": {1: "bt709", 9: "bt2020nc"},
     "-color_range": {1: "tv", 2: "pc"},
 }
-"""FFmpeg's options for the code points of ITU-T H.273 that such films use."""
+"""FFmpeg's options for the code points of ITU-T H.273 that such videos use."""
 
 
 class PipedEncoder:
-    """A drop-in for ``Encoder``. One packet comes out for each frame, in the order of the frames."""
+    """Replaces ``Encoder``. It returns one packet for each frame, in the order of the frames."""
 
     extradata = None
 
     def __init__(self, stream: VideoStream, ffmpeg: Path, *, whole: bool) -> None:
-        """Raises SmartImpossible when it cannot encode such pictures either."""
+        """Raises SmartImpossible if it does not support such frames either."""
         source = stream.codec_context
         pixels = source.pix_fmt or ""
         if pixels not in _PROFILES:
-            raise SmartImpossible(f"vp9 pictures of {pixels} cannot be encoded")
+            raise SmartImpossible(f"vp9 frames of {pixels} cannot be encoded")
         rate = Fraction(stream.average_rate or 30).limit_denominator(1001)
         size = f"{source.width}x{source.height}"
         command = [str(ffmpeg), "-v", "error", "-nostdin", "-f", "rawvideo", "-pix_fmt", pixels, "-s", size]
@@ -71,27 +71,27 @@ class PipedEncoder:
         self._reader.start()
 
     def encode(self, frame: VideoFrame) -> list[Pack]:
-        """Packets that are ready after ``frame``."""
+        """Encode a frame. Returns the packets that are ready."""
         assert frame.pts is not None
         self._times.append(frame.pts)
         try:
             self._input.write(_raw(frame))
         except OSError as error:
-            raise SmartImpossible("FFmpeg does not take the pictures") from error
+            raise SmartImpossible("FFmpeg stopped before the last frame") from error
         return self._ready()
 
     def flush(self) -> list[Pack]:
-        """The packets that are left."""
+        """Return the remaining packets."""
         with suppress(OSError):
             self._input.close()
         self._reader.join()
         packs = self._ready()
         if self._process.wait() or self._taken != len(self._times):
-            raise SmartImpossible("FFmpeg did not encode all pictures")
+            raise SmartImpossible("FFmpeg did not encode all frames")
         return packs
 
     def close(self) -> None:
-        """End the program, whatever it is doing."""
+        """Kill the program."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(OSError):
@@ -116,7 +116,7 @@ class PipedEncoder:
 
 
 def _raw(frame: VideoFrame) -> bytes:
-    """The samples of all planes without padding."""
+    """Return the samples of all planes without padding."""
     parts = []
     for plane, component in zip(frame.planes, frame.format.components, strict=True):
         width = component.width * 2

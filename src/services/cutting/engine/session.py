@@ -198,7 +198,7 @@ class Session:
         fetched = self.fetcher.bytes_fetched - self._told_bytes
         self._told_bytes += fetched
         told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
-        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told, made.sound)
+        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told, made.audio)
 
     def _register(self, resource: Resource) -> None:
         self.resources.append(resource)

@@ -1,4 +1,4 @@
-"""Tells whether the file of a segment is media, damaged media or something else, from its structure and in no time."""
+"""Decides from the structure of a segment's file, without decoding, whether it is media, damaged media or neither."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from src.services.cutting.engine.indexes.cloaked_segments import BYTES_TO_DECIDE, media_start
 
 _SYNC = 0x47
-_PACKET_SIZES = (188, 192, 204)  # plain, with a time code before each packet (M2TS), with parity behind each
+_PACKET_SIZES = (188, 192, 204)  # plain, with a time code before each packet (M2TS), with parity after each
 _LEAST_PACKETS = 5
 _MOST_JUNK_BYTES = 64 << 10
 _BOXES = frozenset(
@@ -21,23 +21,23 @@ _COPY_BYTES = 1 << 20
 
 
 class Soundness(StrEnum):
-    """What a segment is; the value completes the sentence "a segment of this stream is ..."."""
+    """The condition of a segment; the value completes the sentence "a segment of this stream is ..."."""
 
-    WHOLE = "whole"
+    WHOLE = "complete"
     DAMAGED = "damaged"
-    FOREIGN = "no media"
+    FOREIGN = "not media"
 
 
 def judge(data: bytes) -> tuple[Soundness, bytes]:
-    """What a segment is, and the segment without the image that may lie before its media."""
+    """Examine a segment. Returns its condition, and its data without an image before the media."""
     soundness, start = _judged(memoryview(data))
     return soundness, data[start:]
 
 
 def examine(path: Path) -> Soundness:
-    """What the file of a segment is. An image before the media is taken away from it.
+    """Examine the file of a segment and remove an image before its media from the file.
 
-    The file is mapped and not read: a whole video may be one segment.
+    The file is mapped and not read, because one segment may contain a whole video.
     """
     if not path.stat().st_size:
         return Soundness.FOREIGN
@@ -53,7 +53,7 @@ def examine(path: Path) -> Soundness:
 
 
 def _judged(data: memoryview) -> tuple[Soundness, int]:
-    """What a segment is, and how many bytes of an image lie before its media."""
+    """Examine a segment. Returns its condition, and the number of bytes of an image before its media."""
     start = media_start(bytes(data[:BYTES_TO_DECIDE]))
     if start is None or start >= len(data):
         return Soundness.FOREIGN, 0
@@ -69,7 +69,7 @@ def _judged(data: memoryview) -> tuple[Soundness, int]:
 
 
 def _cut_start(path: Path, count: int) -> None:
-    """Take so many bytes away from the beginning of a file."""
+    """Remove the first ``count`` bytes of a file."""
     with path.open("r+b") as file:
         at = 0
         while True:
@@ -91,20 +91,20 @@ def _packet_size(data: memoryview) -> int | None:
 
 
 def _follows(data: memoryview, start: int, size: int) -> bool:
-    """Whether packets of a transport stream follow each other from here on."""
+    """Whether consecutive packets of a transport stream start here."""
     head = data[start : start + size * _LEAST_PACKETS : size]
     return len(head) >= 2 and head == bytes([_SYNC]) * len(head)
 
 
 def _packets(data: memoryview, size: int) -> Soundness:
-    """Every packet begins with the same byte (ISO/IEC 13818-1, 2.4.3.2)."""
+    """Require that every packet starts with the sync byte (ISO/IEC 13818-1, 2.4.3.2)."""
     marks = bytes(data[4 if size == 192 else 0 :: size])
     return Soundness.WHOLE if marks.count(_SYNC) == len(marks) else Soundness.DAMAGED
 
 
 def _boxes(data: memoryview) -> Soundness:
-    """The boxes must fill the file, and hold a header and the media (ISO/IEC 14496-12, 4.2)."""
-    at, seen = 0, set()
+    """Require that boxes fill the file and include a header and the media (ISO/IEC 14496-12, 4.2)."""
+    at, found = 0, set()
     while at + 8 <= len(data):
         size, name = int.from_bytes(data[at : at + 4], "big"), bytes(data[at + 4 : at + 8])
         if size == 1:
@@ -113,15 +113,15 @@ def _boxes(data: memoryview) -> Soundness:
             size = len(data) - at
         if size < 8 or not name.isascii():
             break
-        seen.add(name)
+        found.add(name)
         at += size
-    if b"moof" not in seen and b"moov" not in seen:
+    if b"moof" not in found and b"moov" not in found:
         return Soundness.FOREIGN
-    return Soundness.WHOLE if at == len(data) and b"mdat" in seen else Soundness.DAMAGED
+    return Soundness.WHOLE if at == len(data) and b"mdat" in found else Soundness.DAMAGED
 
 
 def _is_packed_audio(data: memoryview) -> bool:
-    """AAC, MP3, AC-3 or E-AC-3 behind any number of ID3 tags (RFC 8216, 3.4)."""
+    """Whether this is AAC, MP3, AC-3 or E-AC-3, after any number of ID3 tags (RFC 8216, 3.4)."""
     at = 0
     for _ in range(_MOST_TAGS):
         if bytes(data[at : at + 3]) != b"ID3":

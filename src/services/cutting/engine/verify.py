@@ -1,4 +1,4 @@
-"""Looks at a finished clip before anybody is told that it is done."""
+"""Verifies a finished clip: its frames, its times, and whether it can be decoded."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from av.video.stream import VideoStream
 from src.errors import ClipIncomplete
 
 _TOLERANCE = Fraction(1, 500)  # containers round to milliseconds
-_MOST_END_ERROR = Fraction(1, 20)  # the last packet's length is told loosely by some containers
-_DECODE_ALL_PIXELS = 300 * 640 * 360  # clips up to here are decoded whole, in about a quarter of a second
+_MOST_END_ERROR = Fraction(1, 20)  # some containers store the last packet's duration inexactly
+_DECODE_ALL_PIXELS = 300 * 640 * 360  # clips up to this size are decoded completely, in about a quarter of a second
 _SAMPLE_FRAMES = 8
 _A_LITTLE = Fraction(1, 500)
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the clip must be. Times in seconds of the clip; None is not checked.
+    """The expected facts of a clip. Times in seconds of the clip; None is not checked.
 
-    ``frames`` counts shown pictures, ``last_frame`` is when the last one appears, ``audio_end`` where the sound ends;
-    ``joins`` are the times at which copied and new pictures meet.
+    ``frames``: the number of shown frames; ``last_frame``: the time of the last one; ``audio_end``: the end of the
+    audio; ``joins``: the times at which copied and encoded frames meet.
     """
 
     frames: int | None = None
@@ -42,7 +42,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
-    """What the clip is: shown frames, and first and last times in seconds."""
+    """The facts of a clip: the number of shown frames, and the first and last times in seconds."""
 
     frames: int
     video_start: Fraction | None
@@ -52,10 +52,10 @@ class ClipFacts:
 
 
 def verify(path: Path, expected: Expected, check: Callable[[], None] = lambda: None) -> ClipFacts:
-    """The facts of the clip at ``path``.
+    """Verify the clip at ``path``. Returns its facts.
 
     Raises:
-        ClipIncomplete: it is not what was expected, or a decoder complains.
+        ClipIncomplete: it differs from what is expected, or cannot be decoded.
     """
     try:
         facts = _read_facts(path, check)
@@ -69,13 +69,13 @@ def verify(path: Path, expected: Expected, check: Callable[[], None] = lambda: N
 
 def _read_facts(path: Path, check: Callable[[], None]) -> ClipFacts:
     shown: list[int] = []
-    heard: list[int] = []
+    audio_span: list[int] = []
     with av.open(str(path)) as container:
         video = next(iter(container.streams.video), None)
         base = video.time_base if video is not None else None
-        picture = video.index if video is not None else -1
-        sound = next(iter(container.streams.audio), None)
-        audio_base = (sound.time_base if sound is not None else None) or Fraction(1)
+        video_index = video.index if video is not None else -1
+        audio = next(iter(container.streams.audio), None)
+        audio_base = (audio.time_base if audio is not None else None) or Fraction(1)
         last_dts: dict[int, int] = {}
         for packet in container.demux():
             check()
@@ -83,20 +83,20 @@ def _read_facts(path: Path, check: Callable[[], None]) -> ClipFacts:
                 continue
             pts, dts, index = packet.pts, packet.dts, packet.stream_index
             if dts is not None and dts <= last_dts.get(index, dts - 1):
-                raise ClipIncomplete("The decode times of the finished file do not rise.")
+                raise ClipIncomplete("The decode times of the finished file do not increase.")
             last_dts[index] = dts if dts is not None else pts
             if packet.is_discard:
                 continue
-            if index == picture:
+            if index == video_index:
                 shown.append(pts)
-            elif sound is not None and index == sound.index:
+            elif audio is not None and index == audio.index:
                 end = pts + (packet.duration or 0)
-                heard = [min(pts, heard[0]), max(end, heard[1])] if heard else [pts, end]
+                audio_span = [min(pts, audio_span[0]), max(end, audio_span[1])] if audio_span else [pts, end]
     shown.sort()
     if len(set(shown)) != len(shown):
         raise ClipIncomplete("Two frames of the finished file have the same time.")
     start, last = (shown[0] * base, shown[-1] * base) if shown and base is not None else (None, None)
-    spans = [tick * audio_base for tick in heard]
+    spans = [tick * audio_base for tick in audio_span]
     return ClipFacts(len(shown), start, last, *(spans or (None, None)))
 
 
@@ -106,18 +106,18 @@ def _compare(facts: ClipFacts, expected: Expected) -> None:
     if expected.frames is not None and facts.frames != expected.frames:
         raise ClipIncomplete(f"The finished file has {facts.frames} frames instead of {expected.frames}.")
     if facts.video_start is not None and abs(facts.video_start) > _TOLERANCE:
-        raise ClipIncomplete("The picture of the finished file does not begin at 0.")
+        raise ClipIncomplete("The video of the finished file does not start at 0.")
     for name, found, wanted in (
-        ("picture", facts.last_frame, expected.last_frame),
-        ("sound", facts.audio_end, expected.audio_end),
+        ("video", facts.last_frame, expected.last_frame),
+        ("audio", facts.audio_end, expected.audio_end),
     ):
         if wanted is not None and (found is None or abs(found - wanted) > _MOST_END_ERROR):
             raise ClipIncomplete(f"The {name} of the finished file ends too early or too late.")
 
 
 def _decode(path: Path, facts: ClipFacts, joins: tuple[Fraction, ...], check: Callable[[], None]) -> None:
-    """Decode short clips whole; of long ones some frames from each key frame that begins something: the clip, what
-    follows a join, and its last group of pictures. What lies between was copied packet by packet."""
+    """Decode short clips completely. Of long ones, decode some frames from the key frames at the start, after each join
+    and in the last GOP; the frames in between were copied packet by packet."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
@@ -134,7 +134,7 @@ def _decode(path: Path, facts: ClipFacts, joins: tuple[Fraction, ...], check: Ca
 
 
 class _Checked:
-    """One decoder for all samples, so that it has to pass from one set of parameters to the other, as in a player."""
+    """Decodes all samples with one decoder, so that it has to switch between parameter sets as a player does."""
 
     def __init__(self, stream: VideoStream) -> None:
         context = CodecContext.create(stream.codec_context.codec.name, "r")
@@ -144,7 +144,7 @@ class _Checked:
         context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         self._context, self._stream = context, stream
         self._sent = self._received = 0
-        self._begun: set[int] = set()
+        self._started: set[int] = set()
 
     def decode(self, container: InputContainer, most: int | None, check: Callable[[], None]) -> None:
         """Decode from the next key frame on, ``most`` packets or all."""
@@ -155,12 +155,12 @@ class _Checked:
             if not packet.size or (most is not None and count >= most):
                 break
             if begin is None and packet.is_keyframe and packet.pts is not None:
-                if packet.pts in self._begun:
-                    return  # the same group as before
+                if packet.pts in self._started:
+                    return  # this GOP was decoded before
                 begin = packet.pts
-                self._begun.add(begin)
+                self._started.add(begin)
             if begin is None or packet.pts is None or packet.pts < begin:
-                continue  # before the first key frame, or one of its leading pictures
+                continue  # before the first key frame, or one of its leading frames
             count += 1
             self._sent += not packet.is_discard
             self._take(self._context.decode(packet))
@@ -168,7 +168,7 @@ class _Checked:
             self.finish()
 
     def finish(self) -> None:
-        """Raises ClipIncomplete when a packet did not become a sound frame."""
+        """Flush the decoder. Raises ClipIncomplete if a packet did not become an intact frame."""
         self._take(self._context.decode(None))
         if self._received != self._sent:
             raise ClipIncomplete(f"{self._sent - self._received} frames of the finished file cannot be decoded.")

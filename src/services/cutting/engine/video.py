@@ -1,4 +1,4 @@
-"""Cuts the picture: whole groups of pictures are copied, those at the edges are decoded and encoded again."""
+"""Cuts the video: copies whole GOPs, and decodes and encodes the frames at the edges."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from src.services.cutting.engine.encoders import AnyEncoder, Decoder
 from src.services.cutting.engine.model import SmartImpossible
 
 _MOST_UNCLEAN = 2
-"""So many key frames at which copying cannot begin tell that all are like that."""
+"""After this many key frames at which copying cannot start, the whole clip is encoded."""
 
 
 class StartMissed(Exception):
-    """The layout begins behind the first wanted frame: plan one that begins earlier."""
+    """The layout starts after the first wanted frame: plan one that starts earlier."""
 
 
 class EndMissed(Exception):
@@ -26,9 +26,9 @@ class EndMissed(Exception):
 
 
 class VideoCut:
-    """The frames of ``low`` <= pts < ``high`` ticks, as packets in decode order.
+    """Cuts the frames of ``low`` <= pts < ``high`` ticks into packets in decode order.
 
-    ``join`` None encodes everything, with ``new_encoder``, which is called for each run of new pictures.
+    Without a ``join``, all frames are encoded. ``new_encoder`` is called for each run of encoded frames.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class VideoCut:
         self.zero = self.last = self.stop = low
         """First frame (known with the first packet), last frame and its end (known at the end), in ticks."""
         self.joins: tuple[int, ...] = ()
-        self._behind: int | None = None  # the first frame that is not wanted any more
+        self._next: int | None = None  # the first frame after the cut
         self._delay = 0
         self._durations: dict[int, int] = {}  # of the frames between the demuxer and the output
         self._shortest: int | None = None
@@ -54,11 +54,11 @@ class VideoCut:
         self._last_dts: int | None = None
 
     def packets(self) -> Iterator[Pack]:
-        """All packets of the cut.
+        """Read all packets of the cut.
 
         Raises:
-            StartMissed, EndMissed: see there. SmartImpossible: it cannot be done with copying, or frames are missing.
-            SourceUnreadable, AppError: as the demuxer raises them.
+            StartMissed, EndMissed: see there. SmartImpossible: frames cannot be copied, or frames are missing.
+            SourceUnreadable, AppError: what the demuxer raises.
         """
         packs = self._counted(self._demuxer.packets())
         first = next((pack for pack in packs if pack.key), None)
@@ -79,25 +79,25 @@ class VideoCut:
             self.last, self.stop = max(self.last, pack.pts), max(self.stop, pack.pts + pack.duration)
             yield self._stamp(pack)
         self._require_end()
-        if self._behind is not None:  # not always of the frame that follows: reading ends before all are seen
-            self.stop = min(self.stop, self._behind) if self.stop >= self._high else self._behind
+        if self._next is not None:  # not always the next frame: reading ends before all reordered frames
+            self.stop = min(self.stop, self._next) if self.stop >= self._high else self._next
         if self.shown != self.expected:
             raise SmartImpossible(f"{self.expected - self.shown} frames cannot be decoded")
 
     @property
     def shown(self) -> int:
-        """Frames in the clip."""
+        """The number of frames in the clip."""
         return self.encoded + self.copied
 
     def _length(self, pts: int) -> int:
-        """How long the frame is shown. What a container tells may be how long it is decoded: where the rate varies and
-        pictures are reordered, that is the length of another one."""
-        told = self._durations.pop(pts, self._usual)
+        """Return how long the frame is shown. With a variable frame rate and reordered frames, a container may store
+        the duration of another frame."""
+        stored = self._durations.pop(pts, self._usual)
         following = min((other for other in self._durations if other > pts), default=self._high)
-        return min(told, max(following - pts, self._shortest or told))
+        return min(stored, max(following - pts, self._shortest or stored))
 
     def _require_end(self) -> None:
-        if self._behind is None and self._demuxer.layout.rough:
+        if self._next is None and self._demuxer.layout.rough:
             raise EndMissed()
 
     def _counted(self, packs: Iterator[Pack]) -> Iterator[Pack]:
@@ -108,36 +108,38 @@ class VideoCut:
                 length = self._durations[pack.pts] = pack.duration or self._usual
                 self._shortest = min(self._shortest or length, length)
             elif pack.pts >= self._high:
-                self._behind = pack.pts if self._behind is None else min(self._behind, pack.pts)
+                self._next = pack.pts if self._next is None else min(self._next, pack.pts)
             yield pack
 
     def _walk(self, first: Pack, packs: Iterator[Pack]) -> Iterator[Pack]:
         rest: Iterator[Pack] = chain([first], packs)
         join = self._join
-        clean = join is not None and join.clean(first)  # asked in any case: the join learns from key frames
+        clean = join is not None and join.clean(first)  # called in any case: it reads metadata of key frames
         if not clean or first.pts < self._low:
             rest = chain((yield from self._head(rest)), packs)
         if join is not None:
             yield from self._body(rest, join)
 
-    # --- what is encoded ------------------------------------------------------------------------------------------
+    # --- encoded frames -------------------------------------------------------------------------------------------
 
     def _head(self, packs: Iterator[Pack]) -> Generator[Pack, None, list[Pack]]:
-        """Encode until copying can begin; return the packets that were read and not used."""
+        """Encode until copying can start. Returns the packets that were read but not used."""
         decoder, encoder, unclean = Decoder(self._demuxer.video), self._new_encoder(), 0
         for pack in packs:
             if self._join is not None and pack.key and pack.pts > self._low and not self._join.clean(pack):
                 unclean += 1
                 if unclean == _MOST_UNCLEAN:
-                    raise SmartImpossible("its groups of pictures are open")
+                    raise SmartImpossible("its GOPs are open")
             if self._join is not None and self._low <= pack.pts < self._high and self._join.clean(pack):
-                unused, leading = [pack], []
+                unused: list[Pack] = [pack]
+                leading: list[Pack] = []
                 for following in packs:
                     if following.pts >= pack.pts:
                         unused.append(following)
                         break
                     leading.append(following)
-                frames = [frame for other in ([pack, *leading] if leading else []) for frame in decoder.decode(other)]
+                needed = [pack, *leading] if leading else []
+                frames = [frame for other in needed for frame in decoder.decode(other)]
                 yield from self._encode(encoder, chain(frames, decoder.flush()), self._low, pack.pts)
                 yield from self._adapted(encoder.flush())
                 return unused
@@ -159,10 +161,10 @@ class VideoCut:
         for pack in packs:
             yield pack if self._join is None else pack._replace(data=self._join.encoded(pack.data))
 
-    # --- what is copied -------------------------------------------------------------------------------------------
+    # --- copied frames --------------------------------------------------------------------------------------------
 
     def _body(self, packs: Iterator[Pack], join: Join) -> Iterator[Pack]:
-        """Copy as long as whole runs of frames lie before the end; encode what is left of the last one."""
+        """Copy as long as complete runs of frames are before the end; encode the rest of the last one."""
         pending: list[Pack] = []
         groups: list[list[Pack]] = [[]]  # the packets since the key frame before the last one
         first = True
@@ -170,7 +172,7 @@ class VideoCut:
             if pack.dts >= self._high:
                 break
             if pack.pts < self._low or (self.copied == 0 and pending and pack.pts < pending[0].pts):
-                continue  # leading pictures of the key frame at the join: encoded before
+                continue  # leading frames of the key frame at the join, which are already encoded
             if pack.key and join.clean(pack):
                 groups = [groups[-1], []]
             groups[-1].append(pack)
@@ -203,29 +205,29 @@ class VideoCut:
         return pack._replace(data=join.copied(pack.data, first=first and self.encoded > 0))
 
     def _stamp(self, pack: Pack) -> Pack:
-        """Decode times that rise: those of the source where pictures are copied, and between them as far before the
-        presentation as the source's are."""
+        """Set increasing decode times: those of the source for copied frames, and for encoded ones with the source's
+        distance to the presentation times."""
         if self._join is None:
             return pack
         dts = pack.pts - self._delay if pack.fresh else pack.dts
         if self._last_dts is not None and dts <= self._last_dts:
             dts = self._last_dts + 1
         if dts > pack.pts:
-            raise SmartImpossible("its decode times leave no room")
+            raise SmartImpossible("its decode times leave no room for encoded frames")
         self._last_dts = dts
         return pack._replace(dts=dts)
 
 
 def _closed(pending: list[Pack], bound: int, high: int) -> int:
-    """How many of these packets, in decode order, can be copied with no frame missing among them.
+    """Return how many of these packets, in decode order, can be copied without a gap.
 
-    All packets to come are shown at ``bound`` or later. A beginning is closed when whatever comes behind it is also
-    shown behind it, and when all of it is shown before ``high``.
+    All later packets are shown at ``bound`` or later. The first packets can be copied if all others are shown after
+    them, and if all of them are shown before ``high``.
     """
     lowest = [bound]
     for pack in reversed(pending):
         lowest.append(min(lowest[-1], pack.pts))
-    lowest.reverse()  # lowest[i]: the earliest presentation among pending[i:] and what is to come
+    lowest.reverse()  # lowest[i]: the earliest presentation among pending[i:] and later packets
     best, highest = 0, None
     for count, pack in enumerate(pending, 1):
         highest = pack.pts if highest is None else max(highest, pack.pts)

@@ -1,4 +1,4 @@
-"""What FFmpeg cannot be told about WebM: the facts of an Opus stream, a file's true length, the shape of its pixels."""
+"""Writes WebM fields that FFmpeg cannot set: the header of an Opus stream, the exact duration, the display size."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from src.services.cutting.engine.indexes.webm import (
 )
 
 ROOM = "-" * 60
-"""The title of a picture's track whose pixels are not square: its place is taken by ``set_webm_shape``."""
+"""The title of a video track without square pixels: ``set_webm_shape`` overwrites it."""
 _NAME, _VIDEO, _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _VOID = 0x536E, 0xE0, 0x54B0, 0x54BA, 0xEC
-_HEAD_BYTES = 1 << 16  # codec headers and the text of subtitles stand before what is looked for
+_HEAD_BYTES = 1 << 16  # enough for the codec headers and subtitles before the searched elements
 
 
 def _element(identity: int, content: bytes) -> bytes:
@@ -34,9 +34,9 @@ def _number(identity: int, value: int) -> bytes:
 
 
 def opus_template(head: bytes, channels: int, priming: int) -> bytes:
-    """A WebM with one Opus track of this OpusHead, whose first ``priming`` samples (48 kHz) are not to be heard.
+    """Build a WebM with one Opus track of this OpusHead, whose first ``priming`` samples (48 kHz) are hidden.
 
-    PyAV gives no access to a stream's initial padding except by reading a file that has it.
+    PyAV can only set the initial padding of a stream by copying it from a file.
     """
     track = (
         _number(0xD7, 1)  # TrackNumber
@@ -60,7 +60,7 @@ def opus_template(head: bytes, channels: int, priming: int) -> bytes:
 
 
 def set_webm_duration(path: Path, seconds: Fraction) -> None:
-    """Write the length into a file of FFmpeg's, whose own count includes sound that is not to be heard."""
+    """Write the duration into a file: that of FFmpeg includes hidden audio."""
     with path.open("r+b") as file:
         head = file.read(_HEAD_BYTES)
         for entry in _in_segment(head, INFO):
@@ -70,28 +70,29 @@ def set_webm_duration(path: Path, seconds: Fraction) -> None:
 
 
 def set_webm_shape(path: Path, width: int, height: int) -> None:
-    """Write the size in which the picture is shown, in place of the title ``ROOM`` of its track: no byte moves."""
+    """Write the display size of the video in place of the title ``ROOM`` of its track, so that no byte moves."""
     with path.open("r+b") as file:
         head = file.read(_HEAD_BYTES)
         for track in _in_segment(head, TRACKS):
             if track.id != TRACK_ENTRY or track.end is None:
                 continue
-            had = list(elements(head, track.body, track.end))
-            if not any(e.id == _NAME and head[e.body : e.end] == ROOM.encode() for e in had):
+            children = list(elements(head, track.body, track.end))
+            if not any(e.id == _NAME and head[e.body : e.end] == ROOM.encode() for e in children):
                 continue
             shown = _number(_DISPLAY_WIDTH, width) + _number(_DISPLAY_HEIGHT, height)
-            kept = b"".join(
-                _element(_VIDEO, head[e.body : e.end] + shown) if e.id == _VIDEO else head[e.start : e.end]
-                for e in had
-                if e.id != _NAME
-            )
-            left = track.end - track.body - len(kept) - 9
+            body = b""
+            for child in children:
+                if child.id == _VIDEO:
+                    body += _element(_VIDEO, head[child.body : child.end] + shown)
+                elif child.id != _NAME:
+                    body += head[child.start : child.end]
+            left = track.end - track.body - len(body) - 9
             file.seek(track.body)
-            file.write(kept + _element(_VOID, bytes(left)))
+            file.write(body + _element(_VOID, bytes(left)))
 
 
 def _in_segment(head: bytes, wanted: int) -> Iterator[Element]:
-    """The children of one element of the segment that begins in ``head``."""
+    """Iterate over the children of one element of the segment that starts in ``head``."""
     ebml = read_element(head, 0)
     segment = None if ebml is None or ebml.end is None else read_element(head, ebml.end)
     if segment is None or segment.id != SEGMENT:
