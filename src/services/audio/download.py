@@ -9,10 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
 from src.config import Settings
-from src.errors import ClipIncomplete, FormatNotAvailable, MediaForbidden
+from src.errors import AppError, ClipIncomplete, FormatNotAvailable, MediaForbidden
 from src.models.audio import AudioReport, AudioTags
 from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, Track
 from src.models.params import AudioFormat, AudioQuality
@@ -21,6 +19,8 @@ from src.models.source import Extraction, SourceFormat, VideoInfo
 from src.services.cutting.engine.engine import fetch_whole
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding.audio_extraction import AudioService
+from src.services.fetch.bounded import BoundedReader
+from src.services.fetch.limits import MOST_COVER_BYTES
 from src.services.video_service import job_limits, network_of
 from src.services.youtube.ranges import require_recorded
 from src.services.youtube_service import YouTubeService
@@ -28,7 +28,6 @@ from src.utils.validators import parse_video_id_from_url
 
 _WEBM_CODECS = frozenset({"opus", "vorbis"})
 _PICTURE_HOSTS = (".ytimg.com", ".ggpht.com", ".googleusercontent.com")
-_MOST_PICTURE_BYTES = 4 << 20
 _PICTURE_SECONDS = 10.0
 
 
@@ -163,22 +162,14 @@ def _tags(info: VideoInfo) -> AudioTags:
 
 
 def _picture(url: str | None, path: Path, network: NetworkSettings) -> Path | None:
-    """The cover, if there is one to be had: a song is a song without."""
-    with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+    """Write the cover to ``path``, if there is one: a song is complete without."""
+    host = ""
+    with contextlib.suppress(ValueError):
         host = (urlsplit(url or "").hostname or "").lower()
-        if url is None or not host.endswith(_PICTURE_HOSTS):
-            return None
-        proxy, verify = network.proxy, network.verify_tls
-        with (
-            httpx.Client(proxy=proxy, verify=verify, trust_env=False, timeout=_PICTURE_SECONDS) as client,
-            client.stream("GET", url) as response,
-        ):
-            response.raise_for_status()
-            content = bytearray()
-            for data in response.iter_bytes():
-                content += data
-                if len(content) > _MOST_PICTURE_BYTES:
-                    return None
-        path.write_bytes(content)
+    if url is None or not host.endswith(_PICTURE_HOSTS):
+        return None
+    patient = replace(network, connect_seconds=_PICTURE_SECONDS, stall_seconds=_PICTURE_SECONDS)
+    with contextlib.suppress(AppError, OSError), BoundedReader(patient, follow_redirects=False) as reader:
+        path.write_bytes(reader.read(url, {}, MOST_COVER_BYTES).content)
         return path
     return None

@@ -16,10 +16,12 @@ from src.services.fetch.http import (
     Interrupted,
     LinkRefused,
     check_status,
+    compression,
     content_length,
     content_range,
     translate,
 )
+from src.services.fetch.limits import MOST_SEGMENT_BYTES, Inflater, too_large
 from src.services.fetch.resource import Chunk, Resource
 from src.services.fetch.spool import Spool
 
@@ -183,7 +185,8 @@ class Connection:
             raise Interrupted(Network("The media server stopped answering ranges."))
         if resource.ranged is None:
             resource.ranged = False
-            resource.size = content_length(response) if response.status_code == 200 else None
+            plain = response.status_code == 200 and compression(response) is None
+            resource.size = content_length(response) if plain else None
             size = resource.size if resource.size is not None else UNKNOWN_SIZE
             resource.base = self._fetcher.spool.allocate(size)
             self._fetcher.forget_queued(resource)
@@ -201,30 +204,50 @@ class Connection:
             resource.final_url = str(response.url) if response.history else None
             seen = content_range(response).first if response.status_code == 206 else 0
             announced = content_length(response)
-            if resource.base is None:
-                resource.base = self._fetcher.spool.allocate(announced or UNKNOWN_SIZE)
+            self._prepare(resource, response)
             async for data in response.aiter_raw():
                 self._fetcher.received(len(data))
                 fresh = data[max(chunk.position - seen, 0) :]
                 seen += len(data)
                 chunk.position += len(fresh)
-                self._keep(resource, fresh)
+                self._inflate(resource, fresh)
                 await self._throttle.take(len(data))
                 while on_demand and chunk.position >= resource.wanted_end:
                     await self._fetcher.idle()
         if announced is not None and seen < announced:
             raise Interrupted(Network("The media server ended an answer early."))
+        if resource.inflater is not None:
+            self._decrypt(resource, resource.inflater.finish())
         if resource.decryptor is not None:
-            self._keep_plain(resource, resource.decryptor.finish())
+            self._store(resource, resource.decryptor.finish())
         resource.size = resource.written
         resource.complete = True
         resource.ranged = bool(resource.ranged)
         self._fetcher.changed()
 
-    def _keep(self, resource: Resource, data: bytes) -> None:
-        self._keep_plain(resource, data if resource.decryptor is None else resource.decryptor.update(data))
+    def _prepare(self, resource: Resource, response: httpx.Response) -> None:
+        """Allocate space for a resource, and limit what comes compressed: a kilobyte of it may become a megabyte."""
+        coding = compression(response)
+        if coding is not None and resource.inflater is None:
+            resource.inflater = Inflater(coding)
+            resource.most_bytes = resource.most_bytes or MOST_SEGMENT_BYTES
+        if resource.base is None:
+            size = content_length(response) if coding is None else None
+            resource.base = self._fetcher.spool.allocate(size or UNKNOWN_SIZE)
 
-    def _keep_plain(self, resource: Resource, data: bytes) -> None:
+    def _inflate(self, resource: Resource, data: bytes) -> None:
+        if resource.inflater is None:
+            self._decrypt(resource, data)
+        else:
+            for plain in resource.inflater.update(data):
+                self._decrypt(resource, plain)
+
+    def _decrypt(self, resource: Resource, data: bytes) -> None:
+        self._store(resource, data if resource.decryptor is None else resource.decryptor.update(data))
+
+    def _store(self, resource: Resource, data: bytes) -> None:
+        if resource.most_bytes is not None and resource.written + len(data) > resource.most_bytes:
+            raise too_large(resource.most_bytes)
         if data:
             self._fetcher.arrived(resource, resource.written, data)
             resource.written += len(data)

@@ -6,9 +6,7 @@ import asyncio
 import functools
 import re
 import ssl
-import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio  # noqa: F401 (httpx imports it and httpcore when its first client works: the first clip would wait)
@@ -27,10 +25,10 @@ from src.errors import (
     UrlForbidden,
 )
 from src.models.media_source import NetworkSettings
+from src.services.fetch.limits import coding_of
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _MOST_RETRY_AFTER_SECONDS = 10.0
-_MOST_TEXT_BYTES = 64 << 20
 
 
 class Interrupted(Exception):
@@ -54,7 +52,7 @@ class ContentRange:
 
 
 @functools.cache
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     """Reading the system's certificates takes as long as many a clip; one context serves all clients."""
     return httpx.create_ssl_context()
 
@@ -95,7 +93,7 @@ def make_client(network: NetworkSettings) -> httpx.AsyncClient:
     proxy = network.proxy or None
 
     def secure() -> httpx.AsyncBaseTransport:
-        verify = _certificates() if network.verify_tls else False
+        verify = certificates() if network.verify_tls else False
         return httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, limits=limits, trust_env=False)
 
     return httpx.AsyncClient(
@@ -108,38 +106,6 @@ def make_client(network: NetworkSettings) -> httpx.AsyncClient:
         timeout=httpx.Timeout(connect=seconds, read=network.stall_seconds, write=seconds, pool=None),
         event_hooks={"request": [ask_guard]},
     )
-
-
-def read_text(url: str, headers: Mapping[str, str], network: NetworkSettings) -> tuple[str, str]:
-    """(address after redirects, text) of a small document, read apart from everything else.
-
-    Raises:
-        AppError: it could not be read.
-    """
-    if network.guard is not None:
-        network.guard(url)
-    try:
-        with httpx.Client(
-            proxy=network.proxy or None, verify=_certificates() if network.verify_tls else False, trust_env=False
-        ) as client:
-            response = client.get(url, headers=dict(headers), follow_redirects=True, timeout=network.stall_seconds)
-            check_status(response)
-            return str(response.url), text_of(response.content)
-    except LinkRefused:
-        raise MediaForbidden() from None
-    except Interrupted as interruption:
-        raise interruption.error from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        meaning = translate(error, network)
-        raise (meaning.error if isinstance(meaning, Interrupted) else meaning) from error
-
-
-def text_of(data: bytes) -> str:
-    """The text of a playlist as it was sent: some servers compress it though nobody asked them to."""
-    if data.startswith(b"\x1f\x8b"):
-        with suppress(zlib.error):
-            data = zlib.decompressobj(wbits=31).decompress(data, _MOST_TEXT_BYTES)
-    return data.decode("utf-8-sig", "replace")
 
 
 def check_status(response: httpx.Response) -> None:
@@ -178,6 +144,11 @@ def content_length(response: httpx.Response) -> int | None:
     """Announced length of the body in bytes."""
     text = response.headers.get("content-length", "")
     return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
+def compression(response: httpx.Response) -> str | None:
+    """Return how the body is compressed, None if it is not. Raises StreamUnreadable."""
+    return coding_of(response.headers.get("content-encoding", ""))
 
 
 def translate(error: httpx.HTTPError | httpx.InvalidURL, network: NetworkSettings) -> Interrupted | AppError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from Cryptodome.Cipher import AES
 
 from src.errors import AppError, MediaForbidden, MediaGone, Network, NetworkTimeout, StreamUnreadable
+from src.services.fetch.limits import Inflater
 from src.services.fetch.spool import Intervals
 
 _BLOCK = 16
@@ -56,6 +57,8 @@ class Resource:
     headers: Mapping[str, str]
     identity: tuple[int, str] = (0, "")
     decryptor: Decryptor | None = None
+    inflater: Inflater | None = None
+    most_bytes: int | None = None  # plain bytes that are accepted of a resource read in order
     size: int | None = None
     ranged: bool | None = None
     whole: bool = False  # fetched from its beginning to its end in one piece

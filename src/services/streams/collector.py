@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from src.errors import (
@@ -17,18 +18,16 @@ from src.errors import (
     RateLimited,
     StreamUnreadable,
 )
-from src.models.media_source import SourceUnreadable
 from src.services.cutting.engine.soundness import Soundness, examine
 from src.services.fetch.fetcher import Fetcher
-from src.services.fetch.http import text_of
-from src.services.fetch.resource import Decryptor, Resource
-from src.services.hls.pieces import read_piece
-from src.services.hls.playlist import Key, Piece
+from src.services.fetch.limits import MOST_KEY_BYTES
+from src.services.fetch.resource import Resource
+from src.services.hls.keys import KeyStore
+from src.services.hls.pieces import read_piece, read_playlist
+from src.services.hls.playlist import Piece
 from src.utils.clock import Clock, SystemClock
 
 _COPY_BYTES = 1 << 20
-_KEY_BYTES = 16
-_NO_KEY = "What the address of a key holds is not a key of 16 bytes."
 _FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 0.25, 4.0
 _CHECK_SECONDS = 0.2
 _INNER_RETRIES = 1  # of one request; the rest of the retries happen here, so that one bad segment delays no other
@@ -77,15 +76,17 @@ class Collector:
     ) -> None:
         self._fetcher, self._headers, self._check = fetcher, headers, check
         self._clock = clock or SystemClock()
-        self._keys: dict[str, bytes | AppError] = {}
+        self._keys = KeyStore(remember_failures=True)
         self.missed: dict[Path, Missed] = {}
         """The pieces that are missing, or that were damaged each time."""
 
     def read_text(self, url: str, *, optional: bool = False) -> tuple[str, str]:
         """Fetch a small document: (address after redirects, text). ``optional``: failure does not stop the fetcher."""
         resource = Resource(url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
-        data = read_piece(self._fetcher, resource, Piece(url))
-        return resource.final_url or url, text_of(data)
+        try:
+            return read_playlist(self._fetcher, resource)
+        finally:
+            self._fetcher.spool.clear()  # a playlist is read again and again, and nothing else is in the spool now
 
     def size_of(self, url: str) -> int | None:
         """Return the size of a file whose server honours ranges, or None for others."""
@@ -148,7 +149,7 @@ class Collector:
 
     def _window(self, window: Sequence[Wanted], arrived: Callable[[int], None], *, optional: bool) -> None:
         pending: dict[int, tuple[Wanted, Resource]] = {}
-        self._keys = {url: key for url, key in self._keys.items() if isinstance(key, bytes)}
+        self._keys.forget_failures()
         for index, one in enumerate(window):
             try:
                 pending[index] = one, self._request(one, index, optional=optional)
@@ -185,39 +186,22 @@ class Collector:
 
     def _request(self, one: Wanted, priority: int, *, optional: bool) -> Resource:
         piece = one.piece
-        resource = Resource(piece.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
-        if optional:
-            resource.retries = min(_INNER_RETRIES, self._fetcher.network.retries)
-        if piece.key is not None:
-            vector = piece.key.iv if piece.key.iv is not None else one.number.to_bytes(16, "big")
-            resource.decryptor = Decryptor(self._key(piece.key, optional=optional), vector)
+        resource = self._resource(piece.url, optional=optional)
+        resource.decryptor = self._keys.decryptor(piece, one.number, partial(self._read_key, optional=optional))
         if piece.range is None:
             self._fetcher.want(resource, 0, None, priority)
         else:
             self._fetcher.want(resource, piece.range.start, piece.range.start + piece.range.length, priority)
         return resource
 
-    def _key(self, key: Key, *, optional: bool) -> bytes:
-        """Fetch a key. One that fails is not requested again for each segment of a window.
+    def _resource(self, url: str, *, optional: bool) -> Resource:
+        resource = Resource(url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
+        if optional:
+            resource.retries = min(_INNER_RETRIES, self._fetcher.network.retries)
+        return resource
 
-        Raises:
-            AppError: it cannot be fetched, or is not a key.
-        """
-        if key.url not in self._keys:
-            resource = Resource(key.url, self._headers, may_fail=optional, also_own=OF_ONE_SEGMENT)
-            if optional:
-                resource.retries = min(_INNER_RETRIES, self._fetcher.network.retries)
-            try:
-                content = read_piece(self._fetcher, resource, Piece(key.url))
-                self._keys[key.url] = content if len(content) == _KEY_BYTES else StreamUnreadable(_NO_KEY)
-            except SourceUnreadable:
-                self._keys[key.url] = StreamUnreadable(_NO_KEY)
-            except OF_ONE_SEGMENT as error:
-                self._keys[key.url] = error
-        found = self._keys[key.url]
-        if isinstance(found, AppError):
-            raise found
-        return found
+    def _read_key(self, url: str, *, optional: bool) -> bytes:
+        return read_piece(self._fetcher, self._resource(url, optional=optional), Piece(url), MOST_KEY_BYTES)
 
     def _save(self, one: Wanted, resource: Resource) -> Soundness:
         """Write a piece under its name once it is complete: another worker may read the folder at the same time.

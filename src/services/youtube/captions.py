@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from src.errors import CaptionsUnavailable, ExtractorBroken
 from src.models.captions import Captions, Cue
+from src.models.media_source import NetworkSettings
 from src.models.params import CaptionSource
+from src.services.fetch.bounded import BoundedReader
+from src.services.fetch.limits import MOST_CAPTION_BYTES
 from src.services.youtube.caption_reader import read_json3, read_vtt
 from src.services.youtube.extraction import conversation
 from src.services.youtube.media_hosts import require_media_host
-from src.services.youtube.options import SiteOptions
+from src.services.youtube.options import SOCKET_SECONDS, SiteOptions
 
-MAX_BYTES = 20_000_000  # captions of a day's video take about 4 MB
+if TYPE_CHECKING:
+    from yt_dlp import YoutubeDL
+
 _READERS = {"json3": read_json3, "vtt": read_vtt}  # best first
 _NO_CAPTIONS = "live_chat"  # listed among them by yt-dlp
 
@@ -33,13 +38,23 @@ def fetch_captions(
         raw = downloader.extract_info(url, download=False, process=False)
         code, automatic, address, kind = choose_track(raw, language=language, source=source)
         require_media_host(address)
-        with downloader.urlopen(address) as reply:
-            body = reply.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise ExtractorBroken("The captions of the video are too large")
+        body = _fetch(address, downloader, site)
     return Captions(
         str(raw["id"]), str(raw.get("title") or ""), code, automatic, _read(kind, body, automatic=automatic)
     )
+
+
+def _fetch(address: str, downloader: YoutubeDL, site: SiteOptions) -> bytes:
+    """Return the file at an address of the site. Not by yt-dlp's own client: that one decompresses without a limit."""
+    headers = {str(name): str(value) for name, value in downloader.params["http_headers"].items()}
+    cookies = downloader.cookiejar.get_cookie_header(address)
+    network = NetworkSettings(
+        proxy=site.proxy, verify_tls=site.verify_tls, connect_seconds=SOCKET_SECONDS, stall_seconds=SOCKET_SECONDS
+    )
+    if cookies:
+        headers["Cookie"] = cookies
+    with BoundedReader(network) as reader:
+        return reader.read(address, headers, MOST_CAPTION_BYTES).content
 
 
 def choose_track(raw: Mapping[str, Any], *, language: str | None, source: CaptionSource) -> tuple[str, bool, str, str]:

@@ -174,7 +174,7 @@ def test_what_never_ends_ends_at_the_limit_of_a_job(kind: str, tmp_path: Path) -
 
 
 def test_a_playlist_without_an_end_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.services.hls.pieces._MOST_PIECE_BYTES", 100_000)
+    monkeypatch.setattr("src.services.hls.pieces.MOST_PLAYLIST_BYTES", 100_000)
     lines = b"#EXTM3U\n" + b"#EXTINF:1,\nfilm.seg\n" * 10_000 + b"#EXT-X-ENDLIST\n"
     with Origin({"film": lines}) as origin, pytest.raises(StreamUnreadable):
         take(origin, "film", tmp_path, kind="hls")

@@ -20,6 +20,7 @@ from src.services.cutting.engine.indexes.segment_heads import container_of, firs
 from src.services.cutting.engine.indexes.segment_junctions import Junction, is_whole, junction
 from src.services.cutting.engine.model import Discontinuous
 from src.services.fetch.fetcher import Fetcher
+from src.services.fetch.limits import MOST_INIT_BYTES
 from src.services.fetch.reader import Part
 from src.services.fetch.resource import Resource
 from src.services.hls.pieces import URGENT, read_piece
@@ -207,7 +208,7 @@ class SegmentIndex:
             return b"", {}
         if piece not in self._inits:
             name = f"init {self._init_pieces.index(piece)}"
-            content = read_piece(self._fetcher, self._open(piece, name), piece)
+            content = read_piece(self._fetcher, self._open(piece, name), piece, MOST_INIT_BYTES)
             moov = boxes.find(content, "moov")
             shifts: dict[int, Fraction] = {}
             if moov is not None:

@@ -7,11 +7,13 @@ from fractions import Fraction
 
 from src.models.media_source import NetworkSettings, SourceUnreadable, Track
 from src.services.cutting.engine.indexes.segment_index import SegmentIndex
+from src.services.fetch.bounded import read_text
 from src.services.fetch.fetcher import Fetcher
-from src.services.fetch.http import read_text, text_of
-from src.services.fetch.resource import Decryptor, Resource
-from src.services.hls.pieces import read_piece
-from src.services.hls.playlist import Key, Piece, Segment, best_variant, initialisations, parse_playlist, playable
+from src.services.fetch.limits import MOST_KEY_BYTES
+from src.services.fetch.resource import Resource
+from src.services.hls.keys import KeyStore
+from src.services.hls.pieces import read_piece, read_playlist
+from src.services.hls.playlist import Piece, Segment, best_variant, initialisations, parse_playlist, playable
 
 
 class Segmented:
@@ -20,7 +22,7 @@ class Segmented:
     def __init__(self, fetcher: Fetcher, place: int, track: Track, register: Callable[[Resource], None]) -> None:
         self._fetcher, self._place, self._track, self._register = fetcher, place, track, register
         self._shared: dict[str, Resource] = {}
-        self._keys: dict[str, bytes] = {}
+        self._keys = KeyStore()
         self._numbers: dict[Piece, int] = {}
 
     def hls(self) -> SegmentIndex:
@@ -53,32 +55,26 @@ class Segmented:
         return found | {f"init {place}": piece.url for place, piece in enumerate(initialisations(segments))}
 
     def _playlist(self, url: str) -> tuple[str, str]:
-        """(address after redirects, text)."""
-        resource = Resource(url, self._track.headers, (self._place, f"playlist {url}"))
+        """Return (address after redirects, text)."""
+        return read_playlist(self._fetcher, self._registered(url, f"playlist {url}"))
+
+    def _key(self, url: str) -> bytes:
+        return read_piece(self._fetcher, self._registered(url, f"key {url}"), Piece(url), MOST_KEY_BYTES)
+
+    def _registered(self, url: str, name: str) -> Resource:
+        resource = Resource(url, self._track.headers, (self._place, name))
         self._register(resource)
-        data = read_piece(self._fetcher, resource, Piece(url))
-        return resource.final_url or url, text_of(data)
+        return resource
 
     def _open(self, piece: Piece, name: str) -> Resource:
         if piece.range is not None and piece.url in self._shared:
             return self._shared[piece.url]
         resource = Resource(piece.url, self._track.headers, (self._place, name), may_fail=True)
-        if piece.key is not None:
-            resource.decryptor = self._decryptor(piece.key, self._numbers.get(piece, 0))
+        resource.decryptor = self._keys.decryptor(piece, self._numbers.get(piece, 0), self._key)
         if piece.range is not None:
             self._shared[piece.url] = resource
         self._register(resource)
         return resource
-
-    def _decryptor(self, key: Key, number: int) -> Decryptor:
-        if key.url not in self._keys:
-            resource = Resource(key.url, self._track.headers, (self._place, f"key {key.url}"))
-            self._register(resource)
-            content = read_piece(self._fetcher, resource, Piece(key.url))
-            if len(content) != 16:
-                raise SourceUnreadable("its key is none")
-            self._keys[key.url] = content
-        return Decryptor(self._keys[key.url], key.iv if key.iv is not None else number.to_bytes(16, "big"))
 
 
 def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Segment]:
