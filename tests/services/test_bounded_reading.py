@@ -38,6 +38,8 @@ from src.utils.clock import SystemClock
 from tests.engines.stream.taking import take
 from tests.tools.factories import make_clip as clip_job
 
+pytestmark = pytest.mark.slow
+
 EXPANDED_BYTES = 256 << 20
 MOST_PEAK_BYTES = 200 << 20  # the largest limit, twice, and the objects around it
 NETWORK = NetworkSettings(connections=2, retries=0, segment_retries=0)

@@ -13,7 +13,7 @@ def listed(first: int, *entries: str) -> list[Segment]:
     lines = ["#EXTM3U", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
     for place, tags in enumerate(entries):
         lines += [*tags.split(), "#EXTINF:2,", f"{first + place}.ts"]
-    return parse_playlist("\n".join(lines), "http://site.example/list", growing=True)
+    return parse_playlist("\n".join(lines), "http://site.example/list", growing=True).segments
 
 
 def stretches(folder: Path, *windows: list[Segment]) -> list[list[int]]:

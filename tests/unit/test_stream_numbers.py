@@ -10,7 +10,7 @@ def listed(first: int, count: int, name: str = "seg") -> list[Segment]:
     lines = ["#EXTM3U", f"#EXT-X-MEDIA-SEQUENCE:{first}"]
     for number in range(first, first + count):
         lines += ["#EXTINF:2,", f"{name}{number}.ts?token={first}"]
-    return parse_playlist("\n".join(lines), "http://site.example/list", growing=True)
+    return parse_playlist("\n".join(lines), "http://site.example/list", growing=True).segments
 
 
 def test_a_window_that_moves_on_is_the_same_stream() -> None:

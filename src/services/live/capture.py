@@ -19,7 +19,8 @@ from src.models.media_source import NetworkSettings, SourceUnreadable
 from src.models.progress import Monitor, Phase, Progress
 from src.models.time_window import Window, missing
 from src.services.hls.live_playlist import LivePlaylist, read_live_playlist
-from src.services.hls.playlist import Piece, best_variant
+from src.services.hls.playlist import Piece
+from src.services.hls.variants import best_variant
 from src.services.live.download import SegmentSource
 from src.services.live.store import SegmentStore
 from src.services.live.timeline import Placed, Timeline

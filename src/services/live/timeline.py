@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from src.models.time_window import Window
-from src.services.hls.live_playlist import LivePlaylist, LiveSegment
+from src.services.hls.live_playlist import LivePlaylist
+from src.services.hls.playlist import Segment
 
 _SAME_SECONDS = 2  # two clocks of one segment may differ by so much
 _STALE_WINDOWS = 2  # an edge of the network may be so many windows behind the others
@@ -24,7 +25,7 @@ class Placed:
     """A segment with its time. ``epoch`` counts how often the stream began anew."""
 
     epoch: int
-    segment: LiveSegment
+    segment: Segment
     start: Fraction
 
     @property
@@ -151,7 +152,7 @@ class Timeline:
         for number in [each for each in self._positions if each < first.number - 10_000]:
             del self._positions[number]
 
-    def _start_of(self, segment: LiveSegment) -> Fraction | None:
+    def _start_of(self, segment: Segment) -> Fraction | None:
         if segment.at is not None:
             return segment.at
         zero = self._anchors.get(segment.group, self._bounds.get(segment.group))

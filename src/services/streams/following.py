@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
 from src.errors import AppError
 from src.models.media_source import SourceUnreadable
 from src.models.progress import Monitor
-from src.services.hls.playlist import Segment, has_ended, parse_playlist, seconds_of
+from src.services.hls.playlist import Playlist, parse_playlist
+from src.services.hls.tags import seconds_of
 from src.services.streams.collector import OF_ONE_SEGMENT, Collector, Wanted
 from src.services.streams.recorded_track import RecordedTrack
 from src.utils.clock import Clock
@@ -24,7 +25,6 @@ GIVE_UP_SECONDS = 60.0
 FINISHED_TARGETS, FINISHED_SECONDS = 3, 10.0
 """A playlist that gets no new segment for this many target durations, and this long, after it was first read was
 complete from the start: it only lacks its end tag."""
-_TARGET = re.compile(r"^#EXT-X-TARGETDURATION:(.*)$", re.MULTILINE)
 
 
 class Verdict(Enum):
@@ -52,15 +52,6 @@ class Growth:
         if self.grew:
             return Verdict.OVER if waited > GIVE_UP_SECONDS else Verdict.GOES_ON
         return Verdict.FINISHED if waited >= max(FINISHED_TARGETS * target, FINISHED_SECONDS) else Verdict.GOES_ON
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A playlist as it was at one moment. ``target``: its target duration in seconds."""
-
-    segments: list[Segment]
-    ended: bool
-    target: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ class Follower:
             self._fetch(wanted, patient=ended)
             if ended:
                 return False if not growth.grew else self._finish()
-            target = max((listing.target for listing in listings if listing is not None), default=1.0)
+            target = max((_target(listing) for listing in listings if listing is not None), default=1.0)
             now = self._clock.monotonic()
             match growth.verdict(now, target):
                 case Verdict.FINISHED if all(listing is not None for listing in listings):
@@ -136,18 +127,17 @@ class Follower:
     def _known(self) -> int:
         return sum(len(track.known) for track in self._tracks)
 
-    def _read(self, address: str, *, first: bool) -> Listing | None:
+    def _read(self, address: str, *, first: bool) -> Playlist | None:
         """Read a playlist. Returns None if that fails, unless it is the first time."""
         try:
             url, text = self._collector.read_text(address, optional=not first)
-            segments = parse_playlist(text, url, growing=True)
+            return parse_playlist(text, url, growing=True)
         except (SourceUnreadable, *OF_ONE_SEGMENT):
             if first:
                 raise
             return None
-        return Listing(segments, has_ended(text), _target(text, segments))
 
-    def _take(self, listings: Sequence[Listing | None], now: float) -> list[Wanted]:
+    def _take(self, listings: Sequence[Playlist | None], now: float) -> list[Wanted]:
         wanted: list[Wanted] = []
         for track, address, listing in zip(self._tracks, self._addresses, listings, strict=True):
             if listing is None:
@@ -161,7 +151,7 @@ class Follower:
             wanted += track.add(segments, most_seconds=self._limits.media_seconds, elapsed_seconds=elapsed)
         return wanted
 
-    def _take_all(self, listings: Sequence[Listing]) -> None:
+    def _take_all(self, listings: Sequence[Playlist]) -> None:
         """Fetch a complete recording from its first segment on."""
         wanted = []
         for track, listing in zip(self._tracks, listings, strict=True):
@@ -203,13 +193,11 @@ class Follower:
             self._clock.sleep(min(left, _CHECK_SECONDS))
 
 
-def _target(text: str, segments: Sequence[Segment]) -> float:
-    longest = float(max(segment.end - segment.start for segment in segments))
-    found = _TARGET.search(text)
-    try:
-        return max(float(seconds_of(found[1])), longest) if found else longest
-    except ValueError:
-        return longest
+def _target(playlist: Playlist) -> float:
+    """Return the longest duration that a segment may have, seconds. A declared one that is invalid does not count."""
+    with suppress(ValueError):
+        return float(max(seconds_of(playlist.target or "0"), playlist.longest))
+    return float(playlist.longest)
 
 
 def require_something(tracks: Sequence[RecordedTrack], collector: Collector, *, last_try: bool) -> None:

@@ -15,7 +15,7 @@ from src.models.progress import Monitor, Phase, Progress
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.spool import Spool
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.hls.playlist import Variant, variants
+from src.services.hls.variants import Variant, variants
 from src.services.media.probe import probe
 from src.services.streams import direct, recorded_track
 from src.services.streams.collector import Collector

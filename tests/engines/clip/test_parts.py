@@ -15,7 +15,8 @@ from src.services.cutting.engine.indexes.webm import read_element
 from src.services.fetch.resource import Decryptor
 from src.services.fetch.spool import Intervals
 from src.services.hls.live_playlist import read_live_playlist
-from src.services.hls.playlist import ByteRange, best_variant, parse_playlist, playable, variants
+from src.services.hls.playlist import ByteRange, parse_playlist, playable
+from src.services.hls.variants import best_variant, variants
 from tests.tools.media_kit.hls import png
 
 BASE = "https://media.example/films/list.m3u8"
@@ -55,7 +56,7 @@ def test_a_playlist() -> None:
             "../other.ts",
         ),
         BASE,
-    )
+    ).segments
     assert [(s.start, s.end, s.number, s.group) for s in segments] == [
         (Fraction(0), Fraction("4.004"), 7, 0),
         (Fraction("4.004"), Fraction("7.504"), 8, 0),
@@ -72,7 +73,7 @@ def test_a_playlist() -> None:
 def test_gaps_and_other_initialisations_are_borders() -> None:
     lines = ['#EXT-X-MAP:URI="a"', "#EXTINF:2,", "1", "#EXT-X-GAP", "#EXTINF:2,", "2", "#EXTINF:2,", "3"]
     lines += ['#EXT-X-MAP:URI="b"', "#EXTINF:2,", "4", "#EXTINF:2,", "5", "#EXT-X-DISCONTINUITY", "#EXTINF:2,", "6"]
-    found = playable(parse_playlist(playlist(*lines), BASE))
+    found = playable(parse_playlist(playlist(*lines), BASE).segments)
     assert [(int(s.start), s.number, s.group) for s in found] == [
         (0, 0, 0),
         (4, 2, 1),
@@ -81,7 +82,7 @@ def test_gaps_and_other_initialisations_are_borders() -> None:
         (10, 5, 3),
     ]
     with pytest.raises(SourceUnreadable):
-        playable(parse_playlist(playlist("#EXT-X-GAP", "#EXTINF:2,", "1"), BASE))
+        playable(parse_playlist(playlist("#EXT-X-GAP", "#EXTINF:2,", "1"), BASE).segments)
 
 
 def test_the_best_variant() -> None:

@@ -14,7 +14,7 @@ from src.models.params import StreamParams
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.hls.playlist import Variant
+from src.services.hls.variants import Variant
 from src.services.streams.recorder import StreamReport, StreamSource, choose, record
 from src.services.streams.service import StreamService
 from tests.engines.clip.origin import Faults, Origin

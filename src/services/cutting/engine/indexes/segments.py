@@ -13,7 +13,8 @@ from src.services.fetch.limits import MOST_KEY_BYTES
 from src.services.fetch.resource import Resource
 from src.services.hls.keys import KeyStore
 from src.services.hls.pieces import read_piece, read_playlist
-from src.services.hls.playlist import Piece, Segment, best_variant, initialisations, parse_playlist, playable
+from src.services.hls.playlist import Piece, Segment, initialisations, parse_playlist, playable
+from src.services.hls.variants import best_variant
 
 
 class Segmented:
@@ -83,7 +84,7 @@ def _media_playlist(url: str, read: Callable[[str], tuple[str, str]]) -> list[Se
     variant = best_variant(text, url)
     if variant is not None:
         url, text = read(variant)
-    return parse_playlist(text, url)
+    return parse_playlist(text, url).segments
 
 
 def _fragment_list(track: Track) -> list[Segment]:
