@@ -106,14 +106,14 @@ def _start_child(**_: Any) -> None:
     presence = Presence(
         WorkerData(services().database), worker_name(), [*celery_app.amqp.queues.consume_from], shutdown
     )
-    presence.begin()
+    presence.start()
     _presences.append(presence)
 
 
 @worker_process_shutdown.connect
 def _end_child(**_: Any) -> None:
     for presence in _presences:
-        presence.end()
+        presence.stop()
 
 
 @worker_shutting_down.connect

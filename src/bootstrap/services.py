@@ -56,7 +56,7 @@ from src.services.events.places import Places
 from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
 from src.services.jobs.estimates import CompletionEstimates
-from src.services.jobs.file_links import MediaLinks
+from src.services.jobs.file_links import FileLinks
 from src.services.jobs.idempotency import IdempotencyService
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import ShutdownFlag
@@ -112,7 +112,7 @@ class Services:
     idempotency: IdempotencyService
     streams: StreamRequests
     auto_downloads: AutoDownloads
-    media_links: MediaLinks
+    file_links: FileLinks
     work_plans: WorkPlanService
     health: HealthService
     diagnostics: DiagnosticsService
@@ -185,7 +185,7 @@ def build(
     )
     counters = WindowCounters(cache, clock)
     signer = Signer(settings.flask_secret_key)
-    links = MediaLinks(jobs, users, signer, clock)
+    links = FileLinks(jobs, users, signer, clock)
     guests = GuestService(
         GuestData(database),
         jobs_data,
@@ -228,7 +228,7 @@ def build(
         server_clock,
         record_days=settings.record_retention_days,
         saved_days=settings.saved_retention_days,
-        looks=production.looks,
+        lookups=production.looks,
         owner=folders,
     )
     health = HealthService(
@@ -301,7 +301,7 @@ def build(
             welcome=anonymous_saves.is_welcome,
             seconds=settings.auto_download_timeout,
         ),
-        media_links=links,
+        file_links=links,
         metadata=MetadataService(tools.youtube, jobs_data),
         guests=guests,
         downloads=downloads,

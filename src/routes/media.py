@@ -18,4 +18,4 @@ bp = Blueprint("media", __name__, url_prefix="/media/downloads")
 @endpoint(auth=Auth.NONE, replies={200: File("application/octet-stream")}, errors=(LinkExpired, FileGone))
 def media_file(folder: str, job_id: str, filename: str, query: LinkQuery) -> Reply:
     """Fetch a file by its link, whole or in ranges."""
-    return artifact_reply(services().media_links.open(folder, job_id, filename, query.expires, query.signature))
+    return artifact_reply(services().file_links.open(folder, job_id, filename, query.expires, query.signature))

@@ -1,8 +1,8 @@
-"""Redis as a cache: JSON with a lifetime, and a Redis that is away is a miss, never an error and never a long wait.
+"""Caches JSON values in Redis with a lifetime; an unavailable Redis is a cache miss, never an error or a long wait.
 
-What may be forgotten lives here; the truth is in MongoDB. A Redis that does not answer is left alone for
-``pause_seconds`` (a circuit breaker), so that not every request waits for a time-out; then one caller tries
-again while the others still go without.
+Only data that may be lost is stored here; MongoDB is authoritative. After a failure, Redis is not queried for
+``pause_seconds`` (a circuit breaker), so that not every request waits for a timeout. Then one caller tries again while
+the others still continue without Redis.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from src.utils.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
-# How long a request may be held up by a Redis that hangs instead of refusing.
+# How long a request may wait for a Redis that hangs.
 TIMEOUT_SECONDS = 2.0
 PAUSE_SECONDS = 3.0
 
@@ -31,17 +31,18 @@ Result = TypeVar("Result")
 
 
 class CacheUnavailable(Exception):
-    """Redis does not answer. Stays inside the services: callers go on without it."""
+    """Redis does not answer. Services catch this and continue without Redis."""
 
 
 def connect_redis(uri: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.Redis:
-    """A client for ``redis://``, ``rediss://`` or ``unix://`` addresses; connects at the first use, answers ``str``.
+    """Create a client for ``redis://``, ``rediss://`` or ``unix://`` addresses; it connects at the first use and
+    returns ``str``.
 
-    A connection that broke while it was idle is opened anew once; a time-out is not tried twice. The health
-    check finds half-open connections.
+    A connection that broke while idle is reopened once; a timeout is not retried. The health check finds half-open
+    connections.
 
     Raises:
-        SettingsError: the address cannot be understood.
+        SettingsError: the address is invalid.
     """
     of_tcp = {} if uri.startswith("unix:") else {"socket_connect_timeout": timeout_seconds, "socket_keepalive": True}
     try:
@@ -58,7 +59,7 @@ def connect_redis(uri: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redi
 
 
 class CacheService:
-    """A cache on Redis that fails soft. ``client`` is the bare client, for subscriptions and pipelines of others."""
+    """A cache that tolerates failures of Redis. ``client`` is the plain client, for subscriptions and pipelines."""
 
     def __init__(
         self, client: redis.Redis, *, clock: Clock | None = None, pause_seconds: float = PAUSE_SECONDS
@@ -71,11 +72,11 @@ class CacheService:
 
     @property
     def available(self) -> bool:
-        """Whether Redis answered the last time it was asked. Asks nothing itself."""
+        """Whether Redis answered the last command. Sends nothing itself."""
         return self._next_try is None
 
     def get(self, key: str) -> Any | None:
-        """The value under this key; ``None`` when it is not there, not JSON, or Redis is away."""
+        """Return the value of this key; ``None`` if it is missing, not JSON, or Redis is unavailable."""
         try:
             text = self.attempt(lambda client: client.get(key))
             return None if text is None else json.loads(text)
@@ -83,7 +84,7 @@ class CacheService:
             return None
 
     def set(self, key: str, value: Any, *, ttl_seconds: float) -> bool:
-        """Keep a JSON value for so long; whether Redis took it."""
+        """Store a JSON value for ``ttl_seconds``; return whether Redis accepted it."""
         milliseconds = round(ttl_seconds * 1000)
         if milliseconds <= 0:
             return False
@@ -95,7 +96,7 @@ class CacheService:
         return True
 
     def delete(self, *keys: str) -> bool:
-        """Forget these keys; whether Redis was told."""
+        """Delete these keys; return whether Redis accepted it."""
         try:
             self.attempt(lambda client: client.delete(*keys))
         except CacheUnavailable:
@@ -103,7 +104,7 @@ class CacheService:
         return True
 
     def ping(self) -> bool:
-        """Whether Redis answers now (or, within the pause after a failure, did not)."""
+        """Whether Redis answers now; false within the pause after a failure."""
         try:
             self.attempt(lambda client: client.ping())
         except CacheUnavailable:
@@ -111,10 +112,10 @@ class CacheService:
         return True
 
     def add_to_hash(self, key: str, counts: Mapping[str, int], sums: Mapping[str, float]) -> None:
-        """Add whole numbers and fractions to fields of a hash; all arrive, or the connection failed between two.
+        """Add integers and fractions to fields of a hash; a failed connection may leave only some of them added.
 
         Raises:
-            CacheUnavailable: Redis is away.
+            CacheUnavailable: Redis is unavailable.
         """
 
         def write(client: redis.Redis) -> None:
@@ -128,10 +129,10 @@ class CacheService:
         self.attempt(write)
 
     def attempt(self, action: Callable[[redis.Redis], Result]) -> Result:
-        """Do something with the bare client, through the breaker.
+        """Run ``action`` with the plain client through the circuit breaker.
 
         Raises:
-            CacheUnavailable: Redis is away, or was a moment ago.
+            CacheUnavailable: Redis is unavailable, or was within the pause.
         """
         self._admit()
         try:
@@ -149,7 +150,7 @@ class CacheService:
             now = self._clock.monotonic()
             if self._next_try is not None and now < self._next_try:
                 raise CacheUnavailable()
-            # This caller tries; the others go without until it knows.
+            # This caller tries; the others continue without Redis until it has an answer.
             self._next_try = now + self._pause_seconds
 
     def _failed(self, error: RedisError) -> None:
@@ -157,7 +158,7 @@ class CacheService:
             first = self.available
             self._next_try = self._clock.monotonic() + self._pause_seconds
         if first:
-            log.warning("Redis does not answer (%s); going on without it", type(error).__name__)
+            log.warning("Redis does not answer (%s); continuing without it", type(error).__name__)
 
     def _answered(self) -> None:
         if self.available:

@@ -1,4 +1,4 @@
-"""Deletes what has had its time: files half an hour after they were made, records later, and strays of dead workers."""
+"""Deletes expired files and old records, and the stray files of dead workers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
 
-# An upload of a known job may be one whose record is being written again.
+# The record of a young upload of a known job may still be in the process of being written again.
 UPLOAD_SECONDS = 60.0
-# So long a file stays that names no job of this database: its record may follow, or the database may be the wrong one.
+# How long a file stays that names no job of this database: its record may follow, or this may be the wrong database.
 UNKNOWN_SECONDS = 86_400.0
-# A cleanup that would delete more of them than this, and more than half of all files, deletes none of them.
+# A cleanup that would delete more such files than this, and more than half of all files, deletes none of them.
 MOST_UNKNOWN = 20
 ALLOW_COMMAND = "python -m src.cli allow-deletion"
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupReport:
-    """What one cleanup deleted."""
+    """The numbers of deleted items of one cleanup."""
 
     expired: int
     records: int
@@ -37,29 +37,29 @@ class CleanupReport:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """The finished and the uploaded files of one moment, and whose they are."""
+    """The finished and the uploaded files at one moment, with the state of their jobs."""
 
     artifacts: list[Path]
     inputs: list[Path]
     jobs: KnownJobs
 
     def left_over(self) -> list[Path]:
-        """Files of jobs of this database that no attempt can still give to its job, unless a record names them."""
-        # With DOWNLOADS_DIR as UPLOADS_DIR the inputs have finished files among them, which the attempts tell apart.
+        """Files of jobs of this database that no running attempt can complete; deleted unless a record names them."""
+        # If UPLOADS_DIR is DOWNLOADS_DIR, the inputs include finished files, which have an attempt in their name.
         inputs = [path for path in self.inputs if attempt_of(path) is None and _is_known(path, self.jobs)]
         return [path for path in self.artifacts if _is_over(path, self.jobs) and _is_known(path, self.jobs)] + [
             path for path in inputs if is_old_file(path, UPLOAD_SECONDS)
         ]
 
     def unknown(self) -> list[Path]:
-        """Files that have named no job of this database for a day."""
+        """Files that have not belonged to any job of this database for a day."""
         artifacts = [path for path in self.artifacts if attempt_of(path) is None or not _is_known(path, self.jobs)]
         inputs = [path for path in self.inputs if not _is_known(path, self.jobs)]
         return [path for path in [*artifacts, *inputs] if is_old_file(path, UNKNOWN_SECONDS)]
 
 
 class CleanupService:
-    """One pass over everything that can expire. Passes may overlap with jobs and downloads, not with each other."""
+    """Deletes everything that has expired. Passes may overlap with jobs and downloads, but not with each other."""
 
     def __init__(
         self,
@@ -69,26 +69,26 @@ class CleanupService:
         *,
         record_days: int,
         saved_days: int,
-        looks: LookupCache | None = None,
+        lookups: LookupCache | None = None,
         owner: FolderOwner | None = None,
     ) -> None:
-        self._expiry, self._files, self._clock, self._looks, self._owner = expiry, files, clock, looks, owner
+        self._expiry, self._files, self._clock, self._lookups, self._owner = expiry, files, clock, lookups, owner
         self._record_days, self._saved_days = record_days, saved_days
 
     def run(self) -> CleanupReport:
-        """Delete expired files and their inputs, old records, and strays; report how many of each.
+        """Delete expired files and their inputs, old records and strays; return the number of each.
 
-        Nothing is deleted while the folders belong to another database than this one.
+        Nothing is deleted while the folders belong to another database.
         """
-        if self._looks is not None:
-            self._looks.prune()
+        if self._lookups is not None:
+            self._lookups.prune()
         problem = self._owner.problem() if self._owner is not None else None
         if problem is not None:
             log.error("cleanup: nothing is deleted: %s", problem)
             return CleanupReport(0, 0, 0)
         rewritten = self._expiry.names.make_relative()
         if rewritten:
-            log.info("cleanup: %d records name their files relative to the folders now", rewritten)
+            log.info("cleanup: %d records now store paths relative to the folders", rewritten)
         report = CleanupReport(self._expire_files(), self._delete_records(), self.sweep())
         if report != CleanupReport(0, 0, 0):
             log.info(
@@ -100,12 +100,12 @@ class CleanupService:
         return report
 
     def sweep(self) -> int:
-        """Delete finished files, uploads and work folders that belong to no record any more.
+        """Delete finished files, uploads and work folders that belong to no record.
 
-        What an attempt made is a stray as soon as the attempt cannot end its job any more: when its job is not being
-        worked on, or by another one. The order matters: an attempt that was over before the names are looked up has
-        been named by then, or never will be. A file or folder that names no job of this database stays for a day, and
-        longer where that day may be an error: see ``_unknown_may_go``.
+        The output of an attempt is a stray as soon as the attempt cannot complete its job any more: no attempt of the
+        job runs, or another one does. The order matters: an attempt that was over before the names are read has been
+        recorded by then or never will be. A file or folder that names no job of this database stays for a day, or
+        longer if it might belong to another database: see ``_unknown_may_go``.
         """
         artifacts, inputs, folders = self._files.artifacts(), self._files.inputs(), self._files.work_folders()
         jobs = self._expiry.known_jobs(_job_of(path) for path in [*artifacts, *inputs, *folders])
@@ -115,11 +115,11 @@ class CleanupService:
         strays = [
             *self._expiry.unnamed(listing.left_over()),
             *(unknown if may_go else ()),
-            *self._files.half_uploads(),
+            *self._files.partial_uploads(),
         ]
         deleted = sum(self._delete(path) for path in strays)
         ours = [folder for folder in folders if _is_known(folder, jobs)]
-        left = [folder for folder in ours if _is_over(folder, jobs)] + self._unneeded_kept(ours)
+        left = [folder for folder in ours if _is_over(folder, jobs)] + self._unneeded_retained(ours)
         if may_go:
             left += [folder for folder in {*folders}.difference(ours) if is_old_folder(folder, UNKNOWN_SECONDS)]
         for folder in left:
@@ -127,10 +127,10 @@ class CleanupService:
         return deleted + len(left)
 
     def notices(self) -> list[str]:
-        """Why files are not deleted that should be, for whoever looks after the service.
+        """Report to operators why files are not deleted that should be.
 
         Raises:
-            StoreUnavailable: it cannot be known now.
+            StoreUnavailable: the state cannot be read now.
         """
         problem = self._owner.problem() if self._owner is not None else None
         held = self._expiry.installation.held_back()
@@ -144,16 +144,16 @@ class CleanupService:
         return notices
 
     def _unknown_may_go(self, found: int, of_all: int) -> bool:
-        """Whether what has named no job of this database for a day may be deleted: all of it or nothing.
+        """Whether files and folders that have named no job of this database for a day may be deleted: all or none.
 
-        It stays where it is too much, unless an operator has allowed it, and for another day after folders were adopted
-        or after a day without a cleanup.
+        They stay if they are too many, unless an operator has allowed it, and for another day after folders were
+        adopted or after a day without a cleanup.
         """
         installation = self._expiry.installation
         spared = installation.start_cleanup(self._clock.now(), timedelta(seconds=UNKNOWN_SECONDS))
         allowed = installation.allowed()
         many = found > MOST_UNKNOWN and found > of_all / 2
-        # A few more may have become a day old since the operator looked.
+        # A few more may have become a day old since the operator checked.
         if many and found > allowed + MOST_UNKNOWN:
             log.error("cleanup: %d of %d files name no job of this database; none is deleted", found, of_all)
             installation.hold_back(HeldBack(found, of_all))
@@ -164,21 +164,21 @@ class CleanupService:
     def _delete(self, path: Path | str | None) -> bool:
         try:
             self._files.delete(path)
-        except OSError as error:  # one file that cannot be deleted must not keep all the others
+        except OSError as error:  # one file that cannot be deleted must not prevent the deletion of the others
             log.warning("cleanup: %s cannot be deleted: %s", path, error.strerror)
             return False
         return True
 
-    def _unneeded_kept(self, folders: list[Path]) -> list[Path]:
-        kept = {folder: folder.name.split(".")[0] for folder in folders if attempt_of(folder) is None}
-        needing = self._expiry.needing_retained(kept.values())
-        return [folder for folder, job_id in kept.items() if job_id not in needing]
+    def _unneeded_retained(self, folders: list[Path]) -> list[Path]:
+        retained = {folder: folder.name.split(".")[0] for folder in folders if attempt_of(folder) is None}
+        needed = self._expiry.needing_retained(retained.values())
+        return [folder for folder, job_id in retained.items() if job_id not in needed]
 
     def _expire_files(self) -> int:
         expired = 0
         now = self._clock.now()
         while due := self._expiry.expired_files(now):
-            # The record first: a job that was started again in this moment keeps its files.
+            # The record is changed first: a job that is started again at this moment keeps its files.
             done = [job for job in due if self._expiry.forget_files(job.id, now)]
             for job in done:
                 self._delete(job.artifact.path if job.artifact else None)
@@ -199,17 +199,17 @@ class CleanupService:
 
 
 def _job_of(path: Path) -> str:
-    """The id of the job that this file or folder is named after; no job has the id if it is named otherwise."""
+    """Return the job id in the name of this file or folder; a name of another form yields an id that no job has."""
     return path.name.split(".")[0]
 
 
 def _is_known(path: Path, jobs: KnownJobs) -> bool:
-    """Whether this names a job of this database, and no attempt that this database knows nothing of."""
+    """Whether the name contains a job of this database and, if any, an attempt that this database knows."""
     attempt = attempt_of(path)
     return jobs.knows(*attempt) if attempt is not None else jobs.knows(_job_of(path))
 
 
 def _is_over(path: Path, jobs: KnownJobs) -> bool:
-    """Whether an attempt has left this that cannot end its job any more."""
+    """Whether this belongs to an attempt that can no longer complete its job."""
     attempt = attempt_of(path)
     return attempt is not None and jobs.at_work.get(attempt[0]) != attempt[1]

@@ -1,4 +1,4 @@
-"""MongoDB: the connection with its promises and its patience, the indexes, and whether it answers."""
+"""Connects to MongoDB with safe write settings and time limits, creates the indexes, and checks availability."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from src.errors import StoreUnavailable
 Document = dict[str, Any]
 DEFAULT_DATABASE = "yt_downloader"
 
-# A write counts when a majority of the replica set has it in its journal: a job that was confirmed survives a
-# kill. No operation, with the search for a server and one repetition, may take longer than a fraction of a job's
-# lease (30 s) or than a client is patient. (With timeoutMS the driver looks at serverSelectionTimeoutMS no more.)
+# A write counts when a majority of the replica set has journaled it: a confirmed job survives a kill. An operation,
+# including server selection and one retry, must take less than a fraction of a job's lease (30 s) and less than clients
+# wait. (With timeoutMS the driver ignores serverSelectionTimeoutMS.)
 _OPTIONS: dict[str, Any] = {
     "w": "majority",
     "journal": True,
@@ -34,10 +34,10 @@ _INDEX_BUILD_SECONDS = 300.0
 
 
 class Collection(Protocol):
-    """What a class of ``src/data`` declares about its collection."""
+    """The declarations of a class of ``src/data`` about its collection."""
 
     @property
-    def COLLECTION(self) -> str:  # noqa: N802 (a constant of the class)
+    def COLLECTION(self) -> str:  # noqa: N802 (a class constant)
         """Its name."""
 
     @property
@@ -46,18 +46,18 @@ class Collection(Protocol):
 
 
 def connect(uri: str, **options: Any) -> Database[Document]:
-    """The database that a ``mongodb://`` address names (``yt_downloader`` when it names none).
+    """Return the database that a ``mongodb://`` address names (``yt_downloader`` by default).
 
-    Nothing is sent yet: a server that is away is noticed at the first use. Options are pymongo's; they
-    override the address, which overrides this module's defaults.
+    Nothing is sent yet: an unavailable server is detected at the first use. Options are pymongo's; they override the
+    address, which overrides the defaults of this module.
 
     Raises:
-        SettingsError: the address cannot be understood.
+        SettingsError: the address is invalid.
     """
     try:
-        said = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
-        said |= {"journal"} if "j" in said else set()
-        defaults = {name: value for name, value in _OPTIONS.items() if name.lower() not in said}
+        given = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
+        given |= {"journal"} if "j" in given else set()
+        defaults = {name: value for name, value in _OPTIONS.items() if name.lower() not in given}
         client: MongoClient[Document] = MongoClient(uri, **{**defaults, **options})
         return client.get_default_database(DEFAULT_DATABASE)
     except (InvalidURI, ConfigurationError, ValueError) as error:
@@ -65,20 +65,20 @@ def connect(uri: str, **options: Any) -> Database[Document]:
 
 
 def ensure_indexes(database: Database[Document], collections: Iterable[Collection]) -> None:
-    """Create the declared indexes that are missing. Safe to run from several processes at once.
+    """Create the declared indexes that are missing. Several processes may do so at once.
 
     Raises:
-        StoreUnavailable: the server cannot be reached or has an index of that name with another meaning.
+        StoreUnavailable: the server cannot be reached, or it has a different index of the same name.
     """
     with translated():
-        database.command("ping")  # with the usual patience: building an index may take long, finding nobody not
+        database.command("ping")  # an unreachable server is reported before the long timeout of index builds applies
     for declared in collections:
         with translated(), pymongo.timeout(_INDEX_BUILD_SECONDS):
             database[declared.COLLECTION].create_indexes(list(declared.INDEXES))
 
 
 def ping(database: Database[Document], *, seconds: float = 2.0) -> bool:
-    """Whether the server answers within so many seconds."""
+    """Whether the server answers within ``seconds``."""
     try:
         with translated(), pymongo.timeout(seconds):
             database.command("ping")
@@ -88,10 +88,10 @@ def ping(database: Database[Document], *, seconds: float = 2.0) -> bool:
 
 
 def server_version(database: Database[Document], *, seconds: float = 5.0) -> str:
-    """The server's version.
+    """Return the server's version.
 
     Raises:
-        StoreUnavailable: it does not answer within so many seconds.
+        StoreUnavailable: the server does not answer within ``seconds``.
     """
     with translated(), pymongo.timeout(seconds):
         return str(database.command("buildInfo")["version"])

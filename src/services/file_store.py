@@ -1,4 +1,4 @@
-"""Finished files and work folders on disk: made whole or not at all, and swept when nobody needs them."""
+"""Manages finished files and work folders on disk: complete files only, deleted when they are not needed any more."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from src.errors import DiskFull, disk_fault
 from src.utils.allocation import allocate
 from src.utils.moved_file import move_file
 
-# An upload that is continued in pieces is forgotten when nobody has written to it for so long.
+# A resumable upload is deleted after this time without new data.
 STRAY_SECONDS = 3600.0
 BELONGS_FILE = ".data-dir"
-"""Lies in a folder of files and names the DATA_DIR that uses it: see ``src/launcher/data_folder.py``."""
+"""Marks a folder of files with the DATA_DIR that uses it: see ``src/launcher/data_folder.py``."""
 DATABASE_FILE = ".database-id"
-"""Holds the id of the database that owns the files beside it: see ``src/services/operations/folder_owner.py``."""
+"""Holds the id of the database that owns the files of the folder: see ``src/services/operations/folder_owner.py``."""
 MARKS = frozenset({".gitkeep", BELONGS_FILE, DATABASE_FILE})
 WORK_FOLDER, INCOMING_FOLDER = ".work", ".incoming"
-# Half an upload without a lock may be one whose lock is about to be taken.
+# A partial upload without a lock may be one that is about to be locked.
 _ARRIVING_SECONDS = 60.0
 _RESUMABLE = "tus-"
 _ATTEMPT = re.compile(r"([0-9a-f]{24})\.(\d+)(?:\.|$)")
-# Whoever sends finished files for us (nginx, X_ACCEL_PREFIX) is in our group; uploads (0600) are nobody else's matter.
+# A web server that sends finished files for the service (nginx, X_ACCEL_PREFIX) is in its group. Uploads (0600) are
+# private.
 ARTIFACT_MODE = 0o640
 
 
 class FileStore:
-    """``DOWNLOADS_DIR``: artifacts as ``<job>.<fence><suffix>``, work folders as ``.work/<job>.<fence>``.
+    """Stores artifacts as ``<job>.<fence><suffix>`` in ``DOWNLOADS_DIR`` and work folders as ``.work/<job>.<fence>``.
 
-    What attempts of a job leave for each other lies in ``.work/<job>.kept``.
-
-    Artifacts lie in the folder itself or in folders of their owners (``services/jobs/paths.py``).
+    Data that attempts of a job leave for later attempts is in ``.work/<job>.kept``. Artifacts are in the folder itself
+    or in folders of their owners (``services/jobs/paths.py``).
     """
 
     def __init__(self, downloads: Path, uploads: Path, *, min_free_mb: int = 0) -> None:
@@ -49,7 +49,7 @@ class FileStore:
             folder.mkdir(parents=True, exist_ok=True)
 
     def require_room(self, more_bytes: int = 0) -> None:
-        """Refuse new work, or so many bytes more, while the disk is nearly full.
+        """Refuse new work, or ``more_bytes``, while the disk is nearly full.
 
         Raises:
             DiskFull: less than ``MIN_FREE_DISK_MB`` would be free.
@@ -58,10 +58,10 @@ class FileStore:
             raise DiskFull()
 
     def take_room(self, file: int, start: int, end: int, *, at_least: int | None = None) -> int:
-        """Keep the disk's room for what will be written to this open file between two places, or as far as
-        ``at_least`` where there is not so much; the place up to which there is.
+        """Allocate disk space for an open file from offset ``start`` to ``end``, or to ``at_least`` if there is not
+        enough; return the offset up to which space is allocated.
 
-        One after the other, over all processes: of two who want the last room, one gets it.
+        All processes take turns: if two want the last space, one of them gets it.
 
         Raises:
             DiskFull: less than ``MIN_FREE_DISK_MB`` would be left.
@@ -69,11 +69,11 @@ class FileStore:
         turn = os.open(self.incoming, os.O_RDONLY)
         try:
             fcntl.flock(turn, fcntl.LOCK_EX)
-            for place in dict.fromkeys((end, end if at_least is None else at_least)):
+            for target in dict.fromkeys((end, end if at_least is None else at_least)):
                 disk = os.fstatvfs(file)
-                if disk.f_bavail * disk.f_frsize - (place - start) >= self.min_free_bytes:
-                    allocate(file, start, place - start)
-                    return place
+                if disk.f_bavail * disk.f_frsize - (target - start) >= self.min_free_bytes:
+                    allocate(file, start, target - start)
+                    return target
             raise DiskFull()
         except OSError as error:
             fault = disk_fault(error)
@@ -84,27 +84,27 @@ class FileStore:
             os.close(turn)
 
     def work_folder(self, job_id: str, fence: int) -> Path:
-        """A new, empty, private folder for one attempt."""
+        """Create an empty, private folder for one attempt."""
         folder = self._work / f"{job_id}.{fence}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         return folder
 
-    def keep(self, made: Path, job_id: str, fence: int, folder: PurePath | str = "") -> Path:
-        """Move a finished file out of its work folder: on disk for good before it appears under its name.
+    def store_artifact(self, source: Path, job_id: str, fence: int, folder: PurePath | str = "") -> Path:
+        """Move a finished file out of its work folder, synced to disk before it appears under its final name.
 
-        ``folder`` is relative to ``DOWNLOADS_DIR`` and made of ids of our own.
+        ``folder`` is relative to ``DOWNLOADS_DIR`` and consists of generated ids.
         """
-        target = self.downloads / folder / f"{job_id}.{fence}{made.suffix}"
+        target = self.downloads / folder / f"{job_id}.{fence}{source.suffix}"
         try:
-            # Whoever made it read what strangers sent: a link to another file must not become that file's second name.
-            with os.fdopen(os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            # The file comes from a process that read untrusted input: a link must not expose another file.
+            with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
                 os.fchmod(file.fileno(), ARTIFACT_MODE)
                 os.fsync(file.fileno())
             try:
-                move_file(made, target)
-            except FileNotFoundError:  # the folder was empty and swept in this moment
-                move_file(made, target)
+                move_file(source, target)
+            except FileNotFoundError:  # the folder was empty and was deleted at this moment
+                move_file(source, target)
         except OSError as error:
             fault = disk_fault(error)
             if fault is not None:
@@ -112,68 +112,63 @@ class FileStore:
             raise
         return target
 
-    def kept_folder(self, job_id: str) -> Path:
-        """Where the attempts of one job leave what later ones can go on with. Not made here."""
+    def retained_folder(self, job_id: str) -> Path:
+        """Return the folder for data that later attempts of a job can continue from. It may not exist."""
         return self._work / f"{job_id}.kept"
 
-    def drop_kept(self, job_id: str) -> None:
-        """Delete what the attempts of a job left for each other."""
-        shutil.rmtree(self.kept_folder(job_id), ignore_errors=True)
+    def drop_retained(self, job_id: str) -> None:
+        """Delete the data that attempts of a job left for later ones."""
+        shutil.rmtree(self.retained_folder(job_id), ignore_errors=True)
 
     def drop_work(self, job_id: str, fence: int) -> None:
         """Delete the work folder of an attempt."""
         shutil.rmtree(self._work / f"{job_id}.{fence}", ignore_errors=True)
 
     def delete(self, path: Path | str | None) -> None:
-        """Delete a file of ours; one that is being sent still arrives whole, for only its name goes."""
+        """Delete a file of the service. A transfer in progress still completes, because only the name is removed."""
         if path and self._is_ours(Path(path)):
             Path(path).unlink(missing_ok=True)
             self._drop_empty_folders(Path(path).resolve().parent)
 
     def artifacts(self) -> list[Path]:
-        """All finished files, in all folders of owners."""
+        """Return all finished files, in all folders of owners."""
         return list(self._all_artifacts())
 
     def has_room(self, more_bytes: int = 0) -> bool:
-        """Whether new work, or so many bytes more, is accepted."""
+        """Whether there is room for new work, or for ``more_bytes``."""
         return shutil.disk_usage(self.downloads).free - more_bytes >= self.min_free_bytes
 
-    def kept_bytes(self, job_id: str) -> int:
-        """How much earlier attempts of a job have left for later ones."""
+    def retained_bytes(self, job_id: str) -> int:
+        """Return the size of the data that earlier attempts of a job left for later ones."""
         total = 0
         with suppress(FileNotFoundError):
-            for path in self.kept_folder(job_id).iterdir():
+            for path in self.retained_folder(job_id).iterdir():
                 total += path.stat().st_size
         return total
 
     def is_writable(self) -> bool:
-        """Whether files can be written: false on a disk that was mounted read-only, or in folders of another user."""
+        """Whether files can be written: false on a read-only disk or in folders of another user."""
         return all(os.access(folder, os.W_OK | os.X_OK) for folder in (self._work, self.incoming))
 
     def inputs(self) -> list[Path]:
-        """All uploaded files."""
+        """Return all uploaded files."""
         return [path for path in self.uploads.iterdir() if path.name not in MARKS and path.is_file()]
 
-    def half_uploads(self) -> list[Path]:
-        """Uploads that nobody sends any more: whoever receives one holds its lock."""
-        return [
-            path
-            for path in self.incoming.iterdir()
-            if is_old_file(path, STRAY_SECONDS if path.name.startswith(_RESUMABLE) else _ARRIVING_SECONDS)
-            and not _is_locked(path)
-        ]
+    def partial_uploads(self) -> list[Path]:
+        """Return abandoned partial uploads: those without a lock, which every receiver holds."""
+        return [path for path in self.incoming.iterdir() if _is_abandoned(path) and not _is_locked(path)]
 
     def work_folders(self) -> list[Path]:
-        """The folder of every attempt that has left one, and what attempts have kept for each other."""
+        """Return the folders of all attempts, and the folders with retained data."""
         return list(self._work.iterdir())
 
     def drop_folder(self, folder: Path) -> None:
-        """Delete a work folder that ``work_folders`` named."""
+        """Delete a folder that ``work_folders`` returned."""
         shutil.rmtree(folder, ignore_errors=True)
 
     def _all_artifacts(self) -> Iterator[Path]:
         for folder, subfolders, files in os.walk(self.downloads):
-            # UPLOADS_DIR may be this folder or lie in it.
+            # UPLOADS_DIR may be this folder or a folder in it.
             subfolders[:] = [name for name in subfolders if Path(folder, name) not in (self._work, self.incoming)]
             yield from (Path(folder, name) for name in files if name not in MARKS)
 
@@ -192,13 +187,13 @@ class FileStore:
 
 
 def attempt_of(path: Path) -> tuple[str, int] | None:
-    """(job, fence) of the attempt that made this artifact or work folder; ``None``: its name does not tell."""
+    """Return (job, fence) of the attempt that produced this artifact or work folder; ``None`` for other names."""
     found = _ATTEMPT.match(path.name)
     return (found[1], int(found[2])) if found else None
 
 
 def is_old_file(path: Path, seconds: float) -> bool:
-    """Whether this is a file that was written at least so long ago."""
+    """Whether this is a file that was last written at least so many seconds ago."""
     try:
         return path.is_file() and path.stat().st_mtime < time.time() - seconds
     except FileNotFoundError:
@@ -206,12 +201,17 @@ def is_old_file(path: Path, seconds: float) -> bool:
 
 
 def is_old_folder(folder: Path, seconds: float) -> bool:
-    """Whether nothing in this folder was written for so long."""
+    """Whether nothing in this folder was written in the last ``seconds``."""
     limit = time.time() - seconds
     try:
         return all(path.lstat().st_mtime < limit for path in (folder, *folder.rglob("*")))
-    except OSError:  # an attempt works in it
+    except OSError:  # an attempt changes it now
         return False
+
+
+def _is_abandoned(path: Path) -> bool:
+    seconds = STRAY_SECONDS if path.name.startswith(_RESUMABLE) else _ARRIVING_SECONDS
+    return is_old_file(path, seconds)
 
 
 def _is_locked(path: Path) -> bool:

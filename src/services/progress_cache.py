@@ -1,7 +1,7 @@
-"""Real-time progress in Redis: the last reading of each job, its changes as they happen, and cancel flags.
+"""Stores the progress of jobs in Redis: the last reading of each job, notifications of changes, and cancel flags.
 
-All of it is a convenience: the record in MongoDB is the truth, so a dead Redis means no progress, never an
-error. Keys expire by themselves.
+All of it is best effort because the record in MongoDB is authoritative: without Redis no progress is shown, but no
+error occurs. Keys expire.
 """
 
 from __future__ import annotations
@@ -17,33 +17,35 @@ import redis
 from src.models.progress import Progress
 from src.services.cache_service import CacheService, CacheUnavailable
 
-KEEP_SECONDS = 3600
+EXPIRE_SECONDS = 3600
 ENDED, CHANGED = "ended", "changed"
 
 
 def to_fields(progress: Progress) -> dict[str, Any]:
-    """The documented form of a reading: ``eta`` as ``mm:ss`` (``h:mm:ss`` from an hour on)."""
-    return {
+    """Convert a reading to its documented form: ``eta`` as ``mm:ss`` (``h:mm:ss`` from an hour on)."""
+    fields: dict[str, Any] = {
         "current_phase": progress.phase.documented.value,
         "download_progress": round(progress.download_percent, 1),
         "encoding_progress": round(progress.encode_percent, 1),
         "speed": progress.speed,
-        "eta": None if progress.eta_seconds is None else _clock(progress.eta_seconds),
-        "fps": None if progress.fps is None else round(progress.fps, 1),
+        "eta": None,
+        "fps": None,
         "bytes_done": progress.bytes_done,
         "bytes_total": progress.bytes_total,
-        **({} if progress.segments_total is None else _segments(progress)),
     }
-
-
-def _segments(progress: Progress) -> dict[str, Any]:
-    return {"segments_done": progress.segments_done, "segments_total": progress.segments_total}
+    if progress.eta_seconds is not None:
+        fields["eta"] = _clock(progress.eta_seconds)
+    if progress.fps is not None:
+        fields["fps"] = round(progress.fps, 1)
+    if progress.segments_total is not None:
+        fields |= {"segments_done": progress.segments_done, "segments_total": progress.segments_total}
+    return fields
 
 
 def overall_percent(fields: Mapping[str, Any] | None) -> float:
-    """One number of 0-99 for surfaces that have no phases: mostly the download, the rest for what follows it.
+    """Combine the phases into one number of 0-99: mostly the download, the rest for the steps after it.
 
-    Where nothing is fetched (an upload, a clip from what was kept) the encode is all there is.
+    If nothing is downloaded (an upload, a clip from a retained source), only the encode counts.
     """
     if not fields:
         return 0.0
@@ -59,56 +61,56 @@ def _clock(seconds: float) -> str:
 
 
 class ProgressCache:
-    """``progress:{id}`` (a value and a channel of the same name) and ``cancel:{id}``."""
+    """Uses ``progress:{id}`` (a value and a channel of the same name) and ``cancel:{id}``."""
 
     def __init__(self, cache: CacheService) -> None:
         self._cache = cache
 
     def set_progress(self, job_id: str, progress_data: Progress | dict[str, Any]) -> None:
-        """Keep a reading for an hour and tell it to whoever watches."""
+        """Store a reading for an hour and publish it."""
         fields = to_fields(progress_data) if isinstance(progress_data, Progress) else progress_data
         text = json.dumps(fields)
 
         def write(client: redis.Redis) -> None:
             with client.pipeline(transaction=False) as pipe:
-                pipe.set(f"progress:{job_id}", text, ex=KEEP_SECONDS)
+                pipe.set(f"progress:{job_id}", text, ex=EXPIRE_SECONDS)
                 pipe.publish(f"progress:{job_id}", text)
                 pipe.execute()
 
         self._quietly(write)
 
     def get_progress(self, job_id: str) -> dict[str, Any] | None:
-        """The last reading, if there is a fresh one."""
+        """Return the last reading, or ``None`` if it is missing or has expired."""
         found = self._cache.get(f"progress:{job_id}")
         return found if isinstance(found, dict) else None
 
     def clear(self, job_id: str) -> None:
-        """Forget the reading and the cancel flag of an earlier run."""
+        """Delete the reading and the cancel flag of an earlier run."""
         self._quietly(lambda client: client.delete(f"progress:{job_id}", f"cancel:{job_id}"))
 
     def announce_end(self, job_id: str) -> None:
-        """Tell whoever watches that the record has changed for good."""
+        """Notify watchers that the job has ended or waits again."""
         self._quietly(lambda client: client.publish(f"progress:{job_id}", json.dumps({"event": ENDED})))
 
     def announce_change(self, job_id: str) -> None:
-        """Tell whoever watches to look at the record."""
+        """Notify watchers to read the record."""
         self._quietly(lambda client: client.publish(f"progress:{job_id}", json.dumps({"event": CHANGED})))
 
     def ask_cancel(self, job_id: str) -> None:
-        """Raise the flag that the job's worker looks at."""
-        self._quietly(lambda client: client.set(f"cancel:{job_id}", "1", ex=KEEP_SECONDS))
+        """Set the cancel flag, which the job's worker reads."""
+        self._quietly(lambda client: client.set(f"cancel:{job_id}", "1", ex=EXPIRE_SECONDS))
 
     def cancel_asked(self, job_id: str) -> bool | None:
-        """Whether the flag is up; ``None`` when Redis cannot tell."""
+        """Whether the flag is set; ``None`` while Redis is unavailable."""
         try:
             return bool(self._cache.attempt(lambda client: client.exists(f"cancel:{job_id}")))
         except CacheUnavailable:
             return None
 
     def watch(self, job_id: str, seconds: float) -> Iterator[dict[str, Any] | None]:
-        """Readings as they come, for at most ``seconds``; ``None`` about once a second, to look at the record.
+        """Yield readings as they arrive, for at most ``seconds``; ``None`` about once a second, to read the record.
 
-        Subscribes before it yields for the first time, so what happens after that cannot be missed.
+        Subscribes before the first yield, so that nothing after it is missed.
         """
         until = time.monotonic() + seconds
         channel = None

@@ -76,14 +76,14 @@ class VideoService:
         compatibility: Literal["h265"] | None = None,
         mode: Mode = "exact",
         monitor: Monitor | None = None,
-        kept_dir: Path | None = None,
+        retained_dir: Path | None = None,
     ) -> DownloadReport:
         """Write exactly the frames of [start_time, end_time) of a YouTube video, with their sound, to a file.
 
         Times are seconds or texts that ``utils.timecode`` reads. The container gives ``output_path`` its suffix; the
         report says where the file is. ``video_id`` only names the work in the log. Progress goes to
         ``progress_callback`` and to ``monitor``, which may also stop the work. What an earlier call for the same video
-        left at ``kept_dir`` is used, and what this one leaves there is told in the report.
+        left at ``retained_dir`` is used, and what this one leaves there is told in the report.
 
         Raises:
             UrlInvalid, VideoIdInvalid, ClipRangeInvalid, RequestInvalid: nothing was requested from anyone, or only
@@ -99,12 +99,12 @@ class VideoService:
             tempfile.TemporaryDirectory(prefix=".kept-", dir=output_path.parent) as folder,
             self._sandbox.engine() as engine,
         ):
-            kept = RetainedSource.take(kept_dir, Path(folder) / "source", self._settings)
+            kept = RetainedSource.take(retained_dir, Path(folder) / "source", self._settings)
             source_id, video = self._look_up(url, watch, kept)
             name = video_id or source_id
             report = self._make(name, video, wish, wanted, output_path, watch, engine, mode=mode, kept=kept)
-            if kept is not None and kept_dir is not None:
-                kept.leave(kept_dir, worth_it=report.kept is not None)
+            if kept is not None and retained_dir is not None:
+                kept.leave(retained_dir, worth_it=report.kept is not None)
         return report
 
     def download_video(

@@ -1,4 +1,4 @@
-"""Counters that start again after a fixed time: in Redis for all processes, in this process while Redis is away."""
+"""Counts events per fixed time window: in Redis for all processes, in this process while Redis is unavailable."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MAX_REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something has happened in the current window, and for how many seconds the window goes on."""
+    """The number of events in the current window, and how many seconds the window lasts."""
 
     number: int
     seconds_left: float
 
 
 class WindowCounters:
-    """Counters under keys. The first count of a key opens its window; nothing prolongs it.
+    """Counts events by key. The first event of a key opens its window, whose end is fixed.
 
-    Nothing is raised. When Redis goes away, each process starts at nought with its own counts.
+    No method raises. When Redis becomes unavailable, each process starts its own counts at 0.
     """
 
     def __init__(self, cache: CacheService, clock: Clock, *, max_remembered: int = MAX_REMEMBERED) -> None:
@@ -30,7 +30,7 @@ class WindowCounters:
         self._memory = _Memory(clock, max_remembered)
 
     def add(self, key: str, number: int, *, window_seconds: int) -> Count:
-        """Add to a counter (take back with a negative number; 0 only reads it) and tell what it shows then."""
+        """Add ``number`` to a counter (negative: subtract; 0: only read) and return its new state."""
         pipeline = self._cache.client.pipeline(transaction=True)
         pipeline.set(key, 0, ex=window_seconds, nx=True)
         pipeline.incrby(key, number)
@@ -42,13 +42,13 @@ class WindowCounters:
         return Count(int(total), max(0, milliseconds) / 1000)
 
     def clear(self, key: str) -> None:
-        """Start again at nought."""
+        """Reset a counter to 0."""
         self._cache.delete(key)
         self._memory.clear(key)
 
 
 class _Memory:
-    """The same in a dictionary, of bounded size: strangers choose the keys."""
+    """Counts in a dictionary of limited size, because the keys may come from untrusted input."""
 
     def __init__(self, clock: Clock, size: int) -> None:
         self._clock = clock

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from src.models.video import Owner
-from src.services.jobs.open_places import MOST_ANONYMOUS_SAVES
+from src.services.jobs.open_job_limits import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api, Person
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def test_others_cannot_take_the_places_of_the_owner(api: Api, anna: Person, bert
 
 
 def test_the_owner_s_own_saves_take_no_places_of_others(api: Api, anna: Person) -> None:
-    api.services.jobs._places._most = 2
+    api.services.jobs._limits._most = 2
     for _ in range(2):
         assert save_for(api, anna, anna.token).status_code == 201
     assert save_for(api, anna, anna.token).status_code == 429

@@ -18,7 +18,7 @@ from src.errors import VideoPrivate
 from src.models.audio import AudioReport
 from src.models.progress import Monitor
 from src.models.source import VideoInfo
-from src.services.jobs.open_places import MOST_ANONYMOUS_SAVES
+from src.services.jobs.open_job_limits import MOST_ANONYMOUS_SAVES
 from tests.api.actors import LINK, Api
 from tests.api.conftest import api_settings, app_over
 from tests.tools.fakes import FakeClock

@@ -73,7 +73,7 @@ def test_links_to_its_files_open_nothing(api: Api, anna: Person, end: Any) -> No
     video_id = anna.save()
     assert anna.post(f"/api/video/download/{video_id}").status_code == 200
     shared = anna.post(f"/api/video/share/{video_id}").json
-    link = api.services.media_links.link(api.services.jobs.find_any(video_id), "clips")
+    link = api.services.file_links.link(api.services.jobs.find_any(video_id), "clips")
     assert shared is not None and link is not None
     share = f"/s/{shared['token']}"
     paths = (share, f"{share}/clip.mp4", link.address)

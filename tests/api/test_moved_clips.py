@@ -69,7 +69,7 @@ def test_a_clip_is_moved_without_a_download_while_its_file_lasts(
     assert made(person, video_id, tmp_path) == list(range(125, 375))
     assert 0 < sent(site) - bytes_before < bytes_before, "only what was missing"
 
-    folder = real.services.files.kept_folder(video_id)
+    folder = real.services.files.retained_folder(video_id)
     assert folder.is_dir() and folder.stat().st_mode & 0o077 == 0
     parts = real.services.cleanup
     CleanupService(parts._expiry, parts._files, Later(), record_days=7, saved_days=7).run()
@@ -88,7 +88,7 @@ def test_other_formats_are_fetched_and_a_failure_leaves_nothing(
     webm = {"resolution_preference": "144p", "format_preference": "webm"}
     assert made(person, video_id, tmp_path, **webm) == list(range(238, 263))
     assert sent(site) > before
-    folder = real.services.files.kept_folder(video_id)
+    folder = real.services.files.retained_folder(video_id)
     assert len([entry for entry in folder.iterdir() if entry.is_dir()]) == 1, "only of the formats of the file"
     move(person, video_id, start_time=100, end_time=101)  # behind the end
     assert person.post(f"/api/video/download/{video_id}", headers={"Prefer": "wait=60"}).status_code == 400

@@ -141,7 +141,7 @@ def test_a_live_clip_is_moved_by_what_its_times_are(api: Api, anna: Person, tmp_
     seen: list[LiveClipParams] = []
 
     def make(task: Any) -> Any:
-        task.kept_dir.mkdir(exist_ok=True)
+        task.retained_dir.mkdir(exist_ok=True)
         seen.append(task.params)
         path = task.work_dir / "clip.mp4"
         path.write_bytes(b"a clip")

@@ -141,7 +141,7 @@ def test_a_link_with_a_time_needs_no_start(anna: Person, api: Api) -> None:
 
 
 def test_the_number_of_open_jobs_of_a_user_is_bounded(api: Api, anna: Person) -> None:
-    api.services.jobs._places._most = 2
+    api.services.jobs._limits._most = 2
     body = {"url": LINK, "start_time": 60, "end_time": 120, "user_id": anna.id}
     assert [anna.post("/api/video/save", body).status_code for _ in range(2)] == [201] * 2
     assert_error(anna.post("/api/video/save", body), 429, "TOO_MANY_PENDING")

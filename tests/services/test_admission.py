@@ -300,7 +300,7 @@ def test_a_cancelled_job_makes_room_for_others(start: Any) -> None:
     stream, clip = service.ask(BERT, "stream"), service.ask(CARL)
     clip_gone = service.jobs.cancel(clip.id, keep_seconds=60)
     assert clip_gone is not None
-    service.runners[0].settle(clip_gone)
+    service.runners[0].finish(clip_gone)
     service.end(first)
     eventually(lambda: service.running(stream) == 1, PATIENCE)
 
@@ -363,13 +363,13 @@ def test_workers_are_counted_while_they_say_that_they_are_there(mongo_database: 
     workers, shutdown = WorkerData(mongo_database), ShutdownFlag()
     first = Presence(workers, "host-a:1", ["downloads"], shutdown)
     second = Presence(workers, "host-b:1", ["downloads", "encodes"], ShutdownFlag())
-    Presence(workers, "host-c:1", [], shutdown).begin()
-    first.begin()
-    second.begin()
+    Presence(workers, "host-c:1", [], shutdown).start()
+    first.start()
+    second.start()
     assert (workers.count("downloads"), workers.count("encodes"), workers.count("metadata")) == (2, 1, 0)
     shutdown.set()  # asked to end, it takes no more jobs
     eventually(lambda: workers.count("downloads") == 1, PATIENCE)
-    second.end()
+    second.stop()
     assert workers.count("downloads") == 0
     workers.register("killed", ["downloads"], seconds=-1)
     assert workers.count("downloads") == 0

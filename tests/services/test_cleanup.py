@@ -52,7 +52,7 @@ class Room:
         assert held and held.lease
         made = self.files.work_folder(job.id, held.lease.fence) / "clip.mp4"
         made.write_bytes(b"film")
-        path = self.files.keep(made, job.id, held.lease.fence)
+        path = self.files.store_artifact(made, job.id, held.lease.fence)
         self.files.drop_work(job.id, held.lease.fence)
         done = self.claims.complete(job.id, held.lease, Artifact(path, 4, "video/mp4", "v.mp4"), {}, keep_seconds=1800)
         assert done
@@ -82,7 +82,7 @@ def test_a_link_is_no_finished_file(room: Room, tmp_path: Path) -> None:
     made = room.files.work_folder("6b0190584646a0217caba5f2", 1) / "clip.mp4"
     made.symlink_to(tmp_path / "secret")
     with pytest.raises(OSError, match="symbolic links"):
-        room.files.keep(made, "6b0190584646a0217caba5f2", 1)
+        room.files.store_artifact(made, "6b0190584646a0217caba5f2", 1)
     assert room.files.artifacts() == []
 
 
@@ -177,9 +177,9 @@ def test_what_the_running_attempt_has_stays_and_what_dead_ones_left_goes_at_once
         time.sleep(0.1)
         made = room.files.work_folder(job.id, attempt) / "clip.mp4"
         made.write_bytes(b"film")
-        kept = room.files.keep(made, job.id, attempt)  # and killed before the record was written
+        kept = room.files.store_artifact(made, job.id, attempt)  # and killed before the record was written
         left += [made.parent, kept]
-    earlier = room.files.kept_folder(job.id)
+    earlier = room.files.retained_folder(job.id)
     earlier.mkdir()
     assert room.cleanup.sweep() == 2
     assert [path.exists() for path in [*left, earlier]] == [False, False, True, True, True]
@@ -222,7 +222,7 @@ def test_an_upload_whose_record_is_written_after_the_cleanup_has_looked_stays(
     received = room.files.incoming / "upload.mp4"
     received.write_bytes(b"film")
     age(received, days * 86_400)
-    kept = room.files.keep(received, VideoData.new_id(), 0, "library")
+    kept = room.files.store_artifact(received, VideoData.new_id(), 0, "library")
     video = StoredVideo("dQw4w9WgXcQ", "film", room.clock.now(), file=kept, file_size=4)
     anybody = Owner(OwnerKind.ADDRESS, "archive")
 
@@ -320,7 +320,7 @@ def test_where_downloads_and_uploads_are_one_folder_a_running_attempt_keeps_its_
     made = room.files.work_folder(job.id, 1) / "clip.mp4"
     made.write_bytes(b"film")
     age(made, 3600)  # it was looked at for long before it got its name
-    result = room.files.keep(made, job.id, 1)
+    result = room.files.store_artifact(made, job.id, 1)
     assert CleanupService(room.expiry, room.files, room.clock, record_days=7, saved_days=30).sweep() == 0
     assert result.exists()
 

@@ -31,11 +31,10 @@ from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.counters import JobCounters, JobCounts
-from src.services.jobs.handler import JobHandler, JobResult
+from src.services.jobs.handler import JobHandler, JobResult, Postponed
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.runner import JobRunner
-from src.services.jobs.waiting import Postponed
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
 from tests.tools.factories import make_clip, make_encode
@@ -268,7 +267,7 @@ def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_fo
     assert bench.files_left() == []
 
 
-def keeper_of(bench: Bench, **limits: Any) -> LeaseRenewer:
+def renewer_of(bench: Bench, **limits: Any) -> LeaseRenewer:
     return LeaseRenewer(
         "job",
         lambda: None,
@@ -294,14 +293,14 @@ def keeper_of(bench: Bench, **limits: Any) -> LeaseRenewer:
     ],
 )
 def test_what_counts_as_progress(bench: Bench, reading: Any, moves: bool) -> None:
-    with keeper_of(bench, stall_seconds=1.2) as keeper:
+    with renewer_of(bench, stall_seconds=1.2) as renewer:
         until = time.monotonic() + 3
         number = 0
         stalled = False
         while time.monotonic() < until and not stalled:
             number += 1
             try:
-                keeper.report(reading(number))
+                renewer.report(reading(number))
             except JobStalled:
                 stalled = True
             time.sleep(0.05)
@@ -340,7 +339,7 @@ def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_oth
 
     class Hanging(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> JobResult:
-            context.kept_dir.mkdir()
+            context.retained_dir.mkdir()
             context.monitor._ends, context.monitor._obey_seconds = 0, 0.2
             ended.wait(30)
             raise LeaseLost()
@@ -352,7 +351,7 @@ def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_oth
     runner.run(job.id)
     assert bench.find(job).status is Status.FAILED
     assert bench.counters.read().failures == {("clip", "JOB_TIMEOUT"): 1}
-    assert bench.engine.forgotten == [job.id] and not bench.files.kept_folder(job.id).exists()
+    assert bench.engine.forgotten == [job.id] and not bench.files.retained_folder(job.id).exists()
 
 
 def test_progress_arrives_while_it_happens(bench: Bench) -> None:
@@ -411,12 +410,12 @@ def test_while_the_broker_is_away_one_vain_call_a_look_is_enough_and_nobody_coun
 
 def test_a_job_that_is_cancelled_while_it_waits_takes_its_chunks_and_its_kept_files_along(bench: Bench) -> None:
     job = bench.queued(make_encode())
-    bench.files.kept_folder(job.id).mkdir(parents=True)
+    bench.files.retained_folder(job.id).mkdir(parents=True)
     service = JobService(
         bench.jobs, bench.files, bench.progress, bench.runner(), SystemClock(), KINDS, max_open=5, keep_seconds=60
     )
     assert service.cancel(job).status is Status.CANCELLED
-    assert bench.engine.forgotten == [job.id] and not bench.files.kept_folder(job.id).exists()
+    assert bench.engine.forgotten == [job.id] and not bench.files.retained_folder(job.id).exists()
     assert bench.counters.read().ended == {("encode", "cancelled"): 1}
 
 
@@ -428,14 +427,14 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
 
     class Patient(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> JobResult:
-            context.kept_dir.mkdir(exist_ok=True)
-            seen.append(sorted(path.name for path in context.kept_dir.iterdir()))
-            (context.kept_dir / f"piece{len(seen)}").write_bytes(b"x")
+            context.retained_dir.mkdir(exist_ok=True)
+            seen.append(sorted(path.name for path in context.retained_dir.iterdir()))
+            (context.retained_dir / f"piece{len(seen)}").write_bytes(b"x")
             if len(seen) <= 4:  # more often than a job may fail
                 raise Postponed(0, "the moment is still on air")
             path = context.work_dir / "clip.mp4"
             path.write_bytes(b"a file")
-            return JobResult(path, "video/mp4", "clip.mp4", padded=True)
+            return JobResult(path, "video/mp4", "clip.mp4", retains_source=True)
 
     runner = bench.runner()
     runner._handlers = {"clip": Patient()}
@@ -446,7 +445,7 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
     runner.run(job.id)
     assert bench.find(job).status is Status.COMPLETED
     assert seen[-1] == ["piece1", "piece2", "piece3", "piece4"]
-    assert bench.files.kept_folder(job.id).is_dir(), "it stays with the file"
+    assert bench.files.retained_folder(job.id).is_dir(), "it stays with the file"
 
 
 def test_nobody_waits_longer_than_the_clock_s_guard_allows(
@@ -464,7 +463,7 @@ def test_nobody_waits_longer_than_the_clock_s_guard_allows(
     bench.claims = Unsure(mongo_database)
     runner = bench.runner()
     runner._handlers = {"clip": Patient()}
-    runner.settle = lambda ended, *_, **__: told.append(ended.id)  # type: ignore[method-assign]
+    runner.finish = lambda ended, *_, **__: told.append(ended.id)  # type: ignore[method-assign]
     runner.run(job.id)
     assert bench.find(job).waiting and told == [job.id], "it was handed back, whatever became of the other"
     assert bench.claims.claim(job.id, "w", lease_seconds=30, max_attempts=3) is None, (

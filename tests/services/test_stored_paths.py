@@ -56,7 +56,7 @@ class Installation:
         self.jobs.insert(make_encode(id=job_id, input_file_path=str(upload), expires_at=later))
         received = self.files.incoming / "received.mp4"
         received.write_bytes(b"archive")
-        kept = self.files.keep(received, VideoData.new_id(), 0, "library")
+        kept = self.files.store_artifact(received, VideoData.new_id(), 0, "library")
         video = StoredVideo("dQw4w9WgXcQ", "film", datetime.now(UTC), file=kept, file_size=7)
         assert self.archive.put(ARCHIVE, video, None)
         for each in self.all_files():
@@ -70,7 +70,7 @@ class Installation:
         assert held and held.lease
         made = self.files.work_folder(job.id, 1) / "clip.mp4"
         made.write_bytes(job.id.encode())
-        path = self.files.keep(made, job.id, 1, folder)
+        path = self.files.store_artifact(made, job.id, 1, folder)
         artifact = Artifact(path, 24, "video/mp4", "v.mp4")
         assert self.claims.complete(job.id, held.lease, artifact, {}, keep_seconds=30 * 86_400)
         self.files.drop_work(job.id, 1)

@@ -80,7 +80,7 @@ class GuestJob(JobOutcome):
     media_type: Media = of_job("kind")
     status: str = of_job("status")
     created_at: UtcTime = of_job("created_at")
-    progress_percent: float | None = Field(validation_alias="percent_begun")
+    progress_percent: float | None = Field(validation_alias="percent_started")
     error_message: str | None = of_job("failure", "message", default=None)
     error_code: str | None = of_job("failure", "code", default=None)
     output_path: str | None = Field(validation_alias="path")

@@ -93,7 +93,9 @@ class LibraryService:
         length = facts.get("duration")
         # The suffix of the sent name itself may hold anything: a NUL, or characters that nobody sees.
         suffix = Path(display_name(filename)).suffix.lower()
-        kept = self._files.keep(received.rename(received.with_suffix(suffix)), file_id or VideoData.new_id(), 0, FOLDER)
+        kept = self._files.store_artifact(
+            received.rename(received.with_suffix(suffix)), file_id or VideoData.new_id(), 0, FOLDER
+        )
         video = replace(
             described,
             duration_seconds=described.duration_seconds or (float(length) if isinstance(length, int | float) else None),

@@ -15,7 +15,7 @@ from src.errors import Busy, JobTimeout, QuotaExceeded, RequestInvalid, TooManyP
 from src.models.params import AudioParams
 from src.models.user import User
 from src.models.video import Owner, OwnerKind, VideoJob
-from src.services.jobs.file_links import MediaLink, MediaLinks
+from src.services.jobs.file_links import FileLink, FileLinks
 from src.services.jobs.jobs import JobService
 from src.utils.addresses import network_of
 from src.utils.clock import Clock
@@ -31,7 +31,7 @@ class AutoDownload:
 
     job: VideoJob
     session_id: str
-    link: MediaLink | None
+    link: FileLink | None
     linked_to: str | None = None
 
 
@@ -41,7 +41,7 @@ class AutoDownloads:
     def __init__(
         self,
         jobs: JobService,
-        links: MediaLinks,
+        links: FileLinks,
         data: VideoData,
         users: UserData,
         clock: Clock,

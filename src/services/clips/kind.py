@@ -16,4 +16,4 @@ class ClipHandler(JobHandler[ClipParams]):
 
     def run(self, params: ClipParams, context: JobContext) -> JobResult:
         """Produce ``clip.mp4`` or ``clip.webm``: exactly the frames of [start, end)."""
-        return cut(self._videos, params, params.start_time, params.end_time, context, keep=True)
+        return cut(self._videos, params, params.start_time, params.end_time, context, retain=True)

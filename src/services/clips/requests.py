@@ -204,7 +204,7 @@ class ClipService:
         changes = _moved_live(params, wish) if isinstance(params, LiveClipParams) else _moved(params, wish)
         length = changes.get("clip_duration") or changes["end_time"] - changes["start_time"]
         self._require_allowed_length(length)
-        kept = self._jobs.has_kept(job) and (isinstance(params, LiveClipParams) or _inside_kept(job, changes))
+        kept = self._jobs.has_retained(job) and (isinstance(params, LiveClipParams) or _inside_kept(job, changes))
         if job.queued_at is None and job.completed_at is None:  # only saved: nothing was ever made of it
             self._jobs.learn(job.id, changes)
             return replace(job, params=params.model_copy(update=changes)), True

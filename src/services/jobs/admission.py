@@ -1,8 +1,8 @@
-"""Decides whether a worker may begin a job, and does it at the claim: two workers that ask at once decide in turn.
+"""Decides at the claim whether a worker may start a job, one decision at a time.
 
-The decision needs the whole queue, and MongoDB changes one document at a time. So whoever decides holds the queue's
-lock, and a claim that was made without it (its holder stood still for longer than the lock lasts) is given back before
-any work is done. A job that must wait is left with a mark; whoever makes room notifies a worker of it again.
+The decision depends on the whole queue, but a MongoDB update is atomic for one document only. The decision is therefore
+taken under the lock of the queue. If the lock expired before the claim was made, the claim is returned before any work
+is done. A job that must wait is marked; when its turn comes, a worker is notified of it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from src.services.jobs.turns import next_turns
 log = logging.getLogger(__name__)
 
 _LOCK_SECONDS = 10.0
-_PATIENCE_SECONDS = 15.0  # longer than a holder that died keeps the lock
+_PATIENCE_SECONDS = 15.0  # longer than the lock of a holder that died
 _PAUSE_SECONDS = 0.01
 _MISSED_SECONDS = 2.0
 
@@ -49,9 +49,9 @@ class Admission:
         self._worker, self._lease_seconds, self._max_attempts = worker, lease_seconds, max_attempts
 
     def claim(self, job_id: str, queue: str) -> VideoJob | None:
-        """The job, claimed, or ``None``: it is not available, or it is not its turn; then it is marked."""
+        """Claim the job. ``None`` if it is unavailable, or if it is not its turn; then it is marked."""
         kinds = self._kinds.in_queue(queue)
-        # Where no worker is registered there is nobody to be fair to: a test, or a program that runs one job.
+        # Without registered workers (a test, or a program that runs one job) there are no turns to respect.
         if not kinds.all or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
             return self._claim(job_id)
         group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
@@ -70,21 +70,21 @@ class Admission:
         finally:
             lawful = self._locks.release(name, holder)
         if job is not None and job.lease is not None and not lawful:
-            log.warning("job %s: the decision took too long and is made again", job_id)
+            log.warning("job %s: the decision took too long and is repeated", job_id)
             self._claims.hand_back(job.id, job.lease, delay_seconds=0, count_attempt=False)
             return None
         if left:
-            log.info("job %s has to wait for its turn", job_id)
+            log.info("job %s must wait for its turn", job_id)
             self._queue.note_declined(job_id)
         return job
 
     def next_up(self, queue: str) -> list[str]:
-        """Ids of marked jobs of this queue whose turn it is now, and of captures for which they had to wait. Their
-        marks are gone: notify a worker of each."""
+        """Return the ids of marked jobs of this queue whose turn it is now, and of captures that they had to wait for.
+        The marks are removed: the caller must notify a worker of each job."""
         kinds = self._kinds.in_queue(queue)
         if not kinds.all or not self._queue.declined_kinds() & kinds.all:
             return []
-        # The message of a capture may have got lost, and nothing else begins while it waits.
+        # The notification of a capture may have been lost, and no other job starts while a capture waits.
         found = self._queue.urgent(kinds, max_attempts=self._max_attempts, missed_seconds=_MISSED_SECONDS)
         for group, number in self._turns(queue, kinds).items():
             found += [job_id for job_id in group.declined[:number] if self._queue.take_declined(job_id)]

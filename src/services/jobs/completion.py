@@ -1,4 +1,4 @@
-"""Keeps what a job has made: the file in its place first, the end in the record second, and never one of two files."""
+"""Completes a job that succeeded: moves the file to its place, then writes the record, and never leaves two files."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _AGAIN_SECONDS = 0.5
 
 
 class Completion:
-    """The last step of a job that went well."""
+    """Completes jobs that succeeded."""
 
     def __init__(self, jobs: VideoData, claims: ClaimData, files: FileStore, *, keep_seconds: float) -> None:
-        """``keep_seconds``: how long files stay of jobs that do not say."""
+        """Set the defaults. ``keep_seconds``: the lifetime of files of jobs that do not specify one."""
         self._jobs, self._claims, self._files, self._keep_seconds = jobs, claims, files, keep_seconds
 
-    def keep(self, job: VideoJob, lease: Lease, made: JobResult, keeper: LeaseRenewer) -> VideoJob:
-        """The completed job.
+    def complete(self, job: VideoJob, lease: Lease, result: JobResult, renewer: LeaseRenewer) -> VideoJob:
+        """Store the result and return the completed job.
 
         Raises:
-            LeaseLost: another worker has the job, or it cannot be known; no record names the file, or it stays.
-            Cancelled: that was wished in the last moment.
-            DiskFull: there is no room for it.
+            LeaseLost: another worker has the job, or this is unknown. The file is deleted unless a record may name it.
+            Cancelled: cancellation was requested at the last moment.
+            DiskFull: the disk has no room for the file.
         """
-        path = self._files.keep(made.path, job.id, lease.fence, folder_of(job))
+        path = self._files.store_artifact(result.path, job.id, lease.fence, folder_of(job))
         try:
-            artifact = Artifact(path, path.stat().st_size, made.mime, made.download_name)
-            ended = self._commit(job, lease, artifact, made, keeper)
+            artifact = Artifact(path, path.stat().st_size, result.mime, result.download_name)
+            ended = self._commit(job, lease, artifact, result, renewer)
         except LeaseLost:
-            raise  # whether a write arrived may be unknown: the sweeper takes the file if no record names it
+            raise  # the write may have succeeded: the sweeper deletes the file if no record names it
         except BaseException:
             self._files.delete(path)
             raise
@@ -49,19 +49,19 @@ class Completion:
         return ended
 
     def _commit(
-        self, job: VideoJob, lease: Lease, artifact: Artifact, made: JobResult, keeper: LeaseRenewer
+        self, job: VideoJob, lease: Lease, artifact: Artifact, result: JobResult, renewer: LeaseRenewer
     ) -> VideoJob | None:
-        """Write the end, again and again while the database is away and the lease lasts: the work was done.
+        """Write the end of the job; repeat while the database is unavailable and the lease lasts.
 
-        An answer that got lost is recognised by the file that the record names.
+        If the reply to an earlier write was lost, the file that the record names shows that the write succeeded.
         """
         keep_seconds = self._keep_seconds if job.keep_seconds is None else job.keep_seconds
         unsure = False
         while True:
             try:
-                if made.facts:
-                    self._jobs.set_facts(job.id, made.facts)
-                ended = self._claims.complete(job.id, lease, artifact, made.report, keep_seconds=keep_seconds)
+                if result.facts:
+                    self._jobs.set_facts(job.id, result.facts)
+                ended = self._claims.complete(job.id, lease, artifact, result.report, keep_seconds=keep_seconds)
                 found = self._jobs.find(job.id) if ended is None else None
                 if found is not None and unsure and found.artifact and found.artifact.path == artifact.path:
                     return found
@@ -70,9 +70,9 @@ class Completion:
                 return ended
             except StoreUnavailable:
                 unsure = True
-                log.warning("job %s: its end could not be written yet", job.id)
+                log.warning("job %s: its end cannot be written yet", job.id)
                 try:
-                    keeper.check()
-                except AppError:  # whatever it is: the record may name the file, so nothing may delete it
+                    renewer.check()
+                except AppError:  # for any reason: the record may name the file, so it must not be deleted
                     raise LeaseLost() from None
                 time.sleep(_AGAIN_SECONDS)

@@ -1,7 +1,7 @@
-"""How jobs of each kind ended and how long they took: counters in Redis that all workers share, for Prometheus.
+"""Counts in Redis how jobs of each kind ended and how long they took, for Prometheus.
 
-They are a convenience: a Redis that is away counts nothing, and one that was emptied begins anew at 0, as Prometheus
-expects of counters. The records in MongoDB stay the truth.
+The counters are best effort: while Redis is unavailable nothing is counted, and an emptied Redis restarts at 0, as
+Prometheus expects of counters. The records in MongoDB are authoritative.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BUCKETS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, math.inf)
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """A histogram: how many jobs took at most so many seconds (cumulative), how many in all, and their sum."""
+    """A histogram of durations: cumulative counts by upper bound, the number of jobs, and the sum of seconds."""
 
     buckets: Mapping[float, int]
     count: int
@@ -29,8 +29,8 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """Since the counters began: durations by kind, jobs ended by (kind, state), failed and repeated attempts by
-    (kind, code)."""
+    """Counts since the counters started: durations by kind, ended jobs by (kind, state), failed and repeated attempts
+    by (kind, code)."""
 
     durations: Mapping[str, Durations] = field(default_factory=dict)
     ended: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -39,15 +39,15 @@ class JobCounts:
 
 
 class JobCounters:
-    """One hash: ``ended:<kind>:<state>``, ``failed:<kind>:<code>``, ``retried:<kind>:<code>``, ``took:<kind>:<bound>``
-    and ``seconds:<kind>``. Nothing here raises."""
+    """Writes and reads one hash with the fields ``ended:<kind>:<state>``, ``failed:<kind>:<code>``,
+    ``retried:<kind>:<code>``, ``took:<kind>:<bound>`` and ``seconds:<kind>``. No method raises."""
 
     def __init__(self, cache: CacheService) -> None:
         self._cache = cache
 
     def ended(self, kind: str, status: str, seconds: float | None, code: str | None) -> None:
-        """A job has ended in this state, ``seconds`` after its last attempt began (``None``: nobody knows); ``code``
-        says why if badly."""
+        """Count a job that ended in this state, ``seconds`` after its last attempt started (``None``: unknown), with
+        the error ``code`` if it failed."""
         counts = {f"ended:{kind}:{status}": 1}
         if code:
             counts[f"failed:{kind}:{code}"] = 1
@@ -56,11 +56,11 @@ class JobCounters:
         self._add(counts, {} if seconds is None else {f"seconds:{kind}": round(seconds, 3)})
 
     def retried(self, kind: str, code: str) -> None:
-        """An attempt has failed in a way that may pass, and will be repeated."""
+        """Count a failed attempt that will be repeated."""
         self._add({f"retried:{kind}:{code}": 1}, {})
 
     def read(self) -> JobCounts:
-        """All counts; empty while Redis is away."""
+        """Return all counts; empty while Redis is unavailable."""
         try:
             found = self._cache.attempt(lambda client: client.hgetall(KEY))
         except CacheUnavailable:

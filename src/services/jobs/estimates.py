@@ -1,4 +1,4 @@
-"""Estimates when a job will be completed: from what waits before it, and from how long jobs of its kind took."""
+"""Estimates when a job will be completed from the jobs that wait before it and the usual duration of its kind."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from src.services.jobs.jobs import JobService
 from src.services.jobs.view import JobView
 from src.utils.clock import Clock
 
-# Before any job of a kind has ended on this installation, nothing is known about it.
+# Used until the first job of a kind has ended on this installation.
 UNKNOWN_SECONDS = 120.0
 
 
 class CompletionEstimates:
-    """``workers`` is how many jobs of the queue of downloads run at once."""
+    """Estimates completion times. ``workers``: how many jobs of the queue run in parallel."""
 
     def __init__(self, jobs: JobService, counters: JobCounters, clock: Clock, *, workers: int) -> None:
         self._jobs, self._counters, self._clock, self._workers = jobs, counters, clock, workers
 
     def of(self, view: JobView) -> datetime:
-        """When this job was or will be completed (UTC); a job that failed counts as one that is asked for now."""
+        """Return when this job was or will be completed (UTC); a failed job counts as requested now."""
         job, now = view.job, self._clock.now()
         if job.completed_at is not None and job.status is Status.COMPLETED:
             return job.completed_at
         usual = self._usual_seconds(job.params.kind)
         if job.status is Status.PROCESSING:
-            begun = job.started_at or now
-            return now + timedelta(seconds=_left(view.percent / 100, (now - begun).total_seconds(), usual))
+            started = job.started_at or now
+            return now + timedelta(seconds=_left(view.percent / 100, (now - started).total_seconds(), usual))
         return now + timedelta(seconds=usual * (1 + self._rounds_before(self._jobs.kinds[job.params.kind].queue)))
 
     def _usual_seconds(self, kind: str) -> float:
@@ -36,7 +36,7 @@ class CompletionEstimates:
         return durations.seconds / durations.count if durations and durations.count else UNKNOWN_SECONDS
 
     def _rounds_before(self, queue: str) -> float:
-        """How many times every worker is busy before this job's turn. It waits itself; running jobs are half done."""
+        """Count how often every worker is busy before this job's turn. Running jobs count as half done."""
         found = next((each for each in self._jobs.queues() if each.name == queue), None)
         if found is None:
             return 0.0
@@ -47,5 +47,5 @@ class CompletionEstimates:
 
 
 def _left(done: float, seconds: float, usual: float) -> float:
-    """The time left of a job that is so far (0 to 1) after so long."""
+    """Estimate the seconds left of a job whose share ``done`` (0 to 1) took ``seconds``."""
     return seconds * (1 - done) / done if done > 0 else max(usual - seconds, 0.0)

@@ -1,4 +1,4 @@
-"""Links to finished files that work for whoever has them, until they expire."""
+"""Creates and verifies signed links to finished files, which work for every holder of the link until they expire."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ _LONGEST = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class MediaLink:
-    """Where a file is: its path, and the same with what opens it."""
+class FileLink:
+    """A signed link: its path and its query with the signature."""
 
     path: str
     query: str
 
     @property
     def address(self) -> str:
-        """The path with its signature."""
+        """The path with its query."""
         return f"{self.path}?{self.query}"
 
 
-class MediaLinks:
-    """Signs ``/media/downloads/<folder>/<job>/<name>`` and opens what was signed."""
+class FileLinks:
+    """Signs ``/media/downloads/<folder>/<job>/<name>`` and opens signed links."""
 
     def __init__(self, jobs: JobService, users: UserData, signer: Signer, clock: Clock) -> None:
         self._users = users
         self._jobs, self._signer, self._clock = jobs, signer, clock
 
-    def link(self, job: VideoJob, folder: str) -> MediaLink | None:
-        """The link to a job's file, valid as long as the file stays, at most a week; ``None`` when there is no file."""
+    def link(self, job: VideoJob, folder: str) -> FileLink | None:
+        """Return a link to a job's file, valid until the file expires, at most a week; ``None`` without a file."""
         if job.artifact is None:
             return None
         path = f"{folder}/{job.id}/{job.artifact.download_name}"
         latest = self._clock.now() + _LONGEST
         expires = int(min(job.expires_at or latest, latest).timestamp())
         signature = self._signer.sign(_PURPOSE, f"{path}\n{expires}")
-        return MediaLink(f"{ROOT}/{quote(path)}", f"expires={expires}&signature={signature}")
+        return FileLink(f"{ROOT}/{quote(path)}", f"expires={expires}&signature={signature}")
 
     def open(self, folder: str, job_id: str, name: str, expires: int, signature: str) -> Artifact | None:
-        """The file behind a link.
+        """Return the file that a link refers to.
 
         Raises:
-            LinkExpired: nobody here made this link, or its time is over.
+            LinkExpired: the signature is invalid, or the link has expired.
             FileGone: the job was deleted, or the account that it belongs to was deleted or disabled.
         """
         signed = self._signer.is_signed(_PURPOSE, f"{folder}/{job_id}/{name}\n{expires}", signature)

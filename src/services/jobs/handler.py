@@ -1,4 +1,4 @@
-"""Defines what a kind of job is to the runner: a handler, the context in which it works, and its result."""
+"""Defines the interface between a job kind and the runner: handler, context, result and postponement."""
 
 from __future__ import annotations
 
@@ -11,29 +11,42 @@ from src.models.params import JobParams
 from src.models.progress import Monitor
 from src.models.video import VideoJob
 
+
+class Postponed(Exception):
+    """Signals that the job waits for an external event and continues later. It is not a failure and is not reported."""
+
+    def __init__(self, seconds: float, why: str, *, follows: str | None = None) -> None:
+        """Postpone for ``seconds``, or until the job with the id ``follows`` has ended.
+
+        Postponing costs no attempt; ``retained_dir`` stays.
+        """
+        super().__init__(why)
+        self.seconds, self.follows = seconds, follows
+
+
 P = TypeVar("P", bound=JobParams)
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """One attempt: the job as it was claimed, a private folder, and the monitor.
+    """One attempt: the claimed job, a private work folder, and the monitor.
 
-    ``kept_dir`` may be made and used for what later attempts of the same job can go on with; it goes with the job's
-    end, or with its file (``JobResult.padded``).
+    A handler may create ``retained_dir`` for data that later attempts of the job can continue from. It is deleted when
+    the job ends, or together with the job's file (``JobResult.retains_source``).
     """
 
     job: VideoJob
     work_dir: Path
-    kept_dir: Path
+    retained_dir: Path
     monitor: Monitor
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a handler leaves in its work folder: a whole, verified file and what is to be told about it.
+    """The complete, verified file that a handler leaves in its work folder, and what to report about it.
 
-    ``report`` and ``facts`` hold JSON values: what the file is beside what was asked, and what was learnt
-    about the source.
+    ``report`` and ``facts`` hold JSON values: differences between the result and the request, and facts about the
+    source.
     """
 
     path: Path
@@ -42,21 +55,22 @@ class JobResult:
     report: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     truncated: bool = False
-    """Whether it ends where its owner had no more room: then it is accepted as it is."""
-    padded: bool = False
-    """Whether ``kept_dir`` stays as long as the file does: it holds more of the source, for another cut."""
+    """Whether the file ends early because its owner had no more space; it is accepted as it is."""
+    retains_source: bool = False
+    """Whether ``retained_dir`` stays as long as the file: it holds more of the source, for another cut."""
 
 
 class JobHandler(ABC, Generic[P]):
-    """Does the work of one kind of job."""
+    """Performs the jobs of one kind."""
 
     @abstractmethod
     def run(self, params: P, context: JobContext) -> JobResult:
         """Produce one file in ``context.work_dir``.
 
         Raises:
-            AppError: the job fails, or is tried again. Postponed: it is postponed.
+            AppError: the job fails or is retried.
+            Postponed: the job continues later.
         """
 
     def ended(self, job_id: str) -> None:
-        """Clear what attempts of this job left outside of their folders: nothing, for most kinds."""
+        """Delete what attempts of this job left outside their folders; most kinds leave nothing."""

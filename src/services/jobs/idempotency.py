@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent again with its key has no second effect, and gets the same answer."""
+"""Gives requests that are repeated with an idempotency key the same answer and no second effect."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from src.utils.clock import Clock
 log = logging.getLogger(__name__)
 
 _KEEP = timedelta(hours=24)
-_STALE = timedelta(minutes=10)  # the process that answered has died
+_STALE = timedelta(minutes=10)  # then the process that answered must have died
 _KEY = re.compile(r"[!-~]{1,200}")
 _MOST_OWED = 1000
 
 
 class IdempotencyService:
-    """Keys of one caller and one address are apart from all others."""
+    """Stores the answers to requests by caller, address and key."""
 
     def __init__(self, data: IdempotencyData, clock: Clock) -> None:
         self._data, self._clock = data, clock
         self._lock = threading.Lock()
         self._owed: dict[str, tuple[StoredReply | None, datetime]] = {}
-        """How requests have ended whose end could not be written, and when that was."""
+        """Ends of requests that could not be written yet, with the time of each."""
 
     def begin(self, scope: str, key: str, fingerprint: str) -> tuple[str, StoredReply | None]:
-        """(name of the request, its answer if it was given before). Without an answer: ``finish`` or ``release`` it.
+        """Return (name of the request, its earlier answer). Without an answer, ``finish`` or ``release`` it later.
 
         Raises:
-            IdempotencyKeyInvalid: no key.
-            IdempotencyKeyReused: the key came with another request before.
-            RequestInProgress: the same request is being answered.
+            IdempotencyKeyInvalid: the key is malformed.
+            IdempotencyKeyReused: the key was used for another request.
+            RequestInProgress: the same request is being answered now.
         """
         if not _KEY.fullmatch(key):
             raise IdempotencyKeyInvalid()
@@ -51,27 +51,27 @@ class IdempotencyService:
         return name, found.reply
 
     def finish(self, name: str, reply: StoredReply) -> None:
-        """Keep the answer for a day. While the store is away it is kept here, for what was done is to be told."""
+        """Store the answer for a day; in memory while the database is unavailable."""
         self._end(name, reply)
 
     def release(self, name: str) -> None:
-        """Let the request be sent again: it failed, or its answer cannot be kept."""
+        """Allow the request to be sent again: it failed, or its answer cannot be stored."""
         self._end(name, None)
 
     def _end(self, name: str, reply: StoredReply | None) -> None:
         try:
             self._write(name, reply)
         except StoreUnavailable:
-            log.warning("the end of a request with a key could not be written yet")
+            log.warning("the end of a request with an idempotency key cannot be written yet")
             with self._lock:
-                if len(self._owed) < _MOST_OWED:  # the others are free when they are stale
+                if len(self._owed) < _MOST_OWED:  # beyond the limit, keys become free when they are stale
                     self._owed[name] = reply, self._clock.now()
 
     def _write_owed(self) -> None:
         with self._lock:
             owed, self._owed = self._owed, {}
         for name, (reply, since) in owed.items():
-            if self._clock.now() - since < _STALE / 2:  # later somebody else may have taken the key
+            if self._clock.now() - since < _STALE / 2:  # later the key may belong to another request
                 self._end(name, reply)
 
     def _write(self, name: str, reply: StoredReply | None) -> None:

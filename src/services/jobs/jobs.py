@@ -1,4 +1,4 @@
-"""Saves, starts, waits for, finds, lists, cancels and deletes jobs of any kind: what every surface calls."""
+"""Saves, starts, awaits, finds, lists, cancels and deletes jobs of any kind, for every API surface."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from src.models.job_kinds import KindTable
 from src.models.params import JobParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.file_store import FileStore
-from src.services.jobs.open_places import OpenPlaces
+from src.services.jobs.open_job_limits import OpenJobLimits
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.queues import Queue, queues_of
 from src.services.jobs.runner import JobRunner
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class JobService:
-    """The one place where jobs begin. All methods may raise ``StoreUnavailable``."""
+    """Manages the life of jobs. All methods may raise ``StoreUnavailable``."""
 
     def __init__(
         self,
@@ -51,11 +51,14 @@ class JobService:
         anonymous_life: timedelta = timedelta(hours=168),
         max_waiting: int = 32,
     ) -> None:
-        """``anonymous_life``: how long what others saved for an owner waits to be asked for. ``keep_seconds``: how long
-        what belongs to a cancelled job stays. ``max_waiting``: how many callers of this process may wait at once; the
-        others' threads stay free."""
+        """Set the limits.
+
+        ``anonymous_life``: how long jobs that other callers saved for an owner wait to be started. ``keep_seconds``:
+        the lifetime of the data of a cancelled job. ``max_waiting``: how many callers of this process may wait at the
+        same time, so that some threads stay free.
+        """
         self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
-        self._clock, self._places = clock, OpenPlaces(jobs, clock, most=max_open)
+        self._clock, self._limits = clock, OpenJobLimits(jobs, clock, most=max_open)
         self.kinds = kinds
         self._keep_seconds, self._space = keep_seconds, space
         self._anonymous_life = anonymous_life
@@ -72,14 +75,13 @@ class JobService:
         keep_seconds: float | None = None,
         anonymous: bool = False,
     ) -> VideoJob:
-        """Keep a request for later. ``keep_seconds`` is for the finished file: see ``VideoJob``.
+        """Save a request for later. ``keep_seconds`` applies to the finished file: see ``VideoJob``.
 
-        With a ``job_id`` that there is already, nothing is stored and the job of that id is the answer.
-        ``anonymous``: somebody else saves it for the owner. It counts against a limit of its own, and expires when
-        nobody starts it.
+        If a job with ``job_id`` exists, it is returned and nothing is stored. ``anonymous``: another caller saves the
+        job for the owner. Such jobs have a separate limit and expire unless they are started.
 
         Raises:
-            TooManyPending: the owner has as many open jobs as allowed, or others have saved as many as they may.
+            TooManyPending: the owner has too many open jobs, or others have saved too many for the owner.
         """
         job = VideoJob(
             id=job_id or VideoData.new_id(),
@@ -92,20 +94,20 @@ class JobService:
             keep_seconds=keep_seconds,
             anonymous=anonymous,
         )
-        self._places.require_for(job)
+        self._limits.require_before_save(job)
         if job_id is None:
             self._jobs.insert(job)
         elif not self._jobs.insert_once(job):
             return self._jobs.find(job_id) or job
         try:
-            self._places.require_with(job)
+            self._limits.require_after_save(job)
         except BaseException:
             self._jobs.delete(job.id)
             raise
         return job
 
     def clear_anonymous(self, owner: Owner) -> int:
-        """Forget all that others saved for this owner and that was never started; how many there were."""
+        """Delete all jobs that others saved for this owner and that were never started; return their number."""
         gone = self._jobs.delete_anonymous(owner)
         for job_id in gone:
             self._progress.clear(job_id)
@@ -113,16 +115,16 @@ class JobService:
         return len(gone)
 
     def start(self, job: VideoJob, changes: Mapping[str, Any] | None = None) -> VideoJob:
-        """Ask for the file of a job; what is waiting or processing already stays as it is.
+        """Request the file of a job; a job that is waiting or processing stays as it is.
 
-        ``changes`` are fields of the job's parameters. The record is written first and the worker woken second:
-        a lost wake-up is made good by the reconciler. A failure that its owner has not heard of yet stays, too, so
-        that a client which asks again and again hears it once before it tries again; not for a request with other
-        parameters, whose failure it is not.
+        ``changes`` are fields of the job's parameters. The record is written before the worker is notified; the
+        reconciler repeats a lost notification. A failure that was not reported yet also stays, so that a client that
+        polls by repeating its request sees the failure once before a new attempt starts. A request with other
+        parameters starts at once.
 
         Raises:
-            DiskFull: there is no room for new work.
-            QuotaExceeded: the owner's files take all that they may.
+            DiskFull: the disk has no room for new work.
+            QuotaExceeded: the owner's files take the whole quota.
         """
         other = any(getattr(job.params, name) != value for name, value in (changes or {}).items())
         if job.failure is not None and not job.failure.reported and not other:
@@ -139,7 +141,7 @@ class JobService:
         return queued
 
     def start_new(self, job: VideoJob) -> VideoJob:
-        """Start a job that was saved just now for nothing else: where that is refused, nothing is left of it.
+        """Start a job that was saved only for this; if it cannot be started, delete it.
 
         Raises as ``start``.
         """
@@ -151,28 +153,28 @@ class JobService:
             raise
 
     def require_room(self, owner: Owner, more_bytes: int = 0, *, hold_id: str = "") -> None:
-        """Refuse new work, or a file of so many bytes, for which there is no room. ``hold_id``: see ``OwnerSpace``.
+        """Refuse new work, or a file of ``more_bytes``, if there is no room. ``hold_id``: see ``OwnerSpace``.
 
         Raises:
             DiskFull: the disk is nearly full.
-            QuotaExceeded: the owner's files take all that they may, or would with this one.
+            QuotaExceeded: the owner's files exceed the quota, or would with this file.
         """
         self._files.require_room()
         if self._space is not None:
             self._space.require(owner, more_bytes, without=hold_id)
 
     def retry(self, job: VideoJob) -> VideoJob:
-        """Start a failed or cancelled job anew; others stay as they are.
+        """Start a failed or cancelled job again; other jobs stay as they are.
 
         Raises:
-            DiskFull: there is no room for new work.
+            DiskFull: the disk has no room for new work.
         """
         if job.status not in (Status.FAILED, Status.CANCELLED):
             return job
-        return self.start(replace(job, failure=None))  # whoever asks for another try has heard of the failure
+        return self.start(replace(job, failure=None))  # a caller that requests another try has seen the failure
 
     def wait(self, job: VideoJob, seconds: float) -> VideoJob:
-        """The job when it has ended, or as it is after ``seconds``; at once when too many wait already."""
+        """Return the job when it has ended, or its state after ``seconds``; at once if too many callers wait."""
         if job.ended or not self._waiters.acquire(blocking=False):
             return job
         try:
@@ -182,16 +184,16 @@ class JobService:
                     return found or job
                 job = found
                 if self._runner.shutdown.is_set():
-                    break  # this process is asked to end: the caller hears "not yet" instead of nothing
+                    break  # the process is ending: an unfinished job is a better answer than no answer
             return job
         finally:
             self._waiters.release()
 
     def require_success(self, job: VideoJob) -> None:
-        """Answer a failed or cancelled job with its error, and remember that it was told.
+        """Raise the error of a failed or cancelled job, and record that it was reported.
 
         Raises:
-            AppError: the one that ended the job.
+            AppError: the error that ended the job.
         """
         if job.failure is not None:
             self._jobs.note_reported(job.id)
@@ -200,11 +202,11 @@ class JobService:
             raise Cancelled()
 
     def find(self, job_id: str, owner: Owner, kinds: Collection[str], missing: type[AppError]) -> VideoJob:
-        """The owner's job with this id.
+        """Return the owner's job with this id.
 
         Raises:
-            AppError: ``missing``, when there is no such job of these kinds.
-            NotOwner: it belongs to someone else.
+            AppError: ``missing``, if no job of these kinds has this id.
+            NotOwner: the job belongs to another owner.
         """
         job = self.find_of_kind(job_id, kinds, missing)
         if job.owner != owner:
@@ -212,10 +214,10 @@ class JobService:
         return job
 
     def find_of_kind(self, job_id: str, kinds: Collection[str], missing: type[AppError]) -> VideoJob:
-        """The job with this id, whoever owns it: for callers who have shown in another way that they may see it.
+        """Return the job with this id, for callers that are authorized otherwise than as its owner.
 
         Raises:
-            AppError: ``missing``, when there is no such job of these kinds.
+            AppError: ``missing``, if no job of these kinds has this id.
         """
         job = self._jobs.find(job_id)
         if job is None or job.kind not in kinds:
@@ -223,82 +225,82 @@ class JobService:
         return job
 
     def count_open(self, kinds: Collection[str], owner: Owner | None = None, *, running: bool = True) -> int:
-        """How many jobs of these kinds have not ended, or (``running=False``) not begun: of an owner, or of all."""
+        """Count jobs of these kinds that have not ended, or (``running=False``) not started, of one owner or all."""
         states = (Status.PENDING, Status.PROCESSING) if running else (Status.PENDING,)
         return self._jobs.count_of_kinds(kinds, states, owner)
 
     def page(self, owner: Owner, kinds: Collection[str], *, page: int, per_page: int) -> tuple[list[VideoJob], int]:
-        """One page (from 1) of the owner's jobs, newest first, and how many there are in all."""
+        """Return one page (from 1) of the owner's jobs, newest first, and their total number."""
         return self._jobs.page(owner, kinds, skip=(page - 1) * per_page, limit=per_page)
 
     def some(
         self, owner: Owner, kinds: Collection[str], *, offset: int, limit: int, states: Collection[Status] = ()
     ) -> tuple[list[VideoJob], int]:
-        """Some of the owner's jobs (in these states, if any are named), newest first, and how many there are in all."""
+        """Return some of the owner's jobs, newest first, and their total number. ``states``: empty for all."""
         return self._jobs.page(owner, kinds, skip=offset, limit=limit, states=states)
 
     def page_of_all(
         self, *, page: int, per_page: int, kind: str | None = None, status: str | None = None
     ) -> tuple[list[VideoJob], int]:
-        """One page (from 1) of everybody's jobs, for the operators; newest first, and how many there are in all."""
+        """Return one page (from 1) of all jobs for operators, newest first, and their total number."""
         return self._jobs.page_of_all(skip=(page - 1) * per_page, limit=per_page, kind=kind, status=status)
 
     def queues(self) -> tuple[Queue, ...]:
-        """What waits and what runs in each queue."""
+        """Return the numbers of waiting and running jobs of each queue."""
         return queues_of(self.kinds, self._jobs.backlog(), self._clock.now())
 
     def idle_queues(self, seconds: float) -> list[str]:
-        """The queues in which a job has been due for so long, and none has begun meanwhile."""
-        kept = sorted({self.kinds[kind].queue for kind in self._jobs.overdue_kinds(seconds)})
-        return [queue for queue in kept if not self._jobs.started_lately(self.kinds.in_queue(queue).all, seconds)]
+        """Return the queues in which a job has been due for ``seconds`` while no job has started."""
+        waiting = sorted({self.kinds[kind].queue for kind in self._jobs.overdue_kinds(seconds)})
+        return [queue for queue in waiting if not self._jobs.started_lately(self.kinds.in_queue(queue).all, seconds)]
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:
-        """The last reading of a job that is being worked on."""
+        """Return the last reading of a job that is being processed."""
         return self._progress.get_progress(job.id) if job.status is Status.PROCESSING else None
 
     def cancel(self, job: VideoJob) -> VideoJob:
-        """Stop a job: at once when it waits, within seconds when it runs; an ended one stays as it is."""
-        asked = self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
-        if asked is None:
+        """Cancel a job: at once if it waits, within seconds if it runs. A job that has ended stays as it is."""
+        cancelled = self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
+        if cancelled is None:
             return self._jobs.find(job.id) or job
         self._progress.ask_cancel(job.id)
-        if asked.ended:
-            self._runner.settle(asked)
-        return asked
+        if cancelled.ended:
+            self._runner.finish(cancelled)
+        return cancelled
 
     def dismiss(self, job: VideoJob) -> tuple[VideoJob, bool]:
-        """Cancel a job that goes on, forget one that has ended; the job, and whether it was forgotten."""
+        """Cancel a job that is open, delete one that has ended; return the job and whether it was deleted."""
         if not job.ended:
             return self.cancel(job), False
         return job, self.forget(job)
 
     def forget(self, job: VideoJob) -> bool:
-        """Delete the record and the files of a job that nobody works on; whether it was deleted."""
+        """Delete the record and the files of a job unless it is being processed; return whether it was deleted."""
         if not self._jobs.delete(job.id):
             return False
         self._files.delete(job.artifact.path if job.artifact else None)
         self._files.delete(getattr(job.params, "input_file_path", None))
-        self._files.drop_kept(job.id)
+        self._files.drop_retained(job.id)
         self._progress.clear(job.id)
         self._progress.announce_change(job.id)
         return True
 
     def learn(self, job_id: str, facts: Mapping[str, Any]) -> None:
-        """Keep what was found out about a job's source."""
+        """Store facts about a job's source."""
         self._jobs.set_facts(job_id, facts)
 
-    def has_kept(self, job: VideoJob) -> bool:
-        """Whether more of a job's source was kept than its file shows."""
-        return self._files.kept_folder(job.id).is_dir()
+    def has_retained(self, job: VideoJob) -> bool:
+        """Whether more of a job's source is retained than its file shows."""
+        return self._files.retained_folder(job.id).is_dir()
 
     def peek(self, job_id: str) -> VideoJob | None:
-        """A job for the service itself, if there is one with this id."""
+        """Return the job with this id for internal use, or ``None``."""
         return self._jobs.find(job_id)
 
     def find_any(self, job_id: str) -> VideoJob:
-        """A job for the service itself, whoever owns it.
+        """Return the job with this id for internal use.
 
         Raises:
-            VideoNotFound: there is none.
+            VideoNotFound: no job has this id.
         """
         return self.find_of_kind(job_id, JobParams.kinds(), missing=VideoNotFound)

@@ -1,4 +1,4 @@
-"""Keeps a worker's right to a job, or to a chunk of one, while it works, and tells it at once when it should stop."""
+"""Renews the lease of a job or of a chunk while a worker processes it, and stops the work when it must end."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 WRITE_PROGRESS_SECONDS = 0.5
-# Work looks at the monitor at least twice a second; what has not obeyed after so long hangs in a call that never
-# returns, and only the end of its process ends it.
+# Handlers check the monitor at least twice a second. Work that has not stopped after this time hangs in a call that may
+# never return; only the end of its process stops it.
 OBEY_SECONDS = 60.0
 _WATCHED = (None, Phase.INITIALIZING, Phase.DOWNLOADING)
-# Fewer new bytes than this within the stall time are no progress: a source that drips would hold a worker for hours.
+# Fewer new bytes than this within the stall time do not count as progress: a slow trickle would block a worker for
+# hours.
 _MOVED_BYTES = 64 << 10
 
 
 class LeaseLost(AppError):
-    """Another worker has this job, or this chunk, now."""
+    """Another worker holds this job, or this chunk, now."""
 
 
 class HandedBack(AppError):
-    """This worker is shutting down and gives the job back."""
+    """This worker is shutting down and returns the job."""
 
 
 class ShutdownFlag:
-    """Set once when the process was asked to end; every running job then hands itself back."""
+    """Set once when the process should end; every running job is then handed back."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def set(self) -> None:
-        """Ask all running jobs to hand themselves back."""
+        """Request that all running jobs are handed back."""
         self._event.set()
 
     def is_set(self) -> bool:
@@ -49,13 +50,13 @@ class ShutdownFlag:
 
 
 class LeaseRenewer:
-    """The monitor of one attempt: a thread renews the lease, ``check`` raises what the thread found.
+    """The monitor of one attempt: a thread renews the lease, and ``check`` raises what the thread found.
 
-    The lease counts as lost when no renewal succeeded for its length less a second on the *monotonic* clock:
-    then another worker may have the job, whatever the wall clocks say.
+    The lease counts as lost if no renewal has succeeded within its length minus a second on the *monotonic* clock:
+    another worker may then have the job, whatever the wall clocks show.
 
-    Work stalls when neither its phase nor its bytes, percentages or segments have moved for ``stall_seconds``. What
-    only local programs do is left to their own limits (``FFmpeg``'s ``stall_seconds``, ``media_probe.SCAN_LIMITS``).
+    Work stalls if its phase, bytes, percentages and segments have not changed for ``stall_seconds``. Purely local work
+    has its own limits (``FFmpeg``'s ``stall_seconds``, ``media_probe.SCAN_LIMITS``).
     """
 
     def __init__(
@@ -73,11 +74,14 @@ class LeaseRenewer:
         on_hang: Callable[[AppError], None] = lambda reason: None,
         obey_seconds: float = OBEY_SECONDS,
     ) -> None:
-        """``renew`` writes the next lease. It raises ``LeaseLost`` when there is none to be had any more, ``Cancelled``
-        when nobody wants the work, ``StoreUnavailable`` when it cannot be known. ``claimed_at``: the monotonic time
-        before the claim was sent; the lease began no earlier. ``limits`` sees every reading and
-        raises when the work may take no more room. ``on_hang`` is called once, from the thread, with the reason that
-        the work should have stopped for."""
+        """Prepare the thread; entering the context starts it.
+
+        ``renew`` writes the next lease. It raises ``LeaseLost`` if the lease cannot be renewed any more, ``Cancelled``
+        if the job was cancelled, and ``StoreUnavailable`` if neither is known. ``claimed_at``: the monotonic time
+        before the claim was sent; the lease started no earlier. ``limits`` receives every reading and raises if the
+        work may not take more space. ``on_hang`` is called once, from the thread, with the reason why the work should
+        have stopped.
+        """
         self._job_id, self._renew_it, self._progress = job_id, renew, progress
         self._lease_seconds = lease_seconds
         self._renewed = claimed_at
@@ -92,7 +96,7 @@ class LeaseRenewer:
         self._last_written = -1.0
         self._last_phase: Phase | None = None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{job_id}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"lease-{job_id}", daemon=True)
 
     def __enter__(self) -> LeaseRenewer:
         self._thread.start()
@@ -103,7 +107,7 @@ class LeaseRenewer:
         self._thread.join(timeout=10)
 
     def report(self, progress: Progress) -> None:
-        """Write a reading at most twice a second, at once when the phase changes; then ``check``."""
+        """Write a reading at most twice a second, and at once when the phase changes; then ``check``."""
         now = time.monotonic()
         mark = _mark(progress)
         if mark != self._mark or progress.phase not in _WATCHED:
@@ -115,17 +119,17 @@ class LeaseRenewer:
         self._limits(progress)
 
     def check(self) -> None:
-        """Raise why the work should stop, if it should."""
+        """Raise the reason if the work should stop."""
         if self._stop_because is None and time.monotonic() > self._renewed + max(
             self._lease_seconds - 1, self._lease_seconds / 2
         ):
-            self._stop_because = LeaseLost()  # the thread itself may hang in a driver call
+            self._stop_because = LeaseLost()  # the thread itself may hang in a call of the database driver
         if self._stop_because is not None:
             raise self._stop_because
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         next_renewal = self._renewed + self._lease_seconds / 3
-        while not self._done.wait(LOOK_SECONDS) and self._stop_because is None:
+        while not self._done.wait(CHECK_SECONDS) and self._stop_because is None:
             now = time.monotonic()
             if now > self._ends:
                 self._stop_because = JobTimeout()
@@ -134,8 +138,8 @@ class LeaseRenewer:
             elif now - self._moved > self._stall_seconds and self._last_phase in _WATCHED:
                 self._stop_because = JobStalled()
             else:
-                # The flag (or not knowing it) is a reason to look at the record, which alone is believed: one from
-                # an earlier run may have outlived a Redis that was away when it should have been taken down.
+                # A raised (or unknown) flag is only a reason to read the record, which is authoritative: the flag may
+                # be left over from an earlier run if Redis was unavailable when it should have been cleared.
                 if self._progress.cancel_asked(self._job_id) is not False or now >= next_renewal:
                     self._renew(now)
                     next_renewal = now + self._lease_seconds / 3
@@ -146,13 +150,13 @@ class LeaseRenewer:
         try:
             self._renew_it()
         except StoreUnavailable:
-            return  # tried again at the next look; check() fences us off when it lasts too long
+            return  # retried at the next check; check() stops the work if this lasts too long
         except (LeaseLost, Cancelled) as reason:
             self._stop_because = reason
         self._renewed = now
 
 
 def _mark(progress: Progress) -> tuple[object, ...]:
-    """What has to change for the work to have moved."""
+    """Return the values of which one must change for the work to count as moving."""
     fetched = progress.download_percent if progress.bytes_done is None else progress.bytes_done // _MOVED_BYTES
     return progress.phase, fetched, progress.encode_percent, progress.segments_done, progress.written

@@ -1,4 +1,5 @@
-"""Defines how workers are notified: the record is what counts, a notification may be lost, late or doubled."""
+"""Defines how workers are notified; a notification may be lost, late or repeated, because the record is
+authoritative."""
 
 from __future__ import annotations
 
@@ -6,17 +7,17 @@ from typing import Protocol
 
 
 class WorkerNotifier(Protocol):
-    """Notifies workers of jobs, of encodes that need help, and of sources to be looked up."""
+    """Notifies workers of jobs, of encodes that need help, and of sources that need a lookup."""
 
     def notify(self, job_id: str, queue: str) -> None:
-        """A job waits in this queue.
+        """Report that a job waits in this queue.
 
         Raises:
             ConnectionError: the notification could not be sent.
         """
 
     def request_help(self, job_id: str) -> None:
-        """There are free chunks of this job. Never raises."""
+        """Report free chunks of this job. Never raises."""
 
     def describe(self, job_id: str) -> None:
-        """The source of this saved job should be looked up. Never raises."""
+        """Request a lookup of the source of this saved job. Never raises."""

@@ -1,8 +1,8 @@
-"""How much room an owner's files may take, and what is held for bytes that are still to come.
+"""Limits the space that an owner's files may take, including space reserved for data that is still arriving.
 
-An account has its quota (``USER_QUOTA_MB``). Owners without an account, guest sessions and addresses, have a quota
-each (``ANONYMOUS_QUOTA_MB``) and a part of the disk together (``ANONYMOUS_DISK_PERCENT``). The archive of callers that
-need no token belongs to the operator and has none (ADR 9).
+Each account has a quota (``USER_QUOTA_MB``). Owners without an account (guest sessions and addresses) have a quota each
+(``ANONYMOUS_QUOTA_MB``) and share a part of the disk (``ANONYMOUS_DISK_PERCENT``). The archive of callers that need no
+token belongs to the operator and has no quota (ADR 9).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from src.models.video import Owner, OwnerKind
 from src.services.file_store import FileStore
 from src.utils.clock import Clock
 
-# A hold that nobody prolongs belonged to a process that died.
+# A reservation that is not extended belonged to a process that died.
 HOLD_SECONDS = 900.0
-_EVERYBODY = "anonymous"
+_ALL_ANONYMOUS = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The bytes that an owner's files take, with those that are arriving, and how many they may take; ``None``: any."""
+    """The bytes of an owner's files, including reservations, and the quota (``None``: unlimited)."""
 
     used_bytes: int
     quota_bytes: int | None
@@ -35,7 +35,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """One share that an owner draws on: how much it is, and the bytes of its files without those of some ids."""
+    """One quota that applies to an owner: its size, and a function that counts the owner's files except some ids."""
 
     name: str
     quota_bytes: int
@@ -44,7 +44,7 @@ class _Limit:
 
 
 class OwnerSpace:
-    """Every method may raise ``StoreUnavailable``. 0 switches a limit off."""
+    """Checks quotas and reserves space. Every method may raise ``StoreUnavailable``. A limit of 0 is off."""
 
     def __init__(
         self,
@@ -58,24 +58,24 @@ class OwnerSpace:
         anonymous_quota_bytes: int = 0,
         anonymous_percent: float = 0,
     ) -> None:
-        """``anonymous_percent``: of the disk of ``DOWNLOADS_DIR``, for all anonymous owners together."""
+        """Set the limits. ``anonymous_percent``: share of the ``DOWNLOADS_DIR`` disk for all anonymous owners."""
         self._space, self._jobs, self._archive, self._files, self._clock = space, jobs, archive, files, clock
         self._user_quota, self._anonymous_quota = user_quota_bytes, anonymous_quota_bytes
         self._anonymous_percent = anonymous_percent
 
     def usage(self, owner: Owner) -> Usage:
-        """What an owner's files take now, and may take."""
+        """Return the used bytes and the quota of an owner."""
         name = _name(owner)
         held = self._space.read(name, self._clock.now()).holds
         used = self._files_of(owner, held) + sum(each.size_bytes for each in held.values())
         return Usage(used, next((limit.quota_bytes for limit in self._limits(owner) if limit.name == name), None))
 
     def require(self, owner: Owner, more_bytes: int = 0, *, without: str = "") -> None:
-        """Refuse new work, or a file of so many bytes, for which the owner has no room. ``without`` is the hold that
-        was taken for it already.
+        """Refuse new work, or a file of ``more_bytes``, that the owner has no room for. ``without``: the id of a
+        reservation that was made for this file already.
 
         Raises:
-            QuotaExceeded: the owner's files take all that they may, or would with this one.
+            QuotaExceeded: the owner's files take the whole quota, or would exceed it with this file.
         """
         for limit in self._limits(owner):
             held = dict(self._space.read(limit.name, self._clock.now()).holds)
@@ -86,11 +86,11 @@ class OwnerSpace:
                 raise _exceeded(limit, used)
 
     def hold(self, owner: Owner, hold_id: str, size_bytes: int, *, seconds: float = HOLD_SECONDS) -> None:
-        """Hold so many bytes in all for an upload or a job. ``hold_id`` is the id of the record that will name the
-        file: from then on the file counts, and not what was held for it.
+        """Reserve ``size_bytes`` in all for an upload or a job. ``hold_id`` is the id of the record that will name the
+        file: once it does, the file counts instead of the reservation.
 
         Raises:
-            QuotaExceeded: the owner, or all anonymous owners together, would have more than they may.
+            QuotaExceeded: the owner, or all anonymous owners together, would exceed a quota.
         """
         taken: list[_Limit] = []
         for limit in self._limits(owner):
@@ -103,20 +103,20 @@ class OwnerSpace:
             taken.append(limit)
 
     def release(self, owner: Owner, hold_id: str) -> None:
-        """Hold nothing any more for this upload or job: its file has a record, or there will be none."""
+        """Release the reservation of an upload or a job: its file has a record, or will not exist."""
         for limit in self._limits(owner):
             self._drop(limit.name, hold_id)
 
     def is_limited(self, owner: Owner) -> bool:
-        """Whether anything bounds this owner's files but the disk."""
+        """Whether this owner has a quota besides the free disk space."""
         return any(True for _ in self._limits(owner))
 
     def _hold(self, limit: _Limit, hold_id: str, size_bytes: int, seconds: float) -> None:
         while True:
             now = self._clock.now()
             share = self._space.read(limit.name, now)
-            # The files are counted after the share was read, and what is held counts instead of its file: whatever
-            # becomes a file meanwhile is counted once, and what is released meanwhile changes the version.
+            # Files are counted after the share is read, and each reservation counts instead of its file: data that
+            # becomes a file meanwhile is counted once, and a release meanwhile changes the version.
             others = {key: held for key, held in share.holds.items() if key != hold_id}
             used = limit.files([*share.holds, hold_id]) + sum(held.size_bytes for held in others.values())
             if used + size_bytes > limit.quota_bytes:
@@ -145,7 +145,7 @@ class OwnerSpace:
         if self._anonymous_percent:
             disk = shutil.disk_usage(self._files.downloads).total
             yield _Limit(
-                _EVERYBODY,
+                _ALL_ANONYMOUS,
                 int(disk * self._anonymous_percent / 100),
                 self._jobs.bytes_of_anonymous,
                 "Downloads without an account take all the room that they may have together: try again later.",
@@ -160,7 +160,7 @@ def _name(owner: Owner) -> str:
 
 
 def _exceeded(limit: _Limit, used: int) -> QuotaExceeded:
-    if limit.message is not None:  # what others use is nobody's business
+    if limit.message is not None:  # the usage of other owners is private
         return QuotaExceeded(limit.message)
     quota = limit.quota_bytes / 1e6
     return QuotaExceeded(used_mb=round(used / 1e6, 1), quota_mb=int(quota) if quota.is_integer() else round(quota, 1))

@@ -1,4 +1,4 @@
-"""Tells the others that this worker process is there: how many there are decides how they are shared."""
+"""Registers this worker process in the database, so that jobs are shared fairly among the running workers."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from src.services.jobs.lease import ShutdownFlag
 
 log = logging.getLogger(__name__)
 
-KEEP_SECONDS = 20.0  # a process that was killed is counted for so long
-_LOOK_SECONDS = 1.0
+EXPIRE_SECONDS = 20.0  # how long a process that was killed still counts
+_CHECK_SECONDS = 1.0
 
 
 class Presence:
-    """A thread that says so again and again, until the process ends or is asked to."""
+    """Renews the registration in a thread until the process ends or is asked to end."""
 
     def __init__(self, workers: WorkerData, worker: str, queues: Collection[str], shutdown: ShutdownFlag) -> None:
         self._workers, self._worker, self._queues, self._shutdown = workers, worker, queues, shutdown
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
-    def begin(self) -> None:
-        """Return when it was said, or could not be said now."""
+    def start(self) -> None:
+        """Register once, if the database answers, then start the thread."""
         if self._queues:
-            self._say()
+            self._register()
             self._thread.start()
 
-    def end(self) -> None:
-        """This process takes no more jobs."""
+    def stop(self) -> None:
+        """Remove the registration: this process takes no more jobs."""
         self._done.set()
-        with suppress(StoreUnavailable):  # then its time runs out
+        with suppress(StoreUnavailable):  # then it expires
             self._workers.drop(self._worker)
 
     def _run(self) -> None:
-        looks = 0
-        while not self._done.wait(_LOOK_SECONDS):
+        checks = 0
+        while not self._done.wait(_CHECK_SECONDS):
             if self._shutdown.is_set():
-                self.end()
+                self.stop()
                 return
-            looks += 1
-            if looks * _LOOK_SECONDS >= KEEP_SECONDS / 4:
-                looks = 0
-                self._say()
+            checks += 1
+            if checks * _CHECK_SECONDS >= EXPIRE_SECONDS / 4:
+                checks = 0
+                self._register()
 
-    def _say(self) -> None:
+    def _register(self) -> None:
         try:
-            self._workers.register(self._worker, self._queues, seconds=KEEP_SECONDS)
+            self._workers.register(self._worker, self._queues, seconds=EXPIRE_SECONDS)
         except StoreUnavailable:
-            log.warning("the database is away; this worker is not counted until it answers")
+            log.warning("the database is unavailable; this worker is not counted until it answers")

@@ -1,4 +1,4 @@
-"""What waits and what runs in each queue of the workers."""
+"""Counts the waiting and running jobs in each queue of the workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from src.models.video import Status
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One queue. ``oldest_seconds``: how long the job that has waited longest has done so; 0 when none waits."""
+    """One queue. ``oldest_seconds``: how long the oldest waiting job has waited; 0 if no job waits."""
 
     name: str
     waiting: int
@@ -23,7 +23,7 @@ class Queue:
 def queues_of(
     kinds: KindTable, open_jobs: Iterable[tuple[str, Status, int, datetime | None]], now: datetime
 ) -> tuple[Queue, ...]:
-    """The queues, empty ones too, from (kind, state, number, when the first of them was asked for)."""
+    """Return all queues, also empty ones, from (kind, state, number, time of the oldest request)."""
     names = kinds.queues
     waiting, running = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     oldest = dict.fromkeys(names, 0.0)

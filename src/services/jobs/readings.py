@@ -1,4 +1,4 @@
-"""Completes the readings of an attempt: what an engine told once, or leaves to arithmetic, is not lost."""
+"""Adds the frame rate and the estimated time left to the readings of an attempt."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import replace
 
 from src.models.progress import Phase, Progress
 
-_FETCH_SHARE = 0.8  # of the whole, where something is fetched; the rest is for what follows
+_FETCH_SHARE = 0.8  # of the whole work, if there is a download; the rest is for the steps after it
 
 
 class Readings:
-    """The numbers of one attempt, which began at ``began`` (monotonic, in seconds)."""
+    """Completes the readings of one attempt, which started at ``started`` (monotonic, in seconds)."""
 
-    def __init__(self, began: float) -> None:
-        self._began = began
+    def __init__(self, started: float) -> None:
+        self._started = started
         self._fps: float | None = None
 
     def complete(self, progress: Progress, now: float) -> Progress:
-        """The same reading with ``fps`` and ``eta_seconds`` as soon as either can be known.
+        """Return the reading with ``fps`` and ``eta_seconds`` if they are known.
 
-        A rate stays until a newer one is told. The time left is the engine's own word, otherwise what the share that is
-        done took so far says about the rest. Streams tell segments, whose number may still grow: they have no end to
-        estimate.
+        The last reported frame rate stays until a newer one arrives. The time left is the engine's estimate if it gives
+        one, otherwise it is extrapolated from the time and share done so far. Streams report segments, whose number may
+        still grow: they have no estimate.
         """
         if progress.phase is Phase.INITIALIZING:
             return progress
@@ -32,8 +32,8 @@ class Readings:
         return replace(progress, fps=self._fps, eta_seconds=left)
 
     def _left(self, progress: Progress, now: float) -> float | None:
-        fetched, made = progress.download_percent / 100, progress.encode_percent / 100
-        done = _FETCH_SHARE * fetched + (1 - _FETCH_SHARE) * made if fetched else made
+        fetched, encoded = progress.download_percent / 100, progress.encode_percent / 100
+        done = _FETCH_SHARE * fetched + (1 - _FETCH_SHARE) * encoded if fetched else encoded
         if progress.phase is Phase.VERIFYING or done >= 1:
             return 0.0
-        return max(now - self._began, 0.0) * (1 - done) / done if done > 0 else None
+        return max(now - self._started, 0.0) * (1 - done) / done if done > 0 else None

@@ -1,4 +1,4 @@
-"""Fetches and cuts a time range, for every kind of job that ends in a clip."""
+"""Fetches and cuts a time range for every job kind that produces a clip."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def cut(
     end: float,
     context: JobContext,
     *,
-    keep: bool = False,
+    retain: bool = False,
 ) -> JobResult:
-    """The time range of the video that ``params`` name, in the wanted container and resolution.
+    """Cut the time range from the video in ``params``, in the requested container and resolution.
 
-    ``keep``: leave in ``kept_dir`` what was fetched, and use what an earlier cut left there.
+    ``retain``: store the fetched source in ``retained_dir``, and use what an earlier cut stored there.
     """
     report = videos.download_video_segment(
         url=params.url,
@@ -32,7 +32,7 @@ def cut(
         compatibility=params.compatibility,
         mode=params.clip_mode,
         monitor=context.monitor,
-        kept_dir=context.kept_dir if keep else None,
+        retained_dir=context.retained_dir if retain else None,
     )
     suffix = report.path.suffix
     return JobResult(
@@ -41,5 +41,5 @@ def cut(
         download_name=f"video_{context.job.id}{suffix}",
         report=report.to_fields(),
         facts=report.facts,
-        padded=report.kept is not None,
+        retains_source=report.kept is not None,
     )

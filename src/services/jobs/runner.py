@@ -1,4 +1,4 @@
-"""Runs one job from claim to end: the only code that decides how a job ends."""
+"""Runs one job from claim to end; no other code decides how a job ends."""
 
 from __future__ import annotations
 
@@ -22,25 +22,24 @@ from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
 from src.services.jobs.completion import Completion
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.handler import JobContext, JobHandler, JobResult
+from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postponed
 from src.services.jobs.lease import HandedBack, LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
-from src.services.jobs.sharing import Sharing
+from src.services.jobs.reuse import ResultReuse
 from src.services.jobs.space_watch import SpaceWatch
-from src.services.jobs.waiting import Postponed
 from src.services.progress_cache import ProgressCache
 
 log = logging.getLogger(__name__)
 
 Handlers = Mapping[str, JobHandler[Any]]
 
-# Where strangers' servers set the pace. Encodes read what is here, and FFmpeg's own limits end one that hangs.
+# Here remote servers set the pace. Encodes read local files, and FFmpeg's own limits end one that hangs.
 _WATCHED_QUEUES = ("downloads",)
 
 
 class JobRunner:
-    """Claims, runs and ends jobs, and notifies workers again of those that nobody took."""
+    """Claims, runs and ends jobs, and notifies workers again of jobs that no worker has claimed."""
 
     def __init__(
         self,
@@ -66,8 +65,11 @@ class JobRunner:
         shutdown: ShutdownFlag | None = None,
         end_process: Callable[[], None] | None = None,
     ) -> None:
-        """``admission`` decides whose turn it is; without it every claim is lawful. ``end_process`` ends the process at
-        once: the last means against work that hangs."""
+        """Create a runner.
+
+        ``admission`` decides whose turn it is; without it every claim is allowed. ``end_process`` ends the process at
+        once, as the last resort against work that hangs.
+        """
         self._admission = admission
         self._jobs, self._claims, self._files, self._progress = jobs, claims, files, progress
         self._counters, self._space = counters, space
@@ -75,13 +77,13 @@ class JobRunner:
         self._lease_seconds, self._hard_limit_seconds = lease_seconds, hard_limit_seconds
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
         self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
-        self._sharing = Sharing(jobs, claims, kinds, wait_seconds=lease_seconds)
-        self._keeping = Completion(jobs, claims, files, keep_seconds=keep_seconds)
+        self._reuse = ResultReuse(jobs, claims, kinds, wait_seconds=lease_seconds)
+        self._completion = Completion(jobs, claims, files, keep_seconds=keep_seconds)
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
 
     def run(self, job_id: str) -> None:
-        """Run a job if it is to be had. Never raises for what a job can do wrong."""
+        """Run a job if it is available. Errors of the job end it and are never raised."""
         if self.shutdown.is_set():
             with suppress(StoreUnavailable):
                 self._claims.note_missed(job_id)
@@ -91,14 +93,14 @@ class JobRunner:
         if job is None or job.lease is None:
             log.info("job %s is not available", job_id)
             return
-        log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
+        log.info("job %s (%s) starts, attempt %d", job.id, job.kind, job.attempts)
         watch = SpaceWatch(self._space, self._files, job)
-        made: JobResult | None = None
+        result: JobResult | None = None
         ended: VideoJob | None = None
         try:
             handler = self._handlers[job.kind]
             work_dir = self._files.work_folder(job.id, job.lease.fence)
-            keeper = LeaseRenewer(
+            renewer = LeaseRenewer(
                 job.id,
                 functools.partial(self._renew, job.id, job.lease),
                 self._progress,
@@ -107,19 +109,19 @@ class JobRunner:
                 stall_seconds=self._stall_seconds if self._kinds[job.kind].queue in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
                 claimed_at=claimed_at,
-                limits=watch.look,
+                limits=watch.check,
                 on_hang=lambda reason: self._abandon(job, reason, claimed_at),
             )
-            with keeper:
-                if job.cancel_requested:  # the worker that heard it died before it could obey
+            with renewer:
+                if job.cancel_requested:  # the worker that received the request died before it could stop
                     raise Cancelled()
-                made = self._sharing.existing_result(job, work_dir) or handler.run(
-                    job.params, self._context(job, work_dir, keeper)
+                result = self._reuse.existing_result(job, work_dir) or handler.run(
+                    job.params, self._context(job, work_dir, renewer)
                 )
-                keeper.check()
-                if not made.truncated:
-                    watch.settle(made.path.stat().st_size)
-                ended = self._keeping.keep(job, job.lease, made, keeper)
+                renewer.check()
+                if not result.truncated:
+                    watch.hold_result(result.path.stat().st_size)
+                ended = self._completion.complete(job, job.lease, result, renewer)
         except LeaseLost:
             log.warning("job %s was lost to another worker", job.id)
             return
@@ -139,32 +141,33 @@ class JobRunner:
             self._files.drop_work(job.id, job.lease.fence)
             watch.end()
         if ended is not None:
-            self.settle(ended, time.monotonic() - claimed_at, keeps=made is not None and made.padded)
+            self.finish(ended, time.monotonic() - claimed_at, retains=result is not None and result.retains_source)
 
-    def settle(self, job: VideoJob, seconds: float | None = None, *, keeps: bool = False) -> None:
-        """All that follows when a job has ended or waits again: tell, wake who waits for it, count and clear up.
+    def finish(self, job: VideoJob, seconds: float | None = None, *, retains: bool = False) -> None:
+        """Do all that follows when a job has ended or waits again: notify, count and clean up.
 
-        ``seconds``: since its last attempt began, if one did. ``keeps``: its kept folder stays with its file.
+        ``seconds``: since its last attempt started, if any. ``retains``: its retained folder stays together with its
+        file.
         """
         self._progress.announce_end(job.id)
-        self._wake_followers(job.id)
-        self._call_next(self._kinds[job.kind].queue if job.kind in self._handlers else None)
+        self._notify_followers(job.id)
+        self._notify_next(self._kinds[job.kind].queue if job.kind in self._handlers else None)
         if job.ended:
             self._counters.ended(job.kind, job.status.value, seconds, job.failure.code if job.failure else None)
             if job.kind in self._handlers:
                 self._handlers[job.kind].ended(job.id)
-            if not keeps:
-                self._files.drop_kept(job.id)
+            if not retains:
+                self._files.drop_retained(job.id)
         log.info("job %s is %s%s", job.id, job.status, "" if seconds is None else f" after {seconds:.1f} s")
 
     def reconcile(self, *, notified_before_seconds: float, orphans_notified_before_seconds: float | None = None) -> int:
-        """Notify workers of every job that waits unnoticed and every job whose worker is gone; give up spent ones.
+        """Notify workers of every job that waits unnoticed or whose worker is gone; fail jobs without attempts left.
 
-        The bounds are those of ``ClaimData.unattended``. Returns how many workers were notified of.
+        The bounds are those of ``ClaimData.unattended``. Returns the number of notifications.
         """
-        notified, heard = 0, True
+        notified, reachable = 0, True
         for queue in self._kinds.queues:
-            self._call_next(queue)  # a worker has come or gone, or its end could not be told
+            self._notify_next(queue)  # a worker may have started or stopped, or the end of one was not reported
         for job in self._claims.unattended(
             notified_before_seconds=notified_before_seconds,
             orphans_notified_before_seconds=orphans_notified_before_seconds,
@@ -179,14 +182,14 @@ class JobRunner:
                 )
                 if lost is not None:
                     log.error("job %s is given up after %d attempts", job.id, job.attempts)
-                    self.settle(lost)
-            elif heard:  # while the broker is away, one vain call a look is enough
-                heard = self.notify(job)
-                notified += heard
+                    self.finish(lost)
+            elif reachable:  # while the broker is unavailable, one failed attempt per pass is enough
+                reachable = self.notify(job)
+                notified += reachable
         return notified
 
     def notify(self, job: VideoJob) -> bool:
-        """Wake a worker for this job and remember it; whether the message was taken."""
+        """Notify a worker of this job and record it; return whether the message was sent."""
         return self._notify(job.id, self._kinds[job.kind].queue)
 
     def _notify(self, job_id: str, queue: str) -> bool:
@@ -194,13 +197,13 @@ class JobRunner:
         try:
             self._notifier.notify(job_id, queue)
         except ConnectionError as error:
-            log.warning("job %s: nobody can be woken: %s", job_id, error)
+            log.warning("job %s: no worker can be notified: %s", job_id, error)
             self._claims.note_missed(job_id)
             return False
         return True
 
     def _claim(self, job_id: str) -> VideoJob | None:
-        """Claim a job if it is available and its turn; tell workers of others whose turn it is now."""
+        """Claim a job if it is available and its turn; notify workers of other jobs whose turn it is."""
         found = self._jobs.find(job_id) if self._admission else None
         if self._admission is None or found is None or found.kind not in self._handlers:
             return self._claims.claim(
@@ -208,10 +211,10 @@ class JobRunner:
             )
         queue = self._kinds[found.kind].queue
         job = self._admission.claim(job_id, queue)
-        self._call_next(queue)
+        self._notify_next(queue)
         return job
 
-    def _call_next(self, queue: str | None) -> None:
+    def _notify_next(self, queue: str | None) -> None:
         """Notify workers of the jobs that had to wait and whose turn it is now. Never raises."""
         if self._admission is None or queue is None:
             return
@@ -219,7 +222,7 @@ class JobRunner:
             for job_id in self._admission.next_up(queue):
                 self._notify(job_id, queue)
         except StoreUnavailable:
-            log.warning("the queue %s could not be looked at; the reconciler does it", queue)
+            log.warning("the queue %s could not be read; the reconciler repeats it", queue)
 
     def _renew(self, job_id: str, lease: Lease) -> None:
         job = self._claims.renew(job_id, lease, lease_seconds=self._lease_seconds)
@@ -228,16 +231,16 @@ class JobRunner:
         if job.cancel_requested:
             raise Cancelled()
 
-    def _wake_followers(self, job_id: str) -> None:
-        """Ring for the jobs that wait for this one: they take over its file, or its work."""
+    def _notify_followers(self, job_id: str) -> None:
+        """Notify workers of the jobs that wait for this one: they use its file, or do its work."""
         try:
             for follower in self._claims.release_followers(job_id):
                 self.notify(follower)
         except StoreUnavailable:
-            log.warning("job %s: those who wait for it come back by themselves", job_id)
+            log.warning("job %s: the jobs that wait for it continue after their own delay", job_id)
 
-    def _context(self, job: VideoJob, work_dir: Path, keeper: LeaseRenewer) -> JobContext:
-        return JobContext(job, work_dir, self._files.kept_folder(job.id), keeper)
+    def _context(self, job: VideoJob, work_dir: Path, renewer: LeaseRenewer) -> JobContext:
+        return JobContext(job, work_dir, self._files.retained_folder(job.id), renewer)
 
     def _postpone(self, job: VideoJob, lease: Lease, wait: Postponed) -> VideoJob | None:
         seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)
@@ -248,15 +251,15 @@ class JobRunner:
             log.warning("job %s could not be handed back; the lease will run out", job.id)
             return None
         if wait.follows is not None:
-            with suppress(StoreUnavailable):  # then it comes back by itself
+            with suppress(StoreUnavailable):  # then it continues after its own delay
                 if not self._claims.is_at_work(wait.follows):
-                    self._wake_followers(wait.follows)  # it ended before we were seen waiting
+                    self._notify_followers(wait.follows)  # it ended before this job was registered as waiting
         return handed
 
     def _abandon(self, job: VideoJob, reason: AppError, claimed_at: float) -> None:
-        """End work that does not stop when it is told to: its record says why, and its process and programs die.
+        """Record why work that ignores its stop request ends, then end the process and its programs.
 
-        Without this a call that never returns would hold a worker for ever, and FFmpeg with it.
+        Otherwise a call that never returns would block a worker, and FFmpeg, forever.
         """
         if self._end_process is None:
             return
@@ -265,7 +268,7 @@ class JobRunner:
             ended = self._end_badly(job, job.lease, reason)
             self._files.drop_work(job.id, job.lease.fence)
             if ended is not None:
-                self.settle(ended, time.monotonic() - claimed_at)
+                self.finish(ended, time.monotonic() - claimed_at)
         self._end_process()
 
     def _hand_back(
@@ -274,8 +277,8 @@ class JobRunner:
         back = self._claims.hand_back(
             job.id, lease, delay_seconds=seconds, count_attempt=count_attempt, follows=follows
         )
-        if back is not None and back.cancel_requested:  # a wish that came too late for this attempt
-            with suppress(StoreUnavailable):  # then the next attempt obeys it
+        if back is not None and back.cancel_requested:  # a cancellation too late for this attempt
+            with suppress(StoreUnavailable):  # then the next attempt ends it
                 return self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
         return back
 
@@ -284,16 +287,16 @@ class JobRunner:
             if isinstance(error, HandedBack):
                 log.info("job %s is handed back", job.id)
                 return self._hand_back(job, lease, 0, count_attempt=False)
-            # Attempts that died with their worker say nothing about the cause, so they take no try from it.
+            # Attempts that died with their worker say nothing about the cause, so they do not count as retries.
             if error.retried and job.retries + 1 < self._retry_limit:
-                # Full jitter: retries of many jobs do not come back as one wave.
+                # Full jitter: retries of many jobs are spread over time.
                 delay = random.uniform(0.5, 1) * self._retry_base * 2**job.retries  # noqa: S311
                 delay = min(delay, LONGEST_WAIT_SECONDS)
-                log.info("job %s: %s, tried again in %.0f s", job.id, error.code, delay)
+                log.info("job %s: %s, retried in %.0f s", job.id, error.code, delay)
                 self._counters.retried(job.kind, error.code)
                 return self._hand_back(job, lease, delay, count_attempt=True)
             log.info("job %s: %s %s", job.id, error.code, error.message)
             return self._claims.fail(job.id, lease, Failure(error.code, error.message), keep_seconds=self._keep_seconds)
         except StoreUnavailable:
-            log.warning("job %s: its end could not be written; the lease will run out", job.id)
+            log.warning("job %s: its end cannot be written; the lease will expire", job.id)
             return None

@@ -1,4 +1,4 @@
-"""Ends work that fetches more than its owner may have, or than the disk has room for, while the bytes arrive."""
+"""Stops downloads that exceed the owner's quota or the free disk space while the data arrives."""
 
 from __future__ import annotations
 
@@ -16,52 +16,54 @@ from src.services.jobs.owner_space import HOLD_SECONDS, OwnerSpace
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
-# Room is held ahead of what was fetched, so that the database is not asked for every packet.
+CHECK_SECONDS = 0.5
+# Space is reserved in advance, so that the database is not queried for every packet.
 _STEP_BYTES = 4_000_000
 
 
 class SpaceWatch:
-    """What one attempt holds of its owner's share. Its methods may be called from any thread."""
+    """The space that one attempt reserves from its owner's quota. Thread-safe."""
 
     def __init__(self, space: OwnerSpace | None, files: FileStore, job: VideoJob) -> None:
-        """Without ``space`` no owner has a limit."""
+        """Start without a reservation. ``space``: ``None`` if owners have no quotas."""
         self._files, self._job = files, job
         self._space = space if space is not None and space.is_limited(job.owner) else None
         self._lock = threading.Lock()
         self._held = 0
-        self._looked = self._prolonged = self._seen_bytes = 0.0
-        # What earlier attempts left counts too, or each attempt could fetch the whole share again.
-        self._before = files.kept_bytes(job.id)
-        # What a recording has captured is joined into a second file before the first is deleted.
+        self._checked = self._extended = self._seen_bytes = 0.0
+        # Data of earlier attempts counts too; otherwise each attempt could fetch up to the whole quota again.
+        self._before = files.retained_bytes(job.id)
+        # A recording is joined into a second file before its parts are deleted.
         self._joined = job.kind == StreamParams.kind
 
-    def look(self, progress: Progress) -> None:
-        """Check a reading against the owner's share and the disk.
+    def check(self, progress: Progress) -> None:
+        """Check a reading against the owner's quota and the disk.
 
-        Only while bytes arrive: what was fetched is finished, even where that takes some more room.
+        Only downloads are checked: once everything is fetched, the work is finished even if it takes more space.
 
         Raises:
-            QuotaExceeded: the owner may have no more.
-            DiskFull: the disk has less room than ``MIN_FREE_DISK_MB``.
+            QuotaExceeded: the owner's quota is used up.
+            DiskFull: the disk has less free space than ``MIN_FREE_DISK_MB``.
         """
         if progress.phase is not Phase.DOWNLOADING:
             return
         fetched = self._before + (progress.bytes_done or 0)
         with self._lock:
             now = time.monotonic()
-            if fetched > self._held or now - self._prolonged > HOLD_SECONDS / 3:
+            if fetched > self._held or now - self._extended > HOLD_SECONDS / 3:
                 self._hold(fetched, now)
-            if now - self._looked >= LOOK_SECONDS or fetched - self._seen_bytes >= _STEP_BYTES:
-                self._looked, self._seen_bytes = now, fetched
+            if now - self._checked >= CHECK_SECONDS or fetched - self._seen_bytes >= _STEP_BYTES:
+                self._checked, self._seen_bytes = now, fetched
                 self._files.require_room(fetched if self._joined else 0)
 
-    def settle(self, size_bytes: int) -> None:
-        """Hold what the finished file takes. Of an account it is accepted even where it takes more than was left: what
-        a job makes is not known before, and nothing new begins until there is room.
+    def hold_result(self, size_bytes: int) -> None:
+        """Reserve the size of the finished file.
+
+        For an account the file is accepted even if it exceeds the quota: the size of a result is not known in advance,
+        and no new work starts until there is room.
 
         Raises:
-            QuotaExceeded: an owner without an account would have more than it may.
+            QuotaExceeded: an owner without an account would exceed its quota.
         """
         if self._space is None:
             return
@@ -71,12 +73,12 @@ class SpaceWatch:
             if self._job.owner.is_anonymous:
                 raise
         except StoreUnavailable:
-            log.warning("job %s: what its owner's files take cannot be known now", self._job.id)
+            log.warning("job %s: the space that its owner's files take is unknown now", self._job.id)
 
     def end(self) -> None:
-        """Hold nothing any more: the record names the file, or there is none."""
+        """Release the reservation: the record names the file, or the job has no file."""
         if self._space is not None:
-            with suppress(StoreUnavailable):  # then it runs out by itself
+            with suppress(StoreUnavailable):  # then it expires
                 self._space.release(self._job.owner, self._job.id)
 
     def _hold(self, fetched: int, now: float) -> None:
@@ -87,10 +89,10 @@ class SpaceWatch:
             try:
                 self._space.hold(self._job.owner, self._job.id, size_bytes)
             except StoreUnavailable:
-                return  # asked again with the next reading
+                return  # retried with the next reading
             except QuotaExceeded:
                 if size_bytes == fetched:
                     raise
                 continue
-            self._held, self._prolonged = size_bytes, now
+            self._held, self._extended = size_bytes, now
             return

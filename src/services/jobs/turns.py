@@ -1,14 +1,14 @@
-"""Whose job begins next when there are more jobs than workers: pure rules over what waits and what runs.
+"""Decides which waiting jobs start next when there are more jobs than workers, from the waiting and running jobs alone.
 
-Captures of live moments cannot wait: they need no turn, and workers that are free belong to those that wait first.
+Captures of live moments cannot wait: they need no turn, and free workers are reserved for waiting captures first.
 
-With two workers or more, a long job (a recording, a whole download) never takes the last free one. With a single
-worker a long job begins when nothing else waits. While others wait, one owner holds at most half of the workers, but
-at least one. Of those that may begin, the owner with the fewest running jobs comes first, then the oldest request.
+With two workers or more, a long job (a recording, a whole download) never takes the last free worker. With a single
+worker a long job starts when no other job waits. While others wait, one owner holds at most half of the workers, but at
+least one. Among the jobs that may start, the owner with the fewest running jobs comes first, then the oldest request.
 
-Where nothing that waits may begin, an owner whose running jobs are all long ones may run one ordinary job beyond its
-share: otherwise recordings of others, which wait for a second free worker, or others who have their own share, would
-hold up its clips beside an idle worker until its recording ends.
+If no waiting job may start, an owner that runs only long jobs may run one ordinary job beyond its share. Otherwise the
+clips of this owner would wait next to an idle worker until its recording ends, while the jobs of others wait for a
+second free worker or have used their share.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from src.models.turns import Running, Waiting
 def next_turns(
     waiting: Sequence[Waiting], running: Iterable[Running], workers: int, *, urgent: int = 0
 ) -> list[Waiting]:
-    """The groups of ``waiting`` whose jobs may begin now, one entry a job, in order: at most as many as workers are
-    free and not taken by the ``urgent`` captures that wait.
+    """Return the groups of ``waiting`` whose jobs may start now, one entry per job, in order: at most as many as
+    workers are free and not reserved for the ``urgent`` waiting captures.
 
-    Whoever asks is a free worker, so one counts as free even if the others seem to be more than there are.
+    The calling worker is free, so at least one worker counts as free even if more jobs seem to run than there are
+    workers.
     """
-    begun = list(running)
-    held = Counter(each.owner for each in begun if each.owner is not None)
-    ordinary = Counter(each.owner for each in begun if each.owner is not None and not each.long)
-    free = max(workers - len(begun), 1) - urgent
+    started = list(running)
+    held = Counter(each.owner for each in started if each.owner is not None)
+    ordinary = Counter(each.owner for each in started if each.owner is not None and not each.long)
+    free = max(workers - len(started), 1) - urgent
     left = {id(group): group.number for group in waiting}
     turns: list[Waiting] = []
     while free > 0:
         open_groups = [group for group in waiting if left[id(group)]]
-        able = [group for group in open_groups if _may_begin(group, open_groups, held, free, workers)]
+        able = [group for group in open_groups if _may_start(group, open_groups, held, free, workers)]
         if not able and workers >= 2:
             able = [group for group in open_groups if not group.long and not ordinary[group.owner]]
         if not able:
@@ -50,7 +51,7 @@ def next_turns(
     return turns
 
 
-def _may_begin(group: Waiting, waiting: Iterable[Waiting], held: Counter[str], free: int, workers: int) -> bool:
+def _may_start(group: Waiting, waiting: Iterable[Waiting], held: Counter[str], free: int, workers: int) -> bool:
     if group.long and workers >= 2 and free < 2:
         return False
     if group.long and workers < 2 and any(not other.long for other in waiting):

@@ -1,4 +1,4 @@
-"""A job as its owner sees it: the record, the last reading of its progress, and the names of its files."""
+"""Presents a job as its owner sees it: the record, the last progress reading, and the names of its files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from src.services.jobs.paths import MEDIA_FOLDERS, VIDEO_FOLDER, base_folder_of,
 from src.services.progress_cache import overall_percent
 from src.utils.filenames import name_after
 
-ROOT = PurePath("downloads")  # how paths begin that are told to callers: never where the folder really is
+ROOT = PurePath("downloads")  # prefix of reported paths; the real folder is never shown
 DEFAULT_FOLDER = "/downloads"
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job and its last reading (empty unless it is being worked on), in the forms that surfaces tell.
+    """A job and its last reading (empty unless it is being processed), in the forms that the API reports.
 
-    ``completes_at`` is an estimate, on the surfaces that tell one.
+    ``completes_at`` is an estimate, only on surfaces that report one.
     """
 
     job: VideoJob
@@ -31,27 +31,27 @@ class JobView:
 
     @property
     def percent(self) -> float:
-        """How much of the whole is done, 0-100."""
+        """The share of the whole work that is done, 0-100."""
         return 100.0 if self.job.status is Status.COMPLETED else overall_percent(self.reading)
 
     @property
-    def percent_begun(self) -> float | None:
-        """The same, unknown before it has begun."""
+    def percent_started(self) -> float | None:
+        """The same; ``None`` before the job has started."""
         return None if self.job.status is Status.PENDING else self.percent
 
     @property
     def bytes_done(self) -> int:
-        """How much has been fetched; of a finished job the size of its file."""
+        """The fetched bytes; for a finished job the size of its file."""
         return self.job.artifact.size_bytes if self.job.artifact else self.reading.get("bytes_done") or 0
 
     @property
     def bytes_total(self) -> int | None:
-        """How much there is to fetch, where that is known."""
+        """The bytes to fetch, if known."""
         return self.job.artifact.size_bytes if self.job.artifact else self.reading.get("bytes_total")
 
     @property
     def speed(self) -> str | None:
-        """Such as ``1.2MB/s``: now, or on average when it is finished."""
+        """Such as ``1.2MB/s``: now, or the average of a finished job."""
         job = self.job
         if job.artifact is None or job.started_at is None or job.completed_at is None:
             return self.reading.get("speed")
@@ -65,12 +65,12 @@ class JobView:
 
     @property
     def path(self) -> str | None:
-        """The finished file below the caller's own folder; ``None`` when there is none."""
+        """The path of the finished file below the caller's folder, or ``None``."""
         return str(ROOT / folder_of(self.job) / self.job.artifact.path.name) if self.job.artifact else None
 
     @property
     def folders(self) -> dict[str, str]:
-        """The folder of the job (``base``) and of each medium."""
+        """The folders of the job (``base``) and of each medium."""
         base = base_folder_of(self.job)
         names = ["video", *MEDIA_FOLDERS]
         media = {name: str(ROOT / base / MEDIA_FOLDERS.get(name, VIDEO_FOLDER)) for name in names}
@@ -78,12 +78,12 @@ class JobView:
 
     @property
     def archive_path(self) -> str:
-        """The name of the file in an archive, before it is made as well: the folder is the caller's own word."""
-        job, words = self.job, self.job.facts.get("request") or {}
+        """The name of the file in an archive, also before it exists. The caller chooses the folder."""
+        job, request = self.job, self.job.facts.get("request") or {}
         if job.artifact is not None:
             name = job.artifact.download_name
         else:
             video_id = getattr(job.params, "youtube_video_id", None) or job.id
-            title = job.facts.get("title") or words.get("metadata", {}).get("title") or "video"
+            title = job.facts.get("title") or request.get("metadata", {}).get("title") or "video"
             name = name_after(title, f" [{video_id}]{'.mp3' if isinstance(job.params, AudioParams) else '.mp4'}")
-        return f"{(words.get('output_path') or DEFAULT_FOLDER).rstrip('/')}/{name}"
+        return f"{(request.get('output_path') or DEFAULT_FOLDER).rstrip('/')}/{name}"

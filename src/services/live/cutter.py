@@ -34,11 +34,11 @@ class LiveReport:
 
 @dataclass(frozen=True, slots=True)
 class LiveTask:
-    """One clip. ``kept_dir`` outlives the attempt. ``last_chance``: what there is will do, nothing is waited for."""
+    """One clip. ``retained_dir`` outlives the attempt. ``last_chance``: use what is available, do not wait."""
 
     params: LiveClipParams
     work_dir: Path
-    kept_dir: Path
+    retained_dir: Path
     monitor: Monitor
     last_chance: bool = False
 

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
-from src.services.jobs.handler import JobContext, JobHandler, JobResult
+from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postponed
 from src.services.jobs.results import MIME, cut
-from src.services.jobs.waiting import Postponed
 from src.services.live.cutter import LiveTask
 from src.services.live.service import LiveService, StreamNotReady
 from src.services.video_service import VideoService
@@ -36,7 +35,7 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         """Make the file of the window around the moment."""
         waited = _waited_seconds(context)
         patient = waited < RECORDING_HOURS * 3600
-        task = LiveTask(params, context.work_dir, context.kept_dir, context.monitor, last_chance=not patient)
+        task = LiveTask(params, context.work_dir, context.retained_dir, context.monitor, last_chance=not patient)
         try:
             report = self._live.make(task)
             if report is None:
@@ -54,7 +53,7 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
             download_name=f"video_{context.job.id}{suffix}",
             report=report.fields,
             facts=report.facts,
-            padded=True,
+            retains_source=True,
         )
 
     def _from_recording(self, params: LiveClipParams, video_id: str, context: JobContext) -> JobResult:

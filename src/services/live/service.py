@@ -77,7 +77,7 @@ class LiveService:
         """
         if task.params.youtube_video_id is not None:
             return task.params.youtube_video_id
-        state = CaptureState.load(task.kept_dir)
+        state = CaptureState.load(task.retained_dir)
         return state.video_id if state else self._youtube.live_stream(_name_of(task.params))
 
     def make(self, task: LiveTask) -> LiveReport | None:
@@ -89,8 +89,8 @@ class LiveService:
             SourceError, DiskFull, EncodeFailed, ClipIncomplete.
         """
         task.monitor.report(Progress(Phase.INITIALIZING))
-        task.kept_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = CaptureState.load(task.kept_dir)
+        task.retained_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = CaptureState.load(task.retained_dir)
         if state is not None and state.done:
             there = self._there(task, state)
             if task.last_chance or not there.holes(task.window):
@@ -99,7 +99,7 @@ class LiveService:
             state = self._look(task, state)
         for _ in range(_MOST_RENEWALS):
             if state is None:
-                return self._without_stream(task, CaptureState.load(task.kept_dir))
+                return self._without_stream(task, CaptureState.load(task.retained_dir))
             try:
                 captured = self._capture(task, state)
             except TailToCome as tail:
@@ -134,7 +134,7 @@ class LiveService:
             return None
         state = self._state(task, video)
         if state is not None:
-            state.save(task.kept_dir)
+            state.save(task.retained_dir)
         return state
 
     def _state(self, task: LiveTask, video: Extraction) -> CaptureState | None:
@@ -161,7 +161,7 @@ class LiveService:
         """Nothing comes: take what there is, have it asked again later, or go to the recording."""
         fresh = self._look(task, state)
         if fresh is None or fresh.source != "live":
-            return self._without_stream(task, CaptureState.load(task.kept_dir))
+            return self._without_stream(task, CaptureState.load(task.retained_dir))
         log.info("%s: %s, and the site says that it runs", state.video_id, why)
         over = to_seconds(self._clock.now()) > task.window.end + 2 * STALLED_SECONDS
         if not over and not task.last_chance:
@@ -181,7 +181,7 @@ class LiveService:
 
     def _capture_of(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture:
         return Capture(
-            state.tracks, task.kept_dir, task.window, network=network, clock=self._clock, monitor=task.monitor
+            state.tracks, task.retained_dir, task.window, network=network, clock=self._clock, monitor=task.monitor
         )
 
     def _finish(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport | None:
@@ -190,7 +190,7 @@ class LiveService:
             if captured.ended or state.source != "live":
                 return None
             raise LiveMomentGone()
-        state.save(task.kept_dir)
+        state.save(task.retained_dir)
         return self._cutter.cut(task, state, captured)
 
     def _without_stream(self, task: LiveTask, state: CaptureState | None) -> LiveReport | None:

@@ -20,7 +20,7 @@ class StreamHandler(JobHandler[StreamParams]):
         report = self._streams.download(
             params,
             context.work_dir / "stream.mp4",
-            context.kept_dir,
+            context.retained_dir,
             context.monitor,
             tries=context.job.retries,
         )

@@ -77,7 +77,7 @@ def record(
     source: StreamSource,
     output: Path,
     *,
-    kept_dir: Path,
+    retained_dir: Path,
     network: NetworkSettings,
     ffmpeg: FFmpeg,
     monitor: Monitor,
@@ -85,7 +85,7 @@ def record(
 ) -> StreamReport:
     """Fetch a stream and write it to ``output`` (an MP4).
 
-    Pieces are stored in ``kept_dir``: a later call with the same folder fetches only the missing ones. Segments that
+    Pieces are stored in ``retained_dir``: a later call with the same folder fetches only the missing ones. Segments that
     cannot be fetched become gaps of the report.
 
     Raises:
@@ -93,7 +93,7 @@ def record(
         raises.
     """
     clock = clock or SystemClock()
-    kept_dir.mkdir(parents=True, exist_ok=True)
+    retained_dir.mkdir(parents=True, exist_ok=True)
     spool = Spool(output.with_name("fetched"))
     counter = _Counter(monitor, clock)
     notes: tuple[Note, ...] = ()
@@ -106,9 +106,9 @@ def record(
         try:
             with _translated():
                 if source.kind == "mp4":
-                    tracks, live, notes = [direct.fetch(source.url, collector, kept_dir, counter.count)], False, ()
+                    tracks, live, notes = [direct.fetch(source.url, collector, retained_dir, counter.count)], False, ()
                 else:
-                    tracks, live, notes = _playlists(source, collector, kept_dir, counter, monitor, clock)
+                    tracks, live, notes = _playlists(source, collector, retained_dir, counter, monitor, clock)
         finally:
             fetcher.close()
     finally:

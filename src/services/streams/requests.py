@@ -12,7 +12,7 @@ from src.errors import JobNotFound, QueueFull, RequestInvalid, TooManyPending, U
 from src.models.params import StreamParams
 from src.models.video import Failure, Owner, OwnerKind, Status, VideoJob
 from src.services.egress.policy import Upstream
-from src.services.jobs.file_links import MediaLink, MediaLinks
+from src.services.jobs.file_links import FileLink, FileLinks
 from src.services.jobs.jobs import JobService
 from src.utils.addresses import network_of
 from src.utils.signing import Signer
@@ -47,7 +47,7 @@ class StreamView:
     percent: float
     segments: int
     segments_done: int
-    link: MediaLink | None
+    link: FileLink | None
     retries: int
 
     @property
@@ -73,7 +73,7 @@ class StreamRequests:
     This id is the job's own id with a signature, so that it cannot be guessed.
     """
 
-    def __init__(self, jobs: JobService, links: MediaLinks, signer: Signer, settings: Settings) -> None:
+    def __init__(self, jobs: JobService, links: FileLinks, signer: Signer, settings: Settings) -> None:
         self._jobs, self._links, self._signer, self._settings = jobs, links, signer, settings
 
     def request(self, address: str, request: StreamRequest) -> VideoJob:

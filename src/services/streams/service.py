@@ -29,9 +29,9 @@ class StreamService:
         self._tries = settings.job_retry_limit
 
     def download(
-        self, params: StreamParams, output: Path, kept_dir: Path, monitor: Monitor, *, tries: int = 0
+        self, params: StreamParams, output: Path, retained_dir: Path, monitor: Monitor, *, tries: int = 0
     ) -> StreamReport:
-        """Write the stream to ``output``; fetched pieces remain in ``kept_dir`` for a later attempt.
+        """Write the stream to ``output``; fetched pieces remain in ``retained_dir`` for a later attempt.
 
         ``tries``: the number of failed attempts. The last attempt also writes an incomplete recording.
 
@@ -55,7 +55,9 @@ class StreamService:
                 self._max_live_seconds,
                 last_try=tries + 1 >= self._tries,
             )
-            report = record(source, output, kept_dir=kept_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor)
+            report = record(
+                source, output, retained_dir=retained_dir, network=network, ffmpeg=self._ffmpeg, monitor=monitor
+            )
             if report.gaps and not report.live and (session.report.ended or session.report.refusals):
                 raise Network()  # the egress rules caused the gaps; the session replaces this error by the exact one
             return report

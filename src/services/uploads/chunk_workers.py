@@ -90,7 +90,7 @@ class ChunkWorkers:
         chunk = self._claim(job_id, most_attempts=HELPERS_TRY)
         if chunk is None:
             return
-        folder = self._files.kept_folder(job_id)
+        folder = self._files.retained_folder(job_id)
         if not folder.is_dir() or not TASK.validate_json(chunk.task).source.is_file():
             log.warning("job %s: this host does not have its files and cannot help", job_id)
             self._chunks.give_back(chunk, count_attempt=False)
@@ -116,7 +116,7 @@ class ChunkWorkers:
 
     def _run(self, job_id: str, monitor: Monitor, task: ChunkTask, chunks: Sequence[Chunk]) -> list[Path]:
         """Have all chunks made; where they lie, in order."""
-        folder = self._files.kept_folder(job_id)
+        folder = self._files.retained_folder(job_id)
         folder.mkdir(mode=0o700, exist_ok=True)
         text = TASK.dump_json(task).decode()
         key = _key(text, chunks)

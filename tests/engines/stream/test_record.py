@@ -32,7 +32,7 @@ def take(
     return record(
         StreamSource(origin.url(name), **options),  # type: ignore[arg-type]
         work / "stream.mp4",
-        kept_dir=folder / "kept",
+        retained_dir=folder / "kept",
         network=NetworkSettings(connections=connections),
         ffmpeg=FFmpeg(Path(FFMPEG)),
         monitor=monitor or SilentMonitor(),

@@ -1,4 +1,4 @@
-"""How many jobs of one owner may be open: those of its own, and, apart from these, those that others saved for it."""
+"""Limits how many open jobs an owner may have, separately for jobs of the owner and jobs that others saved for it."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from src.utils.clock import Clock
 MOST_ANONYMOUS_SAVES = 50
 
 
-class OpenPlaces:
-    """Counts the saved, waiting and running jobs of an owner in two separate limits.
+class OpenJobLimits:
+    """Counts the saved, waiting and running jobs of an owner against two separate limits.
 
-    What comes with a login or a channel token counts against ``most``. What anybody may save, with a public token or
-    with none, counts against ``MOST_ANONYMOUS_SAVES``, so that nobody can take the places of the owner.
+    Jobs saved with a login or a channel token count against ``most``. Jobs that anyone may save, with a public token or
+    without a token, count against ``MOST_ANONYMOUS_SAVES``, so that they cannot use up the owner's limit.
     """
 
     def __init__(self, jobs: VideoData, clock: Clock, *, most: int) -> None:
         self._jobs, self._clock, self._most = jobs, clock, most
 
-    def require_for(self, job: VideoJob) -> None:
-        """Refuse a new job for which there is no place.
+    def require_before_save(self, job: VideoJob) -> None:
+        """Refuse a new job that would exceed its limit.
 
         Raises:
-            TooManyPending: as many are open as may be.
+            TooManyPending: the limit is reached.
         """
         self._require(job, more=1)
 
-    def require_with(self, job: VideoJob) -> None:
-        """The same for a job that is stored already: of several at the same time none goes over the limit.
+    def require_after_save(self, job: VideoJob) -> None:
+        """Check again after the job is stored, so that concurrent requests cannot exceed the limit together.
 
         Raises:
-            TooManyPending: more are open than may be.
+            TooManyPending: the limit is exceeded.
         """
         self._require(job, more=0)
 

@@ -1,4 +1,4 @@
-"""Finds work that another job does or has done: nothing is made twice."""
+"""Reuses the results of jobs with equal parameters, so that no work is done twice."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ from src.data.claim_data import ClaimData
 from src.data.video_data import VideoData
 from src.models.job_kinds import KindTable
 from src.models.video import VideoJob
-from src.services.jobs.handler import JobResult
-from src.services.jobs.waiting import Postponed
+from src.services.jobs.handler import JobResult, Postponed
 
 
-class Sharing:
-    """What jobs that ask for the same have from each other."""
+class ResultReuse:
+    """Finds the running or finished job that matches a new one."""
 
     def __init__(self, jobs: VideoData, claims: ClaimData, kinds: KindTable, *, wait_seconds: float) -> None:
-        """``wait_seconds``: how long one waits for another at most before it looks again."""
+        """Set the longest wait. ``wait_seconds``: after this time a waiting job checks again."""
         self._jobs, self._claims, self._kinds, self._wait_seconds = jobs, claims, kinds, wait_seconds
 
     def existing_result(self, job: VideoJob, work_dir: Path) -> JobResult | None:
-        """The file of a job that asked for just the same, under a second name: nothing is made twice.
+        """Link the file of a finished job with the same parameters into ``work_dir``; ``None`` without such a job.
 
-        Each job keeps a name of its own, so that one owner's deletion takes nothing from another.
+        Each job has its own name for the file, so that deleting one job does not affect another owner.
 
         Raises:
-            Postponed: another job is making it. What becomes of that one wakes this one.
+            Postponed: another job produces the same file now. Its end continues this job.
         """
         fields = {name: getattr(job.params, name) for name in self._kinds[job.kind].same}
         if not fields:
             return None
         if (leader := self._claims.leader_of(job, fields)) is not None:
-            raise Postponed(self._wait_seconds, "the same is being made", follows=leader.id)
+            raise Postponed(self._wait_seconds, "another job produces the same file", follows=leader.id)
         twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
         if twin is None or twin.artifact is None or twin.id == job.id:
             return None
         path = work_dir / f"shared{twin.artifact.path.suffix}"
         try:
             path.hardlink_to(twin.artifact.path)
-        except OSError:  # it has just been deleted, or this disk knows no second names
+        except OSError:  # it was deleted meanwhile, or this file system has no hard links
             return None
         name = twin.artifact.download_name.replace(twin.id, job.id)
         return JobResult(
