@@ -47,7 +47,7 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
             ),
             settings.reconcile_interval_seconds,
         ),
-        ("webhooks", services.webhooks.begin_due, settings.webhook_interval_seconds),
+        ("webhooks", services.webhooks.start_due, settings.webhook_interval_seconds),
     ]
     for name, task, seconds in tasks:
         scheduler.add_job(

@@ -52,7 +52,7 @@ from src.services.downloads.work_plans import WorkPlanService
 from src.services.encoding_service import EncodingService
 from src.services.events.events import JobEvents
 from src.services.events.feed import ProgressFeed
-from src.services.events.places import Places
+from src.services.events.slots import Slots
 from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
 from src.services.jobs.estimates import CompletionEstimates
@@ -284,7 +284,7 @@ def build(
             jobs,
             ProgressFeed(cache),
             clock,
-            places=Places(
+            slots=Slots(
                 settings.event_streams,
                 per_owner=settings.event_streams_per_owner if settings.rate_limit_enabled else None,
                 per_address=settings.event_streams_per_address if settings.rate_limit_enabled else None,

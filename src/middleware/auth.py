@@ -22,7 +22,7 @@ from src.models.session import Identity
 from src.models.video import ARCHIVE_ID, Owner, OwnerKind
 from src.services.accounts.accounts import AccountService
 from src.services.chat.channel_tokens import looks_like_channel_token
-from src.services.events.places import Holder
+from src.services.events.slots import Holder
 from src.utils.addresses import network_of
 
 

@@ -19,7 +19,7 @@ from src.errors import WebSocketInvalid, WebSocketVersionUnsupported
 from src.middleware.auth import SOCKET_PROTOCOLS
 from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
 from src.services.events.listener import Event, Listener
-from src.services.events.places import Holder, Places
+from src.services.events.slots import Holder, Slots
 from src.utils.sending import reply_starts
 
 _NAME = "yt-downloader.push"
@@ -36,7 +36,7 @@ def install(app: Flask, *, most_sockets: int, shared: bool) -> None:
     """
     app.extensions[_NAME] = PushLoop()
     most = max(most_sockets, 1)
-    app.extensions[_SOCKETS] = Places(
+    app.extensions[_SOCKETS] = Slots(
         most,
         per_owner=max(most // _SOCKETS_OWNER_PART, 1) if shared else None,
         per_address=max(most // _SOCKETS_ADDRESS_PART, 1) if shared else None,
@@ -78,7 +78,7 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
         reply_starts(request.environ)
         connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
         try:
-            for event in listener.told():
+            for event in listener.stream():
                 if not connection.connected:
                     break
                 if event is not None:
@@ -137,7 +137,7 @@ class _EventStream(Response):
     @staticmethod
     def _lines(listener: Listener) -> Iterator[bytes]:
         yield BEGINNING
-        for event in listener.told():
+        for event in listener.stream():
             yield SIGN_OF_LIFE if event is None else written(event)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:

@@ -34,7 +34,7 @@ def job_events(job_id: str, caller: Caller) -> Reply:
     """
     job = services().jobs.find(job_id, caller.owner, JobParams.kinds(), missing=JobNotFound)
     heard = last_event_id()
-    if services().events.has_heard_all(job, heard):
+    if services().events.has_received_all(job, heard):
         return Response(status=204)
     return event_stream(services().events.of_job(job.id, heard, allowed=caller.still_counts, holder=caller.holder))
 

@@ -112,12 +112,12 @@ def test_slow_receivers_of_one_account_delay_nobody_else(
         for number in range(55):
             api.services.webhooks.register(job, f"{slow}?{number}", network="192.0.2.1")
         made = [(bert, "192.0.2.2"), (api.person(), "192.0.2.1")]
-        begun = api.services.webhooks.begin_due()
+        begun = api.services.webhooks.start_due()
         assert arrived.acquire(timeout=60), "the slow one has been asked"
         for person, network in made:
             own = make(api, person, {**body, "user_id": person.id})
             api.services.webhooks.register(own, receiver.url, network=network)
-        waited = [each.result(60) for each in api.services.webhooks.begin_due()]
+        waited = [each.result(60) for each in api.services.webhooks.start_due()]
         assert sum(waited) == 2 and len(receiver.heard) == 2, "while the slow ones are still waited for"
         assert not any(each.done() for each in begun) and len(begun) == 2
         answer.set()

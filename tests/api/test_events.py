@@ -17,7 +17,7 @@ from src.middleware import push
 from src.models.params import AudioParams
 from src.models.video import Owner, OwnerKind
 from src.services.events import events as job_events
-from src.services.events.places import Holder
+from src.services.events.slots import Holder
 from tests.api.actors import LINK, Api, Person
 
 HANDSHAKE = {
@@ -115,7 +115,7 @@ def test_events_are_private(api: Api, anna: Person, bert: Person) -> None:
 
 
 def test_a_login_that_ends_takes_its_listeners_along(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.services.events.events._LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("src.services.events.events._CHECK_SECONDS", 0.2)
     stream: Iterator[Any] = iter(listen(anna, "/api/events").response)
     next(stream)
     assert anna.post("/api/auth/logout").status_code == 200
@@ -125,7 +125,7 @@ def test_a_login_that_ends_takes_its_listeners_along(api: Api, anna: Person, mon
 
 
 def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
-    api.services.events.places.most = 1
+    api.services.events.slots.most = 1
     video_id = anna.save()
     first = listen(anna, f"/api/jobs/{video_id}/events")
     next(events(first))
@@ -139,8 +139,8 @@ def test_places_are_limited_and_given_back(api: Api, anna: Person) -> None:
 
 def shared(api: Api, **shares: int | None) -> None:
     """Give the running app shares, which its settings leave out together with the other limits."""
-    api.services.events.places._per_owner = shares.get("owner")
-    api.services.events.places._per_address = shares.get("address")
+    api.services.events.slots._per_owner = shares.get("owner")
+    api.services.events.slots._per_address = shares.get("address")
 
 
 def test_one_guest_gets_its_share_of_streams_and_others_get_theirs(api: Api, anna: Person, bert: Person) -> None:
@@ -164,7 +164,7 @@ def test_one_guest_gets_its_share_of_streams_and_others_get_theirs(api: Api, ann
     assert again.status_code == 200
     for each in [*open_streams, again]:
         each.close()
-    assert api.services.events.places.free == api.services.settings.event_streams
+    assert api.services.events.slots.free == api.services.settings.event_streams
 
 
 def test_one_address_gets_its_share_whoever_it_says_it_is(api: Api, anna: Person, bert: Person) -> None:
@@ -229,7 +229,7 @@ def test_web_sockets_leave_most_threads_alone(api: Api, anna: Person) -> None:
     api.app.extensions["yt-downloader.web-sockets"].most = 0
     refused = anna.get("/ws", headers=HANDSHAKE)
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
-    assert api.services.events.places.free == api.services.settings.event_streams, "its place was given back"
+    assert api.services.events.slots.free == api.services.settings.event_streams, "its place was given back"
 
 
 def test_a_web_page_shows_its_token_or_its_session_as_a_protocol(api: Api, anna: Person) -> None:
@@ -274,7 +274,7 @@ def test_a_request_that_opens_no_web_socket_is_told_why_and_takes_no_place(api: 
         assert reply.status_code == status, (changed, reply.text)
         assert reply.json is not None and reply.json["code"].startswith("WEB_SOCKET_")
         assert (reply.headers.get("Sec-WebSocket-Version") == "13") == (status == 426)
-    assert api.services.events.places.free == api.services.settings.event_streams, "every place was given back"
+    assert api.services.events.slots.free == api.services.settings.event_streams, "every place was given back"
 
 
 def test_an_old_job_is_told_behind_many_newer_ones(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,10 +293,10 @@ def test_a_job_of_nobody_is_heard_of_by_the_account_that_claims_it(api: Api, ann
         facts={"request": {"auto_download": "x"}},
     )
     listener = service.of_owner(Owner.user(anna.id))
-    service._hear(nobody.id, {"download_progress": 1})
+    service._on_message(nobody.id, {"download_progress": 1})
     assert listener.take() == []
     api.services.auto_downloads.link(anna.email, hours=1)
-    service._hear(nobody.id, {"download_progress": 2})
+    service._on_message(nobody.id, {"download_progress": 2})
     assert [event.job_id for event in listener.take()] == [nobody.id]
     listener.close()
 

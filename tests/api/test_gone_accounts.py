@@ -83,15 +83,15 @@ def test_links_to_its_files_open_nothing(api: Api, anna: Person, end: Any) -> No
 
 
 def test_event_streams_that_are_open_end(api: Api, anna: Person, end: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("src.services.events.events._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("src.services.events.events._CHECK_SECONDS", 0.0)
     listening = api.services.accounts
     listener = api.services.events.of_owner(
         api.services.jobs.find_any(anna.save()).owner, allowed=lambda: listening.is_signed_in(anna.token)
     )
-    api.services.events._tick()
+    api.services.events._on_tick()
     before = listener.ended
     end(api, anna)
-    api.services.events._tick()
+    api.services.events._on_tick()
     assert (before, listener.ended) == (False, True)
     listener.close()
 

@@ -144,7 +144,7 @@ def test_what_the_former_holder_does_with_its_socket_changes_nothing(bench: Benc
 
 
 def test_nothing_is_told_twice_and_no_reading_comes_after_the_end() -> None:
-    listener = Listener(lambda _: None, heartbeat=60, ends=True, said="progress1")
+    listener = Listener(lambda _: None, heartbeat=60, ends=True, last_hash="progress1")
     listener.put(event(1))
     assert listener.take() == []
     listener.put(event(3, "ended"))

@@ -1,4 +1,4 @@
-"""The word in a chat when a clip has ended: where it may go, by exact hosts, and what is sent there."""
+"""Builds the chat message about an ended clip and recognizes the exact addresses of the chat services."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_CHARACTERS = 500
 
 
 def is_nightbot_address(url: str) -> bool:
-    """Whether this is a response link of Nightbot: https, exactly its host, and a token below the one path."""
+    """Whether this is a Nightbot response link: https, exactly its host, and a token below the one path."""
     parts = _split(url)
     if parts is None or parts.scheme != "https" or parts.netloc != NIGHTBOT_HOST or parts.query or parts.fragment:
         return False
@@ -26,7 +26,7 @@ def is_nightbot_address(url: str) -> bool:
 
 
 def is_discord_address(url: str) -> bool:
-    """Whether this is a webhook of Discord: https, exactly one of its hosts, and the path of a webhook."""
+    """Whether this is a Discord webhook: https, exactly one of its hosts, and a webhook path."""
     parts = _split(url)
     if parts is None or parts.scheme != "https" or parts.netloc.lower() not in DISCORD_HOSTS or parts.fragment:
         return False
@@ -34,7 +34,7 @@ def is_discord_address(url: str) -> bool:
 
 
 def message_for(url: str, job: VideoJob) -> tuple[bytes, str] | None:
-    """(body, content type) of the message about an ended job, where a chat is told; None for other receivers."""
+    """Return (body, content type) of the chat message about an ended job; ``None`` if the receiver is no chat."""
     if is_nightbot_address(url):
         return urlencode({"message": sentence_about(job)}).encode(), "application/x-www-form-urlencoded"
     if is_discord_address(url):
@@ -44,7 +44,7 @@ def message_for(url: str, job: VideoJob) -> tuple[bytes, str] | None:
 
 
 def sentence_about(job: VideoJob) -> str:
-    """The news of a job that has ended."""
+    """Describe in one sentence how a job ended."""
     title = echo(getattr(job.params, "additional_message", None))
     if job.status is Status.COMPLETED:
         return one_line(f"The clip{title} is ready.")

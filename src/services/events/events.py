@@ -1,6 +1,6 @@
-"""Events about jobs for whoever listens: first how things stand, then every change, until the end.
+"""Sends events about jobs to listeners: first the current state, then every change, until the end.
 
-Each message of the feed becomes one event, written once and handed to all who listen to its job or to its owner.
+Each message of the feed becomes one event, which is serialized once and passed to all listeners of its job or owner.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from src.models.params import JobParams
 from src.models.video import ENDED, Owner, OwnerKind, Status, VideoJob
 from src.services.events.feed import Fields, ProgressFeed
 from src.services.events.listener import Event, Listener
-from src.services.events.places import Holder, Places
+from src.services.events.slots import Holder, Slots
 from src.services.jobs.jobs import JobService
 from src.services.progress_cache import overall_percent
 from src.utils.clock import Clock
 
-_LOOK_SECONDS = 15.0  # Redis may be away, and its messages lost: the records are looked at this often in any case
+_CHECK_SECONDS = 15.0  # Redis messages may be lost, so the records are also read at this interval
 _REMEMBERED = 10_000
 _MOST_JOBS = 200
 _OPEN = (Status.PENDING, Status.PROCESSING)
-_OVERLAP = timedelta(seconds=2)  # clocks of hosts differ
+_OVERLAP = timedelta(seconds=2)  # the clocks of hosts differ
 
 
 def _always() -> bool:
@@ -35,19 +35,19 @@ def _always() -> bool:
 
 
 class JobEvents:
-    """As many listeners as there are ``places``; each hears a sign of life after ``heartbeat`` seconds of silence."""
+    """Registers up to ``slots.most`` listeners; each receives a heartbeat after ``heartbeat`` seconds of silence."""
 
-    def __init__(self, jobs: JobService, feed: ProgressFeed, clock: Clock, *, places: Places, heartbeat: float) -> None:
+    def __init__(self, jobs: JobService, feed: ProgressFeed, clock: Clock, *, slots: Slots, heartbeat: float) -> None:
         self._jobs, self._feed, self._clock, self._heartbeat = jobs, feed, clock, heartbeat
-        self.places = places
+        self.slots = slots
         self._owners = _Owners(jobs)
         self._lock = threading.Lock()
-        self._audience: dict[str | Owner, set[Listener]] = {}
-        self._looked = clock.monotonic()
+        self._listeners: dict[str | Owner, set[Listener]] = {}
+        self._checked = clock.monotonic()
 
-    def has_heard_all(self, job: VideoJob, last_id: str | None) -> bool:
-        """Whether a listener whose last event this was has nothing to wait for any more."""
-        return job.ended and last_id is not None and self._of(job, {}).said == _hash_of(last_id)
+    def has_received_all(self, job: VideoJob, last_id: str | None) -> bool:
+        """Whether a listener with this last event has nothing more to wait for."""
+        return job.ended and last_id is not None and self._of(job, {}).content_hash == _hash_of(last_id)
 
     def of_job(
         self,
@@ -57,21 +57,21 @@ class JobEvents:
         allowed: Callable[[], bool] = _always,
         holder: Holder | None = None,
     ) -> Listener:
-        """Listen to one job until it has ended. What ``last_id`` told already is not told again.
+        """Listen to one job until it has ended. A state that equals the one of ``last_id`` is not sent again.
 
-        ``allowed`` is asked every 15 seconds: a login that ends takes its listeners along. ``holder``: whose share the
-        place counts against.
+        ``allowed`` is checked every 15 seconds, so that the end of a login ends its listeners. ``holder``: the owner
+        and address whose share the slot counts against.
 
         Raises:
-            TooManyListeners, TooManyOwnListeners: all places are taken, or the holder's.
+            TooManyListeners, TooManyOwnListeners: all slots are taken, or all slots of the holder.
         """
-        listener = self._enter(job_id, allowed, holder, said=_hash_of(last_id))
+        listener = self._enter(job_id, allowed, holder, last_hash=_hash_of(last_id))
         try:
             job = self._jobs.peek(job_id)
             if job is None:
                 listener.finish()
             else:
-                listener.begin(self._of(job, self._jobs.progress(job) or {}))
+                listener.put_first(self._of(job, self._jobs.progress(job) or {}))
         except BaseException:
             listener.close()
             raise
@@ -85,17 +85,18 @@ class JobEvents:
         allowed: Callable[[], bool] = _always,
         holder: Holder | None = None,
     ) -> Listener:
-        """Listen to all jobs of an owner, for as long as somebody wants.
+        """Listen to all jobs of an owner until the listener is closed.
 
-        Begins with those that have not ended, and those that did since ``last_id``. ``allowed`` and what is raised as
-        with ``of_job``.
+        Starts with the jobs that have not ended, and those that have ended since ``last_id``. ``allowed``, ``holder``
+        and errors as in ``of_job``.
         """
         listener = self._enter(owner, allowed, holder)
         try:
             since = _moment_of(last_id)
-            for job in [*(self._newest(owner, ENDED) if since else ()), *self._newest(owner, _OPEN)]:
+            ended = self._newest(owner, ENDED) if since else []
+            for job in [*ended, *self._newest(owner, _OPEN)]:
                 if not job.ended or (since and job.completed_at and job.completed_at >= since - _OVERLAP):
-                    listener.begin(self._of(job, self._jobs.progress(job) or {}))
+                    listener.put_first(self._of(job, self._jobs.progress(job) or {}))
         except BaseException:
             listener.close()
             raise
@@ -105,73 +106,80 @@ class JobEvents:
         found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS, states=states)
         return found[::-1]
 
-    def _enter(self, what: str | Owner, allowed: Callable[[], bool], holder: Holder | None, said: str = "") -> Listener:
-        give_back = self.places.take(holder)
+    def _enter(
+        self, target: str | Owner, allowed: Callable[[], bool], holder: Holder | None, last_hash: str = ""
+    ) -> Listener:
+        release = self.slots.take(holder)
 
         def leave(listener: Listener) -> None:
             with self._lock:
-                self._audience[what].discard(listener)
-                if not self._audience[what]:
-                    del self._audience[what]
-            give_back()
+                self._listeners[target].discard(listener)
+                if not self._listeners[target]:
+                    del self._listeners[target]
+            release()
 
-        listener = Listener(leave, heartbeat=self._heartbeat, ends=isinstance(what, str), said=said, allowed=allowed)
+        listener = Listener(
+            leave, heartbeat=self._heartbeat, ends=isinstance(target, str), last_hash=last_hash, allowed=allowed
+        )
         with self._lock:
-            self._audience.setdefault(what, set()).add(listener)
-        self._feed.follow(self._hear, self._tick, self._missed)
+            self._listeners.setdefault(target, set()).add(listener)
+        self._feed.follow(self._on_message, self._on_tick, self._on_gap)
         return listener
 
-    def _hear(self, job_id: str, fields: Fields) -> None:
-        """A message of the feed."""
-        if not self._audience:
+    def _on_message(self, job_id: str, fields: Fields) -> None:
+        if not self._listeners:
             return
         try:
             owner = self._owners.of(job_id)
             with self._lock:
-                audience = [*self._audience.get(job_id, ()), *(self._audience.get(owner, ()) if owner else ())]
-            if not audience:
+                listeners = [*self._listeners.get(job_id, ())]
+                if owner is not None:
+                    listeners += self._listeners.get(owner, ())
+            if not listeners:
                 return
             if "event" in fields:
-                self._look_at(job_id, audience)
+                self._read_record(job_id, listeners)
             else:
-                _tell(self._reading(job_id, fields), audience)
+                _send(self._reading(job_id, fields), listeners)
         except StoreUnavailable:
-            return  # the next look makes it good
+            return  # the next check corrects this
 
-    def _missed(self) -> None:
-        """The feed was away: who listens to all jobs of an owner connects anew, and says what it has heard last."""
+    def _on_gap(self) -> None:
+        """After a gap in the feed, end the listeners of owners: they reconnect and send the id of their last event."""
         with self._lock:
-            listeners = [each for what, some in self._audience.items() if not isinstance(what, str) for each in some]
+            owners = [found for target, found in self._listeners.items() if not isinstance(target, str)]
+            listeners = [listener for found in owners for listener in found]
         for listener in listeners:
             listener.finish()
 
-    def _tick(self) -> None:
-        """Look at the listeners and at the records of all jobs that are listened to, now and then."""
-        if self._clock.monotonic() - self._looked < _LOOK_SECONDS:
+    def _on_tick(self) -> None:
+        """Check periodically whether listeners are still allowed, and read the records of all jobs with listeners."""
+        if self._clock.monotonic() - self._checked < _CHECK_SECONDS:
             return
-        self._looked = self._clock.monotonic()
+        self._checked = self._clock.monotonic()
         with self._lock:
-            audience = {what: [*listeners] for what, listeners in self._audience.items()}
+            listeners_of = {target: [*listeners] for target, listeners in self._listeners.items()}
         try:
-            for what, listeners in audience.items():
+            for target, listeners in listeners_of.items():
                 for listener in listeners:
                     if not listener.allowed():
                         listener.finish()
-                if isinstance(what, str):
-                    self._look_at(what, listeners)
+                if isinstance(target, str):
+                    self._read_record(target, listeners)
         except StoreUnavailable:
             return
 
-    def _look_at(self, job_id: str, audience: Collection[Listener]) -> None:
+    def _read_record(self, job_id: str, listeners: Collection[Listener]) -> None:
         job = self._jobs.peek(job_id)
         if job is not None:
-            _tell(self._of(job, self._jobs.progress(job) or {}), audience)
+            _send(self._of(job, self._jobs.progress(job) or {}), listeners)
             return
-        for listener in audience:
+        for listener in listeners:
             if listener.ends:
                 listener.finish()
 
     def _of(self, job: VideoJob, fields: Fields) -> Event:
+        artifact, failure = job.artifact, job.failure
         data = {
             "job_id": job.id,
             "kind": job.kind,
@@ -179,10 +187,10 @@ class JobEvents:
             "progress": 100.0 if job.status is Status.COMPLETED else overall_percent(fields),
             **fields,
             "title": job.facts.get("title"),
-            "file_available": job.artifact is not None,
-            "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
-            "error": job.failure.message if job.failure else None,
-            "code": job.failure.code if job.failure else None,
+            "file_available": artifact is not None,
+            "file_size_bytes": artifact and artifact.size_bytes,
+            "error": failure and failure.message,
+            "code": failure and failure.code,
             **job.outcome,
         }
         return self._event("ended" if job.status in ENDED else "status", data)
@@ -204,29 +212,29 @@ class JobEvents:
 
 
 class _Owners:
-    """Whose job an id is: an owner changes hardly ever, and messages come often."""
+    """Caches the owners of jobs, because owners rarely change and messages are frequent."""
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
         self._known: OrderedDict[str, Owner] = OrderedDict()
 
     def of(self, job_id: str) -> Owner | None:
-        """Called on the feed's thread alone."""
+        """Return the owner of a job. Called only on the feed's thread."""
         if job_id in self._known:
             return self._known[job_id]
         job = self._jobs.peek(job_id)
         if job is None:
             return None
         if job.owner.kind is OwnerKind.ADDRESS:
-            return job.owner  # an account may claim it yet
+            return job.owner  # an account may still claim it
         self._known[job_id] = job.owner
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return job.owner
 
 
-def _tell(event: Event, audience: Collection[Listener]) -> None:
-    for listener in audience:
+def _send(event: Event, listeners: Collection[Listener]) -> None:
+    for listener in listeners:
         listener.put(event)
 
 

@@ -1,4 +1,4 @@
-"""The readings of all jobs as they happen: one subscription per process."""
+"""Subscribes each process once to the progress readings of all jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Fields = dict[str, Any]
 
 
 class ProgressFeed:
-    """Subscribes when it is first wanted, in a thread of its own. Without Redis nothing comes, and nothing fails."""
+    """Subscribes at first use, in a separate thread. Without Redis no message arrives, but no error occurs."""
 
     def __init__(self, cache: CacheService) -> None:
         self._cache = cache
@@ -31,36 +31,40 @@ class ProgressFeed:
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
 
-    def follow(self, hear: Callable[[str, Fields], None], tick: Callable[[], None], missed: Callable[[], None]) -> None:
-        """Have every message told to ``hear`` (the job's id, what was said) and ``tick`` called about once a second.
+    def follow(
+        self, on_message: Callable[[str, Fields], None], on_tick: Callable[[], None], on_gap: Callable[[], None]
+    ) -> None:
+        """Call ``on_message`` (job id, fields) for every message and ``on_tick`` about once a second.
 
-        ``missed`` is called when the feed goes on after messages may have been lost.
+        ``on_gap`` is called when the feed continues after messages may have been lost.
 
-        Only the first call counts. All are called on the feed's thread, one at a time, with Redis or without. What
-        happens after this has returned is not missed while Redis answers.
+        Only the first call has an effect. All functions are called on the feed's thread, one at a time, with or without
+        Redis. While Redis answers, nothing that happens after this method returns is missed.
         """
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
-                    target=self._run, args=(hear, tick, missed), name="progress-feed", daemon=True
+                    target=self._run, args=(on_message, on_tick, on_gap), name="progress-feed", daemon=True
                 )
                 self._thread.start()
         self._ready.wait(_READY_SECONDS)
 
-    def _run(self, hear: Callable[[str, Fields], None], tick: Callable[[], None], missed: Callable[[], None]) -> None:
-        beginnings = 0
+    def _run(
+        self, on_message: Callable[[str, Fields], None], on_tick: Callable[[], None], on_gap: Callable[[], None]
+    ) -> None:
+        subscriptions = 0
 
-        def begun() -> None:
-            """A subscription counts; the driver makes a new one by itself when its connection was lost."""
-            nonlocal beginnings
-            beginnings += 1
-            if beginnings > 1:
-                missed()
+        def on_subscribed() -> None:
+            """Count subscriptions: the driver subscribes again after it lost the connection."""
+            nonlocal subscriptions
+            subscriptions += 1
+            if subscriptions > 1:
+                on_gap()
             self._ready.set()
 
         while True:
             try:
-                self._subscribe(hear, tick, begun)
+                self._subscribe(on_message, on_tick, on_subscribed)
             except redis.RedisError as error:
                 log.debug("no feed: %s", error)
             except Exception:
@@ -68,12 +72,12 @@ class ProgressFeed:
             self._ready.clear()
             time.sleep(_PAUSE_SECONDS)
             try:
-                tick()
+                on_tick()
             except Exception:
-                log.exception("a look at the records failed")
+                log.exception("reading the records failed")
 
     def _subscribe(
-        self, hear: Callable[[str, Fields], None], tick: Callable[[], None], begun: Callable[[], None]
+        self, on_message: Callable[[str, Fields], None], on_tick: Callable[[], None], on_subscribed: Callable[[], None]
     ) -> None:
         with self._cache.client.pubsub() as channel:  # type: ignore[no-untyped-call]
             channel.psubscribe(PATTERN)
@@ -81,9 +85,9 @@ class ProgressFeed:
             while True:
                 message = channel.get_message(timeout=1.0)
                 if message is not None and message["type"] == "psubscribe":
-                    begun()
+                    on_subscribed()
                 elif message is not None and message["type"] == "pmessage":
-                    hear(message["channel"].partition(":")[2], json.loads(message["data"]))
+                    on_message(message["channel"].partition(":")[2], json.loads(message["data"]))
                 if time.monotonic() >= next_tick:
                     next_tick = time.monotonic() + 1.0
-                    tick()
+                    on_tick()

@@ -1,4 +1,4 @@
-"""Which addresses webhooks may be sent to: those that the way out would refuse in any case are refused at once."""
+"""Refuses webhook addresses that the egress proxy could never reach."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from src.services.events.chat_replies import DISCORD_HOSTS, is_discord_address
 
 _MOST_CHARACTERS = 1000
 _PORTS = {"http": 80, "https": 443}
-# No public name ends so: RFC 2606 and 6761 (test, example, invalid, localhost), 7686 (onion), 9476 (alt). Names that
-# only the own network knows are refused by the rules of the way out.
+# No public name has these endings: RFC 2606 and 6761 (test, example, invalid, localhost), 7686 (onion), 9476 (alt).
+# Names that only the local network resolves are refused by the egress rules.
 _RESERVED = (".test", ".example", ".invalid", ".localhost", ".onion", ".alt")
 
 
 def require_reachable(url: object, egress: EgressProxy) -> None:
-    """Pass an address that may be reached. No name is resolved: a host that is away now may be back when the job ends.
+    """Require an address that could be reached. Names are not resolved: a host that is unavailable now may answer
+    later.
 
     Raises:
-        WebhookInvalid: no link to a web server, one to Discord that is no webhook, or one that no rule lets out.
+        WebhookInvalid: not an HTTP link, a Discord link that is not a webhook, or an address that the rules block.
     """
     try:
         found = httpx.URL(url) if isinstance(url, str) and len(url) <= _MOST_CHARACTERS and url.isascii() else None

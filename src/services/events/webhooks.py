@@ -1,4 +1,4 @@
-"""Webhooks: a job that has ended is told to who asked for that; signed, tried again, to public addresses only."""
+"""Delivers signed webhooks about ended jobs to public addresses, with retries."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 
 SIGNATURE_HEADER = "X-Webhook-Signature"
 _PURPOSE = "webhook"
-_LOOK_AGAIN = timedelta(seconds=3)  # at a job that has not ended
-_CLAIM_SECONDS = 60.0  # beyond the time that a receiver may take
+_RECHECK = timedelta(seconds=3)  # of a job that has not ended
+_CLAIM_SECONDS = 60.0  # in addition to the timeout of the receiver
 _FIRST_PAUSE_SECONDS = 5.0
-# How many receivers are told at once, and of these so many for one owner and for one network from which was asked: a
-# receiver may take WEBHOOK_TIMEOUT_SECONDS, and those of one account must not make others wait.
+# The deliveries at the same time, in total, for one owner and for one requesting network: a receiver may take
+# WEBHOOK_TIMEOUT_SECONDS, and the receivers of one account must not delay others.
 _MOST_AT_ONCE, _MOST_OF_OWNER, _MOST_OF_NETWORK = 32, 2, 4
-_MOST_LOOKED_AT = 500
+_MOST_CHECKED = 500
 _GONE = 410
 
 
 class WebhookService:
-    """Keeps what is to be told, and tells it. An address is told at least once; ``X-Webhook-Id`` tells repetitions."""
+    """Stores and delivers webhooks, each at least once; receivers detect repetitions by ``X-Webhook-Id``."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class WebhookService:
         timeout: float,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``tls`` trusts other certificates than the usual ones."""
+        """Set the services and limits. ``tls``: replaces the default trusted certificates."""
         self._data, self._jobs, self._egress, self._signer, self._clock = data, jobs, egress, signer, clock
         self._attempts, self._timeout, self._tls = attempts, timeout, tls
         self._limits = Limits(requests=4, bytes=1_000_000, seconds=timeout)
@@ -67,13 +67,13 @@ class WebhookService:
         self._threads = threading.BoundedSemaphore(_MOST_AT_ONCE)
 
     def require_valid(self, url: object, secret: object = None) -> None:
-        """Pass what can be told.
+        """Require a valid address and secret.
 
         Raises:
-            WebhookInvalid: an address that can never be reached, or a secret that is none.
+            WebhookInvalid: an address that can never be reached, or an invalid secret.
         """
         require_reachable(url, self._egress)
-        # Half a character can be spelled in JSON and is kept by no database.
+        # JSON can contain half of a surrogate pair, which no database stores.
         if secret is not None and not (isinstance(secret, str) and 16 <= len(secret) <= 200 and _is_text(secret)):
             raise WebhookInvalid("webhook_secret must have 16 to 200 characters")
 
@@ -86,10 +86,11 @@ class WebhookService:
         asked_by: Owner | None = None,
         network: str | None = None,
     ) -> None:
-        """Notify this address when the job has ended; signed with ``secret`` instead of the owner's.
+        """Register this address for the end of the job; sign with ``secret`` instead of the owner's secret.
 
-        ``asked_by``: who asked, the owner when absent; ``network``: from where. What others ask counts against their
-        network's share and is never signed with the owner's secret: a receiver of the owner would believe it.
+        ``asked_by``: the caller, by default the owner; ``network``: the caller's network. Requests of other callers
+        count against the share of their network and are never signed with the owner's secret, because a receiver of the
+        owner would trust it.
         """
         owner = self._owner_of(job_id)
         if asked_by is not None and _name_of(asked_by) != owner:
@@ -97,18 +98,18 @@ class WebhookService:
         self._data.insert(job_id, url, secret, self._clock.now(), owner=owner, network=network)
 
     def register_once(self, job_id: str, url: str) -> None:
-        """The same for a request that may come twice at the same time: while the address is to be told, it stays so."""
+        """Register an address once, even if the request arrives twice at the same time."""
         name = hashlib.sha256(f"{job_id}\n{url}".encode()).hexdigest()[:24]
         self._data.insert(job_id, url, None, self._clock.now(), owner=self._owner_of(job_id), delivery_id=name)
 
     def secret_of(self, owner: Owner) -> str:
-        """What webhooks about an owner's jobs are signed with, unless a request sent a secret of its own."""
+        """Return the secret for webhooks about an owner's jobs, used unless a request brings its own secret."""
         return self._signer.sign(_PURPOSE, _name_of(owner))
 
-    def begin_due(self) -> list[Future[int]]:
-        """Have everybody told who is due, on threads that need not be waited for: a slow receiver holds up neither the
-        next call nor the receivers of others. Each future holds how many its thread has told."""
-        begun: list[Future[int]] = []
+    def start_due(self) -> list[Future[int]]:
+        """Start the due deliveries on background threads, so that a slow receiver delays neither the next call nor
+        other receivers. Each future returns how many deliveries its thread completed."""
+        started: list[Future[int]] = []
         while self._threads.acquire(blocking=False):
             try:
                 due = self._next_due()
@@ -118,39 +119,40 @@ class WebhookService:
             if due is None:
                 self._threads.release()
                 break
-            begun.append(in_background(functools.partial(self._deliver_some, *due), "webhook"))
-        return begun
+            started.append(in_background(functools.partial(self._deliver_some, *due), "webhook"))
+        return started
 
     def deliver_due(self) -> int:
-        """Tell everybody who is due, and wait for that; how many were told."""
-        return sum(each.result() for each in self.begin_due())
+        """Deliver everything that is due, wait for it, and return how many deliveries succeeded."""
+        return sum(each.result() for each in self.start_due())
 
     def _deliver_some(self, delivery: Delivery, job: VideoJob) -> int:
-        told = 0
+        delivered = 0
         try:
             while True:
                 try:
-                    told += self._deliver(delivery, job)
+                    delivered += self._deliver(delivery, job)
                 finally:
                     with self._lock:
                         self._count(delivery, -1)
                 due = self._next_due()
                 if due is None:
-                    return told
+                    return delivered
                 delivery, job = due
         except AppError as error:
             log.warning("webhooks: %s", error.message)
-            return told
+            return delivered
         except Exception:
-            log.exception("a webhook failed unexpectedly")  # the claim runs out, and it is tried again
-            return told
+            log.exception("a webhook failed unexpectedly")  # the claim expires, and the delivery is retried
+            return delivered
         finally:
             self._threads.release()
 
     def _next_due(self) -> tuple[Delivery, VideoJob] | None:
-        """Claimed only when it is told next: a claim that ran out behind slow receivers would be told twice."""
+        """Claim the next delivery only right before it is sent: a claim that expired in a queue would be sent
+        twice."""
         with self._lock:
-            for _ in range(_MOST_LOOKED_AT):
+            for _ in range(_MOST_CHECKED):
                 delivery = self._claim()
                 if delivery is None:
                     return None
@@ -158,14 +160,14 @@ class WebhookService:
                 if job is None:
                     self._data.delete(delivery)
                 elif not job.ended:
-                    self._data.postpone(delivery, self._clock.now() + _LOOK_AGAIN, attempts=delivery.attempts)
+                    self._data.postpone(delivery, self._clock.now() + _RECHECK, attempts=delivery.attempts)
                 else:
                     self._count(delivery, 1)
                     return delivery, job
         return None
 
     def _claim(self) -> Delivery | None:
-        """The next one of an owner for whom nothing is sent now, else of one who has not got the share yet."""
+        """Claim a delivery of an owner without deliveries in progress, otherwise of an owner below its share."""
         now = self._clock.now()
         until = now + timedelta(seconds=self._timeout + _CLAIM_SECONDS)
         networks = [network for network, number in self._networks.items() if number >= _MOST_OF_NETWORK]
@@ -193,21 +195,21 @@ class WebhookService:
         except (httpx.HTTPError, httpx.InvalidURL, AppError) as error:
             log.info("webhook of job %s: %s", job.id, type(error).__name__)
             status = 0
-        told, attempts = 200 <= status < 300, delivery.attempts + 1
-        if told or status == _GONE or attempts >= self._attempts:
-            if not told:
+        delivered, attempts = 200 <= status < 300, delivery.attempts + 1
+        if delivered or status == _GONE or attempts >= self._attempts:
+            if not delivered:
                 log.warning("webhook of job %s was given up after %d tries (%d)", job.id, attempts, status)
             self._data.delete(delivery)
         else:
             pause = _FIRST_PAUSE_SECONDS * 2 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311 (only jitter)
             self._data.postpone(delivery, self._clock.now() + timedelta(seconds=pause), attempts=attempts)
-        return told
+        return delivered
 
     def _send(self, delivery: Delivery, job: VideoJob) -> int:
         now = self._clock.now()
-        spoken = message_for(delivery.url, job)  # a chat is told in a sentence
-        if spoken is not None:
-            body, headers = spoken[0], {"Content-Type": spoken[1]}
+        chat = message_for(delivery.url, job)
+        if chat is not None:
+            body, headers = chat[0], {"Content-Type": chat[1]}
         else:
             body = json.dumps(payload_of(job, now)).encode()
             headers = {"Content-Type": "application/json", "X-Webhook-Id": delivery.id}
@@ -223,7 +225,7 @@ class WebhookService:
             return answer.status_code  # the status says all: the body is not read, whatever its size
 
     def _own_secret(self, delivery: Delivery, owner: Owner) -> str | None:
-        """The owner's secret, if it was the owner who asked. Deliveries of earlier versions do not tell who did."""
+        """Return the owner's secret if the owner registered the address. Old deliveries do not record who did."""
         return self.secret_of(owner) if delivery.owner in (None, _name_of(owner)) else None
 
 
@@ -236,22 +238,23 @@ def _is_text(text: str) -> bool:
 
 
 def sign(secret: str, body: bytes, now: datetime) -> str:
-    """``t=<seconds>,v1=<hex>``: HMAC-SHA256 of ``<seconds>.<body>``. A receiver refuses what is minutes old."""
+    """Return ``t=<seconds>,v1=<hex>``: HMAC-SHA256 of ``<seconds>.<body>``. Receivers should refuse old signatures."""
     moment = str(int(now.timestamp()))
     return f"t={moment},v1={hmac.new(secret.encode(), moment.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 
 def payload_of(job: VideoJob, now: datetime) -> dict[str, object]:
-    """What a webhook about a job says: JSON values."""
+    """Return the body of a webhook about a job as JSON values."""
+    failure = job.failure if job.status is Status.FAILED else None
     return {
         "event": f"job.{job.status.value}",
         "job_id": job.id,
         "kind": job.kind,
         "status": job.status.value,
         "title": job.facts.get("title"),
-        "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
-        "error": job.failure.message if job.failure and job.status is Status.FAILED else None,
-        "code": job.failure.code if job.failure and job.status is Status.FAILED else None,
+        "file_size_bytes": job.artifact and job.artifact.size_bytes,
+        "error": failure and failure.message,
+        "code": failure and failure.code,
         **job.outcome,
         "sent_at": utc_text(now),
     }

@@ -1,4 +1,4 @@
-"""Places of a process for replies that last: so many in all, and of these so many for one owner and one address."""
+"""Limits the open event streams of a process, in total, per owner and per address."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ _RETRY_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whom a place counts against. ``owner``: None for one that many share. ``address``: as limits count it."""
+    """The owner and the address that a slot counts against. ``owner``: ``None`` if shared by many clients.
+    ``address``: normalized as for rate limits."""
 
     owner: str | None
     address: str
 
 
-class Places:
-    """Counts in this process alone: nothing is left over from one that died."""
+class Slots:
+    """Counts the slots of this process only: no slot stays taken after a process died."""
 
     def __init__(self, most: int, *, per_owner: int | None = None, per_address: int | None = None) -> None:
-        """None is no limit beside ``most``."""
+        """Set the limits; ``None`` means only ``most`` applies."""
         self.most, self._per_owner, self._per_address = most, per_owner, per_address
         self._lock = threading.Lock()
         self._owners: Counter[str] = Counter()
@@ -32,11 +33,11 @@ class Places:
         self._taken = 0
 
     def take(self, holder: Holder | None = None) -> Callable[[], None]:
-        """Take a place; the function gives it back. Calling it twice does no harm.
+        """Take a slot and return the function that releases it. Releasing twice is harmless.
 
         Raises:
-            TooManyOwnListeners: this owner or this address has its share.
-            TooManyListeners: all are taken.
+            TooManyOwnListeners: this owner or this address has used its share.
+            TooManyListeners: all slots are taken.
         """
         owner = holder.owner if holder else None
         address = holder.address if holder else None
@@ -47,20 +48,20 @@ class Places:
                 raise TooManyListeners(retry_after_seconds=_RETRY_SECONDS)
             self._taken += 1
             self._count(owner, address, 1)
-        given_back = threading.Event()
+        released = threading.Event()
 
-        def give_back() -> None:
+        def release() -> None:
             with self._lock:
-                if not given_back.is_set():
-                    given_back.set()
+                if not released.is_set():
+                    released.set()
                     self._taken -= 1
                     self._count(owner, address, -1)
 
-        return give_back
+        return release
 
     @property
     def free(self) -> int:
-        """How many are free."""
+        """The number of free slots."""
         return self.most - self._taken
 
     def _count(self, owner: str | None, address: str | None, number: int) -> None:
