@@ -50,7 +50,7 @@ def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> R
     if not user_id:
         raise RequestInvalid("user_id: Field required")
     if caller.channel is None:  # a channel token was made by the owner
-        services().anonymous_saves.require_welcome(user_id, by=None)
+        services().anonymous_saves.require_permission(user_id, by=None)
     return _answer(video_id, user_id, caller, query)
 
 
@@ -93,6 +93,6 @@ def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Repl
     reply = services().chat.answer(request)
     if hinted.bot:
         return text(reply.text)
-    if reply.job is None or (caller.channel is not None and read_message(query.message).word is not None):
+    if reply.job is None or (caller.channel is not None and read_message(query.message).command is not None):
         return ChatAnswered(message=reply.text, video_id=reply.job.id if reply.job else None), 200
     return StreamClipSaved.of(reply.job), 201

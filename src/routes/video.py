@@ -52,7 +52,7 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
 def save_video(body: SaveVideo, caller: Caller) -> Reply:
     """Save a time range of a video for later, for the user named or, if that user accepts it, by anybody."""
     by = caller.identity.user_id if caller.identity else None
-    services().anonymous_saves.require_welcome(body.user_id, by=by)
+    services().anonymous_saves.require_permission(body.user_id, by=by)
     job = services().clips.save(body.user_id, body.to_request(), anonymous=by != body.user_id)
     return VideoSaved(video_id=job.id), 201
 

@@ -24,7 +24,7 @@ from src.launcher.stores import embedded_stores
 from src.models.session import Session
 from src.models.user import User
 from src.services.accounts.login_cache import TRUST_SECONDS, SessionCache, key_of
-from src.services.accounts.logins import KEEP_NOTES, SessionService
+from src.services.accounts.logins import NOTE_LIFE, SessionService
 from src.services.cache_service import CacheService, connect_redis
 from src.utils.clock import SystemClock
 from src.utils.token import Tokens, token_hash
@@ -276,7 +276,7 @@ def test_notes_are_kept_for_a_while_after_redis_was_told_and_then_go(
     assert notes.count_documents({"told_at": None}) == 1
     look()
     assert notes.count_documents({"told_at": {"$ne": None}}) == 1
-    clock.move(KEEP_NOTES.total_seconds() - 1)
+    clock.move(NOTE_LIFE.total_seconds() - 1)
     look()
     assert notes.count_documents({}) == 1
     clock.move(2)

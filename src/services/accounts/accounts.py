@@ -1,4 +1,4 @@
-"""Accounts: register, sign in and out, change the password, and tell who a token belongs to."""
+"""Manages accounts: registration, login, logout, password changes, and the owners of tokens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from src.utils.token import PublicClaims, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a successful sign-in gives. The token is not stored and cannot be had again."""
+    """The result of a successful login. The token is not stored and cannot be read again."""
 
     user: User
     token: str = field(repr=False)
@@ -41,14 +41,14 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class PublicToken:
-    """A token that only saves clips, and for how many seconds it counts."""
+    """A token that can only save clips, and its lifetime in seconds."""
 
     token: str = field(repr=False)
     expires_in_seconds: int
 
 
 class AccountService:
-    """Every method may raise ``StoreUnavailable``; those that take a password also ``Busy``."""
+    """Manages accounts. Every method may raise ``StoreUnavailable``; methods that take a password also ``Busy``."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class AccountService:
         clock: Clock,
         admins: AdminAccounts | None = None,
     ) -> None:
-        """``admins``: who may see everybody's jobs; without it nobody is named."""
+        """Set the parts. ``admins``: who may see all jobs; without it no administrator is configured."""
         self._admins = admins
         self._users = users
         self._sessions = sessions
@@ -71,25 +71,18 @@ class AccountService:
         self._clock = clock
 
     def register(self, email: str, password: str) -> User:
-        """A new account.
+        """Create an account.
 
-        That an address is taken is told only after the work of a hash, so finding out costs as much as a try to
-        sign in.
-
-        Raises:
-            EmailInvalid, PasswordInvalid, EmailTaken.
+        A taken address is reported only after a hash is computed, so finding one costs as much as a login attempt.
         """
         normalised = normalise_email(email)
         check_password(password)
         return self._users.insert(normalised, self._hasher.hash(password), self._clock.now())
 
     def login(self, email: str, password: str, *, address: str) -> Login:
-        """Sign in from a network address.
+        """Log in from a network address.
 
         An unknown e-mail address and a wrong password give the same answer after the same work.
-
-        Raises:
-            CredentialsInvalid, TooManyAttempts.
         """
         account = _account_name(email)
         attempt = self._limiter.begin(account, address)
@@ -97,8 +90,8 @@ class AccountService:
         if not self._hasher.verify(password, user.password_hash if user else None) or user is None or user.disabled:
             raise CredentialsInvalid()
         token, session = self._sessions.open(user)
-        # The password may have been changed while this one was being checked; a login that was stored after the
-        # change had ended all others must not outlive it.
+        # The password may have been changed during the check. A login that was stored after that change ended all
+        # others must not stay valid.
         current = self._users.find(user.id)
         if current is None or current.disabled or current.password_hash != user.password_hash:
             self._sessions.end(session.token_hash)
@@ -107,15 +100,11 @@ class AccountService:
         return Login(user, token)
 
     def logout(self, identity: Identity) -> None:
-        """End this login: its token is accepted nowhere from now on."""
+        """End this login: its token is not accepted any more."""
         self._sessions.end(identity.token_hash)
 
     def change_password(self, identity: Identity, current: str, new: str, *, address: str) -> None:
-        """Set a new password and end every login of the user, this one too.
-
-        Raises:
-            PasswordInvalid, CurrentPasswordWrong, TooManyAttempts.
-        """
+        """Set a new password and end every login of the user, including this one."""
         check_password(new)
         attempt = self._limiter.begin(identity.email, address)
         user = self._users.find(identity.user_id)
@@ -123,27 +112,23 @@ class AccountService:
             raise CurrentPasswordWrong()
         self._limiter.succeeded(attempt)
         new_hash = self._hasher.hash(new)
-        # First the logins, so that a crash between the two cannot leave a thief signed in under a new password;
-        # then those that were opened with the old password until it was replaced.
+        # End the logins first, so that a crash in between cannot leave an attacker logged in under the new password;
+        # then end the logins that were opened with the old password until it was replaced.
         self._sessions.end_all(user.id)
         if not self._users.replace_password(user, new_hash, self._clock.now()):
-            raise CurrentPasswordWrong()  # somebody else has just changed it
+            raise CurrentPasswordWrong()  # another request has just changed it
         self._sessions.end_all(user.id)
 
     def identify(self, token: str) -> Identity:
-        """Who a private token belongs to.
-
-        Raises:
-            TokenInvalid, TokenExpired.
-        """
+        """Return the owner of a private token."""
         identity = self._sessions.find(token)
-        # The logins of an account that was deleted or disabled may still stand in Redis, or in a backup that came back.
+        # Logins of a deleted or disabled account may still be in Redis, or return with a restored backup.
         if identity is None or not self._users.is_active(identity.user_id):
             raise TokenInvalid("This login has ended; please sign in again.")
         return identity
 
     def is_signed_in(self, token: str) -> bool:
-        """Whether the login of this private token goes on."""
+        """Whether the login of this private token is valid."""
         try:
             self.identify(token)
         except (TokenInvalid, TokenExpired):
@@ -151,10 +136,10 @@ class AccountService:
         return True
 
     def switch(self, email: str, *, active: bool) -> User:
-        """Disable an account, so that no token of it and no link to its files counts, or enable it again.
+        """Disable an account, its tokens and the links to its files, or enable it again.
 
         Raises:
-            EmailInvalid, UserUnknown: there is no such account.
+            EmailInvalid, UserUnknown: no account has this address.
         """
         user = self._users.find_by_email(normalise_email(email))
         if user is None:
@@ -165,10 +150,10 @@ class AccountService:
         return user
 
     def require_admin(self, identity: Identity, *, unless_unnamed: bool = False) -> None:
-        """``unless_unnamed``: anybody who is signed in may, while nobody is named.
+        """Require an administrator. ``unless_unnamed``: accept any account while no administrator is configured.
 
         Raises:
-            AdminOnly: this is the account of somebody else.
+            AdminOnly: this account is not an administrator.
         """
         if self._admins is not None and self._admins.is_admin(identity):
             return
@@ -176,16 +161,12 @@ class AccountService:
             raise AdminOnly()
 
     def issue_public_token(self) -> PublicToken:
-        """A token for bots and web pages; anyone may have one."""
+        """Issue a token for bots and web pages; it is available to every client."""
         token = self._tokens.issue_public(self._clock.now())
         return PublicToken(token, int(self._tokens.public_life.total_seconds()))
 
     def verify_public_token(self, token: str) -> PublicClaims:
-        """What a public token says.
-
-        Raises:
-            TokenInvalid, TokenExpired.
-        """
+        """Return the claims of a public token."""
         return self._tokens.read_public(token, self._clock.now())
 
 
@@ -197,7 +178,7 @@ def build_accounts(
     clock: Clock,
     admins: AdminAccounts | None = None,
 ) -> AccountService:
-    """The accounts of one process, put together from the settings."""
+    """Build the account service of one process from the settings."""
     tokens = Tokens(
         public_secret=settings.jwt_public_secret,
         private_secret=settings.jwt_private_secret,
@@ -216,7 +197,7 @@ def build_accounts(
 
 
 def _account_name(email: str) -> str:
-    """What to look an account up by. Text that is no address belongs to nobody, at the usual price."""
+    """Return the key of an account. Invalid addresses get a key without account, so that they cost the same work."""
     try:
         return normalise_email(email)
     except EmailInvalid:

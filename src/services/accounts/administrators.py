@@ -1,4 +1,5 @@
-"""Who is an administrator: accounts, not addresses, for anybody may register an address that a setting names."""
+"""Defines the administrators as accounts instead of addresses, because anyone can register an address that a setting
+names."""
 
 from __future__ import annotations
 
@@ -20,19 +21,20 @@ MAKE_ADMIN = "python -m src.cli make-admin --email ADDRESS"
 
 
 class AdminAccounts:
-    """An address of ``ADMIN_EMAILS`` counts for the account that had it when it was first seen there, and for no other.
+    """An address of ``ADMIN_EMAILS`` applies only to the account that had it when the setting was first read with it.
 
-    Addresses are not confirmed and registration is open: whoever registered a named address first was administrator
-    otherwise. All other administrators are made with a command. Every method may raise ``StoreUnavailable``.
+    Addresses are not confirmed and registration is open, so otherwise the first client to register a named address
+    would become administrator. All other administrators are appointed with a command. Every method may raise
+    ``StoreUnavailable``.
     """
 
     def __init__(self, admins: AdminData, users: UserData, clock: Clock, named: frozenset[str] = frozenset()) -> None:
-        """``named``: the normalised addresses of ``ADMIN_EMAILS``."""
+        """Set the addresses. ``named``: the normalized addresses of ``ADMIN_EMAILS``."""
         self._admins, self._users, self._clock, self._named = admins, users, clock, named
 
     def note_named(self, since: datetime) -> None:
-        """Remember whose the addresses of the setting were at ``since``, if they are new there, and log which of them
-        have no effect. Called when a process starts."""
+        """Record which accounts the new addresses of the setting belonged to at ``since``, and log the addresses
+        without effect. Called when a process starts."""
         for email in sorted(self._named - set(self._admins.of(self._named))):
             user = self._users.find_by_email(email)
             self._admins.note(email, user.id if user and user.created_at <= since else None, self._clock.now())
@@ -52,11 +54,11 @@ class AdminAccounts:
         return admin.granted or identity.email in self._named
 
     def are_named(self) -> bool:
-        """Whether the setting or a command names anybody."""
+        """Whether the setting or a command names any administrator."""
         return bool(self._named) or self._admins.any_granted()
 
     def without_effect(self) -> list[str]:
-        """The addresses of the setting that make nobody an administrator."""
+        """Return the addresses of the setting that have no effect."""
         known, idle = self._admins.of(self._named), []
         for email in sorted(self._named):
             admin, user = known.get(email), self._users.find_by_email(email)
@@ -68,14 +70,14 @@ class AdminAccounts:
         """Make the account of this address an administrator.
 
         Raises:
-            EmailInvalid, UserUnknown: there is no such account.
+            EmailInvalid, UserUnknown: no account has this address.
         """
         user = self._user(email)
         self._admins.grant(user.email, user.id, self._clock.now())
         return user
 
     def withdraw(self, email: str) -> User:
-        """Take that from the account of this address. Raises as ``grant``."""
+        """Remove the administrator role from the account of this address. Raises as ``grant``."""
         user = self._user(email)
         self._admins.withdraw(user.email, self._clock.now())
         return user
@@ -88,10 +90,10 @@ class AdminAccounts:
 
 
 def read_admins(text: str) -> frozenset[str]:
-    """The addresses of ADMIN_EMAILS.
+    """Parse ADMIN_EMAILS.
 
     Raises:
-        SettingsError: one of them is none.
+        SettingsError: one of the addresses is invalid.
     """
     try:
         return frozenset(normalise_email(email.strip()) for email in text.split(",") if email.strip())

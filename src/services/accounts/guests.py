@@ -1,4 +1,5 @@
-"""Guest sessions: created within limits, recognised by a secret, ended by 24 hours without use."""
+"""Manages guest sessions, which are created within limits, identified by a secret, and end after 24 hours without
+use."""
 
 from __future__ import annotations
 
@@ -18,48 +19,48 @@ from src.services.window_counters import WindowCounters
 from src.utils.addresses import network_of
 from src.utils.clock import Clock
 
-# A session that is asked for its state every second is written once a minute.
+# A session that is used every second is written only once a minute.
 PROLONG_SECONDS = 60
 CREATION_WINDOW_SECONDS = 3600
-# A place for a job that has no record yet: the job may be about to be written.
+# How long a job may be counted without a record: the record may be about to be written.
 PLACE_GRACE_SECONDS = 60
 _SECRET = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many jobs there are in each state, and the bytes of their files."""
+    """The number of jobs in each state, and the bytes of their files."""
 
     jobs: dict[Status, int]
     file_bytes: int
 
     @property
     def total(self) -> int:
-        """All jobs."""
+        """The number of all jobs."""
         return sum(self.jobs.values())
 
     @property
     def active(self) -> int:
-        """Those that have not ended."""
+        """The number of jobs that have not ended."""
         return self.of(Status.PENDING) + self.of(Status.PROCESSING)
 
     @property
     def completed(self) -> int:
-        """Those that have ended well."""
+        """The number of jobs that succeeded."""
         return self.of(Status.COMPLETED)
 
     @property
     def failed(self) -> int:
-        """Those that have ended badly."""
+        """The number of jobs that failed."""
         return self.of(Status.FAILED)
 
     def of(self, status: Status) -> int:
-        """Those in this state."""
+        """Return the number of jobs in this state."""
         return self.jobs.get(status, 0)
 
 
 class GuestService:
-    """Who a guest is, and how much of it is allowed. All methods may raise ``StoreUnavailable``."""
+    """Identifies guests and enforces their limits. All methods may raise ``StoreUnavailable``."""
 
     def __init__(
         self,
@@ -74,18 +75,18 @@ class GuestService:
         per_address: int | None,
         open_per_address: int | None = None,
     ) -> None:
-        """``per_address``: sessions that one address may create in an hour; ``open_per_address``: that it may have at
-        once. ``None`` is no limit."""
+        """Set the limits. ``per_address``: sessions that one address may create in an hour; ``open_per_address``:
+        sessions that it may have at the same time. ``None`` means no limit."""
         self._open_per_address = open_per_address
         self._guests, self._jobs, self._counters, self._clock = guests, jobs, counters, clock
         self.session_limit, self.job_limit = session_limit, job_limit
         self._life, self._per_address = life, per_address
 
     def create(self, address: str) -> tuple[str, GuestSession]:
-        """A new session, and the secret that opens it: told here once, and never again.
+        """Create a session and return it with its secret, which is not stored.
 
         Raises:
-            TooManySessions: all places are taken, or this address has created enough for now, or has its share.
+            TooManySessions: all sessions are in use, or this address has reached one of its limits.
         """
         network = network_of(address)
         if self._per_address is not None:
@@ -103,15 +104,15 @@ class GuestService:
                 return secret, session
 
     def is_open(self, secret: str) -> bool:
-        """Whether the session of this secret goes on. To ask is no use of it."""
+        """Whether the session of this secret is valid. This check does not count as use."""
         session_id = session_id_of(secret)
         return bool(session_id and self._guests.find(session_id, self._clock.now()))
 
     def open(self, secret: str, missing: type[AppError] = SessionInvalid) -> GuestSession:
-        """The session of this secret, which is used now.
+        """Return the session of this secret and record its use.
 
         Raises:
-            AppError: ``missing``, when there is none or it has expired.
+            AppError: ``missing``, if the session does not exist or has expired.
         """
         now = self._clock.now()
         session_id = session_id_of(secret)
@@ -123,22 +124,22 @@ class GuestService:
         return session
 
     def age_hours(self, session: GuestSession) -> float:
-        """How long ago a session was created."""
+        """Return the age of a session in hours."""
         return round((self._clock.now() - session.created_at).total_seconds() / 3600, 2)
 
     def tally(self, owner: Owner | None = None) -> Tally:
-        """The jobs of one owner, or of all."""
+        """Count the jobs of one owner, or of all."""
         return Tally(*self._jobs.tally(owner))
 
     def active_sessions(self) -> int:
-        """How many sessions count now."""
+        """Return the number of valid sessions."""
         return self._guests.count(self._clock.now())
 
     def reserve(self, owner: Owner, job_id: str) -> None:
-        """Give a new job a place in its session; owners who are no guests need none.
+        """Count a new job in its session; jobs of other owners are not counted.
 
         Raises:
-            SessionFull: the session has as many jobs as it may have.
+            SessionFull: the session has reached its limit of jobs.
         """
         if owner.kind is not OwnerKind.SESSION or self._guests.add_job(owner.id, job_id, limit=self.job_limit):
             return
@@ -147,35 +148,35 @@ class GuestService:
             raise SessionFull(limit=self.job_limit)
 
     def release(self, owner: Owner, job_id: str) -> None:
-        """Take back the place of a job that is no more, or never was."""
+        """Stop counting a job that does not exist any more."""
         if owner.kind is OwnerKind.SESSION:
             self._guests.drop_jobs(owner.id, [job_id])
 
     def _drop_lost(self, session_id: str) -> None:
-        """Places of jobs whose records have gone: by the cleanup, or with a process that died before it wrote one."""
-        given = self._guests.job_ids(session_id)
-        there = self._jobs.statuses(given)
+        """Stop counting jobs without records: the cleanup deleted the record, or a process died before writing it."""
+        counted = self._guests.job_ids(session_id)
+        recorded = self._jobs.statuses(counted)
         before: datetime = self._clock.now() - timedelta(seconds=PLACE_GRACE_SECONDS)
-        lost = [job_id for job_id in given if job_id not in there and VideoData.id_time(job_id) < before]
+        lost = [job_id for job_id in counted if job_id not in recorded and VideoData.id_time(job_id) < before]
         self._guests.drop_jobs(session_id, lost)
 
 
 def _any_free(number: int, taken: set[int]) -> int:
-    """Any free one: those who come at the same time should not all want the same.
+    """Choose a random free number, so that concurrent requests rarely choose the same.
 
     Raises:
-        TooManySessions: there is none.
+        TooManySessions: all are taken.
     """
     free = sorted(set(range(number)) - taken)
     if not free:
         raise TooManySessions()
-    return random.choice(free)  # noqa: S311 (nothing to guess)
+    return random.choice(free)  # noqa: S311 (not a secret)
 
 
 def session_id_of(secret: str) -> str | None:
-    """The public id of the session that this secret opens: 128 bits of its SHA-256, which nobody can turn back.
+    """Return the public id of the session of this secret: 128 bits of its SHA-256, which cannot be reversed.
 
-    ``None`` for what cannot be a secret of ours.
+    ``None`` if the text cannot be a secret of this service.
     """
     if not _SECRET.fullmatch(secret.lower()):
         return None

@@ -1,10 +1,12 @@
-"""Logins in Redis: who a token belongs to, and for how long what is found there may be believed.
+"""Caches logins in Redis, with a limit on how long the cache may be trusted.
 
-``session:{token hash}``  ``{"user_id", "email"}`` for the rest of the session's life, or ``{"revoked": true}``:
-                          this session is over, never write it here again.
-``session-trust``         when (Redis's own clock, in ms) all revocations known to MongoDB had been written here.
+``session:{token hash}``: ``{"user_id", "email"}`` for the rest of the session's life, or ``{"revoked": true}``: the
+session has ended and must not be written again.
 
-An entry counts only while the trust is younger than ``TRUST_SECONDS``; ``session_service.py`` says why.
+``session-trust``: the time (by the Redis clock, in ms) at which all revocations known to MongoDB had been written to
+Redis.
+
+An entry is valid only while the trust is younger than ``TRUST_SECONDS``; ``logins.py`` explains why.
 """
 
 from __future__ import annotations
@@ -20,19 +22,19 @@ from src.services.cache_service import CacheService, CacheUnavailable
 
 TRUST_SECONDS = 2.0
 _TRUST_KEY = "session-trust"
-# The trust is judged by its value; the key's own lifetime only tidies up.
+# The value decides whether the trust is valid; the key's own lifetime only cleans up.
 _TRUST_KEY_SECONDS = 60
 _REVOKED = json.dumps({"revoked": True})
 
 
 def key_of(token_hash: str) -> str:
-    """The key of a session."""
+    """Return the key of a session."""
     return f"session:{token_hash}"
 
 
 @dataclass(frozen=True, slots=True)
 class CachedSession:
-    """What is kept of a session: enough to know the caller."""
+    """The cached part of a session: enough to identify the caller."""
 
     user_id: str
     email: str
@@ -40,7 +42,7 @@ class CachedSession:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What Redis said at one moment of its own clock (``read_at_ms``)."""
+    """The state of Redis at the time ``read_at_ms`` of the Redis clock."""
 
     entry: CachedSession | None
     trusted: bool
@@ -48,13 +50,13 @@ class Reading:
 
 
 class SessionCache:
-    """Sessions in Redis. Nothing here raises: a Redis that is away is ``None`` or ``False``."""
+    """Caches sessions in Redis. No method raises: if Redis is unavailable, they return ``None`` or ``False``."""
 
     def __init__(self, cache: CacheService) -> None:
         self._cache = cache
 
     def read(self, token_hash: str) -> Reading | None:
-        """Entry, trust and time, read as one transaction; ``None`` when Redis is away."""
+        """Read entry, trust and time in one transaction; ``None`` if Redis is unavailable."""
         pipeline = self._cache.client.pipeline(transaction=True)
         pipeline.mget(_TRUST_KEY, key_of(token_hash))
         pipeline.time()
@@ -66,7 +68,7 @@ class SessionCache:
         return Reading(_parse(entry), _is_fresh(trusted_since, now), now)
 
     def fill(self, session: Session, email: str, now: datetime) -> None:
-        """Keep a session that MongoDB has just confirmed, unless it was revoked in the meantime."""
+        """Store a session that MongoDB has just confirmed, unless it was revoked meanwhile."""
         left = round((session.expires_at - now).total_seconds() * 1000)
         if left <= 0:
             return
@@ -77,12 +79,14 @@ class SessionCache:
             return
 
     def revoke(self, revocation: Revocation, now: datetime) -> bool:
-        """Write over the entries of these sessions, so that none is believed or written again; whether Redis did."""
+        """Mark these sessions as revoked, so that they are neither accepted nor written again; return whether Redis
+        did."""
         return self._write([revocation], now, trusted_since_ms=None)
 
     def renew_trust(self, reading: Reading, revocations: Sequence[Revocation], now: datetime) -> bool:
-        """Write all these revocations and, in the same transaction, believe entries for ``TRUST_SECONDS`` from the
-        moment of ``reading``; whether Redis did. They must have been read from MongoDB after that moment."""
+        """Write these revocations and, in the same transaction, trust all entries for ``TRUST_SECONDS`` from the
+        moment of ``reading``; return whether Redis did. The revocations must have been read from MongoDB after that
+        moment."""
         return self._write(revocations, now, trusted_since_ms=reading.read_at_ms)
 
     def _write(self, revocations: Sequence[Revocation], now: datetime, *, trusted_since_ms: int | None) -> bool:
@@ -103,7 +107,7 @@ class SessionCache:
 def _is_fresh(trusted_since: str | None, now_ms: int) -> bool:
     if trusted_since is None or not trusted_since.isdecimal():
         return False
-    # A time in the future is no trust either: Redis's clock was set back.
+    # A time in the future is invalid too: Redis's clock was set back.
     return 0 <= now_ms - int(trusted_since) < TRUST_SECONDS * 1000
 
 

@@ -1,18 +1,21 @@
-"""Logins in MongoDB (the truth) and Redis (fast), so that one that has ended is dead everywhere at once.
+"""Stores logins in MongoDB (authoritative) and Redis (fast), so that a login that ends is rejected everywhere at once.
 
-The promise: when ``end`` or ``end_all`` returns, no process accepts the token any more. Redis may lose its memory,
-go away, or come back with what it knew before; the promise holds, because
+The guarantee: when ``end`` or ``end_all`` returns, no process accepts the token any more. This holds even if Redis
+loses its data, is unavailable, or returns with an older state:
 
-1. Ending writes to MongoDB first: a note in ``revocations``, then the session is deleted.
-2. Then Redis is told: the entry is written over by "revoked". A reader who saw the session in MongoDB a moment
-   before cannot bring it back, since it writes only where nothing is (``SET NX``).
-3. Redis is believed only for ``TRUST_SECONDS`` at a time. Whoever finds the trust too old reads ``revocations``,
-   writes all of them into Redis, and renews it as of the moment *before* it read them. So if Redis could not be
-   told in step 2, ``end`` waits that long: after that, nobody can believe an entry without having seen the note.
-4. A note stays for ``KEEP_NOTES`` after Redis was first told, and is told again with each renewal: a Redis that was
-   killed forgets its last second (``appendfsync everysec``), a replica that takes over a little more. (The one gap:
-   killed in the very second after being told, and back before the last trust has run out, it may believe the
-   entry for the rest of those two seconds.)
+1. Ending a login first writes to MongoDB: a note in ``revocations``, then the deletion of the session.
+
+2. Then the entry in Redis is overwritten with "revoked". A reader that read the session from MongoDB just before cannot
+restore the entry, because readers write only missing entries (``SET NX``).
+
+3. Redis is trusted only for ``TRUST_SECONDS`` at a time. A reader that finds the trust too old reads ``revocations``,
+writes all of them to Redis, and renews the trust as of the moment *before* it read them. If step 2 could not reach
+Redis, ``end`` therefore waits that long: afterwards no reader trusts an entry without having read the note.
+
+4. A note stays for ``NOTE_LIFE`` after it was first written to Redis, and is written again with each renewal: a Redis
+that was killed loses its last second (``appendfsync everysec``), a replica that takes over slightly more. (One gap
+remains: a Redis that is killed in the second after the write and returns before the last trust has expired may accept
+the entry for the rest of those two seconds.)
 """
 
 from __future__ import annotations
@@ -28,13 +31,14 @@ from src.services.accounts.login_cache import TRUST_SECONDS, Reading, SessionCac
 from src.utils.clock import Clock
 from src.utils.token import PrivateClaims, Tokens, token_hash
 
-KEEP_NOTES = timedelta(seconds=60)
-# Clocks of two machines do not tick quite alike.
+NOTE_LIFE = timedelta(seconds=60)
+# The clocks of two machines run at slightly different speeds.
 _WAIT_SECONDS = TRUST_SECONDS * 1.05
 
 
 class SessionService:
-    """All logins of all users. Every method may raise ``StoreUnavailable`` (MongoDB); Redis being away never shows."""
+    """Manages the logins of all users. Every method may raise ``StoreUnavailable`` (MongoDB); a Redis failure has no
+    effect."""
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class SessionService:
         self._renewing = threading.Lock()
 
     def open(self, user: User) -> tuple[str, Session]:
-        """A new login of this user: its token, which is told only once, and its record."""
+        """Create a login of this user; return its token, which is not stored, and its record."""
         now = self._clock.now()
         session_id = self._sessions.new_id()
         token = self._tokens.issue_private(user.id, session_id, now)
@@ -64,27 +68,27 @@ class SessionService:
         return token, session
 
     def find(self, token: str) -> Identity | None:
-        """Who this private token belongs to; ``None`` when its login has ended.
+        """Return the owner of this private token; ``None`` if its login has ended.
 
         Raises:
-            TokenInvalid, TokenExpired: the token itself is not good.
+            TokenInvalid, TokenExpired: the token itself is invalid.
         """
         now = self._clock.now()
         claims = self._tokens.read_private(token, now)
         hashed = token_hash(token)
-        reading = self._believable(hashed)
+        reading = self._trusted_reading(hashed)
         if reading and reading.entry and reading.entry.user_id == claims.user_id:
             return Identity(claims.user_id, reading.entry.email, claims.session_id, hashed)
         return self._find_stored(hashed, claims, now)
 
     def end(self, session_token_hash: str) -> None:
-        """End one login. When this returns, its token is accepted nowhere."""
+        """End one login. When this returns, its token is not accepted any more."""
         session = self._sessions.find(session_token_hash, self._clock.now())
         if session:
             self._end([session])
 
     def end_all(self, user_id: str) -> None:
-        """End every login that this user has now. When this returns, their tokens are accepted nowhere."""
+        """End every login of this user. When this returns, their tokens are not accepted any more."""
         sessions = self._sessions.of_user(user_id)
         if sessions:
             self._end(sessions)
@@ -107,12 +111,12 @@ class SessionService:
         self._cache.fill(session, user.email, now)
         return Identity(user.id, user.email, session.id, hashed)
 
-    def _believable(self, hashed: str) -> Reading | None:
+    def _trusted_reading(self, hashed: str) -> Reading | None:
         reading = self._cache.read(hashed)
         if reading is None or reading.trusted:
             return reading
         if not self._renewing.acquire(blocking=False):
-            return None  # another thread is at it; MongoDB answers this one
+            return None  # another thread renews the trust; MongoDB answers this request
         try:
             renewed = self._renew_trust(reading)
         finally:
@@ -124,5 +128,5 @@ class SessionService:
         noted = self._revocations.all()
         renewed = self._cache.renew_trust(reading, noted, self._clock.now())
         if renewed and noted:
-            self._revocations.mark_sent(noted, self._clock.now(), keep=KEEP_NOTES)
+            self._revocations.mark_sent(noted, self._clock.now(), keep=NOTE_LIFE)
         return renewed

@@ -1,19 +1,19 @@
-"""How often a password may be guessed, and why nobody can lock the owner of an account out.
+"""Limits how often a password may be guessed, without letting an attacker lock the owner out.
 
 Within windows of 15 minutes:
 
 - one address may try ``PER_PAIR`` times at one account, and ``PER_ADDRESS`` times at all accounts together
   (generous, because an office or a mobile network shares one address);
-- an account at which ``UNDER_ATTACK`` tries have failed, from wherever, is under attack: until its window ends,
-  each address has only ``PER_PAIR_UNDER_ATTACK`` tries at it.
+- an account at which ``UNDER_ATTACK`` attempts have failed, from any addresses, is under attack: until its window
+  ends, each address has only ``PER_PAIR_UNDER_ATTACK`` attempts at it.
 
-No count ever closes an account as a whole: every address keeps its own first tries. So the owner gets in from
-another address than the attacker's, however long that one goes on, and a botnet of n addresses gets 3n guesses in
+No counter ever closes an account as a whole: every address has its own first attempts. The owner can therefore log in
+from another address than the attacker's however long the attack lasts, and a botnet of n addresses gets 3n guesses in
 15 minutes instead of 10n.
 
-Tries are counted before the password is checked, or many at once would all pass; a right password takes its own
-count back. IPv6 addresses count by /64, which is what one household has. Keys hold hashes: what a stranger types
-into the field for the e-mail address may be anything, even a password.
+Attempts are counted before the password is checked, otherwise many concurrent attempts would pass; a correct password
+removes its own count. IPv6 addresses count by /64, the usual network of one household. Keys are hashes, because the
+text in the field for the e-mail address is untrusted and may even be a password.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UNDER_ATTACK = 50
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try that was let through: the keys under which it was counted."""
+    """One permitted attempt: the keys under which it was counted."""
 
     account: str
     address: str
@@ -42,17 +42,17 @@ class Attempt:
 
 
 class AttemptLimiter:
-    """Counts tries at passwords. ``enabled=False`` lets everything through."""
+    """Counts password attempts. ``enabled=False`` permits every attempt."""
 
     def __init__(self, counters: WindowCounters, *, enabled: bool = True) -> None:
         self._counters = counters
         self._enabled = enabled
 
     def begin(self, account: str, address: str) -> Attempt:
-        """Count one try of this network address at this account (an e-mail address, whether it exists or not).
+        """Count one attempt of this network address at this account (an e-mail address, whether it exists or not).
 
         Raises:
-            TooManyAttempts: with ``retry_after_seconds``. Such a try is not counted at the address.
+            TooManyAttempts: with ``retry_after_seconds``. Such an attempt is not counted at the address.
         """
         attempt = _attempt(account, address)
         if self._enabled:
@@ -63,7 +63,7 @@ class AttemptLimiter:
         return attempt
 
     def succeeded(self, attempt: Attempt) -> None:
-        """The password was right: this try counts for nothing, and earlier slips of this address are forgiven."""
+        """Remove the counts of an attempt with the correct password, and the failed attempts of this address."""
         if self._enabled:
             self._counters.clear(attempt.pair)
             self._add(attempt.address, -1)

@@ -1,4 +1,4 @@
-"""Whether somebody may keep something for somebody else: the owner's switch, and so many in an hour."""
+"""Decides whether a caller may save clips for another user: the owner's switch and an hourly limit."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ _HOUR = 3600
 
 
 class AnonymousSaves:
-    """The door for saves that come with a public token: they need no login, so their owner decides about them."""
+    """Controls saves with a public token: they need no login, so their owner decides about them."""
 
     def __init__(
         self, users: UserData, counters: WindowCounters, clock: Clock, *, per_hour: int, enabled: bool = True
     ) -> None:
-        """``per_hour``: for one owner, by everybody together; ``enabled=False`` does not count."""
+        """Set the limit. ``per_hour``: saves for one owner by all callers together; ``enabled=False`` disables
+        counting."""
         self._users, self._counters, self._clock = users, counters, clock
         self._per_hour, self._enabled = per_hour, enabled
 
-    def require_welcome(self, user_id: str, *, by: str | None) -> None:
-        """Pass a save for this user. ``by`` is the signed-in user who saves; the owner is always welcome.
+    def require_permission(self, user_id: str, *, by: str | None) -> None:
+        """Require permission to save for this user. ``by``: the logged-in user who saves; the owner is always
+        permitted.
 
         Raises:
-            UserUnknown: there is nobody to keep it for.
-            AnonymousSavesOff: the owner wants none.
-            RateLimitExceeded: the owner got as many as anyone may within this hour.
+            UserUnknown: the account does not exist.
+            AnonymousSavesOff: the owner does not accept saves of others.
+            RateLimitExceeded: the hourly limit of the owner is reached.
         """
         if by is not None and by == user_id:
             return
@@ -38,8 +40,8 @@ class AnonymousSaves:
             raise AnonymousSavesOff()
         self._count(user_id)
 
-    def is_welcome(self, user: User | None) -> bool:
-        """Whether something may be kept for this account; ``None``: there is none of the name that was given.
+    def is_permitted(self, user: User | None) -> bool:
+        """Whether a clip may be saved for this account; ``None``: no account has the given name.
 
         An account that refuses is answered like one that does not exist, and after the same work.
         """
@@ -59,5 +61,5 @@ class AnonymousSaves:
             raise RateLimitExceeded(retry_after_seconds=max(1, round(count.seconds_left)))
 
     def switch(self, user_id: str, accept: bool) -> None:
-        """The owner's decision, from now on."""
+        """Store the owner's decision."""
         self._users.set_accepts_anonymous_saves(user_id, accept, self._clock.now())

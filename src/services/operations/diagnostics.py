@@ -1,4 +1,4 @@
-"""What this instance is made of and whether its parts work: for its operators, within seconds, whatever hangs."""
+"""Reports the components of this instance and whether they work, within seconds even if a component hangs."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from src.utils.machine import MachineReading, read_machine
 from src.utils.sandbox import Kind, available
 
 PROGRAM_SECONDS = 5.0
-# Everything is asked at once, and what has not answered by then is told as missing. Above the patience of the stores
-# (6 s) and of the self-test's programs on a busy machine.
+# All components are queried at the same time; one that has not answered by then is reported as missing. More than the
+# timeouts of the stores (6 s) and of the self-test's programs on a busy machine.
 PATIENCE_SECONDS = 20.0
-# The self-test costs about a second of processor time; who asks again this soon gets the same answer.
+# The self-test takes about a second of processor time; requests within this time share one result.
 FRESH_SECONDS = 10.0
 _PACKAGES = ("yt-dlp", "yt-dlp-ejs", "av", "celery", "flask", "pymongo", "redis")
 _ENCODERS = (
@@ -43,7 +43,7 @@ _ENCODERS = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that was asked for its version; both are ``None`` when it is not there or did not answer."""
+    """The version of a program; both fields are empty if it is missing or did not answer."""
 
     version: str | None = None
     encoders: tuple[str, ...] = ()
@@ -51,10 +51,10 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything at one moment. ``None`` where a part did not answer in time.
+    """The state of all components at one moment; ``None`` for those that did not answer in time.
 
-    ``admins_without_effect``: addresses of ``ADMIN_EMAILS`` that make nobody an administrator.
-    ``ytdlp_age_days``: how long ago the installed yt-dlp was released; sites change faster than that grows old.
+    ``admins_without_effect``: addresses of ``ADMIN_EMAILS`` without effect. ``ytdlp_age_days``: days since the
+    installed yt-dlp was released; it must be updated often because sites change.
     """
 
     at: datetime
@@ -75,12 +75,12 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """Whether every part of the self-test worked."""
+        """Whether every part of the self-test succeeded."""
         return all(part.ok for part in self.self_test)
 
 
 class DiagnosticsService:
-    """Raises nothing: what cannot be found out is a ``None`` or a problem in the answer."""
+    """Diagnoses all components. Never raises: unknown values are ``None`` or a reported problem."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class DiagnosticsService:
         self._last: tuple[float, Diagnosis] | None = None
 
     def diagnose(self) -> Diagnosis:
-        """The answer, at most ``FRESH_SECONDS`` old; those who ask at the same time share one."""
+        """Return a diagnosis that is at most ``FRESH_SECONDS`` old; concurrent requests share one."""
         with self._lock:
             if self._last is None or self._clock.monotonic() - self._last[0] >= FRESH_SECONDS:
                 found = self._diagnose()
@@ -112,7 +112,7 @@ class DiagnosticsService:
 
     def _diagnose(self) -> Diagnosis:
         questions: dict[str, Callable[[], Any]] = {
-            "ffmpeg": self._ask_ffmpeg,
+            "ffmpeg": self._query_ffmpeg,
             "js_runtime": _js_runtime,
             "mongodb": lambda: _quietly(lambda: db_service.server_version(self._database)),
             "redis": self._redis_version,
@@ -142,11 +142,11 @@ class DiagnosticsService:
             self_test=found.get("self_test", (Checked("self_test", False, round(self._patience * 1000), "no answer"),)),
         )
 
-    def _ask_ffmpeg(self) -> Program:
-        told = re.search(r"ffmpeg version (\S+)", _output([str(self._ffmpeg), "-hide_banner", "-version"]))
+    def _query_ffmpeg(self) -> Program:
+        found = re.search(r"ffmpeg version (\S+)", _output([str(self._ffmpeg), "-hide_banner", "-version"]))
         listed = _output([str(self._ffmpeg), "-hide_banner", "-encoders"])
         names = set(re.findall(r"^ [VA][.A-Z]{5} (\S+)", listed, re.MULTILINE))
-        return Program(told[1] if told else None, tuple(name for name in _ENCODERS if name in names))
+        return Program(found[1] if found else None, tuple(name for name in _ENCODERS if name in names))
 
     def _redis_version(self) -> str | None:
         try:
@@ -158,7 +158,7 @@ class DiagnosticsService:
 
 
 def age_days(release: str | None, today: date) -> int | None:
-    """Days since a release that is named by its date, as yt-dlp's are (``2026.10.26``)."""
+    """Return the days since a release that is named by its date, as yt-dlp's are (``2026.10.26``)."""
     found = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", release or "")
     try:
         return (today - date(*map(int, found.groups()))).days if found else None
@@ -180,7 +180,7 @@ def _package(name: str) -> str | None:
 
 
 def _output(command: list[str]) -> str:
-    """What a program of ours prints; nothing when it cannot be run or takes too long."""
+    """Return the output of a program; empty if it cannot be run or takes too long."""
     try:
         done = subprocess.run(
             command, env=ENVIRONMENT, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def owner_of_folders(settings: Settings, database: Database[dict[str, Any]], *, embedded: bool = False) -> FolderOwner:
-    """The owner of DOWNLOADS_DIR and UPLOADS_DIR. ``embedded``: the database is the one in DATA_DIR."""
+    """Describe the owner of DOWNLOADS_DIR and UPLOADS_DIR. ``embedded``: the database is the one in DATA_DIR."""
     return FolderOwner(
         InstallationData(database),
         PathData(database, StoredPaths.below(settings.downloads_dir, settings.uploads_dir)),
@@ -35,12 +35,12 @@ def owner_of_folders(settings: Settings, database: Database[dict[str, Any]], *, 
 
 
 def claim_folders(settings: Settings, *, embedded: bool = False, wait: bool = False) -> None:
-    """Claim the folders, through a connection of its own that is closed before any process is forked.
+    """Claim the folders through a separate connection that is closed before any process is forked.
 
-    With ``wait`` a database that does not answer is waited for.
+    ``wait``: wait for a database that does not answer.
 
     Raises:
-        SettingsError: they belong to another database, or cannot be used; the message is for the operator.
+        SettingsError: the folders belong to another database or cannot be used; the message is for the operator.
         StoreUnavailable: the database does not answer.
     """
     database = db_service.connect(settings.mongodb_uri)
@@ -70,7 +70,7 @@ def claim_when_it_answers(owner: FolderOwner, *, pause_seconds: float = 1.0) -> 
 
 
 def claim_now_or_later(owner: FolderOwner) -> None:
-    """Claim the folders, in the background if the database does not answer; this process ends if they are refused.
+    """Claim the folders, in the background if the database does not answer; end the process if they are refused.
 
     Raises:
         SettingsError: they belong to another database, or cannot be used.
@@ -79,11 +79,11 @@ def claim_now_or_later(owner: FolderOwner) -> None:
         owner.claim()
     except StoreUnavailable:
 
-        def keep_trying() -> None:
+        def retry() -> None:
             try:
                 claim_when_it_answers(owner)
             except SettingsError as error:
                 log.error("%s", error)
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        in_background(keep_trying, "folders")
+        in_background(retry, "folders")

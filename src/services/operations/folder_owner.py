@@ -1,6 +1,6 @@
-"""Makes sure that the files in DOWNLOADS_DIR and UPLOADS_DIR are those of this database before anything deletes some.
+"""Ensures that DOWNLOADS_DIR and UPLOADS_DIR belong to this database before any file is deleted.
 
-Both folders hold a mark with the id of the database. Without one they are adopted where that cannot lose a file.
+Both folders contain a mark with the id of the database. A folder without a mark is adopted if no file can be lost.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ ADOPT_COMMAND = "python -m src.cli adopt-folders"
 EMBEDDED_DATABASE = "mongodb"
 """The folder in DATA_DIR that holds an embedded database."""
 SPARED = timedelta(days=1)
-"""So long no file of unknown origin is deleted after folders with files were adopted."""
+"""After folders with files are adopted, no file of unknown origin is deleted for this time."""
 _OWN_ENTRIES = MARKS | {WORK_FOLDER, INCOMING_FOLDER}
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
 class FoldersOfAnother(SettingsError):
-    """The files belong, or may belong, to another database; the message is one line and names the way out."""
+    """The files belong, or may belong, to another database; the message is one line and includes the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """What the folders say (by setting; ``None``: nothing), and the id of the database in use, if it has one."""
+    """The marks of the folders (by setting; ``None``: no mark), and the id of the database in use, if it has one."""
 
-    said: dict[str, str | None]
+    marks: dict[str, str | None]
     own: str | None
 
     @property
     def foreign(self) -> list[str]:
-        return [name for name, mark in self.said.items() if mark is not None and mark != self.own]
+        return [name for name, mark in self.marks.items() if mark is not None and mark != self.own]
 
     @property
     def missing(self) -> list[str]:
-        return [name for name, mark in self.said.items() if mark is None]
+        return [name for name, mark in self.marks.items() if mark is None]
 
 
 class FolderOwner:
-    """The two folders of files and the database that owns them. Methods may raise ``StoreUnavailable``."""
+    """Links the two folders of files to the database that owns them. Methods may raise ``StoreUnavailable``."""
 
     def __init__(
         self,
@@ -60,24 +60,24 @@ class FolderOwner:
         data_dir: Path,
         embedded: bool = False,
     ) -> None:
-        """``embedded``: the database is the one in ``data_dir``."""
+        """Set the folders. ``embedded``: the database is the one in ``data_dir``."""
         self._installation, self._names = installation, names
         self._folders = {"DOWNLOADS_DIR": downloads.resolve(), "UPLOADS_DIR": uploads.resolve()}
         self._data_dir, self._embedded = data_dir, embedded
 
     def claim(self) -> None:
-        """Give the database an id and the folders its mark, where they have none and nothing speaks against it.
+        """Give the database an id and mark the folders if they have no mark and nothing contradicts it.
 
-        Both folders are judged together; beside one that is ours already the other one is judged alone. Any number of
+        Both folders are judged together; if one belongs to this database already, the other is judged alone. Several
         processes may do this at the same time.
 
         Raises:
             FoldersOfAnother: the files belong to another database, or may do so.
-            SettingsError: a folder cannot be read or written, or holds DATA_DIR.
+            SettingsError: a folder cannot be read or written, or contains DATA_DIR.
         """
         self._require_apart()
         try:
-            # A second look: another process may have claimed them, and put files there, since the first one.
+            # Try twice: another process may have claimed the folders and added files after the first check.
             done = self._try_to_claim() or self._try_to_claim()
         except OSError as error:
             raise SettingsError(_unusable(error)) from None
@@ -89,10 +89,10 @@ class FolderOwner:
             )
 
     def adopt(self) -> str:
-        """Make the folders those of this database, whatever they hold; its id.
+        """Claim the folders whatever they contain; return the id of the database.
 
         Raises:
-            SettingsError: a folder cannot be written, or holds DATA_DIR.
+            SettingsError: a folder cannot be written, or contains DATA_DIR.
         """
         self._require_apart()
         own = self._installation.ensure_id()
@@ -105,9 +105,9 @@ class FolderOwner:
         return own
 
     def problem(self) -> str | None:
-        """Why nothing may be deleted, in one line; ``None`` when the folders are those of this database or of none."""
+        """Return in one line why nothing may be deleted; ``None`` if no folder belongs to another database."""
         try:
-            marks = self._look()
+            marks = self._read_marks()
         except OSError as error:
             return _unusable(error)
         if marks.foreign:
@@ -120,17 +120,18 @@ class FolderOwner:
         return None
 
     def _try_to_claim(self) -> bool:
-        marks = self._look()
+        marks = self._read_marks()
         if not marks.foreign and marks.missing:
             if not self._adoptable(marks.missing):
                 return False
             own = self._installation.ensure_id()
             if not all(_holds_only_own(self._folders[name]) for name in marks.missing):
                 self._spare()
-            # A folder that would not be adopted alone comes first: whoever is killed in between can begin again.
+            # A folder that would not be adopted alone comes first, so that a process that is killed in between can
+            # restart.
             for name in sorted(marks.missing, key=lambda name: self._adoptable([name])):
                 _write_mark(self._folders[name], own, _put_once)
-            marks = self._look()
+            marks = self._read_marks()
         if marks.foreign:
             raise FoldersOfAnother(self._foreign(marks))
         return True
@@ -139,7 +140,8 @@ class FolderOwner:
         self._installation.spare_until(datetime.now(UTC) + SPARED)
 
     def _require_apart(self) -> None:
-        """Refuse folders whose stray files are those of the embedded stores, and the secrets."""
+        """Refuse folders that contain the embedded databases and the secrets, because unknown files there are
+        deleted."""
         private = self._data_dir.resolve()
         for name, folder in self._folders.items():
             if private.is_relative_to(folder):
@@ -148,10 +150,10 @@ class FolderOwner:
                     f"give it a place outside"
                 )
 
-    def _look(self) -> _Marks:
-        # The marks first: a database has its id before a folder has its mark.
-        said = {name: _mark_of(folder) for name, folder in self._folders.items()}
-        return _Marks(said, self._installation.id())
+    def _read_marks(self) -> _Marks:
+        # The marks are read first: a database has its id before a folder has its mark.
+        marks = {name: _mark_of(folder) for name, folder in self._folders.items()}
+        return _Marks(marks, self._installation.id())
 
     def _adoptable(self, names: Collection[str]) -> bool:
         folders = [self._folders[name] for name in names]
@@ -163,9 +165,10 @@ class FolderOwner:
         )
 
     def _were_of_data_dir(self, folders: Collection[Path]) -> bool:
-        """Whether an older version's mark says that the embedded database of this DATA_DIR owns the files."""
+        """Whether the mark of an older version names the embedded database of this DATA_DIR as the owner of the
+        files."""
         if not self._embedded and (self._data_dir / EMBEDDED_DATABASE).is_dir():
-            return False  # that one does, and another database is in use
+            return False  # the embedded database owns them, and another one is in use
         owners = [owner for folder in folders if (owner := _older_owner(folder)) is not None]
         return bool(owners) and self._data_dir.exists() and all(owner.samefile(self._data_dir) for owner in owners)
 
@@ -192,7 +195,7 @@ def _mark_of(folder: Path) -> str | None:
 
 
 def _older_owner(folder: Path) -> Path | None:
-    """The DATA_DIR that an older version's mark names, if it still exists."""
+    """Return the DATA_DIR that the mark of an older version names, if it still exists."""
     try:
         owner = folder / (folder / BELONGS_FILE).read_text("utf-8", "replace").strip()
     except FileNotFoundError:
@@ -201,7 +204,7 @@ def _older_owner(folder: Path) -> Path | None:
 
 
 def _holds_only_own(folder: Path) -> bool:
-    """Whether nothing lies in the folder that could be lost: marks, work folders and folders without files at most."""
+    """Whether the folder contains nothing that could be lost: only marks, work folders and folders without files."""
     try:
         entries = list(folder.iterdir())
     except FileNotFoundError:
@@ -215,7 +218,7 @@ def _holds_only_own(folder: Path) -> bool:
 def _holds_no_file(entry: Path) -> bool:
     if entry.is_symlink() or not entry.is_dir():
         return False
-    if entry.name == "lost+found":  # at the top of every ext4 file system; only root looks into it
+    if entry.name == "lost+found":  # at the root of every ext4 file system, readable only by root
         return True
     return all(_holds_no_file(inner) for inner in entry.iterdir())
 
@@ -231,16 +234,16 @@ def _write_mark(folder: Path, own: str, put: Callable[[Path, Path], object]) -> 
 
 
 def _put_once(draft: Path, mark: Path) -> None:
-    """Give the draft the name of the mark, unless there is a mark already: whoever is first wins."""
+    """Rename the draft to the mark unless a mark exists; the first process wins."""
     try:
         try:
             os.link(draft, mark)
-        except OSError as error:  # some network file systems have no second names
+        except OSError as error:  # some network file systems have no hard links
             if error.errno not in _NO_LINKS:
                 raise
             _write(mark, draft.read_text("utf-8"), os.O_CREAT | os.O_EXCL)
     except FileExistsError:
-        if _mark_of(mark.parent) is None:  # nobody ever finished it
+        if _mark_of(mark.parent) is None:  # its writer died before completing it
             draft.replace(mark)
 
 

@@ -1,4 +1,4 @@
-"""Whether the service is well, and the numbers that tell it: for load balancers and for people."""
+"""Reports the health of the service and its metrics, for load balancers and operators."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from src.utils.machine import MachineReading, count_processes, read_machine
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
-# From here on a person should look. Files are refused only below MIN_FREE_DISK_MB.
+# A person should react at this level. Files are refused only below MIN_FREE_DISK_MB.
 HIGH_PERCENT = 90.0
-# How full the places for sessions may be before it is told.
+# The share of guest sessions in use that is reported.
 SESSIONS_SHARE = 0.9
 _ORDER: dict[HealthStatus, int] = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReading:
-    """How well the service is, why not, and which stores answer."""
+    """The health of the service, the reasons, and which stores answer."""
 
     status: HealthStatus
     reasons: tuple[str, ...]
@@ -38,7 +38,7 @@ class HealthReading:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Numbers of the whole service at one moment."""
+    """Metrics of the whole service at one moment."""
 
     active_sessions: int
     session_limit: int
@@ -51,10 +51,10 @@ class Metrics:
 
 
 class HealthService:
-    """Looks at the stores, the disk, the machine, the queues and the limits. Raises nothing but where it is said."""
+    """Checks the stores, the disk, the machine, the queues and the limits. Methods raise only what they document."""
 
     patience_seconds = 60.0
-    """For so long a job may wait in a queue in which none begins."""
+    """How long a job may wait in a queue in which no job starts."""
 
     def __init__(
         self,
@@ -69,14 +69,15 @@ class HealthService:
         ffmpeg_program: Path,
         notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """``mongodb`` and ``redis`` tell whether the store answers, ``notices`` what else an operator should know."""
+        """Set the checks. ``mongodb`` and ``redis`` return whether the store answers, ``notices`` further messages
+        for operators."""
         self._guests, self._jobs, self._counters = guests, jobs, counters
         self._files, self._clock, self._ffmpeg_program = files, clock, ffmpeg_program
         self._mongodb, self._redis, self._notices = mongodb, redis, notices
         self._started = clock.monotonic()
 
     def health(self) -> HealthReading:
-        """Unhealthy: nothing can be saved. Degraded: it works, and somebody should look."""
+        """Return the health: unhealthy if nothing can be saved, degraded if the service works but needs attention."""
         mongodb, redis = self._mongodb(), self._redis()
         found: list[tuple[HealthStatus, str]] = []
         if not mongodb:
@@ -92,7 +93,7 @@ class HealthService:
         return HealthReading(status, tuple(reason for _, reason in found), mongodb, redis)
 
     def metrics(self) -> Metrics:
-        """All numbers.
+        """Return all metrics.
 
         Raises:
             StoreUnavailable: they cannot be counted now.
@@ -110,9 +111,9 @@ class HealthService:
 
     def _pressure(self, mongodb: bool) -> list[str]:
         machine = read_machine(self._files.downloads)
-        # Not the processor: a machine that encodes is busy, and that is what it is for.
+        # The processor is not checked: a high load is normal while encoding.
         high = {"memory": machine.memory_percent, "disk": machine.disk_percent}
-        told = [
+        reasons = [
             f"The {name} is used to {percent:.0f} %."
             for name, percent in high.items()
             if percent is not None and percent >= HIGH_PERCENT
@@ -124,11 +125,11 @@ class HealthService:
                 active = self._guests.active_sessions()
                 idle = self._jobs.idle_queues(self.patience_seconds)
                 notices = self._notices()
-        told += [
+        reasons += [
             f"Jobs wait in the queue {name}, and none of them has started for {self.patience_seconds:g} s: "
             "do its workers run, and are there enough?"
             for name in idle
         ]
         if active >= SESSIONS_SHARE * self._guests.session_limit:
-            told.append(f"{active} of {self._guests.session_limit} guest sessions are in use.")
-        return [*told, *notices]
+            reasons.append(f"{active} of {self._guests.session_limit} guest sessions are in use.")
+        return [*reasons, *notices]

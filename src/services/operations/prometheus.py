@@ -1,4 +1,4 @@
-"""The numbers of the service in Prometheus' text format 0.0.4."""
+"""Writes the metrics of the service in Prometheus' text format 0.0.4."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from src.models.video import Status
 from src.services.operations.health import Metrics
 
-# (labels, value) of one sample; None is not told. Labels are words of our own: kinds, states, codes, queues.
+# (labels, value) of one sample; ``None`` is omitted. Labels are internal names: kinds, states, codes, queues.
 Sample = tuple[Mapping[str, str], float | None]
 Family = tuple[str, str, str, list[Sample]]
 
 
 def prometheus_text(metrics: Metrics) -> str:
-    """All families, each with its meaning and type."""
+    """Write all families, each with its description and type."""
     lines: list[str] = []
     for name, kind, meaning, samples in (*_gauges(metrics), *_counters(metrics)):
-        told = [f"ytdl_{name}{_labels(labels)} {value}" for labels, value in samples if value is not None]
-        if told:
-            lines += [f"# HELP ytdl_{name} {meaning}", f"# TYPE ytdl_{name} {kind}", *told]
+        written = [f"ytdl_{name}{_labels(labels)} {value}" for labels, value in samples if value is not None]
+        if written:
+            lines += [f"# HELP ytdl_{name} {meaning}", f"# TYPE ytdl_{name} {kind}", *written]
     lines += _histogram(metrics)
     return "\n".join(lines) + "\n"
 
@@ -73,13 +73,17 @@ def _histogram(metrics: Metrics) -> list[str]:
     name = "ytdl_job_duration_seconds"
     for kind, durations in metrics.counts.durations.items():
         lines += [
-            f"{name}_bucket{_labels({'kind': kind, 'le': '+Inf' if math.isinf(bound) else f'{bound:g}'})} {number}"
+            f"{name}_bucket{_labels({'kind': kind, 'le': _bound(bound)})} {number}"
             for bound, number in durations.buckets.items()
         ]
         lines += [f"{name}_sum{_labels({'kind': kind})} {durations.seconds}"]
         lines += [f"{name}_count{_labels({'kind': kind})} {durations.count}"]
     meaning = "How long the last attempt of an ended job took, by kind."
     return [f"# HELP {name} {meaning}", f"# TYPE {name} histogram", *lines] if lines else []
+
+
+def _bound(seconds: float) -> str:
+    return "+Inf" if math.isinf(seconds) else f"{seconds:g}"
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The self-test: a small real use of every part that a job needs, all at once, each within a time."""
+"""Tests every component that a job needs with a small real task, all at once, each within a time limit."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 _FRAMES = 25
-_FILM = f"testsrc2=size=128x72:rate=25:duration={_FRAMES / 25}"
-# The last address of loopback: nobody can have meant to allow it.
+_VIDEO = f"testsrc2=size=128x72:rate=25:duration={_FRAMES / 25}"
+# The last loopback address, which no operator allows on purpose.
 _FORBIDDEN = "http://127.255.255.254/"
 
 
 class Broken(Exception):
-    """A part does not do what it should; the text says what."""
+    """A component does not work as required; the text describes the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How the use of one part went; ``problem`` is a sentence when it went wrong."""
+    """The result of one component; ``problem`` describes a failure."""
 
     name: str
     ok: bool
@@ -51,7 +51,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What is tried, with the parts of this process."""
+    """Tests the components of this process."""
 
     ffmpeg: FFmpeg
     files: FileStore
@@ -60,7 +60,7 @@ class SelfTest:
     egress: EgressProxy
 
     def run(self, *, seconds: float) -> tuple[Checked, ...]:
-        """Try everything; a part that does not answer within ``seconds`` is told as broken."""
+        """Test everything; a component that does not answer within ``seconds`` is reported as broken."""
         parts: dict[str, Callable[[], None]] = {
             "encode": self._encode,
             "sandbox": self._sandbox,
@@ -75,16 +75,16 @@ class SelfTest:
     def _encode(self) -> None:
         """Encode a second of video in the sandbox, write it to the disk of the downloads, and read it back."""
         with self._folder() as folder:
-            film = folder / "film.mp4"
+            video = folder / "video.mp4"
             program = self.ffmpeg.confined(reads=[], writes=[folder])
-            args = ["-f", "lavfi", "-i", _FILM, "-c:v", "libx264", "-preset", "ultrafast", str(film)]
+            args = ["-f", "lavfi", "-i", _VIDEO, "-c:v", "libx264", "-preset", "ultrafast", str(video)]
             program.run(args, limits=ProgramLimits(wall_seconds=15, cpu_seconds=10))
-            picture = inspect_output(film).video
-            if picture is None or picture.units != _FRAMES:
-                raise Broken(f"{_FRAMES} frames were encoded and {picture.units if picture else 0} arrived")
+            track = inspect_output(video).video
+            if track is None or track.units != _FRAMES:
+                raise Broken(f"{_FRAMES} frames were encoded and {track.units if track else 0} arrived")
 
     def _sandbox(self) -> None:
-        """A file beside the sandbox must stay unread."""
+        """Check that a program in the sandbox cannot read a file outside of it."""
         kind = available()
         if kind.files == "none":
             raise Broken(f"programs are not kept from files: {kind.reasons[0]}")
@@ -93,7 +93,7 @@ class SelfTest:
             outside.write_bytes(b"\0" * 16)
             work.mkdir()
             raw = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", "4x4", "-i", str(outside), "-f", "null", "-"]
-            self.ffmpeg.run(raw, limits=ProgramLimits(wall_seconds=10))  # the trick is real without the sandbox
+            self.ffmpeg.run(raw, limits=ProgramLimits(wall_seconds=10))  # the read succeeds without the sandbox
             try:
                 self.ffmpeg.confined(reads=[], writes=[work]).run(raw, limits=ProgramLimits(wall_seconds=10))
             except EncodeFailed as error:
@@ -103,36 +103,36 @@ class SelfTest:
             raise Broken("a program in the sandbox read a file outside of it")
 
     def _mongodb(self) -> None:
-        """A write that a majority has in its journal, read back by the server's own clock."""
+        """Write with majority and journal, and read the value back by the server's clock."""
         if not self.locks.take("self-test", "self-test", seconds=1):
             raise Broken("what was written could not be read back")
 
     def _redis(self) -> None:
-        key, value = f"self-test:{uuid4()}", time.monotonic()  # others may test at the same moment
+        key, value = f"self-test:{uuid4()}", time.monotonic()  # other processes may test at the same time
         if not self.cache.set(key, value, ttl_seconds=10) or self.cache.get(key) != value:
-            raise Broken("Redis does not keep what it is given")
+            raise Broken("Redis does not store values")
 
     def _egress(self) -> None:
-        """The way out must refuse an address inside."""
-        with self.egress.session() as way:
-            with httpx.Client(proxy=way.proxy_url, trust_env=False, timeout=5) as client:
+        """Check that the egress proxy refuses a private address."""
+        with self.egress.session() as session:
+            with httpx.Client(proxy=session.proxy_url, trust_env=False, timeout=5) as client:
                 try:
                     client.get(_FORBIDDEN)
                 except httpx.HTTPError as error:
                     log.info("the egress proxy did not answer: %s", error)
-            if way.report.refusals != 1:
+            if session.report.refusals != 1:
                 raise Broken("the egress proxy did not refuse a private address")
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
-        """A folder on the disk of the files that is gone afterwards."""
+        """Create a temporary folder on the disk of the downloads."""
         with tempfile.TemporaryDirectory(prefix=".self-test-", dir=self.files.downloads) as folder:
             yield Path(folder)
 
 
 def _checked(name: str, part: Callable[[], None]) -> Callable[[], Checked]:
     def run() -> Checked:
-        began = time.monotonic()
+        started = time.monotonic()
         problem: str | None = None
         try:
             part()
@@ -141,17 +141,17 @@ def _checked(name: str, part: Callable[[], None]) -> Callable[[], Checked]:
         except Exception as error:
             log.exception("the self-test of %s failed", name)
             problem = type(error).__name__
-        return Checked(name, problem is None, round((time.monotonic() - began) * 1000), problem)
+        return Checked(name, problem is None, round((time.monotonic() - started) * 1000), problem)
 
     return run
 
 
 def at_once(questions: Mapping[str, Callable[[], Answer]], *, seconds: float) -> dict[str, Answer]:
-    """The answers of those questions that were answered, without an exception, in time. All are asked at once, each on
-    a thread of its own that nobody waits for any longer."""
+    """Ask all questions at once, each on a thread, and return the answers that arrived in time without an exception.
+    Late threads are not waited for."""
     asked = {name: in_background(question, f"ask-{name}") for name, question in questions.items()}
     in_time, _ = wait(asked.values(), timeout=seconds)
     for name, future in asked.items():
         if future in in_time and (error := future.exception()) is not None:
-            log.error("%s could not be found out", name, exc_info=error)
+            log.error("%s could not be determined", name, exc_info=error)
     return {name: future.result() for name, future in asked.items() if future in in_time and not future.exception()}
