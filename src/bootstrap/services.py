@@ -72,9 +72,9 @@ from src.services.operations.self_test import SelfTest
 from src.services.progress_cache import ProgressCache
 from src.services.sharing.share_links import ShareService
 from src.services.streams.requests import StreamRequests
-from src.services.uploads.arriving import Arriving
 from src.services.uploads.chunk_workers import ChunkWorkers
 from src.services.uploads.resumable import ResumableUploadService
+from src.services.uploads.space import UploadSpace
 from src.services.uploads.uploads import UploadService
 from src.services.video_service import VideoService
 from src.services.window_counters import WindowCounters
@@ -124,7 +124,7 @@ class Services:
     chunks: ChunkWorkers
     files: FileStore
     space: OwnerSpace
-    arriving: Callable[[Owner, str, int], Arriving]
+    upload_space: Callable[[Owner, str, int], UploadSpace]
     progress: ProgressCache
     locks: LockData
 
@@ -269,7 +269,7 @@ def build(
             tools.youtube,
             clock,
             latency=latency_seconds(settings.live_latency),
-            tell=webhooks.register_once,
+            notify=webhooks.register_once,
         ),
         uploads=uploads,
         resumable=ResumableUploadService(
@@ -298,7 +298,7 @@ def build(
             jobs_data,
             users,
             clock,
-            welcome=anonymous_saves.is_welcome,
+            is_permitted=anonymous_saves.is_permitted,
             seconds=settings.auto_download_timeout,
         ),
         file_links=links,
@@ -328,7 +328,7 @@ def build(
         chunks=tools.chunks,
         files=files,
         space=space,
-        arriving=functools.partial(Arriving, space, files),
+        upload_space=functools.partial(UploadSpace, space, files),
         progress=production.progress,
         locks=locks,
     )

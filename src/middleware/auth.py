@@ -21,7 +21,7 @@ from src.models.guest import GuestSession
 from src.models.session import Identity
 from src.models.video import ARCHIVE_ID, Owner, OwnerKind
 from src.services.accounts.accounts import AccountService
-from src.services.chat.channel_tokens import looks_like_channel_token
+from src.services.chat.channel_tokens import has_token_prefix
 from src.services.events.slots import Holder
 from src.utils.addresses import network_of
 
@@ -114,7 +114,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     if auth in (Auth.NETWORK, Auth.ANY):
         return _of_network(address, _socket_word("bearer") if auth is Auth.ANY else "")
     accounts = services().accounts
-    if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and looks_like_channel_token(path_token or "")):
+    if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and has_token_prefix(path_token or "")):
         return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
     if auth is Auth.PATH_TOKEN:
         accounts.verify_public_token(path_token or "")

@@ -20,7 +20,7 @@ from src.errors import RateLimitExceeded, StoreUnavailable, TokenExpired, TokenI
 from src.middleware.auth import Auth
 from src.middleware.contract import Limit, contract_of
 from src.middleware.services_of_request import services
-from src.services.chat.channel_tokens import looks_like_channel_token
+from src.services.chat.channel_tokens import has_token_prefix
 from src.utils.addresses import network_of
 
 # Requests of one caller to all endpoints of a class together. A person clicks seldom; a page polls each second; an
@@ -115,7 +115,7 @@ def _is_ours(token: str) -> bool:
     try:
         if contract is None or contract.auth not in (Auth.PATH_TOKEN, Auth.CHANNEL):
             return services().shares.is_signed(token)
-        if looks_like_channel_token(token):
+        if has_token_prefix(token):
             services().channel_tokens.identify(token)
         elif contract.auth is Auth.PATH_TOKEN:
             services().accounts.verify_public_token(token)

@@ -18,7 +18,7 @@ from src.data.video_data import VideoData
 from src.errors import RequestTooSlow, StoreUnavailable, UploadIncomplete, UploadMissing, UploadTooLarge, disk_fault
 from src.middleware.services_of_request import services
 from src.models.video import Owner
-from src.services.uploads.arriving import Arriving
+from src.services.uploads.space import UploadSpace
 from src.services.uploads.uploads import Media
 from src.utils.allocation import give_back
 from src.utils.sending import came_too_slowly
@@ -61,12 +61,12 @@ class StreamingRequest(Request):
         if self.arrives_for is None:  # nobody asked for a file
             raise _missing(self.field)
         hold_id = VideoData.new_id()
-        arriving = services().arriving(self.arrives_for, hold_id, received.fileno())
-        entry = _Entry(Path(received.name), os.dup(received.fileno()), hold_id, arriving)
+        space = services().upload_space(self.arrives_for, hold_id, received.fileno())
+        entry = _Entry(Path(received.name), os.dup(received.fileno()), hold_id, space)
         self.environ.setdefault(_RECEIVED, []).append(entry)
         # What stands around the file in the form takes some of the announced length.
-        arriving.expect(min((total_content_length or 0) - FORM_OVERHEAD_BYTES, self.largest))
-        return cast("IO[bytes]", _Counted(received, arriving))
+        space.expect(min((total_content_length or 0) - FORM_OVERHEAD_BYTES, self.largest))
+        return cast("IO[bytes]", _Counted(received, space))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,14 @@ class _Entry:
     path: Path
     lock: int
     hold_id: str
-    arriving: Arriving
+    space: UploadSpace
 
 
 class _Counted:
     """A file that asks for room before it is written to."""
 
-    def __init__(self, file: IO[bytes], arriving: Arriving) -> None:
-        self._file, self._arriving = file, arriving
+    def __init__(self, file: IO[bytes], space: UploadSpace) -> None:
+        self._file, self._space = file, space
         self._size = 0
 
     def write(self, data: bytes) -> int:
@@ -92,7 +92,7 @@ class _Counted:
         Raises:
             QuotaExceeded, DiskFull: there is no room for it.
         """
-        self._arriving.need(self._size + len(data))
+        self._space.need(self._size + len(data))
         self._size += len(data)
         try:
             return self._file.write(data)
@@ -162,7 +162,7 @@ def received_file(owner: Owner, field: str, *, media: Media = "video", max_mb: i
             entry.path.unlink(missing_ok=True)
             os.close(entry.lock)
             with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
-                entry.arriving.end()
+                entry.space.end()
 
 
 def _missing(field: str) -> UploadMissing:

@@ -89,7 +89,7 @@ def list_archive_jobs(caller: Caller, query: said.JobQuery) -> Reply:
 @_answers(said.ArchiveJob, *OF_A_JOB)
 def archive_job(job_id: str, caller: Caller) -> Reply:
     """Tell everything about a job."""
-    return _ok(said.ArchiveJob, services().downloads.look(job_id, caller.owner))
+    return _ok(said.ArchiveJob, services().downloads.find_view(job_id, caller.owner))
 
 
 @jobs.delete("/jobs/<job_id>")
@@ -136,7 +136,7 @@ def list_downloads(caller: Caller) -> Reply:
 @_answers(said.DownloadReading, *OF_A_JOB)
 def download_status(download_id: str, caller: Caller) -> Reply:
     """Tell how far a download is."""
-    return _ok(said.DownloadReading, services().downloads.look(download_id, caller.owner))
+    return _ok(said.DownloadReading, services().downloads.find_view(download_id, caller.owner))
 
 
 @download.delete("/download/<download_id>")
@@ -282,7 +282,7 @@ def retry_work_plan(plan_id: str, caller: Caller) -> Reply:
 
 def _begin(caller: Caller, body: said.CreateArchiveJob) -> VideoJob:
     body.to_request({})  # whether it can be understood, before anybody is asked
-    entry = services().catalog.glance(body.video_id, GLANCE_SECONDS) if body.metadata_requested else None
+    entry = services().catalog.get_within(body.video_id, GLANCE_SECONDS) if body.metadata_requested else None
     told = facts.VideoMetadata.model_validate(entry) if entry else None
     known = told.model_dump(mode="json", exclude={"formats", "cached", "cache_expires_at"}) if told else {}
     return services().downloads.request_for_archive(caller.owner, body.to_request(known))

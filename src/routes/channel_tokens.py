@@ -31,7 +31,7 @@ TOKEN_HEADER = "X-Channel-Token"  # noqa: S105 (the name of a header)
 )
 def make_token(caller: Caller, body: NewChannelToken) -> Reply:
     """Make a token for a chat bot. It may save clips into this account and nothing else; it is shown only now."""
-    token, secret = services().channel_tokens.make(caller.user_id, body.to_wish())
+    token, secret = services().channel_tokens.create(caller.user_id, body.to_token_request())
     webhook_secret = services().webhooks.secret_of(caller.owner) if token.webhook else None
     commands = commands_for(request.url_root, secret, token.stream)
     return ChannelTokenMade.made(token, secret, webhook_secret, commands), 201

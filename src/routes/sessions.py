@@ -86,7 +86,7 @@ def list_jobs(caller: Caller, query: said.JobPage) -> Reply:
 @endpoint(auth=Auth.SESSION, replies={200: said.GuestJob}, errors=OF_A_JOB)
 def job_status(job_id: str, caller: Caller) -> Reply:
     """Tell how far a job is."""
-    return _told(services().downloads.look(job_id, caller.owner), caller), 200
+    return _told(services().downloads.find_view(job_id, caller.owner), caller), 200
 
 
 @jobs_bp.delete("/<job_id>")
@@ -108,7 +108,7 @@ def retry_job(job_id: str, caller: Caller) -> Reply:
 @endpoint(auth=Auth.SESSION, replies={200: said.JobPaths}, errors=OF_A_JOB)
 def job_paths(job_id: str, caller: Caller) -> Reply:
     """Tell the folders of a job, one for each medium, and its file."""
-    told = said.JobPaths.model_validate(services().downloads.look(job_id, caller.owner))
+    told = said.JobPaths.model_validate(services().downloads.find_view(job_id, caller.owner))
     return told.model_copy(update={"session_uuid": caller.session_key}), 200
 
 

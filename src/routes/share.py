@@ -31,7 +31,7 @@ bp = Blueprint("share", __name__)
 def share_video(video_id: str, caller: Caller, body: ShareVideo | None = None) -> Reply:
     """Make a link to a small page with the finished clip, for anybody who has it."""
     life = timedelta(seconds=body.expires_in_seconds) if body and body.expires_in_seconds else None
-    share, token = services().shares.make(_find(video_id, caller), life=life)
+    share, token = services().shares.create(_find(video_id, caller), life=life)
     return Shared.of(share, f"{_base()}/s/{token}", token), 201
 
 
@@ -39,7 +39,7 @@ def share_video(video_id: str, caller: Caller, body: ShareVideo | None = None) -
 @endpoint(auth=Auth.PRIVATE, replies={200: SharesEnded}, errors=(NotOwner, VideoNotFound))
 def end_shares(video_id: str, caller: Caller) -> Reply:
     """Take all links to a video back."""
-    return SharesEnded(revoked=services().shares.take_back(_find(video_id, caller))), 200
+    return SharesEnded(revoked=services().shares.revoke(_find(video_id, caller))), 200
 
 
 @bp.get("/s/<token>")

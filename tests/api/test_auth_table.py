@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from src.app import create_app
 from src.bootstrap import Services, build, prepare_database
-from src.services.chat.channel_tokens import TokenWish
+from src.services.chat.channel_tokens import TokenRequest
 from tests.api.actors import PASSWORD, Api
 from tests.api.conftest import api_settings
 from tests.tools.fakes import FakeEngine, RecordingNotifier
@@ -187,11 +187,11 @@ def table_api(
     _mongo_client.drop_database(database)
 
 
-BOT = TokenWish("bot", [], 0, 0, 20, 60, 120)
+BOT = TokenRequest("bot", [], 0, 0, 20, 60, 120)
 
 
 def _revoked(services: Services, user_id: str) -> str:
-    token, secret = services.channel_tokens.make(user_id, BOT)
+    token, secret = services.channel_tokens.create(user_id, BOT)
     services.channel_tokens.revoke(token.id, user_id)
     return secret
 
@@ -215,7 +215,7 @@ def tokens_of(services: Services) -> dict[str, str | None]:
         "nonsense": "nonsense",
         "public": public,
         "private": private,
-        "channel": services.channel_tokens.make(user.id, BOT)[1],
+        "channel": services.channel_tokens.create(user.id, BOT)[1],
         "revoked channel": _revoked(services, user.id),
         "logged out": ended,
         "of no login": jwt.encode(claims, secrets["private"]),

@@ -27,7 +27,7 @@ from src.services.file_store import FileStore
 from src.services.jobs.lease import HandedBack, LeaseLost, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from src.services.uploads import chunk_progress
-from src.services.uploads.chunk_workers import HELPERS_TRY, ChunkWorkers
+from src.services.uploads.chunk_workers import HELPER_ATTEMPTS, ChunkWorkers
 from tests.engines.encode.recipes import FAST, Row, make, video
 from tests.tools.factories import make_encode
 from tests.tools.fakes import RecordingNotifier
@@ -197,14 +197,14 @@ def test_what_a_helper_cannot_make_the_owner_makes(bench: Bench) -> None:
         raise EncodeFailed("this host is broken")
 
     def twice(monitor: Monitor) -> None:
-        for _ in range(HELPERS_TRY):
+        for _ in range(HELPER_ATTEMPTS):
             helper.before[1] = fail
             helping.help(bench.job.id)
         helping.help(bench.job.id)
 
     owner.before[0] = twice
     assert bench.encode(bench.chunk_workers("owner", owner), owner) == hashes(make(SOURCE))
-    assert len(failed) == HELPERS_TRY, "then it is left to the owner"
+    assert len(failed) == HELPER_ATTEMPTS, "then it is left to the owner"
     assert helper.made == [2] and owner.made == [0, 1, 3]
 
 
@@ -332,7 +332,7 @@ class Stumbling(ChunkData):
 def test_a_database_that_is_away_for_a_moment_costs_no_chunk(
     bench: Bench, mongo_database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunk_progress, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(chunk_progress, "_READ_SECONDS", 0.0)
     chunks = Stumbling(mongo_database)
     chunks.asked = Counter()
     bench.chunks = chunks

@@ -9,7 +9,7 @@ import pytest
 
 from src.errors import AdjustmentInvalid, RequestInvalid
 from src.services.chat import sentences
-from src.services.chat.adjustments import Adjustments, Word, read_message
+from src.services.chat.adjustments import Adjustments, Command, read_message
 from src.utils.chat_text import one_line
 from src.utils.latency import latency_seconds
 
@@ -94,10 +94,10 @@ def test_hostile_messages_stay_in_one_harmless_line() -> None:
         ("the 1:30 play", Adjustments(title="the 1:30 play")),
         ("the play 1:30", Adjustments(title="the play", length=90)),
         ("20", Adjustments(title="20")),
-        ("last", Adjustments(Word.LAST)),
+        ("last", Adjustments(Command.LAST)),
         ("last of us", Adjustments(title="last of us")),
-        ("DELETE", Adjustments(Word.DELETE)),
-        ("rename  a  better  title", Adjustments(Word.RENAME, title="a better title")),
+        ("DELETE", Adjustments(Command.DELETE)),
+        ("rename  a  better  title", Adjustments(Command.RENAME, title="a better title")),
     ],
 )
 def test_what_a_message_asks_for(message: str, wish: Adjustments) -> None:
@@ -119,7 +119,7 @@ def test_adjustments_that_are_slips(message: str) -> None:
 
 
 def test_a_stranger_has_no_words() -> None:
-    assert read_message("delete", words=False) == Adjustments(title="delete")
+    assert read_message("delete", commands=False) == Adjustments(title="delete")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("ultra-low", 3), ("LOW", 8), ("normal", 20), ("12.5", 12.5)])

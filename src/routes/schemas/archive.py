@@ -79,8 +79,8 @@ class CreateArchiveJob(RequestBody):
         """Return the request in the words of the core."""
         url, words = canonical_url(self.video_id), {"output_path": self.output_path, "metadata": metadata}
         if self.quality == "audio":
-            return DownloadRequest(url, "audio", words=words)
-        return DownloadRequest(url, "video", self.quality, words=words)
+            return DownloadRequest(url, "audio", original=words)
+        return DownloadRequest(url, "video", self.quality, original=words)
 
 
 class StartDownload(CreateArchiveJob):

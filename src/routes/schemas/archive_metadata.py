@@ -72,12 +72,12 @@ class FailedVideo(Record):
 
 
 class MetadataBatch(Record):
-    """The facts of several videos by id. ``api_calls_used``: looks at the site that were needed."""
+    """The facts of several videos by id. ``api_calls_used``: number of requests to the site."""
 
     metadata: dict[str, VideoMetadata] = Field(validation_alias="found")
     failed: list[FailedVideo]
     cached_count: int = Field(validation_alias="cached")
-    api_calls_used: int = Field(validation_alias="looks")
+    api_calls_used: int = Field(validation_alias="lookups")
 
 
 class PlaylistQuery(RequestBody):

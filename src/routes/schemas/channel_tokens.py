@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StrictStr, field_validator
 
 from src.models.channel_token import ChannelToken, Scope
 from src.routes.schemas.common import RequestBody, Seconds, UtcTime
-from src.services.chat.channel_tokens import TokenWish
+from src.services.chat.channel_tokens import TokenRequest
 from src.utils.latency import latency_seconds
 
 
@@ -33,9 +33,9 @@ class NewChannelToken(RequestBody):
     def _known_latency(cls, value: str | float) -> float:
         return latency_seconds(str(value))
 
-    def to_wish(self) -> TokenWish:
-        """Return the wish in the words of the core."""
-        return TokenWish(
+    def to_token_request(self) -> TokenRequest:
+        """Return the request in the terms of the service."""
+        return TokenRequest(
             name=self.name,
             scopes=self.scopes,
             cooldown_seconds=self.cooldown_seconds,

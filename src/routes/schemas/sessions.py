@@ -22,7 +22,9 @@ class CreateJob(RequestBody):
     def to_request(self) -> DownloadRequest:
         """Return the request in the words of the core."""
         words = self.model_dump(include={"url", "quality", "output_format"})
-        return DownloadRequest(self.url, self.media_type, self.quality, self.output_format, self.language, words=words)
+        return DownloadRequest(
+            self.url, self.media_type, self.quality, self.output_format, self.language, original=words
+        )
 
 
 class JobPage(RequestBody):

@@ -1,4 +1,4 @@
-"""What the video site tells of videos and playlists, kept for an hour, and told with the time until when."""
+"""Fetches facts about videos and playlists from the video site and caches them for an hour."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from src.services.youtube_service import LIVE_CACHE_SECONDS, YouTubeService
 from src.utils.clock import Clock
 from src.utils.validators import validate_video_id
 
-# How many videos of one request are looked up at the same time, and how long the request waits for all of them.
+# Parallel lookups of one request, and how long the request waits for all of them.
 PARALLEL = 4
-PARALLEL_IN_ALL = 16  # of all requests of this process: whoever comes later waits for a place
+PARALLEL_IN_ALL = 16  # of all requests of this process; further lookups are queued
 BATCH_SECONDS = 50.0
 _PREFIX = "catalog:"
 _INFO = TypeAdapter(VideoInfo)
 
 
 @dataclass(frozen=True, slots=True)
-class FailedLook:
-    """A video that could not be looked up, and why."""
+class FailedLookup:
+    """A video whose lookup failed, and the error."""
 
     video_id: str
     error: AppError
@@ -40,36 +40,36 @@ class FailedLook:
 
 @dataclass(frozen=True, slots=True)
 class CatalogBatch:
-    """What was found out about several videos."""
+    """The results of the lookups of several videos."""
 
     found: dict[str, CatalogEntry]
-    failed: tuple[FailedLook, ...]
+    failed: tuple[FailedLookup, ...]
 
     @property
     def cached(self) -> int:
-        """How many were known already."""
+        """The number of results from the cache."""
         return sum(entry.cached for entry in self.found.values())
 
     @property
-    def looks(self) -> int:
-        """How many looks at the site were needed."""
+    def lookups(self) -> int:
+        """The number of requests to the site."""
         return len(self.found) + len(self.failed) - self.cached
 
 
 class CatalogService:
-    """Looks videos up, each at most once an hour. Without Redis every look is a new one."""
+    """Fetches facts about videos, each at most once an hour. Without Redis every lookup queries the site."""
 
     def __init__(self, youtube: YouTubeService, cache: CacheService, clock: Clock, *, keep: timedelta) -> None:
         self._youtube, self._cache, self._clock, self._keep = youtube, cache, clock, keep
         self._pool = ThreadPoolExecutor(PARALLEL_IN_ALL, thread_name_prefix="catalog")
 
     def get(self, video_id: str) -> CatalogEntry:
-        """The facts of one video.
+        """Return the facts of one video.
 
         Raises:
-            VideoIdInvalid: this is no id.
-            VideoNotFound: the site says that there is no such video.
-            SourceError: the site or the network did not tell.
+            VideoIdInvalid: the id is malformed.
+            VideoNotFound: the site reports that the video does not exist.
+            SourceError: the site or the network did not answer.
         """
         known = self.known(validate_video_id(video_id))
         if known is not None:
@@ -87,7 +87,7 @@ class CatalogService:
         return CatalogEntry(info, False, expires_at)
 
     def known(self, video_id: str) -> CatalogEntry | None:
-        """The facts of a video if they are known already; asks nobody."""
+        """Return the cached facts of a video; sends no request."""
         value = self._cache.get(_PREFIX + video_id)
         if not isinstance(value, dict):
             return None
@@ -97,47 +97,48 @@ class CatalogService:
                 return CatalogEntry(_INFO.validate_python(value["info"]), True, expires_at)
         return None
 
-    def glance(self, video_id: str, seconds: float) -> CatalogEntry | None:
-        """The facts of a video if they can be had that soon; the look goes on for whoever asks next."""
+    def get_within(self, video_id: str, seconds: float) -> CatalogEntry | None:
+        """Return the facts of a video if they are available within ``seconds``; a running lookup continues and is
+        cached."""
         return self.batch([video_id], seconds=seconds).found.get(video_id)
 
     def batch(
         self, video_ids: Sequence[str], *, seconds: float = BATCH_SECONDS, with_formats: bool = True
     ) -> CatalogBatch:
-        """The facts of several videos, or why they could not be had in this time."""
-        outcomes = self._looks_at(list(dict.fromkeys(video_ids)), seconds)
+        """Return the facts of several videos, or the errors of the lookups that failed or took too long."""
+        outcomes = self._look_up(list(dict.fromkeys(video_ids)), seconds)
         found = {video_id: each for video_id, each in outcomes.items() if isinstance(each, CatalogEntry)}
         if not with_formats:
             found = {key: replace(each, info=replace(each.info, formats=())) for key, each in found.items()}
-        failed = [FailedLook(key, each) for key, each in outcomes.items() if isinstance(each, AppError)]
+        failed = [FailedLookup(key, each) for key, each in outcomes.items() if isinstance(each, AppError)]
         return CatalogBatch(found, tuple(failed))
 
-    def _looks_at(self, video_ids: Sequence[str], seconds: float) -> dict[str, CatalogEntry | AppError]:
+    def _look_up(self, video_ids: Sequence[str], seconds: float) -> dict[str, CatalogEntry | AppError]:
         known = {video_id: entry for video_id in video_ids if (entry := self.known(video_id)) is not None}
         waiting = deque(video_id for video_id in video_ids if video_id not in known)
-        seen: dict[str, CatalogEntry | AppError] = {}
+        results: dict[str, CatalogEntry | AppError] = {}
         too_late = threading.Event()
 
-        def look() -> None:
+        def work() -> None:
             while waiting and not too_late.is_set():
-                with contextlib.suppress(IndexError):  # the last one was taken in this moment
+                with contextlib.suppress(IndexError):  # another thread has just taken the last one
                     video_id = waiting.popleft()
                     try:
-                        seen[video_id] = self.get(video_id)
+                        results[video_id] = self.get(video_id)
                     except AppError as error:
-                        seen[video_id] = error
+                        results[video_id] = error
 
-        flying = [self._pool.submit(look) for _ in range(min(PARALLEL, len(waiting)))]
-        wait(flying, timeout=seconds)
+        running = [self._pool.submit(work) for _ in range(min(PARALLEL, len(waiting)))]
+        wait(running, timeout=seconds)
         too_late.set()
-        for each in flying:
+        for each in running:
             if not each.cancel() and each.done():
-                each.result()  # what no look should do
-        by_then = {**known, **seen}
-        return {video_id: by_then.get(video_id) or NetworkTimeout() for video_id in video_ids}
+                each.result()  # raises unexpected errors
+        finished = {**known, **results}
+        return {video_id: finished.get(video_id) or NetworkTimeout() for video_id in video_ids}
 
     def estimated_bytes(self, video_id: str, params: JobParams) -> int | None:
-        """About how large the file of a whole video will be, where that is known already. Asks nobody."""
+        """Estimate the file size of a whole video from cached facts; ``None`` if unknown. Sends no request."""
         entry = self.known(video_id)
         if entry is None or not isinstance(params, VideoParams):
             return None
@@ -149,7 +150,7 @@ class CatalogService:
         return sum(size for size in sizes if size is not None) if None not in sizes else None
 
     def playlist(self, playlist_id: str, *, limit: int, with_facts: bool) -> Playlist:
-        """A playlist with its first videos; ``with_facts`` also looks at each of them. Raises as ``get``."""
+        """Return a playlist with its first videos; ``with_facts``: with their facts. Raises as ``get``."""
         try:
             found = self._youtube.playlist(playlist_id, limit=limit)
         except (VideoRemoved, VideoUnavailable) as error:
@@ -161,7 +162,8 @@ class CatalogService:
         return replace(found, entries=entries)
 
     def clear(self, video_id: str | None, *, expired_only: bool) -> int:
-        """Forget one video, or all; how many were known. What has expired is forgotten by itself: then 0.
+        """Remove one video, or all, from the cache; return how many were cached. Expired entries remove themselves:
+        with ``expired_only`` the result is 0.
 
         Raises:
             StoreUnavailable: Redis does not answer.

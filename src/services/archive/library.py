@@ -1,7 +1,7 @@
-"""The library of an archive: videos that were fetched, uploaded or told of, found again by their words.
+"""Stores the library of an archive: downloaded, uploaded and described videos, with full-text search.
 
-What an archive's jobs have fetched is put on the shelf when the library is looked at: the record of a finished job is
-the truth until then, so nothing is lost between the end of a job and its entry here.
+Finished jobs of an archive are added when the library is next read. Until then the record of the job is authoritative,
+so nothing is lost between the end of a job and its entry.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_TITLE, MAX_DESCRIPTION = 500, 20_000
 
 
 class LibraryService:
-    """One archive per owner. All methods may raise ``StoreUnavailable``."""
+    """Manages one archive per owner. All methods may raise ``StoreUnavailable``."""
 
     def __init__(
         self,
@@ -52,22 +52,21 @@ class LibraryService:
     def save(
         self, owner: Owner, video_id: str, metadata: Mapping[str, Any], *, file_path: str | None, file_size: int | None
     ) -> StoredVideo:
-        """Store what is known of a video; what was known of its file stays, where nothing new is told.
+        """Store the description of a video; what is known about its file stays unless new values are given.
 
         Raises:
-            VideoIdInvalid, RequestInvalid: the id or the metadata cannot be used.
+            VideoIdInvalid, RequestInvalid: the id or the metadata is invalid.
         """
         fresh = self._described(video_id, metadata)
-        self._shelve(owner)
+        self._add_finished_jobs(owner)
 
         def with_file(before: StoredVideo | None) -> StoredVideo:
             known = fresh if before is None else _with_file_of(fresh, before)
-            return replace(
-                known,
-                file_path=file_path if file_path is not None else known.file_path,
-                # The size of a file that lies here is known, whatever a caller says.
-                file_size=known.file_size if known.file_at is not None or file_size is None else file_size,
-            )
+            stored = replace(known, file_path=known.file_path if file_path is None else file_path)
+            # The size of a stored file is known; the caller's value does not replace it.
+            if known.file_at is None and file_size is not None:
+                stored = replace(stored, file_size=file_size)
+            return stored
 
         return self._put(owner, video_id, with_file)[0]
 
@@ -81,24 +80,26 @@ class LibraryService:
         metadata: Mapping[str, Any],
         file_id: str | None = None,
     ) -> StoredVideo:
-        """Store a received file; on any refusal it is the caller's to delete. ``file_id``: what room is held for it by.
+        """Store a received file; if it is refused, the caller must delete it. ``file_id``: the id of its space
+        reservation.
 
         Raises:
-            VideoIdInvalid, RequestInvalid: the id or the metadata cannot be used.
-            MediaInvalid: the file is no video that can be read.
+            VideoIdInvalid, RequestInvalid: the id or the metadata is invalid.
+            MediaInvalid: the file is not a readable video.
         """
         described = self._described(video_id, metadata)
         facts = self._encoder.get_video_metadata(received)
-        self._shelve(owner)  # what was fetched earlier goes on the shelf earlier: the newest file is kept
+        self._add_finished_jobs(owner)  # older downloads first: the newest file replaces older ones
         length = facts.get("duration")
-        # The suffix of the sent name itself may hold anything: a NUL, or characters that nobody sees.
+        seconds = float(length) if isinstance(length, int | float) else None
+        # The raw suffix of the file name may contain anything: a NUL, or invisible characters.
         suffix = Path(display_name(filename)).suffix.lower()
         kept = self._files.store_artifact(
             received.rename(received.with_suffix(suffix)), file_id or VideoData.new_id(), 0, FOLDER
         )
         video = replace(
             described,
-            duration_seconds=described.duration_seconds or (float(length) if isinstance(length, int | float) else None),
+            duration_seconds=described.duration_seconds or seconds,
             file_path=f"{DEFAULT_FOLDER}/{display_name(filename)}",
             file_size=kept.stat().st_size,
             file=kept,
@@ -113,14 +114,14 @@ class LibraryService:
         return stored
 
     def get(self, owner: Owner, video_id: str) -> StoredVideo:
-        """One stored video.
+        """Return one stored video.
 
         Raises:
-            VideoIdInvalid, StoredVideoNotFound: this is no id, or nothing is stored under it.
+            VideoIdInvalid, StoredVideoNotFound: the id is malformed, or no video is stored under it.
         """
-        found = self._archive.find(owner, validate_video_id(video_id)) or (
-            self._archive.find(owner, video_id) if self._shelve(owner) else None
-        )
+        found = self._archive.find(owner, validate_video_id(video_id))
+        if found is None and self._add_finished_jobs(owner):
+            found = self._archive.find(owner, video_id)
         if found is None:
             raise StoredVideoNotFound()
         return found
@@ -128,27 +129,27 @@ class LibraryService:
     def page(
         self, owner: Owner, *, search: str | None, sort: SortBy, order: Literal["asc", "desc"], offset: int, limit: int
     ) -> Page[StoredVideo]:
-        """Some of the stored videos."""
-        self._shelve(owner)
+        """Return some of the stored videos."""
+        self._add_finished_jobs(owner)
         return self._archive.page(
             owner, search=search, sort=sort, descending=order == "desc", offset=offset, limit=limit
         )
 
     def search(self, owner: Owner, text: str, where: SearchIn, limit: int) -> Page[StoredVideo]:
-        """The stored videos that hold a word of the text there, best first."""
-        self._shelve(owner)
+        """Return the stored videos whose text matches the query, best match first."""
+        self._add_finished_jobs(owner)
         return self._archive.search(owner, text, where, limit)
 
     def totals(self, owner: Owner) -> ArchiveTotals:
-        """What the archive holds in all."""
-        self._shelve(owner)
+        """Return the totals of the archive."""
+        self._add_finished_jobs(owner)
         return self._archive.totals(owner)
 
     def file(self, owner: Owner, video_id: str) -> Artifact:
-        """The file of a stored video.
+        """Return the file of a stored video.
 
         Raises:
-            StoredVideoNotFound, FileGone: there is no such video, or its file does not lie here (any more).
+            StoredVideoNotFound, FileGone: the video is unknown, or its file is not stored (any more).
         """
         video = self.get(owner, video_id)
         if video.file is not None:
@@ -160,24 +161,24 @@ class LibraryService:
         return job.artifact
 
     def delete(self, owner: Owner, video_id: str) -> None:
-        """Forget a stored video and delete its file.
+        """Delete a stored video and its file.
 
         Raises:
-            StoredVideoNotFound: there is none.
+            StoredVideoNotFound: the video is unknown.
         """
         self.get(owner, video_id)
         self._drop_files(self._archive.delete(owner, video_id))
 
     def _put(
-        self, owner: Owner, video_id: str, make: Callable[[StoredVideo | None], StoredVideo | None]
+        self, owner: Owner, video_id: str, update: Callable[[StoredVideo | None], StoredVideo | None]
     ) -> tuple[StoredVideo, StoredVideo | None]:
-        """Store what ``make`` makes of what is stored; what is stored now, and what it replaced.
+        """Store the result of ``update`` for the stored video; return the new entry and the one that it replaced.
 
-        ``make`` is asked again when somebody else was faster, and leaves things as they are with ``None``.
+        ``update`` is called again if another process changed the entry meanwhile; with ``None`` nothing changes.
         """
         while True:
             before = self._archive.find(owner, video_id)
-            video = make(before)
+            video = update(before)
             if video is None:
                 assert before is not None
                 return before, None
@@ -192,14 +193,14 @@ class LibraryService:
         if job is not None:
             self._jobs.forget(job)
 
-    def _shelve(self, owner: Owner) -> bool:
-        """Enter the finished jobs of the archive that are not entered yet; whether there was one.
+    def _add_finished_jobs(self, owner: Owner) -> bool:
+        """Add the finished jobs of the archive that are not in the library yet; return whether there was one.
 
-        Of two files of one video the newer one stays, in whatever order and by how many at once they are entered.
+        Of two files of one video the newer one stays, in any order and with any number of concurrent calls.
         """
         fresh = self._records.unshelved(owner, KINDS)
         for job in fresh:
-            entry = self._shelved(job)
+            entry = self._entry_of(job)
             stored, before = self._put(owner, entry.video_id, partial(_newer, entry))
             if stored.job_id != job.id:
                 self._jobs.forget(job)
@@ -208,10 +209,10 @@ class LibraryService:
             self._records.set_facts(job.id, {"shelved": True})
         return bool(fresh)
 
-    def _shelved(self, job: VideoJob) -> StoredVideo:
+    def _entry_of(self, job: VideoJob) -> StoredVideo:
         assert isinstance(job.params, VideoParams | AudioParams) and job.artifact is not None
-        told = (job.facts.get("request") or {}).get("metadata") or {}
-        metadata = {"title": job.facts.get("title"), "duration": job.facts.get("source_duration"), **told}
+        given = (job.facts.get("request") or {}).get("metadata") or {}
+        metadata = {"title": job.facts.get("title"), "duration": job.facts.get("source_duration"), **given}
         described = self._described(job.params.youtube_video_id or "", metadata)
         made_at = job.completed_at or described.stored_at
         return replace(
@@ -250,7 +251,7 @@ def _with_file_of(video: StoredVideo, other: StoredVideo) -> StoredVideo:
 
 
 def _newer(new: StoredVideo, old: StoredVideo | None) -> StoredVideo | None:
-    """``new`` where its file is to take the place of the old one; what was told of the video by hand stays told."""
+    """Return ``new`` if its file replaces the old one; metadata of the caller is merged."""
     if old is None:
         return new
     if old.job_id == new.job_id or (old.file_at is not None and new.file_at is not None and old.file_at > new.file_at):

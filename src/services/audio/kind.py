@@ -1,4 +1,4 @@
-"""Handles the kind ``audio``: the sound of a video becomes an mp3, wav or flac."""
+"""Handles the kind ``audio``: converts the audio of a video to mp3, wav or flac."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from src.utils.filenames import name_after
 
 
 class AudioHandler(JobHandler[AudioParams]):
-    """Fetch and encode through the sound service."""
+    """Fetches and encodes through the audio service."""
 
     def __init__(self, audio: AudioDownloadService) -> None:
         self._audio = audio
 
     def run(self, params: AudioParams, context: JobContext) -> JobResult:
-        """Make ``sound.mp3``, ``.wav`` or ``.flac``."""
+        """Produce ``sound.mp3``, ``.wav`` or ``.flac``."""
         wanted = params.audio_format
         path = context.work_dir / f"sound.{wanted}"
         report, info = self._audio.download_audio(

@@ -1,4 +1,4 @@
-"""Auto downloads: one request, one audio file; for an account where one is named, and to be claimed later where not."""
+"""Downloads the audio of a video in one request, for a named account or to be claimed by an account later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ URL_REQUIRED = "URL is required"
 
 @dataclass(frozen=True, slots=True)
 class AutoDownload:
-    """A download: its job, the folder of its link, that link once there is a file, and the account it is linked to."""
+    """A download: its job, the folder of its link, the link if the file exists, and the account that owns it."""
 
     job: VideoJob
     session_id: str
@@ -36,7 +36,7 @@ class AutoDownload:
 
 
 class AutoDownloads:
-    """Every request is a session of its own, with one job."""
+    """Fetches audio files; every request has a separate session with one job."""
 
     def __init__(
         self,
@@ -46,63 +46,63 @@ class AutoDownloads:
         users: UserData,
         clock: Clock,
         *,
-        welcome: Callable[[User | None], bool],
+        is_permitted: Callable[[User | None], bool],
         seconds: float,
     ) -> None:
-        """``welcome``: whether an account takes what others ask for. ``seconds``: how long a request waits for its
-        file."""
-        self._welcome = welcome
+        """Set the services. ``is_permitted``: whether an account accepts requests of others. ``seconds``: how long a
+        request waits for its file."""
+        self._is_permitted = is_permitted
         self._jobs, self._links, self._data, self._users = jobs, links, data, users
         self._clock, self._seconds = clock, seconds
 
     def fetch(self, address: str, params: dict[str, Any], username: str | None) -> AutoDownload:
-        """Have the sound of a video made, and wait for it.
+        """Produce the audio of a video, and wait for it.
 
         ``params``: ``url``, ``audio_format``, ``audio_quality``, ``normalize_loudness``.
 
         Raises:
-            RequestInvalid, UrlInvalid, VideoIdInvalid: there is nothing to fetch.
-            TooManyPending, DiskFull: not now.
-            Busy, JobTimeout: this request could not wait for it, or waited as long as it may; it goes on without.
-            AppError: the one that ended the job.
+            RequestInvalid, UrlInvalid, VideoIdInvalid: the request is invalid.
+            TooManyPending, DiskFull: the request may be repeated later.
+            Busy, JobTimeout: the request could not wait, or has waited the longest time; the job continues.
+            AppError: the error that ended the job.
         """
         if not params.get("url"):
             raise RequestInvalid(URL_REQUIRED)
         video_id = parse_video_id_from_url(params["url"])
         session_id = str(uuid.uuid4())
-        sound = AudioParams(**{**params, "url": canonical_url(video_id), "youtube_video_id": video_id})
+        audio = AudioParams(**{**params, "url": canonical_url(video_id), "youtube_video_id": video_id})
         visitor = Owner(OwnerKind.ADDRESS, network_of(address))
-        # Of the workers, what is made for an account takes the share of whoever asked: see QueueData.
+        # Jobs for an account count against the worker share of the client that requested them: see QueueData.
         request = {"auto_download": session_id, "counts_for": f"{visitor.kind.value}:{visitor.id}"}
         facts = {"request": request}
-        job = self._begin_for(username, sound, facts) if username else None
+        job = self._start_for(username, audio, facts) if username else None
         linked = job is not None
         if job is None:
-            job = self._jobs.start_new(self._jobs.save(visitor, sound, facts=facts))
-        began = time.monotonic()
+            job = self._jobs.start_new(self._jobs.save(visitor, audio, facts=facts))
+        started = time.monotonic()
         job = self._jobs.wait(job, self._seconds)
         self._jobs.require_success(job)
         if job.artifact is None:
-            # Waiting ends early where too many wait already, or this process is asked to end.
-            waited = time.monotonic() - began >= 0.9 * self._seconds
+            # Waiting ends early if too many requests wait already, or if this process is ending.
+            waited = time.monotonic() - started >= 0.9 * self._seconds
             raise JobTimeout(job_id=job.id) if waited else Busy(job_id=job.id, retry_after_seconds=30)
         return AutoDownload(job, session_id, self._links.link(job, session_id), username if linked else None)
 
-    def _begin_for(self, username: str, sound: AudioParams, facts: Mapping[str, Any]) -> VideoJob | None:
-        """The download for the account of this name; ``None`` where it cannot be linked.
+    def _start_for(self, username: str, audio: AudioParams, facts: Mapping[str, Any]) -> VideoJob | None:
+        """Start the download for the account of this name; ``None`` if it cannot be linked.
 
-        There is no such account, it takes nothing from others, or there is no room: whoever asks learns none of these.
+        The account does not exist, does not accept requests of others, or has no room; the client cannot see which.
         """
         user = self._users.find_by_name(username)
-        if not self._welcome(user) or user is None:
+        if user is None or not self._is_permitted(user):
             return None
         try:
-            return self._jobs.start_new(self._jobs.save(Owner.user(user.id), sound, facts=facts, anonymous=True))
+            return self._jobs.start_new(self._jobs.save(Owner.user(user.id), audio, facts=facts, anonymous=True))
         except (TooManyPending, QuotaExceeded):
             return None
 
     def history(self, user_id: str, *, offset: int, limit: int) -> tuple[list[AutoDownload], int]:
-        """Some of a user's audio downloads, newest first, and how many there are."""
+        """Return some of a user's audio downloads, newest first, and their number."""
         found, total = self._jobs.some(Owner.user(user_id), KINDS, offset=offset, limit=limit)
         sessions = [_session_of(job) for job in found]
         return [
@@ -110,10 +110,10 @@ class AutoDownloads:
         ], total
 
     def link(self, username: str, *, hours: float) -> tuple[User, int]:
-        """Give the downloads of the last hours that belong to nobody to an account; the account, and how many.
+        """Assign the unclaimed downloads of the last ``hours`` to an account; return the account and their number.
 
         Raises:
-            UserUnknown: there is no such account.
+            UserUnknown: the account does not exist.
         """
         user = self._users.find_by_name(username)
         if user is None:
@@ -123,5 +123,5 @@ class AutoDownloads:
 
 
 def _session_of(job: VideoJob) -> str:
-    """The session of an auto download; of another audio job its own id."""
+    """Return the session of an auto download; for another audio job the job's id."""
     return str(job.facts.get("request", {}).get("auto_download") or job.id)

@@ -1,4 +1,4 @@
-"""What the words behind ``!clip`` ask for: another length, more before or after, a moderator's word, a title."""
+"""Parses the text after ``!clip``: another length, more time before or after, a moderator's command, a title."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from src.errors import AdjustmentInvalid
 
-MOST_SECONDS = 3600  # an adjustment above this is a slip of the finger
+MOST_SECONDS = 3600  # a larger adjustment is a typing error
 _MOST_CHARACTERS = 500
 _MORE = re.compile(r"\+(\d{1,5})s?", re.IGNORECASE)
 _EARLIER = re.compile(r"[-\u2212\u2013](\d{1,5})s?", re.IGNORECASE)
@@ -17,12 +17,12 @@ _LENGTH = re.compile(r"(?:(\d{1,2}):([0-5]\d)|(\d{1,4})s)", re.IGNORECASE)
 _LOST_PLUS = re.compile(r"^ (?=\d{1,5}(?:s?\s|s?$))", re.IGNORECASE)
 
 
-# What bots send where nothing was written behind the command.
+# Sent by bots if there is no text after the command.
 _NOTHING = frozenset({"clip", "null", "undefined"})
 
 
-class Word(StrEnum):
-    """A word that is no clip."""
+class Command(StrEnum):
+    """A command of moderators."""
 
     LAST = "last"
     DELETE = "delete"
@@ -31,37 +31,37 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adjustments:
-    """What a message asks for. ``more`` and ``earlier`` are seconds added behind and before; ``length`` replaces
-    offset and duration: the last so many seconds. ``title`` is what is left of the message."""
+    """The content of a message. ``more`` and ``earlier``: seconds added after and before; ``length`` replaces offset
+    and duration by the last ``length`` seconds. ``title``: the rest of the message."""
 
-    word: Word | None = None
+    command: Command | None = None
     title: str | None = None
     more: int = 0
     earlier: int = 0
     length: int | None = None
 
     def window(self, offset: float, duration: float) -> tuple[float, float]:
-        """(offset, duration) with the adjustments."""
+        """Return (offset, duration) with the adjustments."""
         if self.length is not None:
             offset = duration = float(self.length)
         return offset + self.earlier, duration + self.earlier + self.more
 
 
-def read_message(message: str, *, words: bool = True) -> Adjustments:
-    """The wish in a message. Adjustments may stand before the title or behind it. Without ``words`` the words of
-    moderators are part of a title.
+def read_message(message: str, *, commands: bool = True) -> Adjustments:
+    """Parse a message. Adjustments may stand before or after the title. Without ``commands``, moderators' commands are
+    read as part of a title.
 
     Raises:
-        AdjustmentInvalid: a length of nothing, or an adjustment of more than an hour.
+        AdjustmentInvalid: a length of 0, or an adjustment of more than an hour.
     """
     message = _LOST_PLUS.sub("+", message[:_MOST_CHARACTERS])
     tokens = [] if message.strip().lower() in _NOTHING else message.split()
-    if words and tokens:
+    if commands and tokens:
         first = tokens[0].lower()
-        if first in (Word.LAST, Word.DELETE) and len(tokens) == 1:
-            return Adjustments(Word(first))
-        if first == Word.RENAME:
-            return Adjustments(Word.RENAME, title=" ".join(tokens[1:]) or None)
+        if first in (Command.LAST, Command.DELETE) and len(tokens) == 1:
+            return Adjustments(Command(first))
+        if first == Command.RENAME:
+            return Adjustments(Command.RENAME, title=" ".join(tokens[1:]) or None)
     more = earlier = 0
     length: int | None = None
     for place in (0, -1):

@@ -1,4 +1,4 @@
-"""Channel tokens: made and shown once, found by their hash, listed, revoked."""
+"""Creates, finds, lists and revokes channel tokens; secrets are shown once and stored as hashes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from src.services.events.webhooks import WebhookService
 from src.utils.clock import Clock
 from src.utils.stream_names import read_stream_name
 
-PREFIX = "ytc_"  # so that a scanner of leaked secrets, and we, know one at a glance
-MOST_TOKENS = 50  # of one account
+PREFIX = "ytc_"  # recognizable to people and to scanners for leaked secrets
+MOST_TOKENS = 50  # per account
 _SHAPE = re.compile(r"ytc_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
-class TokenWish:
-    """What a new token should be like; see ``ChannelToken``."""
+class TokenRequest:
+    """The settings of a new token; see ``ChannelToken``."""
 
     name: str
     scopes: Sequence[Scope]
@@ -36,78 +36,77 @@ class TokenWish:
     webhook: str | None = None
 
 
-def looks_like_channel_token(text: str) -> bool:
-    """Whether this is spelled like a channel token, right or wrong."""
+def has_token_prefix(text: str) -> bool:
+    """Whether this text starts like a channel token; it need not be valid."""
     return text.startswith(PREFIX)
 
 
 class ChannelTokenService:
-    """Every method may raise ``StoreUnavailable``."""
+    """Manages channel tokens. Every method may raise ``StoreUnavailable``."""
 
     def __init__(
         self, tokens: ChannelTokenData, users: UserData, webhooks: WebhookService, clock: Clock, *, max_seconds: int
     ) -> None:
-        """``max_seconds`` is the longest clip."""
+        """Set the services. ``max_seconds``: the longest clip."""
         self._users = users
         self._tokens, self._webhooks, self._clock, self._max_seconds = tokens, webhooks, clock, max_seconds
 
-    def make(self, user_id: str, wish: TokenWish) -> tuple[ChannelToken, str]:
-        """A new token, and its secret: 256 random bits that are kept nowhere.
+    def create(self, user_id: str, request: TokenRequest) -> tuple[ChannelToken, str]:
+        """Create a token and its secret: 256 random bits that are not stored.
 
         Raises:
-            TooManyChannelTokens: the account has enough of them.
-            RequestInvalid, VideoIdInvalid, WebhookInvalid: something about the wish.
+            TooManyChannelTokens: the account has reached its limit.
+            RequestInvalid, VideoIdInvalid, WebhookInvalid: a setting is invalid.
         """
         if len(self._tokens.of_user(user_id)) >= MOST_TOKENS:
             raise TooManyChannelTokens()
-        if wish.duration_seconds > self._max_seconds:
+        if request.duration_seconds > self._max_seconds:
             raise RequestInvalid(f"duration: a clip may have at most {self._max_seconds} seconds.")
-        if wish.webhook:
-            self._webhooks.require_valid(wish.webhook)
-        stream = read_stream_name(wish.stream) if wish.stream else None
+        if request.webhook:
+            self._webhooks.require_valid(request.webhook)
+        stream = read_stream_name(request.stream) if request.stream else None
         secret = PREFIX + secrets.token_urlsafe(32)
         token = ChannelToken(
             id=ChannelTokenData.new_id(),
             user_id=user_id,
-            name=wish.name,
-            scopes=tuple(dict.fromkeys([Scope.SAVE, *wish.scopes])),
+            name=request.name,
+            scopes=tuple(dict.fromkeys([Scope.SAVE, *request.scopes])),
             created_at=self._clock.now(),
             hint=secret[: len(PREFIX) + 4],
-            cooldown_seconds=wish.cooldown_seconds,
-            viewer_cooldown_seconds=wish.viewer_cooldown_seconds,
-            latency_seconds=wish.latency_seconds,
-            offset_seconds=wish.offset_seconds,
-            duration_seconds=wish.duration_seconds,
+            cooldown_seconds=request.cooldown_seconds,
+            viewer_cooldown_seconds=request.viewer_cooldown_seconds,
+            latency_seconds=request.latency_seconds,
+            offset_seconds=request.offset_seconds,
+            duration_seconds=request.duration_seconds,
             stream=stream.value if stream else None,
-            webhook=wish.webhook,
+            webhook=request.webhook,
         )
         self._tokens.insert(token, _hash(secret))
         return token, secret
 
     def of_user(self, user_id: str) -> list[ChannelToken]:
-        """The tokens of an account, oldest first."""
+        """Return the tokens of an account, oldest first."""
         return self._tokens.of_user(user_id)
 
     def find(self, token_id: str, user_id: str) -> ChannelToken:
-        """A token of this account. Raises ChannelTokenNotFound."""
+        """Return a token of this account. Raises ChannelTokenNotFound."""
         token = self._tokens.find(token_id)
         if token is None or token.user_id != user_id:
             raise ChannelTokenNotFound()
         return token
 
     def revoke(self, token_id: str, user_id: str) -> None:
-        """From now on the token counts nowhere. Raises ChannelTokenNotFound."""
+        """Revoke a token. Raises ChannelTokenNotFound."""
         if not self._tokens.delete(token_id, user_id):
             raise ChannelTokenNotFound()
 
     def identify(self, secret: str) -> ChannelToken:
-        """The token with this secret.
+        """Return the token with this secret.
 
-        The secret is looked up by its hash: a comparison in the database's index tells an attacker nothing about a
-        secret of 256 random bits.
+        The secret is found by its hash, so the timing of the index lookup reveals nothing about its 256 random bits.
 
         Raises:
-            TokenInvalid: it is none, or was revoked, or its account is deleted or disabled.
+            TokenInvalid: the token is unknown or revoked, or its account is deleted or disabled.
         """
         token = self._tokens.find_by_hash(_hash(secret)) if _SHAPE.fullmatch(secret) else None
         if token is None or not self._users.is_active(token.user_id):
@@ -115,7 +114,7 @@ class ChannelTokenService:
         return token
 
     def note_used(self, token: ChannelToken) -> None:
-        """A clip was saved with it."""
+        """Record that a clip was saved with this token."""
         self._tokens.note_used(token.id, self._clock.now())
 
 

@@ -1,4 +1,4 @@
-"""Clips from a chat: a command becomes a saved moment and a sentence. Nothing here waits for the video site."""
+"""Turns chat commands into saved moments and reply sentences, without waiting for the video site."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from src.models.channel_token import Scope
 from src.models.params import LiveClipParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.chat import sentences
-from src.services.chat.adjustments import Adjustments, Word, read_message
+from src.services.chat.adjustments import Adjustments, Command, read_message
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
 from src.services.chat.identity import request_id
@@ -28,20 +28,20 @@ from src.utils.stream_names import WHAT_TO_SEND, StreamName, name_of_video, read
 log = logging.getLogger(__name__)
 
 DEFAULT_OFFSET, DEFAULT_DURATION = 60.0, 120.0
-VIEWER_COOLDOWN_SECONDS = 10  # of bots that come with a public token
-_WORDS_REACH = timedelta(hours=12)  # how old a clip may be that a word in the chat still means
-_LOOKED_THROUGH = 50
+VIEWER_COOLDOWN_SECONDS = 10  # for bots with a public token
+_COMMANDS_REACH = timedelta(hours=12)  # the oldest clip that a chat command may change
+_MOST_CHECKED = 50
 
 
 class KnownStreams(Protocol):
-    """What is known about channels without asking the site."""
+    """The known state of channels, without a request to the site."""
 
     def known_live_stream(self, name: StreamName) -> str | None:
-        """The video that this stream is, None if unknown. Raises ChannelNotLive, LiveNotStarted."""
+        """Return the video id of this stream, or ``None``. Raises ChannelNotLive, LiveNotStarted."""
 
 
 class ChatService:
-    """What a command does. Errors are raised; ``sentence_of`` says them in a chat."""
+    """Executes chat commands. Errors are raised; ``sentence_of`` turns them into chat messages."""
 
     def __init__(
         self,
@@ -53,57 +53,58 @@ class ChatService:
         clock: Clock,
         *,
         latency: float,
-        tell: Callable[[str, str], None],
+        notify: Callable[[str, str], None],
     ) -> None:
-        """``latency`` in seconds, of channels that tell none. ``tell(job id, address)`` has an address told
-        when the job has ended."""
+        """Set the services. ``latency``: seconds, for channels without their own. ``notify(job id, address)``
+        registers an address for the end of the job."""
         self._clips, self._jobs, self._tokens, self._cooldown = clips, jobs, tokens, cooldown
-        self._streams, self._clock, self._latency, self._tell = streams, clock, latency, tell
+        self._streams, self._clock, self._latency, self._notify = streams, clock, latency, notify
 
     def answer(self, request: ChatRequest) -> ChatReply:
-        """Do what the command says.
+        """Execute the command.
 
         Raises:
-            VideoIdInvalid, AdjustmentInvalid, ClipRangeInvalid, ClipTooLong: the command.
-            ChannelNotLive, LiveNotStarted: it was not live some seconds ago, or is to begin later.
-            CooldownActive, TooManyPending, DiskFull: not now.
-            ScopeMissing, NothingClipped: a moderator's word.
-            UserUnknown, StoreUnavailable.
+            VideoIdInvalid, AdjustmentInvalid, ClipRangeInvalid, ClipTooLong: the command is invalid.
+            ChannelNotLive, LiveNotStarted: the channel was not live some seconds ago, or starts later.
+            CooldownActive, TooManyPending, DiskFull: the command may be repeated later.
+            ScopeMissing, NothingClipped: a moderator's command cannot be executed. UserUnknown, StoreUnavailable.
         """
-        # Whoever comes with a public token has said himself whose clips these are: he may add, and see nothing.
-        wish = read_message(request.message, words=request.token is not None)
-        match wish.word:
-            case Word.LAST:
+        # The user in a request with a public token is not verified: such a request may add clips but not see any.
+        adjustments = read_message(request.message, commands=request.token is not None)
+        match adjustments.command:
+            case Command.LAST:
                 return self._last(request)
-            case Word.DELETE:
+            case Command.DELETE:
                 return self._delete(request)
-            case Word.RENAME:
-                return self._rename(request, wish.title)
-        return self._save(request, wish)
+            case Command.RENAME:
+                return self._rename(request, adjustments.title)
+        return self._save(request, adjustments)
 
-    def _save(self, request: ChatRequest, wish: Adjustments) -> ChatReply:
+    def _save(self, request: ChatRequest, adjustments: Adjustments) -> ChatReply:
         token, now = request.token, self._clock.now()
-        offset, duration = wish.window(
-            _first(request.offset, token.offset_seconds if token else None, DEFAULT_OFFSET),
-            _first(request.duration, token.duration_seconds if token else None, DEFAULT_DURATION),
-        )
+        defaults = DEFAULT_OFFSET, DEFAULT_DURATION, self._latency
+        if token is not None:
+            defaults = token.offset_seconds, token.duration_seconds, token.latency_seconds
+        chosen = request.offset, request.duration, request.latency
+        offset, duration, latency = map(_or_default, chosen, defaults)
+        offset, duration = adjustments.window(offset, duration)
         job_id = request_id(request, now)
         moment = MomentRequest(
             stream=self._stream(request),
             offset=offset,
             duration=duration,
-            latency=_first(request.latency, token.latency_seconds if token else None, self._latency),
+            latency=latency,
             waited=request.waited,
-            message=wish.title,
+            message=adjustments.title,
             viewer=request.viewer or None,
             saved_with=token.id if token else None,
             job_id=job_id,
             anonymous=token is None,
         )
-        reply = sentences.saved(offset, duration, wish.title)
-        if job_id is not None and (there := self._jobs.peek(job_id)) is not None:
-            return ChatReply(reply, there)
-        chat = self._cool(request)
+        reply = sentences.saved(offset, duration, adjustments.title)
+        if job_id is not None and (existing := self._jobs.peek(job_id)) is not None:
+            return ChatReply(reply, existing)
+        chat = self._count(request)
         try:
             known = self._streams.known_live_stream(moment.stream)
             if known is not None:
@@ -111,21 +112,22 @@ class ChatService:
             job = self._clips.save_moment(request.user_id, moment)
         except AppError:
             if chat:
-                self._cooldown.take_back(chat, request.viewer)
+                self._cooldown.undo(chat, request.viewer)
             raise
         if token is not None:
             self._tokens.note_used(token)
             if token.webhook:
-                self._tell(job.id, token.webhook)
-            # Only of a channel's own bot: whoever holds a public token could have strangers' chats spoken to.
+                self._notify(job.id, token.webhook)
+            # Only for the bot of the channel: anyone with a public token could otherwise send messages to other chats.
             if is_nightbot_address(request.response_url):
-                self._tell(job.id, request.response_url)
+                self._notify(job.id, request.response_url)
         return ChatReply(reply, job)
 
     def _stream(self, request: ChatRequest) -> StreamName:
-        """The stream that is named, else the bot's channel, else the token's own stream.
+        """Return the stream in the request, otherwise the bot's channel, otherwise the token's stream.
 
-        An unfilled variable is refused even where a header could help: whoever set the bot up should hear of it.
+        An unfilled variable is refused even if a header could replace it, so that the mistake in the bot's command is
+        noticed.
         """
         named = read_stream_name(request.stream)
         if named is None:
@@ -136,8 +138,8 @@ class ChatService:
             raise VideoIdInvalid(WHAT_TO_SEND)
         return named
 
-    def _cool(self, request: ChatRequest) -> str | None:
-        """Count a clip; the name under which it was counted."""
+    def _count(self, request: ChatRequest) -> str | None:
+        """Count a clip and return the name under which it was counted."""
         if request.token is not None:
             chat, of_channel = request.token.id, request.token.cooldown_seconds
             of_viewer = request.token.viewer_cooldown_seconds
@@ -148,7 +150,7 @@ class ChatService:
         self._cooldown.begin(chat, request.viewer, channel_seconds=of_channel, viewer_seconds=of_viewer)
         return chat
 
-    # --- moderators' words ----------------------------------------------------------------------------------------
+    # --- moderators' commands -------------------------------------------------------------------------------------
 
     def _last(self, request: ChatRequest) -> ChatReply:
         job = self._newest(request)
@@ -171,28 +173,28 @@ class ChatService:
         if not title:
             return ChatReply("Write the new title behind rename.")
         job = self._newest(request, to_change=True)
-        self._jobs.learn(job.id, {"additional_message": title})
+        self._jobs.set_facts(job.id, {"additional_message": title})
         return ChatReply(f"The last clip is now called{echo(title)}.", job)
 
     def _newest(self, request: ChatRequest, *, to_change: bool = False) -> VideoJob:
-        """The newest clip that was saved with a channel token of this account. Whether the bot says that a moderator
-        speaks does not matter: what counts is a token that may."""
+        """Return the newest clip that was saved with a channel token of this account. The bot's claim that a
+        moderator wrote the message does not matter; the scopes of the token decide."""
         assert request.token is not None
         if to_change and Scope.MODERATE not in request.token.scopes:
             raise ScopeMissing("This command may not change clips; its owner can make a token that may.")
         owner = Owner.user(request.token.user_id)
-        found, _ = self._jobs.some(owner, (LiveClipParams.kind,), offset=0, limit=_LOOKED_THROUGH)
-        since: datetime = self._clock.now() - _WORDS_REACH
+        found, _ = self._jobs.some(owner, (LiveClipParams.kind,), offset=0, limit=_MOST_CHECKED)
+        since: datetime = self._clock.now() - _COMMANDS_REACH
         for job in found:
             assert isinstance(job.params, LiveClipParams)
-            ours = job.params.saved_with is not None and not (job.cancel_requested or job.status is Status.CANCELLED)
-            if ours and (not to_change or job.created_at >= since):
+            usable = job.params.saved_with is not None and not (job.cancel_requested or job.status is Status.CANCELLED)
+            if usable and (not to_change or job.created_at >= since):
                 return job
         raise NothingClipped()
 
 
 def sentence_of(error: AppError) -> str:
-    """An error as a chat hears it."""
+    """Return the message of an error as one line for a chat."""
     return one_line(error.message)
 
 
@@ -204,5 +206,5 @@ def _state(job: VideoJob) -> str:
     return "being made"
 
 
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)
+def _or_default(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,4 +1,4 @@
-"""How often a chat may clip: once in so many seconds for the channel, and for each viewer."""
+"""Limits how often a chat may save clips, for the channel and for each viewer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class _Rule:
 
 
 class Cooldown:
-    """Counts in Redis for all processes, in this process while Redis is away. ``enabled=False`` lets all through."""
+    """Counts in Redis for all processes, in this process while Redis is unavailable. ``enabled=False`` disables
+    limits."""
 
     def __init__(self, counters: WindowCounters, *, enabled: bool = True) -> None:
         self._counters, self._enabled = counters, enabled
@@ -26,7 +27,7 @@ class Cooldown:
         """Count one clip of this viewer (empty: unknown) in this channel.
 
         Raises:
-            CooldownActive: with ``retry_after_seconds``; then nothing was counted.
+            CooldownActive: with ``retry_after_seconds``; then the clip is not counted.
         """
         if not self._enabled:
             return
@@ -43,8 +44,8 @@ class Cooldown:
                 raise CooldownActive(f"{rule.text}; again in {left} s.", retry_after_seconds=left)
             counted.append(rule)
 
-    def take_back(self, channel: str, viewer: str) -> None:
-        """The clip came to nothing."""
+    def undo(self, channel: str, viewer: str) -> None:
+        """Remove the count of a clip that could not be saved."""
         for key in (_key("channel", channel), _key("viewer", channel, viewer)):
             self._counters.clear(key)
 

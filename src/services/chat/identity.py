@@ -1,4 +1,4 @@
-"""One command, one clip: the id that a repeated request finds again, without any memory but the clips themselves."""
+"""Derives the id of a clip from the chat command, so that a repeated request finds the clip of the first."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from src.services.chat.requests import ChatRequest
 
 
 def request_id(request: ChatRequest, now: datetime) -> str | None:
-    """The id of the clip that this request makes, the same for every repetition; None when it is not to be compared.
+    """Return the id of the clip of this request, the same for every repetition; ``None`` if repetitions are not
+    detected.
 
-    With a message's id that decides; otherwise chat, viewer, message and second. 24 hexadecimal digits, an ObjectId:
-    its first eight are a time, as everywhere (with a message's id: of the day, so that a repetition has the same).
+    The message's id decides if there is one, otherwise chat, viewer, message and second. The result has 24 hexadecimal
+    digits like an ObjectId, whose first eight are a time: with a message's id the day, so that a repetition has the
+    same.
     """
-    who = request.token.id if request.token else request.user_id
+    sender = request.token.id if request.token else request.user_id
     if request.message_id:
         seconds = int(now.timestamp()) // 86_400 * 86_400
-        parts = ["message", who, request.message_id]
+        parts = ["message", sender, request.message_id]
     elif request.bot:
         seconds = int(now.timestamp())
-        parts = ["second", who, str(request.channel or request.stream), request.viewer, request.message]
+        parts = ["second", sender, str(request.channel or request.stream), request.viewer, request.message]
     else:
         return None
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()

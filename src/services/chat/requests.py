@@ -1,4 +1,4 @@
-"""What a chat asked for, as the route read it, and what becomes of it."""
+"""Defines a chat command as the route parsed it, and the reply."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from src.utils.stream_names import StreamName
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One command in a chat. Everything but ``user_id`` and ``token`` is a hint that anybody may have made up.
+    """One command in a chat. All fields except ``user_id`` and ``token`` are unverified.
 
-    ``stream`` is what the bot calls the stream, ``channel`` the channel in which it says it speaks; ``message_id`` the
-    chat's own id of the message; ``bot`` whether a chat bot asks, who repeats requests and reads sentences. Seconds
-    that are None are those of the token, or the usual ones; ``waited`` is how long ago the command was sent.
+    ``stream``: the bot's name of the stream; ``channel``: the channel that the bot reports; ``message_id``: the chat's
+    id of the message; ``bot``: whether a chat bot sends the request, which repeats requests and shows sentences.
+    Seconds that are ``None`` are taken from the token or the defaults; ``waited``: how long ago the command was sent.
     """
 
     user_id: str
@@ -35,7 +35,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """The sentence for the chat, and the clip that it is about."""
+    """The sentence for the chat, and its clip."""
 
     text: str
     job: VideoJob | None = None

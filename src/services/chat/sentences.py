@@ -8,7 +8,7 @@ from src.utils.chat_text import echo
 
 
 def spoken(seconds: float | Fraction) -> str:
-    """A length for people: ``45 s``, ``2 min``, ``1 min 30 s``."""
+    """Format a duration for people: ``45 s``, ``2 min``, ``1 min 30 s``."""
     whole = max(0, round(seconds))
     minutes, rest = divmod(whole, 60)
     if not minutes or whole < 100:
@@ -17,7 +17,7 @@ def spoken(seconds: float | Fraction) -> str:
 
 
 def saved(offset: float, duration: float, title: str | None) -> str:
-    """A moment was saved."""
+    """Confirm that a moment was saved."""
     before, after = min(offset, duration), max(duration - offset, 0)
     what = f"the last {spoken(before)}" if before else ""
     if after:

@@ -1,4 +1,4 @@
-"""Handles the kind ``batch``: several time ranges of one video become one file."""
+"""Handles the kind ``batch``: cuts several time ranges of one video into one file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from src.services.jobs.handler import JobContext, JobHandler, JobResult
 
 
 class BatchHandler(JobHandler[BatchParams]):
-    """Cut all ranges through the batch service."""
+    """Cuts all ranges through the batch service."""
 
     def __init__(self, batches: ClipBatchService) -> None:
         self._batches = batches
 
     def run(self, params: BatchParams, context: JobContext) -> JobResult:
-        """Make ``batch.mp4`` or ``batch.webm`` of joined ranges, ``batch.zip`` of others."""
+        """Produce ``batch.mp4`` or ``batch.webm`` of joined ranges, otherwise ``batch.zip``."""
         path, title, reports = self._batches.make(params, context.work_dir, context.monitor)
         clips = [
             {

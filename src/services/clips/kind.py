@@ -1,4 +1,4 @@
-"""Handles the kind ``clip``: a time range of a video of a site becomes a file."""
+"""Handles the kind ``clip``: cuts a time range of a video into a file."""
 
 from __future__ import annotations
 

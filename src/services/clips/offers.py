@@ -1,4 +1,4 @@
-"""What a video offers: resolutions, containers, title. Answers to people who choose, and notes for saved jobs."""
+"""Reports what a video offers (resolutions, containers, title) to users, and stores it in saved jobs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ log = logging.getLogger(__name__)
 
 
 class MetadataService:
-    """Asks the video site, through the short-lived cache of the YouTube service."""
+    """Queries the video site through the short-lived cache of the YouTube service."""
 
     def __init__(self, youtube: YouTubeService, jobs: VideoData) -> None:
         self._youtube, self._jobs = youtube, jobs
 
     def resolutions(self, url: str) -> tuple[str, list[str]]:
-        """(YouTube id, resolutions of 720p and more, highest first) of the video that a link leads to."""
+        """Return (YouTube id, resolutions of 720p and more, highest first) for a link."""
         video_id = parse_video_id_from_url(url)
         return video_id, self._youtube.get_available_formats(video_id)
 
     def formats(self, video_id: str, owner: Owner) -> tuple[str, FormatTable]:
-        """(YouTube id, formats) for a YouTube id, or for the id of one of the owner's jobs.
+        """Return (YouTube id, formats) for a YouTube id, or for the id of one of the owner's jobs.
 
         Raises:
-            VideoNotFound: neither the one nor the other.
-            NotOwner: the job belongs to someone else.
+            VideoNotFound: the id is neither.
+            NotOwner: the job belongs to another owner.
         """
         job = self._jobs.find(video_id)
         if job is not None:
@@ -47,7 +47,7 @@ class MetadataService:
         return youtube_id, self._youtube.format_table(youtube_id)
 
     def describe(self, job_id: str) -> None:
-        """Note in a saved job what its source offers; a failure is no news before somebody asks for the file."""
+        """Store in a saved job what its source offers. A failure is only logged: the job itself will report it."""
         job = self._jobs.find(job_id)
         youtube_id = getattr(job.params, "youtube_video_id", None) if job else None
         if youtube_id is None:

@@ -24,7 +24,7 @@ KINDS = (ClipParams.kind, LiveClipParams.kind)
 
 @dataclass(frozen=True, slots=True)
 class ClipRequest:
-    """A time range as a stranger wrote it: times in any form that ``timecode`` reads."""
+    """A time range as the client wrote it: times in any form that ``timecode`` reads."""
 
     url: str
     start_time: object
@@ -35,11 +35,11 @@ class ClipRequest:
 
 @dataclass(frozen=True, slots=True)
 class MomentRequest:
-    """A moment of a live stream: ``[now - latency - offset, ... + duration]``, all in seconds. ``waited`` is how long
-    ago "now" was.
+    """A moment of a live stream: ``[now - latency - offset, ... + duration]``, all in seconds, where "now" was
+    ``waited`` seconds ago.
 
-    ``job_id``: see ``save_moment``. ``saved_with`` is the id of a channel token; ``anonymous``: it comes with neither
-    that nor the owner's login.
+    ``job_id``: see ``save_moment``. ``saved_with``: the id of a channel token; ``anonymous``: the request has neither a
+    channel token nor the owner's login.
     """
 
     stream: StreamName
@@ -54,42 +54,48 @@ class MomentRequest:
     anonymous: bool = False
 
 
-def _moved(params: JobParams, wish: Mapping[str, float]) -> dict[str, float]:
-    """The new times of a clip of a video."""
+def _moved(params: JobParams, move: Mapping[str, float]) -> dict[str, float]:
+    """Return the new times of a clip of a video."""
     assert isinstance(params, ClipParams)
-    if "offset" in wish or "duration" in wish:
+    if "offset" in move or "duration" in move:
         raise ClipRangeInvalid("Only a live clip has an offset and a duration.")
-    start = wish.get("start_time", params.start_time) + wish.get("move_start", 0)
-    end = wish.get("end_time", params.end_time) + wish.get("move_end", 0)
+    start = move.get("start_time", params.start_time) + move.get("move_start", 0)
+    end = move.get("end_time", params.end_time) + move.get("move_end", 0)
     if start < 0 or end <= start:
         raise ClipRangeInvalid("end_time must be after start_time, and start_time not below 0.")
     return {"start_time": start, "end_time": end}
 
 
-def _moved_live(params: LiveClipParams, wish: Mapping[str, float]) -> dict[str, float]:
-    """The new window of a live clip. Times of the stream are moved by what they differ from those it has now."""
-    offset = wish.get("offset", params.clip_offset)
-    end = wish.get("duration", params.clip_duration) - offset
-    for name, now, side in (("start_time", params.start_time, 0), ("end_time", params.end_time, 1)):
-        if name in wish:
-            if now is None:
-                raise ClipRangeInvalid("The times of this stream are not known yet: use move_start and move_end.")
-            offset, end = (offset - (wish[name] - now), end) if side == 0 else (offset, end + wish[name] - now)
-    offset -= wish.get("move_start", 0)
-    end += wish.get("move_end", 0)
+def _moved_live(params: LiveClipParams, move: Mapping[str, float]) -> dict[str, float]:
+    """Return the new window of a live clip. Stream times move it by their difference to the current stream times."""
+    offset = move.get("offset", params.clip_offset)
+    end = move.get("duration", params.clip_duration) - offset
+    for name, now in (("start_time", params.start_time), ("end_time", params.end_time)):
+        if name not in move:
+            continue
+        if now is None:
+            raise ClipRangeInvalid("The times of this stream are not known yet: use move_start and move_end.")
+        if name == "start_time":
+            offset -= move[name] - now
+        else:
+            end = end + move[name] - now
+    offset -= move.get("move_start", 0)
+    end += move.get("move_end", 0)
     if offset + end <= 0:
         raise ClipRangeInvalid("The end must be after the start.")
     return {"clip_offset": offset, "clip_duration": offset + end}
 
 
-def _inside_kept(job: VideoJob, changes: Mapping[str, float]) -> bool:
-    """Whether what was kept of the source holds all of the new times."""
-    kept = (job.report.get("actual") or {}).get("kept")
-    return kept is not None and kept["start"] <= changes["start_time"] and changes["end_time"] <= kept["end"]
+def _inside_retained(job: VideoJob, changes: Mapping[str, float]) -> bool:
+    """Whether the retained part of the source contains the new times."""
+    retained = (job.report.get("actual") or {}).get("kept")
+    return (
+        retained is not None and retained["start"] <= changes["start_time"] and changes["end_time"] <= retained["end"]
+    )
 
 
 class ClipService:
-    """Checks what was asked and keeps it; nothing here waits for the video site."""
+    """Checks and saves requests for clips, without waiting for the video site."""
 
     def __init__(
         self,
@@ -107,17 +113,17 @@ class ClipService:
         self._defaults = {"format_preference": default_format, "resolution_preference": default_resolution}
 
     def save(self, user_id: str, request: ClipRequest, *, anonymous: bool = False) -> VideoJob:
-        """Keep a time range of a video for this user. ``anonymous``: somebody else asks for it.
+        """Save a time range of a video for this user. ``anonymous``: another caller requests it.
 
         Raises:
-            UrlInvalid: no link to a YouTube video.
-            ClipRangeInvalid, ClipTooLong: a range that cannot be cut.
-            UserUnknown: there is nobody to keep it for.
-            TooManyPending: as many are open as may be.
+            UrlInvalid: the link is not one to a YouTube video.
+            ClipRangeInvalid, ClipTooLong: the range cannot be cut.
+            UserUnknown: the account does not exist.
+            TooManyPending: the owner has too many open jobs.
         """
         video_id = parse_video_id_from_url(request.url)
         start, end = self._range(request)
-        return self._keep(
+        return self._save(
             user_id,
             ClipParams(
                 url=canonical_url(video_id),
@@ -134,11 +140,11 @@ class ClipService:
     def save_batch(
         self, user_id: str, requests: Sequence[ClipRequest], *, joined: bool, container: Container, resolution: str
     ) -> VideoJob:
-        """Keep several time ranges of one video, and ask for their file. Raises like ``save``."""
+        """Save several time ranges of one video and request their file. Raises like ``save``."""
         video_id = parse_video_id_from_url(requests[0].url)
         ranges = [self._range(request) for request in requests]
         self._require_allowed_length(float(sum(end - start for start, end in ranges)))
-        job = self._keep(
+        job = self._save(
             user_id,
             BatchParams(
                 url=canonical_url(video_id),
@@ -152,22 +158,23 @@ class ClipService:
         return self._jobs.start_new(job)
 
     def save_moment(self, user_id: str, request: MomentRequest) -> VideoJob:
-        """Keep what has just happened in a live stream for this user, and have it fetched at once: it leaves the
-        stream's window soon. A request with the ``job_id`` of an earlier one is answered with the earlier job.
+        """Save a moment of a live stream for this user and fetch it at once, before it leaves the stream's window. A
+        request with the ``job_id`` of an earlier one is answered with the earlier job.
 
         Raises:
-            ClipRangeInvalid, ClipTooLong: a window that cannot be cut.
-            UserUnknown: there is nobody to keep it for.
-            TooManyPending, DiskFull: there is no room for it.
+            ClipRangeInvalid, ClipTooLong: the window cannot be cut.
+            UserUnknown: the account does not exist.
+            TooManyPending, DiskFull: there is no room for the clip.
         """
         if not request.duration > 0 or request.offset < 0:
             raise ClipRangeInvalid("The duration must be above 0, and the offset not below.")
         self._require_allowed_length(request.duration)
-        video = request.stream if request.stream.kind is NameKind.VIDEO else None
+        name = request.stream.value
+        video_id, stream = (name, None) if request.stream.kind is NameKind.VIDEO else (None, name)
         params = LiveClipParams(
             url=request.stream.url,
-            youtube_video_id=video.value if video else None,
-            stream=None if video else request.stream.value,
+            youtube_video_id=video_id,
+            stream=stream,
             event_at=self._clock.now() - timedelta(seconds=request.latency + request.waited),
             latency_seconds=request.latency,
             saved_with=request.saved_with,
@@ -181,39 +188,39 @@ class ClipService:
         job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id, anonymous=request.anonymous)
         if job.status is not Status.PENDING or job.waiting:
             return job
-        return self._jobs.start_new(
-            job
-        )  # without its capture the moment is soon gone: better refused than kept in vain
+        # Without an immediate capture the moment is lost soon, so an error is better than a clip that waits in vain.
+        return self._jobs.start_new(job)
 
-    def move(self, job: VideoJob, wish: Mapping[str, float]) -> tuple[VideoJob, bool]:
-        """Have a clip cut anew with other times; the job, and whether its source has to be asked again.
+    def move(self, job: VideoJob, move: Mapping[str, float]) -> tuple[VideoJob, bool]:
+        """Cut a clip again with other times; return the job and whether its source must be fetched again.
 
-        ``wish`` has some of ``start_time``, ``end_time``, ``move_start``, ``move_end`` and, of a live clip,
-        ``offset`` and ``duration``: all in seconds.
+        ``move`` has some of ``start_time``, ``end_time``, ``move_start``, ``move_end`` and, for a live clip, ``offset``
+        and ``duration``: all in seconds.
 
         Raises:
             ClipRangeInvalid, ClipTooLong: times that cannot be cut.
-            ClipBusy: somebody works on it now.
+            ClipBusy: the clip is being processed.
             DiskFull: there is no room for new work.
         """
-        if not wish:
+        if not move:
             raise ClipRangeInvalid("Say which times to move, and where: move_start, end_time ...")
         if job.status is Status.PROCESSING or job.waiting:
             raise ClipBusy()
         params = job.params
-        changes = _moved_live(params, wish) if isinstance(params, LiveClipParams) else _moved(params, wish)
+        changes = _moved_live(params, move) if isinstance(params, LiveClipParams) else _moved(params, move)
         length = changes.get("clip_duration") or changes["end_time"] - changes["start_time"]
         self._require_allowed_length(length)
-        kept = self._jobs.has_retained(job) and (isinstance(params, LiveClipParams) or _inside_kept(job, changes))
-        if job.queued_at is None and job.completed_at is None:  # only saved: nothing was ever made of it
-            self._jobs.learn(job.id, changes)
+        covered = isinstance(params, LiveClipParams) or _inside_retained(job, changes)
+        retained = covered and self._jobs.has_retained(job)
+        if job.queued_at is None and job.completed_at is None:  # only saved, never started
+            self._jobs.set_facts(job.id, changes)
             return replace(job, params=params.model_copy(update=changes)), True
         started = self._jobs.start(replace(job, failure=None), changes)
         if started.params != params.model_copy(update=changes):
             raise ClipBusy()
-        return started, not kept
+        return started, not retained
 
-    def _keep(self, user_id: str, params: JobParams, *, anonymous: bool = False) -> VideoJob:
+    def _save(self, user_id: str, params: JobParams, *, anonymous: bool = False) -> VideoJob:
         self._require_user(user_id)
         job = self._jobs.save(Owner.user(user_id), params, anonymous=anonymous)
         self._notifier.describe(job.id)

@@ -1,4 +1,4 @@
-"""Whole downloads: the video, the sound or the captions behind a link, for guests, users and the archive."""
+"""Accepts requests for the video, the audio or the captions of a link, from guests, users and archives."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ KINDS = (VideoParams.kind, AudioParams.kind, TranscriptParams.kind)
 
 _RESOLUTION = re.compile(r"(\d{3,4})p?")
 _BIT_RATE = re.compile(r"(128|192|320)k?")
-_LOWEST = "144p"  # where it does not exist, the lowest that does is taken
-# What callers call the parameters of the kinds.
-_SAID = {
+_LOWEST = "144p"  # if unavailable, the lowest available resolution is used
+# Parameter names of the kinds, and the names that callers use.
+_CALLER_NAMES = {
     **dict.fromkeys(("audio_quality", "transcript_source", "resolution_preference"), "quality"),
     **dict.fromkeys(("audio_format", "transcript_format", "format_preference"), "output_format"),
     "caption_language": "language",
@@ -38,10 +38,10 @@ _CAPTION_SOURCES = {"best": "any", "any": "any", "manual": "manual", "automatic"
 
 @dataclass(frozen=True, slots=True)
 class DownloadRequest:
-    """What is wanted of a link. ``words`` are the caller's own, kept for surfaces that repeat them.
+    """A request for a file of a link. ``original``: the fields as the caller sent them, for surfaces that repeat them.
 
-    ``quality``: of a video ``best``, ``worst`` or a resolution; of sound ``best``, ``worst`` or a bit rate; of
-    captions ``best``, ``manual`` or ``automatic``. ``keep_seconds``: as in ``VideoJob``.
+    ``quality``: of a video ``best``, ``worst`` or a resolution; of audio ``best``, ``worst`` or a bit rate; of captions
+    ``best``, ``manual`` or ``automatic``. ``keep_seconds``: as in ``VideoJob``.
     """
 
     url: str
@@ -51,11 +51,11 @@ class DownloadRequest:
     language: str | None = None
     max_bytes: int | None = None
     keep_seconds: float | None = None
-    words: Mapping[str, Any] = field(default_factory=dict)
+    original: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DownloadService:
-    """From a request to a job that waits for a worker, and everything one may do with it afterwards."""
+    """Creates download jobs and manages them."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class DownloadService:
         self._archive_max_bytes, self._archive_keep_seconds = archive_max_bytes, archive_keep_seconds
 
     def request(self, owner: Owner, request: DownloadRequest) -> VideoJob:
-        """Keep the request and ask for its file.
+        """Save a download and start it.
 
         Raises:
-            UrlInvalid, VideoIdInvalid, RequestInvalid: it cannot be understood.
-            SessionFull, TooManyPending: the owner has as many jobs as allowed.
+            UrlInvalid, VideoIdInvalid, RequestInvalid: the request is invalid.
+            SessionFull, TooManyPending: the owner has reached a limit of jobs.
             DiskFull: there is no room for new work.
         """
         params = _params(request)
@@ -86,7 +86,7 @@ class DownloadService:
                 owner,
                 params,
                 job_id=job_id,
-                facts={"request": dict(request.words)} if request.words else None,
+                facts={"request": dict(request.original)} if request.original else None,
                 keep_seconds=request.keep_seconds,
             )
             return self._jobs.start_new(saved)
@@ -95,43 +95,43 @@ class DownloadService:
             raise
 
     def request_for_archive(self, owner: Owner, request: DownloadRequest) -> VideoJob:
-        """The same for an archive: its own limit of size, and the file stays for as long as archives keep theirs."""
+        """The same for an archive: with the size limit and the file lifetime of archives."""
         archived = replace(
             request,
             max_bytes=self._archive_max_bytes,
             keep_seconds=self._archive_keep_seconds,
-            words={**request.words, "archive": True},
+            original={**request.original, "archive": True},
         )
         return self.request(owner, archived)
 
     def find(self, job_id: str, owner: Owner) -> VideoJob:
-        """The owner's job.
+        """Return the owner's job.
 
         Raises:
-            JobNotFound, NotOwner: it is not there, or not the owner's.
+            JobNotFound, NotOwner: the job is unknown, or belongs to another owner.
         """
         return self._jobs.find(job_id, owner, KINDS, missing=JobNotFound)
 
-    def look(self, job_id: str, owner: Owner) -> JobView:
-        """The owner's job with its last reading. Raises as ``find``."""
+    def find_view(self, job_id: str, owner: Owner) -> JobView:
+        """Return the owner's job with its last reading. Raises as ``find``."""
         return self.view(self.find(job_id, owner))
 
     def page(self, owner: Owner, *, offset: int, limit: int, state: Status | None = None) -> Page[JobView]:
-        """Some of the owner's jobs (in this state, if one is named), newest first."""
+        """Return some of the owner's jobs (in ``state``, if given), newest first."""
         states = () if state is None else (state,)
         found, total = self._jobs.some(owner, KINDS, offset=offset, limit=limit, states=states)
         return Page(found, total, offset).map(self.view)
 
     def retry(self, job_id: str, owner: Owner) -> JobView:
-        """Start a failed or cancelled job anew; others stay as they are. Raises as ``find``."""
+        """Start a failed or cancelled job again; other jobs stay as they are. Raises as ``find``."""
         return self.view(self._jobs.retry(self.find(job_id, owner)))
 
     def cancel(self, job_id: str, owner: Owner) -> VideoJob:
-        """Stop a job: at once when it waits, within a second when it runs. It is told as cancelled in any case.
+        """Cancel a job: at once if it waits, within a second if it runs. It is reported as cancelled in either case.
 
         Raises:
             JobNotFound, NotOwner: as ``find``.
-            JobEnded: there is nothing to stop any more.
+            JobEnded: the job has ended.
         """
         job = self.find(job_id, owner)
         if job.ended and job.status is not Status.CANCELLED:
@@ -139,9 +139,9 @@ class DownloadService:
         return replace(self._jobs.cancel(job), status=Status.CANCELLED)
 
     def dismiss(self, job_id: str, owner: Owner) -> tuple[JobView, bool]:
-        """Cancel a job that goes on, forget one that has ended; the job, and whether it was forgotten.
+        """Cancel a job that is open, delete one that has ended; return the job and whether it was deleted.
 
-        A job that is being stopped is told as cancelled: its worker stops within a second. Raises as ``find``.
+        A job that is being cancelled is reported as cancelled: its worker stops within a second. Raises as ``find``.
         """
         job, forgotten = self._jobs.dismiss(self.find(job_id, owner))
         if forgotten:
@@ -149,7 +149,7 @@ class DownloadService:
         return self.view(job if forgotten else replace(job, status=Status.CANCELLED)), forgotten
 
     def view(self, job: VideoJob) -> JobView:
-        """A job with its last reading."""
+        """Return a job with its last reading."""
         return JobView(job, self._jobs.progress(job) or {})
 
 
@@ -181,7 +181,7 @@ def _params(request: DownloadRequest) -> JobParams:
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = _SAID.get(str(first["loc"][0]), str(first["loc"][0]))
+        field = _CALLER_NAMES.get(str(first["loc"][0]), str(first["loc"][0]))
         raise RequestInvalid(
             f"{field}: {first['msg']}", fields=[{"field": field, "problem": first["msg"]}], media=request.media
         ) from None

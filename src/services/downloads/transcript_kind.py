@@ -1,4 +1,4 @@
-"""Handles the kind ``transcript``: the captions of a video become a file."""
+"""Handles the kind ``transcript``: writes the captions of a video to a file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from src.utils.filenames import name_after
 
 
 class TranscriptHandler(JobHandler[TranscriptParams]):
-    """Fetch the captions through the YouTube service and write them in the wanted format."""
+    """Fetches the captions through the YouTube service and writes them in the requested format."""
 
     def __init__(self, youtube: YouTubeService) -> None:
         self._youtube = youtube
 
     def run(self, params: TranscriptParams, context: JobContext) -> JobResult:
-        """Make ``transcript.vtt``, ``.srt``, ``.txt`` or ``.json``."""
+        """Produce ``transcript.vtt``, ``.srt``, ``.txt`` or ``.json``."""
         context.monitor.report(Progress(Phase.DOWNLOADING))
         captions = self._youtube.captions(
             params.youtube_video_id, language=params.caption_language, source=params.transcript_source

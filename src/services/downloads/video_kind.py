@@ -1,4 +1,4 @@
-"""Handles the kind ``video``: a whole video of a site becomes a file."""
+"""Handles the kind ``video``: downloads a whole video."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from src.utils.filenames import name_after
 
 
 class VideoHandler(JobHandler[VideoParams]):
-    """Fetch through the video service."""
+    """Downloads through the video service."""
 
     def __init__(self, videos: VideoService) -> None:
         self._videos = videos
 
     def run(self, params: VideoParams, context: JobContext) -> JobResult:
-        """Make ``video.mp4`` or ``video.webm``."""
+        """Produce ``video.mp4`` or ``video.webm``."""
         report = self._videos.download_video(
             params.url,
             context.work_dir / "video",

@@ -1,4 +1,4 @@
-"""Work plans: videos that could not be had, kept until somebody has them tried again."""
+"""Stores work plans: lists of videos whose download failed, to be retried on request."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MAX_TRIES = 1_000_000
 
 
 class WorkPlanService:
-    """Plans of one owner. All methods may raise ``StoreUnavailable``."""
+    """Manages the plans of owners. All methods may raise ``StoreUnavailable``."""
 
     def __init__(self, plans: WorkPlanData, records: VideoData, downloads: DownloadService, clock: Clock) -> None:
         self._plans, self._records, self._downloads, self._clock = plans, records, downloads, clock
 
     def create(self, owner: Owner, video_ids: Sequence[str], reason: str, metadata: Mapping[str, Any]) -> WorkPlan:
-        """Keep a plan for these videos; ``metadata.retry_count`` tells how often they were tried already.
+        """Store a plan for these videos; ``metadata.retry_count`` is the number of earlier attempts.
 
         Raises:
-            VideoIdInvalid: one of them is no id.
-            RequestInvalid: the number of tries is none.
+            VideoIdInvalid: one of the ids is malformed.
+            RequestInvalid: the number of attempts is invalid.
         """
         tries = metadata.get("retry_count", 0)
         if isinstance(tries, bool) or not isinstance(tries, int) or not 0 <= tries <= MAX_TRIES:
@@ -39,17 +39,17 @@ class WorkPlanService:
         return self._plans.insert(owner, wanted, reason, metadata, self._clock.now(), tries)
 
     def page(self, owner: Owner, *, offset: int, limit: int) -> Page[WorkPlan]:
-        """Some of the plans, newest first."""
+        """Return some of the plans, newest first."""
         found = self._plans.page(owner, offset=offset, limit=limit)
         states = self._records.statuses([job_id for plan in found.items for job_id in plan.job_ids])
         return found.map(lambda plan: replace(plan, status=_status(plan, states)))
 
     def retry(self, owner: Owner, plan_id: str) -> WorkPlan:
-        """Have every video of the plan fetched in its best quality; a plan that is being tried stays as it is.
+        """Download every video of the plan in its best quality; a plan that is in progress stays as it is.
 
         Raises:
-            WorkPlanNotFound: there is no such plan.
-            TooManyPending, DiskFull: not all of it could be begun; what was, goes on.
+            WorkPlanNotFound: the plan is unknown.
+            TooManyPending, DiskFull: not every download could be started; those that were started continue.
         """
         plan = self._plans.find(owner, plan_id)
         if plan is None:
@@ -67,9 +67,9 @@ class WorkPlanService:
 
 
 def _status(plan: WorkPlan, states: Mapping[str, Status]) -> PlanStatus:
-    told = [states[job_id] for job_id in plan.job_ids if job_id in states]
-    if not told:
+    known = [states[job_id] for job_id in plan.job_ids if job_id in states]
+    if not known:
         return PlanStatus.PENDING
-    if any(status not in ENDED for status in told):
+    if any(status not in ENDED for status in known):
         return PlanStatus.PROCESSING
-    return PlanStatus.COMPLETED if all(status is Status.COMPLETED for status in told) else PlanStatus.FAILED
+    return PlanStatus.COMPLETED if all(status is Status.COMPLETED for status in known) else PlanStatus.FAILED

@@ -285,7 +285,7 @@ class JobService:
         self._progress.announce_change(job.id)
         return True
 
-    def learn(self, job_id: str, facts: Mapping[str, Any]) -> None:
+    def set_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
         """Store facts about a job's source."""
         self._jobs.set_facts(job_id, facts)
 

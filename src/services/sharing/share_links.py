@@ -1,4 +1,4 @@
-"""Links to finished clips for whoever has them: signed, expiring, taken back by their owner."""
+"""Manages signed links to finished clips, which expire, work for every holder, and can be revoked by the owner."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ log = logging.getLogger(__name__)
 
 _PURPOSE = "share"
 _ID_CHARACTERS = 24
-_posters_at_once = threading.BoundedSemaphore(2)  # each is a process
+_posters_at_once = threading.BoundedSemaphore(2)  # each starts a process
 
 
 class ShareService:
-    """Every method may raise ``StoreUnavailable``."""
+    """Manages links. Every method may raise ``StoreUnavailable``."""
 
     def __init__(
         self, shares: ShareData, jobs: JobService, users: UserData, signer: Signer, clock: Clock, *, life: timedelta
     ) -> None:
-        """``life`` is how long a link counts when nobody says otherwise."""
+        """Set the services. ``life``: the default lifetime of a link."""
         self._users = users
         self._shares, self._jobs, self._signer, self._clock, self._life = shares, jobs, signer, clock, life
 
-    def make(self, job: VideoJob, *, life: timedelta | None = None) -> tuple[Share, str]:
-        """A new link to a job's file, and its token. It never outlives the file.
+    def create(self, job: VideoJob, *, life: timedelta | None = None) -> tuple[Share, str]:
+        """Create a link to a job's file and return it with its token. It expires with the file at the latest.
 
         Raises:
-            FileNotReady, FileGone: there is no file to share.
+            FileNotReady, FileGone: the job has no file.
         """
         if job.status is not Status.COMPLETED:
             raise FileNotReady()
@@ -54,10 +54,10 @@ class ShareService:
         return share, share.id + self._signer.sign(_PURPOSE, share.id)
 
     def open(self, token: str) -> tuple[Share, VideoJob]:
-        """The link with this token, and the job whose file is there.
+        """Return the link with this token, and its job, which has a file.
 
         Raises:
-            ShareNotFound: none, expired, taken back, or its file or its account is gone.
+            ShareNotFound: the link is unknown, expired or revoked, or its file or account is gone.
         """
         share = self._shares.find(token[:_ID_CHARACTERS]) if self.is_signed(token) else None
         if share is None or share.expires_at <= self._clock.now():
@@ -70,25 +70,26 @@ class ShareService:
         return share, job
 
     def is_signed(self, token: str) -> bool:
-        """Whether this token was made here, whatever has become of its link."""
+        """Whether the signature of this token is valid, even if the link is not."""
         return self._signer.is_signed(_PURPOSE, token[:_ID_CHARACTERS], token[_ID_CHARACTERS:])
 
-    def take_back(self, job: VideoJob) -> int:
-        """End all links to a job; how many there were."""
+    def revoke(self, job: VideoJob) -> int:
+        """Revoke all links to a job; return their number."""
         return self._shares.delete_of_job(job.id)
 
 
 def poster_of(path: Path) -> bytes | None:
-    """A picture from the beginning of a clip as JPEG, at most 1280 pixels wide; None when there is none."""
+    """Return a frame from the start of a clip as JPEG, at most 1280 pixels wide; ``None`` if there is no usable
+    frame."""
     try:
         with _posters_at_once:
             return _poster(path)
     except (MediaInvalid, Busy) as error:
-        log.warning("no poster could be made of %s: %s", path.name, error.message)
+        log.warning("no poster could be created from %s: %s", path.name, error.message)
         return None
 
 
 @functools.lru_cache(maxsize=32)
 def _poster(path: Path) -> bytes:
-    """The file of a job never changes under its name, and who unfolds a link asks for its picture more than once."""
+    """Cached: a finished file never changes, and link previews request the poster repeatedly."""
     return media_probe.poster(path)

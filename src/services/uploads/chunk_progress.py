@@ -1,97 +1,97 @@
-"""How far an encode in chunks is: what is finished, what this worker has, and what the others told last."""
+"""Combines the progress of an encode in chunks: finished chunks, the current chunk, and the last reports of helpers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from src.errors import StoreUnavailable
 from src.models.chunk import ChunkRecord
 from src.models.progress import Monitor, Phase, Progress
 from src.services.encoding.chunks import PICTURE_PERCENT
 
-_LOOK_SECONDS = 2.0
+_READ_SECONDS = 2.0
 
 
 class OneChunk:
-    """The monitor of one chunk: counts its frames. ``keeper`` keeps its lease."""
+    """The monitor of one chunk: counts its frames. ``renewer`` renews its lease."""
 
-    def __init__(self, frames: int, tell: Callable[[int], None] | None = None) -> None:
-        """``tell`` hears the number of frames, and may raise why to stop."""
+    def __init__(self, frames: int, report_frames: Callable[[int], None] | None = None) -> None:
+        """Start at 0 frames. ``report_frames`` receives the number of encoded frames, and raises to stop the work."""
         self.frames = 0
-        self.keeper: Monitor | None = None
-        self._all, self._tell = frames, tell
+        self.renewer: Monitor | None = None
+        self._all, self._report_frames = frames, report_frames
 
     def report(self, progress: Progress) -> None:
-        """Take a reading whose percentage is that of the chunk."""
+        """Report a reading whose percentage is that of the chunk."""
         self.frames = round(self._all * progress.encode_percent / 100)
         self.check()
 
     def check(self) -> None:
-        """Raise why the work should stop, if it should."""
-        if self._tell is not None:
-            self._tell(self.frames)
-        if self.keeper is not None:
-            self.keeper.check()
+        """Raise the reason if the work should stop."""
+        if self._report_frames is not None:
+            self._report_frames(self.frames)
+        if self.renewer is not None:
+            self.renewer.check()
+
+
+def _frames_done(record: ChunkRecord, own: dict[str, int]) -> int:
+    if record.path:
+        return record.frames
+    return own.get(record.id, record.frames_done if record.lease else 0)
 
 
 class ChunkProgress:
-    """Adds the chunks of one encode up for the monitor of its job."""
+    """Sums the chunks of one encode for the monitor of its job."""
 
     def __init__(
         self, monitor: Monitor, read: Callable[[], Sequence[ChunkRecord]], duration_seconds: float | None
     ) -> None:
         self._monitor, self._read, self._duration = monitor, read, duration_seconds
         self._records: Sequence[ChunkRecord] = ()
-        self._looked = self._began = time.monotonic()
-        self._began_with: float | None = None
+        self._read_at = self._started = time.monotonic()
+        self._frames_at_start: float | None = None
         self._percent = 0.0
 
-    def look(self) -> Sequence[ChunkRecord]:
-        """The records as they are now.
+    def read_records(self) -> Sequence[ChunkRecord]:
+        """Read and report the current records.
 
         Raises:
-            StoreUnavailable: the database is away.
+            StoreUnavailable: the database is unavailable.
         """
-        self._records, self._looked = self._read(), time.monotonic()
+        self._records, self._read_at = self._read(), time.monotonic()
         self._report({})
         return self._records
 
     def of(self, chunk: ChunkRecord) -> OneChunk:
-        """The monitor of a chunk that this worker has taken."""
+        """Create the monitor of a chunk that this worker has claimed."""
 
-        def tell(frames: int) -> None:
-            if time.monotonic() - self._looked > _LOOK_SECONDS:
-                # Without the database the work goes on, and what the others do stays as it was told last.
+        def report_frames(frames: int) -> None:
+            if time.monotonic() - self._read_at > _READ_SECONDS:
+                # Without the database the work continues with the last known progress of the helpers.
                 with suppress(StoreUnavailable):
                     self._records = self._read()
-                self._looked = time.monotonic()
+                self._read_at = time.monotonic()
             self._report({chunk.id: frames})
 
-        return OneChunk(chunk.frames, tell)
+        return OneChunk(chunk.frames, report_frames)
 
     def _report(self, own: dict[str, int]) -> None:
-        everything = sum(record.frames for record in self._records)
-        if not everything:
+        total = sum(record.frames for record in self._records)
+        if not total:
             self._monitor.check()
             return
-        done = sum(
-            record.frames if record.path else own.get(record.id, record.frames_done if record.lease else 0)
-            for record in self._records
-        )
-        if self._began_with is None:
-            self._began_with = done  # of an earlier attempt
-        elapsed = max(time.monotonic() - self._began, 0.001)
-        rate = (done - self._began_with) / elapsed  # frames a second, of all hands together
-        self._percent = max(self._percent, PICTURE_PERCENT * done / everything)
-        seconds = (self._duration or 0.0) / everything
-        self._monitor.report(
-            Progress(
-                phase=Phase.ENCODING,
-                encode_percent=self._percent,
-                speed=f"{rate * seconds:.2f}x" if rate > 0 and seconds else None,
-                fps=rate if rate > 0 else None,
-                eta_seconds=(everything - done) / rate if rate > 0 else None,
-            )
-        )
+        done = sum(_frames_done(record, own) for record in self._records)
+        if self._frames_at_start is None:
+            self._frames_at_start = done  # by an earlier attempt
+        elapsed = max(time.monotonic() - self._started, 0.001)
+        rate = (done - self._frames_at_start) / elapsed  # frames per second of all workers together
+        self._percent = max(self._percent, PICTURE_PERCENT * done / total)
+        reading = Progress(phase=Phase.ENCODING, encode_percent=self._percent)
+        if rate > 0:
+            reading = replace(reading, fps=rate, eta_seconds=(total - done) / rate)
+            if self._duration:
+                reading = replace(reading, speed=f"{rate * self._duration / total:.2f}x")
+        self._monitor.report(reading)

@@ -1,8 +1,8 @@
-"""Long encodes by many hands: the worker of a job lays out its chunks, and workers that are free take one at a time.
+"""Encodes long videos in chunks on several workers: the worker of the job plans the chunks, free workers encode them.
 
-The owner works on chunks itself, so a job ends though nobody helps; it waits only for chunks that somebody has now.
-A chunk is claimed with a lease and a fence, as jobs are: a worker's death costs the chunk it had, the owner's too, for
-finished chunks lie in the job's kept folder until the job has ended.
+The job's worker encodes chunks too, so a job completes without helpers; it waits only for chunks that are in progress.
+Like jobs, chunks are claimed with a lease and a fence: the death of a worker, also of the job's own, costs only the
+chunk in progress, because finished chunks stay in the job's retained folder until the job has ended.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 TASK = TypeAdapter(ChunkTask)
-HELPERS_TRY = 2  # a chunk that helpers began so often in vain is left to the owner, whose error ends the job
+# After this number of failed attempts of helpers only the job's worker takes the chunk; its error ends the job.
+HELPER_ATTEMPTS = 2
 WAIT_SECONDS = 0.3
 
 
 class ChunkWorkers:
-    """The workers of all hosts that share the folders, as seen by one of them."""
+    """The workers of all hosts that share the folders, from the view of one worker."""
 
     def __init__(
         self,
@@ -56,16 +57,16 @@ class ChunkWorkers:
         hard_limit_seconds: float,
         shutdown: ShutdownFlag,
     ) -> None:
-        """``helpers``: how many workers are asked to help with one encode; with 0 it stays one piece."""
+        """Set the limits. ``helpers``: how many workers are asked to help with one encode; 0 disables chunks."""
         self._chunks, self._encoder, self._files, self._progress = chunks, encoder, files, progress
-        self._bell, self._worker, self._helpers = notifier, worker, helpers
+        self._notifier, self._worker, self._helpers = notifier, worker, helpers
         self._lease_seconds, self._hard_limit_seconds, self._shutdown = lease_seconds, hard_limit_seconds, shutdown
 
     @contextmanager
     def runner(self, job: VideoJob, monitor: Monitor) -> Iterator[ChunkRunner | None]:
-        """What encodes the chunks of this job, for the owner; ``None`` when nobody would help.
+        """Provide the function that encodes the chunks of this job; ``None`` without helpers.
 
-        When the block ends, the chunks are forgotten, unless another worker will go on with them.
+        After the block the chunks are deleted, unless another worker will continue them.
         """
         if not self._helpers:
             yield None
@@ -80,14 +81,14 @@ class ChunkWorkers:
         self.forget(job.id)
 
     def help(self, job_id: str) -> None:
-        """Take one chunk of somebody's job, if there is one, and ask for more help. Never raises for what a chunk can
-        do wrong.
+        """Encode one chunk of another worker's job, if available, then request more help. Errors of the chunk are not
+        raised.
 
-        One, and then to the end of the queue: jobs that wait there come first.
+        Only one chunk is taken and the request goes to the end of the queue, so that waiting jobs come first.
         """
         if self._shutdown.is_set():
             return
-        chunk = self._claim(job_id, most_attempts=HELPERS_TRY)
+        chunk = self._claim(job_id, most_attempts=HELPER_ATTEMPTS)
         if chunk is None:
             return
         folder = self._files.retained_folder(job_id)
@@ -101,21 +102,21 @@ class ChunkWorkers:
             log.warning("job %s: chunk %d was lost to another worker", job_id, chunk.number)
             return
         except HandedBack:
-            pass  # to whichever worker is notified
+            pass  # another worker is notified
         except AppError as error:
             log.info("job %s: chunk %d is left to others: %s %s", job_id, chunk.number, error.code, error.message)
             with suppress(StoreUnavailable):
                 self._chunks.give_back(chunk, count_attempt=True)
             return
-        self._bell.request_help(job_id)
+        self._notifier.request_help(job_id)
 
     def forget(self, job_id: str) -> None:
-        """Have nobody work on this job's chunks any more: it has ended. Never raises."""
-        with suppress(StoreUnavailable):  # then they go by themselves, at the latest
+        """Delete the chunks of a job that has ended. Never raises."""
+        with suppress(StoreUnavailable):  # then they expire
             self._chunks.forget(job_id)
 
     def _run(self, job_id: str, monitor: Monitor, task: ChunkTask, chunks: Sequence[Chunk]) -> list[Path]:
-        """Have all chunks made; where they lie, in order."""
+        """Encode all chunks; return their paths in order."""
         folder = self._files.retained_folder(job_id)
         folder.mkdir(mode=0o700, exist_ok=True)
         text = TASK.dump_json(task).decode()
@@ -126,45 +127,45 @@ class ChunkWorkers:
         _patiently(monitor, lambda: self._tidy(job_id, folder))
         progress = ChunkProgress(monitor, lambda: self._chunks.of_job(job_id), task.plan.duration_seconds)
         while True:
-            records = _patiently(monitor, progress.look)
+            records = _patiently(monitor, progress.read_records)
             if len(records) != len(chunks):
-                raise LeaseLost()  # they are another's now, or none's
+                raise LeaseLost()  # the chunks belong to another attempt, or were deleted
             if all(record.path is not None for record in records):
                 return [folder / record.path.name for record in records if record.path is not None]
-            chunk = _patiently(monitor, lambda: self._claim(job_id))  # one that was lost on the way is free in a while
+            chunk = _patiently(monitor, lambda: self._claim(job_id))  # a lost chunk becomes free when its lease expires
             if chunk is None:
                 monitor.check()
                 time.sleep(WAIT_SECONDS)
                 continue
-            self._invite(job_id, [record for record in records if record.path is None and record.id != chunk.id])
+            self._request_help(job_id, [record for record in records if record.path is None and record.id != chunk.id])
             try:
                 self._work(chunk, folder, progress.of(chunk))
             except LeaseLost:
-                monitor.check()  # the whole job, or just this chunk?
+                monitor.check()  # raises if the whole job was lost, not only this chunk
                 log.warning("job %s: chunk %d was lost to another worker", job_id, chunk.number)
 
     def _claim(self, job_id: str, *, most_attempts: int | None = None) -> ChunkRecord | None:
         return self._chunks.claim(job_id, self._worker, lease_seconds=self._lease_seconds, most_attempts=most_attempts)
 
-    def _invite(self, job_id: str, left: Sequence[ChunkRecord]) -> None:
-        """Ask for help, unless somebody helps already: who has made a chunk asks for the next one by itself."""
+    def _request_help(self, job_id: str, left: Sequence[ChunkRecord]) -> None:
+        """Request help unless a helper is at work: a helper that completes a chunk requests the next helper."""
         if not any(record.lease is not None for record in left):
             for _ in left[: self._helpers]:
-                self._bell.request_help(job_id)
+                self._notifier.request_help(job_id)
 
     def _work(self, chunk: ChunkRecord, folder: Path, monitor: OneChunk) -> None:
         """Encode one chunk under its lease.
 
         Raises:
-            LeaseLost: another worker has it now, or the whole job.
-            EncodeFailed, DiskFull, and what ``monitor`` raises: nothing is left behind.
+            LeaseLost: another worker has the chunk now, or the whole job. EncodeFailed, DiskFull, and errors of
+                ``monitor``: the chunk's file is deleted.
         """
 
         def renew() -> None:
             if not self._chunks.renew(chunk, lease_seconds=self._lease_seconds, frames_done=monitor.frames):
                 raise LeaseLost()
 
-        keeper = LeaseRenewer(
+        renewer = LeaseRenewer(
             chunk.job_id,
             renew,
             self._progress,
@@ -175,23 +176,23 @@ class ChunkWorkers:
         )
         path = folder / _name(chunk)
         try:
-            with keeper:
-                monitor.keeper = keeper
-                place = Chunk(chunk.number, chunk.start_seconds, chunk.frames, path)
-                self._encoder.encode_chunk(TASK.validate_json(chunk.task), place, monitor)
-                kept = self._finish(chunk, path, monitor)
+            with renewer:
+                monitor.renewer = renewer
+                placed = Chunk(chunk.number, chunk.start_seconds, chunk.frames, path)
+                self._encoder.encode_chunk(TASK.validate_json(chunk.task), placed, monitor)
+                recorded = self._finish(chunk, path, monitor)
         except HandedBack:
             with suppress(StoreUnavailable):
                 self._chunks.give_back(chunk, count_attempt=False)
             raise
-        if not kept:
+        if not recorded:
             path.unlink(missing_ok=True)
             raise LeaseLost()
 
     def _finish(self, chunk: ChunkRecord, path: Path, monitor: Monitor) -> bool:
-        """Tell where the chunk lies, again and again while the database is away and the lease lasts: the work was done.
+        """Record the path of the chunk; repeat while the database is unavailable and the lease lasts.
 
-        An answer that got lost is recognised by the file that the record names.
+        If the reply to an earlier write was lost, the file that the record names shows that the write succeeded.
         """
         size = _written(path)
         return _patiently(
@@ -199,13 +200,13 @@ class ChunkWorkers:
         )
 
     def _tidy(self, job_id: str, folder: Path) -> None:
-        """Files and records of an earlier attempt: what belongs together stays."""
-        found = list(folder.iterdir())  # before the records: a file is made after its claim is written
+        """Delete files and reopen records of an earlier attempt; matching pairs stay."""
+        found = list(folder.iterdir())  # before the records: a file is created after its claim is recorded
         records = self._chunks.of_job(job_id)
         needed = {_name(record) for record in records if record.lease is not None}
         for record in records:
             if record.path is not None:
-                # By its name: the folder may have been moved since.
+                # Compare by name: the folder may have been moved.
                 path = folder / record.path.name
                 if path.is_file() and path.stat().st_size == record.size_bytes:
                     needed.add(path.name)
@@ -217,9 +218,9 @@ class ChunkWorkers:
 
 
 def _patiently(monitor: Monitor, ask: Callable[[], _T]) -> _T:
-    """The answer of the database, waited for until ``monitor`` says why to stop: most often that the lease has run out.
+    """Return the answer of the database; wait until ``monitor`` raises, usually because the lease has expired.
 
-    ``ask`` must do no harm when it is repeated.
+    ``ask`` must be safe to repeat.
     """
     while True:
         try:
@@ -230,22 +231,23 @@ def _patiently(monitor: Monitor, ask: Callable[[], _T]) -> _T:
 
 
 def _written(path: Path) -> int:
-    """The size of a file that is on disk for good."""
+    """Sync a file to disk and return its size."""
     try:
         with path.open("rb") as file:
             os.fsync(file.fileno())
             return os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        raise EncodeFailed("A chunk was deleted while it was made") from None
+        raise EncodeFailed("A chunk was deleted while it was encoded") from None
 
 
 def _key(task: str, chunks: Sequence[Chunk]) -> str:
-    """What chunks are made of, in short: a finished one serves only the same encode."""
-    places = ",".join(f"{chunk.start_seconds:.6f}+{chunk.frames}" for chunk in chunks)
-    return hashlib.sha256(f"{task} {places}".encode()).hexdigest()[:16]
+    """Return a short key of the encode: a finished chunk can be reused only for the same encode."""
+    ranges = ",".join(f"{chunk.start_seconds:.6f}+{chunk.frames}" for chunk in chunks)
+    return hashlib.sha256(f"{task} {ranges}".encode()).hexdigest()[:16]
 
 
 def _name(chunk: ChunkRecord) -> str:
-    """The file of one claim: the fence keeps a worker that lost its lease from writing into another's file."""
+    """Return the file name of one claim; the fence prevents a worker that lost its lease from writing another's
+    file."""
     assert chunk.lease is not None
     return f"{chunk.id}.{chunk.lease.fence}.mp4"

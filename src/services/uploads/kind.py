@@ -1,4 +1,4 @@
-"""Handles the kind ``encode``: an uploaded file becomes an MP4, or its sound an mp3, wav or flac."""
+"""Handles the kind ``encode``: converts an uploaded file to MP4, or its audio to mp3, wav or flac."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from src.services.uploads.chunk_workers import ChunkWorkers
 
 
 class EncodeHandler(JobHandler[EncodeParams]):
-    """Encode through the encoding service, or take the sound out through the audio service."""
+    """Encodes through the encoding service, or extracts the audio through the audio service."""
 
     def __init__(self, encoder: EncodingService, audio: AudioService, chunks: ChunkWorkers) -> None:
         self._encoder, self._audio, self._chunks = encoder, audio, chunks
 
     def run(self, params: EncodeParams, context: JobContext) -> JobResult:
-        """Make ``encoded.mp4`` in the chosen codec and quality, or ``sound.mp3`` and the like."""
+        """Produce ``encoded.mp4`` with the chosen codec and quality, or ``sound.mp3`` etc."""
         source = Path(params.input_file_path or "")
         if not params.input_file_path or not source.is_file():
             raise FileGone("The uploaded file has expired.")
@@ -48,7 +48,7 @@ class EncodeHandler(JobHandler[EncodeParams]):
         )
 
     def ended(self, job_id: str) -> None:
-        """Forget the chunks."""
+        """Delete the chunks."""
         self._chunks.forget(job_id)
 
     def _extract_audio(self, params: EncodeParams, wanted: AudioFormat, source: Path, context: JobContext) -> JobResult:

@@ -1,7 +1,7 @@
-"""Uploads that survive a broken connection: announced, continued where they stopped, and then accepted like any other.
+"""Receives uploads that can be continued after a broken connection; a complete file is accepted like other uploads.
 
-The size of the file on disk is how much has arrived: bytes are counted when they are written, never when they
-were promised. A lock on the file keeps two continuations of one upload apart.
+The size of the file on disk is the number of received bytes: only written bytes count. A lock on the file prevents
+two requests from continuing one upload at the same time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from src.models.upload import ResumableUpload
 from src.models.video import Owner
 from src.services.file_store import STRAY_SECONDS, FileStore
 from src.services.jobs.owner_space import OwnerSpace
-from src.services.uploads.arriving import STEP_BYTES
+from src.services.uploads.space import STEP_BYTES
 from src.services.uploads.uploads import UploadService
 from src.utils.allocation import give_back
 from src.utils.clock import Clock
@@ -42,14 +42,14 @@ UPLOADS_AT_ONCE = 10
 
 
 class Readable(Protocol):
-    """Where bytes come from."""
+    """A source of bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end, or when the sender has gone."""
+        """Read at most ``size`` bytes; empty at the end, or when the sender has disconnected."""
 
 
 class ResumableUploadService:
-    """Announce, ask, continue, give up. The names of the steps are those of the tus protocol."""
+    """Creates, reports, continues and terminates uploads. The terms are those of the tus protocol."""
 
     def __init__(
         self,
@@ -66,23 +66,23 @@ class ResumableUploadService:
         self.max_bytes = max_bytes
 
     def create(self, owner: Owner, filename: str, length: int) -> ResumableUpload:
-        """Announce a file of so many bytes.
+        """Create an upload of ``length`` bytes.
 
         Raises:
-            UploadTypeUnsupported, BodyTooLarge: it would be refused in the end, so it is now.
-            TooManyPending: the owner has as many uploads under way as allowed.
-            QuotaExceeded, DiskFull: there is no room for it.
+            UploadTypeUnsupported, BodyTooLarge: the complete file would be refused.
+            TooManyPending: the owner has too many uploads in progress.
+            QuotaExceeded, DiskFull: there is no room for the file.
         """
         name = self._accepting.require_acceptable(filename)
         if length > self.max_bytes:
             raise BodyTooLarge(max_bytes=self.max_bytes)
-        self._require_place(owner, more=1)
+        self._require_below_limit(owner, more=1)
         now = self._clock.now()
         upload = ResumableUpload(VideoData.new_id(), owner, name, length, now, now + timedelta(seconds=STRAY_SECONDS))
         self._hold(upload)
         try:
             self._uploads.insert(upload)
-            self._require_place(owner, more=0)  # once more: of several at the same time none goes over the limit
+            self._require_below_limit(owner, more=0)  # again, so that concurrent requests cannot exceed the limit
             self._path(upload).touch(mode=0o600)
         except BaseException:
             self._forget(upload)
@@ -90,11 +90,11 @@ class ResumableUploadService:
         return upload
 
     def find(self, upload_id: str, owner: Owner) -> tuple[ResumableUpload, int]:
-        """The owner's upload and how many of its bytes are here.
+        """Return the owner's upload and the number of its received bytes.
 
         Raises:
-            UploadNotFound: there is none, or it was forgotten, or it is whole and an encode request by now.
-            NotOwner: it belongs to someone else.
+            UploadNotFound: the upload is unknown or deleted, or complete and an encode request by now.
+            NotOwner: it belongs to another owner.
         """
         upload = self._uploads.find(upload_id)
         if upload is None:
@@ -107,78 +107,78 @@ class ResumableUploadService:
             raise UploadNotFound() from None
 
     def resume(self, upload_id: str, owner: Owner) -> tuple[ResumableUpload, int]:
-        """Like ``find``. An upload whose last byte came in the moment when the service died becomes whole now."""
-        upload, here = self.find(upload_id, owner)
-        if here == upload.length:
+        """Like ``find``; also completes an upload whose last byte arrived when the service died."""
+        upload, received = self.find(upload_id, owner)
+        if received == upload.length:
             with self._locked(self._path(upload)):
                 self._finish(upload)
-        return upload, here
+        return upload, received
 
     def append(self, upload_id: str, owner: Owner, offset: int, source: Readable) -> tuple[ResumableUpload, int]:
-        """Write what ``source`` gives behind ``offset``; the upload and how much of it is here now.
+        """Write the bytes of ``source`` at ``offset``; return the upload and the number of received bytes.
 
-        A source that ends early leaves what has arrived. With the last byte the file is checked and becomes the
+        If the source ends early, the received bytes stay. After the last byte the file is checked and becomes the
         encode request with the upload's id.
 
         Raises:
-            UploadOffsetMismatch: so many bytes are not here.
+            UploadOffsetMismatch: ``offset`` is not the number of received bytes.
             UploadLocked: another request is writing now.
-            UploadTooLong: more than was announced.
-            UploadTypeUnsupported, MediaInvalid, TooManyPending: the whole file was refused and deleted.
-            QuotaExceeded, DiskFull: there is no room for these bytes; what has arrived stays.
+            UploadTooLong: the source has more bytes than announced.
+            UploadTypeUnsupported, MediaInvalid, TooManyPending: the complete file was refused and deleted.
+            QuotaExceeded, DiskFull: there is no room for these bytes; the received bytes stay.
         """
         upload, _ = self.find(upload_id, owner)
         path = self._path(upload)
         with self._locked(path) as file:
-            here = file.seek(0, os.SEEK_END)
-            if here != offset:
-                raise UploadOffsetMismatch(offset=here)
-            here += self._write(file, source, here, upload.length - here)
-            if here == upload.length:
+            received = file.seek(0, os.SEEK_END)
+            if received != offset:
+                raise UploadOffsetMismatch(offset=received)
+            received += self._write(file, source, received, upload.length - received)
+            if received == upload.length:
                 self._finish(upload)
             else:
                 self._hold(upload)
                 self._uploads.prolong(upload.id, self._clock.now() + timedelta(seconds=STRAY_SECONDS))
-        return upload, here
+        return upload, received
 
     def terminate(self, upload_id: str, owner: Owner) -> None:
-        """Forget an upload and delete what has arrived of it."""
+        """Delete an upload and its received bytes."""
         upload, _ = self.find(upload_id, owner)
         self._forget(upload)
         self._path(upload).unlink(missing_ok=True)
 
     def _hold(self, upload: ResumableUpload) -> None:
-        """The owner has to have the room for all of it, for as long as it may be continued. The disk's room is taken
-        when bytes arrive: what was only promised must not keep others from it."""
+        """Reserve the whole size in the owner's quota for as long as the upload may be continued. Disk space is
+        reserved only when bytes arrive, so that announcements do not block other users."""
         self._space.hold(upload.owner, upload.id, upload.length, seconds=STRAY_SECONDS)
 
     def _forget(self, upload: ResumableUpload) -> None:
         self._uploads.delete(upload.id)
         self._space.release(upload.owner, upload.id)
 
-    def _require_place(self, owner: Owner, *, more: int) -> None:
+    def _require_below_limit(self, owner: Owner, *, more: int) -> None:
         if self._uploads.count(owner) + more > UPLOADS_AT_ONCE:
             raise TooManyPending("This account has as many uploads under way as it may have.", limit=UPLOADS_AT_ONCE)
 
     def _finish(self, upload: ResumableUpload) -> None:
         try:
             self._accepting.accept(upload.owner, self._path(upload), upload.filename, job_id=upload.id)
-        except (StoreUnavailable, Busy):  # it is all here: whoever asks for its offset later finds it accepted
+        except (StoreUnavailable, Busy):  # the file is complete: the next request for its offset accepts it
             raise
         except BaseException:
             self._forget(upload)
             raise
         self._forget(upload)
 
-    def _write(self, file: Writable, source: Readable, here: int, wanted: int) -> int:
-        written, taken = 0, here
+    def _write(self, file: Writable, source: Readable, start: int, most: int) -> int:
+        written, taken = 0, start
         try:
             while piece := source.read(PIECE_BYTES):
-                end = here + written + len(piece)
-                if end > here + wanted:
+                end = start + written + len(piece)
+                if end > start + most:
                     raise UploadTooLong()
                 if end > taken:
-                    ahead = min(end + STEP_BYTES, here + wanted)
+                    ahead = min(end + STEP_BYTES, start + most)
                     taken = self._files.take_room(file.fileno(), taken, ahead, at_least=end)
                 file.write(piece)
                 written += len(piece)
@@ -209,13 +209,13 @@ class ResumableUploadService:
 
 
 class Writable(Protocol):
-    """An open file."""
+    """An open file that can be written."""
 
     def seek(self, offset: int, whence: int = ..., /) -> int:
-        """Go to a place; where it is."""
+        """Move to an offset and return it."""
 
     def write(self, data: bytes, /) -> int | None:
-        """Write bytes."""
+        """Write bytes and return their number."""
 
     def fileno(self) -> int:
-        """Its descriptor."""
+        """Return the descriptor."""

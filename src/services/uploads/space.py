@@ -1,4 +1,4 @@
-"""Room for a file while its bytes arrive: its owner's share and the disk, taken before they are written."""
+"""Reserves space for an upload before its bytes are written: in the owner's quota and on the disk."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from src.models.video import Owner
 from src.services.file_store import FileStore
 from src.services.jobs.owner_space import HOLD_SECONDS, OwnerSpace
 
-# How far ahead room is taken where nobody has said how much will come.
+# How much space is reserved in advance if the size is unknown.
 STEP_BYTES = 4_000_000
 
 
-class Arriving:
-    """One file. What was taken for it is given back with ``end``; its bytes count as soon as a record names it."""
+class UploadSpace:
+    """The space of one upload. ``end`` releases the reservation; the bytes count as soon as a record names the file."""
 
     def __init__(self, space: OwnerSpace, files: FileStore, owner: Owner, hold_id: str, file: int) -> None:
-        """``file`` is the descriptor that is written to; ``hold_id`` the id of the record that will name the file."""
+        """Start without a reservation. ``file``: the descriptor that is written to; ``hold_id``: the id of the
+        future record."""
         self._space, self._files, self._owner, self._hold_id, self._file = space, files, owner, hold_id, file
         self._held = self._taken = 0
-        self._prolong_at = 0.0
+        self._extend_at = 0.0
         self._limited = space.is_limited(owner)
 
     def expect(self, size_bytes: int) -> None:
-        """Take room for a file whose size was announced. Raises as ``need``."""
+        """Reserve space for a file of known size. Raises as ``need``."""
         if size_bytes > 0:
             self._hold(size_bytes)
             self._take(size_bytes)
 
     def need(self, end: int) -> None:
-        """Before the byte before ``end`` is written.
+        """Require space for the bytes up to ``end`` before they are written.
 
         Raises:
-            QuotaExceeded: its owner may have no more.
-            DiskFull: the disk would have less room than ``MIN_FREE_DISK_MB``.
+            QuotaExceeded: the owner's quota is used up.
+            DiskFull: less than ``MIN_FREE_DISK_MB`` would be left on the disk.
         """
-        if self._limited and (end > self._held or time.monotonic() > self._prolong_at):
+        if self._limited and (end > self._held or time.monotonic() > self._extend_at):
             try:
-                self._hold(max(end, self._held) if end <= self._held else end + STEP_BYTES)
+                self._hold(self._held if end <= self._held else end + STEP_BYTES)
             except QuotaExceeded:
                 if end <= self._held:
                     raise
@@ -47,7 +48,7 @@ class Arriving:
             self._take(end + STEP_BYTES, at_least=end)
 
     def end(self) -> None:
-        """Hold nothing any more: there is a record of the file, or there is no file."""
+        """Release the reservation: the file has a record, or will not exist."""
         if self._limited and self._held:
             self._space.release(self._owner, self._hold_id)
             self._held = 0
@@ -56,7 +57,7 @@ class Arriving:
         if self._limited:
             self._space.hold(self._owner, self._hold_id, size_bytes)
             self._held = size_bytes
-            self._prolong_at = time.monotonic() + HOLD_SECONDS / 3
+            self._extend_at = time.monotonic() + HOLD_SECONDS / 3
 
     def _take(self, end: int, *, at_least: int | None = None) -> None:
         self._taken = self._files.take_room(self._file, self._taken, end, at_least=at_least)

@@ -1,4 +1,4 @@
-"""Takes uploaded videos and sounds in: checked, kept under a name of our own, and turned into an encode request."""
+"""Checks and stores uploaded video and audio files under generated names and creates their encode requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from src.utils.moved_file import move_file
 log = logging.getLogger(__name__)
 
 Media = Literal["video", "audio"]
-# The documented list of videos, and what the probe reads of sound alone.
+# The documented list of video types, and the audio types that the probe reads.
 SUFFIXES: Final[Mapping[Media, frozenset[str]]] = {
     "video": frozenset({".mp4", ".avi", ".mkv", ".mov", ".flv", ".wmv", ".webm", ".m4v", ".mpg", ".mpeg", ".3gp"}),
     "audio": frozenset({".mp3", ".wav", ".flac", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".wma", ".mka", ".weba"}),
@@ -34,7 +34,7 @@ SUFFIXES: Final[Mapping[Media, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class EncodeChoice:
-    """What to make of an upload: a video, or a file of its sound. Names are those of the parameters."""
+    """The requested result of an upload: a video, or a file of its audio. Names are those of the parameters."""
 
     video_codec: Codec | None = None
     quality_preset: Quality | None = None
@@ -47,7 +47,7 @@ class EncodeChoice:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """A kept upload: the encode request and what the file was found to be."""
+    """A stored upload: the encode request and the properties of the file."""
 
     job: VideoJob
     size_bytes: int
@@ -55,7 +55,7 @@ class Uploaded:
 
 
 class UploadService:
-    """From a received file to an encode request, and from there to its start."""
+    """Turns received files into encode requests, and starts these."""
 
     def __init__(
         self,
@@ -71,11 +71,11 @@ class UploadService:
         self._keep = timedelta(minutes=keep_minutes)
 
     def require_acceptable(self, filename: str, media: Media | None = None) -> str:
-        """The name as it is shown, if its type (of this media, or of any) is accepted; asked before the first byte is
-        kept.
+        """Return the name to display if its type (of this media, or of any) is accepted; called before the first byte
+        is stored.
 
         Raises:
-            UploadTypeUnsupported: an extension that is not on the list.
+            UploadTypeUnsupported: the extension is not on the list.
             DiskFull: there is no room for uploads.
         """
         name = display_name(filename)
@@ -86,31 +86,31 @@ class UploadService:
         return name
 
     def accept(self, owner: Owner, received: Path, filename: str, *, job_id: str | None = None) -> Uploaded:
-        """Keep a received file as an encode request; on any refusal the file is deleted. ``job_id``: what room is held
-        for it by.
+        """Store a received file as an encode request; if it is refused, delete it. ``job_id``: the id of its space
+        reservation.
 
         Raises:
-            StoreUnavailable, Busy: nothing is wrong with the file, which stays where it was received.
-            UploadTypeUnsupported, MediaInvalid: not a video that can be read.
-            TooManyPending: the owner has as many open jobs as allowed.
-            DiskFull, QuotaExceeded: there is no room for it.
+            StoreUnavailable, Busy: the file is not at fault and stays where it was received.
+            UploadTypeUnsupported, MediaInvalid: the file is not readable media.
+            TooManyPending: the owner has too many open jobs.
+            DiskFull, QuotaExceeded: there is no room for the file.
         """
         job_id = job_id or VideoData.new_id()
-        kept = self._files.uploads / f"{job_id}{Path(display_name(filename)).suffix.lower()}"
+        stored = self._files.uploads / f"{job_id}{Path(display_name(filename)).suffix.lower()}"
         try:
             name = self.require_acceptable(filename)
             size = received.stat().st_size
             self._jobs.require_room(owner, size, hold_id=job_id)
-            sound_alone = kept.suffix in SUFFIXES["audio"]
-            look = self._audio.get_metadata if sound_alone else self._encoder.get_video_metadata
-            metadata = look(received)
-            os.utime(received)  # how long it may wait for its record counts from here
-            move_file(received, kept)
+            audio_only = stored.suffix in SUFFIXES["audio"]
+            read_metadata = self._audio.get_metadata if audio_only else self._encoder.get_video_metadata
+            metadata = read_metadata(received)
+            os.utime(received)  # the time that it may wait for its record starts now
+            move_file(received, stored)
             job = self._jobs.save(
                 owner,
                 EncodeParams(
                     original_filename=name,
-                    input_file_path=str(kept),
+                    input_file_path=str(stored),
                     input_size_bytes=size,
                     has_video=bool(metadata.get("has_video", True)),
                     has_audio=bool(metadata.get("has_audio", True)),
@@ -119,20 +119,20 @@ class UploadService:
                 expires_at=self._clock.now() + self._keep,
             )
         except (StoreUnavailable, Busy):
-            if kept.exists():
-                move_file(kept, received)
+            if stored.exists():
+                move_file(stored, received)
             raise
         except BaseException:
             received.unlink(missing_ok=True)
-            kept.unlink(missing_ok=True)
+            stored.unlink(missing_ok=True)
             raise
         return Uploaded(job, size, metadata)
 
     def start(self, job: VideoJob, choice: EncodeChoice) -> VideoJob:
-        """Ask for the file of this choice; a finished one of the same choice stays.
+        """Request the file of this choice; a finished file of the same choice stays.
 
         Raises:
-            MediaInvalid: the upload does not have what is wanted of it.
+            MediaInvalid: the upload does not contain the requested tracks.
             FileGone: the uploaded file has expired.
         """
         assert isinstance(job.params, EncodeParams)
@@ -149,10 +149,10 @@ class UploadService:
         return self._jobs.start(job, changes)
 
     def retry(self, job: VideoJob) -> VideoJob:
-        """Start a failed or cancelled encode anew, with the same choice; others stay as they are.
+        """Start a failed or cancelled encode again with the same choice; other jobs stay as they are.
 
         Raises:
-            RequestInvalid: nobody has chosen yet what it is to become.
+            RequestInvalid: no choice was made yet.
             FileGone: the uploaded file has expired.
         """
         assert isinstance(job.params, EncodeParams)
