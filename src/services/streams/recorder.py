@@ -85,8 +85,8 @@ def record(
 ) -> StreamReport:
     """Fetch a stream and write it to ``output`` (an MP4).
 
-    Pieces are stored in ``retained_dir``: a later call with the same folder fetches only the missing ones. Segments that
-    cannot be fetched become gaps of the report.
+    Pieces are stored in ``retained_dir``: a later call with the same folder fetches only the missing ones. Segments
+    that cannot be fetched become gaps of the report.
 
     Raises:
         StreamUnreadable, CodecNotRemuxable, DrmProtected, SourceError, EncodeFailed, DiskFull, and what ``monitor``
