@@ -1,1 +1,1 @@
-"""The one way out: a loopback proxy that checks where everything this service fetches comes from."""
+"""Fetches everything through one loopback proxy, which checks the destination of every connection."""

@@ -1,7 +1,7 @@
-"""Which network addresses are public, and how a host that a stranger wrote is read: pure rules, no look-up.
+"""Decides which network addresses are public, and parses untrusted host names, without any lookup.
 
-What is not known to be public is refused. The tables follow the special-purpose registries of RFC 6890 and its
-updates; an IPv6 address is public only inside 2000::/3, the one block that is handed out.
+Addresses that are not known to be public are refused. The tables follow the special-purpose registries of RFC 6890 and
+its updates; an IPv6 address is public only inside 2000::/3, the one block that is allocated.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _V4: tuple[tuple[IPv4Network, str], ...] = tuple(
     for network, reason in (
         ("0.0.0.0/8", "unspecified"),
         ("10.0.0.0/8", "private"),
-        ("100.64.0.0/10", "shared"),  # carrier-grade NAT; some clouds keep their metadata here
+        ("100.64.0.0/10", "shared"),  # carrier-grade NAT; some clouds use it for their metadata service
         ("127.0.0.0/8", "loopback"),
-        ("168.63.129.16/32", "cloud-metadata"),  # Azure's, in the middle of public addresses
+        ("168.63.129.16/32", "cloud-metadata"),  # Azure's metadata service, among public addresses
         ("169.254.0.0/16", "link-local"),
         ("172.16.0.0/12", "private"),
         ("192.0.0.0/24", "reserved"),
@@ -31,7 +31,7 @@ _V4: tuple[tuple[IPv4Network, str], ...] = tuple(
         ("198.51.100.0/24", "documentation"),
         ("203.0.113.0/24", "documentation"),
         ("224.0.0.0/4", "multicast"),
-        ("240.0.0.0/4", "reserved"),  # with the broadcast address
+        ("240.0.0.0/4", "reserved"),  # including the broadcast address
     )
 )
 _V6: tuple[tuple[IPv6Network, str], ...] = tuple(
@@ -41,7 +41,7 @@ _V6: tuple[tuple[IPv6Network, str], ...] = tuple(
         ("::1/128", "loopback"),
         ("::ffff:0:0/96", "embedded-ipv4"),
         ("::/96", "embedded-ipv4"),
-        ("64:ff9b:1::/48", "private"),  # translation inside one's own network
+        ("64:ff9b:1::/48", "private"),  # translation within one network
         ("100::/64", "reserved"),
         ("2001::/32", "tunnel"),  # Teredo
         ("2001::/23", "reserved"),
@@ -50,12 +50,12 @@ _V6: tuple[tuple[IPv6Network, str], ...] = tuple(
         ("3fff::/20", "documentation"),
         ("fc00::/7", "private"),
         ("fe80::/10", "link-local"),
-        ("fec0::/10", "private"),  # site-local, given up and still routed in places
+        ("fec0::/10", "private"),  # site-local, deprecated but still routed in some networks
         ("ff00::/8", "multicast"),
     )
 )
 _PUBLIC_V6 = IPv6Network("2000::/3")
-# The well-known prefix of NAT64: networks with IPv6 alone reach public IPv4 addresses this way.
+# The well-known prefix of NAT64: IPv6-only networks use it for public IPv4 addresses.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
@@ -64,11 +64,11 @@ _LOCAL_NAMES = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa
 
 
 class HostInvalid(ValueError):
-    """This text is not a host that anything is fetched from."""
+    """The text is not a valid host."""
 
 
 def why_not_public(address: Address) -> str | None:
-    """One word that says why nothing is fetched from this address, or None when it is a public one."""
+    """Return a short reason code why nothing is fetched from this address, or ``None`` if it is public."""
     if isinstance(address, IPv4Address):
         return next((reason for network, reason in _V4 if address in network), None)
     if address.scope_id is not None:
@@ -80,13 +80,13 @@ def why_not_public(address: Address) -> str | None:
 
 
 def read_host(text: str) -> Address | str:
-    """The address that a host is, or its name in small letters without a dot at the end.
+    """Return the address that ``text`` is, or the host name in lower case without a final dot.
 
-    Numbers in other spellings than four decimals (``0x7f.1``, ``017700000001``, ``2130706433``) are nobody's name:
-    resolvers read them as addresses, each in its own way. So are names that only the own network knows.
+    Numbers in other notations than four decimals (``0x7f.1``, ``017700000001``, ``2130706433``) are refused, because
+    resolvers read them differently. Names that only a local network resolves are refused too.
 
     Raises:
-        HostInvalid: it is neither; the text of the error is one word.
+        HostInvalid: the text is neither; the message is a short reason code.
     """
     host = text.lower()
     if host.startswith("[") and host.endswith("]"):
@@ -117,7 +117,7 @@ def _read_v6(text: str) -> IPv6Address:
 
 
 def _is_old_number(host: str) -> bool:
-    """Whether the C library would take this for an address without asking anybody."""
+    """Whether the C library would read this as an address without a query."""
     try:
         socket.inet_aton(host)
     except OSError:
@@ -126,10 +126,10 @@ def _is_old_number(host: str) -> bool:
 
 
 def read_address(text: str) -> Address:
-    """An address as a resolver gives it, which may carry a zone.
+    """Parse an address from a resolver, which may include a zone.
 
     Raises:
-        HostInvalid: it is none.
+        HostInvalid: the text is not an address.
     """
     try:
         return ipaddress.ip_address(text)

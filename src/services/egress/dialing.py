@@ -1,4 +1,4 @@
-"""From a host and a port to a connection: resolved once, every address checked, the checked address dialled."""
+"""Connects to hosts: resolves a name once, checks every address, and connects to a checked address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from src.services.egress.heads import HeadInvalid, read_head, write_head
 from src.services.egress.policy import WEB_PORTS, Policy, ProxyRefused, Refused, Unreachable, Upstream
 
 CONNECT_SECONDS = 10.0
-_MOST_ADDRESSES = 4  # of one name that are tried
+_MOST_ADDRESSES = 4  # tried per name
 _FIRST_UNPRIVILEGED_PORT = 1024
 
 Resolver = Callable[[str], Sequence[str]]
@@ -23,13 +23,13 @@ Connector = Callable[[str, int, float], socket.socket]
 
 
 def resolve(name: str) -> list[str]:
-    """All addresses of a name, as the system finds them. Raises OSError."""
+    """Return all addresses of a name from the system resolver. Raises OSError."""
     found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def connect(address: str, port: int, seconds: float, source_address: str | None = None) -> socket.socket:
-    """A connection to a literal address, from this one of our own; nothing is resolved. Raises OSError."""
+    """Connect to a literal address, optionally from a given source address; nothing is resolved. Raises OSError."""
     family = _family(address)
     if source_address is not None and _family(source_address) is not family:
         raise OSError("not from this source address")
@@ -51,7 +51,7 @@ def _family(address: str) -> socket.AddressFamily:
 
 
 def is_own(address: Address) -> bool:
-    """Whether this address is one of this machine's. Sends nothing: the system only chooses a way."""
+    """Whether this address belongs to this machine. Sends nothing: the system only selects a route."""
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect((str(address), 9))
@@ -60,11 +60,11 @@ def is_own(address: Address) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """An open connection and what to ask it for.
+class Route:
+    """An open connection and how to use it.
 
-    ``target`` is how a plain request must name its host to a proxy behind ours, ``proxy`` that proxy; both None when
-    the connection leads to the host itself. ``early`` are bytes that came behind a proxy's answer.
+    ``target``: the name of the host in a plain request to an upstream proxy; ``proxy``: that proxy. Both are ``None``
+    for a direct connection. ``early``: bytes that arrived after a proxy's response.
     """
 
     connection: socket.socket
@@ -74,38 +74,38 @@ class Way:
 
 
 class Dialer:
-    """Opens the ways that the policy allows. Every method raises ``Refused`` or ``Unreachable``."""
+    """Opens the connections that the policy allows. Every method raises ``Refused`` or ``Unreachable``."""
 
     def __init__(self, policy: Policy, *, resolver: Resolver = resolve, connector: Connector | None = None) -> None:
         self.policy, self._resolve = policy, resolver
         self._connect = connector or functools.partial(connect, source_address=policy.source_address)
 
-    def open(self, host: str, port: int, proxies: Sequence[Upstream], *, tunnel: bool) -> Way:
-        """A way to ``host:port`` (an IPv6 host in brackets) through these proxies, the first one nearest.
+    def open(self, host: str, port: int, proxies: Sequence[Upstream], *, tunnel: bool) -> Route:
+        """Connect to ``host:port`` (an IPv6 host in brackets) through these proxies, the first one nearest.
 
-        ``tunnel``: the connection is to carry bytes to the host; otherwise its last proxy is to be asked for a URL.
+        ``tunnel``: the connection carries bytes to the host; otherwise the last proxy receives a request with a URL.
         """
-        addresses = self.settle(host, port, chained=bool(proxies))
+        addresses = self.targets(host, port, chained=bool(proxies))
         if not proxies:
-            return Way(self._dial(addresses, port))
-        # Its first address is as good as any: behind a proxy nobody here can see which of them answer.
+            return Route(self._dial(addresses, port))
+        # The first address is used, because only the proxy can find out which of them answer.
         target = f"{addresses[0]}:{port}"
         connection = self._dial(self._addresses_of(proxies[0]), proxies[0].port)
         early = b""
         try:
             for proxy, following in itertools.pairwise(proxies):
-                early = _ask(connection, proxy, f"{self._addresses_of(following)[0]}:{following.port}")
+                early = _open_tunnel(connection, proxy, f"{self._addresses_of(following)[0]}:{following.port}")
             if tunnel:
-                early = _ask(connection, proxies[-1], target)
-                return Way(connection, early=early)
+                early = _open_tunnel(connection, proxies[-1], target)
+                return Route(connection, early=early)
         except BaseException:
             connection.close()
             raise
-        return Way(connection, target=target, proxy=proxies[-1], early=early)
+        return Route(connection, target=target, proxy=proxies[-1], early=early)
 
-    def settle(self, host: str, port: int, *, chained: bool) -> list[str]:
-        """What may be dialled for ``host:port``: checked addresses; the name itself only where a proxy behind ours
-        has to resolve a name of the video sites."""
+    def targets(self, host: str, port: int, *, chained: bool) -> list[str]:
+        """Return the targets for ``host:port``: checked addresses, or the name itself if an upstream proxy must
+        resolve a name of the video sites."""
         found = self.require_possible(host, port)
         if found is None:
             return self._excepted(host)
@@ -116,11 +116,11 @@ class Dialer:
         return self._public_addresses(found)
 
     def require_possible(self, host: str, port: int) -> Address | str | None:
-        """The address or the name that ``host`` is, where no rule forbids it whatever a resolver says; None for one
-        that the operator excepted. Nobody is asked.
+        """Parse ``host`` and refuse what no resolver answer could permit; ``None`` for a pair that the operator allows.
+        Sends no query.
 
         Raises:
-            Refused: no answer of a resolver could make this address reachable.
+            Refused: this address can never be reached.
         """
         if self.policy.allowed.holds(host, port):
             return None
@@ -141,7 +141,7 @@ class Dialer:
             raise Refused("spelling") from None
         if not answers:
             raise Unreachable("dns")
-        # One bad address among good ones is no accident: the whole name is refused.
+        # A private address among public ones is suspicious: the whole name is refused.
         return [_literal(self._checked(address)) for address in answers]
 
     def _checked(self, address: Address) -> Address:
@@ -154,7 +154,7 @@ class Dialer:
         if proxy.chosen_by_operator:
             return self._excepted(proxy.host)
         if proxy.port not in WEB_PORTS and proxy.port < _FIRST_UNPRIVILEGED_PORT:
-            raise ProxyRefused("port")  # mail servers and the like are no proxies
+            raise ProxyRefused("port")  # other services, such as mail, are not proxies
         try:
             found = read_host(proxy.host)
             return self._public_addresses(found) if isinstance(found, str) else [_literal(self._checked(found))]
@@ -162,7 +162,7 @@ class Dialer:
             raise ProxyRefused(str(error)) from None
 
     def _excepted(self, host: str) -> list[str]:
-        """Addresses of a host that the operator named: not checked."""
+        """Return the addresses of a host that the operator allows, unchecked."""
         try:
             return [_literal(read_address(host.removeprefix("[").removesuffix("]")))]
         except HostInvalid:
@@ -176,25 +176,25 @@ class Dialer:
         return [_literal(read_address(text)) for text in found]
 
     def _dial(self, addresses: Sequence[str], port: int) -> socket.socket:
-        trouble = Unreachable("connect")
+        failure = Unreachable("connect")
         source = self.policy.source_address
         usable = [address for address in addresses if source is None or _family(address) is _family(source)]
         for address in usable[:_MOST_ADDRESSES]:
             try:
                 return self._connect(address.removeprefix("[").removesuffix("]"), port, CONNECT_SECONDS)
             except TimeoutError:
-                trouble = Unreachable("connect-timeout", timeout=True)
+                failure = Unreachable("connect-timeout", timeout=True)
             except OSError:
-                trouble = Unreachable("connect")
-        raise trouble
+                failure = Unreachable("connect")
+        raise failure
 
 
 def _literal(address: Address) -> str:
     return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
 
 
-def _ask(connection: socket.socket, proxy: Upstream, target: str) -> bytes:
-    """Have this proxy open a tunnel; bytes that came behind its answer. Raises Unreachable."""
+def _open_tunnel(connection: socket.socket, proxy: Upstream, target: str) -> bytes:
+    """Request a tunnel from this proxy; return the bytes after its response. Raises Unreachable."""
     fields = [(b"Host", target.encode())]
     if proxy.authorization:
         fields.append((b"Proxy-Authorization", proxy.authorization.encode()))

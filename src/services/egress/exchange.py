@@ -1,4 +1,4 @@
-"""One connection of a client: one request, answered, refused, or passed on."""
+"""Serves one client connection: one request is answered, refused, or forwarded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from src.services.egress.dialing import Dialer, Way
+from src.services.egress.dialing import Dialer, Route
 from src.services.egress.heads import Head, HeadInvalid, parse_head, read_head, write_head
 from src.services.egress.policy import ProxyRefused, Refused, Unreachable
 from src.services.egress.relay import relay, reset
@@ -20,18 +20,18 @@ log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 15.0
 REPLY_SECONDS = 60.0
-MAX_BODY_BYTES = 16 * 1024 * 1024  # of a plain request; nothing that is asked for has more
+MAX_BODY_BYTES = 16 * 1024 * 1024  # of a plain request; none of our requests is larger
 METHODS = frozenset({"GET", "HEAD", "POST"})
 
 
 class Exchange:
-    """Serves one accepted connection. ``find`` knows the session that a token names."""
+    """Serves one accepted connection. ``find`` returns the session of a token."""
 
     def __init__(self, client: socket.socket, dialer: Dialer, find: Callable[[str], Session | None]) -> None:
         self._client, self._dialer, self._find = client, dialer, find
 
     def run(self) -> None:
-        """Serve it; nothing is raised."""
+        """Serve the connection. Never raises."""
         with self._client:
             try:
                 head = read_head(self._client, seconds=HEAD_SECONDS)
@@ -45,7 +45,7 @@ class Exchange:
     def _serve(self, head: Head) -> None:
         method, target = head.request
         session = self._session(head)
-        if session is None:  # FFmpeg sends what its proxy address holds only after it was asked
+        if session is None:  # FFmpeg sends the credentials of its proxy address only after this response
             self._answer(407, "Proxy Authentication Required", ("Proxy-Authenticate", 'Basic realm="egress"'))
             return
         try:
@@ -57,14 +57,14 @@ class Exchange:
                 else:
                     raise Refused("method")
         except Refused as refused:
-            session.note_refused(_told(target), refused.reason, of_proxy=isinstance(refused, ProxyRefused))
-            log.warning("refused: %s (%s)", _told(target), refused.reason)
-            # The words stand in the first line too: it is all that some clients tell of an answer to CONNECT.
+            session.note_refused(_loggable(target), refused.reason, of_proxy=isinstance(refused, ProxyRefused))
+            log.warning("refused: %s (%s)", _loggable(target), refused.reason)
+            # The status line contains the reason too, because some clients report nothing else of a CONNECT response.
             self._answer(403, f"Refused by egress rules: {refused.reason}", ("X-Egress-Refused", refused.reason))
-        except Unreachable as trouble:
-            log.info("unreachable: %s (%s)", _told(target), trouble.reason)
-            status, words = (504, "Gateway Timeout") if trouble.timeout else (502, "Bad Gateway")
-            self._answer(status, words, ("X-Egress-Error", trouble.reason))
+        except Unreachable as failure:
+            log.info("unreachable: %s (%s)", _loggable(target), failure.reason)
+            status, phrase = (504, "Gateway Timeout") if failure.timeout else (502, "Bad Gateway")
+            self._answer(status, phrase, ("X-Egress-Error", failure.reason))
 
     def _session(self, head: Head) -> Session | None:
         sent = head.all(b"proxy-authorization")
@@ -81,10 +81,10 @@ class Exchange:
 
     def _tunnel(self, session: Session, head: Head, target: str) -> None:
         host, _, port = target.rpartition(":")
-        way = self._dialer.open(host, _port(port), session.proxies, tunnel=True)
-        with way.connection as server, session.holding(self._client, server):
-            self._client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n" + way.early)
-            session.count(len(way.early), len(head.rest))
+        route = self._dialer.open(host, _port(port), session.proxies, tunnel=True)
+        with route.connection as server, session.holding(self._client, server):
+            self._client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n" + route.early)
+            session.count(len(route.early), len(head.rest))
             if head.rest:
                 server.sendall(head.rest)
             self._relay(session, server)
@@ -94,26 +94,26 @@ class Exchange:
         length = head.body_bytes
         if length > MAX_BODY_BYTES:
             raise Refused("body-size")
-        way = self._dialer.open(host, port, session.proxies, tunnel=False)
-        with way.connection as server, session.holding(self._client, server):
-            answer = self._asked(session, way, head, length, f"{method} ", host, port, path)
+        route = self._dialer.open(host, port, session.proxies, tunnel=False)
+        with route.connection as server, session.holding(self._client, server):
+            answer = self._forward(session, route, head, length, f"{method} ", host, port, path)
             session.count(len(answer), 0)
             self._client.sendall(answer)
             self._relay(session, server)
 
-    def _asked(
-        self, session: Session, way: Way, head: Head, length: int, verb: str, host: str, port: int, path: str
+    def _forward(
+        self, session: Session, route: Route, head: Head, length: int, verb: str, host: str, port: int, path: str
     ) -> bytes:
-        """Send the request on; the head of the answer with what came behind it, as the client gets it."""
-        server = way.connection
+        """Forward the request; return the head of the response for the client, with the bytes after it."""
+        server = route.connection
         authority = host if port == 80 else f"{host}:{port}"
         fields = [(b"Host", authority.encode())]
         fields += [field for field in head.end_to_end() if field[0].lower() != b"host"]
         fields.append((b"Connection", b"close"))
-        if way.proxy is not None:
-            path = f"http://{way.target}{path}"
-            if way.proxy.authorization:
-                fields.append((b"Proxy-Authorization", way.proxy.authorization.encode()))
+        if route.proxy is not None:
+            path = f"http://{route.target}{path}"
+            if route.proxy.authorization:
+                fields.append((b"Proxy-Authorization", route.proxy.authorization.encode()))
         try:
             server.settimeout(REPLY_SECONDS)
             sent = write_head(verb.encode() + path.encode() + b" HTTP/1.1", fields)
@@ -129,10 +129,10 @@ class Exchange:
             raise Unreachable("answer") from None
         if answer is None:
             raise Unreachable("answer")
-        if answer.status == 407:  # of the proxy behind ours: the client must not think that it is meant
+        if answer.status == 407:  # from the upstream proxy: the client must not apply it to this one
             raise Unreachable("upstream-407")
-        told = [*answer.end_to_end(), (b"Connection", b"close")]
-        return write_head(answer.line, told) + answer.rest
+        response = [*answer.end_to_end(), (b"Connection", b"close")]
+        return write_head(answer.line, response) + answer.rest
 
     def _send_body(self, session: Session, server: socket.socket, first: bytes, length: int) -> None:
         sent = 0
@@ -152,20 +152,20 @@ class Exchange:
     def _relay(self, session: Session, server: socket.socket) -> None:
         try:
             relay(self._client, server, idle_seconds=session.limits.idle_seconds, count=session.count)
-        except (Refused, OSError):  # a limit is remembered in the report
+        except (Refused, OSError):  # the report contains an exceeded limit
             reset(self._client)
 
-    def _answer(self, status: int, words: str, field: tuple[str, str]) -> None:
-        told = [
+    def _answer(self, status: int, phrase: str, field: tuple[str, str]) -> None:
+        fields = [
             (field[0].encode(), field[1].encode("ascii", "replace")),
             (b"Content-Length", b"0"),
             (b"Connection", b"close"),
         ]
         with contextlib.suppress(OSError):
             self._client.settimeout(HEAD_SECONDS)
-            self._client.sendall(write_head(f"HTTP/1.1 {status} {words}".encode("ascii", "replace"), told))
+            self._client.sendall(write_head(f"HTTP/1.1 {status} {phrase}".encode("ascii", "replace"), fields))
             self._client.shutdown(socket.SHUT_WR)
-            # What is still on its way would turn the answer into a broken connection.
+            # Unread data would reset the connection before the client reads the response.
             self._client.settimeout(1.0)
             for _ in range(16):
                 if not self._client.recv(65536):
@@ -173,10 +173,10 @@ class Exchange:
 
 
 def _second_head(server: socket.socket, rest: bytes) -> Head | None:
-    """The head behind an interim answer (100, 103)."""
+    """Return the head after an interim response (100, 103)."""
     if b"\r\n\r\n" in rest:
-        head, _, behind = rest.partition(b"\r\n\r\n")
-        return parse_head(head, behind)
+        head, _, after = rest.partition(b"\r\n\r\n")
+        return parse_head(head, after)
     if rest:
         raise HeadInvalid("interim")
     return read_head(server, seconds=REPLY_SECONDS)
@@ -189,7 +189,7 @@ def _port(text: str) -> int:
 
 
 def _parts(target: str) -> tuple[str, int, str]:
-    """(host, port, path with query) of an absolute URL. Raises Refused."""
+    """Return (host, port, path with query) of an absolute URL. Raises Refused."""
     if not target.startswith("http://"):
         raise Refused("scheme")
     if "\\" in target or "#" in target:
@@ -204,9 +204,12 @@ def _parts(target: str) -> tuple[str, int, str]:
     host, colon, port = authority.rpartition(":")
     if not colon or authority.endswith("]"):
         host, port = authority, "80"
-    return host, _port(port), (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = parts.path or "/"
+    if parts.query:
+        path += f"?{parts.query}"
+    return host, _port(port), path
 
 
-def _told(target: str) -> str:
-    """A target without what may be secret in it."""
+def _loggable(target: str) -> str:
+    """Return a target without its query, which may contain secrets."""
     return target.partition("?")[0][:200]

@@ -1,4 +1,4 @@
-"""Heads of HTTP messages as the proxy needs them: read strictly, because two readers of one head must agree."""
+"""Parses heads of HTTP messages strictly, because two parsers of one head must agree."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 MAX_HEAD_BYTES = 64 * 1024
 _REQUEST = re.compile(rb"([A-Z]{3,10}) (\S{1,16384}) HTTP/1\.[01]")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: .*)?")
-_LENGTH = re.compile(rb"[0-9]{1,18}")  # below 2**63; Python itself refuses to read numbers of thousands of digits
+_LENGTH = re.compile(rb"[0-9]{1,18}")  # below 2**63; Python itself refuses numbers with thousands of digits
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*")
-# They belong to one connection and are never passed on (RFC 9110, 7.6.1); Expect would have to be answered first.
+# Fields of one connection, which are never forwarded (RFC 9110, 7.6.1); Expect would require an interim response.
 _HOP_BY_HOP = frozenset(
     {b"connection", b"proxy-connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"expect"}
     | {b"proxy-authorization", b"proxy-authenticate", b"proxy-authentication-info"}
@@ -20,19 +20,19 @@ _HOP_BY_HOP = frozenset(
 
 
 class HeadInvalid(Exception):
-    """What was sent is not the head of an HTTP message."""
+    """The data is not the head of an HTTP message."""
 
 
 @dataclass(slots=True)
 class Head:
-    """First line, fields in order, and the bytes that came behind the head."""
+    """First line, fields in order, and the bytes after the head."""
 
     line: bytes
     fields: list[tuple[bytes, bytes]]
     rest: bytes
 
     def all(self, name: bytes) -> list[bytes]:
-        """The values of a field (name in small letters)."""
+        """Return the values of a field (name in lower case)."""
         return [value for found, value in self.fields if found.lower() == name]
 
     @property
@@ -45,7 +45,7 @@ class Head:
 
     @property
     def status(self) -> int:
-        """The status of a reply. Raises HeadInvalid."""
+        """The status of a response. Raises HeadInvalid."""
         found = _STATUS.fullmatch(self.line)
         if found is None:
             raise HeadInvalid("status line")
@@ -53,24 +53,24 @@ class Head:
 
     @property
     def body_bytes(self) -> int:
-        """Length of a request's body. Raises HeadInvalid when it cannot be known from one field alone."""
+        """The length of a request's body. Raises HeadInvalid unless one field alone determines it."""
         lengths = self.all(b"content-length")
         if self.all(b"transfer-encoding") or len(lengths) > 1 or any(not _LENGTH.fullmatch(text) for text in lengths):
             raise HeadInvalid("length")
         return int(lengths[0]) if lengths else 0
 
     def end_to_end(self) -> list[tuple[bytes, bytes]]:
-        """The fields that are meant for the other end."""
-        named = {word.strip().lower() for value in self.all(b"connection") for word in value.split(b",")}
+        """Return the fields for the other endpoint."""
+        named = {name.strip().lower() for value in self.all(b"connection") for name in value.split(b",")}
         return [(name, value) for name, value in self.fields if name.lower() not in _HOP_BY_HOP | named]
 
 
 def read_head(connection: socket.socket, *, seconds: float) -> Head | None:
-    """The next head that arrives; None when the other side closed instead.
+    """Read the next head; ``None`` if the other side closed the connection instead.
 
     Raises:
-        HeadInvalid: it is none, or larger than 64 kB.
-        TimeoutError: it was not there in time, however slowly it came.
+        HeadInvalid: the data is not a head, or larger than 64 kB.
+        TimeoutError: the head was not complete in time, however slowly it arrived.
     """
     deadline = time.monotonic() + seconds
     data = bytearray()
@@ -91,7 +91,7 @@ def read_head(connection: socket.socket, *, seconds: float) -> Head | None:
 
 
 def parse_head(head: bytes, rest: bytes = b"") -> Head:
-    """A head without its empty line. Raises HeadInvalid."""
+    """Parse a head without its final empty line. Raises HeadInvalid."""
     line, *lines = head.split(b"\r\n")
     fields = []
     for text in lines:
@@ -103,5 +103,5 @@ def parse_head(head: bytes, rest: bytes = b"") -> Head:
 
 
 def write_head(line: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
-    """A head with its empty line."""
+    """Write a head with its final empty line."""
     return b"\r\n".join([line, *(name + b": " + value for name, value in fields), b"", b""])

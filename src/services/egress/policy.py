@@ -1,4 +1,4 @@
-"""What one job may do on the network: its limits, the operator's exceptions, the proxies behind, and what it did."""
+"""Defines the network rules of a job: limits, exceptions of the operator, upstream proxies, and the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WEB_PORTS = frozenset({80, 443})
 
 
 class Refused(Exception):
-    """A rule forbids this request; ``reason`` is the word that the answer names."""
+    """A rule forbids this request; ``reason`` is the code in the response."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -21,11 +21,11 @@ class Refused(Exception):
 
 
 class ProxyRefused(Refused):
-    """A rule forbids the proxy behind ours that this request would have to go through."""
+    """A rule forbids the upstream proxy of this request."""
 
 
 class Unreachable(Exception):
-    """The network failed; ``reason`` is the word that the answer names, ``timeout`` whether it was silence."""
+    """The network failed; ``reason`` is the code in the response, ``timeout`` whether no answer came."""
 
     def __init__(self, reason: str, *, timeout: bool = False) -> None:
         super().__init__(reason)
@@ -34,10 +34,10 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one session may use; None is unlimited.
+    """The limits of one session; ``None`` is unlimited.
 
-    ``requests`` and ``bytes`` (both directions together) in all, ``seconds`` from its beginning, ``connections`` at
-    once, ``idle_seconds`` without a byte on one connection.
+    ``requests`` and ``bytes`` (both directions) in total, ``seconds`` since its start, ``connections`` at the same
+    time, ``idle_seconds`` without a byte on one connection.
     """
 
     requests: int | None = 20_000
@@ -49,7 +49,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One refused request: host and port as they were asked for, why, and whether a proxy behind ours was the cause."""
+    """One refused request: its host and port, the reason, and whether an upstream proxy was refused."""
 
     target: str
     reason: str
@@ -58,10 +58,10 @@ class Refusal:
 
 @dataclass(slots=True)
 class Report:
-    """What a session did. ``bytes_received`` came from outside, ``bytes_sent`` went there.
+    """The activity of a session. ``bytes_received`` came from the network, ``bytes_sent`` went there.
 
-    ``refused`` holds the first hundred refusals, ``refusals`` counts all; ``trouble`` is the last failure of the
-    network, ``ended`` the limit that was reached.
+    ``refused``: the first hundred refusals; ``refusals``: the number of all. ``failure``: the last network failure;
+    ``ended``: the limit that was reached.
     """
 
     requests: int = 0
@@ -69,24 +69,24 @@ class Report:
     bytes_sent: int = 0
     refusals: int = 0
     refused: list[Refusal] = field(default_factory=list)
-    trouble: Unreachable | None = None
+    failure: Unreachable | None = None
     ended: str | None = None
 
     @property
     def bytes(self) -> int:
-        """Both directions together."""
+        """The bytes of both directions."""
         return self.bytes_received + self.bytes_sent
 
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Exact ``host:port`` pairs that are reached whatever their addresses are. Hosts as they are asked for."""
+    """Exact ``host:port`` pairs that may be reached at any address."""
 
     pairs: frozenset[tuple[str, int]] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> AllowList:
-        """Of ``ALLOW_PRIVATE_NETWORKS``: ``host:port, [v6]:port, ...``.
+        """Parse ``ALLOW_PRIVATE_NETWORKS``: ``host:port, [v6]:port, ...``.
 
         Raises:
             SettingsError: an entry is not exactly one host and one port.
@@ -94,11 +94,11 @@ class AllowList:
         return cls(frozenset(_pair(entry.strip()) for entry in text.split(",") if entry.strip()))
 
     def holds(self, host: str, port: int) -> bool:
-        """Whether exactly this host and port are excepted."""
+        """Whether exactly this host and port are allowed."""
         return (_bare(host), port) in self.pairs
 
     def without(self, host: str, port: int) -> AllowList:
-        """The same list less this pair."""
+        """Return the list without this pair."""
         return AllowList(self.pairs - {(_bare(host), port)})
 
 
@@ -112,7 +112,7 @@ def _pair(entry: str) -> tuple[str, int]:
     try:
         read_host(host)
     except HostInvalid as error:
-        if str(error) != "local-name":  # the name of a neighbouring container is what this setting is for
+        if str(error) != "local-name":  # this setting is meant for names of other containers
             raise wrong from None
     return _bare(host), int(port)
 
@@ -127,10 +127,10 @@ def _bare(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An HTTP proxy behind ours.
+    """An upstream HTTP proxy.
 
-    ``chosen_by_operator``: its address may be private. ``setting`` is the variable that names it, None for one that a
-    request names.
+    ``chosen_by_operator``: its address may be private. ``setting``: the setting that names it, ``None`` for a proxy of
+    a request.
     """
 
     host: str
@@ -141,7 +141,7 @@ class Upstream:
 
     @classmethod
     def parse(cls, url: str, *, chosen_by_operator: bool = True, setting: str | None = None) -> Upstream:
-        """Of ``http://user:password@host:port``.
+        """Parse ``http://user:password@host:port``.
 
         Raises:
             SettingsError: another scheme, or no host.
@@ -171,10 +171,10 @@ def _proxy_of(url: str, setting: str) -> Upstream | None:
 class Policy:
     """The rules of all sessions of a process.
 
-    ``source_address`` is the one of our own addresses that connections come from; it also chooses between IPv4 and
-    IPv6 (``0.0.0.0``, ``::``). ``trusted_domains``: names below these belong to the video sites. Only for them a proxy
-    behind ours resolves the name; every other name is resolved and checked here, and the checked address is what that
-    proxy is asked for. ``stream_proxy`` serves the streams whose request names no proxy.
+    ``source_address``: the local address of connections; it also selects IPv4 or IPv6 (``0.0.0.0``, ``::``).
+    ``trusted_domains``: names below these belong to the video sites. An upstream proxy resolves only these names; all
+    other names are resolved and checked here, and the proxy receives the checked address. ``stream_proxy`` serves
+    streams whose request names no proxy.
     """
 
     allowed: AllowList = AllowList()
@@ -193,10 +193,10 @@ class Policy:
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
-        """The part of the settings that matters here.
+        """Read the policy from the settings.
 
         Raises:
-            SettingsError: ALLOW_PRIVATE_NETWORKS, a proxy or the source address cannot be used.
+            SettingsError: ALLOW_PRIVATE_NETWORKS, a proxy or the source address is invalid.
         """
         allowed = AllowList.parse(settings.allow_private_networks)
         upstream = _proxy_of(settings.ytdlp_proxy, "YTDLP_PROXY")
@@ -204,9 +204,9 @@ class Policy:
         if stream_proxy is not None:
             listed = allowed.holds(stream_proxy.host, stream_proxy.port)
             stream_proxy = replace(stream_proxy, chosen_by_operator=listed)
-            # Listed as a proxy, not as a place to fetch from: a request that names its address is refused as before.
+            # Its pair allows the proxy only: a request for the address itself is still refused.
             allowed = allowed.without(stream_proxy.host, stream_proxy.port)
-        source = settings.ytdlp_options.get("source_address")  # yt-dlp's own option, kept here for all clients
+        source = settings.ytdlp_options.get("source_address")  # an option of yt-dlp that is applied to all clients
         try:
             source_address = str(read_address(str(source))) if source else None
         except HostInvalid:

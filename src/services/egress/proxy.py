@@ -1,7 +1,7 @@
-"""The egress proxy: the one way out for everything that this process fetches, as a small HTTP proxy on loopback.
+"""Runs the egress proxy: a small HTTP proxy on loopback through which this process fetches everything.
 
-Clients are given ``http://job:<token>@127.0.0.1:<port>``; the token names the session and lets nobody else in. See
-``docs/adr/0006-egress-proxy.md`` for why a proxy, and why a check in front of the clients is not enough.
+Clients use ``http://job:<token>@127.0.0.1:<port>``; the token identifies the session and excludes other clients.
+``docs/adr/0006-egress-proxy.md`` explains why a check before each request is not enough.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from src.services.egress.session import Session
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 256  # of a process, over all sessions; further ones wait to be accepted
+MAX_CONNECTIONS = 256  # per process; further connections wait to be accepted
 
 
 class EgressProxy:
-    """Starts by itself with the first session, in daemon threads of the process that asks."""
+    """Starts with the first session, in daemon threads of the calling process."""
 
     def __init__(self, policy: Policy, *, resolver: Resolver = resolve, connector: Connector | None = None) -> None:
-        """``resolver`` and ``connector`` replace the system's: see ``dialing.py``."""
+        """Set the policy. ``resolver`` and ``connector`` replace the system's: see ``dialing.py``."""
         self._policy = policy
         self._dialer = Dialer(policy, resolver=resolver, connector=connector)
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
-        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._listener: socket.socket | None = None
-        self._lent: set[socket.socket] = set()
+        self._extra_listeners: set[socket.socket] = set()
         self._process = 0
 
     @classmethod
     def of(cls, settings: Settings) -> EgressProxy:
-        """The proxy that the settings describe.
+        """Create the proxy from the settings.
 
         Raises:
-            SettingsError: ALLOW_PRIVATE_NETWORKS, YTDLP_PROXY or STREAM_PROXY cannot be used.
+            SettingsError: ALLOW_PRIVATE_NETWORKS, YTDLP_PROXY or STREAM_PROXY is invalid.
         """
         return cls(Policy.of(settings))
 
     @property
     def stream_proxy(self) -> Upstream | None:
-        """The operator's proxy for streams whose request names none."""
+        """The operator's proxy for streams whose request names no proxy."""
         return self._policy.stream_proxy
 
     @contextlib.contextmanager
@@ -62,15 +62,15 @@ class EgressProxy:
         own_proxy: str | Upstream | None = None,
         upstream: bool = True,
     ) -> Iterator[Session]:
-        """The way out for one job, up to the end of the block; then all its connections are ended.
+        """Open a session for one job; when the block ends, all its connections are closed.
 
-        ``own_proxy`` is a proxy for this job alone, behind the operator's. As text it is one that a request names, and
-        only used at a public address; an ``Upstream`` is one of the settings, such as ``stream_proxy``.
-        ``upstream=False`` goes out directly. A ``SourceError`` or ``UrlForbidden`` that leaves the block becomes what
-        the session knows to be its reason (``Session.meaning``).
+        ``own_proxy``: a proxy for this job, used after the operator's. A text comes from a request and is accepted only
+        at a public address; an ``Upstream`` comes from a setting such as ``stream_proxy``. ``upstream=False`` bypasses
+        the operator's proxy. A ``SourceError`` or ``UrlForbidden`` in the block is replaced by the cause that the
+        session knows (``Session.meaning``).
 
         Raises:
-            SettingsError: ``own_proxy`` is no address of an HTTP proxy.
+            SettingsError: ``own_proxy`` is not the address of an HTTP proxy.
         """
         proxies = [self._policy.upstream] if upstream and self._policy.upstream else []
         if isinstance(own_proxy, str) and own_proxy:
@@ -87,16 +87,16 @@ class EgressProxy:
             meaning = session.meaning(error)
             if meaning is error:
                 raise
-            log.warning("%s of the source is %s: %s", error.code, meaning.code, session.report)
+            log.warning("%s of the source is replaced by %s: %s", error.code, meaning.code, session.report)
             raise meaning from error
         finally:
             with self._lock:
                 del self._sessions[token]
             session.close()
 
-    def why_never(self, host: str, port: int) -> str | None:
-        """One word that says why this address (an IPv6 host in brackets) can never be reached from here; None when it
-        may be. No name is resolved."""
+    def permanent_refusal(self, host: str, port: int) -> str | None:
+        """Return the reason code why this address (an IPv6 host in brackets) can never be reached, otherwise
+        ``None``. No name is resolved."""
         try:
             self._dialer.require_possible(host, port)
         except Refused as error:
@@ -105,21 +105,21 @@ class EgressProxy:
 
     @contextlib.contextmanager
     def also_at(self, listener: socket.socket) -> Iterator[None]:
-        """Answer there too, up to the end of the block: on the loopback of a process with a network of its own."""
+        """Serve a second listener until the block ends: on the loopback of a process with a separate network."""
         with self._lock:
-            self._lent.add(listener)
-        threading.Thread(target=self._accept, args=(listener,), name="egress-lent", daemon=True).start()
+            self._extra_listeners.add(listener)
+        threading.Thread(target=self._accept, args=(listener,), name="egress-extra", daemon=True).start()
         try:
             yield
         finally:
             with self._lock:
-                self._lent.discard(listener)
+                self._extra_listeners.discard(listener)
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()
 
     def close(self) -> None:
-        """Stop listening and end all sessions' connections."""
+        """Stop listening and close the connections of all sessions."""
         with self._lock:
             listener, self._listener = self._listener, None
             sessions = list(self._sessions.values())
@@ -140,21 +140,22 @@ class EgressProxy:
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
-            self._places.acquire()
+            self._slots.acquire()
             try:
                 client, _ = listener.accept()
             except OSError:
-                self._places.release()
-                if listener.fileno() < 0 or (self._listener is not listener and listener not in self._lent):
+                self._slots.release()
+                known = self._listener is listener or listener in self._extra_listeners
+                if listener.fileno() < 0 or not known:
                     return
                 log.exception("the egress proxy cannot accept connections for now")
-                threading.Event().wait(0.5)  # out of file descriptors: some will be free again
+                threading.Event().wait(0.5)  # out of file descriptors: some may be free soon
                 continue
             try:
                 threading.Thread(target=self._serve, args=(client,), name="egress-connection", daemon=True).start()
-            except RuntimeError:  # out of threads: this client asks again, and the next one may be served
+            except RuntimeError:  # out of threads: the client may retry
                 client.close()
-                self._places.release()
+                self._slots.release()
                 log.exception("the egress proxy cannot serve a connection for now")
 
     def _serve(self, client: socket.socket) -> None:
@@ -165,4 +166,4 @@ class EgressProxy:
             log.exception("a connection of the egress proxy broke")
         finally:
             client.close()
-            self._places.release()
+            self._slots.release()

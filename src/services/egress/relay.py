@@ -1,4 +1,4 @@
-"""Moves bytes between two sockets in both directions until both have ended: in the kernel where it can (Linux)."""
+"""Forwards bytes between two sockets in both directions until both have ended, in the kernel where possible (Linux)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-# Measured (docs/benchmarks/egress.md): more gains nothing, and unprivileged users may have 64 MB in all their pipes.
+# Measured (docs/benchmarks/egress.md): a larger buffer gains nothing, and unprivileged users may use 64 MB for pipes.
 BUFFER_BYTES = 256 * 1024
 _F_SETPIPE_SZ = 1031
-_PIECES = 16  # of one direction before the other one is looked at
-_LINGER_SECONDS = 10.0  # how long one direction may go on, without a byte, after the other one has ended
+_PIECES = 16  # forwarded in one direction before the other one is served
+_LINGER_SECONDS = 10.0  # how long one direction may idle after the other one has ended
 
 
 class _Flow(Protocol):
@@ -23,7 +23,7 @@ class _Flow(Protocol):
 
     source: socket.socket
     target: socket.socket
-    waiting: int  # bytes taken from the source that the target has not got yet
+    waiting: int  # bytes read from the source but not yet written to the target
     ended: bool
 
     def take(self) -> int: ...
@@ -32,24 +32,24 @@ class _Flow(Protocol):
 
 
 class _Spliced:
-    """Through a pipe, without a copy into this process."""
+    """Forwards through a pipe, without a copy into this process."""
 
     def __init__(self, source: socket.socket, target: socket.socket) -> None:
         self.source, self.target, self.waiting, self.ended = source, target, 0, False
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         import fcntl
 
-        with contextlib.suppress(OSError):  # above the limit of this user a pipe stays small
+        with contextlib.suppress(OSError):  # beyond the limit of this user the pipe stays small
             fcntl.fcntl(self._write_end, _F_SETPIPE_SZ, BUFFER_BYTES)
 
     def take(self) -> int:
-        """Take what is there; the number of bytes, 0 at the end."""
+        """Read the available bytes; return their number, 0 at the end."""
         count = os.splice(self.source.fileno(), self._write_end, BUFFER_BYTES, flags=os.SPLICE_F_NONBLOCK)
         self.waiting += count
         return count
 
     def give(self) -> None:
-        """Pass on what can be passed on now."""
+        """Write as many bytes as possible."""
         while self.waiting:
             flags = os.SPLICE_F_NONBLOCK | os.SPLICE_F_MOVE
             self.waiting -= os.splice(self._read_end, self.target.fileno(), self.waiting, flags=flags)
@@ -60,7 +60,7 @@ class _Spliced:
 
 
 class _Copied:
-    """Through a buffer of this process."""
+    """Forwards through a buffer of this process."""
 
     def __init__(self, source: socket.socket, target: socket.socket) -> None:
         self.source, self.target, self.waiting, self.ended = source, target, 0, False
@@ -88,10 +88,11 @@ def relay(
     idle_seconds: float,
     count: Callable[[int, int], None],
 ) -> None:
-    """Pass bytes both ways until both sides have ended, or one has broken, or nothing came for ``idle_seconds``.
+    """Forward bytes in both directions until both sides have ended, one failed, or no byte came for ``idle_seconds``.
 
-    ``count(received, sent)`` is told of every piece (from the server, to the server) before it is passed on; what it
-    raises ends both connections. A side that breaks breaks the other: a cut transfer must not look like a whole one.
+    ``count(received, sent)`` is called for every piece (from the server, to the server) before it is forwarded; an
+    exception closes both connections. If one side fails, the other is reset too: a truncated transfer must not seem
+    complete.
     """
     for end in (client, server):
         end.setblocking(False)
@@ -110,7 +111,7 @@ def relay(
 
 
 def reset(connection: socket.socket) -> None:
-    """Have the next close break the connection instead of ending it properly."""
+    """Make the next close reset the connection instead of ending it properly."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
@@ -146,7 +147,7 @@ def _pump(up: _Flow, down: _Flow, idle_seconds: float, count: Callable[[int, int
 
 
 def _step(flow: _Flow, count: Callable[[int, int], None], *, received: bool) -> bool:
-    """Pass on pieces until one side is not ready; whether anything moved."""
+    """Forward pieces until one side is not ready; return whether any byte was forwarded."""
     moved = False
     try:
         for _ in range(_PIECES):

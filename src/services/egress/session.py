@@ -1,4 +1,4 @@
-"""One job's use of the way out: what it may still do, what it did, and what that means for a job that failed."""
+"""Tracks the network use of one job: its limits, its report, and the causes of failures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from src import errors
 from src.errors import AppError, SourceError
 from src.services.egress.policy import Limits, Refusal, Refused, Report, Unreachable, Upstream
 
-_KEPT_REFUSALS = 100
-# What clients make of a proxy that refuses or ends a request; everything else is the site's own word.
+_MOST_REFUSALS = 100
+# Errors that clients may raise when the proxy refuses or ends a request; other errors come from the site itself.
 _SEEN_AS = (
     errors.ProxyError,
     errors.Network,
@@ -32,9 +32,9 @@ _SEEN_AS = (
 
 @dataclass(eq=False)
 class Session:
-    """Counts, limits and open connections of one job. All methods may be called from any thread.
+    """The counts, limits and open connections of one job. Thread-safe.
 
-    ``proxy_url`` is what the clients of this job are given.
+    ``proxy_url``: the proxy address for the clients of this job.
     """
 
     proxy_url: str = field(repr=False)
@@ -45,37 +45,37 @@ class Session:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._closed = False
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
-        """The life of one request.
+        """Count one request and record a network failure in it.
 
         Raises:
             Refused: a limit is reached, or the job has ended.
         """
         with self._lock:
-            self._require_within()
+            self._require_within_limits()
             if self.limits.requests is not None and self.report.requests >= self.limits.requests:
                 raise self._ended("request-limit")
             self.report.requests += 1
         try:
             yield
-        except Unreachable as trouble:
+        except Unreachable as failure:
             with self._lock:
-                self.report.trouble = trouble
+                self.report.failure = failure
             raise
 
     def note_refused(self, target: str, reason: str, *, of_proxy: bool = False) -> None:
-        """Remember a refusal; ``of_proxy``: of the proxy behind ours, whatever the target."""
+        """Record a refusal; ``of_proxy``: of the upstream proxy, not of the target."""
         with self._lock:
             self.report.refusals += 1
-            if len(self.report.refused) < _KEPT_REFUSALS:
+            if len(self.report.refused) < _MOST_REFUSALS:
                 self.report.refused.append(Refusal(target[:200], reason, of_proxy))
 
     def count(self, received: int, sent: int) -> None:
-        """Count bytes that are about to be passed on.
+        """Count bytes before they are forwarded.
 
         Raises:
             Refused: a limit is reached, or the job has ended.
@@ -83,18 +83,18 @@ class Session:
         with self._lock:
             self.report.bytes_received += received
             self.report.bytes_sent += sent
-            self._require_within()
+            self._require_within_limits()
 
     @contextlib.contextmanager
     def holding(self, *connections: socket.socket) -> Iterator[None]:
-        """Have these connections broken when the job ends.
+        """Register connections that are closed when the job ends.
 
         Raises:
-            Unreachable: there are too many.
+            Unreachable: the job has too many connections.
             Refused: the job has ended.
         """
         with self._lock:
-            self._require_within()
+            self._require_within_limits()
             if len(self._open) + len(connections) > 2 * self.limits.connections:
                 raise Unreachable("connection-limit")
             self._open.update(connections)
@@ -105,7 +105,7 @@ class Session:
                 self._open.difference_update(connections)
 
     def close(self) -> None:
-        """End every connection of this job and refuse all further ones."""
+        """Close every connection of this job and refuse further ones."""
         with self._lock:
             self._closed = True
             for connection in self._open:
@@ -113,9 +113,9 @@ class Session:
                     connection.shutdown(socket.SHUT_RDWR)
 
     def meaning(self, error: SourceError | errors.UrlForbidden) -> AppError:
-        """What a failure of this job means, now that it is known what happened on its way out.
+        """Return the error that explains a failure of this job, from what the proxy observed.
 
-        Clients of a proxy only see that the proxy did not do as it was told.
+        Clients only see that the proxy did not fulfil the request.
         """
         report = self.report
         if not isinstance(error, _SEEN_AS):
@@ -131,9 +131,9 @@ class Session:
             return self._of_refused_proxy()
         if report.refusals:
             return errors.UrlForbidden("The source leads to an address that the service does not fetch from")
-        trouble = report.trouble
-        if isinstance(error, errors.ProxyError) and trouble is not None and not self.proxies:
-            return errors.NetworkTimeout() if trouble.timeout else errors.Network()
+        failure = report.failure
+        if isinstance(error, errors.ProxyError) and failure is not None and not self.proxies:
+            return errors.NetworkTimeout() if failure.timeout else errors.Network()
         return error
 
     def _of_refused_proxy(self) -> AppError:
@@ -144,12 +144,12 @@ class Session:
             )
         return errors.UrlForbidden("The request names a proxy at an address that the service does not use")
 
-    def _require_within(self) -> None:
+    def _require_within_limits(self) -> None:
         if self._closed:
             raise Refused("ended")
         if self.limits.bytes is not None and self.report.bytes > self.limits.bytes:
             raise self._ended("byte-limit")
-        if self.limits.seconds is not None and time.monotonic() - self._began > self.limits.seconds:
+        if self.limits.seconds is not None and time.monotonic() - self._started > self.limits.seconds:
             raise self._ended("time-limit")
 
     def _ended(self, reason: str) -> Refused:

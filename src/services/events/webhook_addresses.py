@@ -32,7 +32,7 @@ def require_reachable(url: object, egress: EgressProxy) -> None:
         raise WebhookInvalid("This is not the address of a Discord webhook.")
     host = f"[{found.host}]" if ":" in found.host else found.host
     port = _PORTS[found.scheme] if found.port is None else found.port
-    reason = egress.why_never(host, port)
+    reason = egress.permanent_refusal(host, port)
     if reason is None and f".{host.rstrip('.')}".endswith(_RESERVED):
         reason = "reserved-name"
     if reason is not None:
