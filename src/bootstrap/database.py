@@ -1,4 +1,4 @@
-"""The collections that the service keeps, and their indexes."""
+"""Lists the collections of the database, and creates their indexes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ COLLECTIONS = (
 
 
 def prepare_database(database: Database[dict[str, Any]]) -> None:
-    """Create the indexes that are missing.
+    """Create missing indexes.
 
     Raises:
         StoreUnavailable: the server cannot be reached.
@@ -61,23 +61,21 @@ def prepare_database(database: Database[dict[str, Any]]) -> None:
 def prepare_when_it_answers(
     database: Database[dict[str, Any]], then: Callable[[], None] = lambda: None, *, pause_seconds: float = 1.0
 ) -> None:
-    """The same and ``then``, now or in the background: a process that begins while the database is away serves all
-    the same.
+    """Create missing indexes, then call ``then``; in the background while the database does not respond.
 
-    It would have to end otherwise, and gunicorn ends with a process that cannot begin: one killed API process would
-    take the whole API along.
+    A process that ended instead would take the whole API with it: gunicorn stops when a process cannot start.
     """
     try:
         prepare_database(database)
         then()
     except StoreUnavailable:
-        log.warning("the database does not answer; its indexes are looked at when it does")
+        log.warning("the database does not respond; its indexes are created when it does")
 
-        def keep_trying() -> None:
+        def retry() -> None:
             while True:
                 time.sleep(pause_seconds)
                 with suppress(StoreUnavailable):
                     prepare_database(database)
                     return then()
 
-        in_background(keep_trying, "indexes")
+        in_background(retry, "indexes")

@@ -45,7 +45,7 @@ DOWNLOADS, ENCODES = "downloads", "encodes"
 
 @dataclass(frozen=True)
 class Tools:
-    """What handlers are built from. ``live`` and ``audio_downloads`` are set where a test replaces these services."""
+    """The services that handlers use. ``live`` and ``audio_downloads`` are set where a test replaces these services."""
 
     settings: Settings
     clock: Clock
@@ -62,7 +62,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of job, and how its handler is built."""
+    """A kind of job, and how to build its handler."""
 
     kind: JobKind
     build: Callable[[Tools], JobHandler[Any]]
@@ -119,5 +119,5 @@ KINDS = KindTable(row.kind for row in ROWS)
 
 
 def build_handlers(tools: Tools) -> dict[str, JobHandler[Any]]:
-    """Return the handler of every kind, by its name."""
+    """Return the handlers of all kinds by name."""
     return {row.kind.name: row.build(tools) for row in ROWS}

@@ -1,4 +1,4 @@
-"""Builds what produces files: FFmpeg, the engines and the runner. Nothing here knows who asked."""
+"""Builds what produces files, without any knowledge of callers: FFmpeg, the engines and the runner."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from src.utils.ffmpeg_program import find_ffmpeg
 
 @dataclass(frozen=True)
 class Process:
-    """What a process is to the others: its name, its wish to stop, and its last resort."""
+    """A process as its services see it: its name, its shutdown flag, and a function that ends it at once."""
 
     worker: str = "api"
     shutdown: ShutdownFlag = field(default_factory=ShutdownFlag)
@@ -53,7 +53,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Replacements:
-    """Services that a test puts in the place of the real ones."""
+    """Services that a test uses in place of the real ones."""
 
     youtube: YouTubeService | None = None
     encoder: EncodingService | None = None
@@ -64,7 +64,7 @@ class Replacements:
 
 @dataclass(frozen=True)
 class Production:
-    """The runner and what it works with."""
+    """The runner and the services that it uses."""
 
     ffmpeg: FFmpeg
     egress: EgressProxy
@@ -87,10 +87,10 @@ def build_production(
     process: Process,
     given: Replacements,
 ) -> Production:
-    """Everything below the use cases.
+    """Build all services below the use cases.
 
     Raises:
-        FfmpegMissing: there is no FFmpeg.
+        FfmpegMissing: FFmpeg was not found.
     """
     files = FileStore(settings.downloads_dir, settings.uploads_dir, min_free_mb=settings.min_free_disk_mb)
     paths = StoredPaths.below(settings.downloads_dir, settings.uploads_dir)

@@ -1,4 +1,4 @@
-"""All that a route or a task may use, built from the settings. A test replaces a part by an argument."""
+"""Builds all services that routes and tasks use from the settings; a test replaces a service by an argument."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ from src.utils.signing import Signer
 
 @dataclass(frozen=True)
 class Services:
-    """All that a route or a task may use."""
+    """All services that routes and tasks use."""
 
     settings: Settings
     database: Database[dict[str, Any]]
@@ -148,8 +148,8 @@ def build(
     """Return all services of one process.
 
     Raises:
-        SettingsError: an address of a store cannot be understood.
-        FfmpegMissing: there is no FFmpeg.
+        SettingsError: the address of a store is not valid.
+        FfmpegMissing: FFmpeg was not found.
     """
     database = db_service.connect(settings.mongodb_uri) if database is None else database
     server_clock = clock or ServerClock(database)
@@ -186,6 +186,8 @@ def build(
     counters = WindowCounters(cache, clock)
     signer = Signer(settings.flask_secret_key)
     links = FileLinks(jobs, users, signer, clock)
+    per_address = settings.sessions_per_address if settings.rate_limit_enabled else None
+    open_per_address = settings.sessions_open_per_address if settings.rate_limit_enabled else None
     guests = GuestService(
         GuestData(database),
         jobs_data,
@@ -194,8 +196,8 @@ def build(
         session_limit=settings.session_limit,
         job_limit=settings.session_job_limit,
         life=timedelta(hours=settings.session_hours),
-        per_address=settings.sessions_per_address if settings.rate_limit_enabled else None,
-        open_per_address=settings.sessions_open_per_address if settings.rate_limit_enabled else None,
+        per_address=per_address,
+        open_per_address=open_per_address,
     )
     downloads = DownloadService(
         jobs,
@@ -251,6 +253,13 @@ def build(
     anonymous_saves = AnonymousSaves(
         users, counters, clock, per_hour=settings.anonymous_saves_per_hour, enabled=settings.rate_limit_enabled
     )
+    slots = Slots(settings.event_streams)
+    if settings.rate_limit_enabled:
+        slots = Slots(
+            settings.event_streams,
+            per_owner=settings.event_streams_per_owner,
+            per_address=settings.event_streams_per_address,
+        )
     return Services(
         settings=settings,
         database=database,
@@ -284,11 +293,7 @@ def build(
             jobs,
             ProgressFeed(cache),
             clock,
-            slots=Slots(
-                settings.event_streams,
-                per_owner=settings.event_streams_per_owner if settings.rate_limit_enabled else None,
-                per_address=settings.event_streams_per_address if settings.rate_limit_enabled else None,
-            ),
+            slots=slots,
             heartbeat=settings.event_heartbeat_seconds,
         ),
         streams=StreamRequests(jobs, links, signer, settings),

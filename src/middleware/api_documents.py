@@ -1,4 +1,4 @@
-"""``/openapi.json`` and ``/docs``: the contract of the API for programs and, as one plain page, for people."""
+"""Serves the contract of the API: ``/openapi.json`` for programs and ``/docs``, one plain page, for people."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from flask import Flask, Response, jsonify, redirect, render_template_string, re
 from src.middleware.openapi import openapi
 
 TITLE, VERSION = "yt-downloader", "1.0.0"
-# The product first; the neighbouring surfaces follow by their names.
+# The product's own endpoints first; the others follow by name.
 _ORDER = {tag: place for place, tag in enumerate(("auth", "video", "encode", "tus", "share", "chat", "channel_tokens"))}
 
 
 def install(app: Flask) -> None:
-    """Serve both. The document is made at the first request and then kept."""
+    """Serve both documents, which are created at the first request and then cached."""
 
     @cache
     def document() -> dict[str, Any]:

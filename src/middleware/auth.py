@@ -1,8 +1,8 @@
-"""Who calls: from the ``Authorization`` header, or a token in the path, to a ``Caller``.
+"""Identifies the caller of a request from its ``Authorization`` header or a token in its path.
 
-A public token shows that its bearer fetched a token here, and nothing more. A private token is accepted where a
-public one is asked for, so that a signed-in web page need not hold two; the other way round never. In a path only
-public tokens and channel tokens are accepted: paths are shown in browsers and in bots' commands.
+A public token only shows that its bearer fetched a token here. A private token is accepted in place of a public one, so
+that a web page with a login needs only one, but never the other way round. A path may contain only public tokens and
+channel tokens, because paths are shown in browsers and in commands of bots.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from src.utils.addresses import network_of
 
 
 class Auth(Enum):
-    """What an endpoint asks of its caller."""
+    """What an endpoint requires of its caller."""
 
     NONE = "none"
     PUBLIC = "public"  # a public or a private token
     PRIVATE = "private"
     ADMIN = "admin"  # a private token of an account of ADMIN_EMAILS
-    OPERATOR = "operator"  # the same; while ADMIN_EMAILS names nobody, any private token
+    OPERATOR = "operator"  # the same; while ADMIN_EMAILS is empty, any private token
     SESSION = "session"  # the id of a guest session, or a private token
-    GUEST = "guest"  # anyone; a guest session is known where its id is sent
+    GUEST = "guest"  # anyone; a guest session if its id is sent
     NETWORK = "network"  # a private token, or none from an allowed network
     ANY = "any"  # a guest session, a private token, or none from an allowed network
     PATH_TOKEN = "path"  # noqa: S105 (where the token is, not a token); a public or a channel token
     CHANNEL = "channel"  # a channel token in the path
 
 
-# Whoever may call the archive without a token has the same right to all of it, so there is one owner for all.
+# All callers of the archive without a token have the same rights to all of it, so they share one owner.
 ARCHIVE = Owner(OwnerKind.ADDRESS, ARCHIVE_ID)
 SESSION_HEADER = "X-Session-ID"
 SOCKET_PROTOCOLS = ("bearer", "session")  # offered together with a private token or the id of a guest session
@@ -51,10 +51,10 @@ _SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. ``identity`` is known with a private token only.
+    """The sender of a request. ``identity`` is set with a private token only.
 
-    ``session`` is the guest session and ``session_key`` the secret that opened it. ``channel`` is the channel token.
-    ``still_counts`` asks anew whether the login goes on, for a reply that lasts.
+    ``session`` is the guest session and ``session_key`` its secret. ``channel`` is the channel token.
+    ``still_counts`` checks whether the login is still valid, for long-lasting replies.
     """
 
     address: str
@@ -66,39 +66,38 @@ class Caller:
 
     @property
     def owner(self) -> Owner:
-        """Whose jobs the caller's are. Those who need no token share one archive: it is the network's."""
+        """The owner of the caller's jobs. Callers without a token share one archive, that of the network."""
         if self.session is not None:
             return Owner(OwnerKind.SESSION, self.session.id)
         return ARCHIVE if self.identity is None else Owner.user(self.user_id)
 
     @property
     def holder(self) -> Holder:
-        """Whose share a reply that lasts counts against. The archive is many people's: only their address counts."""
+        """Whose limits a long-lasting reply counts against; for the shared archive, only those of the address."""
         owner = self.owner
         return Holder(None if owner is ARCHIVE else f"{owner.kind.value}:{owner.id}", network_of(self.address))
 
     @property
     def user_id(self) -> str:
-        """The user's id. Only an endpoint with ``Auth.PRIVATE`` may ask; others get ``TokenMissing``."""
+        """The user's id, for endpoints with ``Auth.PRIVATE`` only; others get ``TokenMissing``."""
         return self.signed_in.user_id
 
     @property
     def signed_in(self) -> Identity:
-        """The user and the login. Only an endpoint with ``Auth.PRIVATE`` may ask; others get ``TokenMissing``."""
+        """The user and the login, for endpoints with ``Auth.PRIVATE`` only; others get ``TokenMissing``."""
         if self.identity is None:
             raise TokenMissing()
         return self.identity
 
 
 def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
-    """Return who sends the current request.
+    """Return the sender of the current request.
 
     Raises:
-        TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller is not what ``auth``
-            asks for.
-        AdminOnly: a login of somebody who is no operator.
+        TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller does not meet ``auth``.
+        AdminOnly: the login is not an operator's.
         RateLimitExceeded: too many requests to the archive.
-        StoreUnavailable: whether a login still counts cannot be found out now.
+        StoreUnavailable: the login cannot be checked at the moment.
     """
     address = request.remote_addr or "unknown"
     if auth is Auth.NONE:
@@ -112,7 +111,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     if auth is Auth.SESSION and "Authorization" not in request.headers:
         raise SessionMissing()
     if auth in (Auth.NETWORK, Auth.ANY):
-        return _of_network(address, _socket_word("bearer") if auth is Auth.ANY else "")
+        return _of_network(address, _socket_credential("bearer") if auth is Auth.ANY else "")
     accounts = services().accounts
     if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and has_token_prefix(path_token or "")):
         return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
@@ -147,11 +146,11 @@ def _session_key(auth: Auth) -> str:
     if auth not in (Auth.SESSION, Auth.GUEST, Auth.ANY):
         return ""
     key = request.headers.get(SESSION_HEADER, "").strip()
-    return key or (_socket_word("session") if auth is Auth.ANY else "")
+    return key or (_socket_credential("session") if auth is Auth.ANY else "")
 
 
-def _socket_word(name: str) -> str:
-    """What stands behind this name among the protocols that a WebSocket offers: a browser's sends no other header."""
+def _socket_credential(name: str) -> str:
+    """Return the text after this name in the offered WebSocket protocols, the only header that browsers can set."""
     offered = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     return offered[1] if len(offered) == 2 and offered[0] == name else ""
 
@@ -188,7 +187,7 @@ def _bearer_token() -> str:
     headers = request.headers.getlist("Authorization")
     if not headers:
         raise TokenMissing()
-    # Several headers of one name arrive as one, joined by a comma, or as a list: neither is a token.
+    # Several headers of one name arrive joined by a comma or as a list; neither is a token.
     if len(headers) != 1:
         raise TokenInvalid()
     scheme, _, token = headers[0].strip().partition(" ")

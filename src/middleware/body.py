@@ -1,8 +1,9 @@
-"""Reading a JSON body that a stranger sent: bounded, strict, and never a 500."""
+"""Reads untrusted JSON bodies: limited, strict, and never answered with 500."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from flask import request
@@ -16,14 +17,14 @@ MAX_JSON_DEPTH = 32
 
 
 def read_json(*, required: bool) -> Any:
-    """Return the body as JSON, whatever content type it was sent with; ``None`` when it is empty and not required.
+    """Return the body as JSON, regardless of its content type; ``None`` when it is empty and not required.
 
-    Clients of bots and shells often send JSON under a form's content type, so the type is not asked for.
+    Clients such as bots and shells often send JSON with the content type of a form.
 
     Raises:
-        BodyTooLarge: above 64 kB.
+        BodyTooLarge: more than 64 kB.
         RequestTooSlow: it came too slowly.
-        RequestInvalid: not UTF-8, not JSON, NaN or Infinity, nested deeper than 32, or no object.
+        RequestInvalid: not UTF-8, not JSON, NaN or Infinity, nested more than 32 levels deep, or not an object.
     """
     request.max_content_length = MAX_JSON_BYTES
     try:
@@ -58,6 +59,12 @@ def _depth(value: Any) -> int:
     while pending:
         item, depth = pending.pop()
         deepest = max(deepest, depth)
-        children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        children = _children(item)
         pending.extend((child, depth + 1) for child in children)
     return deepest
+
+
+def _children(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()

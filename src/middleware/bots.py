@@ -1,9 +1,9 @@
-"""Which chat bot asks, and what its headers hint at: who speaks in which chat, and where a later word may go.
+"""Recognises chat bots, and reads hints from their headers: the channel, the viewer, and where replies may be sent.
 
-Nightbot and Fossabot document their headers; those of StreamElements, Moobot and WizeBot are known from what others
-have received, and Streamer.bot sends none. So nothing may depend on being recognised: the commands that we hand out
-say ``format=text``. What headers say is a hint that anybody can make up, and never a permission; therefore Fossabot's
-token, with which its headers could be checked, is not used.
+Nightbot and Fossabot document their headers; those of StreamElements, Moobot and WizeBot are known from requests that
+others have published, and Streamer.bot sends none. Nothing may depend on recognition, so the commands that we publish
+contain ``format=text``. Headers can be forged and never grant a permission; therefore Fossabot's token, which could
+verify its headers, is not used.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _TEXT = ("text", "txt", "plain")
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the headers say. ``channel`` is where the bot speaks, if that is on YouTube; ``message_id`` the chat's own
-    id of the command."""
+    """Hints in the headers. ``channel`` is the bot's channel if it is on YouTube; ``message_id`` is the chat's id of
+    the command."""
 
     bot: bool
     channel: StreamName | None = None
@@ -36,7 +36,7 @@ class Hints:
 
 
 def hints() -> Hints:
-    """Return who seems to ask the current request; whoever sends ``format=text`` is a bot."""
+    """Return the hints of the current request; a request with ``format=text`` counts as a bot's."""
     head = request.headers
     known = any(name.lower().startswith(_HEADERS) for name in head.keys())  # noqa: SIM118 (not a dictionary)
     known = known or _AGENTS.search(head.get("User-Agent", "")) is not None

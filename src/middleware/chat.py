@@ -1,8 +1,8 @@
-"""Answers as chat bots can read them: always 200, one line of text, and in time.
+"""Answers chat bots in a form that they can show: always 200, one line of text, and in time.
 
-A bot prints what it gets into a chat and waits a few seconds at most; most print a bare number or an error of their
-own for any status but 200. So every answer to a bot, errors too, is a sentence, and it comes in time even while a
-store hangs.
+A bot prints the reply into a chat and waits a few seconds at most. For any status but 200, most bots print only a
+number or an error message. So every reply to a bot, errors included, is a sentence that comes in time even while a
+store does not respond.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _workers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="chat")
 
 
 def speaks_to_bots(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a view whose errors and delays a bot hears as sentences; see ``install``."""
+    """Mark a view whose errors and delays are sent to bots as sentences; see ``install``."""
     view.speaks_to_bots = True  # type: ignore[attr-defined]
     return view
 
 
 def install(app: Flask) -> None:
-    """Put the answers of all marked views in order, whatever else has been put around them: after all of that."""
+    """Wrap all marked views; call this after everything else that wraps views."""
     for name, view in list(app.view_functions.items()):
         if getattr(view, "speaks_to_bots", False):
             app.view_functions[name] = _answered(view)
 
 
 def waited_seconds() -> float:
-    """How long ago the current request to a marked view arrived: what was seen in the stream was seen before that."""
+    """Return the age of the current request; what the viewer saw in the stream happened before that."""
     return time.monotonic() - float(request.environ[_ARRIVED])
 
 
@@ -54,7 +54,7 @@ def _answered(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def answered(**path: Any) -> Any:
         request.environ[_ARRIVED] = time.monotonic()
-        if request.method == "HEAD":  # whoever looks before he fetches must not save two clips
+        if request.method == "HEAD":  # a client that checks the address first must not save two clips
             return text(FETCH_IT)
         if not hints().bot:
             return view(**path)
@@ -64,23 +64,26 @@ def _answered(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_time(view: Callable[[], Response], seconds: float) -> Response:
-    """The reply of a view within the current request, or a sentence when it takes longer. It goes on then: a clip that
-    was asked for is saved all the same. What it raises is answered by ``middleware/errors.py``, as a sentence too."""
-    asked: Future[Response] = _workers.submit(_logged_as, context_id.get(), copy_current_request_context(view))
+    """Return the reply of a view, or a sentence when it takes longer.
+
+    The view continues in the background, so that a requested clip is saved in any case. ``middleware/errors.py`` turns
+    its errors into sentences too.
+    """
+    reply: Future[Response] = _workers.submit(_logged_as, context_id.get(), copy_current_request_context(view))
     try:
-        return asked.result(seconds)
+        return reply.result(seconds)
     except TooLate:
         log.warning("a chat was answered before its clip was saved")
         return text(TOO_SLOW)
 
 
 def _logged_as(request_id: str, view: Callable[[], Response]) -> Response:
-    context_id.set(request_id)  # another thread's lines of the log are this request's all the same
+    context_id.set(request_id)  # log lines of this thread belong to the request
     return view()
 
 
 def text(sentence: str) -> Response:
-    """Return a sentence as every bot prints it."""
+    """Return a sentence in the form that every bot can show."""
     response = Response(one_line(sentence), status=200, content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,15 +1,15 @@
-"""What comes in and what goes out: one declaration per endpoint, checked here and read by the OpenAPI document.
+"""Declares the input and output of each endpoint, which are checked here and shown in the OpenAPI document.
 
 A view is a plain function whose parameters are filled by name:
 
 - names of the URL rule (``video_id``): text from the path;
 - ``body``: the JSON body, as its annotated pydantic model; with a default of ``None`` the body may be absent;
 - ``query``: the query string, as its annotated model;
-- ``caller``: who calls, as ``middleware/auth.py`` found;
+- ``caller``: the sender, as ``middleware/auth.py`` found;
 - ``wait_seconds``: how long the caller is ready to wait (RFC 7240 ``Prefer``);
-- ``plain_text``: whether the caller would rather have text than JSON (``Accept``).
+- ``plain_text``: whether the caller prefers text to JSON (``Accept``).
 
-It returns a model with its status and, where it has some, headers; or a ready Flask response (a file).
+It returns a model with its status and, if needed, headers; or a complete Flask response (a file).
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ Reply = tuple[BaseModel, int] | tuple[BaseModel, int, dict[str, str]] | Response
 
 @dataclass(frozen=True)
 class File:
-    """A reply that is a file instead of JSON; ``mime`` as OpenAPI should name it."""
+    """A reply that is a file instead of JSON; ``mime`` is its type in the OpenAPI document."""
 
     mime: str = "video/mp4"
 
 
 class Empty(BaseModel):
-    """A reply without a body: its status and headers say all."""
+    """A reply without a body, only with a status and headers."""
 
 
 class Limit(Enum):
-    """Which class of requests an endpoint belongs to; ``middleware/limits.py`` says how many there may be."""
+    """The class of requests that an endpoint belongs to; ``middleware/limits.py`` has their limits."""
 
     NONE = "none"  # for load balancers and the operator's own tools
     BY_METHOD = "by method"  # READ or WRITE
     READ = "read"
     WRITE = "write"
-    SAVE = "save"  # for somebody, by anybody
-    START = "start"  # begins work
-    LOOK_UP = "look up"  # asks a video site
+    SAVE = "save"  # anyone may save for an account
+    START = "start"  # starts a job
+    LOOK_UP = "look up"  # sends requests to a video site
     SIGN_IN = "sign in"
     TOKEN = "token"  # noqa: S105 (a class of requests)
 
@@ -90,12 +90,12 @@ def endpoint(
     form_fields: type[BaseModel] | None = None,
     creates: str | None = None,
 ) -> Callable[[View], View]:
-    """Declare who may call a view, what it answers and which errors are part of its contract.
+    """Declare who may call a view, its replies, and the errors that are part of its contract.
 
     ``form_file`` names the multipart field of an upload, which the view reads itself; ``form_fields`` are the other
     fields of its form.
-    ``creates`` names the field of reply or path with the id of the job that a request brings about: such a request may
-    carry an ``Idempotency-Key``, and in its body a ``webhook_url``.
+    ``creates`` names the field of the reply or path with the id of the created job: such a request may have an
+    ``Idempotency-Key`` header, and a ``webhook_url`` in its body.
     """
 
     def declare(view: View) -> View:
@@ -130,7 +130,7 @@ def endpoint(
 
 
 def contract_of(view: View) -> Endpoint | None:
-    """Return the contract that a registered view was declared with."""
+    """Return the contract of a registered view."""
     return getattr(view, "contract", None)
 
 
@@ -142,7 +142,7 @@ def _model_of(hint: Any) -> type[BaseModel] | None:
 def _arguments(
     contract: Endpoint, parameters: Mapping[str, Any], path: dict[str, Any]
 ) -> tuple[dict[str, Any], Any, Caller]:
-    # Who calls is settled before anything else that the stranger sent is looked at.
+    # The caller is identified before any other untrusted input is read.
     in_path = contract.auth in (Auth.PATH_TOKEN, Auth.CHANNEL)
     caller = authenticate(contract.auth, path.pop("token", None) if in_path else None)
     given: dict[str, Any] = dict(path)
@@ -161,33 +161,35 @@ def _arguments(
     return given, sent, caller
 
 
-_WORDS = {"model_type": "Input should be an object"}  # where pydantic names our classes
+_MESSAGES = {"model_type": "Input should be an object"}  # where pydantic would name our classes
 
 
 def validated(model: type[Model], sent: Any) -> Model:
-    """Return what a stranger sent, as this model.
+    """Return untrusted input as this model.
 
     Raises:
-        RequestInvalid: with every field that is wrong.
+        RequestInvalid: names every invalid field.
     """
     try:
         return model.model_validate(sent)
     except ValidationError as error:
         problems: dict[str, list[str]] = {}
         for e in error.errors(include_url=False, include_context=False, include_input=False):
-            problem = _WORDS.get(e["type"]) or e["msg"].removeprefix("Value error, ")
+            problem = _MESSAGES.get(e["type"]) or e["msg"].removeprefix("Value error, ")
             problems.setdefault(_field(e["loc"], sent, missing=e["type"] == "missing"), []).append(problem)
-        # A field of several types has one problem per type: any one solved is enough.
+        # A field of several types has one problem per type; solving any of them is enough.
         fields = [{"field": field, "problem": ", or: ".join(each)} for field, each in problems.items()]
         first = fields[0]
         raise RequestInvalid(f"{first['field']}: {first['problem']}", fields=fields) from None
 
 
 def _field(place: tuple[int | str, ...], sent: Any, *, missing: bool) -> str:
-    """Return where in what was sent: pydantic's place without the names of types that it tried (``start_time.int``)."""
+    """Return the invalid field: pydantic's location without the names of types that it tried (``start_time.int``)."""
     known: list[str] = []
     for step in place:
-        inside: Any = sent if isinstance(sent, dict) else dict(enumerate(sent)) if isinstance(sent, list) else {}
+        inside: Any = dict(enumerate(sent)) if isinstance(sent, list) else sent
+        if not isinstance(inside, dict):
+            inside = {}
         if step not in inside and not (missing and isinstance(sent, dict)):
             break
         sent = inside.get(step)
@@ -200,7 +202,7 @@ def _send(contract: Endpoint, reply: Reply) -> Response:
         return reply
     model, status, headers = reply if len(reply) == 3 else (*reply, {})
     if not isinstance(model, contract.replies[status]):  # type: ignore[arg-type]
-        raise TypeError(f"{type(model).__name__} is not what this endpoint answers with {HTTPStatus(status)}")
+        raise TypeError(f"{type(model).__name__} is not a declared reply of this endpoint with {HTTPStatus(status)}")
     response = jsonify(model.model_dump(mode="json", exclude_none=False))
     response.status_code = status
     response.headers.update(headers)

@@ -1,4 +1,4 @@
-"""How errors look: one table from kind to status, one body per surface, for every error of the app."""
+"""Turns every error of the app into a response: the status by its kind, the JSON form by the API that was called."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ ErrorBody = Callable[[AppError], dict[str, Any]]
 
 
 def flat_body(error: AppError) -> dict[str, Any]:
-    """``{"error", "code", "details"}``: the body of the product's own API."""
+    """Return ``{"error", "code", "details"}``: the form of the product's own API."""
     return {"error": error.message, "code": error.code, "details": error.details}
 
 
 def envelope_body(error: AppError) -> dict[str, Any]:
-    """``{"status", "error": {"code", "message", "details"}, "timestamp"}``: the archive services' envelope."""
+    """Return ``{"status", "error": {"code", "message", "details"}, "timestamp"}``: the form of the archive services."""
     return {
         "status": "error",
         "error": {"code": error.code, "message": error.message, "details": error.details},
@@ -76,18 +76,18 @@ def envelope_body(error: AppError) -> dict[str, Any]:
 
 
 def _of_path(path: str, bodies: Sequence[tuple[str, ErrorBody]]) -> ErrorBody:
-    fitting = [body for prefix, body in bodies if path.startswith(prefix)]
+    matching = [body for prefix, body in bodies if path.startswith(prefix)]
     bare = [body for prefix, body in bodies if f"{path}/" == prefix]
-    return next(iter([*fitting, *bare]), flat_body)
+    return next(iter([*matching, *bare]), flat_body)
 
 
 def install(
     app: Flask, bodies: Sequence[tuple[str, ErrorBody]] = (), by_blueprint: Mapping[str, ErrorBody] | None = None
 ) -> None:
-    """Answer every error of this app in the shape that its endpoint, or else its path, asks for.
+    """Answer every error of this app in the form of its endpoint or, for unknown endpoints, of its path.
 
-    ``by_blueprint`` counts where an endpoint was found. ``bodies`` holds (path prefix, body) pairs for the others;
-    the first prefix that fits counts, ``flat_body`` otherwise. A prefix with a slash at its end fits without it, too.
+    ``by_blueprint`` has the forms of endpoints. ``bodies`` has pairs (path prefix, form), of which the first match is
+    used, otherwise ``flat_body``. A prefix that ends with a slash also matches without it.
     """
     of_endpoints = by_blueprint or {}
 
@@ -115,8 +115,8 @@ def install(
         status = error.code or 500
         if status < 400:  # a redirect of the router, to the address with or without the slash
             return Response(status=status, headers={"Location": dict(error.get_headers(request.environ))["Location"]})
-        fact = _FROM_STATUS.get(status) or (RequestInvalid if status < 500 else InternalError)
-        response = answer(fact())
+        error_type = _FROM_STATUS.get(status) or (RequestInvalid if status < 500 else InternalError)
+        response = answer(error_type())
         for name, value in error.get_headers():
             if name in {"Allow", "Content-Range", "Retry-After"}:
                 response.headers[name] = value

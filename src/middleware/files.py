@@ -1,4 +1,4 @@
-"""Files as replies: names that survive every header, ranges, and nginx's own hands where it has them."""
+"""Sends files as replies: with names that are valid in headers, with ranges, and through nginx where configured."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ def file_reply(job: VideoJob) -> Response:
 
 
 def public_address(path: str) -> str:
-    """Return a path of ours as the caller reaches it: with the scheme and the host of this request."""
+    """Return a path as a URL with the scheme and host of the current request."""
     return request.host_url.rstrip("/") + path
 
 
 def text_reply(text: str, content_type: str = "text/plain; charset=utf-8") -> Response:
-    """Text for programs that want no JSON."""
+    """Return text for programs that do not want JSON."""
     return Response(text, content_type=content_type)
 
 
 def artifact_reply(artifact: Artifact | None) -> Response:
     """Return a finished file as an attachment, with ``ETag``, ``Range``, ``If-Range`` and ``HEAD``.
 
-    With ``X_ACCEL_PREFIX`` set nginx sends the bytes, and this process is free at once.
+    With ``X_ACCEL_PREFIX`` nginx sends the bytes, and this process is free at once.
 
     Raises:
-        FileGone: the file was deleted meanwhile.
+        FileGone: the file was deleted in the meantime.
     """
     if artifact is None or not artifact.path.is_file():
         raise FileGone()
-    ranged = request.range if request.method == "GET" else None  # for no other method is there such a thing
+    ranged = request.range if request.method == "GET" else None  # other methods have no ranges
     if ranged is None or ranged.units != "bytes" or len(ranged.ranges) != 1:
-        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 14.2: what has no meaning is passed over
+        request.environ.pop("HTTP_RANGE", None)  # RFC 9110, 14.2: unsupported ranges are ignored
     prefix = services().settings.x_accel_prefix
     if prefix:
         relative = artifact.path.relative_to(services().files.downloads)

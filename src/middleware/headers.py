@@ -1,10 +1,10 @@
-"""Headers that tell browsers what they must not do with our answers."""
+"""Sets headers that restrict what browsers do with replies."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, request
 
-# Answers are data: nothing in them may run, be framed, or send away where it was opened.
+# Replies are data: they must not run scripts, be framed, or reveal the page that opened them.
 POLICY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -17,7 +17,7 @@ HSTS = "max-age=31536000"
 
 
 def install(app: Flask) -> None:
-    """Set them on every answer that does not say otherwise itself."""
+    """Set these headers on every reply that does not set them itself."""
 
     def protect(response: Response) -> Response:
         for name, value in POLICY.items():
@@ -30,7 +30,7 @@ def install(app: Flask) -> None:
         if request.is_secure:
             response.headers.setdefault("Strict-Transport-Security", HSTS)
         if response.mimetype == "application/json":
-            response.headers.setdefault("Cache-Control", "no-store")  # tokens and other people's affairs
+            response.headers.setdefault("Cache-Control", "no-store")  # may contain tokens and personal data
         return response
 
     app.after_request(protect)

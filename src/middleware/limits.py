@@ -1,8 +1,8 @@
-"""How many requests one caller may send: classes of endpoints, counted in Redis, in this process while Redis is away.
+"""Limits requests per caller by classes of endpoints, counted in Redis or, while it is unreachable, in this process.
 
-Which class an endpoint belongs to stands in its contract. Callers are network addresses (of IPv6 the /64 that one
-customer has); whoever shows a token of ours in the path is counted by the token, because chat bots call for thousands
-of channels from a few addresses. Counting comes before anything else: also before a token in a header is looked at.
+The class of an endpoint is part of its contract. Callers are network addresses (for IPv6 the /64 of one customer).
+Callers with a valid token in the path are counted by the token, because chat bots call for thousands of channels from a
+few addresses. Counting comes before anything else, also before a token in a header is checked.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from src.middleware.services_of_request import services
 from src.services.chat.channel_tokens import has_token_prefix
 from src.utils.addresses import network_of
 
-# Requests of one caller to all endpoints of a class together. A person clicks seldom; a page polls each second; an
-# office shares one address.
+# Requests of one caller to all endpoints of a class together. People click seldom; a page polls each second; an office
+# shares one address.
 RATES: dict[Limit, str] = {
     Limit.READ: "3000/minute",
     Limit.WRITE: "300/minute",
@@ -37,7 +37,7 @@ RATES: dict[Limit, str] = {
 
 
 def install(app: Flask) -> None:
-    """Count the requests to every endpoint that has a contract. After all blueprints are registered."""
+    """Limit the requests to all endpoints with a contract. Call this after all blueprints are registered."""
     store, settings = services_of(app)
     limiter = Limiter(
         caller,
@@ -46,8 +46,8 @@ def install(app: Flask) -> None:
         storage_options={"connection_pool": store},
         strategy="fixed-window",
         key_prefix="rates",
-        in_memory_fallback_enabled=True,  # without it a Redis that is away would be an error of every request
-        swallow_errors=True,  # and of those that were on their way to it when another request found it away
+        in_memory_fallback_enabled=True,  # otherwise every request would fail while Redis is unreachable
+        swallow_errors=True,  # for requests that are using Redis when another one finds it unreachable
         enabled=settings.rate_limit_enabled,
     )
     for name, view in list(app.view_functions.items()):
@@ -62,8 +62,8 @@ def install(app: Flask) -> None:
         answer: Response = app.handle_user_exception(RateLimitExceeded(retry_after_seconds=left))  # type: ignore[assignment]
         return answer
 
-    def tell(response: Response) -> Response:
-        """``RateLimit`` and ``RateLimit-Policy`` as in the IETF's draft."""
+    def add_headers(response: Response) -> Response:
+        """Set ``RateLimit`` and ``RateLimit-Policy`` as in the IETF draft."""
         known: list[RequestLimit] = limiter.current_limits if settings.rate_limit_enabled else []
         if known:
             tightest = min(known, key=lambda each: each.remaining / max(each.limit.amount, 1))
@@ -75,11 +75,11 @@ def install(app: Flask) -> None:
         return response
 
     app.register_error_handler(Exceeded, refuse)
-    app.after_request(tell)
+    app.after_request(add_headers)
 
 
 def services_of(app: Flask) -> tuple[Any, Any]:
-    """(the pool of connections to Redis, the settings) of an app."""
+    """Return the Redis connection pool and the settings of an app."""
     with app.app_context():
         return services().cache.client.connection_pool, services().settings
 
@@ -97,20 +97,20 @@ def _name(limit: RequestLimit) -> str:
 
 
 def caller() -> str:
-    """Return who is counted: whoever made the token in the path, if it is one of ours, otherwise the address.
+    """Return who is counted: a valid token in the path, otherwise the address.
 
-    Text that only looks like a token counts for nobody else: each one would have counts of its own, in Redis and
-    without an end. Of one request, this is found out once.
+    Invalid tokens are counted by address: otherwise each of them would create counters in Redis, without limit. The
+    result is cached for the request.
     """
     if "counted_caller" not in g:
         token = str((request.view_args or {}).get("token") or "")
-        ours = bool(token) and _is_ours(token)
+        ours = bool(token) and _is_issued_here(token)
         hashed = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         g.counted_caller = f"token:{hashed}" if ours else network_of(request.remote_addr or "unknown")
     return str(g.counted_caller)
 
 
-def _is_ours(token: str) -> bool:
+def _is_issued_here(token: str) -> bool:
     contract = contract_of(current_app.view_functions[str(request.endpoint)])
     try:
         if contract is None or contract.auth not in (Auth.PATH_TOKEN, Auth.CHANNEL):

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the contracts of the registered endpoints."""
+"""Generates the OpenAPI 3.1 document from the contracts of the registered endpoints."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from src.middleware.auth import SESSION_HEADER, Auth
 from src.middleware.contract import Empty, Endpoint, File, contract_of
 from src.middleware.errors import STATUS
 
-BINARY = "application/octet-stream"  # how a form marks the field that is a file
+BINARY = "application/octet-stream"  # marks the file field of a form
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9.\-_]")
-# Any one of these will do; an empty one is none.
+# Alternatives; an empty name allows calls without credentials.
 _SECURITY: dict[Auth, tuple[str, ...]] = {
     Auth.PUBLIC: ("publicToken", "privateToken"),
     Auth.PRIVATE: ("privateToken",),
@@ -53,7 +53,7 @@ Json = dict[str, Any]
 
 
 def openapi(app: Flask, *, title: str, version: str) -> Json:
-    """Return the whole document. Every registered endpoint that has a contract is in it."""
+    """Return the document, with every registered endpoint that has a contract."""
     found = [
         (rule, contract)
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
@@ -100,7 +100,7 @@ def _schemas(contracts: Iterable[Endpoint]) -> Json:
 
 
 def _error_shapes() -> Json:
-    """How errors look: each group of endpoints has one of these shapes, all of them a sentence and a code."""
+    """Return the forms of errors, one for each group of endpoints; all contain a sentence and most a code."""
     text = {"type": "string", "description": "A sentence for people."}
     code = {"type": "string", "description": "A stable code for programs."}
 
@@ -131,7 +131,10 @@ def _operation(rule: Rule, method: str, contract: Endpoint, schemas: Json) -> Js
     if description.strip():
         operation["description"] = description.strip()
     if contract.auth in _SECURITY:
-        operation["security"] = [{scheme: []} if scheme else {} for scheme in _SECURITY[contract.auth]]
+        schemes = _SECURITY[contract.auth]
+        operation["security"] = [{scheme: []} for scheme in schemes if scheme]
+        if "" in schemes:
+            operation["security"].insert(0, {})
     if contract.body is not None and method != "GET":
         schema = _reference(contract.body)
         operation["requestBody"] = {
@@ -145,7 +148,7 @@ def _operation(rule: Rule, method: str, contract: Endpoint, schemas: Json) -> Js
 
 
 def _form(file: str, fields: type[BaseModel] | None) -> Json:
-    """Return the form of an upload: its file, and the fields beside it as they are sent (an object as JSON text)."""
+    """Return the form of an upload: its file and its other fields as they are sent (an object as JSON text)."""
     others = fields.model_json_schema(ref_template=_REF) if fields is not None else {}
     return {
         "type": "object",
@@ -158,7 +161,7 @@ def _form(file: str, fields: type[BaseModel] | None) -> Json:
 
 
 def example_of(schema: Json, schemas: Json) -> Any:
-    """Return a value of this schema: its example, default or first choice, otherwise an empty one of its type."""
+    """Return a value for this schema: its example, default or first choice, otherwise an empty one of its type."""
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas)
     for known in ("examples", "enum"):
@@ -212,7 +215,7 @@ def _responses(contract: Endpoint, method: str) -> Json:
         )
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
         if isinstance(reply, File) and method in {"GET", "HEAD"}:
-            responses["206"] = {"description": "The asked range of the file", "content": content}
+            responses["206"] = {"description": "The requested range of the file", "content": content}
     by_status: dict[int, list[str]] = {}
     for error in _possible_errors(contract):
         by_status.setdefault(STATUS[error.kind], []).append(error.code)

@@ -1,4 +1,4 @@
-"""What a caller would like: how long to wait for a job (RFC 7240, ``Prefer``), text, a page or JSON (``Accept``)."""
+"""Reads a caller's preferences: how long to wait for a job (RFC 7240, ``Prefer``), and JSON or text (``Accept``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNOREC
 
 
 def wait_seconds() -> float:
-    """``Prefer: wait=N`` (at most 60), ``Prefer: respond-async`` (0), otherwise ``SYNC_WAIT_SECONDS``."""
+    """Return ``Prefer: wait=N`` (at most 60), 0 for ``Prefer: respond-async``, otherwise ``SYNC_WAIT_SECONDS``."""
     asked = ", ".join(request.headers.getlist("Prefer"))
     wait = _WAIT.search(asked)
     if wait:
@@ -30,5 +30,5 @@ def wants_plain_text() -> bool:
 
 
 def wants_page() -> bool:
-    """Return whether ``Accept`` prefers ``text/html`` to JSON, as that of browsers does."""
+    """Return whether ``Accept`` prefers ``text/html`` to JSON, as browsers do."""
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"

@@ -1,4 +1,4 @@
-"""Events as replies that do not end: server-sent events, and WebSocket messages on the caller's own connection."""
+"""Sends events in replies that do not end: server-sent events, and WebSocket messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsproto.utilities import ProtocolError
 
 from src.errors import WebSocketInvalid, WebSocketVersionUnsupported
 from src.middleware.auth import SOCKET_PROTOCOLS
-from src.middleware.push_loop import BEGINNING, SIGN_OF_LIFE, PushLoop, taken_over, written
+from src.middleware.push_loop import HEARTBEAT, START, PushLoop, formatted, taken_over
 from src.services.events.listener import Event, Listener
 from src.services.events.slots import Holder, Slots
 from src.utils.sending import reply_starts
@@ -26,31 +26,34 @@ _NAME = "yt-downloader.push"
 _SOCKETS = "yt-downloader.web-sockets"
 _SOCKETS_OWNER_PART, _SOCKETS_ADDRESS_PART = 8, 4
 _PING_SECONDS = 20.0
-_MOST_HEARD_BYTES = 4096
+_MOST_RECEIVED_BYTES = 4096
 
 
 def install(app: Flask, *, most_sockets: int, shared: bool) -> None:
-    """Give the app its push loop, and room for so many WebSockets: each holds a thread that answers nobody else.
+    """Give the app its push loop and its limit of WebSockets, each of which occupies a thread.
 
-    ``shared``: one owner has an eighth of the room, one address a quarter.
+    ``shared``: one owner gets at most an eighth of them, one address a quarter.
     """
     app.extensions[_NAME] = PushLoop()
     most = max(most_sockets, 1)
-    app.extensions[_SOCKETS] = Slots(
-        most,
-        per_owner=max(most // _SOCKETS_OWNER_PART, 1) if shared else None,
-        per_address=max(most // _SOCKETS_ADDRESS_PART, 1) if shared else None,
-    )
+    slots = Slots(most)
+    if shared:
+        slots = Slots(
+            most,
+            per_owner=max(most // _SOCKETS_OWNER_PART, 1),
+            per_address=max(most // _SOCKETS_ADDRESS_PART, 1),
+        )
+    app.extensions[_SOCKETS] = slots
 
 
 def last_event_id() -> str | None:
-    """Return what the caller has heard last: ``Last-Event-ID``."""
+    """Return the last event that the client received: ``Last-Event-ID``."""
     found = request.headers.get("Last-Event-ID", "").strip()
     return found[:64] or None
 
 
 def event_stream(listener: Listener) -> Response:
-    """Return what a listener hears as ``text/event-stream``, until the caller has gone or all was told."""
+    """Return the listener's events as ``text/event-stream`` until the client closes or all events are sent."""
     return _EventStream(listener, current_app.extensions[_NAME])
 
 
@@ -58,25 +61,25 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
     """Return the events as WebSocket messages ``{"event": "download_progress", ...}`` until either side closes.
 
     Raises:
-        TooManyListeners, TooManyOwnListeners: a quarter of the threads hold WebSockets already, or the holder has its
-            share of them.
-        WebSocketInvalid, WebSocketVersionUnsupported: the request does not open one.
+        TooManyListeners, TooManyOwnListeners: a quarter of the threads serve WebSockets already, or the holder has
+            reached its share of them.
+        WebSocketInvalid, WebSocketVersionUnsupported: the request is not a WebSocket handshake.
     """
     try:
         _require_handshake()
-        give_back = current_app.extensions[_SOCKETS].take(holder)
+        release = current_app.extensions[_SOCKETS].take(holder)
     except BaseException:
         listener.close()
         raise
     try:
         try:
             connection = simple_websocket.Server.accept(
-                request.environ, SOCKET_PROTOCOLS, ping_interval=_PING_SECONDS, max_message_size=_MOST_HEARD_BYTES
+                request.environ, SOCKET_PROTOCOLS, ping_interval=_PING_SECONDS, max_message_size=_MOST_RECEIVED_BYTES
             )
-        except (ProtocolError, UnicodeError):  # nothing was answered yet
+        except (ProtocolError, UnicodeError):  # no reply was sent yet
             raise WebSocketInvalid() from None
         reply_starts(request.environ)
-        connection.input_buffer = deque(maxlen=0)  # nobody reads it, so nothing may be kept in it
+        connection.input_buffer = deque(maxlen=0)  # messages are never read, so they must not accumulate
         try:
             for event in listener.stream():
                 if not connection.connected:
@@ -87,15 +90,15 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
         except simple_websocket.ConnectionClosed:
             pass
     finally:
-        give_back()
+        release()
         listener.close()
     return _Taken(connection.mode == "gunicorn")
 
 
 def _require_handshake() -> None:
-    """Refuse what the library would refuse with an exception, before a place is taken (RFC 6455, 4.2.1)."""
-    words = [word.strip().lower() for word in request.headers.get("Connection", "").split(",")]
-    if request.headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in words:
+    """Refuse what the library would refuse with an exception, before a slot is taken (RFC 6455, 4.2.1)."""
+    options = [option.strip().lower() for option in request.headers.get("Connection", "").split(",")]
+    if request.headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in options:
         raise WebSocketInvalid()
     if request.headers.get("Sec-WebSocket-Version", "") != "13":
         raise WebSocketVersionUnsupported()
@@ -112,7 +115,7 @@ def _message(event: Event) -> dict[str, Any]:
 
 
 class _Taken(Response):
-    """The reply of a connection that is not gunicorn's any more: nothing is to be written to it."""
+    """The reply for a connection that gunicorn no longer owns: nothing more is written to it."""
 
     def __init__(self, on_gunicorn: bool) -> None:
         super().__init__(status=200)
@@ -120,12 +123,12 @@ class _Taken(Response):
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         if self._on_gunicorn:
-            raise StopIteration()  # how gunicorn is told that the connection is done with
+            raise StopIteration()  # gunicorn's signal that the connection is finished
         return super().__call__(environ, start_response)
 
 
 class _EventStream(Response):
-    """Under gunicorn, the push loop writes it; under another server, and for a HEAD, the thread of the request does."""
+    """A stream that the push loop writes under gunicorn; for HEAD and other servers, the request's thread does."""
 
     def __init__(self, listener: Listener, loop: PushLoop) -> None:
         super().__init__(self._lines(listener), mimetype="text/event-stream")
@@ -136,9 +139,9 @@ class _EventStream(Response):
 
     @staticmethod
     def _lines(listener: Listener) -> Iterator[bytes]:
-        yield BEGINNING
+        yield START
         for event in listener.stream():
-            yield SIGN_OF_LIFE if event is None else written(event)
+            yield HEARTBEAT if event is None else formatted(event)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         connection = environ.get("gunicorn.socket")
@@ -154,6 +157,6 @@ class _EventStream(Response):
         try:
             self._loop.take(taken_over(connection), head, self._listener, chunked=chunked)
         except BaseException:
-            self._listener.close()  # gunicorn closes only replies that it has got
+            self._listener.close()  # gunicorn closes only replies that it has received
             raise
         raise StopIteration()

@@ -1,8 +1,8 @@
-"""One thread that writes to all event streams of this process: a listener costs a socket, not a thread.
+"""Writes to all event streams of this process from one thread, so that a listener needs a socket, not a thread.
 
-A stream begins as any other request, on a thread of gunicorn: who calls, whether they may, what their headers are.
-Then its connection is taken out of gunicorn's hands and written to from here, so that neither the number of listeners
-nor a slow one among them holds up requests. Why: ``docs/adr/0010-one-thread-for-all-listeners.md``.
+A stream starts like any other request on a thread of gunicorn, which checks the caller and builds the headers. Then the
+loop takes the connection over from gunicorn and writes to it, so that neither many listeners nor slow ones hold up
+requests. Why: ``docs/adr/0010-one-thread-for-all-listeners.md``.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from src.services.events.listener import Event, Listener
 
 log = logging.getLogger(__name__)
 
-BEGINNING = b"retry: 3000\n\n"  # how many ms a browser waits before it connects again
-SIGN_OF_LIFE = b": still here\n\n"
-# A peer that is gone without a word: its unacknowledged bytes are given up after so long. man 7 tcp.
+START = b"retry: 3000\n\n"  # how many ms a browser waits before it reconnects
+HEARTBEAT = b": still here\n\n"
+# The time after which unacknowledged bytes to a vanished peer end the connection. man 7 tcp.
 _SILENT_MILLISECONDS = 60_000
 _SWEEP_SECONDS = 1.0
-_CLOSING_SECONDS = 5.0  # how long a peer that was told the end may take to close its side
+_CLOSING_SECONDS = 5.0  # how long a peer may take to close its side after the end of the stream
 _LAST_CHUNK = b"0\r\n\r\n"
-_MANY_BYTES = 65_536  # to a peer that has so much to read yet, newer readings replace older ones
+_MANY_BYTES = 65_536  # with this much unsent data, new events wait and replace older ones
 _READ_BYTES = 4096
 _PAUSE_SECONDS = 0.1
 
 
-def written(event: Event) -> bytes:
-    """Return an event in the words of ``text/event-stream``."""
+def formatted(event: Event) -> bytes:
+    """Return an event in the format of ``text/event-stream``."""
     return f"id: {event.id}\nevent: {event.name}\ndata: {event.text}\n\n".encode()
 
 
 def taken_over(connection: socket.socket) -> socket.socket:
-    """Return the connection under another number. What its former holder has leads nowhere, so it may close that."""
+    """Return the connection under a new descriptor; the previous one leads nowhere, so its holder may close it."""
     ours = connection.dup()
     nowhere, other_end = socket.socketpair()
     other_end.close()
@@ -49,7 +49,7 @@ def taken_over(connection: socket.socket) -> socket.socket:
 
 @dataclass(eq=False)
 class _Stream:
-    """A connection and what is still to be sent on it. ``chunked`` as HTTP/1.1 has it; HTTP/1.0 ends by closing."""
+    """A connection and its unsent bytes. ``chunked`` for HTTP/1.1; HTTP/1.0 ends the body by closing."""
 
     socket: socket.socket
     listener: Listener
@@ -59,12 +59,12 @@ class _Stream:
     ending: bool = False
 
     def add(self, body: bytes) -> None:
-        """Have a part of the body sent."""
+        """Append a part of the body."""
         self.left += b"%x\r\n%b\r\n" % (len(body), body) if self.chunked else body
 
 
 class PushLoop:
-    """Takes over connections. Its thread starts with the first of them."""
+    """Owns connections and writes events to them. Its thread starts with the first one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -74,19 +74,19 @@ class PushLoop:
         self._swept = 0.0
 
     def take(self, connection: socket.socket, head: bytes, listener: Listener, *, chunked: bool) -> None:
-        """Send ``head``, then every event of ``listener`` until one side has enough; then close both."""
+        """Send ``head``, then all events of ``listener`` until either side ends; then close both."""
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENT_MILLISECONDS)
         with self._lock:
             if self._thread is None:
-                self._begin()
+                self._start()
         stream = _Stream(connection, listener, chunked, bytearray(head))
-        stream.add(BEGINNING)
+        stream.add(START)
         self._wake(listener, stream)
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._asleep, self._waker = socket.socketpair()
         self._asleep.setblocking(False)
@@ -100,7 +100,7 @@ class PushLoop:
             first = not self._woken
             self._woken[listener] = arrived or self._woken.get(listener)
         if first:
-            with contextlib.suppress(BlockingIOError):  # it is woken already
+            with contextlib.suppress(BlockingIOError):  # a wake-up is already pending
                 self._waker.send(b"\0")
 
     def _run(self) -> None:
@@ -122,18 +122,18 @@ class PushLoop:
         with self._lock:
             woken, self._woken = self._woken, {}
         for listener, arrived in woken.items():
-            if arrived is not None and not self._begin_with(arrived):
+            if arrived is not None and not self._register(arrived):
                 continue
             if (stream := self._streams.get(listener)) is not None:
                 self._serve(stream)
         if time.monotonic() - self._swept >= _SWEEP_SECONDS:
             self._sweep()
 
-    def _begin_with(self, stream: _Stream) -> bool:
+    def _register(self, stream: _Stream) -> bool:
         try:
             self._selector.register(stream.socket, selectors.EVENT_READ, stream)
-        except OSError as error:  # no memory, or too many: this one's bad luck alone
-            log.warning("an event stream could not begin: %s", error)
+        except OSError as error:  # no memory, or too many files: only this stream fails
+            log.warning("an event stream could not be started: %s", error)
             stream.socket.close()
             stream.listener.close()
             return False
@@ -148,16 +148,16 @@ class PushLoop:
             if stream.ending and silent >= _CLOSING_SECONDS:
                 self._drop(stream)
             elif not stream.ending and not stream.left and silent >= stream.listener.heartbeat:
-                stream.add(SIGN_OF_LIFE)
+                stream.add(HEARTBEAT)
                 self._send(stream)
 
     def _serve(self, stream: _Stream) -> None:
         if stream.left:
             self._send(stream)
         if len(stream.left) >= _MANY_BYTES:
-            return  # there is more to tell when the peer has read some of it
+            return  # more events follow when the peer has read some of these
         for event in stream.listener.take():
-            stream.add(written(event))
+            stream.add(formatted(event))
         if stream.listener.ended and not stream.ending:
             stream.ending = True
             stream.left += _LAST_CHUNK if stream.chunked else b""
@@ -169,7 +169,7 @@ class PushLoop:
                 del stream.left[: stream.socket.send(stream.left)]
                 stream.sent_at = time.monotonic()
             if stream.ending and not stream.left:
-                stream.socket.shutdown(socket.SHUT_WR)  # the peer closes next: what it sends meanwhile is read
+                stream.socket.shutdown(socket.SHUT_WR)  # the peer closes next; until then its bytes are read
         except BlockingIOError:
             pass
         except OSError:
@@ -180,7 +180,7 @@ class PushLoop:
             self._selector.modify(stream.socket, wanted, stream)
 
     def _is_gone(self, stream: _Stream) -> bool:
-        """Return whether the peer has closed. It has nothing to say; what it says is thrown away."""
+        """Return whether the peer has closed; bytes that it sends are discarded."""
         try:
             return not stream.socket.recv(_READ_BYTES)
         except BlockingIOError:

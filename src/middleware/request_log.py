@@ -1,4 +1,4 @@
-"""An id for every request, in each log line and in the reply, and one line when it was answered."""
+"""Gives every request an id, for its log lines and its reply, and logs one line when it is answered."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def _shown_path() -> str:
-    """Return the path without the token that it may hold."""
+    """Return the path without a token."""
     token = (request.view_args or {}).get("token")
     if token:
         return request.path.replace(token, "<token>")
-    return _TOKENS.sub(r"\1<token>", request.path)  # of an address that no route answers
+    return _TOKENS.sub(r"\1<token>", request.path)  # for addresses without a route
 
 
 def install(app: Flask) -> None:
-    """Take ``X-Request-ID`` from the caller when it is harmless, otherwise make one."""
+    """Use the caller's ``X-Request-ID`` if it is harmless, otherwise generate one."""
 
-    def begin() -> None:
+    def start() -> None:
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex[:16]
         g.started = time.monotonic()
@@ -42,5 +42,5 @@ def install(app: Flask) -> None:
             log.info("%s %s %d %.0f ms", request.method, _shown_path(), response.status_code, milliseconds)
         return response
 
-    app.before_request(begin)
+    app.before_request(start)
     app.after_request(end)

@@ -1,4 +1,4 @@
-"""The one way from a request to the services that ``create_app`` was given."""
+"""Gives requests access to the services that ``create_app`` received."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SURFACES = "yt-downloader-surfaces"
 
 
 def attach(app: Flask, services: Services, surfaces: Collection[str] = ()) -> None:
-    """Make these services, and the names of the surfaces that are served, reachable from the app's requests."""
+    """Make these services and the names of the served surfaces available to the app's requests."""
     app.extensions[_NAME] = services
     app.extensions[_SURFACES] = tuple(surfaces)
 
 
 def service_name() -> str:
-    """Return what this app is: the last part of the name of its only surface (``jobs``), or the whole service."""
+    """Return the name of this app: the last part of the name of its only surface (``jobs``), or the whole service."""
     served: tuple[str, ...] = current_app.extensions[_SURFACES]
     return served[0].rpartition(".")[2] if len(served) == 1 else _NAME
 

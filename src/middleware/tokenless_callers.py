@@ -1,10 +1,10 @@
-"""Who may call the archive services without a token: this machine, and the networks that the operator names.
+"""Decides who may call the archive services without a token: this machine, and networks that the operator names.
 
-Three things could make a stranger look like a neighbour, and each has its answer here. A reverse proxy on this
-machine sends everybody's requests from loopback: a request that was forwarded is believed only when TRUSTED_PROXIES
-says that the proxy's header was read. A web page that a person on this machine has open may send requests to
-loopback: browsers name the page's origin, and a foreign one is not let in. And such a page may have a name of its own
-that leads here: so this host is called by a name that no stranger can register, or that the operator tells.
+Three things could make a remote client look local. A reverse proxy on this machine sends all requests from loopback: a
+forwarded request is trusted only when TRUSTED_PROXIES says that the proxy's header was read. A web page in a browser on
+this machine may send requests to loopback: browsers name the page's origin, and foreign ones are refused. Such a page
+may also have a domain that resolves to this host: so the request must use a host name that nobody else can register,
+or one that the operator configured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from src.config import SettingsError
 from src.middleware.services_of_request import services
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-# RFC 6761, 6762 and 8375, and what ICANN keeps for private use; "lan" and "home" are not given to anybody either.
+# RFC 6761, 6762 and 8375, and the domain that ICANN reserves for private use; "lan" and "home" are not delegated.
 _PRIVATE_DOMAINS = (".localhost", ".local", ".home.arpa", ".internal", ".lan", ".home")
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
@@ -27,7 +27,7 @@ def read_networks(text: str) -> list[Network]:
     """Return the networks of ``10.0.0.0/8, 192.168.1.7``.
 
     Raises:
-        SettingsError: one of them is none.
+        SettingsError: one of them is not a network.
     """
     try:
         return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
@@ -36,14 +36,14 @@ def read_networks(text: str) -> list[Network]:
 
 
 def from_allowed_network() -> bool:
-    """Return whether the current request comes from where no token is asked for."""
+    """Return whether the current request needs no token."""
     settings = services().settings
     address = _address(request.remote_addr)
     if address is None or _from_foreign_page():
         return False
     if not settings.trusted_proxies and any(name in request.headers for name in _FORWARDED):
         return False
-    if not _is_name_of_ours(request.host, settings.archive_allowed_hosts):
+    if not _is_local_name(request.host, settings.archive_allowed_hosts):
         return False
     return address.is_loopback or any(
         address in network for network in read_networks(settings.archive_allowed_networks)
@@ -62,22 +62,22 @@ def _from_foreign_page() -> bool:
     origin = request.headers.get("Origin")
     try:
         foreign = origin is not None and urlsplit(origin).netloc.lower() != request.host.lower()
-    except ValueError:  # brackets that hold no address: no page is there
+    except ValueError:  # brackets without an address: not a valid origin
         foreign = True
     return foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
 
 
-def _is_name_of_ours(host: str, told: str) -> bool:
-    """An address, a name without a dot (of a container), below a domain that no stranger can have, or a told one.
+def _is_local_name(host: str, allowed: str) -> bool:
+    """Return whether a host is an address, a name without a dot or in a private domain, or an allowed name.
 
-    Nothing at all stands for a name that Werkzeug does not read, ``a_b.example.com`` among them, and that can be one.
+    Werkzeug returns an empty host for names that it rejects, such as ``a_b.example.com``; these may be public names.
     """
     try:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # brackets without an address
         return False
     if not name:
         return False
-    if name in {each.strip().lower() for each in told.split(",")}:
+    if name in {each.strip().lower() for each in allowed.split(",")}:
         return True
     return "." not in name or name.endswith(_PRIVATE_DOMAINS) or _address(name) is not None

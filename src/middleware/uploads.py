@@ -1,4 +1,4 @@
-"""Receiving an uploaded file: streamed to disk as it arrives, bounded, and gone again unless it was accepted."""
+"""Receives uploaded files: streamed to disk with a size limit, and deleted unless the request accepts them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _RECEIVED = "yt_downloader.received"
 
 
 class StreamingRequest(Request):
-    """A request whose files go straight into the uploads folder, whatever their size: one copy, no memory."""
+    """A request whose files are written directly to the uploads folder, regardless of their size."""
 
-    # Of the fields that are no files. The parser counts its own buffer in, so 64 kB would refuse large files.
+    # For fields that are not files. The parser counts its buffer as well, so 64 kB would refuse large files.
     max_form_memory_size = 1024 * 1024
     max_form_parts = 20
     accepts: Media = "video"
-    """What the files of this request may be."""
+    """The type of files that this request may contain."""
     field = "video"
-    """The form field that is asked for."""
+    """The form field of the file."""
     arrives_for: Owner | None = None
-    """Who has to have the room for the files."""
+    """The owner whose space the files use."""
     largest = 0
-    """The most bytes that are accepted."""
+    """The largest file that is accepted, in bytes."""
 
     def _get_file_stream(
         self,
@@ -55,23 +55,23 @@ class StreamingRequest(Request):
         services().uploads.require_acceptable(filename, self.accepts)
         folder = services().files.incoming
         received = tempfile.NamedTemporaryFile(dir=folder, prefix="upload-", delete=False)  # noqa: SIM115
-        # Locked while this process lives and receives: what a killed one leaves is known by that. The lock belongs to
-        # what was opened and not to the file object, which is closed before the file is looked at.
+        # Locked while this process receives the file, so that files of killed processes can be recognised. The lock
+        # belongs to the open file description, not to the file object, which is closed before the file is checked.
         fcntl.flock(received, fcntl.LOCK_EX)
-        if self.arrives_for is None:  # nobody asked for a file
+        if self.arrives_for is None:  # the endpoint expects no file
             raise _missing(self.field)
         hold_id = VideoData.new_id()
         space = services().upload_space(self.arrives_for, hold_id, received.fileno())
         entry = _Entry(Path(received.name), os.dup(received.fileno()), hold_id, space)
         self.environ.setdefault(_RECEIVED, []).append(entry)
-        # What stands around the file in the form takes some of the announced length.
+        # The form's other content takes a part of the announced length.
         space.expect(min((total_content_length or 0) - FORM_OVERHEAD_BYTES, self.largest))
         return cast("IO[bytes]", _Counted(received, space))
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file that is being received: where it lies, its lock, and the room that is held for it."""
+    """A file that is being received: its path, its lock, and its reserved space."""
 
     path: Path
     lock: int
@@ -80,17 +80,17 @@ class _Entry:
 
 
 class _Counted:
-    """A file that asks for room before it is written to."""
+    """A file that reserves space before each write."""
 
     def __init__(self, file: IO[bytes], space: UploadSpace) -> None:
         self._file, self._space = file, space
         self._size = 0
 
     def write(self, data: bytes) -> int:
-        """Write at the end.
+        """Append data.
 
         Raises:
-            QuotaExceeded, DiskFull: there is no room for it.
+            QuotaExceeded, DiskFull: there is not enough space.
         """
         self._space.need(self._size + len(data))
         self._size += len(data)
@@ -108,7 +108,7 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A file of a form, whole on disk. Room is held for it until it has a record of this id, or the block ends."""
+    """A complete file of a form. Its space stays reserved until a record has this id, or the block ends."""
 
     path: Path
     filename: str
@@ -118,17 +118,17 @@ class Received:
 
 @contextlib.contextmanager
 def received_file(owner: Owner, field: str, *, media: Media = "video", max_mb: int | None = None) -> Iterator[Received]:
-    """The file of this form field, of at most ``max_mb`` (``MAX_UPLOAD_SIZE_MB`` when not told), and the other fields.
-    ``owner`` has to have the room for it.
+    """Yield the file of this form field, of at most ``max_mb`` (by default ``MAX_UPLOAD_SIZE_MB``), and other fields.
 
-    Whatever of the file is still there when the block ends, is deleted.
+    The file uses ``owner``'s space. If it still exists at the end of the block, it is deleted.
 
     Raises:
         UploadMissing: no form, no such field, or no file in it.
-        UploadTooLarge: more than that.
-        UploadIncomplete: the connection ended early. RequestTooSlow: it was ended, because the file came too slowly.
-        UploadTypeUnsupported: an extension that is not accepted, noticed before its bytes are kept.
-        QuotaExceeded, DiskFull: there is no room for all of it, noticed before it is written.
+        UploadTooLarge: larger than the limit.
+        UploadIncomplete: the connection ended early.
+        RequestTooSlow: the connection was closed because the file came too slowly.
+        UploadTypeUnsupported: an extension that is not accepted; raised before any bytes are stored.
+        QuotaExceeded, DiskFull: not enough space; raised before the bytes are written.
     """
     max_mb = max_mb or services().settings.max_upload_size_mb
     limit = max_mb * 1_000_000
@@ -161,7 +161,7 @@ def received_file(owner: Owner, field: str, *, media: Media = "video", max_mb: i
         for entry in request.environ.pop(_RECEIVED, []):
             entry.path.unlink(missing_ok=True)
             os.close(entry.lock)
-            with contextlib.suppress(StoreUnavailable):  # then it runs out by itself
+            with contextlib.suppress(StoreUnavailable):  # the reservation then expires by itself
                 entry.space.end()
 
 
