@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src.errors import AppError, Remedy, catalogue
 from src.middleware.errors import STATUS
-from src.routes.archive_words import EVERYWHERE, OF_PATH, OF_SERVICE
+from src.routes.archive_codes import EVERYWHERE, OF_PATH, OF_SERVICE
 from src.services.jobs.lease import HandedBack, LeaseLost
 
 PATH = Path("docs/errors.md")

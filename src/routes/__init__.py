@@ -1,4 +1,4 @@
-"""The table of surfaces: which blueprints speak which specification's words, and how their errors look."""
+"""Lists the surfaces of the API: their blueprints, their paths, and the form of their errors."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from src.routes import (
     tus,
     video,
 )
-from src.routes.archive_words import error_body
+from src.routes.archive_codes import error_body
 
 
 @dataclass(frozen=True)
 class Surface:
-    """One set of routes: its blueprints, the path prefixes it answers for, and its error body."""
+    """A set of routes: its blueprints, its path prefixes, and the form of its errors."""
 
     name: str
     blueprints: tuple[Blueprint, ...]
@@ -41,7 +41,7 @@ class Surface:
     error_body: ErrorBody
 
 
-# Whatever is served: the launcher and load balancers ask here.
+# Always served, because the launcher and load balancers use them.
 ALWAYS = (health.bp, media.bp, events.bp)
 
 SURFACES = (
@@ -62,15 +62,15 @@ SURFACES = (
 
 
 def choose_surfaces(names: Iterable[str]) -> tuple[Surface, ...]:
-    """Return the surfaces of these names; ``archive`` is all that begin with ``archive.``; without a name all.
+    """Return the surfaces with these names; ``archive`` is all that start with ``archive.``; without names, all.
 
     Raises:
-        SettingsError: there is none of a name.
+        SettingsError: a surface does not exist.
     """
     wanted = [name.strip() for name in names if name.strip()]
     for name in wanted:
         if not any(_is_named(surface, name) for surface in SURFACES):
-            raise SettingsError(f"SURFACES: there is no {name}: {', '.join(surface.name for surface in SURFACES)}")
+            raise SettingsError(f"SURFACES: {name} does not exist: {', '.join(surface.name for surface in SURFACES)}")
     return tuple(each for each in SURFACES if not wanted or any(_is_named(each, name) for name in wanted))
 
 

@@ -1,4 +1,4 @@
-"""``/audio_dl/api/*``: the sound of a video in one request."""
+"""Serves ``/audio_dl/api/*``: the audio of a video in one request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_JSON = ("The body", "A JSON body")
 
 
 def success_body(error: AppError) -> dict[str, Any]:
-    """``{"success": false, "error"}`` with the documented texts; what happened more exactly stands beside them."""
+    """Return ``{"success": false, "error"}`` with the documented texts; ``code`` and ``detail`` are more precise."""
     text = _TEXTS.get(error.code, "Download failed")
     if error.code not in _TEXTS and error.kind is not ErrorKind.JOB_FAILED:
         text = "Invalid JSON in request body" if error.message.startswith(_NO_JSON) else error.message
@@ -41,9 +41,9 @@ def success_body(error: AppError) -> dict[str, Any]:
     creates="job_id",
 )
 def auto_download(body: AutoDownloadRequest, caller: Caller) -> Reply:
-    """Fetch the sound of a YouTube video as mp3, wav or flac; answers when the file is there."""
-    made = services().auto_downloads.fetch(caller.address, body.to_params(), body.username)
-    return AutoDownloaded.model_validate(made), 200
+    """Download the audio of a YouTube video as mp3, wav or flac; the reply comes when the file is ready."""
+    download = services().auto_downloads.fetch(caller.address, body.to_params(), body.username)
+    return AutoDownloaded.model_validate(download), 200
 
 
 @bp.get("/history/", strict_slashes=False)

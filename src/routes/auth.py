@@ -1,4 +1,4 @@
-"""``/api/auth/*``: accounts, logins and tokens."""
+"""Serves ``/api/auth/*``: accounts, logins and tokens."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def register(body: Credentials) -> Reply:
 def login(body: Credentials, caller: Caller) -> Reply:
     """Sign in and get a private token.
 
-    Wrong tries are limited for each network address, at each account and in all; see ``Retry-After``.
+    Failed attempts are limited per network address, per account and in total; see ``Retry-After``.
     """
     opened = services().accounts.login(body.email, body.password, address=caller.address)
     return LoggedIn.of(opened.user, opened.token), 200
@@ -60,7 +60,7 @@ def login(body: Credentials, caller: Caller) -> Reply:
 @bp.post("/logout")
 @endpoint(auth=Auth.PRIVATE, replies={200: LoggedOut})
 def logout(caller: Caller) -> Reply:
-    """End this login; its token counts nowhere from now on."""
+    """End this login; its token is invalid from now on."""
     services().accounts.logout(caller.signed_in)
     return LoggedOut(), 200
 
@@ -73,7 +73,7 @@ def logout(caller: Caller) -> Reply:
     errors=(PasswordInvalid, CurrentPasswordWrong, TooManyAttempts, Busy),
 )
 def change_password(body: ChangePassword, caller: Caller) -> Reply:
-    """Set a new password and end every login of the user, this one too."""
+    """Set a new password and end all logins of the user, including this one."""
     services().accounts.change_password(
         caller.signed_in, body.current_password, body.new_password, address=caller.address
     )
@@ -83,7 +83,7 @@ def change_password(body: ChangePassword, caller: Caller) -> Reply:
 @bp.get("/token/public")
 @endpoint(auth=Auth.NONE, limit=Limit.TOKEN, replies={200: PublicTokenIssued})
 def public_token() -> Reply:
-    """Get a public token, with which clips can be saved (bots, web pages)."""
+    """Get a public token, with which bots and web pages can save clips."""
     issued = services().accounts.issue_public_token()
     return PublicTokenIssued(token=issued.token, expires_in=issued.expires_in_seconds), 200
 
@@ -91,7 +91,7 @@ def public_token() -> Reply:
 @bp.patch("/me")
 @endpoint(auth=Auth.PRIVATE, replies={200: Preferences})
 def change_preferences(body: Preferences, caller: Caller) -> Reply:
-    """Decide whether others, who have a public token only, may save clips for you."""
+    """Allow or refuse clips that others save for you with a public token."""
     services().anonymous_saves.switch(caller.user_id, body.accept_anonymous_saves)
     return body, 200
 
@@ -99,5 +99,5 @@ def change_preferences(body: Preferences, caller: Caller) -> Reply:
 @bp.get("/me")
 @endpoint(auth=Auth.PRIVATE, replies={200: Me})
 def me(caller: Caller) -> Reply:
-    """Tell who is signed in, how much room the account's files take and how much they may."""
+    """Return the signed-in user, and the used and available space of the account."""
     return Me.of(caller.signed_in, services().space.usage(caller.owner)), 200

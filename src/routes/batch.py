@@ -1,4 +1,4 @@
-"""``/api/video/batch``: several time ranges of one video, from one fetch."""
+"""Serves ``/api/video/batch``: several time ranges of one video, from one download of its source."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_A_BATCH = (errors.NotOwner, errors.VideoNotFound)
     creates="video_id",
 )
 def save_batch(body: SaveBatch, caller: Caller) -> Reply:
-    """Have several time ranges of one video made: a ZIP of clips, or one film of all."""
+    """Cut several time ranges of one video: a ZIP of clips, or one video of all."""
     job = services().clips.save_batch(
         caller.user_id,
         body.to_requests(),
@@ -40,7 +40,7 @@ def save_batch(body: SaveBatch, caller: Caller) -> Reply:
 @bp.get("/<video_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: Batch}, errors=OF_A_BATCH)
 def batch_status(video_id: str, caller: Caller) -> Reply:
-    """Tell how far a batch is."""
+    """Return the progress of a batch."""
     job = _find(video_id, caller)
     return Batch.of(job, services().jobs.progress(job)), 200
 
@@ -52,7 +52,7 @@ def batch_status(video_id: str, caller: Caller) -> Reply:
     errors=(*OF_A_BATCH, errors.FileNotReady, errors.FileGone),
 )
 def batch_file(video_id: str, caller: Caller) -> Reply:
-    """Fetch the file of a batch, whole or in ranges."""
+    """Download the file of a batch, completely or in ranges."""
     job = _find(video_id, caller)
     services().jobs.require_success(job)
     if not job.ended:

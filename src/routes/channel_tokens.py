@@ -1,4 +1,4 @@
-"""``/api/auth/tokens``: the tokens that an account gives to chat bots."""
+"""Serves ``/api/auth/tokens``: the tokens that an account gives to chat bots."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOKEN_HEADER = "X-Channel-Token"  # noqa: S105 (the name of a header)
     errors=(TooManyChannelTokens, VideoIdInvalid, WebhookInvalid),
 )
 def make_token(caller: Caller, body: NewChannelToken) -> Reply:
-    """Make a token for a chat bot. It may save clips into this account and nothing else; it is shown only now."""
+    """Create a token with which a chat bot may save clips into this account; the token is shown only now."""
     token, secret = services().channel_tokens.create(caller.user_id, body.to_token_request())
     webhook_secret = services().webhooks.secret_of(caller.owner) if token.webhook else None
     commands = commands_for(request.url_root, secret, token.stream)
@@ -40,7 +40,7 @@ def make_token(caller: Caller, body: NewChannelToken) -> Reply:
 @bp.get("")
 @endpoint(auth=Auth.PRIVATE, replies={200: ChannelTokens})
 def list_tokens(caller: Caller) -> Reply:
-    """List the tokens of this account, and when each was last used."""
+    """List the tokens of this account, with the time of their last use."""
     found = services().channel_tokens.of_user(caller.user_id)
     return ChannelTokens(tokens=[ChannelTokenShown.of(token) for token in found]), 200
 
@@ -48,7 +48,7 @@ def list_tokens(caller: Caller) -> Reply:
 @bp.delete("/<token_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: ChannelTokenRevoked}, errors=(ChannelTokenNotFound,))
 def revoke_token(token_id: str, caller: Caller) -> Reply:
-    """Revoke a token; it counts nowhere from this moment on."""
+    """Revoke a token; it is invalid from now on."""
     services().channel_tokens.revoke(token_id, caller.user_id)
     return ChannelTokenRevoked(), 200
 
@@ -56,9 +56,9 @@ def revoke_token(token_id: str, caller: Caller) -> Reply:
 @bp.get("/<token_id>/commands")
 @endpoint(auth=Auth.PRIVATE, replies={200: BotCommands}, errors=(ChannelTokenNotFound,))
 def token_commands(token_id: str, caller: Caller) -> Reply:
-    """Commands for Nightbot, StreamElements, Fossabot, Streamer.bot and Moobot.
+    """Return commands for Nightbot, StreamElements, Fossabot, Streamer.bot and Moobot.
 
-    The service does not know the token any more: send it as ``X-Channel-Token`` to have it filled in.
+    The service stores only a hash of the token: send it as ``X-Channel-Token`` to have it filled in.
     """
     token = services().channel_tokens.find(token_id, caller.user_id)
     secret = request.headers.get(TOKEN_HEADER)

@@ -1,4 +1,4 @@
-"""Clips from a chat: the documented address, and a short one for bots that hold a channel token."""
+"""Serves clips from a chat: the documented address, and a short one for bots with a channel token."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _DOCUMENTED = "/api/video/save/stream/<token>"
 def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> Reply:
     """Save a clip around this moment of a live stream.
 
-    ``video_id`` may also be a link, a live-chat id, a channel's id or handle. Known chat bots, and whoever sends
-    ``format=text``, get a sentence with status 200 instead, whatever happens.
+    ``video_id`` may also be a link, a live-chat id, a channel's id or a handle. Known chat bots, and requests with
+    ``format=text``, always get a sentence with status 200 instead.
     """
     user_id = caller.channel.user_id if caller.channel else query.user_id
     if not user_id:
         raise RequestInvalid("user_id: Field required")
-    if caller.channel is None:  # a channel token was made by the owner
+    if caller.channel is None:  # otherwise the owner created the token
         services().anonymous_saves.require_permission(user_id, by=None)
     return _answer(video_id, user_id, caller, query)
 
@@ -66,7 +66,7 @@ def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> R
 def clip(caller: Caller, query: ChatQuery, stream: str = "") -> Reply:
     """Save a clip of the channel's stream, with a channel token.
 
-    The message may begin or end with ``+20``, ``-15``, ``45s`` or ``1:30``, or be one of the words ``last``,
+    The message may start or end with ``+20``, ``-15``, ``45s`` or ``1:30``, or be one of the commands ``last``,
     ``delete`` and ``rename``. Chat bots get a sentence.
     """
     assert caller.channel is not None
@@ -74,24 +74,24 @@ def clip(caller: Caller, query: ChatQuery, stream: str = "") -> Reply:
 
 
 def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Reply:
-    hinted = hints()
+    bot = hints()
     request = ChatRequest(
         user_id=user_id,
         token=caller.channel,
         stream=stream,
-        channel=hinted.channel,
+        channel=bot.channel,
         message=query.message,
-        viewer=hinted.viewer or query.viewer[:100],
-        message_id=query.message_id or hinted.message_id,
+        viewer=bot.viewer or query.viewer[:100],
+        message_id=query.message_id or bot.message_id,
         offset=query.offset,
         duration=query.duration,
         latency=None if query.latency is None else latency_seconds(query.latency),
         waited=waited_seconds(),
-        bot=hinted.bot,
-        response_url=hinted.response_url,
+        bot=bot.bot,
+        response_url=bot.response_url,
     )
     reply = services().chat.answer(request)
-    if hinted.bot:
+    if bot.bot:
         return text(reply.text)
     if reply.job is None or (caller.channel is not None and read_message(query.message).command is not None):
         return ChatAnswered(message=reply.text, video_id=reply.job.id if reply.job else None), 200

@@ -1,4 +1,4 @@
-"""``DELETE``, ``cancel`` and ``retry`` on ``/api/video`` and ``/api/encode``; the secret of an owner's webhooks."""
+"""Serves ``DELETE``, ``cancel`` and ``retry`` of ``/api/video`` and ``/api/encode``, and the webhook secret."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ OF_AN_ENCODE = (NotOwner, EncodeNotFound)
 @bp.delete("/video/<video_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
 def delete_video(video_id: str, caller: Caller) -> Reply:
-    """Cancel a video that is being made; forget one that is not, with its file."""
+    """Cancel a video that is waiting or running, otherwise delete it with its file."""
     return VideoControlled.of(*_dismissed(_video(video_id, caller))), 200
 
 
 @bp.post("/video/<video_id>/cancel")
 @endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
 def cancel_video(video_id: str, caller: Caller) -> Reply:
-    """Stop a video that waits or is being made; one that has ended stays as it is."""
+    """Stop a video that is waiting or running; one that has ended stays as it is."""
     return VideoControlled.of(services().jobs.cancel(_video(video_id, caller)), False), 200
 
 
 @bp.post("/video/<video_id>/retry")
 @endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull))
 def retry_video(video_id: str, caller: Caller) -> Reply:
-    """Start a failed or cancelled video anew; others stay as they are."""
+    """Start a failed or cancelled video again; others stay as they are."""
     return VideoControlled.of(services().jobs.retry(_video(video_id, caller)), False), 200
 
 
 @bp.delete("/encode/<encode_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=OF_AN_ENCODE)
 def delete_encode(encode_id: str, caller: Caller) -> Reply:
-    """Cancel an encode that goes on; forget one that does not, with its upload and its file."""
+    """Cancel an encode that is waiting or running, otherwise delete it with its upload and its file."""
     return EncodeControlled.of(*_dismissed(_encode(encode_id, caller))), 200
 
 
 @bp.post("/encode/<encode_id>/cancel")
 @endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=OF_AN_ENCODE)
 def cancel_encode(encode_id: str, caller: Caller) -> Reply:
-    """Stop an encode that waits or goes on; one that has ended stays as it is."""
+    """Stop an encode that is waiting or running; one that has ended stays as it is."""
     return EncodeControlled.of(services().jobs.cancel(_encode(encode_id, caller)), False), 200
 
 
 @bp.post("/encode/<encode_id>/retry")
 @endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=(*OF_AN_ENCODE, DiskFull, FileGone))
 def retry_encode(encode_id: str, caller: Caller) -> Reply:
-    """Start a failed or cancelled encode anew; others stay as they are."""
+    """Start a failed or cancelled encode again; others stay as they are."""
     return EncodeControlled.of(services().uploads.retry(_encode(encode_id, caller)), False), 200
 
 
 @bp.get("/webhooks/secret")
 @endpoint(auth=Auth.SESSION, replies={200: WebhookSecret})
 def webhook_secret(caller: Caller) -> Reply:
-    """Tell what webhooks about the caller's jobs are signed with."""
+    """Return the secret with which webhooks about the caller's jobs are signed."""
     return WebhookSecret(secret=services().webhooks.secret_of(caller.owner)), 200
 
 
@@ -81,4 +81,4 @@ def _encode(encode_id: str, caller: Caller) -> VideoJob:
 def _dismissed(job: VideoJob) -> tuple[VideoJob, bool]:
     if job.ended or job.queued_at is not None:
         return services().jobs.dismiss(job)
-    return job, services().jobs.forget(job)  # it was only saved: there is nothing to cancel
+    return job, services().jobs.forget(job)  # a job that is only saved needs no cancelling

@@ -1,4 +1,4 @@
-"""``/api/encode/*``: upload a video or a sound, have it encoded or its sound taken out, watch it, fetch it."""
+"""Serves ``/api/encode/*``: upload a video or audio file, encode it or extract its audio, and download the result."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def upload_video(caller: Caller) -> Reply:
     creates="encode_id",
 )
 def upload_audio(caller: Caller) -> Reply:
-    """Upload an audio file (form field ``audio``), to have it in another format or at another loudness."""
+    """Upload an audio file (form field ``audio``), to convert its format or its loudness."""
     owner = Owner.user(caller.user_id)
     with received_file(owner, "audio", media="audio") as received:
         uploaded = services().uploads.accept(owner, received.path, received.filename, job_id=received.record_id)
@@ -88,10 +88,11 @@ def upload_audio(caller: Caller) -> Reply:
 def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: StartEncoding) -> Reply:
     """Encode an upload to MP4 with this codec and quality.
 
-    Waits for the end up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then answers 202.
+    Waits for the result up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then returns
+    202.
     """
     job = _find(encode_id, caller)
-    job = _made(job, body.choice(services().encoder.supported_codecs()), wait_seconds)
+    job = _run(job, body.choice(services().encoder.supported_codecs()), wait_seconds)
     if job.artifact is not None:
         return VideoEncoded(encode_id=job.id, file_size_mb=megabytes(job.artifact.size_bytes)), 200
     return _still_encoding(job)
@@ -106,11 +107,11 @@ def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: St
     creates="encode_id",
 )
 def take_audio(encode_id: str, caller: Caller, wait_seconds: float, body: TakeAudio) -> Reply:
-    """Make an mp3, wav or flac of an upload's sound, with its tags and its cover.
+    """Extract the audio of an upload as mp3, wav or flac, with its tags and its cover.
 
-    The upload may be a video or an audio file. Status and download are those of an encode. Waits as ``start`` does.
+    The upload may be a video or an audio file. Status and download are those of an encode. Waits like ``start``.
     """
-    job = _made(_find(encode_id, caller), body.choice(), wait_seconds)
+    job = _run(_find(encode_id, caller), body.choice(), wait_seconds)
     if job.artifact is not None:
         return AudioMade.of(job), 200
     return _still_encoding(job)
@@ -119,7 +120,7 @@ def take_audio(encode_id: str, caller: Caller, wait_seconds: float, body: TakeAu
 @bp.get("/status/<encode_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: EncodeStatus}, errors=(NotOwner, EncodeNotFound))
 def encode_status(encode_id: str, caller: Caller) -> Reply:
-    """Tell how far an encode is."""
+    """Return the progress of an encode."""
     job = _find(encode_id, caller)
     return EncodeStatus.of(job, services().jobs.progress(job)), 200
 
@@ -131,7 +132,7 @@ def encode_status(encode_id: str, caller: Caller) -> Reply:
     errors=(NotOwner, EncodeNotFound, FileNotReady, FileGone),
 )
 def download_encoded(encode_id: str, caller: Caller) -> Reply:
-    """Fetch the encoded file."""
+    """Download the encoded file."""
     job = _find(encode_id, caller)
     services().jobs.require_success(job)
     if job.status is Status.COMPLETED:
@@ -144,7 +145,7 @@ def download_encoded(encode_id: str, caller: Caller) -> Reply:
 @bp.get("/codecs")
 @endpoint(auth=Auth.NONE, replies={200: Codecs})
 def supported_codecs() -> Reply:
-    """Tell the codecs and quality presets."""
+    """List the codecs and their quality presets."""
     return Codecs(codecs=services().encoder.supported_codecs()), 200
 
 
@@ -152,7 +153,7 @@ def _find(encode_id: str, caller: Caller) -> VideoJob:
     return services().jobs.find(encode_id, Owner.user(caller.user_id), KINDS, missing=EncodeNotFound)
 
 
-def _made(job: VideoJob, choice: EncodeChoice, wait_seconds: float) -> VideoJob:
+def _run(job: VideoJob, choice: EncodeChoice, wait_seconds: float) -> VideoJob:
     job = services().jobs.wait(services().uploads.start(job, choice), wait_seconds)
     services().jobs.require_success(job)
     return job

@@ -1,4 +1,4 @@
-"""``/api/jobs/{id}/events``, ``/api/events``, ``/ws``: progress as it happens."""
+"""Serves ``/api/jobs/{id}/events``, ``/api/events`` and ``/ws``: progress as it happens."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ SOCKET = (*FULL, WebSocketInvalid, WebSocketVersionUnsupported)
 @bp.get("/api/jobs/<job_id>/events")
 @endpoint(auth=Auth.SESSION, replies=STREAM, errors=(JobNotFound, NotOwner, *FULL))
 def job_events(job_id: str, caller: Caller) -> Reply:
-    """Tell how a job stands and every change, as server-sent events, until it has ended.
+    """Send the state of a job and every change as server-sent events until it has ended.
 
-    ``Last-Event-ID`` goes on where an earlier stream stopped; 204 when there is nothing to come any more.
+    ``Last-Event-ID`` continues an earlier stream; 204 when no more events will come.
     """
     job = services().jobs.find(job_id, caller.owner, JobParams.kinds(), missing=JobNotFound)
-    heard = last_event_id()
-    if services().events.has_received_all(job, heard):
+    received = last_event_id()
+    if services().events.has_received_all(job, received):
         return Response(status=204)
-    return event_stream(services().events.of_job(job.id, heard, allowed=caller.still_counts, holder=caller.holder))
+    return event_stream(services().events.of_job(job.id, received, allowed=caller.still_counts, holder=caller.holder))
 
 
 @bp.get("/api/events")
 @endpoint(auth=Auth.SESSION, replies=STREAM, errors=FULL)
 def all_events(caller: Caller) -> Reply:
-    """Tell how all jobs of the caller stand and every change, as server-sent events, for as long as the login lasts."""
+    """Send the state of all jobs of the caller and every change as server-sent events while the login is valid."""
     return event_stream(
         services().events.of_owner(caller.owner, last_event_id(), allowed=caller.still_counts, holder=caller.holder)
     )
@@ -51,7 +51,7 @@ def all_events(caller: Caller) -> Reply:
 @bp.get("/ws", websocket=True)
 @endpoint(auth=Auth.ANY, replies={200: File("application/json")}, errors=SOCKET)
 def progress_socket(caller: Caller) -> Reply:
-    """Tell the same as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``.
+    """Send the same events as WebSocket messages: ``{"event": "download_progress", "progress": 45, ...}``.
 
     A browser, whose WebSocket sends no headers, offers two protocols: ``bearer`` and its token, or ``session`` and the
     id of its guest session.

@@ -1,8 +1,8 @@
-"""``/api/health``, ``/api/metrics``, ``/metrics``, ``/api/status``: whether the service is well, and its numbers."""
+"""Serves ``/api/health``, ``/api/metrics``, ``/metrics`` and ``/api/status``: health and metrics of the service."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from flask import Blueprint
 
@@ -24,28 +24,32 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 @bp.get("/api/health/simple")
 @endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: Alive})
 def alive() -> Reply:
-    """Tell that this process answers, whatever the stores do."""
+    """Return 200 while this process answers, regardless of the stores."""
     return Alive(), 200
 
 
 @bp.get("/api/health")
 @endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: Health, 503: Health})
 def health() -> Reply:
-    """Tell whether the stores answer, and whether a limit is near."""
+    """Return whether the stores respond, and whether a limit is near."""
     reading = services().health.health()
     reply = Health(
         status=reading.status,
         version=VERSION,
-        stores={"mongodb": "up" if reading.mongodb else "down", "redis": "up" if reading.redis else "down"},
+        stores={"mongodb": _state(reading.mongodb), "redis": _state(reading.redis)},
         reasons=list(reading.reasons),
     )
     return reply, 503 if reading.status == "unhealthy" else 200
 
 
+def _state(is_up: bool) -> Literal["up", "down"]:
+    return "up" if is_up else "down"
+
+
 @bp.get("/api/metrics")
 @endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: MetricsReading})
 def metrics(plain_text: bool) -> Reply:
-    """Tell the numbers of the service; with ``Accept: text/plain`` for Prometheus."""
+    """Return the metrics of the service; with ``Accept: text/plain`` in the format of Prometheus."""
     found = services().health.metrics()
     return text_reply(prometheus_text(found), PROMETHEUS) if plain_text else (MetricsReading(**_numbers(found)), 200)
 
@@ -53,14 +57,14 @@ def metrics(plain_text: bool) -> Reply:
 @bp.get("/metrics")
 @endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: File("text/plain")})
 def prometheus() -> Reply:
-    """Tell the numbers of the service to Prometheus."""
+    """Return the metrics of the service in the format of Prometheus."""
     return text_reply(prometheus_text(services().health.metrics()), PROMETHEUS)
 
 
 @bp.get("/api/status")
 @endpoint(auth=Auth.NONE, limit=Limit.NONE, replies={200: StatusReading})
 def detailed_status() -> Reply:
-    """Tell everything at once: health, numbers, limits."""
+    """Return health, metrics and limits at once."""
     reading, settings = services().health.health(), services().settings
     limits = {
         "max_sessions": settings.session_limit,

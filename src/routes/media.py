@@ -1,4 +1,4 @@
-"""``/media/downloads/*``: finished files for whoever has a link to them."""
+"""Serves ``/media/downloads/*``: finished files for everyone with a link to them."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ bp = Blueprint("media", __name__, url_prefix="/media/downloads")
 @bp.get("/<folder>/<job_id>/<filename>")
 @endpoint(auth=Auth.NONE, replies={200: File("application/octet-stream")}, errors=(LinkExpired, FileGone))
 def media_file(folder: str, job_id: str, filename: str, query: LinkQuery) -> Reply:
-    """Fetch a file by its link, whole or in ranges."""
+    """Download a file by its link, completely or in ranges."""
     return artifact_reply(services().file_links.open(folder, job_id, filename, query.expires, query.signature))

@@ -1,4 +1,4 @@
-"""``/api/diagnostics`` and ``/api/admin/jobs``: what the operators of an instance may see."""
+"""Serves ``/api/diagnostics`` and ``/api/admin/jobs`` for the operators of an instance."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ bp = Blueprint("operator", __name__, url_prefix="/api")
 @bp.get("/diagnostics")
 @endpoint(auth=Auth.OPERATOR, limit=Limit.LOOK_UP, replies={200: Diagnostics})
 def diagnostics() -> Reply:
-    """Tell what this instance is made of, and try its parts.
+    """Return the components of this instance and the results of their tests.
 
-    For the accounts of ADMIN_EMAILS; while that names nobody, for everybody who is signed in. Answers within 20
-    seconds, whatever hangs; an answer may be 10 seconds old.
+    For the accounts of ADMIN_EMAILS or, while that is empty, for all signed-in users. Answers within 20 seconds, even
+    when a component hangs; the answer may be 10 seconds old.
     """
     return Diagnostics.of(services().diagnostics.diagnose()), 200
 
@@ -26,7 +26,7 @@ def diagnostics() -> Reply:
 @bp.get("/admin/jobs")
 @endpoint(auth=Auth.ADMIN, replies={200: AllJobs})
 def all_jobs(query: AllJobsQuery) -> Reply:
-    """List everybody's jobs, newest first, and what waits in the queues. For the accounts of ADMIN_EMAILS."""
+    """List the jobs of all users, newest first, and the queues. For the accounts of ADMIN_EMAILS."""
     jobs = services().jobs
     found, total = jobs.page_of_all(page=query.page, per_page=query.per_page, kind=query.kind, status=query.status)
     return AllJobs.of(found, total, query, jobs.queues()), 200

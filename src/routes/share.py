@@ -1,4 +1,4 @@
-"""Links to clips, the page behind them, and clips whose times are moved."""
+"""Serves links to clips, the page behind them, and new times for clips."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ bp = Blueprint("share", __name__)
     errors=(NotOwner, VideoNotFound, FileNotReady, FileGone),
 )
 def share_video(video_id: str, caller: Caller, body: ShareVideo | None = None) -> Reply:
-    """Make a link to a small page with the finished clip, for anybody who has it."""
+    """Create a link with which anyone can watch the finished clip on a small page."""
     life = timedelta(seconds=body.expires_in_seconds) if body and body.expires_in_seconds else None
     share, token = services().shares.create(_find(video_id, caller), life=life)
     return Shared.of(share, f"{_base()}/s/{token}", token), 201
@@ -38,14 +38,14 @@ def share_video(video_id: str, caller: Caller, body: ShareVideo | None = None) -
 @bp.delete("/api/video/share/<video_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: SharesEnded}, errors=(NotOwner, VideoNotFound))
 def end_shares(video_id: str, caller: Caller) -> Reply:
-    """Take all links to a video back."""
+    """Revoke all links to a video."""
     return SharesEnded(revoked=services().shares.revoke(_find(video_id, caller))), 200
 
 
 @bp.get("/s/<token>")
 @endpoint(auth=Auth.NONE, replies={200: File("text/html")}, errors=(ShareNotFound,))
 def share_page(token: str) -> Reply:
-    """Show a clip: player, poster, title, download, and until when."""
+    """Show a clip: player, poster, title, download, and the expiry of the link."""
     try:
         share, job = services().shares.open(token)
         page = Response(render(share, job, _base(), token), content_type="text/html; charset=utf-8")
@@ -62,12 +62,12 @@ def share_page(token: str) -> Reply:
 @bp.get("/s/<token>/poster.jpg")
 @endpoint(auth=Auth.NONE, replies={200: File("image/jpeg")}, errors=(ShareNotFound,))
 def share_poster(token: str) -> Reply:
-    """Show a picture of the clip."""
+    """Return a still image of the clip."""
     _, job = services().shares.open(token)
-    picture = poster_of(job.artifact.path) if job.artifact else None
-    if picture is None:
+    poster = poster_of(job.artifact.path) if job.artifact else None
+    if poster is None:
         raise ShareNotFound()
-    reply = Response(picture, content_type="image/jpeg")
+    reply = Response(poster, content_type="image/jpeg")
     reply.headers["Cache-Control"] = "public, max-age=600"
     reply.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return reply
@@ -76,7 +76,7 @@ def share_poster(token: str) -> Reply:
 @bp.get("/s/<token>/<name>")
 @endpoint(auth=Auth.NONE, replies={200: File()}, errors=(ShareNotFound, FileGone))
 def share_media(token: str, name: str) -> Reply:
-    """Play the clip, or with ``download=1`` save it; whole or in ranges."""
+    """Play the clip, or with ``download=1`` download it; completely or in ranges."""
     _, job = services().shares.open(token)
     if job.artifact is None or name != f"clip{job.artifact.path.suffix}":
         raise ShareNotFound()
@@ -94,24 +94,26 @@ def share_media(token: str, name: str) -> Reply:
     errors=(NotOwner, VideoNotFound, ClipRangeInvalid, ClipTooLong),
 )
 def move_times(video_id: str, caller: Caller, body: MoveTimes) -> Reply:
-    """Cut a clip anew with other times.
+    """Cut a clip again with other times.
 
-    While its file lasts, it is cut from what was kept beside it, without asking its source, as long as the new times
-    lie in there: see ``kept`` in its status. Of a live clip that is whatever was captured.
+    While its file exists, it is cut from the retained part of its source if the new times lie within that: see ``kept``
+    in its status. For a live clip, this is everything that was captured.
     """
     job, refetched = services().clips.move(_find(video_id, caller), body.model_dump(exclude_none=True))
     params = job.params
-    live = params if isinstance(params, LiveClipParams) else None
-    return Moved(
-        message="The clip is cut again" + (" from its source" if refetched else " from what was kept"),
+    moved = Moved(
+        message="The clip is cut again " + ("from its source" if refetched else "from what was kept"),
         video_id=job.id,
         status=job.status.value,
         start_time=getattr(params, "start_time", None),
         end_time=getattr(params, "end_time", None),
-        offset=live.clip_offset if live else None,
-        duration=live.clip_duration if live else None,
+        offset=None,
+        duration=None,
         refetched=refetched,
-    ), 202
+    )
+    if isinstance(params, LiveClipParams):
+        moved.offset, moved.duration = params.clip_offset, params.clip_duration
+    return moved, 202
 
 
 def _base() -> str:

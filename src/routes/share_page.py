@@ -1,4 +1,4 @@
-"""The page behind a link to a clip, as text: nothing in it runs, and nothing comes from elsewhere."""
+"""Renders the page behind a link to a clip, without scripts and without external content."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; media-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of the page."""
+"""The Content-Security-Policy of the page."""
 
 
 def render(share: Share, job: VideoJob, base: str, token: str) -> str:
-    """Return the page; ``base`` is this service's address, for those that unfold links elsewhere."""
+    """Return the page; ``base`` is this service's address, for absolute links in previews on other sites."""
     assert job.artifact is not None
     actual = job.report.get("actual") or {}
     source = str(job.facts.get("title") or "")
@@ -37,7 +37,7 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
     seconds = float(actual.get("duration") or 0)
     width, height = int(actual.get("width") or 1280), int(actual.get("height") or 720)
     poster_width, poster_height = poster_size(width, height)
-    words = {
+    texts = {
         "title": title,
         "source": source if source != title else "",
         "description": " · ".join(filter(None, [_length(seconds), str(actual.get("resolution") or ""), source])),
@@ -57,12 +57,12 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
         "until": share.expires_at.strftime("%-d %B %Y, %H:%M UTC"),
         "until_iso": share.expires_at.isoformat(timespec="seconds"),
     }
-    escaped = {name: html.escape(text) for name, text in words.items()}
+    escaped = {name: html.escape(text) for name, text in texts.items()}
     return _PAGE.substitute(escaped, style=_STYLE, facts=_facts(job, seconds))
 
 
 def render_gone(why: str) -> str:
-    """Return the page behind a link that counts no more; ``why`` is one sentence."""
+    """Return the page for a link that is no longer valid; ``why`` is one sentence."""
     return _GONE.substitute(why=html.escape(why), style=_STYLE)
 
 

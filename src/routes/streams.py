@@ -1,4 +1,4 @@
-"""``/download/``, ``/download/mp4``, ``/job/*``: playlists and video files of any site."""
+"""Serves ``/download/``, ``/download/mp4`` and ``/job/*``: playlists and video files of any site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFUSALS = (UrlInvalid, TooManyPending, QueueFull, DiskFull)
 
 
 def detail_body(error: AppError) -> dict[str, Any]:
-    """``{"detail", "code"}``: how this surface tells errors."""
+    """Return ``{"detail", "code"}``: the form of this API's errors."""
     return {"detail": error.message, "code": error.code}
 
 
@@ -28,33 +28,33 @@ def detail_body(error: AppError) -> dict[str, Any]:
 @endpoint(auth=Auth.NONE, limit=Limit.START, replies={200: StreamJob}, errors=REFUSALS, creates="job_id")
 def download_stream(body: DownloadStream, caller: Caller) -> Reply:
     """Download an HLS stream (m3u8)."""
-    return _begin(caller, body.to_request())
+    return _start(caller, body.to_request())
 
 
 @bp.post("/download/mp4")
 @endpoint(auth=Auth.NONE, limit=Limit.START, replies={200: StreamJob}, errors=REFUSALS, creates="job_id")
 def download_file(body: DownloadFile, caller: Caller) -> Reply:
     """Download a video file."""
-    return _begin(caller, body.to_request())
+    return _start(caller, body.to_request())
 
 
 @bp.get("/job/<job_id>")
 @endpoint(auth=Auth.NONE, replies={200: StreamJob}, errors=(JobNotFound,))
 def stream_job(job_id: str) -> Reply:
-    """Tell how far a download is."""
-    return _told(services().streams.find(job_id)), 200
+    """Return the progress of a download."""
+    return _shown(services().streams.find(job_id)), 200
 
 
 @bp.delete("/job/<job_id>")
 @endpoint(auth=Auth.NONE, replies={200: StreamJob}, errors=(JobNotFound,))
 def cancel_stream(job_id: str) -> Reply:
-    """Cancel a download that goes on; forget one that has ended, with its file."""
-    return _told(services().streams.cancel(services().streams.find(job_id))), 200
+    """Cancel a download that is waiting or running; delete one that has ended, with its file."""
+    return _shown(services().streams.cancel(services().streams.find(job_id))), 200
 
 
-def _begin(caller: Caller, request: StreamRequest) -> Reply:
-    return _told(services().streams.request(caller.address, request)), 200
+def _start(caller: Caller, request: StreamRequest) -> Reply:
+    return _shown(services().streams.request(caller.address, request)), 200
 
 
-def _told(job: VideoJob) -> StreamJob:
+def _shown(job: VideoJob) -> StreamJob:
     return StreamJob.model_validate(services().streams.view(job))

@@ -1,6 +1,6 @@
-"""``/api/encode/tus/``: resumable uploads by the tus protocol 1.0.0 (core, creation, termination, expiration).
+"""Serves ``/api/encode/tus/``: resumable uploads by tus 1.0.0 (core, creation, termination, expiration).
 
-The last part of an upload's address is the id of the encode request that it becomes with its last byte.
+The last part of an upload's address is the id of the encode request that a complete upload becomes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NUMBER = re.compile(r"\d{1,15}")
 @bp.route("/", methods=["OPTIONS"], provide_automatic_options=False)
 @endpoint(auth=Auth.NONE, replies={204: Empty})
 def capabilities() -> Reply:
-    """Tell what of the protocol is spoken and how large an upload may be."""
+    """Return the supported parts of the protocol and the largest upload."""
     headers = {
         "Tus-Version": VERSION,
         "Tus-Extension": "creation,termination,expiration",
@@ -71,7 +71,7 @@ def announce(caller: Caller) -> Reply:
 @bp.route("/<upload_id>", methods=["HEAD"], provide_automatic_options=False)
 @endpoint(auth=Auth.PRIVATE, replies={200: Empty}, errors=(TusVersionUnsupported, NotOwner, UploadNotFound))
 def offset(upload_id: str, caller: Caller) -> Reply:
-    """Tell how much of an upload has arrived."""
+    """Return how much of an upload has arrived."""
     _require_version()
     upload, here = services().resumable.resume(upload_id, Owner.user(caller.user_id))
     headers = {"Upload-Offset": str(here), "Upload-Length": str(upload.length), "Cache-Control": "no-store"}
@@ -102,7 +102,7 @@ def append(upload_id: str, caller: Caller) -> Reply:
     if request.mimetype != MEDIA_TYPE:
         raise MediaTypeUnsupported(f"Send the bytes as {MEDIA_TYPE}.")
     request.max_content_length = services().resumable.max_bytes
-    source = _UntilTheLineBreaks()
+    source = _BodyUntilDisconnect()
     upload, here = services().resumable.append(upload_id, Owner.user(caller.user_id), _number("Upload-Offset"), source)
     return Response(status=204, headers={"Upload-Offset": str(here), **_expiry(upload)})
 
@@ -110,22 +110,22 @@ def append(upload_id: str, caller: Caller) -> Reply:
 @bp.delete("/<upload_id>")
 @endpoint(auth=Auth.PRIVATE, replies={204: Empty}, errors=(TusVersionUnsupported, NotOwner, UploadNotFound))
 def terminate(upload_id: str, caller: Caller) -> Reply:
-    """Give an upload up."""
+    """Delete an unfinished upload."""
     _require_version()
     services().resumable.terminate(upload_id, Owner.user(caller.user_id))
     return Response(status=204)
 
 
 @bp.after_request
-def _speak_tus(response: Response) -> Response:
+def _add_tus_headers(response: Response) -> Response:
     response.headers["Tus-Resumable"] = VERSION
     if response.status_code == 412:
         response.headers["Tus-Version"] = VERSION
     return response
 
 
-class _UntilTheLineBreaks:
-    """The body, whose end may come early: what arrived before counts."""
+class _BodyUntilDisconnect:
+    """The request body, which may end early: the bytes received before are valid."""
 
     def read(self, size: int, /) -> bytes:
         try:
@@ -142,7 +142,7 @@ def _require_version() -> None:
 def _number(header: str) -> int:
     text = request.headers.get(header, "")
     if not _NUMBER.fullmatch(text):
-        raise RequestInvalid(f"The header {header} must hold a number of bytes.")
+        raise RequestInvalid(f"The header {header} must be a number of bytes.")
     return int(text)
 
 
@@ -154,7 +154,7 @@ def _filename() -> str:
                 return base64.b64decode(value, validate=True).decode("utf-8")
             except (binascii.Error, UnicodeError):
                 break
-    raise RequestInvalid("The header Upload-Metadata must hold a filename in Base64.")
+    raise RequestInvalid("The header Upload-Metadata must contain a filename in Base64.")
 
 
 def _expiry(upload: ResumableUpload) -> dict[str, str]:

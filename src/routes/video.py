@@ -1,4 +1,4 @@
-"""``/api/video/*``: save a time range, have it made, watch it, fetch it."""
+"""Serves ``/api/video/*``: save a time range, start its job, follow its progress, download it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
     creates="video_id",
 )
 def save_video(body: SaveVideo, caller: Caller) -> Reply:
-    """Save a time range of a video for later, for the user named or, if that user accepts it, by anybody."""
+    """Save a time range of a video, for the caller or for another user who accepts this."""
     by = caller.identity.user_id if caller.identity else None
     services().anonymous_saves.require_permission(body.user_id, by=by)
     job = services().clips.save(body.user_id, body.to_request(), anonymous=by != body.user_id)
@@ -66,10 +66,10 @@ def save_video(body: SaveVideo, caller: Caller) -> Reply:
     creates="video_id",
 )
 def download_video(video_id: str, caller: Caller, wait_seconds: float, body: DownloadVideo | None = None) -> Reply:
-    """Have the file made, if it is not there yet, and fetch it.
+    """Produce the file, if it does not exist yet, and download it.
 
-    Waits for the end up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then answers
-    202: ask again. A failed video is tried again by a new request.
+    Waits for the result up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then returns
+    202: send the request again. A new request for a failed video tries it again.
     """
     job = _find(video_id, caller)
     changes = body.changes() if body else {}
@@ -85,7 +85,7 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
     errors=(NotOwner, VideoNotFound, FileNotReady, FileGone),
 )
 def fetch_video(video_id: str, caller: Caller) -> Reply:
-    """Fetch a finished file, whole or in ranges; starts nothing."""
+    """Download a finished file, completely or in ranges; starts nothing."""
     job = _find(video_id, caller)
     if job.status is Status.PENDING and not job.waiting:
         raise FileNotReady()
@@ -95,7 +95,7 @@ def fetch_video(video_id: str, caller: Caller) -> Reply:
 @bp.get("/status/<video_id>")
 @endpoint(auth=Auth.PRIVATE, replies={200: VideoStatus}, errors=(NotOwner, VideoNotFound))
 def video_status(video_id: str, caller: Caller) -> Reply:
-    """Tell how far a video is, what was asked and what was made."""
+    """Return the progress of a video, what was requested and what was produced."""
     job = _find(video_id, caller)
     return VideoStatus.of_job(job, services().jobs.progress(job)), 200
 
@@ -103,7 +103,7 @@ def video_status(video_id: str, caller: Caller) -> Reply:
 @bp.delete("/anonymous")
 @endpoint(auth=Auth.PRIVATE, replies={200: AnonymousSavesCleared})
 def clear_anonymous_saves(caller: Caller) -> Reply:
-    """Forget all clips that others saved for the caller, with a public token, and that were never started."""
+    """Delete all clips that others saved for the caller with a public token and that were never started."""
     return AnonymousSavesCleared(deleted=services().jobs.clear_anonymous(_owner(caller))), 200
 
 
@@ -121,7 +121,7 @@ def list_videos(caller: Caller, query: Page) -> Reply:
     auth=Auth.PRIVATE, limit=Limit.LOOK_UP, replies={200: Formats}, errors=(NotOwner, VideoNotFound, VideoIdInvalid)
 )
 def video_formats(video_id: str, caller: Caller) -> Reply:
-    """Tell what a saved video, or any YouTube id, can be had as."""
+    """Return the formats in which a saved video, or any YouTube id, is available."""
     youtube_id, table = services().metadata.formats(video_id, _owner(caller))
     return Formats(
         video_id=youtube_id, resolutions=table.resolutions, extensions=table.extensions, formats=table.formats
@@ -131,7 +131,7 @@ def video_formats(video_id: str, caller: Caller) -> Reply:
 @bp.post("/resolutions")
 @endpoint(auth=Auth.NONE, limit=Limit.LOOK_UP, replies={200: Resolutions}, errors=(UrlInvalid,))
 def resolutions(body: ResolutionsOf) -> Reply:
-    """Tell which resolutions a link can be had in, before anybody signs in."""
+    """Return the resolutions in which a link is available, without a login."""
     youtube_id, found = services().metadata.resolutions(body.url)
     return Resolutions(video_id=youtube_id, url=body.url, resolutions=found), 200
 

@@ -1,4 +1,4 @@
-"""JSON of the archive services: the envelope around everything, jobs and downloads."""
+"""Defines the JSON of the archive services: the envelope of all replies, jobs and downloads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictStr
 
 from src.models.video import Status
-from src.routes.archive_words import documented_code
+from src.routes.archive_codes import documented_code
 from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime, of_job
 from src.services.downloads.requests import DownloadRequest
 from src.utils.filenames import display_folder
@@ -16,15 +16,15 @@ from src.utils.format_selection import quality_of
 from src.utils.validators import canonical_url
 
 T = TypeVar("T")
-JobWord = Literal["queued", "downloading", "completed", "failed", "cancelled"]
-JOB_WORDS: dict[Status, JobWord] = {
+StateName = Literal["queued", "downloading", "completed", "failed", "cancelled"]
+STATE_NAMES: dict[Status, StateName] = {
     Status.PENDING: "queued",
     Status.PROCESSING: "downloading",
     Status.COMPLETED: "completed",
     Status.FAILED: "failed",
     Status.CANCELLED: "cancelled",
 }
-Said = Annotated[JobWord, BeforeValidator(lambda status: JOB_WORDS.get(status, status))]
+State = Annotated[StateName, BeforeValidator(lambda status: STATE_NAMES.get(status, status))]
 VideoId = Annotated[StrictStr, Field(max_length=64, examples=["dQw4w9WgXcQ"])]
 Folder = Annotated[StrictStr, Field(max_length=500), AfterValidator(display_folder)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
@@ -35,7 +35,7 @@ Duration = Annotated[Seconds | None, Field(validation_alias="duration_seconds")]
 
 
 class Envelope(BaseModel, Generic[T]):
-    """Every success: ``data`` is what was asked for."""
+    """Every success: ``data`` is the result."""
 
     status: Literal["success"] = "success"
     data: T
@@ -43,21 +43,21 @@ class Envelope(BaseModel, Generic[T]):
 
 
 class Part(RequestBody):
-    """Which part of a list."""
+    """A part of a list."""
 
     limit: Limit = 50
     offset: Offset = 0
 
 
 class PartOfList(Record):
-    """How much there is beside what is shown."""
+    """The number of all items, and whether more follow."""
 
     total: int
     has_more: bool
 
 
 class ServiceHealth(BaseModel):
-    """Which service answers; without an envelope."""
+    """The service that answers; without an envelope."""
 
     status: str
     service: str
@@ -68,7 +68,7 @@ class ServiceHealth(BaseModel):
 
 
 class CreateArchiveJob(RequestBody):
-    """A video to fetch. ``output_path`` names a folder for the archive's own lists; it is no path of the server."""
+    """A video to fetch. ``output_path`` is a folder in the archive's own lists, not on the server."""
 
     video_id: VideoId
     quality: StrictStr = Field(default="best", max_length=20, description="best, worst, 720p, ..., or audio")
@@ -76,17 +76,17 @@ class CreateArchiveJob(RequestBody):
     metadata_requested: bool = True
 
     def to_request(self, metadata: dict[str, Any]) -> DownloadRequest:
-        """Return the request in the words of the core."""
-        url, words = canonical_url(self.video_id), {"output_path": self.output_path, "metadata": metadata}
+        """Return the request as the service understands it."""
+        url, sent = canonical_url(self.video_id), {"output_path": self.output_path, "metadata": metadata}
         if self.quality == "audio":
-            return DownloadRequest(url, "audio", original=words)
-        return DownloadRequest(url, "video", self.quality, original=words)
+            return DownloadRequest(url, "audio", original=sent)
+        return DownloadRequest(url, "video", self.quality, original=sent)
 
 
 class StartDownload(CreateArchiveJob):
-    """A download. ``job_id`` names a job that is there already.
+    """A download. ``job_id`` is an existing job.
 
-    ``format_selection`` is understood where it limits the height or asks for the sound alone.
+    ``format_selection`` is supported where it limits the height or selects only audio.
     """
 
     job_id: StrictStr | None = Field(default=None, max_length=64)
@@ -94,15 +94,15 @@ class StartDownload(CreateArchiveJob):
     extract_audio: bool = False
 
     def chosen(self) -> CreateArchiveJob:
-        """Return the same as a job: what ``format_selection`` and ``extract_audio`` say goes before ``quality``."""
+        """Return the job to create; ``format_selection`` and ``extract_audio`` take precedence over ``quality``."""
         quality = self.quality if self.format_selection is None else quality_of(self.format_selection)
         return self.model_copy(update={"quality": "audio" if self.extract_audio else quality})
 
 
 class JobQuery(Part):
-    """Which jobs."""
+    """Which jobs to list."""
 
-    status: JobWord | None = None
+    status: StateName | None = None
 
 
 class ArchiveFailure(Record):
@@ -113,22 +113,22 @@ class ArchiveFailure(Record):
 
 
 class ArchiveJobListed(Record):
-    """One entry of the list of jobs."""
+    """An entry in the list of jobs."""
 
     job_id: str = of_job("id")
     video_id: str = of_job("params", "youtube_video_id")
-    status: Said = of_job("status")
+    status: State = of_job("status")
     created_at: UtcTime = of_job("created_at")
 
 
 class ArchiveJobCreated(ArchiveJobListed):
-    """A job that was begun."""
+    """A job that was started."""
 
     estimated_completion: UtcTime = Field(validation_alias="completes_at")
 
 
 class ArchiveJob(ArchiveJobListed):
-    """Everything about a job."""
+    """All details of a job."""
 
     progress: Percent
     updated_at: UtcTime = of_job("changed_at")
@@ -138,33 +138,33 @@ class ArchiveJob(ArchiveJobListed):
 
 
 class ArchiveJobs(PartOfList):
-    """Some of the jobs, newest first."""
+    """A part of the jobs, newest first."""
 
     jobs: list[ArchiveJobListed] = Field(validation_alias="items")
 
 
 class ArchiveJobCancelled(Record):
-    """A job, which is a download as well, that is being stopped."""
+    """A job, which is also a download, that is being stopped."""
 
     job_id: str = Field(validation_alias="id")
     download_id: str = Field(validation_alias="id")
-    status: Said
+    status: State
     cancelled_at: Annotated[UtcTime, BeforeValidator(lambda at: at or datetime.now(UTC))] = Field(
         validation_alias="completed_at"
     )
 
 
 class ActiveDownload(Record):
-    """One entry of the list of downloads."""
+    """An entry in the list of downloads."""
 
     download_id: str = of_job("id")
     video_id: str = of_job("params", "youtube_video_id")
-    status: Said = of_job("status")
+    status: State = of_job("status")
     progress: Percent
 
 
 class DownloadStarted(ActiveDownload):
-    """A download that was begun. ``estimated_size`` is null where the site does not tell."""
+    """A download that was started. ``estimated_size`` is null where the site does not report it."""
 
     estimated_size: int | None = None
     output_path: str = Field(validation_alias="archive_path")
@@ -172,7 +172,7 @@ class DownloadStarted(ActiveDownload):
 
 
 class DownloadReading(DownloadStarted):
-    """Everything about a download. What is not known yet is null."""
+    """All details of a download. Values that are not known yet are null."""
 
     downloaded_bytes: int = Field(validation_alias="bytes_done")
     total_bytes: int | None = Field(validation_alias="bytes_total")
@@ -183,7 +183,7 @@ class DownloadReading(DownloadStarted):
 
 
 class ActiveDownloads(BaseModel):
-    """What is being fetched, and how much waits."""
+    """The running downloads, and the number of waiting ones."""
 
     downloads: list[ActiveDownload]
     active_count: int

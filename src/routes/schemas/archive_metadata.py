@@ -1,4 +1,4 @@
-"""JSON of the archive services: facts of videos and playlists."""
+"""Defines the JSON of the archive services for facts of videos and playlists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, Field
 
-from src.routes.archive_words import documented_code
+from src.routes.archive_codes import documented_code
 from src.routes.schemas.archive import Duration, VideoId, VideoIds
 from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime
 
@@ -14,7 +14,7 @@ Quality = Annotated[str, BeforeValidator(lambda resolution: f"{resolution}p" if 
 
 
 class Channel(Record):
-    """Who published."""
+    """The channel that published a video."""
 
     id: str | None
     title: str | None
@@ -22,7 +22,7 @@ class Channel(Record):
 
 
 class Statistics(Record):
-    """Numbers that the site tells; null where it does not."""
+    """Numbers that the site reports; null where it does not."""
 
     view_count: int | None
     like_count: int | None
@@ -30,7 +30,7 @@ class Statistics(Record):
 
 
 class VideoFormat(Record):
-    """One format of a video."""
+    """A format of a video."""
 
     format_id: str = Field(validation_alias="id")
     quality: Quality = Field(validation_alias="resolution")
@@ -39,7 +39,7 @@ class VideoFormat(Record):
 
 
 class VideoMetadata(Record):
-    """The facts of a video, and until when they are believed."""
+    """The facts of a video, and until when they are cached."""
 
     video_id: str = Field(validation_alias=AliasPath("info", "id"))
     title: str = Field(validation_alias=AliasPath("info", "title"))
@@ -55,7 +55,7 @@ class VideoMetadata(Record):
 
 
 class BatchOf(RequestBody):
-    """Videos to look up at once."""
+    """Several videos to look up."""
 
     video_ids: VideoIds
     include_formats: bool = False
@@ -72,7 +72,7 @@ class FailedVideo(Record):
 
 
 class MetadataBatch(Record):
-    """The facts of several videos by id. ``api_calls_used``: number of requests to the site."""
+    """The facts of several videos by id. ``api_calls_used`` is the number of lookups at the site."""
 
     metadata: dict[str, VideoMetadata] = Field(validation_alias="found")
     failed: list[FailedVideo]
@@ -81,14 +81,14 @@ class MetadataBatch(Record):
 
 
 class PlaylistQuery(RequestBody):
-    """How much of a playlist: the site lets none have more than 5000 videos."""
+    """How much of a playlist to return; the site limits playlists to 5000 videos."""
 
     include_videos: bool = False
     limit: int = Field(default=50, ge=1, le=5000)
 
 
 class PlaylistVideo(Record):
-    """A video of a playlist; ``metadata`` when it was asked for and could be had."""
+    """A video of a playlist; ``metadata`` if it was requested and is available."""
 
     video_id: str
     title: str
@@ -109,14 +109,14 @@ class PlaylistMetadata(Record):
 
 
 class CacheQuery(RequestBody):
-    """What to forget: one video, or all."""
+    """What to delete from the cache: one video, or all."""
 
     video_id: VideoId | None = None
     expired_only: bool = False
 
 
 class CacheCleared(BaseModel):
-    """How many entries were forgotten."""
+    """The number of deleted entries."""
 
     cleared_count: int
     video_id: str | None

@@ -1,4 +1,4 @@
-"""JSON of the archive services: stored videos and work plans."""
+"""Defines the JSON of the archive services for stored videos and work plans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from src.routes.schemas.common import Record, RequestBody, Seconds, UtcTime
 
 
 class SaveMetadata(RequestBody):
-    """What is known of a video, and a name for its file."""
+    """The facts of a video, and a name for its file."""
 
     video_id: VideoId
     metadata: dict[str, Any]
@@ -21,14 +21,14 @@ class SaveMetadata(RequestBody):
 
 
 class UploadFields(RequestBody):
-    """What comes beside an uploaded file; ``metadata`` is JSON."""
+    """The other fields of an upload; ``metadata`` is JSON."""
 
     video_id: VideoId
     metadata: Json[dict[str, Any]] = Field(default={}, examples=['{"title": "A film", "duration": 60}'])
 
 
 class VideoQuery(Part):
-    """Which stored videos, in which order."""
+    """Which stored videos to list, in which order."""
 
     search: str | None = Field(default=None, max_length=500)
     sort: SortBy = "stored_at"
@@ -36,7 +36,7 @@ class VideoQuery(Part):
 
 
 class SearchQuery(RequestBody):
-    """What to look for, and where."""
+    """What to search for, and where."""
 
     q: str = Field(min_length=1, max_length=500)
     type: SearchIn = "all"
@@ -44,7 +44,7 @@ class SearchQuery(RequestBody):
 
 
 class StoredListed(Record):
-    """One entry of the list of stored videos; ``relevance`` where words were looked for."""
+    """An entry in the list of stored videos; ``relevance`` only in search results."""
 
     video_id: str
     title: str
@@ -55,27 +55,27 @@ class StoredListed(Record):
 
 
 class StoredInfo(StoredListed):
-    """Everything about a stored video."""
+    """All details of a stored video."""
 
     file_path: str | None
     metadata: dict[str, Any]
 
 
 class StoredList(PartOfList):
-    """Some of the stored videos."""
+    """A part of the stored videos."""
 
     videos: list[StoredListed] = Field(validation_alias="items")
 
 
 class StoredGone(BaseModel):
-    """A video that is stored no more."""
+    """A video that was deleted."""
 
     video_id: str
     deleted: bool = True
 
 
 class StorageStats(Record):
-    """What the archive holds in all; sizes in bytes, durations in seconds. It keeps no pictures of its own."""
+    """The totals of the archive; sizes in bytes, durations in seconds. Thumbnails are not stored."""
 
     total_videos: int = Field(validation_alias="videos")
     total_size: int = Field(validation_alias="bytes")
@@ -86,7 +86,7 @@ class StorageStats(Record):
 
 
 class CreateWorkPlan(RequestBody):
-    """Videos that could not be had, and why."""
+    """Videos that could not be downloaded, and why."""
 
     video_ids: VideoIds
     reason: StrictStr = Field(max_length=200, examples=["The site did not answer"])
@@ -94,7 +94,7 @@ class CreateWorkPlan(RequestBody):
 
 
 class WorkPlanInfo(Record):
-    """A work plan and how far it is."""
+    """A work plan and its state."""
 
     id: str
     video_ids: tuple[str, ...]
@@ -107,6 +107,6 @@ class WorkPlanInfo(Record):
 
 
 class WorkPlans(PartOfList):
-    """Some of the plans, newest first."""
+    """A part of the plans, newest first."""
 
     work_plans: list[WorkPlanInfo] = Field(validation_alias="items")

@@ -1,4 +1,4 @@
-"""JSON of ``/audio_dl/*``."""
+"""Defines the JSON of ``/audio_dl/*``."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def _clock(seconds: float) -> str:
 
 
 class AutoDownloadRequest(RequestBody):
-    """A link whose sound is wanted. ``username``: the account (e-mail address, or what stands before the @)."""
+    """A link to a video. ``username``: the account (e-mail address, or its part before the @)."""
 
     url: StrictStr | None = Field(default=None, max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
     quality: AudioQuality = "best"
     format: AudioFormat = "mp3"
     username: StrictStr | None = Field(default=None, max_length=254)
-    normalize_loudness: StrictBool = Field(default=False, description="Bring the sound to -16 LUFS (EBU R128).")
+    normalize_loudness: StrictBool = Field(default=False, description="Normalise the audio to -16 LUFS (EBU R128).")
 
     def to_params(self) -> dict[str, Any]:
         """Return the request in the words of the core."""
@@ -44,7 +44,7 @@ class AutoDownloadRequest(RequestBody):
 
 
 class Sound(Record):
-    """A download of sound, read off an ``AutoDownload``."""
+    """An audio download."""
 
     job_id: str = of_job("id")
     session_id: str
@@ -57,7 +57,7 @@ class Sound(Record):
 
 
 class AutoDownloaded(Sound):
-    """The finished file. A download is one record, so its ids in the database are those of session and job."""
+    """The finished file. A download is one record, so session and job have the same ids in the database."""
 
     success: bool = True
     file_path: str = Field(validation_alias=AliasPath("link", "path"))
@@ -65,19 +65,19 @@ class AutoDownloaded(Sound):
     database_session_id: str = Field(validation_alias="session_id")
     database_download_id: str = of_job("id")
     linked_to_user: str | None = Field(
-        validation_alias="linked_to", description="Only of an account that accepts what others save for it."
+        validation_alias="linked_to", description="Only for an account that accepts clips saved by others."
     )
 
     @model_serializer(mode="wrap")
-    def _without_nobody(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        told: dict[str, Any] = fields(self)
-        if told["linked_to_user"] is None:
-            del told["linked_to_user"]
-        return told
+    def _without_empty_user(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        if fields["linked_to_user"] is None:
+            del fields["linked_to_user"]
+        return fields
 
 
 class AudioListed(Sound, JobOutcome):
-    """One download of the history."""
+    """An entry in the history of downloads."""
 
     url: str = of_job("params", "url")
     status: str = of_job("status")
@@ -87,7 +87,7 @@ class AudioListed(Sound, JobOutcome):
 
 
 class AudioHistory(BaseModel):
-    """Audio downloads of an account, newest first."""
+    """The audio downloads of an account, newest first."""
 
     downloads: list[AudioListed]
     total: int

@@ -1,4 +1,4 @@
-"""JSON of ``/api/auth/*``."""
+"""Defines the JSON of ``/api/auth/*``."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from src.services.jobs.owner_space import Usage
 
 
 class Credentials(RequestBody):
-    """An account's e-mail address and password."""
+    """The e-mail address and password of an account."""
 
     email: StrictStr = Field(examples=["user@example.com"])
     password: StrictStr = Field(description="8 to 1024 characters.", examples=["SecurePass123!"])
 
 
 class ChangePassword(RequestBody):
-    """The password that counts now, and the one that shall."""
+    """The current password and the new one."""
 
     current_password: StrictStr = Field(examples=["SecurePass123!"])
     new_password: StrictStr = Field(description="8 to 1024 characters.", examples=["NewSecurePass456!"])
 
 
 class Registered(BaseModel):
-    """An account was made."""
+    """An account was created."""
 
     message: str = "User registered successfully"
     user_id: str
 
 
 class UserShown(BaseModel):
-    """An account as its owner sees it."""
+    """An account as shown to its owner."""
 
     id: str
     email: str
 
 
 class LoggedIn(BaseModel):
-    """A login was opened. The token is told only here."""
+    """A login was created. The token is shown only here."""
 
     message: str = "Login successful"
     token: str
@@ -58,13 +58,13 @@ class LoggedOut(BaseModel):
 
 
 class PasswordChanged(BaseModel):
-    """The new password counts; every login has ended."""
+    """The new password is valid; all logins have ended."""
 
     message: str = "Password changed successfully. Please login again."
 
 
 class PublicTokenIssued(BaseModel):
-    """A public token and its life in seconds."""
+    """A public token and its lifetime in seconds."""
 
     token: str
     expires_in: int
@@ -74,8 +74,8 @@ class Me(BaseModel):
     """The signed-in user."""
 
     user: UserShown
-    used_mb: float = Field(description="What the account's files take, with those that are arriving, in MB.")
-    quota_mb: float | None = Field(description="What they may take together, in MB; null: there is no limit.")
+    used_mb: float = Field(description="Space used by the account's files, including running uploads, in MB.")
+    quota_mb: float | None = Field(description="Space that they may use, in MB; null: no limit.")
 
     @classmethod
     def of(cls, identity: Identity, usage: Usage) -> Me:
@@ -88,6 +88,6 @@ class Me(BaseModel):
 
 
 class Preferences(RequestBody):
-    """What the signed-in user wants."""
+    """The preferences of the signed-in user."""
 
     accept_anonymous_saves: StrictBool

@@ -1,4 +1,4 @@
-"""JSON of ``/api/video/batch``."""
+"""Defines the JSON of ``/api/video/batch``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MOST_RANGES = 50
 
 
 class Range(RequestBody):
-    """A time range. Times as in ``POST /api/video/save``."""
+    """A time range, with times as in ``POST /api/video/save``."""
 
     start_time: TimeText = Field(examples=[60])
     end_time: TimeText = Field(examples=[120])
 
 
 class SaveBatch(RequestBody):
-    """Several time ranges of one video, made from one fetch. ``join``: one film of all, in the order of the ranges."""
+    """Several time ranges of one video. ``join``: one video of all of them, in the order of the ranges."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
     ranges: list[Range] = Field(min_length=1, max_length=MOST_RANGES)
@@ -32,7 +32,7 @@ class SaveBatch(RequestBody):
     resolution_preference: Resolution = "1080p"
 
     def to_requests(self) -> list[ClipRequest]:
-        """Return the ranges in the words of the core."""
+        """Return the ranges as the service understands them."""
         return [ClipRequest(self.url, each.start_time, each.end_time) for each in self.ranges]
 
 
@@ -57,9 +57,12 @@ class Batch(OutcomeShown):
 
     @classmethod
     def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> Batch:
-        """Return a job with its last reading."""
+        """Return the status of a job with its latest progress."""
         params = job.params
         assert isinstance(params, BatchParams)
+        reading = ProgressReading(**progress) if progress else None
+        size = job.artifact.size_bytes if job.artifact else None
+        error, code = (job.failure.message, job.failure.code) if job.failure else (None, None)
         return cls(
             video_id=job.id,
             url=params.url,
@@ -70,11 +73,11 @@ class Batch(OutcomeShown):
             completed_at=job.completed_at,
             expires_at=job.expires_at,
             title=job.facts.get("title"),
-            progress=ProgressReading(**progress) if progress else None,
+            progress=reading,
             file_available=job.artifact is not None,
-            file_size_bytes=job.artifact.size_bytes if job.artifact else None,
+            file_size_bytes=size,
             clips=job.report.get("actual", {}).get("clips"),
-            error=job.failure.message if job.failure else None,
-            code=job.failure.code if job.failure else None,
+            error=error,
+            code=code,
             **job.outcome,
         )

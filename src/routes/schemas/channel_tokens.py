@@ -1,4 +1,4 @@
-"""JSON of ``/api/auth/tokens``."""
+"""Defines the JSON of ``/api/auth/tokens``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from src.utils.latency import latency_seconds
 
 
 class NewChannelToken(RequestBody):
-    """What a chat bot's token should be like. ``latency`` is a preset (ultra-low, low, normal) or seconds.
+    """The settings of a chat bot's token. ``latency`` is a preset (ultra-low, low, normal) or seconds.
 
-    ``webhook`` is told when a clip is ready: a Discord webhook, or an address of the owner's (signed).
+    ``webhook`` is notified when a clip is ready: a Discord webhook, or an address of the owner (signed).
     """
 
     name: StrictStr = Field(default="chat bot", min_length=1, max_length=60)
     scopes: list[Scope] = Field(default_factory=lambda: [Scope.SAVE], max_length=4)
-    stream: StrictStr | None = Field(default=None, max_length=2000, description="Meant when the bot names none.")
+    stream: StrictStr | None = Field(default=None, max_length=2000, description="Used when the bot names none.")
     latency: StrictStr | float = Field(default="normal", validate_default=True)
     offset: float = Field(default=60, ge=0, le=43_200)
     duration: float = Field(default=120, gt=0, le=43_200)
@@ -34,7 +34,7 @@ class NewChannelToken(RequestBody):
         return latency_seconds(str(value))
 
     def to_token_request(self) -> TokenRequest:
-        """Return the request in the terms of the service."""
+        """Return the settings as the service understands them."""
         return TokenRequest(
             name=self.name,
             scopes=self.scopes,
@@ -49,11 +49,11 @@ class NewChannelToken(RequestBody):
 
 
 class ChannelTokenShown(BaseModel):
-    """A token as its owner sees it later: without the secret."""
+    """A token as shown to its owner later: without the secret."""
 
     id: str
     name: str
-    hint: str = Field(description="How the token begins.")
+    hint: str = Field(description="The first characters of the token.")
     scopes: list[str]
     stream: str | None
     latency_seconds: Seconds
@@ -68,12 +68,12 @@ class ChannelTokenShown(BaseModel):
 
     @classmethod
     def of(cls, token: ChannelToken) -> ChannelTokenShown:
-        """Return the entry of a token."""
+        """Return the entry for a token."""
         return cls(**_shown(token))
 
 
 class ChannelTokenMade(ChannelTokenShown):
-    """A new token, which is shown only here, and the secret that webhooks of this account are signed with."""
+    """A new token, which is shown only here, and the secret with which webhooks of this account are signed."""
 
     token: str
     webhook_secret: str | None
@@ -94,13 +94,13 @@ class ChannelTokens(BaseModel):
 
 
 class ChannelTokenRevoked(BaseModel):
-    """The token counts nowhere from now on."""
+    """The token is invalid from now on."""
 
     message: str = "Token revoked"
 
 
 class BotCommands(BaseModel):
-    """A command for each bot, ready to paste; without the token in ``X-Channel-Token``, its place is marked."""
+    """A command for each bot, ready to paste; contains the token only if it was sent in ``X-Channel-Token``."""
 
     id: str
     commands: dict[str, str]

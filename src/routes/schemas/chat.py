@@ -1,4 +1,4 @@
-"""Query strings and JSON of clips from a chat."""
+"""Defines the query strings and JSON of clips from a chat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _latency(text: str | None) -> str | None:
 
 
 class ChatQuery(RequestBody):
-    """A command in a chat; everything may be absent. ``latency`` is a preset or seconds."""
+    """A command in a chat; all fields are optional. ``latency`` is a preset or seconds."""
 
     stream: str = Field(default="", max_length=2000, validation_alias=AliasChoices(*_NAMES))
     message: str = Field(default="", validation_alias=AliasChoices("message", "title", "q", "text"))
@@ -34,9 +34,9 @@ class ChatQuery(RequestBody):
 
 
 class StreamClipQuery(ChatQuery):
-    """How much of a running stream to keep, ``offset`` seconds back from now.
+    """Which part of a running stream to save, starting ``offset`` seconds ago.
 
-    ``user_id`` says whose clip it is; a channel token knows that by itself.
+    ``user_id`` is the owner of the clip; a channel token implies it.
     """
 
     user_id: str | None = Field(default=None, max_length=64)
@@ -44,7 +44,7 @@ class StreamClipQuery(ChatQuery):
 
 
 class StreamClipSaved(BaseModel):
-    """A moment of a stream was kept. The YouTube id is null while only the channel is known."""
+    """A moment of a stream was saved. The YouTube id is null while only the channel is known."""
 
     message: str = "Video clip saved successfully"
     video_id: str
@@ -58,7 +58,7 @@ class StreamClipSaved(BaseModel):
 
 
 class ChatAnswered(BaseModel):
-    """What a word that is no clip did."""
+    """The result of a command that saves no clip."""
 
     message: str
     video_id: str | None = None

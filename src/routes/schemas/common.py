@@ -1,4 +1,4 @@
-"""Field types that several surfaces share: how times, sizes and ids look in JSON."""
+"""Defines field types that several APIs share: times, sizes and ids in JSON."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, Pl
 from src.middleware.files import public_address
 from src.utils.clock import utc_text
 
-MESSAGE_LENGTH = 500  # of what somebody writes about a clip
+MESSAGE_LENGTH = 500  # of a message about a clip
 
 
 def plain_number(seconds: float) -> int | float:
-    """Return a whole number without a decimal point, others as they are."""
+    """Return a whole number without a decimal point, and others unchanged."""
     return int(seconds) if seconds == int(seconds) else seconds
 
 
@@ -27,28 +27,28 @@ Seconds = Annotated[
     float, PlainSerializer(plain_number, return_type=Any), WithJsonSchema({"type": "number", "description": "seconds"})
 ]
 
-# A path of ours, told as the caller reaches it.
+# A path, shown as an absolute URL.
 Address = Annotated[str, AfterValidator(public_address)]
 
 
 def of_job(*path: str, **default: Any) -> Any:
-    """Return a field that is read off the ``job`` of a record."""
+    """Return a field whose value comes from the ``job`` of a record."""
     return Field(validation_alias=AliasPath("job", *path), **default)
 
 
 def megabytes(size_bytes: int) -> float:
-    """Megabytes (10**6 bytes) with two decimals."""
+    """Return megabytes (10**6 bytes) with two decimals."""
     return round(size_bytes / 1_000_000, 2)
 
 
 class RequestBody(BaseModel):
-    """Base of request models: unknown fields are ignored, types are not bent."""
+    """The base of request models: unknown fields are ignored, and types are not converted."""
 
     model_config = ConfigDict(extra="ignore", str_max_length=10_000)
 
 
 class Record(BaseModel):
-    """Base of replies that are read off a record: ``model_validate(record)``; aliases say where a field is found."""
+    """The base of replies made with ``model_validate(record)``; aliases name the source of a field."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -61,10 +61,10 @@ class NoteShown(BaseModel):
 
 
 class GapShown(BaseModel):
-    """A part of the promised range that the file lacks, in seconds, with the wall clock where it is known.
+    """A part of the requested range that the file lacks, in seconds, with the wall clock if known.
 
-    A clip counts from the start of the video, a recording from its first segment, a live clip from the start of the
-    requested moment.
+    Times count from the start of the video for a clip, from the first segment for a recording, and from the start of
+    the requested moment for a live clip.
     """
 
     start: Seconds
@@ -74,7 +74,7 @@ class GapShown(BaseModel):
 
 
 class OutcomeShown(BaseModel):
-    """What the finished file holds; ``complete`` is null until there is one."""
+    """Whether the finished file is complete; ``complete`` is null until there is one."""
 
     complete: bool | None = None
     gaps: list[GapShown] = []
@@ -82,7 +82,7 @@ class OutcomeShown(BaseModel):
 
 
 class JobOutcome(Record):
-    """The same for replies that are read off the ``job`` of a record."""
+    """The same for replies made from the ``job`` of a record."""
 
     complete: bool | None = of_job("outcome", "complete")
     gaps: list[GapShown] = of_job("outcome", "gaps")
@@ -90,7 +90,7 @@ class JobOutcome(Record):
 
 
 class Processing(BaseModel):
-    """The file is not ready yet: ask again."""
+    """The file is not ready yet: send the request again."""
 
     message: str
     status: str

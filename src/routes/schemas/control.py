@@ -1,4 +1,4 @@
-"""JSON of what is done with a job."""
+"""Defines the JSON of cancelling, retrying and deleting jobs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from src.models.video import Status, VideoJob
 
 
 class Controlled(BaseModel):
-    """What a job is now. A running one that is cancelled stops within seconds."""
+    """The new state of a job. A running job that is cancelled stops within seconds."""
 
     message: str
     status: str
@@ -18,7 +18,7 @@ class Controlled(BaseModel):
 
     @classmethod
     def of(cls, job: VideoJob, deleted: bool) -> Self:
-        """Return a job, and whether it was deleted."""
+        """Return the reply for a job, and whether it was deleted."""
         stopping = job.cancel_requested and job.status is Status.PROCESSING
         status = Status.CANCELLED if stopping else job.status
         message = "Deleted" if deleted else f"The job is {status.value}"

@@ -1,4 +1,4 @@
-"""JSON of ``/api/encode/*``."""
+"""Defines the JSON of ``/api/encode/*``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from src.errors import CodecUnsupported, RequestInvalid
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import VideoJob
 from src.routes.schemas.common import OutcomeShown, RequestBody, UtcTime, megabytes, plain_number
-from src.routes.schemas.video import ErrorFact
+from src.routes.schemas.video import ErrorFact, error_of
 from src.services.uploads.uploads import EncodeChoice, Uploaded
 
 
 class StartEncoding(RequestBody):
     """Codec (h264, h265, av1) and quality (lossless, high, medium).
 
-    At most one target may replace the number of a lossy quality: ``target_size_mb`` (a file of at most so many 10^6
-    bytes) or ``target_vmaf`` (picture quality, 0 to 100, measured on samples).
+    At most one target may replace the number of a lossy quality: ``target_size_mb`` (the largest file, in 10^6 bytes)
+    or ``target_vmaf`` (visual quality, 0 to 100, measured on samples).
     """
 
     video_codec: StrictStr = Field(examples=["h264"])
@@ -27,17 +27,17 @@ class StartEncoding(RequestBody):
     target_vmaf: float | None = Field(default=None, ge=20, le=100)
 
     def choice(self, known: dict[str, list[str]]) -> EncodeChoice:
-        """Return what was asked for, if it is known.
+        """Return the chosen codec, quality and target.
 
         Raises:
-            CodecUnsupported: it is not.
+            CodecUnsupported: the codec or the quality is not known.
             RequestInvalid: two targets, or one for a lossless encode.
         """
         if self.quality_preset not in known.get(self.video_codec, []):
             raise CodecUnsupported(codecs=known)
         targets = [target for target in (self.target_size_mb, self.target_vmaf) if target is not None]
         if len(targets) > 1 or (targets and self.quality_preset == "lossless"):
-            raise RequestInvalid("A target needs quality 'high' or 'medium', and there can be only one.")
+            raise RequestInvalid("A target needs quality 'high' or 'medium', and only one target is allowed.")
         return EncodeChoice(
             cast(Codec, self.video_codec),
             cast(Quality, self.quality_preset),
@@ -47,10 +47,10 @@ class StartEncoding(RequestBody):
 
 
 class TakeAudio(RequestBody):
-    """Format (mp3, wav, flac) and quality of the sound.
+    """Format (mp3, wav, flac) and quality of the audio.
 
-    Of mp3, ``best`` and ``worst`` are variable rates (V0 and V9), the others constant ones; wav and flac lose nothing,
-    and ``worst`` is 22.05 kHz. ``normalize_loudness`` brings it to -16 LUFS (EBU R128, two passes).
+    For mp3, ``best`` and ``worst`` are variable bit rates (V0 and V9), the others constant ones; wav and flac are
+    lossless, with 22.05 kHz for ``worst``. ``normalize_loudness`` produces -16 LUFS (EBU R128, two passes).
     """
 
     format: AudioFormat = "mp3"
@@ -58,14 +58,14 @@ class TakeAudio(RequestBody):
     normalize_loudness: StrictBool = False
 
     def choice(self) -> EncodeChoice:
-        """Return the request in the words of the core."""
+        """Return the request as the service understands it."""
         return EncodeChoice(
             audio_format=self.format, audio_quality=self.quality, normalize_loudness=self.normalize_loudness
         )
 
 
 class Upload(BaseModel):
-    """An upload was kept."""
+    """An upload was stored."""
 
     encode_id: str
     original_filename: str
@@ -74,32 +74,32 @@ class Upload(BaseModel):
 
     @classmethod
     def of(cls, uploaded: Uploaded) -> Self:
-        """Return the reply for a kept upload."""
+        """Return the reply for a stored upload."""
         assert isinstance(uploaded.job.params, EncodeParams)
         seconds = uploaded.metadata.get("duration")
-        told = plain_number(seconds) if isinstance(seconds, float) else seconds
+        duration = plain_number(seconds) if isinstance(seconds, float) else seconds
         return cls(
             encode_id=uploaded.job.id,
             original_filename=uploaded.job.params.original_filename,
             file_size_mb=megabytes(uploaded.size_bytes),
-            metadata={**uploaded.metadata, "duration": told},
+            metadata={**uploaded.metadata, "duration": duration},
         )
 
 
 class VideoUploaded(Upload):
-    """A video was kept."""
+    """A video was stored."""
 
     message: str = "Video uploaded successfully"
 
 
 class AudioUploaded(Upload):
-    """An audio file was kept."""
+    """An audio file was stored."""
 
     message: str = "Audio uploaded successfully"
 
 
 class AudioMade(BaseModel):
-    """The sound is there."""
+    """The audio file is ready."""
 
     message: str = "Audio extracted successfully"
     encode_id: str
@@ -123,7 +123,7 @@ class AudioMade(BaseModel):
 
 
 class VideoEncoded(BaseModel):
-    """The encode is done."""
+    """The encode is finished."""
 
     message: str = "Video encoded successfully"
     encode_id: str
@@ -131,8 +131,11 @@ class VideoEncoded(BaseModel):
 
 
 class EncodeStatus(OutcomeShown):
-    """Everything about one encode. ``progress`` is 0-100, and 100 only when it is done; the size is the upload's until
-    then, and afterwards the file's, after it has expired as well."""
+    """All details of an encode.
+
+    ``progress`` is 0-100, and 100 only when it is finished. The size is that of the upload until then, and afterwards
+    that of the file, also after it has expired.
+    """
 
     encode_id: str
     status: str
@@ -157,11 +160,12 @@ class EncodeStatus(OutcomeShown):
 
     @classmethod
     def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> EncodeStatus:
-        """Return the status of a job with its last reading."""
+        """Return the status of a job with its latest progress."""
         params = job.params
         assert isinstance(params, EncodeParams)
-        reading = progress or {}
+        reading, error = progress or {}, error_of(job)
         done = 100 if job.status == "completed" else min(int(reading.get("encoding_progress", 0)), 99)
+        size = params.input_size_bytes if job.result_bytes is None else job.result_bytes
         return cls(
             encode_id=job.id,
             status=job.status.value,
@@ -176,18 +180,18 @@ class EncodeStatus(OutcomeShown):
             encoding_completed_at=job.completed_at,
             expires_at=job.expires_at,
             file_available=job.artifact is not None,
-            file_size_mb=megabytes(params.input_size_bytes if job.result_bytes is None else job.result_bytes),
+            file_size_mb=megabytes(size),
             speed=reading.get("speed"),
             eta=reading.get("eta"),
             fps=reading.get("fps"),
-            error=ErrorFact(code=job.failure.code, message=job.failure.message) if job.failure else None,
-            error_message=job.failure.message if job.failure else None,
+            error=error,
+            error_message=error.message if error else None,
             report=job.report or None,
             **job.outcome,
         )
 
 
 class Codecs(BaseModel):
-    """What can be encoded to."""
+    """The supported codecs with their quality presets."""
 
     codecs: dict[str, list[str]]

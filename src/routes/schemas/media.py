@@ -1,4 +1,4 @@
-"""The query of ``/media/downloads/*``."""
+"""Defines the query of ``/media/downloads/*``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from src.routes.schemas.common import RequestBody
 
 
 class LinkQuery(RequestBody):
-    """What opens a link; made by this service."""
+    """The expiry and signature of a link."""
 
     expires: int = Field(default=0, ge=0, le=10**11)
     signature: str = Field(default="", max_length=64)

@@ -1,4 +1,4 @@
-"""JSON of ``/api/health``, ``/api/metrics`` and ``/api/status``."""
+"""Defines the JSON of ``/api/health``, ``/api/metrics`` and ``/api/status``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Alive(BaseModel):
 
 
 class Health(BaseModel):
-    """``healthy``; ``degraded``: it works and somebody should look; ``unhealthy``: it does not. ``reasons`` say why."""
+    """``healthy``; ``degraded``: it works but needs attention; ``unhealthy``: it does not work. See ``reasons``."""
 
     status: HealthStatus
     version: str
@@ -29,7 +29,7 @@ class Health(BaseModel):
 
 
 class SystemLoad(Record):
-    """Percentages 0-100; null where the system does not tell."""
+    """Percentages 0-100; null where the system has no value."""
 
     cpu_percent: float | None
     memory_percent: float | None
@@ -38,7 +38,7 @@ class SystemLoad(Record):
 
 
 class QueueReading(BaseModel):
-    """What waits and what runs in one queue; how long the oldest has waited, in seconds."""
+    """Waiting and running jobs of a queue, and how long the oldest has waited, in seconds."""
 
     waiting: int
     running: int
@@ -46,7 +46,7 @@ class QueueReading(BaseModel):
 
     @classmethod
     def by_name(cls, queues: Iterable[Queue]) -> dict[str, Self]:
-        """Return the queues."""
+        """Return the queues by name."""
         return {
             each.name: cls(waiting=each.waiting, running=each.running, oldest_seconds=each.oldest_seconds)
             for each in queues
@@ -54,7 +54,7 @@ class QueueReading(BaseModel):
 
 
 class MetricsReading(BaseModel):
-    """Numbers of the whole service."""
+    """Metrics of the whole service."""
 
     timestamp: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
     uptime_seconds: float
@@ -66,7 +66,7 @@ class MetricsReading(BaseModel):
 
 
 class StatusReading(MetricsReading):
-    """The numbers, how well the service is, and its limits."""
+    """The metrics, the health and the limits of the service."""
 
     status: HealthStatus
     reasons: list[str]

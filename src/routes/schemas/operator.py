@@ -1,4 +1,4 @@
-"""JSON of ``/api/diagnostics`` and ``/api/admin/jobs``."""
+"""Defines the JSON of ``/api/diagnostics`` and ``/api/admin/jobs``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from src.services.operations.diagnostics import Diagnosis
 
 
 class Part(BaseModel):
-    """How the use of one part went."""
+    """The result of testing one component."""
 
     ok: bool
     milliseconds: int
@@ -25,14 +25,14 @@ class Part(BaseModel):
 
 
 class Ffmpeg(BaseModel):
-    """The FFmpeg program and those of its encoders that the service knows."""
+    """The FFmpeg program, and its encoders that the service uses."""
 
     version: str | None
     encoders: list[str]
 
 
 class Sandbox(BaseModel):
-    """What keeps programs from files and from the network here; ``reasons`` say why it is not more."""
+    """How programs are isolated from files and the network; ``reasons`` explain why it is not better."""
 
     files: Literal["landlock", "none"]
     network: Literal["namespace", "landlock", "none"]
@@ -40,7 +40,7 @@ class Sandbox(BaseModel):
 
 
 class Diagnostics(BaseModel):
-    """What an instance is made of. Null where a part did not answer in time."""
+    """The components of an instance. Null where a component did not respond in time."""
 
     ok: bool
     at: UtcTime
@@ -56,14 +56,15 @@ class Diagnostics(BaseModel):
     queues: dict[str, QueueReading] | None
     reasons: list[str]
     admins_without_effect: list[str] | None = Field(
-        description=f"Addresses of ADMIN_EMAILS that make nobody an administrator; `{MAKE_ADMIN}` does."
+        description=f"Addresses in ADMIN_EMAILS that make no account an administrator; run `{MAKE_ADMIN}`."
     )
-    make_admin: str | None = Field(description="The command that makes one, while an address has no effect.")
+    make_admin: str | None = Field(description="The command to run while an address has no effect.")
     self_test: dict[str, Part]
 
     @classmethod
     def of(cls, found: Diagnosis) -> Self:
-        """Return a diagnosis."""
+        """Return the reply for a diagnosis."""
+        make_admin = MAKE_ADMIN if found.admins_without_effect else None
         return cls.model_validate(
             {
                 "ok": found.ok,
@@ -84,7 +85,7 @@ class Diagnostics(BaseModel):
                 "queues": None if found.queues is None else QueueReading.by_name(found.queues),
                 "reasons": list(found.reasons),
                 "admins_without_effect": _listed(found.admins_without_effect),
-                "make_admin": MAKE_ADMIN if found.admins_without_effect else None,
+                "make_admin": make_admin,
                 "self_test": {
                     part.name: {"ok": part.ok, "milliseconds": part.milliseconds, "problem": part.problem}
                     for part in found.self_test
@@ -98,7 +99,7 @@ def _listed(found: Sequence[str] | None) -> list[str] | None:
 
 
 class AllJobsQuery(RequestBody):
-    """Which jobs."""
+    """Which jobs to list."""
 
     page: int = Field(1, ge=1, le=1_000_000)
     per_page: int = Field(20, ge=1, le=100)
@@ -107,7 +108,7 @@ class AllJobsQuery(RequestBody):
 
 
 class AnyJob(BaseModel):
-    """A job of anybody. Its parameters are its owner's business: links and messages are not told."""
+    """A job of any user. Its parameters are private: links and messages are not shown."""
 
     job_id: str
     kind: str
@@ -125,7 +126,8 @@ class AnyJob(BaseModel):
 
     @classmethod
     def of(cls, job: VideoJob) -> Self:
-        """Return a job."""
+        """Return the entry for a job."""
+        worker = job.lease.worker if job.lease else None
         return cls(
             job_id=job.id,
             kind=job.kind,
@@ -134,7 +136,7 @@ class AnyJob(BaseModel):
             owner_id=job.owner.id,
             status=job.status.value,
             attempts=job.attempts,
-            worker=job.lease.worker if job.lease else None,
+            worker=worker,
             error_code=job.failure.code if job.failure else None,
             created_at=job.created_at,
             queued_at=job.queued_at,
@@ -144,7 +146,7 @@ class AnyJob(BaseModel):
 
 
 class AllJobs(BaseModel):
-    """One page of everybody's jobs, newest first, and the queues."""
+    """A page of the jobs of all users, newest first, and the queues."""
 
     jobs: list[AnyJob]
     page: int
@@ -154,7 +156,7 @@ class AllJobs(BaseModel):
 
     @classmethod
     def of(cls, jobs: Sequence[VideoJob], total: int, query: AllJobsQuery, queues: Sequence[Queue]) -> Self:
-        """Return a page."""
+        """Return the reply for a page of jobs."""
         return cls(
             jobs=[AnyJob.of(job) for job in jobs],
             page=query.page,

@@ -1,4 +1,4 @@
-"""JSON of ``/api/sessions/*`` and ``/api/jobs/*``."""
+"""Defines the JSON of ``/api/sessions/*`` and ``/api/jobs/*``."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from src.services.downloads.requests import DownloadRequest, Media
 
 
 class CreateJob(RequestBody):
-    """What to fetch. ``quality``: best, worst, 720p; of sound 192k; of transcripts manual or automatic."""
+    """What to download. ``quality``: best, worst, 720p; for audio 192k; for transcripts manual or automatic."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://www.youtube.com/watch?v=dQw4w9WgXcQ"])
     media_type: Media = "video"
     quality: StrictStr = Field(default="best", max_length=20)
     output_format: StrictStr | None = Field(default=None, max_length=20, description="mp4, webm; mp3; vtt, srt, txt")
-    language: StrictStr | None = Field(default=None, max_length=20, description="Of a transcript.")
+    language: StrictStr | None = Field(default=None, max_length=20, description="The language of a transcript.")
 
     def to_request(self) -> DownloadRequest:
-        """Return the request in the words of the core."""
-        words = self.model_dump(include={"url", "quality", "output_format"})
+        """Return the request as the service understands it."""
+        sent = self.model_dump(include={"url", "quality", "output_format"})
         return DownloadRequest(
-            self.url, self.media_type, self.quality, self.output_format, self.language, original=words
+            self.url, self.media_type, self.quality, self.output_format, self.language, original=sent
         )
 
 
 class JobPage(RequestBody):
-    """Which part of a list, and jobs in which state."""
+    """Which part of a list, and optionally only jobs in one state."""
 
     status: Literal["pending", "processing", "completed", "failed", "cancelled"] | None = None
     limit: int = Field(default=50, ge=1, le=200)
@@ -36,7 +36,7 @@ class JobPage(RequestBody):
 
 
 class JobNumbers(Record):
-    """Jobs in numbers, read off a ``Tally``."""
+    """Numbers of jobs."""
 
     total_jobs: int = Field(validation_alias="total")
     active_jobs: int = Field(validation_alias="active")
@@ -46,7 +46,7 @@ class JobNumbers(Record):
 
 
 class GuestSessionInfo(JobNumbers):
-    """A session and its jobs in numbers. ``session_uuid`` opens it: whoever has it is its owner."""
+    """A session and the numbers of its jobs. ``session_uuid`` is its secret: anyone who has it can use the session."""
 
     session_uuid: str
     created_at: UtcTime
@@ -57,7 +57,7 @@ class GuestSessionInfo(JobNumbers):
 
 
 class GuestSessionList(BaseModel):
-    """The caller's own session, if it sent one, and how many there are: ids of others would open their sessions."""
+    """The caller's own session, if it was sent, and the number of all; other ids are secret."""
 
     sessions: list[GuestSessionInfo]
     total: int
@@ -66,7 +66,7 @@ class GuestSessionList(BaseModel):
 
 
 class SessionOverview(JobNumbers):
-    """All sessions and all jobs in numbers."""
+    """Numbers of all sessions and jobs."""
 
     active_sessions: int
     max_sessions: int
@@ -74,7 +74,7 @@ class SessionOverview(JobNumbers):
 
 
 class GuestJob(JobOutcome):
-    """A job. ``output_path`` is below the caller's own folder, as ``/paths`` tells it."""
+    """A job. ``output_path`` is below the caller's own folder, as in ``/paths``."""
 
     job_uuid: str = of_job("id")
     session_uuid: str | None = None
@@ -107,7 +107,7 @@ class GuestJobList(Record):
 
 
 class JobPaths(Record):
-    """Where the files of a job are: the folder of each medium, and the file once it is made."""
+    """The folders of a job's files by medium, and the file once it exists."""
 
     job_uuid: str = of_job("id")
     session_uuid: str | None = None

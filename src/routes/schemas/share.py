@@ -1,4 +1,4 @@
-"""JSON of links to clips and of moved times."""
+"""Defines the JSON of links to clips and of new times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from src.routes.schemas.common import RequestBody, Seconds, UtcTime
 
 
 class ShareVideo(RequestBody):
-    """How long the link should count; never longer than the file stays."""
+    """How long the link is valid, at most as long as the file exists."""
 
     expires_in_seconds: StrictInt | None = Field(default=None, ge=60, le=30 * 24 * 3600)
 
@@ -29,16 +29,16 @@ class Shared(BaseModel):
 
 
 class SharesEnded(BaseModel):
-    """No link to this video counts any more."""
+    """All links to this video are invalid."""
 
     message: str = "Links revoked"
     revoked: int
 
 
 class MoveTimes(RequestBody):
-    """New times. A clip of a video has ``start_time`` and ``end_time``; a live one also ``offset`` and ``duration``.
+    """New times. A clip of a video has ``start_time`` and ``end_time``; a live clip also ``offset`` and ``duration``.
 
-    ``move_start`` and ``move_end`` are seconds to add to the times as they are; negative is earlier.
+    ``move_start`` and ``move_end`` are seconds to add to the current times; negative is earlier.
     """
 
     start_time: float | None = Field(default=None, ge=0, le=1e7)
@@ -50,7 +50,7 @@ class MoveTimes(RequestBody):
 
 
 class Moved(BaseModel):
-    """The clip is cut anew. ``refetched``: its source has to be asked again, for what was not kept of it."""
+    """The clip is cut again. ``refetched``: parts of its source that were not retained are fetched again."""
 
     message: str
     video_id: str

@@ -1,4 +1,4 @@
-"""JSON of ``/download/``, ``/download/mp4`` and ``/job/*``."""
+"""Defines the JSON of ``/download/``, ``/download/mp4`` and ``/job/*``."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class DownloadFile(RequestBody):
     type: Literal["mp4"] = "mp4"
 
     def to_request(self) -> StreamRequest:
-        """Return the request in the words of the core."""
+        """Return the request as the service understands it."""
         return StreamRequest(self.url, "mp4", video_name=self.video_name)
 
 
 class DownloadStream(RequestBody):
-    """A playlist at a public address. ``max_seconds`` of video end a live stream."""
+    """A playlist at a public address. A live stream is recorded for ``max_seconds`` of video."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://example.com/live/master.m3u8"])
     resolution: StrictStr | None = Field(default=None, max_length=11, examples=["1920x1080"])
@@ -35,7 +35,7 @@ class DownloadStream(RequestBody):
     max_seconds: float | None = Field(default=None, gt=0, le=86_400)
 
     def to_request(self) -> StreamRequest:
-        """Return the request in the words of the core."""
+        """Return the request as the service understands it."""
         return StreamRequest(
             self.url,
             resolution=self.resolution,
@@ -59,7 +59,7 @@ class StreamResult(Record):
 
 
 class StreamJob(JobOutcome):
-    """A download, read off a ``StreamView``. Whoever knows ``job_id`` may look at it and cancel it."""
+    """A download. Anyone who knows ``job_id`` may see it and cancel it."""
 
     job_id: str = Field(validation_alias="signed_id")
     status: Annotated[State, BeforeValidator(str.upper)] = Field(validation_alias="state")

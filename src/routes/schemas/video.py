@@ -1,4 +1,4 @@
-"""JSON of ``/api/video/*``."""
+"""Defines the JSON of ``/api/video/*``."""
 
 from __future__ import annotations
 
@@ -20,23 +20,21 @@ class SaveVideo(RequestBody):
     """A time range of a video. Times are seconds, ``mm:ss``, ``h:mm:ss`` or ``1h2m3s``."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
-    start_time: TimeText | None = Field(
-        default=None, description="May be absent when the link has a t=.", examples=[60]
-    )
+    start_time: TimeText | None = Field(default=None, description="Optional when the link has a t=.", examples=[60])
     end_time: TimeText | None = Field(default=None, examples=[120])
     user_id: StrictStr = Field(max_length=64, examples=["507f1f77bcf86cd799439011"])
     additional_message: StrictStr | None = Field(default=None, max_length=MESSAGE_LENGTH)
     clip_offset: float | None = Field(
-        default=None, ge=-86_400, le=86_400, description="A note: kept and told again, it moves no times."
+        default=None, ge=-86_400, le=86_400, description="A note that is stored and returned; it does not move times."
     )
 
     def to_request(self) -> ClipRequest:
-        """Return the request in the words of the core."""
+        """Return the request as the service understands it."""
         return ClipRequest(self.url, self.start_time, self.end_time, self.additional_message, self.clip_offset)
 
 
 class DownloadVideo(RequestBody):
-    """What kind of file; absent fields keep what was chosen before."""
+    """The type of file; absent fields keep their earlier values."""
 
     format_preference: Literal["mp4", "webm", "best"] | None = None
     resolution_preference: Resolution | None = None
@@ -46,42 +44,42 @@ class DownloadVideo(RequestBody):
     )
 
     def changes(self) -> dict[str, Any]:
-        """Return the parameters that this request names."""
+        """Return the parameters in this request."""
         return self.model_dump(exclude_none=True)
 
 
 class ResolutionsOf(RequestBody):
-    """The video to look at."""
+    """The video to look up."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
 
 
 class Page(RequestBody):
-    """Which part of a list."""
+    """A page of a list."""
 
     page: int = Field(default=1, ge=1, le=1_000_000)
     per_page: int = Field(default=50, ge=1, le=200)
 
 
 class VideoSaved(BaseModel):
-    """A request was kept."""
+    """A request was saved."""
 
     message: str = "Video info saved successfully"
     video_id: str
 
 
 def _documented(phase: str) -> str:
-    return Phase(phase).documented.value  # a worker of an earlier version may have written another word
+    return Phase(phase).documented.value  # a worker of an earlier version may have written another phase
 
 
 class AnonymousSavesCleared(BaseModel):
-    """How many clips that others had saved were forgotten."""
+    """The number of deleted clips that others had saved."""
 
     deleted: int
 
 
 class ProgressReading(BaseModel):
-    """How far a job is."""
+    """The progress of a job."""
 
     current_phase: Annotated[Literal["initializing", "downloading", "encoding"], BeforeValidator(_documented)]
     download_progress: float
@@ -100,8 +98,15 @@ class ErrorFact(BaseModel):
     message: str
 
 
+def error_of(job: VideoJob) -> ErrorFact | None:
+    """Return why a job failed, if it did."""
+    if job.failure is None:
+        return None
+    return ErrorFact(code=job.failure.code, message=job.failure.message)
+
+
 class VideoListed(OutcomeShown):
-    """One entry of the list."""
+    """An entry in the list of videos."""
 
     video_id: str
     url: str
@@ -111,19 +116,19 @@ class VideoListed(OutcomeShown):
     created_at: UtcTime
     file_available: bool
     title: str | None = None
-    anonymous: bool = Field(default=False, description="Saved by somebody else, with a public token.")
+    anonymous: bool = Field(default=False, description="Saved by another client, with a public token.")
     expires_at: UtcTime | None = Field(
-        default=None, description="When the file is deleted; of an anonymous save that was never started, the save."
+        default=None, description="When the file, or an anonymous save that was never started, is deleted."
     )
 
     @classmethod
     def of(cls, job: VideoJob) -> VideoListed:
-        """Return the entry of a job."""
+        """Return the entry for a job."""
         return cls(**_common(job))
 
 
 class VideoStatus(VideoListed):
-    """Everything about one video."""
+    """All details of a video."""
 
     youtube_video_id: str | None = None
     available_formats: list[str]
@@ -139,28 +144,30 @@ class VideoStatus(VideoListed):
     error_message: str | None = None
     requested: dict[str, Any]
     actual: dict[str, Any] | None = None
-    source: str | None = Field(default=None, description="Of a live clip: live, post_live or vod.")
+    source: str | None = Field(default=None, description="For a live clip: live, post_live or vod.")
     attempts: int = 0
 
     @classmethod
     def of_job(cls, job: VideoJob, progress: dict[str, Any] | None) -> VideoStatus:
-        """Return the status of a job with its last reading."""
-        params = job.params
+        """Return the status of a job with its latest progress."""
+        params, error = job.params, error_of(job)
         assert isinstance(params, ClipParams | LiveClipParams)
+        reading = ProgressReading(**progress) if progress else None
+        size = job.artifact.size_bytes if job.artifact else None
         return cls(
             **_common(job),
             youtube_video_id=params.youtube_video_id,
             available_formats=job.facts.get("available_formats") or [],
-            progress=ProgressReading(**progress) if progress else None,
+            progress=reading,
             format_preference=params.format_preference,
             resolution_preference=params.resolution_preference,
             additional_message=params.additional_message,
             clip_offset=params.clip_offset,
             started_at=job.started_at,
             completed_at=job.completed_at,
-            file_size_bytes=job.artifact.size_bytes if job.artifact else None,
-            error=ErrorFact(code=job.failure.code, message=job.failure.message) if job.failure else None,
-            error_message=job.failure.message if job.failure else None,
+            file_size_bytes=size,
+            error=error,
+            error_message=error.message if error else None,
             requested=job.report.get("requested")
             or {
                 "resolution": params.resolution_preference,
@@ -194,7 +201,7 @@ def _common(job: VideoJob) -> dict[str, Any]:
 
 
 class VideoList(BaseModel):
-    """One page of a user's videos, newest first."""
+    """A page of a user's videos, newest first."""
 
     videos: list[VideoListed]
     page: int
@@ -203,7 +210,7 @@ class VideoList(BaseModel):
 
 
 class Formats(BaseModel):
-    """What a video can be had as."""
+    """The formats in which a video is available."""
 
     video_id: str
     resolutions: tuple[str, ...]
@@ -212,7 +219,7 @@ class Formats(BaseModel):
 
 
 class Resolutions(BaseModel):
-    """What a link can be had as."""
+    """The resolutions in which a link is available."""
 
     video_id: str
     url: str

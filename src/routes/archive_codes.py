@@ -1,4 +1,4 @@
-"""The archive services' words for errors: one table from our codes to the documented ones, service by service."""
+"""Translates error codes into the documented codes of the archive services, service by service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVERYWHERE: dict[str, tuple[type[AppError], ...]] = {
     "STORAGE_ERROR": (errors.StoreUnavailable, errors.MediaInvalid, errors.UploadIncomplete),
     "YTDLP_ERROR": (SourceError,),
 }
-# What a service says otherwise.
+# Exceptions of a service.
 OF_SERVICE: dict[Service, dict[str, tuple[type[AppError], ...]]] = {
     "jobs": {"COORDINATION_ERROR": (errors.StoreUnavailable, errors.JobEnded)},
     "metadata": {
@@ -34,7 +34,7 @@ OF_SERVICE: dict[Service, dict[str, tuple[type[AppError], ...]]] = {
     "download": {"DOWNLOAD_FAILED": (errors.StoreUnavailable,)},
     "storage": {},
 }
-# What a single address says otherwise.
+# Exceptions of a single path.
 OF_PATH: dict[str, dict[str, tuple[type[AppError], ...]]] = {
     "/storage/metadata": {"METADATA_INVALID": (errors.RequestInvalid,)},
     "/storage/video": {"METADATA_INVALID": (errors.RequestInvalid,)},
@@ -43,15 +43,15 @@ OF_PATH: dict[str, dict[str, tuple[type[AppError], ...]]] = {
 
 
 def documented_code(code: str, service: Service, path: str = "") -> str:
-    """Return the documented code for one of ours, as this address of a service tells it; where there is none, ours."""
-    fact = errors.catalogue().get(code, AppError)
+    """Return the documented code for one of our codes on this path of a service; our own where none is documented."""
+    error = errors.catalogue().get(code, AppError)
     rows = [*EVERYWHERE.items(), *OF_SERVICE[service].items(), *OF_PATH.get(path, {}).items()]
-    words = {each: word for word, facts in rows for each in facts}
-    return next((words[each] for each in fact.__mro__ if each in words), code)
+    documented = {each: name for name, types in rows for each in types}
+    return next((documented[each] for each in error.__mro__ if each in documented), code)
 
 
 def error_body(service: Service) -> ErrorBody:
-    """Return the envelope of a service's errors; ``details.reason`` keeps our own, finer code."""
+    """Return the envelope of a service's errors; ``details.reason`` has our own, more precise code."""
 
     def body(error: AppError) -> dict[str, Any]:
         envelope = envelope_body(error)
