@@ -1,1 +1,1 @@
-"""Starts, watches and stops everything the service consists of: embedded stores, API, workers, scheduler."""
+"""Starts, watches and stops all processes of the service: embedded stores, API, workers and scheduler."""

@@ -1,4 +1,4 @@
-"""The command line of the launcher: ``python start_server.py`` and ``python run.py`` come here."""
+"""Runs the command line of the launcher for ``python start_server.py`` and ``python run.py``."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; return the exit code."""
     options = _options(argv)
-    # Relative folders and the .env file belong to the project, wherever the command was typed.
+    # Relative folders and the .env file belong to the project, whatever the current directory is.
     os.chdir(PROJECT)
-    notify_address = os.environ.pop("NOTIFY_SOCKET", None)  # ours, not the children's
+    notify_address = os.environ.pop("NOTIFY_SOCKET", None)  # for the launcher, not for its children
     try:
         settings = _settings(options)
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
@@ -70,21 +70,21 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=("all", "api", "workers"),
         help="all: API, workers and scheduler, with embedded stores where no address is set (default); "
         "api, workers: only this, for the stores of MONGODB_URI and REDIS_URI or of an instance that runs on DATA_DIR "
-        "(api is the default for a --surface beside a running instance)",
+        "(api is the default for a --surface next to a running instance)",
     )
     parser.add_argument(
         "--surface", action="append", metavar="NAME", help="serve only this part of the API, like SURFACES"
     )
     parser.add_argument("--port", type=int, help="listen on this port, like PORT")
-    parser.add_argument("--dev", action="store_true", help="begin the processes again when a source file changes")
+    parser.add_argument("--dev", action="store_true", help="restart the processes when a source file changes")
     return parser.parse_args(argv)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """Return the environment's settings under those of the command line.
+    """Return the settings of the environment, overridden by those of the command line.
 
     Raises:
-        SettingsError: one of them cannot be used.
+        SettingsError: a setting is invalid.
     """
     if options.port is not None:
         os.environ["PORT"] = str(options.port)
@@ -96,13 +96,13 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _role(options: argparse.Namespace, settings: Settings) -> str:
     if options.role:
         return str(options.role)
-    beside = options.surface and settings.embedded and data_folder.is_owned(settings.data_dir)
-    return "api" if beside else "all"
+    joins_running = options.surface and settings.embedded and data_folder.is_owned(settings.data_dir)
+    return "api" if joins_running else "all"
 
 
 @contextmanager
 def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec], str, Callable[[], None]]]:
-    """All children to run, the line to print when they are ready, and what claims the folders of files for them.
+    """Yield all children to run, the line to print when they are ready, and a function that claims their folders.
 
     Raises:
         CannotStart, SettingsError: something is missing or in use.
@@ -131,11 +131,11 @@ def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec]
 
 @contextmanager
 def _embedded(settings: Settings) -> Iterator[tuple[Settings, tuple[ChildSpec, ...]]]:
-    """The settings completed by what this machine provides, and the stores to run."""
+    """Yield the settings completed by embedded stores and secrets, and the stores to run."""
     folder = data_folder.make_private(settings.data_dir)
     with embedded_stores(folder, mongodb=not settings.mongodb_uri, redis=not settings.redis_uri) as stores:
-        made = secrets.keep_secrets(folder, [name.upper() for name in SECRET_NAMES if not getattr(settings, name)])
-        changes = {name.lower(): value for name, value in made.items()}
+        stored = secrets.ensure_secrets(folder, [name.upper() for name in SECRET_NAMES if not getattr(settings, name)])
+        changes = {name.lower(): value for name, value in stored.items()}
         changes["mongodb_uri"] = settings.mongodb_uri or stores.mongodb_uri
         changes["redis_uri"] = settings.redis_uri or stores.redis_uri
         complete = settings.model_copy(update=changes)
@@ -144,12 +144,12 @@ def _embedded(settings: Settings) -> Iterator[tuple[Settings, tuple[ChildSpec, .
 
 
 def _claim(settings: Settings, *, embedded: bool) -> None:
-    """Claim the folders of files for the database, which must answer by now.
+    """Claim the folders of files for the database, which must be running.
 
     Raises:
-        CannotStart, SettingsError: they are in use, belong to another database, or cannot be used.
+        CannotStart, SettingsError: the folders are in use, belong to another database, or are not usable.
     """
-    # The driver is loaded late: the launcher that is refused for another reason never needs it.
+    # Imported here because a launcher that ends with another error never needs the driver.
     from src.errors import StoreUnavailable
     from src.services.operations.folder_claim import claim_folders
 
@@ -165,19 +165,19 @@ def _claim(settings: Settings, *, embedded: bool) -> None:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Return what the children are told beyond the environment that they inherit."""
+    """Return the variables that are added to the children's environment."""
     return {name.upper(): getattr(settings, name) for name in ("mongodb_uri", "redis_uri", *SECRET_NAMES)}
 
 
 def _reloader(supervisor: Supervisor) -> Callable[[], None]:
     watch = SourceWatch(PROJECT)
 
-    def look() -> None:
+    def check() -> None:
         if watch.changed():
-            log.info("a source file has changed: the processes begin again")
+            log.info("a source file has changed: the processes are restarted")
             supervisor.restart((Stage.API, Stage.WORKERS))
 
-    return look
+    return check
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""gunicorn writes its own log as we write ours: what it quotes of a broken request holds no token."""
+"""Formats gunicorn's log like the service's own, without the tokens of invalid requests that it quotes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from src.utils.logs import formatter
 
 
 class ApiLog(Logger):  # type: ignore[misc]
-    """The logger of the API's processes."""
+    """The logger of the API processes."""
 
     def setup(self, cfg: Config) -> None:
-        """Give every handler of the error log our own form."""
+        """Set the service's formatter on every handler of the error log."""
         super().setup(cfg)
         form = formatter(Settings.load().log_format)
         for handler in self.error_log.handlers:

@@ -1,7 +1,7 @@
-"""gunicorn's threaded process, in which slow senders hold no thread and connections end in order.
+"""Extends gunicorn's threaded process: slow senders occupy no thread, and connections end in an orderly manner.
 
-The accepting thread reads the head of each request and what is left of a body that was refused: neither needs a thread
-of the pool. A thread that waits for a body, or for a client to read its answer, gives its turn to another request.
+The accepting thread reads the head of each request and the rest of refused bodies, so neither needs a thread of the
+pool. A thread that waits for a body, or for a client to read its reply, lets another request run.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from src.launcher.slow_readers import READERS_SHARE, Readers
 from src.launcher.slow_senders import SendingLimits, Turns
 from src.utils.sending import REPLY_STARTS, TOO_SLOW
 
-# gunicorn reads this much of a body that the application left; behind a longer one it ends the connection.
-READ_AWAY_BYTES = 64 * 1024
-# A client that is still sending when its request is refused loses the answer if the connection is closed under it. What
-# it sends is read for so long, while something comes: RFC 9112, 9.6.
-LEAVE_SECONDS, LEAVE_SILENT_SECONDS = 30.0, 5.0
-# A slow sender, one that has too many connections, and one that a stopping process waits for.
-LEAVE_SHORTLY_SECONDS = 2.0
+# gunicorn discards this much of a body that the application did not read; after a longer one it ends the connection.
+DISCARDED_BYTES = 64 * 1024
+# A client that is still sending when its request is refused loses the reply if the connection is closed at once. Its
+# data are read for this long, while any arrive: RFC 9112, 9.6.
+CLOSING_SECONDS, CLOSING_SILENT_SECONDS = 30.0, 5.0
+# For slow senders, addresses with too many connections, and a process that is stopping.
+CLOSING_SHORT_SECONDS = 2.0
+# This many refused connections may be closing at a time; further ones are closed at once.
 # Of connections that are one too many, so many are read like that; a flood of them is closed at once.
 _REFUSED_AT_ONCE = 32
 _READ_BYTES = 256 * 1024
@@ -41,7 +42,7 @@ _PAUSE_SECONDS = 0.1
 
 
 class ApiWorker(ThreadWorker):  # type: ignore[misc]
-    """See the module. ``limits`` and ``counts`` belong to all processes of a service."""
+    """The process described above. ``limits`` and ``counts`` are shared by all processes of a service."""
 
     limits: ClassVar[SendingLimits] = SendingLimits()
     counts: ClassVar[ConnectionCounts]
@@ -49,10 +50,10 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
-        """Called once, before the processes are forked; a reload has two generations of them for a moment."""
+        """Create the shared counts before the fork; a reload has two generations of processes for a moment."""
         super().check_config(cfg, log)
         if cfg.is_ssl:
-            raise RuntimeError("The API speaks no TLS: that is the business of a proxy in front of it")
+            raise RuntimeError("The API does not support TLS: use a proxy in front of it")
         cls.counts = ConnectionCounts(cls.limits.connections_per_address, 2 * cfg.workers + 2)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,27 +65,27 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         self._at_work = threading.local()
 
     def init_process(self) -> None:
-        """Begin to serve, in the forked process."""
+        """Start to serve, in the forked process."""
         self.counts.join()
         super().init_process()
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        """As many threads as connections, started when needed; ``threads`` of them have a turn at once."""
+        """Return a pool of as many threads as connections, of which ``threads`` may run at once."""
         return ThreadPoolExecutor(max_workers=self.cfg.worker_connections)
 
     def load_wsgi(self) -> None:
-        """The application; who is refused with a body that is not read is told that the connection ends."""
+        """Load the application, and wrap it so that refusing an unread body closes the connection."""
         super().load_wsgi()
         self.wsgi = self._application(self.wsgi)
 
     # --- on the accepting thread: heads -------------------------------------------------------------------------------
 
     def accept(self, listener: Any) -> None:
-        """Take a new connection, unless its address has enough of them, and wait for its first head."""
+        """Accept a connection, unless its address has too many, and wait for its first head."""
         try:
             sock, client = listener.accept()
         except OSError as error:
-            # Out of descriptors: some of those that are open will end.
+            # Out of descriptors: wait until some of the open connections end.
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 self.log.warning("a connection waits: %s", error)
                 time.sleep(_PAUSE_SECONDS)
@@ -99,30 +100,30 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         self._expect(conn, b"")
 
     def _refuse(self, conn: Connection) -> None:
-        self._say(conn, refusal(TooManyConnections(limit=self.limits.connections_per_address), 429))
+        self._send(conn, refusal(TooManyConnections(limit=self.limits.connections_per_address), 429))
         if sum(each.limited and not each.counted for each in self._leaving) >= _REFUSED_AT_ONCE:
             conn.close()
             return
         self.nr_conns += 1
-        conn.until = conn.silent_until = time.monotonic() + LEAVE_SHORTLY_SECONDS
+        conn.until = conn.silent_until = time.monotonic() + CLOSING_SHORT_SECONDS
         self._leaving[conn] = None
         self._listen(conn, self._on_leaving)
 
     def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
-        """The next head on a connection that was kept begins."""
+        """Read the next head on a connection that was kept alive."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._expect(conn, b"")
         self._on_head(conn, client)
 
     def _expect(self, conn: Connection, ahead: bytes) -> None:
-        """Wait for a head, of which ``ahead`` has come already."""
+        """Wait for a head, of which ``ahead`` has already arrived."""
         conn.until = time.monotonic() + self.limits.header_seconds
         conn.head = Head()
-        conn.reader.begin_head(conn.until)
+        conn.reader.start_head(conn.until)
         conn.sock.setblocking(False)
         if conn.head.add(ahead):
-            self._begin(conn)
+            self._start(conn)
         else:
             self._heads[conn] = None
             self._listen(conn, self._on_head)
@@ -141,23 +142,23 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         elif conn.head.add(data):
             del self._heads[conn]
             self.poller.unregister(sock)
-            self._begin(conn)
+            self._start(conn)
 
-    def _begin(self, conn: Connection) -> None:
-        """Have a request answered whose head is there."""
+    def _start(self, conn: Connection) -> None:
+        """Queue a request whose head is complete."""
         conn.reader.unread(bytes(conn.head.data))
         conn.head = Head()
         self.enqueue_req(conn)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
-        """A request was answered, or the connection is to end."""
+        """Keep the connection for the next request, or close it."""
         if conn.reading:
             conn.reading = False
             self._readers.leave(conn.address)
-        kept = not fs.cancelled() and fs.exception() is None and bool(fs.result())
-        if not kept or not self._count(conn):
+        keep = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        if not keep or not self._count(conn):
             self._leave(conn)
-        elif ahead := conn.reader.take_buffered():  # the client did not wait for the answer before it sent more
+        elif ahead := conn.reader.take_buffered():  # the client sent more before it had the reply
             self._expect(conn, ahead)
         else:
             super().finish_request(conn, fs)
@@ -165,35 +166,35 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
     # --- on the accepting thread: ends --------------------------------------------------------------------------------
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Close connections that were kept long enough."""
+        """Close connections that have been idle for too long."""
         before = list(self.keepalived_conns)
         super().murder_keepalived(force)
         for conn in before[: len(before) - len(self.keepalived_conns)]:
             self._uncount(conn)
 
     def murder_pending(self) -> None:
-        """Close connections whose head did not come in time, and those that have ended and do not close."""
+        """Close connections whose head is late, and those whose client does not close them."""
         now = time.monotonic()
         if not self.alive:
             for conn in (*self._heads, *self._leaving):
-                conn.until = min(conn.until, now + LEAVE_SHORTLY_SECONDS)
+                conn.until = min(conn.until, now + CLOSING_SHORT_SECONDS)
         for conn in [each for each in self._heads if each.until <= now]:
             if conn.head.data:
-                self._say(conn, refusal(RequestTooSlow(), 408))
+                self._send(conn, refusal(RequestTooSlow(), 408))
             self._drop(conn, self._heads)
         for conn in [each for each in self._leaving if min(each.until, each.silent_until) <= now]:
             self._drop(conn, self._leaving)
 
     def _leave(self, conn: Connection) -> None:
-        """End a connection: the client is told so, and read until it closes as well."""
+        """End a connection: shut it down for writing, then read until the client closes it as well."""
         now = time.monotonic()
-        shortly = conn.reader.too_slow or not self.alive
-        conn.until = now + (LEAVE_SHORTLY_SECONDS if shortly else LEAVE_SECONDS)
-        conn.silent_until = now + LEAVE_SILENT_SECONDS
+        is_short = conn.reader.too_slow or not self.alive
+        conn.until = now + (CLOSING_SHORT_SECONDS if is_short else CLOSING_SECONDS)
+        conn.silent_until = now + CLOSING_SILENT_SECONDS
         try:
             conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
-        except OSError:  # the client has gone, or the connection belongs to the push loop now
+        except OSError:  # the client has gone, or the push loop owns the connection now
             self._end(conn)
             return
         if not self._count(conn):
@@ -213,12 +214,12 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             left = b""
         if left:
-            conn.silent_until = time.monotonic() + LEAVE_SILENT_SECONDS
+            conn.silent_until = time.monotonic() + CLOSING_SILENT_SECONDS
         else:
             self._drop(conn, self._leaving)
 
-    def _listen(self, conn: Connection, hear: Callable[[Connection, Any], None]) -> None:
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(hear, conn))
+    def _listen(self, conn: Connection, on_readable: Callable[[Connection, Any], None]) -> None:
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(on_readable, conn))
 
     def _drop(self, conn: Connection, held: dict[Connection, None]) -> None:
         del held[conn]
@@ -231,10 +232,10 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         self._uncount(conn)
         conn.close()
 
-    def _say(self, conn: Connection, answer: bytes) -> None:
-        with contextlib.suppress(OSError):  # it does not listen
+    def _send(self, conn: Connection, reply: bytes) -> None:
+        with contextlib.suppress(OSError):  # the client has gone
             conn.sock.setblocking(False)
-            conn.sock.send(answer)
+            conn.sock.send(reply)
             conn.sock.shutdown(socket.SHUT_WR)
 
     # --- counting, from any thread ------------------------------------------------------------------------------------
@@ -250,7 +251,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
             self.counts.leave(conn.address)
 
     def _count_as_reader(self, conn: Connection) -> None:
-        """Who reads slowly is no slow sender; but no address may fill the process with its readers."""
+        """Stop counting a connection while its client reads the reply, up to a share of all connections per address."""
         if conn.counted and self._readers.enter(conn.address):
             conn.reading = True
             self._uncount(conn)
@@ -258,21 +259,21 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
     # --- on a thread of the pool --------------------------------------------------------------------------------------
 
     def handle(self, conn: Connection) -> Any:
-        """Answer one request; False when the connection has ended."""
+        """Answer one request; return False when the connection has ended."""
         self._at_work.conn = conn
         try:
-            conn.writer.wait_for_room()  # of the answer before: what gunicorn sends by itself would wait with a turn
+            conn.writer.wait_for_room()  # for the previous reply: gunicorn would wait for it while holding a turn
         except OSError:
             return False
         with self._turns.taken():
-            kept = super().handle(conn)
+            keep = super().handle(conn)
         if conn.reader.too_slow and conn.reader.in_head:
-            self._say(conn, refusal(RequestTooSlow(), 408))
-        return kept
+            self._send(conn, refusal(RequestTooSlow(), 408))
+        return keep
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
-        """Answer a request whose head was read."""
-        conn.reader.begin_body()
+        """Answer a request whose head has been read."""
+        conn.reader.start_body()
         return super().handle_request(req, conn)
 
     def _application(self, application: Callable[..., Any]) -> Callable[..., Any]:
@@ -285,7 +286,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
 
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
                 self._count_as_reader(conn)
-                if conn.reader.too_slow or (status >= "4" and _may_be_left(environ)):
+                if conn.reader.too_slow or (status >= "4" and _may_be_unread(environ)):
                     response.force_close()
                 return start_response(status, headers, exc_info)
 
@@ -294,6 +295,6 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         return answer
 
 
-def _may_be_left(environ: dict[str, Any]) -> bool:
+def _may_be_unread(environ: dict[str, Any]) -> bool:
     length = environ.get("CONTENT_LENGTH") or "0"
-    return "HTTP_TRANSFER_ENCODING" in environ or not length.isdigit() or int(length) > READ_AWAY_BYTES
+    return "HTTP_TRANSFER_ENCODING" in environ or not length.isdigit() or int(length) > DISCARDED_BYTES

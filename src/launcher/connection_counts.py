@@ -1,7 +1,7 @@
-"""Counts the open connections of each network address over all processes of the API, in memory that they share.
+"""Counts the open connections of each network address over all API processes, in shared memory.
 
-Each process writes a part of its own. It holds a lock on this part for as long as it lives, so what a killed process
-counted is forgotten with it.
+Each process writes to a separate part and holds a lock on it while it lives, so the counts of a killed process are
+discarded with it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import IO
 
 from src.utils.addresses import network_of
 
-# Two addresses that share one of so many places would share a limit; the key keeps anybody from choosing such a pair.
+# Two addresses with the same slot share a limit; the secret key keeps clients from choosing such addresses.
 _PLACES = 1 << 16
 _LARGEST = 0xFFFF
 
 
 class ConnectionCounts:
-    """``limit`` connections for each address (of IPv6 for each /64); 0 is no limit. Made before the processes fork."""
+    """At most ``limit`` connections per address (IPv6: per /64); 0 is no limit. Create it before the processes fork."""
 
     def __init__(self, limit: int, processes: int) -> None:
         self.limit, self._parts = limit, max(processes, 1)
@@ -37,9 +37,9 @@ class ConnectionCounts:
         self._own: int | None = None
 
     def join(self) -> None:
-        """Take a part for this process; those whose process has ended are emptied.
+        """Take a part for this process, and clear those of ended processes.
 
-        More processes than parts (somebody raised their number in a running service) count together in the last part.
+        If there are more processes than parts (their number was raised while running), the others share the last part.
         """
         with self._lock:
             self._own = None
@@ -57,12 +57,12 @@ class ConnectionCounts:
                 self._own = self._parts - 1
 
     def enter(self, address: str) -> bool:
-        """Count a connection of this address; False, and nothing is counted, when it has as many as it may."""
+        """Count a connection of this address, or return False without counting when its limit is reached."""
         if not self.limit:
             return True
         place = self._place(address)
         with self._lock:
-            # Two processes must not both give the last place away. Locks of a process that is killed are released.
+            # Two processes must not both assign the last slot. The locks of a killed process are released.
             fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._parts + place)
             try:
                 own = self._own_part() * _PLACES + place
@@ -74,7 +74,7 @@ class ConnectionCounts:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._parts + place)
 
     def leave(self, address: str) -> None:
-        """A connection that was counted is gone."""
+        """Stop counting a connection that has ended."""
         if not self.limit:
             return
         with self._lock:
@@ -82,7 +82,7 @@ class ConnectionCounts:
             self._counts[own] = max(self._counts[own] - 1, 0)
 
     def of(self, address: str) -> int:
-        """Return how many connections of this address are counted."""
+        """Return the number of counted connections of this address."""
         return self._total(self._place(address))
 
     def _total(self, place: int) -> int:
@@ -106,7 +106,7 @@ _EMPTY = memoryview(bytes(_PLACES * 2)).cast("H")
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether a peer is this machine: also as IPv4 in IPv6, and on a unix socket, which has no address."""
+    """Return whether a peer is on this machine: also as IPv4 in IPv6, and on a unix socket, which has no address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the API's process knows about one connection."""
+"""Holds the state of a connection in an API process."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from src.launcher.slow_senders import PacedUnreader, SendingLimits, Turns
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """One connection: its reader and writer, what has come of the next head, and whether it is counted.
+    """A connection: its reader and writer, the received part of the next head, and whether it is counted.
 
-    ``reading``: it is not counted because its client reads an answer.
+    ``reading``: it is not counted because its client reads a reply.
     """
 
     parser: Any

@@ -1,4 +1,4 @@
-"""The private folder of an embedded instance: one owner at a time, a place for sockets, and who wrote the data."""
+"""Manages the private folder of an embedded instance: one owner at a time, sockets, and the engine of the data."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from src.launcher.programs import StoreProgram
 from src.launcher.secrets import write_private
 from src.services.file_store import BELONGS_FILE
 
-# sockaddr_un.sun_path has 108 bytes, the last one is a NUL: man 7 unix.
+# sockaddr_un.sun_path has 108 bytes including a final NUL: man 7 unix.
 SOCKET_PATH_BYTES = 107
 _LONGEST_SOCKET_NAME = "mongodb.sock"
 
 
 def make_private(folder: Path) -> Path:
-    """Return the folder as an absolute path, made if need be, open to nobody but its owner (0700).
+    """Return the folder as an absolute path, created if needed, with access for its owner only (0700).
 
     Raises:
-        DataFolderUnusable: it cannot be made, is no folder, or belongs to somebody else.
+        DataFolderUnusable: it cannot be created, is not a folder, or belongs to another user.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
     except OSError as error:
         raise DataFolderUnusable(
-            f"The folder {folder} cannot be made or used ({error.strerror}): name another one with DATA_DIR=..."
+            f"The folder {folder} cannot be created or used ({error.strerror}): choose another one with DATA_DIR=..."
         ) from None
     return folder.resolve()
 
 
 @contextmanager
 def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
-    """Own the folder; the value is the descriptor of the lock.
+    """Own the folder, and yield the descriptor of the lock.
 
-    A server that inherits the descriptor keeps the lock after the launcher was killed, until it is gone too:
-    that is why a new launcher waits a little before it refuses.
+    A server that inherits the descriptor keeps the lock until it ends, even after the launcher was killed. Therefore a
+    new launcher waits a little before it gives up.
 
     Raises:
-        DataFolderInUse: someone else owns it.
+        DataFolderInUse: another instance owns it.
     """
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -61,7 +61,7 @@ def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
                     owner = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
                     raise DataFolderInUse(
                         f"Another instance (process {owner}) already works on {folder}: "
-                        "stop it, or give this one folders of its own: DATA_DIR=... DOWNLOADS_DIR=... UPLOADS_DIR=..."
+                        "stop it, or give this one other folders: DATA_DIR=... DOWNLOADS_DIR=... UPLOADS_DIR=..."
                     ) from None
                 time.sleep(0.05)
         os.truncate(descriptor, 0)
@@ -72,39 +72,39 @@ def only_owner(folder: Path, patience_seconds: float = 5.0) -> Iterator[int]:
 
 
 def require_unused(files: Iterable[Path], folder: Path) -> None:
-    """Refuse folders of files on which an instance with another data folder works now.
+    """Refuse folders of files that a running instance with another data folder uses.
 
     Raises:
-        DataFolderInUse: one does, by the mark that ``belong`` wrote.
+        DataFolderInUse: a folder is in use, according to the file that ``belong`` wrote.
     """
     for each in files:
         mark = each / BELONGS_FILE
-        with suppress(OSError):  # what cannot be read here is refused where the folders are claimed
+        with suppress(OSError):  # unreadable folders are refused when they are claimed
             other = each / mark.read_text("utf-8").strip()
             if (other / "lock").exists() and not other.samefile(folder) and is_owned(other):
                 raise DataFolderInUse(
                     f"The instance in {other.resolve()} works on the files in {each}: stop it, or give this one "
-                    "folders of its own with DOWNLOADS_DIR=... and UPLOADS_DIR=..."
+                    "other folders with DOWNLOADS_DIR=... and UPLOADS_DIR=..."
                 )
 
 
 def belong(files: Iterable[Path], folder: Path) -> None:
-    """Note in folders of files which data folder works on them: relative to them, for all may be moved.
+    """Record in folders of files which data folder uses them, as a relative path, because all may be moved together.
 
-    Versions before the database had an id go by this mark alone.
+    Versions before the database had an id use only this record.
 
     Raises:
-        DataFolderUnusable: one cannot be written.
+        DataFolderUnusable: a folder is not writable.
     """
     for each in files:
         try:
             (each / BELONGS_FILE).write_text(os.path.relpath(folder.resolve(), each.resolve()) + "\n", "utf-8")
         except OSError as error:
-            raise DataFolderUnusable(f"The folder {each} cannot be made or used ({error.strerror})") from None
+            raise DataFolderUnusable(f"The folder {each} cannot be created or used ({error.strerror})") from None
 
 
 def is_owned(folder: Path) -> bool:
-    """Return whether an instance works on the folder now."""
+    """Return whether an instance uses the folder now."""
     try:
         with only_owner(folder, patience_seconds=0):
             return False
@@ -116,12 +116,12 @@ def is_owned(folder: Path) -> bool:
 
 @contextmanager
 def socket_folder(folder: Path) -> Iterator[Path]:
-    """A private folder for sockets: ``run`` inside the folder, or a short one when that path cannot hold them."""
+    """Yield a private folder for sockets: ``run`` inside the folder, or a short path where that cannot hold sockets."""
     run = make_private(folder / "run")
     if _holds_sockets(run):
         yield run
         return
-    short = Path(tempfile.mkdtemp(prefix="ytd-"))  # 0700 by itself
+    short = Path(tempfile.mkdtemp(prefix="ytd-"))  # created with mode 0700
     try:
         yield short
     finally:
@@ -136,18 +136,18 @@ def _holds_sockets(folder: Path) -> bool:
     try:
         with socket.socket(socket.AF_UNIX) as trial:
             trial.bind(str(path))
-    except OSError:  # some network and container file systems have none
+    except OSError:  # some network and container file systems do not support sockets
         return False
     path.unlink()
     return True
 
 
 def check_engine(folder: Path, kind: str, program: StoreProgram) -> None:
-    """Remember which engine writes this data, and refuse one that would lose or not understand it.
+    """Record which engine writes this data, and refuse one that would lose or not understand it.
 
     Raises:
-        EngineTooOld: another engine or a newer version wrote the data. (An older Redis opens newer files as
-            empty ones without a word.)
+        EngineTooOld: another engine or a newer version wrote the data. (An older Redis opens newer files as empty
+            ones without an error.)
     """
     record = folder / "engines.json"
     known: dict[str, dict[str, object]] = json.loads(record.read_text()) if record.exists() else {}

@@ -1,4 +1,4 @@
-"""Joining an embedded instance that already runs: another process of the same owner finds its stores and secrets."""
+"""Joins a running embedded instance: other processes of the same user find its stores and secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADDRESSES_FILE = "stores.env"
 
 @contextmanager
 def joinable(folder: Path, settings: Settings) -> Iterator[None]:
-    """While entered, others find the addresses of this instance's stores in its folder."""
+    """Publish the addresses of this instance's stores in its folder for the length of the block."""
     path = folder / ADDRESSES_FILE
     write_private(path, f"MONGODB_URI={settings.mongodb_uri}\nREDIS_URI={settings.redis_uri}\n")
     try:
@@ -28,7 +28,7 @@ def joinable(folder: Path, settings: Settings) -> Iterator[None]:
 
 
 def join(settings: Settings) -> Settings:
-    """The settings completed by the instance that runs on DATA_DIR; as they are, if they are complete or none runs."""
+    """Return the settings, completed by the instance that runs on DATA_DIR if they are incomplete and one runs."""
     folder = settings.data_dir
     if not settings.embedded or not data_folder.is_owned(folder):
         return settings

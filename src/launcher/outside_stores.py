@@ -1,4 +1,4 @@
-"""The stores that the settings name: whether they answer, asked before anything is started for them."""
+"""Checks that the configured stores respond, before anything is started that needs them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from src.config import Settings
 from src.launcher.problems import StoreUnreachable
 from src.utils.logs import redact
 
-# Long enough for a busy server, short enough for somebody who mistyped.
+# Long enough for a busy server, short enough after a typing error.
 _SECONDS = 5
 
 
 def require_answers(settings: Settings) -> None:
-    """Ask each server that MONGODB_URI and REDIS_URI name.
+    """Check the servers of MONGODB_URI and REDIS_URI.
 
     Raises:
-        StoreUnreachable: one of them does not answer within five seconds, or not as it should; the message names the
-            setting and the server's own words.
+        StoreUnreachable: a server does not respond as expected within five seconds; the message names the setting and
+            quotes the server's message.
     """
     for name, uri, ask in (
         ("MONGODB_URI", settings.mongodb_uri, _ask_mongodb),
@@ -31,15 +31,15 @@ def require_answers(settings: Settings) -> None:
 def _require_answer(name: str, uri: str, ask: Callable[[str], None]) -> None:
     try:
         ask(uri)
-    except Exception as error:  # two drivers with a dozen of kinds each; all mean the same to who started this
-        words = str(error).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
+    except Exception as error:  # a dozen types of two drivers, with the same meaning for the operator
+        reason = str(error).partition(" (configured timeouts")[0].partition(", Timeout:")[0]
         raise StoreUnreachable(
-            f"{name} is {redact(uri)}, and no usable server answers there: {redact(words)}\n"
-            f"Start that server or correct {name}; without {name} the service brings its own."
+            f"{name} is {redact(uri)}, and no usable server answers there: {redact(reason)}\n"
+            f"Start that server or correct {name}; without {name} the service starts an embedded one."
         ) from None
 
 
-# The drivers are only loaded where they are needed: the launcher lives as long as the service, and stays small.
+# Imported where needed because the launcher runs as long as the service and stays small without the drivers.
 def _ask_mongodb(uri: str) -> None:
     from pymongo import MongoClient
 

@@ -1,38 +1,38 @@
-"""What can keep the service from starting; each message is meant for the person at the keyboard."""
+"""Defines the errors that keep the service from starting; their messages are for the operator."""
 
 from __future__ import annotations
 
 
 class CannotStart(Exception):
-    """The service cannot start, or cannot go on; the message says why and what helps."""
+    """The service cannot start or continue; the message explains the reason and a remedy."""
 
 
 class StoreProgramMissing(CannotStart):
-    """No program was found that could be the embedded store."""
+    """No program for an embedded store was found."""
 
 
 class DataFolderUnusable(CannotStart):
-    """The data folder cannot be made, or is not ours."""
+    """The data folder cannot be created, or belongs to another user."""
 
 
 class DataFolderInUse(CannotStart):
-    """Another instance works on this folder."""
+    """Another instance uses this folder."""
 
 
 class EngineTooOld(CannotStart):
-    """The data were written by another or a newer engine than the one at hand."""
+    """The data were written by another or a newer engine than the available one."""
 
 
 class PortInUse(CannotStart):
-    """The API cannot listen on the wanted address."""
+    """The API cannot listen on the configured address."""
 
 
 class HostUnusable(CannotStart):
-    """The API's address is none of this machine's."""
+    """The API's address does not belong to this machine."""
 
 
 class StoreUnreachable(CannotStart):
-    """A server of the settings does not answer."""
+    """A configured server does not respond."""
 
 
 class ChildFailed(CannotStart):

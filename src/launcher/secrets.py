@@ -1,4 +1,4 @@
-"""The secrets of an embedded instance: made once, kept in its private folder, readable by its owner only."""
+"""Stores the secrets of an embedded instance in its private folder, readable by its owner only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dotenv import dotenv_values
 FILE_NAME = "secrets.env"
 
 
-def keep_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the secrets of these names (``JWT_PUBLIC_SECRET`` ...), each made now if the folder does not hold it yet.
+def ensure_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the secrets with these names (``JWT_PUBLIC_SECRET`` ...), generating those that are not stored yet.
 
-    Without names, when the operator set every secret, no file is made.
+    Without names, when the operator has set every secret, no file is created.
     """
     path = folder / FILE_NAME
     known: dict[str, str] = {}
@@ -30,7 +30,7 @@ def keep_secrets(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read, completely or not at all."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

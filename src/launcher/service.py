@@ -1,4 +1,4 @@
-"""The processes of the service itself: the API, one Celery worker per kind of work, the scheduler."""
+"""Describes the processes of the service: the API, one Celery worker per queue, and the scheduler."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from src.launcher.problems import HostUnusable, PortInUse
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import ReadySocket, answers_http
 
-# Many threads share two memory pools instead of having up to 8 per core: man 3 mallopt, M_ARENA_MAX.
+# Threads share two memory pools instead of up to 8 per core: man 3 mallopt, M_ARENA_MAX.
 _LEAN = {"MALLOC_ARENA_MAX": "2"}
-# Lookups wait for the network; they share one process. What runs FFmpeg needs processes that can be killed.
+# Lookups wait for the network and share one process. Work with FFmpeg needs processes that can be killed.
 _METADATA_THREADS = 4
 
 
 @dataclass(frozen=True)
 class Listener:
-    """The open socket of the API. The launcher holds it, so that a restarting API refuses no connection."""
+    """The listening socket of the API. The launcher holds it, so no connection is refused while the API restarts."""
 
     socket: socket.socket
     host: str
@@ -29,7 +29,7 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """Where this machine reaches it."""
+        """The address on this machine."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
@@ -37,8 +37,8 @@ def listen(settings: Settings) -> Listener:
     """Listen on HOST and PORT.
 
     Raises:
-        PortInUse: someone else does.
-        HostUnusable: HOST is no address of this machine.
+        PortInUse: another process listens there.
+        HostUnusable: HOST is not an address of this machine.
     """
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -55,17 +55,17 @@ def listen(settings: Settings) -> Listener:
             "Stop what uses that port, or choose another one: PORT=5001 make run"
         ) from None
     bound = str(address[0])
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104 (looked at, not bound) # nosec B104
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)  # noqa: S104 (compared, not bound) # nosec B104
     return Listener(opened, host, opened.getsockname()[1])
 
 
 def _reason(error: OSError) -> str:
-    # Python adds the address to the system's words; ours names it already.
+    # Python appends the address to the system's message, but the error names it already.
     return str(error.strerror).partition(" (")[0]
 
 
 def api_child(listener: Listener, env: Mapping[str, str]) -> ChildSpec:
-    """gunicorn on the open socket."""
+    """Return gunicorn on the open socket."""
     descriptor = listener.socket.fileno()
     options = ("-c", "gunicorn_config.py", "--bind", f"fd://{descriptor}", "start_server:create_application()")
     return ChildSpec(
@@ -79,7 +79,7 @@ def api_child(listener: Listener, env: Mapping[str, str]) -> ChildSpec:
 
 
 def worker_children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
-    """Return one Celery worker per queue: long work of one kind never holds up another, and each has its own limit."""
+    """Return one Celery worker per queue, each with a limit, so that long jobs of one kind never delay another."""
     pools = {
         "downloads": ("prefork", settings.download_workers),
         "encodes": ("prefork", settings.encode_workers),
@@ -89,21 +89,21 @@ def worker_children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpe
 
 
 def _worker(queue: str, pool: str, at_once: int, env: Mapping[str, str]) -> ChildSpec:
-    said = ReadySocket()
-    # Workers need no news of each other: less traffic, and a second less to start.
-    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    options = ("-Q", queue, "-n", f"{queue}@%h", "--pool", pool, "--concurrency", str(at_once), *alone)
+    readiness = ReadySocket()
+    # Workers do not need to know each other: less traffic, and a second less to start.
+    isolated = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    options = ("-Q", queue, "-n", f"{queue}@%h", "--pool", pool, "--concurrency", str(at_once), *isolated)
     return ChildSpec(
         name=f"worker-{queue}",
         argv=(sys.executable, "-m", "celery", "-q", "-A", "celery_worker", "worker", *options),
         stage=Stage.WORKERS,
-        env={**_LEAN, **env, "NOTIFY_SOCKET": said.address},
-        ready=said.ready,
+        env={**_LEAN, **env, "NOTIFY_SOCKET": readiness.address},
+        ready=readiness.ready,
         stop_seconds=15,
     )
 
 
 def scheduler_child(env: Mapping[str, str]) -> ChildSpec:
-    """APScheduler: cleanup, and jobs that nobody works on."""
+    """Return the scheduler: cleanup, reconciler and webhooks."""
     argv = (sys.executable, "-m", "src.scheduler")
     return ChildSpec(name="scheduler", argv=argv, stage=Stage.WORKERS, env={**_LEAN, **env})

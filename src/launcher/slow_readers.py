@@ -1,6 +1,6 @@
-"""Writes answers to clients that read slowly, without a turn while it waits, and limits how many one address has.
+"""Writes replies to clients that read slowly, without occupying a turn while waiting, and limits them per address.
 
-gunicorn by itself waits in ``sendall`` and ``sendfile`` for as long as the client likes.
+gunicorn itself waits in ``sendall`` and ``sendfile`` without a time limit.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from typing import IO
 from src.launcher.slow_senders import Turns
 from src.utils.addresses import network_of
 
-# A browser whose video is paused reads nothing for minutes; and on fast networks the system tells the sender of a slow
-# reader only at each 64 kB.
+# A browser with a paused video reads nothing for minutes; and on fast networks the system reports the progress of a
+# slow reader only every 64 kB.
 ANSWER_SILENT_SECONDS = 300.0
-# So many of the connections of one process may be used by one address to read answers without being counted.
+# One address may use this fraction of a process's connections to read replies without being counted.
 READERS_SHARE = 4
-_LOOK_SECONDS = 5.0
-_MOST_BYTES = 1 << 20  # at once, so that a fast reader does not keep its turn for a whole file
+_POLL_SECONDS = 5.0
+_MOST_BYTES = 1 << 20  # at once, so that a fast reader does not hold its turn for a whole file
 
 
 class Readers:
-    """The connections of one process that are answered and not counted, by address; ``most`` of each."""
+    """The uncounted connections of one process that read replies, by address; at most ``most`` of each."""
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = max(most, 1), threading.Lock()
         self._reading: Counter[str] = Counter()
 
     def enter(self, address: str) -> bool:
-        """Return whether one more of this address need not be counted."""
+        """Return whether another connection of this address may read without being counted."""
         network = network_of(address)
         with self._lock:
             if self._reading[network] >= self._most:
@@ -49,7 +49,7 @@ class Readers:
             return True
 
     def leave(self, address: str) -> None:
-        """Its answer has ended."""
+        """Record the end of a reply to this address."""
         network = network_of(address)
         with self._lock:
             self._reading[network] -= 1
@@ -58,7 +58,7 @@ class Readers:
 
 
 class PacedWriter:
-    """What gunicorn writes an answer to, instead of the socket itself."""
+    """The object to which gunicorn writes a reply in place of the socket."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class PacedWriter:
         self._sock, self._turns, self._silent, self._clock = sock, turns, silent_seconds, clock
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it. Raises OSError: the client has gone, or reads nothing any more."""
+        """Send all data. Raises OSError when the client has gone or stops reading."""
         left = memoryview(data)
         while left:
             try:
@@ -79,8 +79,8 @@ class PacedWriter:
                 self._wait()
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
-        """Send so many bytes of a file, from ``offset``; how many there were. Raises OSError as ``sendall`` does."""
-        begin, end = offset, math.inf if count is None else offset + count
+        """Send ``count`` bytes of a file from ``offset``; return how many were sent. Raises OSError as ``sendall``."""
+        start, end = offset, math.inf if count is None else offset + count
         self._sock.setblocking(False)
         try:
             while offset < end:
@@ -95,17 +95,17 @@ class PacedWriter:
                 offset += sent
         finally:
             self._sock.setblocking(True)
-        return offset - begin
+        return offset - start
 
     def wait_for_room(self) -> None:
-        """Wait, without a turn, until something short can be sent at once. Raises OSError as ``sendall`` does."""
+        """Wait, without a turn, until a short text can be sent at once. Raises OSError as ``sendall``."""
         queued, since = _queued(self._sock), self._clock()
-        while not _writable(self._sock, _LOOK_SECONDS):
+        while not _writable(self._sock, _POLL_SECONDS):
             before, queued, now = queued, _queued(self._sock), self._clock()
             if queued != before:
                 since = now
             elif now - since >= self._silent:
-                raise BrokenPipeError(errno.EPIPE, "the client does not read its answer")
+                raise BrokenPipeError(errno.EPIPE, "the client does not read its reply")
 
     def _wait(self) -> None:
         with self._turns.given_up():
@@ -113,14 +113,14 @@ class PacedWriter:
 
 
 def _writable(sock: socket.socket, seconds: float) -> bool:
-    """Return whether there is room for more, or an error to be noticed."""
+    """Return whether more can be sent, or an error is pending."""
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
     return bool(poll.poll(math.ceil(seconds * 1000)))
 
 
 def _queued(sock: socket.socket) -> int:
-    """How many bytes the client has not confirmed: fewer while somebody reads. 0 where the system does not tell."""
+    """Return how many bytes the client has not acknowledged; 0 where the system does not report it."""
     found = array.array("i", [0])
     with contextlib.suppress(OSError):
         fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, found)

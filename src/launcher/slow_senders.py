@@ -1,6 +1,6 @@
-"""Measures how fast a client sends, and ends requests that come too slowly: headers by time, bodies by their rate.
+"""Measures how fast a client sends, and ends requests that are too slow: headers by time, bodies by their rate.
 
-Only time that the server waits for the client counts, so what waits behind a busy server is never the client's fault.
+Only the time that the server waits for the client counts, so a busy server never makes a client too slow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gunicorn.http.errors import NoMoreData
 from gunicorn.http.unreader import SocketUnreader
 
 HEADER_SECONDS = 10.0
-BODY_FREE_SECONDS = 10.0  # of a body, in which no rate is asked for
+BODY_FREE_SECONDS = 10.0  # at the start of a body, without a minimum rate
 BODY_WINDOW_SECONDS = 30.0
 BODY_BYTES_PER_SECOND = 1000  # on average over the window
 CONNECTIONS_PER_ADDRESS = 64
@@ -27,8 +27,11 @@ CONNECTIONS_PER_ADDRESS = 64
 
 @dataclass(frozen=True, slots=True)
 class SendingLimits:
-    """What one process asks of those who send. ``count_peers`` is whether connections are counted by the peer's
-    address: behind a proxy all of them have the proxy's. ``count_loopback``: those of this machine as well."""
+    """The limits of one process for senders.
+
+    ``count_peers``: count connections by the peer's address; behind a proxy all of them have the proxy's address.
+    ``count_loopback``: count those from this machine as well.
+    """
 
     header_seconds: float = HEADER_SECONDS
     free_seconds: float = BODY_FREE_SECONDS
@@ -40,25 +43,25 @@ class SendingLimits:
 
 
 class TooSlow(NoMoreData, ConnectionError):  # type: ignore[misc]
-    """The client sends too slowly. For whoever reads, the connection has ended."""
+    """The client sends too slowly. To readers it looks like the end of the connection."""
 
 
 class Pace:
-    """The rate of one body over a sliding window. Time is that of waiting for the client, in seconds."""
+    """The rate of one body over a sliding window, measured in seconds of waiting for the client."""
 
     def __init__(self, limits: SendingLimits) -> None:
         self._free, self._window = limits.free_seconds, limits.window_seconds
         self._needed = limits.bytes_per_second * limits.window_seconds
         self._step = limits.window_seconds / 120
         self._waited = 0.0
-        self._arrived: deque[tuple[float, int]] = deque()  # (until when at the latest, bytes), by steps
+        self._arrived: deque[tuple[float, int]] = deque()  # (latest time of arrival, bytes), by steps
 
     def waited(self, seconds: float) -> None:
-        """The server has waited for so long."""
+        """Record a time of waiting."""
         self._waited += seconds
 
     def arrived(self, count: int) -> None:
-        """So many bytes came."""
+        """Record arrived bytes."""
         end = (math.floor(self._waited / self._step) + 1) * self._step
         if self._arrived and self._arrived[-1][0] == end:
             count += self._arrived.pop()[1]
@@ -67,7 +70,7 @@ class Pace:
             self._arrived.popleft()
 
     def patience(self) -> float:
-        """Return how long the client may still send nothing before it is too slow; 0 when it is."""
+        """Return how long the client may still be silent before it is too slow; 0 when it already is."""
         judged = max(self._waited, self._free + self._window)
         seen = [(end, count) for end, count in self._arrived if end > judged - self._window]
         left = sum(count for _, count in seen)
@@ -79,20 +82,20 @@ class Pace:
 
 
 class Turns:
-    """How many requests are answered at once. One that waits for its client gives its turn to another."""
+    """Limits how many requests are answered at once. A request that waits for its client releases its turn."""
 
     def __init__(self, number: int) -> None:
         self._free = threading.Semaphore(number)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """While a request is answered; waits for a turn."""
+        """Hold a turn while a request is answered; wait for one first."""
         with self._free:
             yield
 
     @contextmanager
     def given_up(self) -> Iterator[None]:
-        """While one that has a turn waits for its client; waits for a turn at the end."""
+        """Release the turn while the request waits for its client; then wait for another turn."""
         self._free.release()
         try:
             yield
@@ -101,9 +104,9 @@ class Turns:
 
 
 class PacedUnreader(SocketUnreader):  # type: ignore[misc]
-    """Reads a connection for gunicorn's parser, for as long as its client keeps the limits.
+    """Reads a connection for gunicorn's parser while its client keeps the limits.
 
-    A head has until ``head_until`` (monotonic); from ``begin_body`` on the rate counts.
+    A head must be complete by ``head_until`` (monotonic); after ``start_body`` the rate counts.
     """
 
     def __init__(
@@ -120,19 +123,20 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         """Whether the head of a request is being read."""
         return self._pace is None
 
-    def begin_head(self, until: float) -> None:
-        """A new request is expected."""
+    def start_head(self, until: float) -> None:
+        """Expect a new request."""
         self._pace, self.head_until = None, until
 
-    def begin_body(self) -> None:
-        """The head of the request has been read."""
+    def start_body(self) -> None:
+        """Expect the body, because the head has been read."""
         self._pace = Pace(self._limits)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Return the next bytes.
 
         Raises:
-            TooSlow: the client is. TimeoutError: that of the socket has passed.
+            TooSlow: the client is too slow.
+            TimeoutError: the time-out of the socket has passed.
         """
         size = self.mxchunk
         if size_hint and size_hint > size:
@@ -145,9 +149,9 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         return data
 
     def _wait(self) -> None:
-        began = now = self._clock()
-        timeout = self.sock.gettimeout()  # gunicorn sets one where it drains what nobody read
-        until = math.inf if timeout is None else began + timeout
+        started = now = self._clock()
+        timeout = self.sock.gettimeout()  # gunicorn sets one where it discards an unread body
+        until = math.inf if timeout is None else started + timeout
         with self._turns.given_up():
             while True:
                 patience = self._pace.patience() if self._pace is not None else self.head_until - now
@@ -156,16 +160,16 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
                     raise TooSlow()
                 if now >= until:
                     raise TimeoutError
-                came = _readable(self.sock, min(patience, until - now))
+                readable = _readable(self.sock, min(patience, until - now))
                 before, now = now, self._clock()
                 if self._pace is not None:
                     self._pace.waited(now - before)
-                if came:
+                if readable:
                     return
 
 
 def _readable(sock: socket.socket, seconds: float) -> bool:
-    """Return whether bytes, or the end of the connection, have come."""
+    """Return whether bytes, or the end of the connection, have arrived."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(math.ceil(seconds * 1000)))

@@ -1,4 +1,4 @@
-"""Development: tells when a source file has changed."""
+"""Detects changes of source files, for development."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 
 class SourceWatch:
-    """Remembers the files of a project and their times of change."""
+    """The files of a project and the times of their last change."""
 
     def __init__(self, project: Path) -> None:
         self._project = project
-        self._seen = dict(self._look())
+        self._seen = dict(self._scan())
 
-    def _look(self) -> Iterator[tuple[Path, int]]:
+    def _scan(self) -> Iterator[tuple[Path, int]]:
         for folder, pattern in ((self._project, "*.py"), (self._project / "src", "**/*.py"), (self._project, ".env")):
             for path in folder.glob(pattern):
                 yield path, path.stat().st_mtime_ns
 
     def changed(self) -> bool:
-        """Return whether a file came, went or changed since the last call."""
-        now = dict(self._look())
+        """Return whether a file was added, removed or changed since the last call."""
+        now = dict(self._scan())
         before, self._seen = self._seen, now
         return now != before

@@ -1,4 +1,4 @@
-"""The embedded stores: a private mongod and a private Valkey on unix sockets, with no port open."""
+"""Prepares the embedded stores: a private mongod and a private Valkey on unix sockets, without open ports."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from src.launcher.processes import ChildSpec, Stage
 from src.launcher.supervisor import Supervisor
 
 DATABASE = "yt_downloader"
-_LOG_KEPT_BYTES = 5_000_000
+_LARGEST_LOG_BYTES = 5_000_000
 
-# What a small private mongod needs, and no more: 17 MB of disk at first instead of 301, 125 MB of memory.
+# The needs of a small private mongod: 17 MB of disk at first instead of 301, and 125 MB of memory.
 _MONGOD_OPTIONS = (
     "--wiredTigerCacheSizeGB=0.25",
     "--wiredTigerEngineConfigString=log=(prealloc=false,file_max=16MB)",
     "--setParameter=diagnosticDataCollectionEnabled=false",
-    "--enableFreeMonitoring=off",  # it telephones home otherwise, when asked to
-    "--networkMessageCompressors=disabled",  # nothing to gain on a socket
+    "--enableFreeMonitoring=off",  # otherwise it may send reports to MongoDB
+    "--networkMessageCompressors=disabled",  # no benefit on a socket
     "--slowms=2000",
     "--quiet",
 )
@@ -31,9 +31,9 @@ _VALKEY_OPTIONS = {
     "unixsocketperm": "700",
     "daemonize": "no",
     "appendonly": "yes",
-    "appendfsync": "everysec",  # a killed process loses nothing, a power cut one second
+    "appendfsync": "everysec",  # a killed process loses nothing, a power failure one second
     "save": "",
-    # Only keys that expire may go when memory is short: the cache, never a queue.
+    # When memory is short, only keys that expire may be evicted: the cache, never a queue.
     "maxmemory": "256mb",
     "maxmemory-policy": "volatile-ttl",
     "loglevel": "notice",
@@ -42,7 +42,7 @@ _VALKEY_OPTIONS = {
 
 @dataclass(frozen=True)
 class EmbeddedStores:
-    """Child processes to run, and the addresses under which they can be reached. An empty address: not embedded."""
+    """The child processes to run, and their addresses. An address is empty for a store that is not embedded."""
 
     children: tuple[ChildSpec, ...]
     mongodb_uri: str
@@ -53,10 +53,10 @@ class EmbeddedStores:
 def embedded_stores(
     folder: Path, *, mongodb: bool = True, redis: bool = True, mongod_options: Sequence[str] = ()
 ) -> Iterator[EmbeddedStores]:
-    """Own the folder and prepare the wanted stores in it. Nothing runs yet: a `Supervisor` starts the children.
+    """Own the folder and prepare the wanted stores in it; a `Supervisor` starts them later.
 
     Raises:
-        DataFolderInUse, EngineTooOld, StoreProgramMissing: the message says what helps.
+        DataFolderInUse, EngineTooOld, StoreProgramMissing: the message has a remedy.
     """
     folder = data_folder.make_private(folder)
     with data_folder.only_owner(folder) as lock, data_folder.socket_folder(folder) as sockets:
@@ -75,7 +75,7 @@ def embedded_stores(
 
 @contextmanager
 def running_stores(folder: Path, *, mongod_options: Sequence[str] = ()) -> Iterator[EmbeddedStores]:
-    """Both stores, ready; stopped at the end."""
+    """Run both stores for the length of the block."""
     with embedded_stores(folder, mongod_options=mongod_options) as stores:
         supervisor = Supervisor(stores.children)
         try:
@@ -111,10 +111,10 @@ def _valkey(folder: Path, address: Path, lock: int) -> ChildSpec:
     options = {**_VALKEY_OPTIONS, "dir": str(data), "unixsocket": str(address)}
     return ChildSpec(
         name="redis",
-        argv=(str(program.path), *(word for name, value in options.items() for word in (f"--{name}", value))),
+        argv=(str(program.path), *(part for name, value in options.items() for part in (f"--{name}", value))),
         stage=Stage.STORES,
         env=program.env,
-        # While it still reads its file it accepts connections and answers -LOADING.
+        # While it loads its file it accepts connections and answers -LOADING.
         ready=lambda: _answers(address, b"PING\r\n", b"+PONG"),
         pass_fds=(lock,),
         output=_fresh_log(folder / "redis.log"),
@@ -123,7 +123,7 @@ def _valkey(folder: Path, address: Path, lock: int) -> ChildSpec:
 
 
 def _answers(address: Path, question: bytes, answer: bytes) -> bool:
-    """Return whether a server listens there and, if it is asked something, answers so."""
+    """Return whether a server listens there and, if a question is given, answers it as expected."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1)
@@ -137,7 +137,7 @@ def _answers(address: Path, question: bytes, answer: bytes) -> bool:
 
 
 def _fresh_log(path: Path) -> Path:
-    """Return the log file; a long one of earlier runs is put aside first."""
-    if path.exists() and path.stat().st_size > _LOG_KEPT_BYTES:
+    """Return the log file, after renaming a long one of earlier runs."""
+    if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
         path.replace(path.with_suffix(".old.log"))
     return path

@@ -1,4 +1,4 @@
-"""The supervisor: starts child processes, begins again the ones that die, and stops all of them in order."""
+"""Starts child processes, restarts the ones that die, and stops all of them in order."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from src.launcher.processes import Child, ChildSpec, Stage
 
 log = logging.getLogger(__name__)
 
-# A child that lives less than this dies quickly; after so many quick deaths in a row nothing will help, unless it is
-# killed from outside (by the kernel for want of memory, say): that tells nothing about the next time.
+# A child that lives for less than this dies quickly. After several quick deaths in a row a restart will not help,
+# unless the child was killed from outside, such as by the kernel for lack of memory.
 QUICK_DEATH_SECONDS = 10.0
 QUICK_DEATHS = 5
 _LONGEST_PAUSE_SECONDS = 30.0
 _TICK_SECONDS = 0.05
-_TOLD_LOG_BYTES = 2_000
+_SHOWN_LOG_BYTES = 2_000
 
 Wait = Callable[[float | None], bool]
 
 
 class StopRequested(Exception):
-    """The wish to stop came before everything was ready."""
+    """The user stopped the service before everything was ready."""
 
 
 def _sleep(seconds: float | None) -> bool:
@@ -34,11 +34,11 @@ def _sleep(seconds: float | None) -> bool:
 
 
 class Supervisor:
-    """Runs children until it is told to stop.
+    """Runs children until it is asked to stop.
 
-    ``wait(seconds)`` sleeps for so long at most (for ever with ``None``), returns early when a child ended, and
-    returns whether the user wants to stop. ``forgiving`` never gives up on a child: for development. A child
-    that died begins again after ``first_pause_seconds``; each further quick death doubles the pause.
+    ``wait(seconds)`` sleeps for at most this time (without limit for ``None``), returns early when a child ends, and
+    returns whether the user wants to stop. ``forgiving`` never gives up on a child: for development. A child that died
+    is restarted after ``first_pause_seconds``; each further quick death doubles the pause.
     """
 
     def __init__(
@@ -56,15 +56,16 @@ class Supervisor:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids of the children that run, by name."""
+        """The process ids of the running children, by name."""
         return {c.spec.name: c.process.pid for c in self._children if c.process is not None and c.alive()}
 
     def start(self, timeout_seconds: float = 90.0, *, once_stores_answer: Callable[[], None] | None = None) -> None:
-        """Start all children; return when each is ready. ``once_stores_answer`` is called before those that use them.
+        """Start all children and return when each is ready; between the stores and the rest, call
+        ``once_stores_answer``.
 
         Raises:
             ChildFailed: one ended, or was not ready in time.
-            StopRequested: the user gave up waiting.
+            StopRequested: the user stopped the service.
             What ``once_stores_answer`` raises.
         """
         deadline = time.monotonic() + timeout_seconds
@@ -82,29 +83,29 @@ class Supervisor:
         while waiting:
             for child in self._children:
                 if child.process is not None and not child.alive():
-                    raise ChildFailed(f"{child.spec.name} {child.ending()} while starting.{_last_words(child.spec)}")
+                    raise ChildFailed(f"{child.spec.name} {child.ending()} while starting.{_end_of_log(child.spec)}")
             waiting = [child for child in waiting if not child.is_ready()]
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(child.spec.name for child in waiting)
-                raise ChildFailed(f"Not ready in time: {names}.{''.join(_last_words(c.spec) for c in waiting)}")
+                raise ChildFailed(f"Not ready in time: {names}.{''.join(_end_of_log(c.spec) for c in waiting)}")
             if waiting and self._wait(_TICK_SECONDS):
                 raise StopRequested
 
-    def run(self, look: Callable[[], None] | None = None, every_seconds: float = 1.0) -> None:
-        """Watch the children until the user wants to stop; ``look`` is called every so many seconds.
+    def run(self, check: Callable[[], None] | None = None, every_seconds: float = 1.0) -> None:
+        """Watch the children until the user wants to stop, calling ``check`` regularly.
 
         Raises:
-            ChildFailed: one of them dies again and again.
+            ChildFailed: a child dies again and again.
         """
-        while not self._wait(_earlier(self.tend(), every_seconds if look else None)):
-            if look:
-                look()
+        while not self._wait(_earlier(self.tend(), every_seconds if check else None)):
+            if check:
+                check()
 
     def tend(self) -> float | None:
-        """Begin again what died; return the seconds until the next such beginning is due.
+        """Restart dead children that are due; return the seconds until the next restart is due.
 
         Raises:
-            ChildFailed: one of them dies again and again.
+            ChildFailed: a child dies again and again.
         """
         now = time.monotonic()
         for child in self._children:
@@ -123,14 +124,14 @@ class Supervisor:
         if child.quick_deaths > QUICK_DEATHS and not self._forgiving:
             raise ChildFailed(
                 f"{child.spec.name} {child.ending()}, {child.quick_deaths} times in a row within "
-                f"{QUICK_DEATH_SECONDS:.0f} seconds of its start.{_last_words(child.spec)}"
+                f"{QUICK_DEATH_SECONDS:.0f} seconds of its start.{_end_of_log(child.spec)}"
             )
         pause = min(self._first_pause_seconds * 2 ** (child.quick_deaths - 1), _LONGEST_PAUSE_SECONDS)
         log.warning("%s %s; it starts again in %.1f s", child.spec.name, child.ending(), pause)
         child.restart_at = now + pause
 
     def restart(self, stages: Sequence[Stage]) -> None:
-        """Stop the children of these stages and start them anew."""
+        """Stop the children of these stages and start them again."""
         children = [child for child in self._children if child.spec.stage in stages]
         self._stop(children)
         for child in children:
@@ -138,7 +139,7 @@ class Supervisor:
             child.start()
 
     def stop(self) -> None:
-        """Stop all children: the API first, the stores last; nothing of their process groups is left."""
+        """Stop all children, the API first and the stores last, with all processes of their groups."""
         for stage in reversed(Stage):
             self._stop([child for child in self._children if child.spec.stage is stage])
 
@@ -146,14 +147,14 @@ class Supervisor:
         for child in children:
             child.restart_at = None
             child.send(signal.SIGTERM)
-        begun = time.monotonic()
-        while slow := [c for c in children if c.alive() and time.monotonic() - begun < c.spec.stop_seconds]:
+        started = time.monotonic()
+        while slow := [c for c in children if c.alive() and time.monotonic() - started < c.spec.stop_seconds]:
             if self._wait(_TICK_SECONDS):
                 log.warning("Not waiting any longer for %s", ", ".join(child.spec.name for child in slow))
                 break
         for child in children:
             if child.alive():
-                log.warning("%s did not stop in %.0f s and is killed", child.spec.name, time.monotonic() - begun)
+                log.warning("%s did not stop in %.0f s and is killed", child.spec.name, time.monotonic() - started)
             child.sweep()
 
 
@@ -162,11 +163,11 @@ def _earlier(one: float | None, other: float | None) -> float | None:
     return min(known) if known else None
 
 
-def _last_words(spec: ChildSpec) -> str:
-    """Return what the child wrote last, if it writes to a file."""
+def _end_of_log(spec: ChildSpec) -> str:
+    """Return the last output of the child, if it writes to a file."""
     if spec.output is None:
-        return " Its own messages stand above."
+        return " See its messages above."
     with Path(spec.output).open("rb") as written:
         size = written.seek(0, 2)
-        written.seek(max(size - _TOLD_LOG_BYTES, 0))
+        written.seek(max(size - _SHOWN_LOG_BYTES, 0))
         return f" The end of {spec.output}:\n{written.read().decode(errors='replace')}"

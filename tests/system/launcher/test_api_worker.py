@@ -17,7 +17,7 @@ from pathlib import Path
 import deno
 import pytest
 
-from src.launcher.api_worker import READ_AWAY_BYTES
+from src.launcher.api_worker import DISCARDED_BYTES
 from tests.system.launcher.tiny_server import ask, everything, open_and_send, tiny_server
 from tests.tools.live_service import ROOT
 
@@ -195,7 +195,7 @@ def test_who_does_not_close_holds_up_nobody(port: int, held: list[socket.socket]
         assert everything(each) in (b"", b"ok"), "the server has closed its side, and everything has arrived"
 
 
-@pytest.mark.parametrize(("size", "told"), [(READ_AWAY_BYTES + 1, "close"), (10_000_000, "close"), (100, "keep-alive")])
+@pytest.mark.parametrize(("size", "told"), [(DISCARDED_BYTES + 1, "close"), (10_000_000, "close"), (100, "keep-alive")])
 def test_who_is_refused_with_a_long_body_hears_that_the_connection_ends(port: int, size: int, told: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(2):  # the client connects again by itself when it was told

@@ -13,7 +13,7 @@ import pytest
 from src.launcher import data_folder
 from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld, StoreProgramMissing
 from src.launcher.programs import StoreProgram, first_that_runs
-from src.launcher.secrets import FILE_NAME, keep_secrets
+from src.launcher.secrets import FILE_NAME, ensure_secrets
 
 NAMES = ["JWT_PUBLIC_SECRET", "JWT_PRIVATE_SECRET", "FLASK_SECRET_KEY"]
 
@@ -31,7 +31,9 @@ def test_the_folder_is_nobody_elses_business(tmp_path: Path) -> None:
 def test_what_cannot_be_a_folder_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for impossible in (tmp_path / "file", tmp_path / "file" / "data"):
-        with pytest.raises(DataFolderUnusable, match=r"cannot be made or used \(.+\): name another one with DATA_DIR"):
+        with pytest.raises(
+            DataFolderUnusable, match=r"cannot be created or used \(.+\): choose another one with DATA_DIR"
+        ):
             data_folder.make_private(impossible)
 
 
@@ -127,20 +129,20 @@ def test_without_any_program_the_reasons_and_the_remedies_are_told(tmp_path: Pat
 
 
 def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
-    first = keep_secrets(tmp_path, NAMES[:2])
+    first = ensure_secrets(tmp_path, NAMES[:2])
     assert mode(tmp_path / FILE_NAME) == 0o600
     assert all(len(secret) >= 32 for secret in first.values())
     (tmp_path / FILE_NAME).chmod(0o644)
-    again = keep_secrets(tmp_path, NAMES)
+    again = ensure_secrets(tmp_path, NAMES)
     assert {name: again[name] for name in first} == first
     assert len(set(again.values())) == 3
     assert mode(tmp_path / FILE_NAME) == 0o600
 
 
 def test_an_operator_who_sets_every_secret_needs_no_file(tmp_path: Path) -> None:
-    assert keep_secrets(tmp_path, []) == {}
+    assert ensure_secrets(tmp_path, []) == {}
     assert not (tmp_path / FILE_NAME).exists()
-    keep_secrets(tmp_path, NAMES[:1])
+    ensure_secrets(tmp_path, NAMES[:1])
     (tmp_path / FILE_NAME).chmod(0o644)
-    assert keep_secrets(tmp_path, []) == {}
+    assert ensure_secrets(tmp_path, []) == {}
     assert mode(tmp_path / FILE_NAME) == 0o600, "a file of an earlier start becomes private again"

@@ -192,7 +192,7 @@ def test_a_server_that_does_not_answer_is_named_in_two_lines(tmp_path: Path, nam
         assert launcher.end() == 1
         said = launcher.said.read_text()
     assert f"{name} is {scheme}://[redacted]@127.0.0.1" in said
-    assert f"without {name} the service brings its own" in said
+    assert f"without {name} the service starts an embedded one" in said
     assert "hunter2" not in said
     assert len(said.strip().splitlines()) == 2, said
 

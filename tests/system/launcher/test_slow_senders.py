@@ -104,7 +104,7 @@ def turning(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turning]:
 
 def test_a_body_is_read_at_its_pace_and_given_up_below_it(turning: Turning) -> None:
     reader = turning.reader
-    reader.begin_body()
+    reader.start_body()
     turning.sends = iter([(1.0, bytes(20_000))] * 60)  # 20 kB/s for a minute
     with turning.turns.taken():
         assert len(reader.read(1_200_000)) == 1_200_000
@@ -118,7 +118,7 @@ def test_a_body_is_read_at_its_pace_and_given_up_below_it(turning: Turning) -> N
 
 def test_a_head_has_its_time_however_often_something_comes(turning: Turning) -> None:
     reader = turning.reader
-    reader.begin_head(turning.now + LIMITS.header_seconds)
+    reader.start_head(turning.now + LIMITS.header_seconds)
     turning.sends = iter([(0.5, b"x")] * 1000)
     with turning.turns.taken(), pytest.raises(TooSlow):
         while True:
@@ -129,14 +129,14 @@ def test_a_head_has_its_time_however_often_something_comes(turning: Turning) -> 
 
 def test_each_request_of_a_connection_begins_its_own_time(turning: Turning) -> None:
     reader = turning.reader
-    reader.begin_body()
+    reader.start_body()
     turning.sends = iter([(9.0, b"x")])
     with turning.turns.taken():
         reader.read(1)
-        reader.begin_head(turning.now + LIMITS.header_seconds)
+        reader.start_head(turning.now + LIMITS.header_seconds)
         turning.sends = iter([(9.0, b"GET")])
         assert reader.read(3) == b"GET"
-        reader.begin_body()
+        reader.start_body()
         turning.sends = iter([(39.0, b"x")])
         assert reader.read(1) == b"x"
 
