@@ -49,3 +49,14 @@ def _leave_representatives(config: pytest.Config, items: list[pytest.Item]) -> N
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = left
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Report how long each folder took, the sum over all processes."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                folder = "/".join(report.nodeid.split("/")[:2])
+                seconds[folder] += report.duration  # type: ignore[assignment]
+    terminalreporter.write_line(", ".join(f"{folder} {spent:.0f} s" for folder, spent in seconds.most_common()))
