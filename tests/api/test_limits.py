@@ -212,7 +212,7 @@ def save_for(api: Api, person: Person, **options: Any) -> Any:
     return api.call("POST", "/api/video/save", token=token, json=body, **options)
 
 
-def test_an_owner_can_refuse_saves_of_strangers(api: Api, anna: Person, bert: Person) -> None:
+def test_an_owner_can_refuse_saves_of_others(api: Api, anna: Person, bert: Person) -> None:
     assert save_for(api, anna).status_code == 201
     reply = anna.api.call("PATCH", "/api/auth/me", token=anna.token, json={"accept_anonymous_saves": False})
     assert (reply.status_code, reply.json) == (200, {"accept_anonymous_saves": False})
@@ -234,7 +234,7 @@ def test_the_switch_takes_true_and_false(api: Api, anna: Person, body: dict[str,
     assert api.call("PATCH", "/api/auth/me", token=anna.token, json=body).status_code == 400
 
 
-def test_strangers_together_can_save_so_much_for_one_user_and_no_more(
+def test_clients_without_an_account_can_save_only_so_much_for_one_user(
     mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     api = limited_app(mongo_database, redis_client, tmp_path, anonymous_saves_per_hour=5)

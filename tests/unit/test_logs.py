@@ -84,7 +84,7 @@ UNSHOWN = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0xAD, 0x61C,
 UNSHOWN += [chr(code) for code in (*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xFFF9, 0xE0041, 0xDCFF)]
 
 
-def test_no_character_of_a_stranger_acts_on_a_terminal(logged: Any) -> None:
+def test_no_untrusted_character_acts_on_a_terminal(logged: Any) -> None:
     def say() -> None:
         for character in UNSHOWN:
             logging.getLogger("src.test").info("before%safter", character)
