@@ -60,7 +60,7 @@ def test_the_example_of_the_handbook_works(mongo_uri: str, redis_uri: str, tmp_p
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     text = (ROOT / "CONTRIBUTING.md").read_text()
     example = text[text.index("## Adding a kind of job") : text.index("## Adding endpoints")]
-    params, handler, imports, row = re.findall(r"```python\n(.*?)```", example, re.DOTALL)
+    params, handler, imports, row = re.findall(r"```(?:python|text)\n(.*?)```", example, re.DOTALL)
     handler_path = re.search(r"the new file `(.*?)`", example)
     assert handler_path is not None
 
