@@ -1,4 +1,4 @@
-"""Encodes: any video that people have becomes a right MP4 in H.264, H.265 or AV1."""
+"""Encodes any video to an MP4 in H.264, H.265 or AV1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from src.services.encoding.attempt import EncodeWork
 from src.services.encoding.audio_trial import try_tracks
 from src.services.encoding.chunks import CHUNK_SECONDS, ChunkRunner, encode_chunk
 from src.services.encoding.hardware import Device, find_device, with_device
-from src.services.encoding.planner import CODECS, QUALITIES, Wishes, plan_encode
+from src.services.encoding.planner import CODECS, QUALITIES, Preferences, plan_encode
 from src.services.encoding.presets import CRF
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.forks import MediaForks
@@ -30,7 +30,7 @@ _FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits
 
 
 class EncodingService:
-    """Probes, plans, encodes and checks. Nothing is called done before it was read back."""
+    """Probes, plans and encodes videos. A file only counts as finished after it was read back."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class EncodingService:
         hardware: str = "off",
         chunk_seconds: float = CHUNK_SECONDS,
     ) -> None:
-        """``hardware`` is the setting HARDWARE_ENCODING: off, auto, or the name of one family of encoders."""
+        """``hardware``: the setting HARDWARE_ENCODING: off, auto, or the name of a family of encoders."""
         self._ffmpeg = ffmpeg
         self._limits = limits or Limits()
         self._hardware = hardware
@@ -48,24 +48,24 @@ class EncodingService:
         self._devices: dict[Codec, Device | None] = {}
 
     def supported_codecs(self) -> dict[str, list[str]]:
-        """The presets of each codec."""
+        """Return the presets of each codec."""
         return {codec: list(QUALITIES) for codec in CODECS}
 
     def validate_video_file(self, file_path: Path) -> MediaInfo:
-        """The facts of an uploaded file that can be encoded.
+        """Probe an uploaded file. Returns its facts if it can be encoded.
 
         Raises:
-            MediaInvalid: it cannot; the message says why.
+            MediaInvalid: it cannot be encoded; the message contains the reason.
             Busy: other uploads are being read.
         """
         return probe_upload(file_path)
 
     def get_video_metadata(self, file_path: Path) -> dict[str, object]:
-        """``duration`` in seconds, ``resolution`` as "1920x1080" as a player shows it, ``original_codec``, ``codec``,
-        ``bitrate`` in bit/s, and whether it has sound.
+        """Return ``duration`` in seconds, the displayed ``resolution`` as "1920x1080", ``original_codec``, ``codec``,
+        ``bitrate`` in bit/s, and whether the file has audio.
 
         Raises:
-            MediaInvalid: it is not a video that can be read.
+            MediaInvalid: it is not a readable video.
             Busy: other uploads are being read.
         """
         media = self.validate_video_file(file_path)
@@ -94,15 +94,15 @@ class EncodingService:
         target_vmaf: float | None = None,
         run_chunks: ChunkRunner | None = None,
     ) -> EncodeReport:
-        """Make ``output_path`` from ``input_path`` and check it.
+        """Encode ``input_path`` to ``output_path`` and verify it.
 
-        ``target_size_mb`` (at most so many 10^6 bytes) or ``target_vmaf`` (0-100, on samples) replaces the number of a
-        lossy preset. ``run_chunks`` encodes the chunks of a long film where that gives the same file.
+        ``target_size_mb`` (in 10^6 bytes, at most) or ``target_vmaf`` (0-100, on samples) replaces the rate factor of a
+        lossy preset. ``run_chunks`` encodes the chunks of a long video if the result is the same.
 
         Raises:
-            MediaInvalid: the input is not a video that can be read.
+            MediaInvalid: the input is not a readable video.
             CodecUnsupported: unknown codec or preset.
-            EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
+            EncodeFailed, DiskFull, JobTimeout: the output is deleted.
         """
         with MediaForks(input_path, output_path.parent) as forks:
             return self._encode(
@@ -137,7 +137,7 @@ class EncodingService:
         watch.check()
         video = media.main_video
         assert video is not None
-        scan = interlace.look(program, input_path, media.container.split(",")[0], video, watch)
+        scan = interlace.detect(program, input_path, media.container.split(",")[0], video, watch)
         mixable = try_tracks(program, input_path, media, watch, timeline)
         plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, mixable=mixable)
         work = EncodeWork(
@@ -160,25 +160,25 @@ class EncodingService:
         device = self._device(video_codec)
         if device is not None and not plan.video.lossless:
             try:
-                return work.make(with_device(plan, device), device=device)
+                return work.run(with_device(plan, device), device=device)
             except EncodeFailed:
                 watch.check()
         try:
-            return work.make(plan)
+            return work.run(plan)
         except EncodeFailed:
             if plan.video.action != "copy":
                 raise
-        wishes = Wishes(always_encode=True)
+        preferences = Preferences(always_encode=True)
         again = plan_encode(
-            media, video_codec, quality_preset, timeline=timeline, scan=scan, wishes=wishes, mixable=mixable
+            media, video_codec, quality_preset, timeline=timeline, scan=scan, preferences=preferences, mixable=mixable
         )
-        return work.make(again)
+        return work.run(again)
 
     def encode_chunk(self, task: ChunkTask, chunk: Chunk, monitor: Monitor) -> Path:
-        """Encode one chunk of a long film, in whatever process; where it lies.
+        """Encode one chunk of a long video, in any process. Returns its path.
 
         Raises:
-            EncodeFailed, DiskFull, and what ``monitor`` raises: nothing is left behind.
+            EncodeFailed, DiskFull, and what ``monitor`` raises: the chunk is deleted.
         """
         program = self._ffmpeg.confined(reads=[task.source], writes=[chunk.path.parent])
         try:
@@ -190,7 +190,7 @@ class EncodingService:
     def encode_lossless_h265(
         self, input_path: Path, output_path: Path, *, monitor: Monitor | None = None
     ) -> EncodeReport:
-        """The documented way to an MP4 of 1440p and more: the WebM that was fetched, without loss, as H.265."""
+        """Encode a fetched WebM without loss as H.265, the documented method for an MP4 of 1440p and more."""
         return self.encode_video_to_mp4(input_path, output_path, "h265", "lossless", monitor=monitor)
 
     def _device(self, codec: Codec) -> Device | None:
@@ -199,36 +199,36 @@ class EncodingService:
         return self._devices[codec]
 
     def _of_quality(self, work: EncodeWork, plan: EncodePlan, target: float) -> EncodeReport:
-        """The smallest file whose samples reach the VMAF."""
+        """Encode the smallest file whose samples reach the VMAF."""
         codec = plan.video.codec
         sampler = search.Sampler(work.program, plan, work.source, work.output.parent, work.monitor)
         factor, reached = search.factor_for_vmaf(sampler, codec, _start(plan, work.quality), target)
-        report = work.make(_told(search.with_factor(plan, factor), factor))
+        report = work.run(_with_note(search.with_factor(plan, factor), factor))
         return dataclasses.replace(
             report, targets={"crf": factor, "target_vmaf": target, "sampled_vmaf": round(reached, 2)}
         )
 
     def _of_size(self, work: EncodeWork, plan: EncodePlan, megabytes: float) -> EncodeReport:
-        """The best file of at most so many megabytes: the samples say where to begin, the file itself decides."""
+        """Encode the best file of at most ``megabytes``: samples give a first factor, the file decides."""
         codec, most = plan.video.codec, megabytes * 1e6
         sampler = search.Sampler(work.program, plan, work.source, work.output.parent, work.monitor)
         kilobits = search.video_kilobits(plan, most)
         factor = search.factor_for_size(sampler, codec, _start(plan, work.quality), kilobits)
         for _ in range(_SIZE_TRIES):
-            report = work.make(_told(search.with_factor(plan, factor), factor))
+            report = work.run(_with_note(search.with_factor(plan, factor), factor))
             if report.size_bytes <= most:
                 return dataclasses.replace(report, targets={"crf": factor, "target_size_mb": megabytes})
             factor += max(1, math.ceil(_FACTOR_OF_HALF_THE_RATE * math.log2(report.size_bytes / most)))
             if factor > search.RANGES[codec][1]:
                 break
         work.output.unlink(missing_ok=True)
-        raise EncodeFailed("The video cannot be made so small with this codec")
+        raise EncodeFailed("This codec cannot reach so small a size")
 
 
 def _start(plan: EncodePlan, quality: Quality) -> int:
     return CRF[plan.video.codec][quality]
 
 
-def _told(plan: EncodePlan, factor: int) -> EncodePlan:
-    note = Note(NoteCode.TARGET, f"The rate factor {factor} was found on samples of the film")
+def _with_note(plan: EncodePlan, factor: int) -> EncodePlan:
+    note = Note(NoteCode.TARGET, f"The rate factor {factor} was found on samples of the video")
     return dataclasses.replace(plan, notes=(*plan.notes, note))

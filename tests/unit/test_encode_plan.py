@@ -16,7 +16,7 @@ from src.models.outcome import NoteCode
 from src.services.encoding.arguments import encode_arguments
 from src.services.encoding.interlace import read_counts
 from src.services.encoding.pixel_formats import layout
-from src.services.encoding.planner import Wishes, plan_encode
+from src.services.encoding.planner import Preferences, plan_encode
 
 VIDEO = VideoStream(
     index=0,
@@ -151,7 +151,7 @@ def test_fast_and_tiny_av1_leave_svt() -> None:
 def test_remux(codec: Any, source: str, container: str, quality: Any, action: str) -> None:
     had = dataclasses.replace(media(codec=source), container=container)
     assert plan_encode(had, codec, quality).video.action == action
-    assert plan_encode(had, codec, quality, wishes=Wishes(always_encode=True)).video.action == "encode"
+    assert plan_encode(had, codec, quality, preferences=Preferences(always_encode=True)).video.action == "encode"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_every_stream_that_is_left_out_is_told() -> None:
     (note,) = plan_encode(had, "h264", "high").notes
     assert (note.code, note.text) == (
         NoteCode.STREAMS_DROPPED,
-        "Further tracks were left out: 1 video, 1 cover, 3 data",
+        "Further tracks were omitted: 1 video, 1 cover, 3 data",
     )
 
 

@@ -1,1 +1,1 @@
-"""Encodes: a plan made of facts, arguments made of the plan, and proof that the file is what was planned."""
+"""Encodes videos: plans from the facts of a file, runs FFmpeg, and verifies that the result matches the plan."""

@@ -1,4 +1,4 @@
-"""FFmpeg's arguments, written from a plan and nothing else."""
+"""Translates a plan into the arguments of FFmpeg."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from src.models.encode_plan import AudioPlan, EncodePlan, Filter, VideoPlan
 from src.services.encoding.geometry import PAD_PLANES, PLANE_SIZES, pad_to
 from src.services.media.probe_child import AUDIO_FORMATS, MAX_PIXELS
 
-# Fills gaps and a late start with silence and cuts overlaps, so that the sound follows its time stamps.
 FIRST_TWO = "pan=stereo|c0=c0|c1=c1"
+# Fills gaps and a late start with silence and cuts overlaps, so that the audio follows its time stamps.
 IN_STEP = "aresample=async=1:min_hard_comp=0.1:first_pts=0"
 
 
 def input_options(demuxer: str, *, keep_rotation: bool = False) -> dict[str, Any]:
-    """How an untrusted file is opened: as what the probe found, no other container, no other file, at most 8K."""
+    """Return the options to open an untrusted file: only with the probed demuxer, no other files, at most 8K."""
     options: dict[str, Any] = {
         "f": demuxer,
         "format_whitelist": AUDIO_FORMATS,
@@ -32,33 +32,33 @@ def input_options(demuxer: str, *, keep_rotation: bool = False) -> dict[str, Any
 
 
 def file_url(path: Path) -> str:
-    """A path that FFmpeg takes for a path, whatever characters it has."""
+    """Return a URL that FFmpeg reads as a path, with any characters."""
     return f"file:{path.absolute()}"
 
 
 def encode_arguments(
     plan: EncodePlan, source: Path, output: Path, *, proof: Path | None = None, joined: Path | None = None
 ) -> list[str]:
-    """The arguments of the whole encode.
+    """Return the arguments of the whole encode.
 
-    ``proof`` receives the hash of every frame that goes into the encoder. ``joined`` is a file with the video encoded
-    already (in chunks): it is copied, and only the rest is taken from the source.
+    ``proof`` receives the hash of every frame that the encoder reads. ``joined``: a file with the video that was
+    already encoded in chunks; it is copied, and only the other streams come from the source.
     """
     opened = input_options(plan.demuxer, keep_rotation=plan.video.keep_rotation)
     source_input = ffmpeg.input(file_url(source), **opened)
-    picture = source_input[str(plan.video.stream_index)]
-    beside: list[Any] = []
+    frames = source_input[str(plan.video.stream_index)]
+    proofs: list[Any] = []
     video = plan.video
     if joined is not None:
-        picture = ffmpeg.input(file_url(joined), f="mov")["v:0"]
+        frames = ffmpeg.input(file_url(joined), f="mov")["v:0"]
         video = dataclasses.replace(video, action="copy")
     elif video.action == "encode":
-        picture = filtered(picture, video.filters)
+        frames = filtered(frames, video.filters)
         if proof is not None:
-            both = picture.filter_multi_output("split")
-            picture = both[0]
-            beside = [ffmpeg.output(both[1], file_url(proof), **PROOF_OPTIONS)]
-    streams = [picture]
+            both = frames.filter_multi_output("split")
+            frames = both[0]
+            proofs = [ffmpeg.output(both[1], file_url(proof), **PROOF_OPTIONS)]
+    streams = [frames]
     options = general_options() | video_options(video)
     if plan.cover_art_index is not None:
         streams.append(source_input[str(plan.cover_art_index)])
@@ -69,14 +69,14 @@ def encode_arguments(
     for number, text in enumerate(plan.subtitles):
         streams.append(source_input[str(text.stream_index)])
         options[f"c:s:{number}"] = "mov_text"
-    made = ffmpeg.output(*streams, file_url(output), **options)
-    arguments = list(ffmpeg.get_args(ffmpeg.merge_outputs(made, *beside) if beside else made))
+    result = ffmpeg.output(*streams, file_url(output), **options)
+    arguments = list(ffmpeg.get_args(ffmpeg.merge_outputs(result, *proofs) if proofs else result))
     return arguments if joined is None else _with_metadata_of(file_url(source), opened, arguments)
 
 
 def _with_metadata_of(source: str, opened: dict[str, Any], arguments: list[str]) -> list[str]:
-    """Tags and chapters are the source's, whichever number its input has, and even if nothing else is taken from it."""
-    places = [place + 1 for place, word in enumerate(arguments) if word == "-i"]
+    """Take tags and chapters from the source, which is added as an input if no stream comes from it."""
+    places = [place + 1 for place, argument in enumerate(arguments) if argument == "-i"]
     inputs = [arguments[place] for place in places]
     more: list[str] = []
     if source not in inputs:
@@ -93,21 +93,21 @@ PROOF_OPTIONS: dict[str, Any] = {"f": "framemd5", "fps_mode": "passthrough"}
 
 
 def general_options() -> dict[str, Any]:
-    """What every MP4 gets."""
+    """Return the options of every MP4."""
     return {
         "f": "mp4",
         "movflags": "+faststart",
         "max_error_rate": "1",
         "map_metadata": "0",
         "map_chapters": "0",
-        # Where a film was shot is nobody's business. (Two names of one option: ffmpeg-python repeats none.)
+        # Removes the place of recording for privacy. (Two names of one option: ffmpeg-python cannot repeat one.)
         "metadata": "location=",
         "metadata:g": "location-eng=",
     }
 
 
 def video_options(video: VideoPlan) -> dict[str, Any]:
-    """The options of the first video stream."""
+    """Return the options of the first video stream."""
     options: dict[str, Any] = {"tag:v:0": video.tag}
     if video.action == "copy":
         return options | {"c:v:0": "copy"}
@@ -119,7 +119,7 @@ def video_options(video: VideoPlan) -> dict[str, Any]:
 
 
 def audio_options(track: AudioPlan, number: int) -> dict[str, Any]:
-    """The options of one audio stream."""
+    """Return the options of one audio stream."""
     options = {f"c:a:{number}": "copy" if track.action == "copy" else "aac"}
     if track.action == "encode":
         options |= {f"b:a:{number}": f"{track.kilobits}k", f"filter:a:{number}": audio_filter(track)}
@@ -129,35 +129,35 @@ def audio_options(track: AudioPlan, number: int) -> dict[str, Any]:
 
 
 def audio_filter(track: AudioPlan) -> str:
-    """The chain of filters of an encoded audio stream."""
+    """Return the filter chain of an encoded audio stream."""
     form = f"aformat=channel_layouts={track.layout}:sample_rates={track.sample_rate}"
     cut = [] if track.end_seconds is None else [f"atrim=end={track.end_seconds:.6f}"]
     mixed = [FIRST_TWO] if track.first_two else []
     return ",".join([*cut, *mixed, IN_STEP, form])
 
 
-def filtered(picture: Any, filters: Iterable[Filter]) -> Any:
-    """A stream of pictures behind a chain of filters."""
+def filtered(frames: Any, filters: Iterable[Filter]) -> Any:
+    """Apply a chain of filters to a stream of frames."""
     for one in filters:
         options = dict(one.options)
-        picture = _padded(picture, options) if one.name == PAD_PLANES else picture.filter(one.name, **options)
-    return picture
+        frames = _padded(frames, options) if one.name == PAD_PLANES else frames.filter(one.name, **options)
+    return frames
 
 
-def _padded(picture: Any, options: dict[str, str]) -> Any:
-    """Each plane padded by itself."""
+def _padded(frames: Any, options: dict[str, str]) -> Any:
+    """Pad each plane separately."""
     width, height, full_width, full_height, *chroma = (int(options[name]) for name in PLANE_SIZES)
     form = options["pix_fmt"]
-    planes = picture.filter("format", pix_fmts=form).filter_multi_output("extractplanes", planes="y+u+v")
+    planes = frames.filter("format", pix_fmts=form).filter_multi_output("extractplanes", planes="y+u+v")
     around = [pad_to((width, height), (full_width, full_height))]
     around += 2 * [pad_to((chroma[0], chroma[1]), (chroma[2], chroma[3]))]
     ready = [filtered(planes[place], filters) for place, filters in enumerate(around)]
     merged = ffmpeg.filter(ready, "mergeplanes", mapping="0x001020", format=form)
-    return merged.filter("setparams", range="unspecified")  # a plane alone counts as of full range
+    return merged.filter("setparams", range="unspecified")  # FFmpeg marks a single plane as full range
 
 
 def filter_text(filters: tuple[Filter, ...]) -> str:
-    """A chain of filters as FFmpeg's ``-vf`` takes it."""
+    """Write a filter chain in the syntax of FFmpeg's ``-vf``."""
     written = []
     for one in filters:
         options = ":".join(f"{name}={_quoted(value)}" for name, value in one.options)
@@ -166,5 +166,5 @@ def filter_text(filters: tuple[Filter, ...]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value in which commas and the like mean nothing to the parser of the graph."""
+    """Quote a value that contains separators of filter graphs."""
     return f"'{value}'" if set(value) & set(",;:[]") else value

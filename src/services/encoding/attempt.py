@@ -1,4 +1,4 @@
-"""One encode from its plan to a checked file: runs FFmpeg, proves lossless, reads everything back."""
+"""Runs one encode from its plan to a verified file: runs FFmpeg, proves losslessness, and reads the file back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EncodeWork:
-    """What does not change between the tries of one encode."""
+    """The inputs of an encode that all its attempts share."""
 
     program: FFmpeg
     limits: Limits
@@ -43,11 +43,11 @@ class EncodeWork:
     chunk_seconds: float = chunks.CHUNK_SECONDS
     forks: MediaForks | None = None
 
-    def make(self, plan: EncodePlan, *, device: Device | None = None) -> EncodeReport:
-        """The finished, checked file; in chunks, where there is somebody to run them and they give the same file.
+    def run(self, plan: EncodePlan, *, device: Device | None = None) -> EncodeReport:
+        """Encode and verify the file; in chunks, if a chunk runner is available and the result is the same.
 
         Raises:
-            EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
+            EncodeFailed, DiskFull, JobTimeout: the output is deleted.
         """
         started = time.monotonic()
         proof = self.output.with_suffix(".framemd5")
@@ -55,27 +55,31 @@ class EncodeWork:
         try:
             frames = self._in_chunks(plan, joined) if device is None else None
             in_chunks = frames is not None
-            beside = proof if plan.video.lossless and not in_chunks else None
+            written_proof = proof if plan.video.lossless and not in_chunks else None
+            device_options = global_options(device) if device is not None else []
+            video_file = joined if in_chunks else None
+            arguments = encode_arguments(plan, self.source, self.output, proof=written_proof, joined=video_file)
             result = self.program.run(
-                [
-                    *(global_options(device) if device is not None else []),
-                    *encode_arguments(
-                        plan, self.source, self.output, proof=beside, joined=joined if in_chunks else None
-                    ),
-                ],
+                [*device_options, *arguments],
                 monitor=self.monitor,
                 duration_seconds=plan.duration_seconds,
                 frames=plan.expected_frames,
-                on_progress=encode_reporter(self.monitor, begin=chunks.PICTURE_PERCENT if in_chunks else 0.0),
+                on_progress=encode_reporter(self.monitor, begin=chunks.VIDEO_PERCENT if in_chunks else 0.0),
                 limits=self.limits,
             )
             self.monitor.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
             verified = None
             if plan.video.lossless:
                 verified = prove(
-                    self.program, plan, self.source, self.output, proof, self.monitor, went_in_known=beside is not None
+                    self.program,
+                    plan,
+                    self.source,
+                    self.output,
+                    proof,
+                    self.monitor,
+                    hashed_input=written_proof is not None,
                 )
-            made, axis = self._check(plan, frames if in_chunks else result.frames, proven=verified is not None)
+            encoded, axis = self._check(plan, frames if in_chunks else result.frames, proven=verified is not None)
             judge = Judge(self.program, self.source, self.timeline, self.media.start_seconds or 0.0, self.monitor)
             notes = (*plan.notes, *judge.notes(plan, axis, result.log))
         except BaseException:
@@ -84,7 +88,7 @@ class EncodeWork:
         finally:
             proof.unlink(missing_ok=True)
             joined.unlink(missing_ok=True)
-        video = made.main_video
+        video = encoded.main_video
         assert video is not None and axis.video is not None
         source = self.media.main_video
         if source is not None:
@@ -97,16 +101,16 @@ class EncodeWork:
             height=video.height,
             pixel_format=video.pixel_format,
             frames=axis.video.units,
-            duration_seconds=made.duration_seconds or 0.0,
-            size_bytes=made.size_bytes,
+            duration_seconds=encoded.duration_seconds or 0.0,
+            size_bytes=encoded.size_bytes,
             wall_seconds=time.monotonic() - started,
             verified_frames=verified,
             notes=notes,
         )
 
     def _in_chunks(self, plan: EncodePlan, joined: Path) -> int | None:
-        """The picture as ``joined``, encoded in chunks, and how many frames it has; ``None`` when it has to be one, or
-        when chunks of it are not to be had: of damaged films, and of those whose packets do not tell their frames."""
+        """Encode the video in chunks to ``joined``. Returns the number of its frames; None if chunks are impossible, as
+        for damaged videos and those whose packets do not correspond to frames."""
         if self.run_chunks is None or not chunks.can_be_chunked(plan, self.media, self.chunk_seconds):
             return None
         try:
@@ -121,20 +125,20 @@ class EncodeWork:
             return None
 
     def _check(self, plan: EncodePlan, frames_written: int | None, *, proven: bool) -> tuple[MediaInfo, Timeline]:
-        """Read the file back: its streams, every packet, its sound, and, where no proof has decoded every frame, its
-        key frames and its end."""
+        """Read the file back: its streams, all packets, its audio, and, unless a proof decoded every frame, its key
+        frames and its end."""
         try:
-            made, axis = examine(self.output, check=True, proven=proven, forks=self.forks)
+            encoded, axis = examine(self.output, check=True, proven=proven, forks=self.forks)
         except MediaInvalid as error:
             raise EncodeFailed(f"The encoded file cannot be read: {error.message}") from None
-        video = made.main_video
+        video = encoded.main_video
         if video is None or axis.video is None or not axis.video.units:
             raise EncodeFailed("The encoded file has no video")
         if axis.errors:
             raise EncodeFailed("The encoded file cannot be decoded")
         if plan.video.action == "encode":
             if (video.width, video.height) != (plan.video.width, plan.video.height):
-                raise EncodeFailed("The encoded file has another size than planned")
+                raise EncodeFailed("The encoded file does not have the planned size")
             if frames_written is not None and axis.video.units != frames_written:
-                raise EncodeFailed(f"{frames_written} frames were encoded, {axis.video.units} arrived in the file")
-        return made, axis
+                raise EncodeFailed(f"{frames_written} frames were encoded, but {axis.video.units} are in the file")
+        return encoded, axis

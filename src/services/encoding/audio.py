@@ -1,4 +1,4 @@
-"""The sound and the subtitles of a plan: always AAC, in step with the picture, and nothing that MP4 cannot hold."""
+"""Plans the audio and the subtitles of an encode: AAC in step with the video, and text that MP4 supports."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from src.models.params import Quality
 
 MAX_TRACKS: Final = 8
 KILOBITS: Final = 192  # the documented rate, for mono and stereo
-SURROUND_KILOBITS: Final = {"5.1": 384, "7.1": 512}  # 64 kbit/s a channel, as stereo at 128 and more
-MOST_SILENCE_SECONDS: Final = 6 * 3600.0  # filled in where a source has no sound; takes some minutes
-NEAR_SECONDS: Final = 60.0  # so long a silence may lead away from the picture
-_WILD_SECONDS: Final = 30 * 3600.0  # FFmpeg closes longer gaps by itself (dts_error_threshold),
-_CLOSED: Final = ("mpeg",)  # and in MPEG streams, whose clock may jump, those of 10 s already (dts_delta_threshold)
+SURROUND_KILOBITS: Final = {"5.1": 384, "7.1": 512}  # 64 kbit/s per channel, as for stereo at 128
+MOST_SILENCE_SECONDS: Final = 6 * 3600.0  # the most silence that is filled in; it takes some minutes
+NEAR_SECONDS: Final = 60.0  # a longer silence after the end of the video ends the track
+_WILD_SECONDS: Final = 30 * 3600.0  # FFmpeg itself closes longer gaps (dts_error_threshold),
+_CLOSED: Final = ("mpeg",)  # and in MPEG streams, whose clock may jump, those of 10 s (dts_delta_threshold)
 _AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_MOST_GUESSED: Final = 8  # channels without a layout of which FFmpeg has a usual one: 7.1
+_MOST_GUESSED: Final = 8  # channels for which FFmpeg has a default layout: 7.1
 _TEXT_SUBTITLES: Final = frozenset({"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"})
 
 
 @dataclass(frozen=True, slots=True)
 class Mixable:
-    """Indexes of streams: of ``first_two`` two channels are used, since nothing can mix them; of ``unusable`` none."""
+    """Indexes of streams: those of ``first_two`` cannot be mixed, two channels are used; ``unusable`` are skipped."""
 
     first_two: frozenset[int] = frozenset()
     unusable: frozenset[int] = frozenset()
 
 
-ALL: Final = Mixable()
+ALL_MIXABLE: Final = Mixable()
 """Every stream can be decoded and mixed."""
 
 
 def tracks(media: MediaInfo, timeline: Timeline | None) -> list[AudioStream]:
-    """The audio streams that hold something."""
+    """Return the audio streams that are not empty."""
     empty = {axis.index for axis in timeline.audio if not axis.units} if timeline is not None else set()
     return [one for one in media.audio if one.sample_rate and one.channels and one.index not in empty]
 
 
-def plan_sound(
+def plan_audio(
     media: MediaInfo,
     quality: Quality,
     timeline: Timeline | None = None,
-    mixable: Mixable = ALL,
+    mixable: Mixable = ALL_MIXABLE,
 ) -> tuple[tuple[AudioPlan, ...], tuple[Note, ...]]:
-    """What becomes of each audio stream. A lossless encode copies AAC as it is; everything else is encoded, as far as
-    the silence in it is worth filling. ``mixable`` is what a trial of the audio found."""
+    """Plan each audio stream. A lossless encode copies AAC; other streams are encoded up to an excessive silence.
+    ``mixable``: the result of a trial of the audio."""
     usable = [stream for stream in tracks(media, timeline) if stream.index not in mixable.unusable]
     plans: list[AudioPlan] = []
     notes: list[Note] = []
@@ -56,29 +56,30 @@ def plan_sound(
     for stream in usable[:MAX_TRACKS]:
         if quality == "lossless" and stream.codec == "aac" and media.container.startswith(("mov", "matroska")):
             plans.append(AudioPlan(stream.index, "copy", language=stream.language))
-            _tell(notes, NoteCode.SOUND_COPIED, "The sound already was AAC and is kept bit by bit")
+            _add_note(notes, NoteCode.SOUND_COPIED, "The audio is already AAC and was copied without loss")
             continue
         end, why = _end(media, timeline, stream.index)
         if end is not None:
-            _tell(notes, NoteCode.SOUND_CUT, f"The sound from {end:.1f} s on was left out: {why}")
+            _add_note(notes, NoteCode.SOUND_CUT, f"The audio from {end:.1f} s on was omitted: {why}")
         if end is not None and end <= 0:
             silent += 1
             continue
         plans.append(dataclasses.replace(_encoded(stream, stream.index in mixable.first_two, notes), end_seconds=end))
         if quality == "lossless":
-            _tell(notes, NoteCode.SOUND_LOSSY, "The picture is lossless; the sound is AAC, which is not")
+            _add_note(notes, NoteCode.SOUND_LOSSY, "The video is lossless, but the audio is AAC, which is lossy")
     dropped = len(media.audio) + media.unreadable.count("audio") - len(plans) - silent
     if dropped:
         unread = media.unreadable.count("audio") + sum(stream.index in mixable.unusable for stream in media.audio)
-        why = f"; {unread} of them are of a codec that cannot be decoded here" if unread else ""
-        _tell(notes, NoteCode.TRACKS_DROPPED, f"{dropped} audio tracks could not be kept{why}")
+        why = f"; {unread} of them have a codec that cannot be decoded" if unread else ""
+        _add_note(notes, NoteCode.TRACKS_DROPPED, f"{dropped} audio tracks were omitted{why}")
     return tuple(plans), tuple(notes)
 
 
 def _end(media: MediaInfo, timeline: Timeline | None, index: int) -> tuple[float | None, str]:
-    """Where in the film a track of sound has to end, lest one wild time stamp become hours of silence, and why.
+    """Find where an audio track has to end so that a wrong time stamp does not cause hours of silence. Returns the time
+    in seconds and the reason.
 
-    Sound that goes on behind the picture without such a gap is kept: a song may have a picture for its first second.
+    Audio that continues after the video without such a gap is encoded: a song may have one second of video.
     """
     axis = next((axis for axis in timeline.audio if axis.index == index), None) if timeline is not None else None
     if timeline is None or timeline.video is None or axis is None or axis.first_seconds is None:
@@ -92,15 +93,15 @@ def _end(media: MediaInfo, timeline: Timeline | None, index: int) -> tuple[float
             continue
         filled += end - begin
         if last is not None and end - begin > NEAR_SECONDS and end > last + NEAR_SECONDS:
-            return begin - zero, f"it goes on {end - last:.0f} s behind the end of the picture"
+            return begin - zero, f"it continues {end - last:.0f} s after the end of the video"
         if filled > MOST_SILENCE_SECONDS:
-            return begin - zero, "there would be more than six hours of silence"
+            return begin - zero, "it would contain more than six hours of silence"
     return None, ""
 
 
 def plan_track(stream: AudioStream, *, first_two: bool = False) -> AudioPlan:
-    """The AAC that a track of sound becomes: mono, stereo, 5.1 or 7.1, or the first two of channels that nothing tells
-    how to mix."""
+    """Plan the encode of an audio track to AAC: mono, stereo, 5.1 or 7.1, or the first two of channels that cannot be
+    mixed."""
     rate = next((rate for rate in _AAC_RATES if rate >= stream.sample_rate), None)
     if rate is None:
         rate = 44100 if stream.sample_rate % 44100 == 0 else 48000
@@ -115,33 +116,33 @@ def plan_track(stream: AudioStream, *, first_two: bool = False) -> AudioPlan:
 
 
 def has_no_layout(stream: AudioStream) -> bool:
-    """Whether nothing says which speaker a channel is for; FFmpeg then calls the layout "10 channels"."""
+    """Whether the speaker of each channel is unknown; FFmpeg then names the layout like "10 channels"."""
     return stream.layout is None or stream.layout.endswith("channels")
 
 
 def _encoded(stream: AudioStream, first_two: bool, notes: list[Note]) -> AudioPlan:
     track = plan_track(stream, first_two=first_two)
     if track.first_two:
-        text = f"The {stream.channels} channels of sound have no layout that can be mixed: the first two are used"
-        _tell(notes, NoteCode.SOUND_CONVERTED, text)
+        text = f"The {stream.channels} audio channels have no layout that can be mixed: the first two are used"
+        _add_note(notes, NoteCode.SOUND_CONVERTED, text)
     elif stream.channels > 2:
-        _tell(notes, NoteCode.SURROUND, f"The sound stays {track.layout}, at {track.kilobits} kbit/s")
+        _add_note(notes, NoteCode.SURROUND, f"The audio stays {track.layout}, at {track.kilobits} kbit/s")
         if stream.channels not in (6, 8):
-            _tell(notes, NoteCode.SOUND_CONVERTED, f"{stream.channels} channels of sound are stored as {track.layout}")
+            _add_note(notes, NoteCode.SOUND_CONVERTED, f"{stream.channels} audio channels are stored as {track.layout}")
     return track
 
 
 def plan_subtitles(media: MediaInfo) -> tuple[tuple[SubtitlePlan, ...], tuple[Note, ...]]:
-    """Text subtitles become ``mov_text``; pictures of text have no place in MP4."""
-    kept = tuple(
+    """Convert text subtitles to ``mov_text`` and omit image subtitles, which MP4 does not support."""
+    texts = tuple(
         SubtitlePlan(stream.index, stream.language) for stream in media.subtitles if stream.codec in _TEXT_SUBTITLES
     )
-    dropped = len(media.subtitles) - len(kept)
-    text = f"{dropped} subtitle tracks are not text and were left out"
-    return kept, ((Note(NoteCode.SUBTITLES_DROPPED, text),) if dropped else ())
+    dropped = len(media.subtitles) - len(texts)
+    note = f"{dropped} subtitle tracks are not text and were omitted"
+    return texts, ((Note(NoteCode.SUBTITLES_DROPPED, note),) if dropped else ())
 
 
-def _tell(notes: list[Note], code: NoteCode, text: str) -> None:
+def _add_note(notes: list[Note], code: NoteCode, text: str) -> None:
     """Add a note once."""
     if all(note.text != text for note in notes):
         notes.append(Note(code, text))

@@ -1,4 +1,4 @@
-"""Sound taken out of a file: mp3, wav or flac, with tags, cover art and even loudness on request."""
+"""Extracts the audio of a file as mp3, wav or flac, with tags, cover art and, on request, normalised loudness."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from src.utils.ffmpeg_limits import Limits
 
 FORMATS: Final[tuple[AudioFormat, ...]] = get_args(AudioFormat)
 QUALITIES: Final[tuple[AudioQuality, ...]] = get_args(AudioQuality)
-TARGET_LUFS: Final = -16.0  # of streaming services for stereo (AES TD1008 speaks of -16 to -18)
+TARGET_LUFS: Final = -16.0  # the stereo target of streaming services (AES TD1008: -16 to -18)
 _TRUE_PEAK_DBTP: Final = -1.5
 _RANGE_LU: Final = 11.0
 _MEASURED: Final = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
 _MP3_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_PICTURES: Final = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PNG": "png_pipe", b"RIFF": "webp_pipe"}
+_IMAGES: Final = {b"\xff\xd8\xff": "jpeg_pipe", b"\x89PNG": "png_pipe", b"RIFF": "webp_pipe"}
 _WORST_RATE: Final = 22050
 _SLACK_SECONDS: Final = 0.2  # mp3 is whole frames of 26 ms with padding at both ends
 
@@ -48,40 +48,40 @@ class _Job:
 
     @property
     def own_cover(self) -> int | None:
-        """The source's own picture, if it is kept."""
+        """The index of the source's cover, if the file gets it."""
         art = self.media.cover_art if self.keep_tags and self.tags.cover is None else None
         return None if art is None else art.index
 
     @property
     def copies(self) -> bool:
-        """The best mp3 of an mp3, and the best flac of a flac, is itself."""
+        """Whether the packets are copied: the best mp3 of an mp3, or flac of a flac, is the source."""
         return self.quality == "best" and self.stream.codec == self.format and not self.loudness
 
 
 class AudioService:
-    """Takes the first sound track out of any media file."""
+    """Extracts the default audio track of any media file."""
 
     def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None) -> None:
         self._ffmpeg = ffmpeg
         self._limits = limits or Limits()
 
     def get_metadata(self, path: Path) -> dict[str, object]:
-        """``duration`` in seconds, ``codec``, ``bitrate`` in bit/s, ``sample_rate`` in Hz, ``channels``, ``title``,
-        and whether it has a picture beside cover art.
+        """Return ``duration`` in seconds, ``codec``, ``bitrate`` in bit/s, ``sample_rate`` in Hz, ``channels``,
+        ``title``, and whether the file has a video other than cover art.
 
         Raises:
-            MediaInvalid: there is no sound that can be read.
+            MediaInvalid: the file has no readable audio.
             Busy: other uploads are being read.
         """
         media = probe_upload(path, need="audio")
-        sound = media.audio[0]
+        audio = media.audio[0]
         seconds = media.duration_seconds
         return {
             "duration": None if seconds is None else round(seconds, 3),
-            "codec": sound.codec,
+            "codec": audio.codec,
             "bitrate": media.bit_rate,
-            "sample_rate": sound.sample_rate,
-            "channels": sound.channels,
+            "sample_rate": audio.sample_rate,
+            "channels": audio.channels,
             "title": AudioTags.of(media.tags).title,
             "has_video": media.main_video is not None,
             "has_audio": True,
@@ -99,15 +99,16 @@ class AudioService:
         normalize_loudness: bool = False,
         monitor: Monitor | None = None,
     ) -> AudioReport:
-        """Write ``output_path`` and check it. ``keep_tags``: the source's own, and its cover, where ``tags`` has none.
+        """Write ``output_path`` and verify it. ``keep_tags``: use the tags and the cover of the source where ``tags``
+        has none.
 
-        mp3: ``best`` is V0 (or the source itself, if it is mp3), ``worst`` V9, the others constant rates. wav and flac
-        lose nothing and have no rate: ``best`` and the rates keep the source's, ``worst`` is 22.05 kHz.
+        mp3: ``best`` is V0 (or a copy, if the source is mp3), ``worst`` V9, the others constant rates. wav and flac are
+        lossless and have no bit rate: ``worst`` means at most 22.05 kHz, all others the sample rate of the source.
 
         Raises:
             FormatNotAvailable: unknown format or quality.
-            MediaInvalid: the input has no sound that can be read.
-            EncodeFailed, DiskFull, JobTimeout: nothing is left behind.
+            MediaInvalid: the input has no readable audio.
+            EncodeFailed, DiskFull, JobTimeout: the output is deleted.
         """
         if audio_format not in FORMATS or quality not in QUALITIES:
             raise FormatNotAvailable(f"{audio_format} at {quality} is not offered")
@@ -123,18 +124,18 @@ class AudioService:
         )
         try:
             try:
-                return self._made(program, job, output_path, watch)
+                return self._attempt(program, job, output_path, watch)
             except EncodeFailed:
                 watch.check()
                 if stream.channels <= 2:
                     raise
-            # Channels that nothing tells how to mix, or more of them than the format holds.
-            return self._made(program, replace(job, first_two=True), output_path, watch)
+            # The channels cannot be mixed, or the format does not support so many.
+            return self._attempt(program, replace(job, first_two=True), output_path, watch)
         except BaseException:
             output_path.unlink(missing_ok=True)
             raise
 
-    def _made(self, program: FFmpeg, job: _Job, output: Path, watch: Monitor) -> AudioReport:
+    def _attempt(self, program: FFmpeg, job: _Job, output: Path, watch: Monitor) -> AudioReport:
         measured = self._measure(program, job, watch) if job.loudness else None
         program.run(
             arguments(job, output, measured),
@@ -147,8 +148,8 @@ class AudioService:
         return self._check(program, job, output, watch, normalized=measured is not None)
 
     def _measure(self, program: FFmpeg, job: _Job, monitor: Monitor) -> dict[str, Any] | None:
-        """The first of the two passes of loudnorm: how loud the sound is; ``None`` for silence, which has no loudness
-        (EBU R128 counts nothing below -70 LUFS)."""
+        """Measure the loudness with the first pass of loudnorm. Returns None for silence, which has no loudness (EBU
+        R128 ignores everything below -70 LUFS)."""
         args = [
             *_opened(job),
             "-map",
@@ -165,37 +166,37 @@ class AudioService:
 
     def _check(self, program: FFmpeg, job: _Job, output: Path, monitor: Monitor, *, normalized: bool) -> AudioReport:
         try:
-            made, axis = examine(output, need="audio", check=True)
+            written, axis = examine(output, need="audio", check=True)
         except MediaInvalid as error:
             raise EncodeFailed(f"The audio file cannot be read: {error.message}") from None
         had = job.stream.duration_seconds or job.media.duration_seconds
-        has = axis.audio[0].end_seconds or made.duration_seconds or 0.0
+        has = axis.audio[0].end_seconds or written.duration_seconds or 0.0
         if axis.errors:
             raise EncodeFailed("The audio file cannot be decoded")
         notes: tuple[Note, ...] = ()
         if had is not None and had - has > _SLACK_SECONDS + 0.01 * had:
             notes = self._shorter(program, job, has, had - has, monitor)
         if job.first_two:
-            text = f"The {job.stream.channels} channels of sound cannot be mixed: the first two are used"
+            text = f"The {job.stream.channels} audio channels cannot be mixed: the first two are used"
             notes += (Note(NoteCode.SOUND_CONVERTED, text),)
         return AudioReport(
             format=job.format,
             quality=job.quality,
-            duration_seconds=made.duration_seconds or has,
-            size_bytes=made.size_bytes,
-            sample_rate=made.audio[0].sample_rate,
-            channels=made.audio[0].channels,
+            duration_seconds=written.duration_seconds or has,
+            size_bytes=written.size_bytes,
+            sample_rate=written.audio[0].sample_rate,
+            channels=written.audio[0].channels,
             copied=job.copies,
-            has_cover=made.cover_art is not None,
+            has_cover=written.cover_art is not None,
             loudness_lufs=TARGET_LUFS if normalized else None,
             notes=notes,
         )
 
     def _shorter(self, program: FFmpeg, job: _Job, has: float, missing: float, monitor: Monitor) -> tuple[Note, ...]:
-        """Why a file is shorter than its source says that it is: the source is decoded, and has the last word.
+        """Decode the source to explain why the file is shorter than the duration of its source.
 
         Raises:
-            EncodeFailed: the source gives more.
+            EncodeFailed: the source has more audio than the file.
         """
         args = [*_opened(job), "-map", f"0:{job.stream.index}", "-max_error_rate", "1", "-f", "null", "-"]
         given = program.run(args, monitor=monitor, limits=self._limits).media_seconds or 0.0
@@ -205,18 +206,18 @@ class AudioService:
 
 
 def arguments(job: _Job, output: Path, measured: dict[str, Any] | None) -> list[str]:
-    """FFmpeg's arguments for one extraction; ``measured`` are the values of loudnorm's first pass."""
+    """Return FFmpeg's arguments for one extraction; ``measured``: the values of loudnorm's first pass."""
     args = _opened(job)
-    picture = None if job.own_cover is None or job.format == "wav" else f"0:{job.own_cover}"
-    demuxer = _picture_demuxer(job.tags.cover) if job.tags.cover is not None and job.format != "wav" else None
+    cover = None if job.own_cover is None or job.format == "wav" else f"0:{job.own_cover}"
+    demuxer = _image_demuxer(job.tags.cover) if job.tags.cover is not None and job.format != "wav" else None
     if demuxer is not None and job.tags.cover is not None:
-        picture = "1:v:0"
+        cover = "1:v:0"
         args += ["-f", demuxer, "-protocol_whitelist", "file", "-i", file_url(job.tags.cover)]
     args += ["-map", f"0:{job.stream.index}"]
-    if picture is not None:
+    if cover is not None:
         args += [
             "-map",
-            picture,
+            cover,
             "-c:v:0",
             "mjpeg",
             "-q:v:0",
@@ -261,9 +262,8 @@ def _encoder(job: _Job, measured: dict[str, Any] | None) -> list[str]:
     else:
         if job.quality == "worst":
             rate = min(rate, _WORST_RATE)
-        codec = (
-            ["-c:a", "flac"] if job.format == "flac" else ["-c:a", "pcm_s24le" if _is_deep(job.stream) else "pcm_s16le"]
-        )
+        samples = "pcm_s24le" if _is_deep(job.stream) else "pcm_s16le"
+        codec = ["-c:a", "flac" if job.format == "flac" else samples]
     chain = ["-filter:a", ",".join(filters)] if filters else []
     return [*codec, *chain, "-ar", str(rate), "-ac", str(channels)]
 
@@ -273,7 +273,7 @@ def _chain(job: _Job, last: str) -> str:
 
 
 def _is_deep(stream: AudioStream) -> bool:
-    """Whether more than 16 bits a sample are worth keeping in a wav."""
+    """Whether a wav needs more than 16 bits per sample."""
     return stream.codec.startswith(("pcm_s24", "pcm_s32", "pcm_f")) or stream.codec in ("alac", "truehd")
 
 
@@ -281,8 +281,8 @@ def _loudness() -> str:
     return f"loudnorm=I={TARGET_LUFS}:TP={_TRUE_PEAK_DBTP}:LRA={_RANGE_LU}"
 
 
-def _picture_demuxer(path: Path) -> str | None:
-    """The demuxer of a picture by its first bytes; anything else is no cover."""
+def _image_demuxer(path: Path) -> str | None:
+    """Detect the demuxer of a cover from its first bytes; None for other files."""
     with path.open("rb") as file:
         head = file.read(12)
-    return next((name for magic, name in _PICTURES.items() if head.startswith(magic)), None)
+    return next((name for magic, name in _IMAGES.items() if head.startswith(magic)), None)

@@ -1,4 +1,4 @@
-"""A short trial of the audio tracks that FFmpeg may not decode or mix, so that none of them costs the video."""
+"""Tries to decode and mix unusual audio tracks, so that none of them makes the encode of the video fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from src.services.encoding.audio import MAX_TRACKS, Mixable, plan_track, tracks
 from src.services.ffmpeg_utils_service import FFmpeg
 
 _SECONDS: Final = 1.0
-# Every FFmpeg has decoders for these (those of PCM as well).
+# Every FFmpeg has decoders for these codecs and for PCM.
 _USUAL: Final = frozenset(
     {"aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "flac", "alac", "wmav1", "wmav2", "amr_nb", "adpcm_ima_qt"}
 )
@@ -24,8 +24,8 @@ _USUAL: Final = frozenset(
 def try_tracks(
     program: FFmpeg, source: Path, media: MediaInfo, monitor: Monitor, timeline: Timeline | None = None
 ) -> Mixable:
-    """Decode and mix the first second of each unusual track (of several channels, or of a rare codec) until there are
-    as many that can be used as a file may have."""
+    """Decode and mix the first second of each unusual track (with more than two channels or a rare codec), until the
+    allowed number of usable tracks is reached."""
     first_two: set[int] = set()
     unusable: set[int] = set()
     for place, stream in enumerate(tracks(media, timeline)):
@@ -46,11 +46,13 @@ def _works(
 ) -> bool:
     opened = input_options(media.container.split(",")[0]) | {"t": f"{_SECONDS:g}"}
     track = plan_track(stream, first_two=first_two)
-    heard = ffmpeg.input(file_url(source), **opened)[str(stream.index)]
-    # An error of its data is no reason to give a track up: only the first second is read.
-    made = ffmpeg.output(heard, "-", f="null", max_error_rate="1", **{"filter:a:0": audio_filter(track)})
+    stream_input = ffmpeg.input(file_url(source), **opened)[str(stream.index)]
+    # Damaged data do not make a track unusable: only the first second is read.
+    output_stream = ffmpeg.output(
+        stream_input, "-", f="null", max_error_rate="1", **{"filter:a:0": audio_filter(track)}
+    )
     try:
-        program.run(ffmpeg.get_args(made), monitor=monitor)
+        program.run(ffmpeg.get_args(output_stream), monitor=monitor)
     except EncodeFailed:
         monitor.check()
         return False

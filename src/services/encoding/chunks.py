@@ -1,7 +1,7 @@
-"""One long encode as many short ones: cut at key frames, encoded side by side, joined without a seam.
+"""Splits a long encode at key frames into chunks that are encoded in parallel, and joins them.
 
 Every frame of the source belongs to exactly one chunk. The joined stream gets the time stamps of the source, so the
-result has the same frames at the same times as one encode of the whole, in lossless with the same hashes.
+result has the same frames at the same times as a single encode and, if lossless, the same hashes.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.utils.ffmpeg_limits import Limits
 
 CHUNK_SECONDS: Final = 30.0
-PICTURE_PERCENT: Final = 95.0  # of an encode in chunks; the rest is the sound, and the joining
-# Filters that look at neighbouring frames would see none at a seam; a turned lossless picture needs its display matrix.
-_LOOKS_ASIDE: Final = frozenset({"bwdif"})
+VIDEO_PERCENT: Final = 95.0  # of the progress of an encode in chunks; the rest is the audio and the joining
+# Filters that use adjacent frames would miss them at the borders of chunks.
+_TEMPORAL_FILTERS: Final = frozenset({"bwdif"})
 _CONTAINERS: Final = ("mov", "matroska")
 
 ChunkRunner = Callable[[ChunkTask, Sequence[Chunk]], Sequence[Path]]
-"""Encodes all chunks, in any order and at any place, and tells in order where each lies."""
+"""Encodes all chunks, in any order and in any process, and returns their paths in order."""
 
 
 def can_be_chunked(plan: EncodePlan, media: MediaInfo, seconds: float = CHUNK_SECONDS) -> bool:
-    """Whether chunks of this encode are the same as the whole, and it is long enough for two of them."""
+    """Whether this encode gives the same result in chunks and is long enough for two of them."""
     video = media.main_video
     return (
         plan.video.action == "encode"
@@ -45,13 +45,14 @@ def can_be_chunked(plan: EncodePlan, media: MediaInfo, seconds: float = CHUNK_SE
         and media.container.startswith(_CONTAINERS)
         and video is not None
         and abs((video.start_seconds or 0.0) - (media.start_seconds or 0.0)) < 0.001
+        # a rotated lossless video needs its display matrix, which chunks lack
         and not (plan.video.keep_rotation and (video.rotation_degrees or video.mirrored))
-        and not _LOOKS_ASIDE & {one.name for one in plan.video.filters}
+        and not _TEMPORAL_FILTERS & {one.name for one in plan.video.filters}
     )
 
 
 def plan_chunks(index: FrameIndex, folder: Path, seconds: float = CHUNK_SECONDS) -> tuple[Chunk, ...]:
-    """Chunks of about ``seconds``, each beginning at a key frame, none with less than half of that."""
+    """Plan chunks of about ``seconds``, each starting at a key frame, none shorter than half of that."""
     ticks = sorted(index.ticks)
     places = {tick: place for place, tick in enumerate(ticks)}
     length = seconds / float(index.time_base)
@@ -61,15 +62,14 @@ def plan_chunks(index: FrameIndex, folder: Path, seconds: float = CHUNK_SECONDS)
         if ticks[place] - ticks[starts[-1]] >= length and ticks[-1] - ticks[place] >= length / 2:
             starts.append(place)
     ends = [*starts[1:], len(ticks)]
-    # Not half a frame: where its times are rounded to whole frames, two of them must not become one.
-    before = min((late - early for early, late in pairwise(ticks)), default=0) / 4
+    # Less than half a frame: when FFmpeg rounds times to whole frames, two of them must not become one.
+    margin = min((late - early for early, late in pairwise(ticks)), default=0) / 4
+
+    def seconds_of(place: int) -> float:
+        return max(0.0, float((ticks[place] - ticks[0] - margin) * index.time_base)) if place else 0.0
+
     return tuple(
-        Chunk(
-            number=number,
-            start_seconds=max(0.0, float((ticks[start] - ticks[0] - before) * index.time_base)) if start else 0.0,
-            frames=end - start,
-            path=folder / f"chunk-{number:04}.mp4",
-        )
+        Chunk(number, seconds_of(start), end - start, folder / f"chunk-{number:04}.mp4")
         for number, (start, end) in enumerate(zip(starts, ends, strict=True))
     )
 
@@ -77,22 +77,22 @@ def plan_chunks(index: FrameIndex, folder: Path, seconds: float = CHUNK_SECONDS)
 def encode_chunk(
     program: FFmpeg, task: ChunkTask, chunk: Chunk, monitor: Monitor | None = None, limits: Limits | None = None
 ) -> Path:
-    """Encode the picture of one chunk.
+    """Encode the video of one chunk.
 
     Raises:
-        EncodeFailed: it has not as many frames as it should.
+        EncodeFailed: it does not have the planned number of frames.
         DiskFull, and what ``monitor`` raises.
     """
     plan = task.plan
     opened = input_options(plan.demuxer, keep_rotation=plan.video.keep_rotation)
     if chunk.start_seconds:
         opened["ss"] = f"{chunk.start_seconds:.6f}"
-    picture = ffmpeg.input(file_url(task.source), **opened)[str(plan.video.stream_index)]
-    picture = filtered(picture, plan.video.filters)
+    frames = ffmpeg.input(file_url(task.source), **opened)[str(plan.video.stream_index)]
+    frames = filtered(frames, plan.video.filters)
     video = dataclasses.replace(plan.video, keep_all_frames=True)
     options = video_options(video) | {"f": "mp4", "frames:v": str(chunk.frames)}
     result = program.run(
-        ffmpeg.get_args(ffmpeg.output(picture, file_url(chunk.path), **options)),
+        ffmpeg.get_args(ffmpeg.output(frames, file_url(chunk.path), **options)),
         monitor=monitor,
         frames=chunk.frames,
         on_progress=None if monitor is None else encode_reporter(monitor),
@@ -106,10 +106,10 @@ def encode_chunk(
 def encode_in_chunks(
     task: ChunkTask, chunks: Sequence[Chunk], index: FrameIndex, output: Path, run: ChunkRunner
 ) -> int:
-    """Have all chunks encoded and join them to the video track ``output``; the number of frames.
+    """Encode all chunks and join them to the video track ``output``. Returns the number of frames.
 
     Raises:
-        EncodeFailed: a chunk is not as it should be. Nothing but ``output`` is left at the chunks' places.
+        EncodeFailed: a chunk is invalid. The files of the chunks are deleted in any case.
     """
     try:
         return join(run(task, chunks), sorted(index.ticks), index.time_base, output)
@@ -119,17 +119,17 @@ def encode_in_chunks(
 
 
 def join(paths: Sequence[Path], ticks: Sequence[int], time_base: Fraction, output: Path) -> int:
-    """Write the packets of all chunks one after the other, with the presentation times ``ticks`` of the whole film.
+    """Write the packets of all chunks one after the other, with the presentation times ``ticks`` of the whole video.
 
-    A packet gets the time of its rank among the presentation times of its chunk. Decoding times are the sorted
-    presentation times, moved back far enough that none is behind its own.
+    A packet gets the time of its rank among the presentation times of its chunk. Decode times are the sorted
+    presentation times, moved back so that none is later than the presentation time of its packet.
 
     Raises:
-        EncodeFailed: the chunks were not written by one and the same encoder setting, or frames are missing.
+        EncodeFailed: the chunks come from different encoder settings, or frames are missing.
     """
     order = _display_order(paths)
     if len(order) != len(ticks):
-        raise EncodeFailed(f"The chunks hold {len(order)} frames instead of {len(ticks)}")
+        raise EncodeFailed(f"The chunks have {len(order)} frames instead of {len(ticks)}")
     shift = max((ticks[rank] - ticks[place] for rank, place in enumerate(order)), default=0)
     with av.open(str(output), "w", format="mp4") as joined:
         track: Any = None
@@ -138,7 +138,7 @@ def join(paths: Sequence[Path], ticks: Sequence[int], time_base: Fraction, outpu
             heads.add(bytes(packet.stream.codec_context.extradata or b""))
             if track is None:
                 track = joined.add_stream_from_template(packet.stream, opaque=True)
-                # AV1 does not tell the shape of its pixels, its container does.
+                # AV1 does not store the sample aspect ratio, its container does.
                 track.codec_context.sample_aspect_ratio = packet.stream.sample_aspect_ratio or Fraction(1)
                 track.time_base = time_base
             place = order[rank]
@@ -153,7 +153,7 @@ def join(paths: Sequence[Path], ticks: Sequence[int], time_base: Fraction, outpu
 
 
 def _display_order(paths: Sequence[Path]) -> list[int]:
-    """For each packet of all chunks, in file order, its place among all frames as they are shown."""
+    """Return the place of each packet, in file order, among all frames in presentation order."""
     order: list[int] = []
     for path in paths:
         times = [packet.pts for packet in _packets([path])]
@@ -172,5 +172,5 @@ def _packets(paths: Iterable[Path]) -> Iterator[Any]:
 
 
 def _after(ticks: Sequence[int]) -> int:
-    """The end of the last frame: as long as the one before it."""
+    """Return the end of the last frame, which gets the duration of the frame before it."""
     return 2 * ticks[-1] - ticks[-2] if len(ticks) > 1 else ticks[-1] + 1

@@ -1,4 +1,4 @@
-"""The colour tags of the encoded file, and what has to be done to a source whose tags cannot be written or used."""
+"""Plans the colour tags of the encoded file, and the conversion of sources whose tags cannot be written or used."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SDR: Final = Color("bt709", "bt709", "bt709", "tv")
 UNKNOWN: Final = "unknown"
 # libx265 refuses primaries above 12 (source/common/param.cpp, x265_check_params).
 _REFUSED_PRIMARIES: Final = {"libx265": frozenset({"jedec-p22"})}
-# What zscale takes as ``matrixin`` in FFmpeg 5.1 and later; there rgb is called gbr.
+# The values of zscale's ``matrixin`` in FFmpeg 5.1 and later, which calls rgb gbr.
 _ZSCALE_MATRICES: Final = frozenset({"bt709", "bt470bg", "smpte170m", "bt2020nc", "bt2020c", "ictcp"})
 _ZSCALE_PRIMARIES: Final = frozenset({"bt709", "bt470bg", "smpte170m", "bt2020", "smpte431", "smpte432"})
 
 
 @dataclass(frozen=True, slots=True)
 class ColorPlan:
-    """``color`` is written; ``before`` are filters ahead of any scaling, ``convert`` options of the scaling itself."""
+    """``color``: the tags to write; ``before``: filters before any scaling; ``convert``: options of the scaling."""
 
     color: Color
     before: tuple[Filter, ...] = ()
@@ -30,7 +30,7 @@ class ColorPlan:
 
 
 def plan_colors(source: VideoStream, encoder: str, *, lossless: bool, tone_map: bool) -> ColorPlan:
-    """Keep the source's tags, except where the encoder refuses them or they cannot be true."""
+    """Use the source's tags, except those that the encoder refuses or that cannot be true."""
     color = Color(source.color_primaries, source.color_transfer, source.color_space, source.color_range)
     rgb = layout(source.pixel_format).rgb
     before: tuple[Filter, ...] = ()
@@ -43,11 +43,11 @@ def plan_colors(source: VideoStream, encoder: str, *, lossless: bool, tone_map: 
         refused.append("transfer characteristics")
         transfer = UNKNOWN
     if space == "reserved" or (space == "rgb" and not rgb):
-        # No filter and no encoder takes them; a matrix of RGB for YUV samples is the fault of whoever wrote them.
+        # Filters and encoders refuse these values; an RGB matrix for YUV samples is an error of the source.
         refused.append("matrix coefficients")
         space = UNKNOWN
         before = (Filter("setparams", (("colorspace", UNKNOWN),)),)
-    text = f"Colour tags that cannot be written were left out: {', '.join(refused)}"
+    text = f"Colour tags that cannot be written were omitted: {', '.join(refused)}"
     notes = (Note(NoteCode.COLOR_TAGS_DROPPED, text),) if refused else ()
     if tone_map:
         return ColorPlan(SDR, before, notes=notes)
@@ -58,34 +58,40 @@ def plan_colors(source: VideoStream, encoder: str, *, lossless: bool, tone_map: 
 
 
 def _of_rgb(source: VideoStream, color: Color, notes: tuple[Note, ...], *, lossless: bool) -> ColorPlan:
-    """RGB stays RGB in a lossless file; otherwise it becomes YUV of the gamut's own matrix, in limited range."""
+    """Plan the colours of RGB: RGB in a lossless file, otherwise YUV with the matrix of the gamut, in limited range."""
     primaries = color.primaries or "bt709"
-    # FFmpeg 5.1 takes no notice of the matrix for palettes, and no version fills the range of 5 bits in planar RGB.
+    # FFmpeg 5.1 ignores the matrix for palettes, and no version expands 5 bits to the full range of planar RGB.
     before = (Filter("format", (("pix_fmts", "rgb24"),)),) if layout(source.pixel_format).indirect else ()
     if lossless:
         return ColorPlan(Color(primaries, color.transfer or "iec61966-2-1", "rgb", "pc"), before, notes=notes)
     wide = primaries == "bt2020"
     transfer = "bt709" if color.transfer in (None, "iec61966-2-1") else color.transfer
-    space = "bt2020nc" if wide else "bt709"
-    convert = (("out_color_matrix", "bt2020" if wide else "bt709"), ("out_range", "tv"))
+    space, matrix = ("bt2020nc", "bt2020") if wide else ("bt709", "bt709")
+    convert = (("out_color_matrix", matrix), ("out_range", "tv"))
     return ColorPlan(Color(primaries, transfer, space, "tv"), before, convert, notes)
 
 
 def tone_map(source: VideoStream) -> list[Filter]:
-    """PQ or HLG to BT.709 in linear light, by the curve of Hable, 100 cd/m2 as white."""
+    """Return the filters from PQ or HLG to BT.709: in linear light, with Hable's curve and 100 cd/m2 as white."""
     rgb = layout(source.pixel_format).rgb
     matrix = source.color_space if source.color_space in _ZSCALE_MATRICES else "bt2020nc"
     primaries = source.color_primaries if source.color_primaries in _ZSCALE_PRIMARIES else "bt2020"
-    came = {
+    zscale_matrix, default_range = ("gbr", "pc") if rgb else (matrix, "tv")
+    source_tags = {
         "transferin": source.color_transfer or "smpte2084",
         "primariesin": primaries,
-        "matrixin": "gbr" if rgb else matrix,
-        "rangein": source.color_range or ("pc" if rgb else "tv"),
+        "matrixin": zscale_matrix,
+        "rangein": source.color_range or default_range,
     }
-    linear = {"transfer": "linear", "npl": "100"} | came
+    linear = {"transfer": "linear", "npl": "100"} | source_tags
     back = {"transfer": "bt709", "matrix": "bt709", "range": "tv"}
-    # zscale knows no way to a matrix or primaries that a frame does not name, whatever its options say.
-    frames = Color(came["primariesin"], came["transferin"], "rgb" if rgb else came["matrixin"], came["rangein"])
+    # zscale fails if the frames have no matrix or primaries, even if its options name them.
+    frames = Color(
+        source_tags["primariesin"],
+        source_tags["transferin"],
+        "rgb" if rgb else source_tags["matrixin"],
+        source_tags["rangein"],
+    )
     return [
         *color_tags(frames),
         Filter("zscale", tuple(linear.items())),
@@ -99,12 +105,12 @@ def tone_map(source: VideoStream) -> list[Filter]:
 
 
 def color_tags(color: Color) -> list[Filter]:
-    """FFmpeg's encoders take the tags from the frames, so they are put on the frames."""
+    """Return filters that set the tags of frames, from which FFmpeg's encoders take them."""
     named = {
         "color_primaries": color.primaries,
         "color_trc": color.transfer,
         "colorspace": "gbr" if color.space == "rgb" else color.space,
         "range": color.range,
     }
-    told = tuple((name, value) for name, value in named.items() if value is not None)
-    return [Filter("setparams", told)] if told else []
+    tags = tuple((name, value) for name, value in named.items() if value is not None)
+    return [Filter("setparams", tags)] if tags else []

@@ -1,4 +1,4 @@
-"""The size of the picture in the file: turned, even where it must be, and never too small for its encoder."""
+"""Plans the frame size of the file: rotated, even if necessary, and not too small for the encoder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
 from src.services.encoding.pixel_formats import layout
 
-SMALLEST: Final[dict[Codec, int]] = {"h264": 2, "h265": 16, "av1": 2}  # libx265 refuses what is below 16 pixels
+SMALLEST: Final[dict[Codec, int]] = {"h264": 2, "h265": 16, "av1": 2}  # libx265 refuses less than 16 pixels
 
 _NAMED: Final = 5
-PAD_PLANES: Final = "pad_planes"  # no filter of FFmpeg's, but several: see ``arguments.filtered``
+PAD_PLANES: Final = "pad_planes"  # stands for several filters of FFmpeg: see ``arguments.filtered``
 PLANE_SIZES: Final = ("w", "h", "full_w", "full_h", "chroma_w", "chroma_h", "full_chroma_w", "full_chroma_h")
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Stored size in pixels, the filters that make it, and what is to tell about it."""
+    """The stored size in pixels, the filters that produce it, and notes about it."""
 
     width: int
     height: int
@@ -39,11 +39,12 @@ def plan_geometry(
     convert: Options = (),
     sizes: Sequence[FrameSize] | None = None,
 ) -> Geometry:
-    """Lossy pictures are turned, and cropped to even sizes; lossless ones keep every pixel and are padded if need be.
+    """Plan the frame size: lossy videos are rotated and cropped to even sizes; lossless ones keep all pixels and are
+    padded if necessary.
 
-    ``sizes`` are those of the source's frames: empty where they are not known, ``None`` where they do not change. Of
-    several the largest is written, and the other frames keep their shape between bars. ``scale`` also does the change
-    of pixel format, with the options of ``convert``.
+    ``sizes``: those of the source's frames, empty if unknown, None if they do not change. Of several, the largest is
+    written, and the other frames keep their shape between bars. ``scale`` also converts the pixel format, with the
+    options ``convert``.
     """
     largest = max(sizes or (), key=lambda size: size.width * size.height, default=None)
     first = FrameSize(source.width, source.height, source.sample_aspect)
@@ -52,7 +53,7 @@ def plan_geometry(
     if not lossless and source.rotation_degrees % 180:
         width, height, aspect = height, width, 1 / aspect
     wide, high = _steps(codec, pixel_format, lossless=lossless)
-    # ``pad`` works in steps of the source's own chroma, and takes not every format: nothing that is to stay exact.
+    # ``pad`` rounds to the source's chroma samples and does not support all formats, so exact sizes cannot rely on it.
     plain = max(layout(source.pixel_format).chroma) < 2 and not lossless
     unknown = plain and not (width % 2 or height % 2 or min(width, height) < SMALLEST[codec])
     if sizes is not None and (len(sizes) > 1 or (not sizes and unknown)):
@@ -71,7 +72,7 @@ def plan_geometry(
     full_height = max(height + -height % high, least)
     if (full_width, full_height) != (width, height):
         filters += _padding((width, height), (full_width, full_height), pixel_format)
-        text = f"{width}x{height} became {full_width}x{full_height} by repeating edge pixels, as the codec demands"
+        text = f"{width}x{height} became {full_width}x{full_height} by repeating edge pixels, as the codec requires"
         notes.append(Note(NoteCode.PADDED, text))
     return Geometry(full_width, full_height, tuple(filters), tuple(notes))
 
@@ -79,7 +80,7 @@ def plan_geometry(
 def _fitted(
     largest: tuple[int, int], aspect: Fraction, sizes: Sequence[FrameSize], codec: Codec, convert: Options
 ) -> Geometry:
-    """Frames of any size in one size: FFmpeg builds the filters again where the size changes."""
+    """Fit frames of any size into one size: FFmpeg rebuilds the filters when the size changes."""
     least = SMALLEST[codec]
     width, height = (max(length - length % 2, 2, least) for length in largest)
     shape = f"iw*sar/ih/({aspect.numerator}/{aspect.denominator})"  # of a frame, in pixels of the result
@@ -94,15 +95,15 @@ def _fitted(
     )
     notes: tuple[Note, ...] = ()
     if len(sizes) > 1:
-        told = ", ".join(f"{size.width}x{size.height}" for size in sizes[:_NAMED])
-        told += ", ..." if len(sizes) > _NAMED else ""
-        text = f"The frame size changes ({told}): every frame keeps its shape, scaled into {width}x{height} with bars"
+        listed = ", ".join(f"{size.width}x{size.height}" for size in sizes[:_NAMED])
+        listed += ", ..." if len(sizes) > _NAMED else ""
+        text = f"The frame size changes ({listed}): every frame keeps its shape, scaled into {width}x{height} with bars"
         notes = (Note(NoteCode.SIZE_CHANGED, text),)
     return Geometry(width, height, filters, notes)
 
 
 def _steps(codec: Codec, pixel_format: str, *, lossless: bool) -> tuple[int, int]:
-    """Of what the width and the height must be multiples."""
+    """Return the numbers of which the width and the height must be multiples."""
     if not lossless:
         return 2, 2
     if codec == "av1":
@@ -112,8 +113,8 @@ def _steps(codec: Codec, pixel_format: str, *, lossless: bool) -> tuple[int, int
 
 
 def _padding(size: tuple[int, int], full: tuple[int, int], pixel_format: str) -> list[Filter]:
-    """Where a sample of colour belongs to half a pixel of the border, FFmpeg's ``pad`` would write over it: there each
-    plane is padded by itself."""
+    """Return the filters that pad a frame. Each plane is padded separately if a chroma sample covers only a part of the
+    border pixels, because FFmpeg's ``pad`` would overwrite it."""
     halvings = layout(pixel_format).chroma
     if not any(length % (1 << halving) for length, halving in zip(size, halvings, strict=True)):
         return pad_to(size, full)
@@ -127,7 +128,7 @@ def _padding(size: tuple[int, int], full: tuple[int, int], pixel_format: str) ->
 
 
 def pad_to(size: tuple[int, int], full: tuple[int, int]) -> list[Filter]:
-    """More pixels at the right and at the bottom, like those at the border."""
+    """Return filters that add pixels at the right and at the bottom by repeating the border."""
     right, bottom = full[0] - size[0], full[1] - size[1]
     if (right, bottom) == (0, 0):
         return []

@@ -1,7 +1,7 @@
-"""Encoders of graphics processors: which of them work here, and a plan that uses one.
+"""Finds working hardware encoders and adapts plans to them.
 
-They are used only when ``HARDWARE_ENCODING`` says so, and never for lossless. A film that the device refuses is encoded
-in software.
+They are only used if ``HARDWARE_ENCODING`` allows it, and never for lossless. A video that the device refuses is
+encoded in software.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _TRIAL: Final = Limits(wall_seconds=15.0, stall_seconds=10.0)
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One family of hardware encoders: its setting, the options that take a constant quality, what frames need."""
+    """A family of hardware encoders: its name in the setting, the options for a constant quality, fixed options, and
+    whether frames must be uploaded."""
 
     name: str
     quality_options: tuple[str, ...]
@@ -42,14 +43,14 @@ DEVICES: Final = (
 
 
 def candidates(setting: str) -> tuple[Device, ...]:
-    """The devices that a setting allows: ``off``, ``auto`` or the name of one."""
+    """Return the devices that a setting allows: ``off``, ``auto`` or the name of one."""
     if setting == "off":
         return ()
     return tuple(device for device in DEVICES if setting in ("auto", device.name))
 
 
 def find_device(program: FFmpeg, setting: str, codec: Codec) -> Device | None:
-    """The first allowed device that really encodes five frames of this codec here."""
+    """Find the first allowed device that succeeds in encoding five frames of this codec."""
     for device in candidates(setting):
         if device.upload and not RENDER_NODE.exists():
             continue
@@ -64,14 +65,14 @@ def find_device(program: FFmpeg, setting: str, codec: Codec) -> Device | None:
 
 
 def global_options(device: Device) -> list[str]:
-    """What comes before the inputs."""
+    """Return the options before the inputs."""
     return ["-vaapi_device", str(RENDER_NODE)] if device.upload else []
 
 
 def with_device(plan: EncodePlan, device: Device) -> EncodePlan:
-    """The plan with a hardware encoder in the place of the software one; lossless and copied streams stay as they are.
+    """Replace the software encoder of a plan by a hardware encoder. Lossless and copied streams are not changed.
 
-    The number of the quality is the software encoder's rate factor: the scales are alike, not equal.
+    The quality number is the software encoder's rate factor: the scales are similar, but not equal.
     """
     video = plan.video
     if video.lossless or video.action == "copy":

@@ -1,4 +1,4 @@
-"""HDR metadata: given to the encoders, and compared with what the finished file has."""
+"""Passes HDR metadata to the encoders and compares them with those of the finished file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PARAMETERS: Final = {"libx264": "x264-params", "libx265": "x265-params", "libsv
 
 
 def with_light(options: Options, encoder: str, source: VideoStream) -> Options:
-    """The encoder's options, with mastering display and light levels where the encoder has options for them.
+    """Add the mastering display and light levels to the encoder's options, if it has options for them.
 
-    FFmpeg hands them on by itself since 7.0 only, and not to every encoder.
+    FFmpeg passes them on only since 7.0, and not to every encoder.
     """
     if encoder not in _PARAMETERS or not source.is_hdr:
         return options
@@ -30,12 +30,13 @@ def with_light(options: Options, encoder: str, source: VideoStream) -> Options:
         return options
     named = dict(options)
     key = _PARAMETERS[encoder]
-    named[key] = ":".join([*([named[key]] if key in named else []), *more])
+    named[key] = ":".join(filter(None, [named.get(key), *more]))
     return tuple(named.items())
 
 
 def _display(display: MasteringDisplay, *, whole: bool) -> str:
-    """As G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min): in steps of 0.00002 and 0.0001 cd/m2 (H.265, D.2.28), or as decimals."""
+    """Format a display as G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min): in steps of 0.00002 and 0.0001 cd/m2 (H.265, D.2.28) if
+    ``whole``, otherwise as decimals."""
 
     def written(value: float, steps: int) -> str:
         return str(round(value * steps)) if whole else f"{value:.5f}"
@@ -47,26 +48,26 @@ def _display(display: MasteringDisplay, *, whole: bool) -> str:
     return f"{text}L({most},{least})"
 
 
-def lost(source: VideoStream, made: VideoStream) -> tuple[Note, ...]:
-    """What the source says of its light and the finished HDR file does not."""
-    if not made.is_hdr:
+def lost(source: VideoStream, encoded: VideoStream) -> tuple[Note, ...]:
+    """Note the HDR metadata of the source that the finished HDR file lacks."""
+    if not encoded.is_hdr:
         return ()
     names = []
-    if source.mastering is not None and made.mastering is None:
+    if source.mastering is not None and encoded.mastering is None:
         names.append("mastering display")
-    if source.light_level is not None and made.light_level is None:
+    if source.light_level is not None and encoded.light_level is None:
         names.append("light levels")
-    names += [name for name in source.dynamic_metadata if name not in made.dynamic_metadata]
+    names += [name for name in source.dynamic_metadata if name not in encoded.dynamic_metadata]
     if not names:
         return ()
-    return (Note(NoteCode.HDR_METADATA_DROPPED, f"HDR metadata that are not kept: {', '.join(names)}"),)
+    return (Note(NoteCode.HDR_METADATA_DROPPED, f"HDR metadata that were omitted: {', '.join(names)}"),)
 
 
 def dolby_vision(source: VideoStream) -> tuple[Note, ...]:
-    """Dolby Vision whose video is no HDR10, HLG or SDR by itself (profile 5): only its own players show its colours."""
+    """Note Dolby Vision without a base layer of HDR10, HLG or SDR (profile 5), which other players show wrongly."""
     if not source.is_dolby_vision or source.color_transfer is not None:
         return ()
     text = (
-        "This is Dolby Vision without a base layer: its colours are right in Dolby Vision players only, and wrong here"
+        "This is Dolby Vision without a base layer: only Dolby Vision players show its colours correctly, not this file"
     )
     return (Note(NoteCode.DOLBY_VISION, text),)

@@ -1,4 +1,4 @@
-"""Whether a video that calls itself interlaced really is: FFmpeg's ``idet`` looks at the pictures."""
+"""Detects with FFmpeg's ``idet`` whether a video that is marked as interlaced really is."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from src.models.progress import Monitor
 from src.services.encoding.arguments import file_url, input_options
 from src.services.ffmpeg_utils_service import FFmpeg
 
-FRAMES_LOOKED_AT = 200
+EXAMINED_FRAMES = 200
 _COUNTS = re.compile(r"Multi frame detection:\s*TFF:\s*(\d+)\s*BFF:\s*(\d+)\s*Progressive:\s*(\d+)")
 _FIELD_ORDERS = frozenset({"tt", "bb", "tb", "bt"})
 
 
 def claims_interlaced(video: VideoStream) -> bool:
-    """Whether the container or the first frames say so."""
+    """Whether the container or the first frames are marked as interlaced."""
     return video.interlaced or video.field_order in _FIELD_ORDERS
 
 
-def look(program: FFmpeg, source: Path, demuxer: str, video: VideoStream, monitor: Monitor) -> Scan:
-    """What the first pictures are; progressive where it cannot be told."""
+def detect(program: FFmpeg, source: Path, demuxer: str, video: VideoStream, monitor: Monitor) -> Scan:
+    """Detect the scan of the first frames; progressive if it is unclear."""
     if not claims_interlaced(video):
         return "progressive"
-    pictures = ffmpeg.input(file_url(source), **input_options(demuxer))[str(video.index)].filter("idet")
-    command = ffmpeg.output(pictures, "-", f="null", **{"frames:v": FRAMES_LOOKED_AT})
+    frames = ffmpeg.input(file_url(source), **input_options(demuxer))[str(video.index)].filter("idet")
+    command = ffmpeg.output(frames, "-", f="null", **{"frames:v": EXAMINED_FRAMES})
     result = program.run(ffmpeg.get_args(command), monitor=monitor, log_level="info")
     return read_counts("\n".join(result.log))
 
 
 def read_counts(log: str) -> Scan:
-    """The verdict of idet's closing lines; FFmpeg prints them once for each time it built the filters."""
+    """Read the scan from idet's last lines, which FFmpeg prints each time it builds the filters."""
     counts = [[int(count) for count in found] for found in _COUNTS.findall(log)]
     top, bottom, progressive = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0)
     if top + bottom <= progressive:

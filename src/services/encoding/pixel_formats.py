@@ -1,4 +1,4 @@
-"""Which pixel format a source becomes, for each codec, lossless and lossy."""
+"""Chooses the pixel format of an encode by source and codec, for lossless and lossy encodes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CODEC_NAMES: Final[dict[Codec, str]] = {"h264": "H.264", "h265": "H.265", "av1"
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """How a pixel format stores a picture: bits of one sample, halvings of the chroma, and what kind it is.
+    """The structure of a pixel format: bits per sample, halvings of the chroma, and its kind.
 
-    ``indirect``: colours of a palette, or of fewer than 8 bits, which not every conversion stretches to the full range.
+    ``indirect``: a palette, or fewer than 8 bits, which not every conversion expands to the full range.
     """
 
     bits: int
@@ -32,7 +32,7 @@ class PixelLayout:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The format to encode in, and what gets lost on the way there."""
+    """The pixel format and the encoder, and notes about what is lost."""
 
     pixel_format: str
     encoder: str
@@ -40,7 +40,7 @@ class Target:
 
 
 def layout(pixel_format: str) -> PixelLayout:
-    """The layout of one of FFmpeg's formats; an unknown name counts as 8 bit 4:2:0."""
+    """Return the layout of one of FFmpeg's formats; an unknown name counts as 8-bit 4:2:0."""
     try:
         known = av.VideoFormat(pixel_format, 64, 64)
     except ValueError:
@@ -58,7 +58,7 @@ def layout(pixel_format: str) -> PixelLayout:
 
 
 def lossless_target(source: str, codec: Codec) -> Target:
-    """The nearest format in which the codec can hold every sample."""
+    """Choose the nearest format in which the codec can store every sample."""
     had = layout(source)
     notes = _alpha(had)
     bits = next((size for size in (8, 10, 12) if had.bits <= size), 12)
@@ -75,14 +75,14 @@ def lossless_target(source: str, codec: Codec) -> Target:
         name = "yuv420p" if codec == "h264" and bits == 8 else "gray"
     else:
         if had.chroma not in _SUBSAMPLING:
-            text = "No codec here holds the source's chroma layout; the colour is stored in full resolution (4:4:4)"
+            text = "No codec supports the source's chroma layout; the colour is stored in full resolution (4:4:4)"
             notes += (Note(NoteCode.PIXELS_CONVERTED, text),)
         name = f"yuv{_SUBSAMPLING.get(had.chroma, '444')}p"
     return Target(name if bits == 8 else f"{name}{bits}le", _lossless_encoder(codec, name, bits), notes)
 
 
 def lossy_target(source: str, codec: Codec, *, hdr_to_sdr: bool) -> Target:
-    """What plays everywhere: 4:2:0, 10 bit only where the source has it and the codec's usual profile too."""
+    """Choose a format that all players support: 4:2:0, with 10 bits if the source and the codec's main profile do."""
     had = layout(source)
     notes = _alpha(had)
     bits = 8 if codec == "h264" or had.bits <= 8 else 10
@@ -90,7 +90,7 @@ def lossy_target(source: str, codec: Codec, *, hdr_to_sdr: bool) -> Target:
         notes += (_fewer_bits(had.bits, bits, codec),)
     if not had.gray and had.chroma != (1, 1):
         notes += (
-            Note(NoteCode.CHROMA_REDUCED, "The colour is stored in half resolution (4:2:0), which all players show"),
+            Note(NoteCode.CHROMA_REDUCED, "The colour is stored in half resolution (4:2:0), which all players support"),
         )
     encoder = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1"}[codec]
     return Target("yuv420p" if bits == 8 else "yuv420p10le", encoder, notes)
@@ -105,10 +105,10 @@ def _lossless_encoder(codec: Codec, name: str, bits: int) -> str:
 
 
 def _alpha(had: PixelLayout) -> tuple[Note, ...]:
-    return (Note(NoteCode.ALPHA_DROPPED, "The transparency is not kept"),) if had.alpha else ()
+    return (Note(NoteCode.ALPHA_DROPPED, "The transparency was removed"),) if had.alpha else ()
 
 
 def _fewer_bits(had: int, bits: int, codec: Codec) -> Note:
     return Note(
-        NoteCode.BIT_DEPTH_REDUCED, f"{had}-bit samples became {bits}-bit samples, as {_CODEC_NAMES[codec]} here has"
+        NoteCode.BIT_DEPTH_REDUCED, f"{had}-bit samples became {bits}-bit samples, the most of {_CODEC_NAMES[codec]}"
     )

@@ -1,4 +1,4 @@
-"""The plan of an encode: a pure function from facts and wishes to everything FFmpeg has to be told."""
+"""Plans an encode: a pure function from the facts of a file and preferences to all settings of FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from src.models.encode_plan import EncodePlan, Filter, Scan, VideoPlan
 from src.models.media import MediaInfo, Timeline, VideoStream
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec, Quality
-from src.services.encoding import audio as sound
 from src.services.encoding import hdr, presets
-from src.services.encoding.audio import Mixable, plan_sound, plan_subtitles
+from src.services.encoding.audio import ALL_MIXABLE, Mixable, plan_audio, plan_subtitles
 from src.services.encoding.colors import color_tags, plan_colors
 from src.services.encoding.colors import tone_map as tone_map_filters
 from src.services.encoding.geometry import plan_geometry
@@ -28,12 +27,12 @@ _COVER_CODECS: Final = frozenset({"mjpeg", "png"})
 SVT_MIN_SIZE: Final = 64  # pixels; below, SVT-AV1 fails depending on its preset
 SVT_MAX_RATE: Final = 240  # frames per second that SVT-AV1 accepts
 FINEST_TIME_BASE: Final = Fraction(1, 90_000)
-MOVED_SECONDS: Final = 0.05  # a start so far from 0 is noted; less is the delay of an encoder
+MOVED_SECONDS: Final = 0.05  # a start further from 0 is noted; less is the delay of an encoder
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What may differ from the presets: a rate factor found by a search, and no remux even where one would do."""
+class Preferences:
+    """Deviations from the presets: a rate factor from a search, and no remux even if it is possible."""
 
     crf: float | None = None
     always_encode: bool = False
@@ -46,33 +45,34 @@ def plan_encode(
     *,
     timeline: Timeline | None = None,
     scan: Scan = "progressive",
-    wishes: Wishes | None = None,
-    mixable: Mixable = sound.ALL,
+    preferences: Preferences | None = None,
+    mixable: Mixable = ALL_MIXABLE,
 ) -> EncodePlan:
     """Decide everything about one encode.
 
-    ``timeline`` is the source's (cadence and number of frames); ``scan`` is what a look at the pictures said, and only
-    needed where the source calls itself interlaced; ``mixable`` is what a trial of its audio found.
+    ``timeline``: that of the source (cadence and number of frames); ``scan``: the detected scan, only needed if the
+    source is marked as interlaced; ``mixable``: the result of a trial of its audio.
 
     Raises:
         CodecUnsupported: not one of the three codecs and three presets.
-        MediaInvalid: there is no video to encode.
+        MediaInvalid: the file has no video.
     """
     if codec not in CODECS or quality not in QUALITIES:
         raise CodecUnsupported()
     source = media.main_video
     if source is None:
         raise MediaInvalid("This file has no video")
-    asked = wishes or Wishes()
+    preferred = preferences or Preferences()
     axis = timeline.video if timeline is not None else None
     steady = axis is None or len(axis.sizes) < 2
-    if quality == "lossless" and steady and not asked.always_encode and _is_already(media, source, codec):
+    if quality == "lossless" and steady and not preferred.always_encode and _is_already(media, source, codec):
         video, notes = _copied(source, codec)
     else:
-        video, notes = _encoded(source, codec, quality, timeline, scan, asked)
-    audio, audio_notes = plan_sound(media, quality, timeline, mixable)
+        video, notes = _encoded(source, codec, quality, timeline, scan, preferred)
+    audio, audio_notes = plan_audio(media, quality, timeline, mixable)
     subtitles, subtitle_notes = plan_subtitles(media)
     cover = _cover(media)
+    frames = axis.units if axis is not None else 0
     return EncodePlan(
         demuxer=media.container.split(",")[0],
         video=video,
@@ -80,28 +80,28 @@ def plan_encode(
         subtitles=subtitles,
         cover_art_index=cover.index if cover is not None else None,
         notes=(*notes, *audio_notes, *subtitle_notes, *hdr.dolby_vision(source), *_moved(media), *_left_out(media)),
-        expected_frames=axis.units if axis is not None and axis.units else source.frames,
+        expected_frames=frames or source.frames,
         duration_seconds=media.duration_seconds,
     )
 
 
 def _moved(media: MediaInfo) -> tuple[Note, ...]:
-    """The times of a file begin at 0; those of its streams keep their distances."""
-    begins = media.start_seconds or 0.0
-    text = f"The source begins at {begins:.3f} s of its own clock, this file at 0: all times are earlier by that"
-    return (Note(NoteCode.START_MOVED, text),) if abs(begins) > MOVED_SECONDS else ()
+    """Note that the file starts at 0 and the source does not."""
+    start = media.start_seconds or 0.0
+    text = f"The source starts at {start:.3f} s of its clock, this file at 0: all times are earlier by that"
+    return (Note(NoteCode.START_MOVED, text),) if abs(start) > MOVED_SECONDS else ()
 
 
 def _cover(media: MediaInfo) -> VideoStream | None:
-    """The attached picture that MP4 can hold; there is place for one."""
+    """Return the attached picture, if MP4 supports it."""
     cover = media.cover_art
     return cover if cover is not None and cover.codec in _COVER_CODECS else None
 
 
 def _left_out(media: MediaInfo) -> tuple[Note, ...]:
-    """What has no place beside one picture with its sound and text."""
+    """Note the streams and properties that are omitted: an MP4 gets one video with its audio and text."""
     covers = sum(stream.attached_picture for stream in media.video)
-    chapters = 1 if media.chapters and media.container.startswith("mov") else 0  # a track of their own, and are kept
+    chapters = 1 if media.chapters and media.container.startswith("mov") else 0  # a separate track, which is copied
     counts = {
         "video": len(media.video) + media.unreadable.count("video") - covers - 1,
         "cover": covers - (_cover(media) is not None),
@@ -110,20 +110,20 @@ def _left_out(media: MediaInfo) -> tuple[Note, ...]:
     notes: list[Note] = []
     source = media.main_video
     if source is not None and source.alpha and not layout(source.pixel_format).alpha:
-        notes.append(Note(NoteCode.ALPHA_DROPPED, "The transparency is not kept"))
+        notes.append(Note(NoteCode.ALPHA_DROPPED, "The transparency was removed"))
     if any(counts.values()):
-        told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-        notes.append(Note(NoteCode.STREAMS_DROPPED, f"Further tracks were left out: {told}"))
+        listed = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        notes.append(Note(NoteCode.STREAMS_DROPPED, f"Further tracks were omitted: {listed}"))
     return tuple(notes)
 
 
 def _is_already(media: MediaInfo, source: VideoStream, codec: Codec) -> bool:
-    """Whether the stream can go into the MP4 as it is."""
+    """Whether the stream can be copied into the MP4."""
     return _SOURCE_NAMES.get(source.codec) == codec and media.container.startswith(_COPYABLE_CONTAINERS)
 
 
 def _copied(source: VideoStream, codec: Codec) -> tuple[VideoPlan, tuple[Note, ...]]:
-    note = Note(NoteCode.REMUXED, "The video already was of this codec and is kept bit by bit, without any encoding")
+    note = Note(NoteCode.REMUXED, "The video already has this codec and was copied without encoding")
     plan = VideoPlan(
         stream_index=source.index,
         action="copy",
@@ -142,7 +142,7 @@ def _copied(source: VideoStream, codec: Codec) -> tuple[VideoPlan, tuple[Note, .
 
 
 def _encoded(
-    source: VideoStream, codec: Codec, quality: Quality, timeline: Timeline | None, scan: Scan, asked: Wishes
+    source: VideoStream, codec: Codec, quality: Quality, timeline: Timeline | None, scan: Scan, preferred: Preferences
 ) -> tuple[VideoPlan, tuple[Note, ...]]:
     lossless = quality == "lossless"
     axis = timeline.video if timeline is not None else None
@@ -165,7 +165,7 @@ def _encoded(
     filters += colors.before
     notes += colors.notes
     if tone_map:
-        notes.append(Note(NoteCode.TONE_MAPPED, "The HDR picture was mapped to SDR, as H.264 players expect"))
+        notes.append(Note(NoteCode.TONE_MAPPED, "The HDR video was mapped to SDR, as H.264 players expect"))
     geometry = plan_geometry(
         source,
         codec,
@@ -179,14 +179,16 @@ def _encoded(
     if tone_map:
         filters += tone_map_filters(source)
     if lossless and codec == "h264":
-        text = "Lossless H.264 is of the profile High 4:4:4 Predictive, which hardly any browser or television plays"
+        text = "Lossless H.264 has the profile High 4:4:4 Predictive, which hardly any browser or television supports"
         notes.append(Note(NoteCode.PLAYBACK_LIMITED, text))
     elif lossless and not target.pixel_format.startswith("yuv420p"):
-        notes.append(Note(NoteCode.PLAYBACK_LIMITED, "Few players show this pixel format; it was kept to lose nothing"))
+        notes.append(
+            Note(NoteCode.PLAYBACK_LIMITED, "Few players support this pixel format, which is needed for lossless")
+        )
     filters.append(Filter("format", (("pix_fmts", target.pixel_format),)))
     filters += color_tags(colors.color)
     small = min(geometry.width, geometry.height) < 32
-    options = presets.encoder_options(encoder, codec, quality, frame_rate=fps, small=small, crf=asked.crf)
+    options = presets.encoder_options(encoder, codec, quality, frame_rate=fps, small=small, crf=preferred.crf)
     plan = VideoPlan(
         stream_index=source.index,
         action="encode",
@@ -207,7 +209,7 @@ def _encoded(
 
 
 def _time_base(source: VideoStream, timeline: Timeline | None) -> Fraction | None:
-    """None where the frames lie on multiples of 1 / frame rate; otherwise a base that writes every time stamp."""
+    """Return a time base that can store every time stamp; None if all frames are at multiples of 1 / frame rate."""
     axis = timeline.video if timeline is not None else None
     fine = max(source.time_base, FINEST_TIME_BASE)
     if axis is None or axis.units < 2 or axis.last_seconds is None:
@@ -220,11 +222,11 @@ def _time_base(source: VideoStream, timeline: Timeline | None) -> Fraction | Non
 
 
 def _deinterlace(scan: Scan, notes: list[Note], *, lossless: bool, steady: bool) -> list[Filter]:
-    if not steady:  # each new size builds the filters again, and the frames inside this one would be lost
+    if not steady:  # FFmpeg rebuilds the filters for each new size, and the frames inside this one would be lost
         notes.append(Note(NoteCode.INTERLACED, "The video stays interlaced, because its frame size changes"))
         return []
     if lossless:
-        notes.append(Note(NoteCode.INTERLACED, "The picture is interlaced and stays so, to lose nothing"))
+        notes.append(Note(NoteCode.INTERLACED, "The video stays interlaced, because the encode is lossless"))
         return []
-    notes.append(Note(NoteCode.DEINTERLACED, "The interlaced picture was made progressive"))
+    notes.append(Note(NoteCode.DEINTERLACED, "The interlaced video was converted to progressive"))
     return [Filter("bwdif", (("mode", "send_frame"), ("parity", scan), ("deint", "all")))]

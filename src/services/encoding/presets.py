@@ -1,4 +1,4 @@
-"""The encoders' own settings for each codec and quality, chosen by measurement (``docs/encoding.md``)."""
+"""Defines the encoder settings for each codec and quality, chosen by measurement (``docs/encoding.md``)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CRF: Final[dict[Codec, dict[Quality, int]]] = {
     "av1": {"high": 23, "medium": 30},
 }
 
-# What differs from the encoder's own defaults, which the documented factors are meant for, as (option, value): it takes
-# less time at the same quality and size (docs/benchmarks/encode.md). libx264: no partitions of 8x8 in B-frames, up to
-# five of them, a look-ahead of 20 frames, simple weights. libx265: rate-distortion level 2, two references, two merge
-# candidates. SVT-AV1 has nothing that is faster and not larger.
+# Differences from the encoders' defaults, for which the documented factors are meant, as (option, value): they take
+# less time at the same quality and size (docs/benchmarks/encode.md). libx264: no 8x8 partitions in B-frames, up to five
+# B-frames, a lookahead of 20 frames, simple weights. libx265: rate-distortion level 2, two references, two merge
+# candidates. SVT-AV1 has no setting that is faster without larger files.
 TUNED: Final[dict[str, Options]] = {
     "libx264": (
         ("preset", "medium"),
@@ -29,8 +29,8 @@ TUNED: Final[dict[str, Options]] = {
     "libaom-av1": (("cpu-used", "6"), ("row-mt", "1"), ("b", "0")),
 }
 _TUNED_X265: Final = {"rd": "2", "ref": "2", "max-merge": "2"}
-# Lossless files of faster presets are up to 16 % (libx264, libx265) and 42 % (SVT-AV1) larger. libx264 makes no
-# B-frames here, so nothing is lost with its looking ahead.
+# Lossless files of faster presets are up to 16 % (libx264, libx265) and 42 % (SVT-AV1) larger. libx264 writes no
+# B-frames here, so it does not need its lookahead.
 LOSSLESS: Final[dict[str, Options]] = {
     "libx264": (("preset", "medium"), ("qp", "0"), ("bf", "0"), ("x264-params", "rc-lookahead=0:weightp=1")),
     "libx264rgb": (("preset", "medium"), ("qp", "0"), ("bf", "0"), ("x264-params", "rc-lookahead=0:weightp=1")),
@@ -40,12 +40,12 @@ LOSSLESS: Final[dict[str, Options]] = {
 }
 DEFAULT_RATE: Final = 25.0
 MOST_GOP_FRAMES: Final = 250
-"""What libx264 and libx265 do by themselves: more key frames cost bytes, most of all where little moves."""
+"""The default of libx264 and libx265: more key frames cost bytes, most of all in scenes with little motion."""
 GOP_SECONDS: Final[dict[Codec, float]] = {"h264": 10.0, "h265": 10.0, "av1": 5.0}
 
 
 def gop_frames(codec: Codec, frame_rate: float) -> int:
-    """Frames between two key frames, at most: ten seconds (AV1: five), and 250 frames of H.264 and H.265."""
+    """Return the most frames between two key frames: ten seconds (AV1: five), and for H.264 and H.265 250 frames."""
     frames = max(1, round(GOP_SECONDS[codec] * min(frame_rate, 120)))
     return frames if codec == "av1" else min(frames, MOST_GOP_FRAMES)
 
@@ -53,7 +53,7 @@ def gop_frames(codec: Codec, frame_rate: float) -> int:
 def encoder_options(
     encoder: str, codec: Codec, quality: Quality, *, frame_rate: float, small: bool = False, crf: float | None = None
 ) -> Options:
-    """The options of one encoder; ``crf`` replaces the documented one; ``small`` is a frame under 32 pixels."""
+    """Return the options of one encoder. ``crf`` replaces the documented one; ``small``: a frame under 32 pixels."""
     named: dict[str, str] = {"g": str(gop_frames(codec, frame_rate))}
     private: dict[str, str] = {}
     if quality == "lossless":

@@ -1,4 +1,4 @@
-"""From the readings of a running FFmpeg to the progress of a job."""
+"""Converts the readings of a running FFmpeg to the progress of a job."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from src.services.ffmpeg_utils_service import FFmpegProgress
 
 
 def encode_reporter(monitor: Monitor, *, begin: float = 0.0, end: float = 100.0) -> Callable[[FFmpegProgress], None]:
-    """What to give ``FFmpeg.run`` so that the whole process counts from ``begin`` to ``end`` percent of the encode."""
+    """Return a callback for ``FFmpeg.run`` whose process is ``begin`` to ``end`` percent of the encode."""
 
-    def tell(reading: FFmpegProgress) -> None:
+    def report(reading: FFmpegProgress) -> None:
         monitor.report(
             Progress(
                 phase=Phase.ENCODING,
@@ -22,4 +22,4 @@ def encode_reporter(monitor: Monitor, *, begin: float = 0.0, end: float = 100.0)
             )
         )
 
-    return tell
+    return report

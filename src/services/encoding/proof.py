@@ -1,4 +1,4 @@
-"""Proof of a lossless encode: the hash of every frame that went in against that of every frame that comes out."""
+"""Proves that an encode is lossless by comparing the hashes of all frames before and after it."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ def prove(
     plan: EncodePlan,
     source: Path,
     output: Path,
-    went_in: Path,
+    input_hashes: Path,
     monitor: Monitor,
     *,
-    went_in_known: bool,
+    hashed_input: bool,
 ) -> int:
-    """The number of frames that are proven equal.
+    """Prove that all frames are equal. Returns their number.
 
-    ``went_in`` holds the hashes that were written beside the encode, if ``went_in_known``; otherwise (copied streams,
-    encodes in chunks) they are made here from the source.
+    With ``hashed_input``, the encode has written ``input_hashes``; otherwise (copied streams, encodes in chunks) they
+    are computed from the source.
 
     Raises:
-        EncodeFailed: one frame differs, or one is missing.
+        EncodeFailed: a frame differs or is missing.
     """
-    came_out = went_in.with_suffix(".out")
+    output_hashes = input_hashes.with_suffix(".out")
     try:
-        if plan.video.action == "copy" or not went_in_known:
+        if plan.video.action == "copy" or not hashed_input:
             filters = plan.video.filters
-            _hash_frames(program, source, plan.demuxer, plan.video.stream_index, filters, went_in, monitor)
+            _hash_frames(program, source, plan.demuxer, plan.video.stream_index, filters, input_hashes, monitor)
         form = plan.video.pixel_format if plan.video.encoder == "libx264rgb" else None
         back = () if form is None else (Filter("format", (("pix_fmts", form),)),)
-        _hash_frames(program, output, "mov", 0, back, came_out, monitor)
-        return compare(went_in, came_out)
+        _hash_frames(program, output, "mov", 0, back, output_hashes, monitor)
+        return compare(input_hashes, output_hashes)
     finally:
-        came_out.unlink(missing_ok=True)
-        went_in.unlink(missing_ok=True)
+        output_hashes.unlink(missing_ok=True)
+        input_hashes.unlink(missing_ok=True)
 
 
-def compare(went_in: Path, came_out: Path) -> int:
-    """The number of lines of two framemd5 files whose hashes are all equal, in order."""
+def compare(input_hashes: Path, output_hashes: Path) -> int:
+    """Require that the hashes of two framemd5 files are equal. Returns their number."""
     count = 0
-    with went_in.open() as before, came_out.open() as after:
+    with input_hashes.open() as before, output_hashes.open() as after:
         for count, (put, got) in enumerate(zip_longest(_hashes(before), _hashes(after)), start=1):
             if put != got:
                 raise EncodeFailed(f"The encode is not lossless: frame {count - 1} differs", frame=count - 1)
     if not count:
-        raise EncodeFailed("The encode gave no frame")
+        raise EncodeFailed("The encode has no frames")
     return count
 
 

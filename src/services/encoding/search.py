@@ -1,4 +1,4 @@
-"""The rate factor that meets a target, found on samples: a size in megabytes, or a quality in VMAF."""
+"""Searches on samples for the rate factor that meets a target: a size in megabytes, or a quality in VMAF."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _MOST_PROBES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What the samples cost and how good they are: kbit/s of video, mean VMAF (None if it was not asked)."""
+    """The bit rate of the samples' video in kbit/s, and their mean VMAF (None if it was not measured)."""
 
     kilobits: float
     vmaf: float | None = None
 
 
 def find_factor(measure: Callable[[int], float], target: float, start: int, low: int, high: int) -> int:
-    """The highest whole factor whose measure is at least ``target``, for a measure that falls as the factor rises.
+    """Find the highest whole factor whose measure is at least ``target``; the measure decreases with the factor.
 
-    Bisection whose next step is interpolated between the nearest known points; at most ten measurements.
+    It bisects, with the next step interpolated between the nearest known points; at most ten measurements.
 
     Raises:
         EncodeFailed: not even ``low`` reaches the target.
@@ -59,7 +59,7 @@ def find_factor(measure: Callable[[int], float], target: float, start: int, low:
 
 
 def _next(known: dict[int, float], target: float, good: int, bad: int) -> int:
-    """A point strictly between the two borders."""
+    """Return a point strictly between the two borders."""
     middle = (good + bad) // 2
     if good in known and bad in known and known[good] > known[bad]:
         share = (known[good] - target) / (known[good] - known[bad])
@@ -71,14 +71,14 @@ def _next(known: dict[int, float], target: float, good: int, bad: int) -> int:
 
 
 class Sampler:
-    """Encodes short pieces of a film with the settings of its plan."""
+    """Encodes short samples of a video with the settings of its plan."""
 
     def __init__(self, program: FFmpeg, plan: EncodePlan, source: Path, folder: Path, monitor: Monitor) -> None:
         self._program, self._plan, self._source, self._folder, self._monitor = program, plan, source, folder, monitor
         self._cache: dict[tuple[int, bool], Sampled] = {}
 
     def measure(self, factor: int, *, quality: bool) -> Sampled:
-        """Kilobits and, if asked, VMAF of all samples at a rate factor."""
+        """Measure the bit rate and, with ``quality``, the VMAF of all samples at a rate factor."""
         known = self._cache.get((factor, quality))
         if known is None:
             found = [
@@ -96,26 +96,26 @@ class Sampler:
         piece = self._folder / "sample.mp4"
         try:
             opened = input_options(plan.demuxer) | {"ss": f"{start:.3f}", "t": f"{length:.3f}"}
-            picture = ffmpeg.input(file_url(self._source), **opened)[str(plan.video.stream_index)]
-            picture = filtered(picture, plan.video.filters)
-            made = ffmpeg.output(picture, file_url(piece), f="mp4", **video_options(plan.video))
-            result = self._program.run(ffmpeg.get_args(made), monitor=self._monitor)
+            video = ffmpeg.input(file_url(self._source), **opened)[str(plan.video.stream_index)]
+            video = filtered(video, plan.video.filters)
+            output = ffmpeg.output(video, file_url(piece), f="mp4", **video_options(plan.video))
+            result = self._program.run(ffmpeg.get_args(output), monitor=self._monitor)
             seconds = max(length, 0.04)
             kilobits = piece.stat().st_size * 8 / 1000 / seconds
             if not result.frames:
-                raise EncodeFailed("A sample gave no frame")
+                raise EncodeFailed("A sample has no frames")
             return Sampled(kilobits, self._vmaf(piece, opened) if quality else None)
         finally:
             piece.unlink(missing_ok=True)
 
     def _vmaf(self, piece: Path, opened: dict[str, str]) -> float:
-        """VMAF of a sample against the same frames before the encoder; they are paired by number."""
+        """Measure the VMAF of a sample against the same frames before the encoder, paired by number."""
         log = self._folder / "vmaf.json"
         by_number = "settb=1/25,setpts=N"
         stream = self._plan.video.stream_index
         graph = (
-            f"[1:{stream}]{filter_text(self._plan.video.filters)},{by_number}[came];[0:v]{by_number}[went];"
-            f"[went][came]libvmaf=log_fmt=json:log_path={log.name}"
+            f"[1:{stream}]{filter_text(self._plan.video.filters)},{by_number}[reference];[0:v]{by_number}[encoded];"
+            f"[encoded][reference]libvmaf=log_fmt=json:log_path={log.name}"
         )
         again = [part for name, value in opened.items() for part in (f"-{name}", value)]
         args = [
@@ -138,7 +138,7 @@ class Sampler:
 
 
 def factor_for_vmaf(sampler: Sampler, codec: Codec, start: int, target: float) -> tuple[int, float]:
-    """The highest factor whose samples reach a VMAF, and what they reach."""
+    """Find the highest factor whose samples reach a VMAF. Returns it and the reached VMAF."""
 
     def score(factor: int) -> float:
         return sampler.measure(factor, quality=True).vmaf or 0.0
@@ -148,7 +148,7 @@ def factor_for_vmaf(sampler: Sampler, codec: Codec, start: int, target: float) -
 
 
 def factor_for_size(sampler: Sampler, codec: Codec, start: int, kilobits: float) -> int:
-    """The lowest factor (the best quality) whose samples need at most so many kbit/s of video."""
+    """Find the lowest factor (the best quality) whose samples need at most ``kilobits`` kbit/s of video."""
     low, high = RANGES[codec]
     measured: dict[int, float] = {}
 
@@ -161,26 +161,26 @@ def factor_for_size(sampler: Sampler, codec: Codec, start: int, kilobits: float)
     except EncodeFailed:
         return low  # even the best quality is small enough
     if above >= high:
-        raise EncodeFailed("The video cannot be made so small with this codec")
+        raise EncodeFailed("This codec cannot reach so small a size")
     return above + 1
 
 
 def video_kilobits(plan: EncodePlan, target_bytes: float) -> float:
-    """What is left for the video, in kbit/s, of a file of so many bytes: less the sound and 1 % for the container.
+    """Return the bit rate for the video, in kbit/s, in a file of this size without its audio and 1 % for the container.
 
     Raises:
-        EncodeFailed: nothing is.
+        EncodeFailed: the size is too small for any video.
     """
     seconds = plan.duration_seconds or 0.0
-    sound = sum(track.kilobits for track in plan.audio)
-    left = target_bytes * 8 / 1000 * 0.99 / seconds - sound if seconds > 0 else 0.0
+    audio = sum(track.kilobits for track in plan.audio)
+    left = target_bytes * 8 / 1000 * 0.99 / seconds - audio if seconds > 0 else 0.0
     if left < 8:
-        raise EncodeFailed("The video cannot be made so small: its sound alone needs more")
+        raise EncodeFailed("The size is too small: the audio alone needs more")
     return left
 
 
 def sample_places(duration_seconds: float | None) -> list[tuple[float, float]]:
-    """Start and length in seconds of each sample: spread evenly, or the whole of a short film."""
+    """Return start and length in seconds of each sample: evenly distributed, or the whole of a short video."""
     length = duration_seconds or SAMPLE_SECONDS
     if length <= SAMPLES * SAMPLE_SECONDS:
         return [(0.0, length)]
@@ -189,6 +189,8 @@ def sample_places(duration_seconds: float | None) -> list[tuple[float, float]]:
 
 
 def with_factor(plan: EncodePlan, factor: int) -> EncodePlan:
-    """The plan with another rate factor."""
-    options = tuple((name, str(factor) if name == "crf" else value) for name, value in plan.video.options)
-    return dataclasses.replace(plan, video=dataclasses.replace(plan.video, options=options))
+    """Return the plan with another rate factor."""
+    options = dict(plan.video.options)
+    if "crf" in options:
+        options["crf"] = str(factor)
+    return dataclasses.replace(plan, video=dataclasses.replace(plan.video, options=tuple(options.items())))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from src.errors import StoreUnavailable
 from src.models.chunk import ChunkRecord
 from src.models.progress import Monitor, Phase, Progress
-from src.services.encoding.chunks import PICTURE_PERCENT
+from src.services.encoding.chunks import VIDEO_PERCENT
 
 _READ_SECONDS = 2.0
 
@@ -88,7 +88,7 @@ class ChunkProgress:
             self._frames_at_start = done  # by an earlier attempt
         elapsed = max(time.monotonic() - self._started, 0.001)
         rate = (done - self._frames_at_start) / elapsed  # frames per second of all workers together
-        self._percent = max(self._percent, PICTURE_PERCENT * done / total)
+        self._percent = max(self._percent, VIDEO_PERCENT * done / total)
         reading = Progress(phase=Phase.ENCODING, encode_percent=self._percent)
         if rate > 0:
             reading = replace(reading, fps=rate, eta_seconds=(total - done) / rate)

@@ -143,7 +143,7 @@ def test_hdr_metadata_that_a_file_lacks_are_told(hdr10: Path) -> None:
     (note,) = lost(had, poor)
     assert (note.code, note.text) == (
         NoteCode.HDR_METADATA_DROPPED,
-        "HDR metadata that are not kept: mastering display, light levels, HDR10+",
+        "HDR metadata that were omitted: mastering display, light levels, HDR10+",
     )
     assert lost(had, dataclasses.replace(poor, color_transfer="bt709")) == ()
 

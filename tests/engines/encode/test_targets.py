@@ -17,7 +17,7 @@ from src.models.params import Codec
 from src.models.progress import Phase, Progress
 from src.services.encoding import chunks
 from src.services.encoding.hardware import find_device
-from src.services.encoding.planner import Wishes, plan_encode
+from src.services.encoding.planner import Preferences, plan_encode
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import index_frames, inspect_output, probe
@@ -82,7 +82,7 @@ def side_by_side(task: ChunkTask, parts: Sequence[Chunk]) -> list[Path]:
 def test_chunks_have_no_seam(row: Row, codec: Codec, tmp_path: Path) -> None:
     source, joined = make(row), tmp_path / "joined.mp4"
     plan = plan_encode(
-        probe(source), codec, "lossless", timeline=inspect_output(source), wishes=Wishes(always_encode=True)
+        probe(source), codec, "lossless", timeline=inspect_output(source), preferences=Preferences(always_encode=True)
     )
     frames = index_frames(source)
     parts = chunks.plan_chunks(frames, tmp_path, seconds=2)
