@@ -1,1 +1,1 @@
-"""Writes the generated pages, settings and clients."""
+"""Generates the pages, settings and clients."""

@@ -1,6 +1,6 @@
-"""Writes the blocking clients (``clients/python``) from those that await: ``python -m scripts.generate.client_docs``.
+"""Generates the blocking clients (``clients/python``) from the async ones: ``python -m scripts.generate.client_docs``.
 
-One text for both, so that neither lacks what the other has. Only words are exchanged.
+Both have one source, so that they never differ; only names are replaced.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "clients" / "python" / "yt_downloader_client"
 WRITTEN = ("client.py", "archive.py", "audio.py")
 _NOTE = "# Written by 'make docs' from aio/{name}: change it there.\n\n"
-_WORDS = {
+_NAMES = {
     "AsyncClient": "Client",
     "AsyncAutoDownloadClient": "AutoDownloadClient",
     "YTArchiveClient": "YTArchiveSyncClient",
@@ -22,17 +22,17 @@ _WORDS = {
     "aread": "read",
     "aiter_bytes": "iter_bytes",
 }
-_WORD = re.compile(r"\b(?:async |await |" + "|".join(_WORDS) + r")(?:(?<= )|\b)")
+_NAME = re.compile(r"\b(?:async |await |" + "|".join(_NAMES) + r")(?:(?<= )|\b)")
 
 
 def blocking(name: str) -> str:
-    """Return the text of a blocking client."""
+    """Return the source of a blocking client."""
     source = (PACKAGE / "aio" / name).read_text(encoding="utf-8")
-    return _NOTE.format(name=name) + _WORD.sub(lambda found: _WORDS.get(found[0], ""), source)
+    return _NOTE.format(name=name) + _NAME.sub(lambda found: _NAMES.get(found[0], ""), source)
 
 
 def main() -> None:
-    """Write all of them anew."""
+    """Write all blocking clients."""
     for name in WRITTEN:
         (PACKAGE / "blocking" / name).write_text(blocking(name), encoding="utf-8")
 

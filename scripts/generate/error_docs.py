@@ -1,4 +1,4 @@
-"""Writes ``docs/errors.md`` from the catalogue of errors: ``python -m scripts.generate.error_docs``."""
+"""Generates ``docs/errors.md`` from the catalogue of errors: ``python -m scripts.generate.error_docs``."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ _INTERNAL: tuple[type[AppError], ...] = (LeaseLost, HandedBack)
 _WHO = {
     Remedy.USER: "you: change the request or choose another video",
     Remedy.OPERATOR: "the operator of the service",
-    Remedy.LATER: "nobody: it may pass soon by itself, try again later",
+    Remedy.LATER: "no one: it is temporary, try again later",
     Remedy.DEVELOPER: "the developers: please report it",
 }
 _HEAD = """# Error codes
 
 Every error of `/api/*` is `{"error": sentence, "code": CODE, "details": {}}` with the status below; other interfaces
-have shapes of their own (at the end). Codes are stable; sentences may change. A job that failed keeps its code: the
-status of the job tells it; so does the next request for its file, with 500 whoever can act: that request was right, but
-what it asks for could not be made. The service itself tries again only what "may pass soon".
+use other formats (see the end). Codes are stable; sentences may change. A failed job keeps its code: the job's status
+shows it, and so does the next request for its file. The status of that reply is 500, regardless of who can act, because
+the request was valid but the file could not be produced. The service itself retries only temporary errors.
 
-This page is made from `src/errors/` by `make docs`.
+This page is generated from `src/errors/` by `make docs`.
 
 | code | status | meaning | who can act |
 |---|---|---|---|
 """
 
 _TAIL = """
-## Other shapes
+## Other formats
 
 | interface | body of an error |
 |---|---|
 | streams: `/download/`, `/job/*` | `{"detail": sentence, "code": CODE}` |
-| sound: `/audio_dl/*` | `{"success": false, "error": text, "code": CODE, "detail": sentence}` |
+| audio: `/audio_dl/*` | `{"success": false, "error": text, "code": CODE, "detail": sentence}` |
 | archive: `/jobs`, `/storage/*` ... | `{"status": "error", "error": {"code", "message", "details"}, "timestamp"}` |
 
-The archive has codes of its own for some of these facts, and tells ours as `details.reason`:
+The archive uses other codes for some of these errors; the code above is then in `details.reason`:
 
 | code | for | where |
 |---|---|---|
@@ -47,7 +47,7 @@ The archive has codes of its own for some of these facts, and tells ours as `det
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Return the page."""
     rows = [
         f"| `{code}` | {STATUS[error.kind]} | {_sentence(error)} | {_who(error)} |"
         for code, error in sorted(catalogue().items())
@@ -59,23 +59,23 @@ def page() -> str:
 def _archive_rows() -> list[str]:
     tables = {
         "everywhere": EVERYWHERE,
-        **{f"{service} service": words for service, words in OF_SERVICE.items()},
-        **{f"`{path}`": words for path, words in OF_PATH.items()},
+        **{f"{service} service": codes for service, codes in OF_SERVICE.items()},
+        **{f"`{path}`": codes for path, codes in OF_PATH.items()},
     }
     return [
-        f"| `{word}` | {', '.join(map(_fact, facts))} | {where} |"
-        for where, words in tables.items()
-        for word, facts in words.items()
+        f"| `{code}` | {', '.join(map(_name, errors))} | {where} |"
+        for where, codes in tables.items()
+        for code, errors in codes.items()
     ]
 
 
-def _fact(error: type[AppError]) -> str:
+def _name(error: type[AppError]) -> str:
     return "any other failure of the video site" if error.__subclasses__() else f"`{error.code}`"
 
 
 def _who(error: type[AppError]) -> str:
     if error.remedy is Remedy.LATER and not error.passes_soon:
-        return "nobody: it passes at a time of its own, try again then"
+        return "no one: try again later, as the message explains"
     return _WHO[error.remedy]
 
 

@@ -1,4 +1,4 @@
-"""Writes the Postman collection in ``clients/postman``: ``python -m scripts.generate.postman_docs``."""
+"""Generates the Postman collection in ``clients/postman``: ``python -m scripts.generate.postman_docs``."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ Json = dict[str, Any]
 
 
 def collection() -> str:
-    """Return the collection: a folder for each surface; ``base_url``, ``token`` and ``user_id`` are its variables.
+    """Return the collection: a folder per surface, with the variables ``base_url``, ``token`` and ``user_id``.
 
-    A login sets the last two, so that every request with a body can be sent as it is.
+    A login sets the last two, so that every request with a body can be sent unchanged.
     """
     folders = []
     for name, blueprints in [*((each.name, each.blueprints) for each in SURFACES), ("service", ALWAYS)]:
@@ -64,10 +64,11 @@ def collection() -> str:
 
 def _items(document: Json) -> list[Json]:
     schemas = document["components"]["schemas"]
+    events = {_LOGIN: {"event": _REMEMBER_LOGIN}}
     return [
         {
             "name": f"{method.upper()} {path}",
-            **({"event": _REMEMBER_LOGIN} if path == _LOGIN else {}),
+            **events.get(path, {}),
             "request": _request(method, path, operation, schemas),
         }
         for path, operations in document["paths"].items()
@@ -104,7 +105,7 @@ def _request(method: str, path: str, operation: Json, schemas: Json) -> Json:
 
 
 def _with_variables(body: Any) -> Any:
-    """Return whose account it is differs from one installation to the next: a variable of the collection."""
+    """Return the body with a variable of the collection as its ``user_id``, which differs between installations."""
     return {**body, "user_id": "{{user_id}}"} if isinstance(body, dict) and "user_id" in body else body
 
 
@@ -115,7 +116,7 @@ def _form_field(name: str, field: Json, schemas: Json) -> Json:
 
 
 def main() -> None:
-    """Write it."""
+    """Write the collection."""
     (PROJECT / PATH).write_text(collection(), encoding="utf-8")
 
 

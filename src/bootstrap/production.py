@@ -59,7 +59,7 @@ class Replacements:
     encoder: EncodingService | None = None
     videos: VideoService | None = None
     live: LiveService | None = None
-    sounds: AudioDownloadService | None = None
+    audio_downloads: AudioDownloadService | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Production:
     files: FileStore
     space: OwnerSpace
     paths: StoredPaths
-    looks: LookupCache
+    lookups: LookupCache
     progress: ProgressCache
     counters: JobCounters
     runner: JobRunner
@@ -109,8 +109,8 @@ def build_production(
     encoder = given.encoder or EncodingService(
         ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
     )
-    looks = LookupCache(settings.data_dir / "looks")
-    youtube = given.youtube or YouTubeService(settings, cache, egress=egress, looks=looks)
+    lookups = LookupCache(settings.data_dir / "looks")
+    youtube = given.youtube or YouTubeService(settings, cache, egress=egress, looks=lookups)
     chunks = ChunkWorkers(
         ChunkData(database),
         encoder,
@@ -134,7 +134,7 @@ def build_production(
         audio=AudioService(ffmpeg),
         chunks=chunks,
         live=given.live,
-        audio_downloads=given.sounds,
+        audio_downloads=given.audio_downloads,
     )
     admission = Admission(
         ClaimData(database, paths),
@@ -168,4 +168,4 @@ def build_production(
         shutdown=process.shutdown,
         end_process=process.end,
     )
-    return Production(ffmpeg, egress, tools, files, space, paths, looks, progress, counters, runner)
+    return Production(ffmpeg, egress, tools, files, space, paths, lookups, progress, counters, runner)

@@ -143,7 +143,7 @@ def build(
     encoder: EncodingService | None = None,
     videos: VideoService | None = None,
     live: LiveService | None = None,
-    sounds: AudioDownloadService | None = None,
+    audio_downloads: AudioDownloadService | None = None,
 ) -> Services:
     """Return all services of one process.
 
@@ -165,7 +165,7 @@ def build(
         clock,
         notifier,
         Process(worker, shutdown or ShutdownFlag(), end_process),
-        Replacements(youtube, encoder, videos, live, sounds),
+        Replacements(youtube, encoder, videos, live, audio_downloads),
     )
     tools, files, runner, egress = production.tools, production.files, production.runner, production.egress
     jobs_data, folders = VideoData(database, production.paths), owner_of_folders(settings, database)
@@ -230,7 +230,7 @@ def build(
         server_clock,
         record_days=settings.record_retention_days,
         saved_days=settings.saved_retention_days,
-        lookups=production.looks,
+        lookups=production.lookups,
         owner=folders,
     )
     health = HealthService(

@@ -70,7 +70,7 @@ def songs(
     sounds: FakeSounds,
 ) -> Iterator[Api]:
     settings = api_settings(tmp_path, auto_download_timeout=5)
-    made = app_over(settings, mongo_database, redis_client, sounds=sounds)
+    made = app_over(settings, mongo_database, redis_client, audio_downloads=sounds)
     yield made
     made.notifier.finish()
 

@@ -43,7 +43,7 @@ class AutoDownloadRequest(RequestBody):
         }
 
 
-class Sound(Record):
+class AudioDownload(Record):
     """An audio download."""
 
     job_id: str = of_job("id")
@@ -56,7 +56,7 @@ class Sound(Record):
     format: AudioFormat = of_job("params", "audio_format")
 
 
-class AutoDownloaded(Sound):
+class AutoDownloaded(AudioDownload):
     """The finished file. A download is one record, so session and job have the same ids in the database."""
 
     success: bool = True
@@ -76,7 +76,7 @@ class AutoDownloaded(Sound):
         return fields
 
 
-class AudioListed(Sound, JobOutcome):
+class AudioListed(AudioDownload, JobOutcome):
     """An entry in the history of downloads."""
 
     url: str = of_job("params", "url")
