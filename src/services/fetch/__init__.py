@@ -1,1 +1,1 @@
-"""Fetches remote resources with parallel range requests."""
+"""Fetches bytes over HTTP: large files in parallel, small documents within limits."""

@@ -1,4 +1,4 @@
-"""One connection's work: fetch a chunk whatever the server does, or say in our words why that cannot be."""
+"""Fetches chunks over one connection, with retries, and reports final failures as our own errors."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from src.services.fetch.limits import MOST_SEGMENT_BYTES, Inflater, too_large
 from src.services.fetch.resource import Chunk, Resource
 from src.services.fetch.spool import Spool
 
-UNKNOWN_SIZE = 1 << 36  # addresses set aside for a resource whose server does not tell its size
-_LEAST_PROGRESS_BYTES = 4096  # an attempt that brings less has failed
+UNKNOWN_SIZE = 1 << 36  # addresses reserved for a resource of unknown size
+_LEAST_PROGRESS_BYTES = 4096  # an attempt that receives less has failed
 _FIRST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 0.25, 4.0
-_SLICE_SECONDS = 0.05  # a rate limit is kept in steps of this length
+_SLICE_SECONDS = 0.05  # a rate limit is applied in steps of this length
 
 
 class Throttle:
-    """Lets through so many bytes per second, over all connections together."""
+    """Limits the bytes per second of all connections together."""
 
     def __init__(self, bytes_per_second: int | None) -> None:
         self._rate = bytes_per_second
         self._free_at = time.monotonic()
 
     async def take(self, count: int) -> None:
-        """Wait until ``count`` more bytes may come."""
+        """Wait until ``count`` more bytes are allowed."""
         if self._rate is None:
             return
         now = time.monotonic()
@@ -49,7 +49,7 @@ class Throttle:
 
 
 class Transfer(Protocol):
-    """What a connection reports to, and asks, while it fetches: the ``Fetcher``."""
+    """The part of ``Fetcher`` that its connections use."""
 
     @property
     def throttle(self) -> Throttle:
@@ -66,30 +66,30 @@ class Transfer(Protocol):
         """Count bytes that came from the network."""
 
     def changed(self) -> None:
-        """Wake whoever waits for a resource."""
+        """Wake the callers that wait for a resource."""
 
     def forget_queued(self, resource: Resource) -> None:
         """Drop the chunks of this resource that no connection has started."""
 
     def start_linear(self, resource: Resource) -> None:
-        """Fetch a resource from its start to its end on a connection of its own."""
+        """Fetch a resource from its start to its end on a separate connection."""
 
     async def idle(self) -> None:
         """Wait until something changes."""
 
     async def renewed(self, resource: Resource, generation: int) -> bool:
-        """Extract the addresses again; whether this resource has another one now."""
+        """Extract the addresses again; return whether this resource has another one now."""
 
 
 class Connection:
-    """Fetches one chunk after the other for a ``Fetcher``."""
+    """Fetches chunks for a ``Fetcher``, one at a time."""
 
     def __init__(self, fetcher: Transfer, client: httpx.AsyncClient, network: NetworkSettings) -> None:
         self._fetcher, self._client, self._network = fetcher, client, network
         self._throttle = fetcher.throttle
 
     async def fetch(self, chunk: Chunk, *, on_demand: bool = False) -> None:
-        """All bytes of the chunk into the spool; with ``on_demand`` no faster than they are wanted, in order.
+        """Fetch a chunk into the spool; with ``on_demand`` in order and no further than requested.
 
         Raises:
             AppError: after all attempts failed.
@@ -113,7 +113,7 @@ class Connection:
                     raise MediaForbidden() from None
             except Interrupted as interruption:
                 await self._wait_again(chunk, before, interruption, self._network.retries)
-            except MediaGone as error:  # a network of servers may not have it everywhere yet
+            except MediaGone as error:  # some servers of a content network may not have it yet
                 if not resource.may_fail:
                     raise
                 await self._wait_again(chunk, before, Interrupted(error), self._network.segment_retries)
@@ -141,7 +141,7 @@ class Connection:
         return self._client.stream("GET", resource.final_url or resource.url, headers=headers)
 
     async def _ranged(self, chunk: Chunk) -> None:
-        """One request for what is left of the chunk; may end early."""
+        """Request what is left of the chunk; may end early."""
         resource, last = chunk.resource, chunk.end
         assert last is not None
         async with self._stream(resource, f"bytes={chunk.position}-{last - 1}") as response:
@@ -150,10 +150,10 @@ class Connection:
             if response.status_code == 200 or (resource.ranged is None and "content-range" not in response.headers):
                 self._no_ranges(resource, response)
                 return
-            told = content_range(response)
-            if told.first != chunk.position:
-                raise Interrupted(Network("The media server answered another range than the one asked for."))
-            self._settle(resource, told.total)
+            found = content_range(response)
+            if found.first != chunk.position:
+                raise Interrupted(Network("The media server sent another range than the requested one."))
+            self._note_size(resource, found.total)
             if resource.size is not None:
                 chunk.end = min(chunk.end or last, resource.size)
             announced = content_length(response)
@@ -167,11 +167,11 @@ class Connection:
                     self._fetcher.arrived(resource, chunk.position, data)
                     chunk.position += len(data)
                 if not chunk.left and (surplus or chunk.end != last):
-                    return  # somebody else took over the rest
+                    return  # another connection took over the rest
                 await self._throttle.take(len(data))
 
-    def _settle(self, resource: Resource, size: int | None) -> None:
-        """Note what the first answer tells; later ones must agree."""
+    def _note_size(self, resource: Resource, size: int | None) -> None:
+        """Record the size from the first answer; later answers must agree."""
         if resource.ranged is None:
             resource.ranged, resource.size = True, size
             resource.base = self._fetcher.spool.allocate(size if size is not None else UNKNOWN_SIZE)
@@ -180,7 +180,7 @@ class Connection:
             raise MediaGone("The media server changed the file while it was being fetched.")
 
     def _no_ranges(self, resource: Resource, response: httpx.Response) -> None:
-        """The server ignores Range, or does not say what it sends: one connection reads all from the beginning."""
+        """Read everything from the start on one connection: the server ignores Range, or does not say what it sends."""
         if resource.ranged:
             raise Interrupted(Network("The media server stopped answering ranges."))
         if resource.ranged is None:
@@ -193,9 +193,9 @@ class Connection:
             self._fetcher.start_linear(resource)
 
     async def _whole(self, chunk: Chunk, *, on_demand: bool = False) -> None:
-        """One request for everything from the chunk's position to the resource's end; may end early.
+        """Request everything from the chunk's position to the end of the resource; may end early.
 
-        ``chunk.position`` counts bytes of the wire. With ``on_demand`` it reads no further than somebody wants.
+        ``chunk.position`` counts bytes as they are sent. With ``on_demand`` it reads no further than requested.
         """
         resource = chunk.resource
         again = f"bytes={chunk.position}-" if chunk.position and not on_demand else None

@@ -1,4 +1,4 @@
-"""Collects bytes of remote resources with parallel connections, in the order of their priority, and hands them out."""
+"""Fetches remote resources over parallel connections, in order of priority, for blocking readers."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from src.services.fetch.spool import Spool
 SMALLEST_CHUNK = 256 << 10
 LARGEST_CHUNK = 8 << 20  # content networks slow down requests of more than 10 MB
 ON_DEMAND_BYTES = 128 << 10
-_LEAST_PROGRESS_BYTES = 32 << 10  # fewer than this in NetworkSettings.give_up_seconds is nothing
+_LEAST_PROGRESS_BYTES = 32 << 10  # less within NetworkSettings.give_up_seconds does not count as progress
 _TICK_SECONDS = 0.2
 _URGENT = -1_000_000
-_IDLE_SECONDS = 0.1  # how often a free connection looks whether another one needs help
+_IDLE_SECONDS = 0.1  # how often a free connection checks whether another one needs help
 
 
 class Fetcher:
-    """The network side of one call, in a thread of its own. Its public methods may be called from any thread.
+    """The network side of one call, in a separate thread. Its public methods may be called from any thread.
 
-    ``tick`` is called about five times a second while it lives; what it raises ends everything. ``renew`` gives a
-    resource that was refused, and all others, fresh links, unless it did before.
+    ``tick`` is called about five times a second until the end; what it raises stops everything. ``renew`` gives fresh
+    links to a resource that was refused, and to all others, unless it did so before.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Fetcher:
     def want(
         self, resource: Resource, start: int, end: int | None, priority: int = 0, least: int = SMALLEST_CHUNK
     ) -> None:
-        """Ask for bytes [start, end); None: all of a resource of unknown size, in one piece. Returns at once.
+        """Request bytes [start, end); None: all of a resource of unknown size, in one piece. Does not wait.
 
-        ``least`` is the smallest request that it is split into: small ones come sooner, large ones waste less time.
+        ``least`` is the size of the smallest request: small ones arrive sooner, large ones waste less time.
         """
         with self._arrived:
             if resource.complete or resource.failure is not None or self._closing:
@@ -84,7 +84,7 @@ class Fetcher:
         self._wake()
 
     def read(self, resource: Resource, start: int, size: int) -> bytes:
-        """At least one of the bytes [start, start + size), at most all; none at the end of the resource. Blocks.
+        """Return at least one of the bytes [start, start + size), or none at the end of the resource. Blocks.
 
         Raises:
             AppError: the fetch failed or was stopped.
@@ -94,8 +94,8 @@ class Fetcher:
             with self._arrived:
                 if resource.size is not None and start >= resource.size:
                     return b""
-                there = resource.present.end_of(start) - start
-                if there > 0 and resource.base is not None:
+                available = resource.present.end_of(start) - start
+                if available > 0 and resource.base is not None:
                     break
                 self._raise_failure(resource)
                 if waited:
@@ -103,10 +103,10 @@ class Fetcher:
             if not waited:
                 self._hurry(resource, start)
                 waited = True
-        return self.spool.read(resource.base + start, min(size, there))
+        return self.spool.read(resource.base + start, min(size, available))
 
     def wait_complete(self, resource: Resource) -> int:
-        """The size of a resource of unknown size, once all of it is there. Raises like ``read``."""
+        """Wait for all of a resource of unknown size; return its size. Raises like ``read``."""
         self.want(resource, 0, None)
         with self._arrived:
             while not resource.complete:
@@ -115,33 +115,33 @@ class Fetcher:
         return resource.size or 0
 
     def wait_started(self, resource: Resource) -> None:
-        """Block until the first answer told size and kind of the resource. Raises like ``read``."""
+        """Block until the first answer: the size of the resource is known then, if it ever is. Raises like ``read``."""
         with self._arrived:
             while resource.ranged is None and not resource.complete:
                 self._raise_failure(resource)
                 self._arrived.wait(_TICK_SECONDS)
 
     def wait_until(self, done: Callable[[], bool]) -> None:
-        """Block until ``done``, which is asked whenever something arrived. Raises like ``read``."""
+        """Block until ``done``, which is called whenever something arrived. Raises like ``read``."""
         with self._arrived:
             while not done():
                 self._raise_failure()
                 self._arrived.wait(_TICK_SECONDS)
 
     def check(self) -> None:
-        """Raise what ended the fetch, if something did."""
+        """Raise the error that ended the fetch, if there was one."""
         with self._arrived:
             self._raise_failure()
 
     def fail(self, error: BaseException) -> None:
-        """End everything: all waiting callers get ``error``."""
+        """Stop everything: all waiting callers get ``error``."""
         with self._arrived:
             self._failure = self._failure or error
             self._queue.clear()
             self._arrived.notify_all()
 
     def close(self) -> None:
-        """Drop all connections and end the thread."""
+        """Close all connections and end the thread."""
         with self._arrived:
             self._closing = True
             self._queue.clear()
@@ -150,7 +150,7 @@ class Fetcher:
         self._thread.join()
 
     def arrived(self, resource: Resource, start: int, data: bytes) -> None:
-        """Store plain bytes of a resource, unless it has failed: its room may belong to another one by now."""
+        """Store plain bytes of a resource, unless it has failed: its space may belong to another one by now."""
         if resource.has_failed():
             return
         assert resource.base is not None
@@ -160,24 +160,24 @@ class Fetcher:
             self._arrived.notify_all()
 
     def received(self, count: int) -> None:
-        """Count bytes from the wire."""
+        """Count received bytes."""
         self.bytes_fetched += count
         if self.bytes_fetched - self._counted >= _LEAST_PROGRESS_BYTES:
             self._counted, self._last_byte = self.bytes_fetched, time.monotonic()
 
     def changed(self) -> None:
-        """Wake those who wait for facts of a resource."""
+        """Wake the callers that wait for a resource."""
         self._last_byte = time.monotonic()
         with self._arrived:
             self._arrived.notify_all()
 
     async def idle(self) -> None:
-        """A pause of a connection that has nothing to do for now."""
+        """Pause a connection that has nothing to do for now."""
         self._last_byte = time.monotonic()
         await asyncio.sleep(0.02)
 
     async def renewed(self, resource: Resource, generation: int) -> bool:
-        """Whether the resource has another link than at ``generation``, after an attempt to get it one."""
+        """Extract links again if needed; return whether the resource has another one than at ``generation``."""
         async with self._renewing:
             if resource.generation == generation and self.renew is not None and self._failure is None:
                 await asyncio.to_thread(self.renew, resource)
@@ -185,7 +185,7 @@ class Fetcher:
             return resource.generation != generation
 
     def start_linear(self, resource: Resource) -> None:
-        """Read a resource whose server knows no ranges beside everything else, in order."""
+        """Read a resource whose server does not support ranges, in order, while the others continue."""
         text = "The server does not support ranges: everything before the clip was fetched too"
         self.notes.append(Note(NoteCode.RANGES_UNSUPPORTED, text))
 
@@ -199,13 +199,13 @@ class Fetcher:
         self._linear.add(self._loop.create_task(run()))
 
     def forget_queued(self, resource: Resource) -> None:
-        """Drop what is queued of a resource."""
+        """Drop the queued chunks of a resource."""
         with self._arrived:
             self._queue = [entry for entry in self._queue if entry[2].resource is not resource]
             heapq.heapify(self._queue)
 
     def _failed(self, resource: Resource, error: Exception) -> None:
-        """A fetch has failed: for whoever reads this resource, or for everybody."""
+        """Report a failed fetch: to the readers of this resource, or to all."""
         if not resource.take(error):
             self.fail(error)
             return
@@ -232,7 +232,7 @@ class Fetcher:
         self.bytes_wanted += total
 
     def _hurry(self, resource: Resource, start: int) -> None:
-        """Somebody waits for this byte: ask for it now, or move it to the front."""
+        """Request a byte that a reader waits for, or move it to the front of the queue."""
         with self._arrived:
             for _, _, chunk in self._queue:
                 inside = chunk.end is None or chunk.position <= start < chunk.end
@@ -240,7 +240,7 @@ class Fetcher:
                     heapq.heappush(self._queue, (_URGENT, next(self._numbers), chunk))
                     return
             if resource.asked.end_of(start) > start:
-                return  # on its way
+                return  # it is being fetched
         self.want(resource, start, start + max(resource.read_ahead, ON_DEMAND_BYTES), _URGENT)
 
     def _wake(self) -> None:
@@ -248,17 +248,17 @@ class Fetcher:
             self._loop.call_soon_threadsafe(self._work.set)
 
     def _take(self) -> Chunk | None:
-        """The next chunk to fetch: queued, or half of the largest rest that another connection still has to do."""
+        """Return the next chunk: a queued one, or half of the largest rest of another connection."""
         now = time.monotonic()
         with self._arrived:
             while self._queue:
                 chunk = heapq.heappop(self._queue)[2]
                 if not chunk.started:
-                    chunk.begin(now)
+                    chunk.start(now)
                     return chunk
         slowest = max(self._active, key=lambda chunk: chunk.left, default=None)
         if slowest is None or slowest.left < 2 * SMALLEST_CHUNK or slowest.seconds_left(now) < _IDLE_SECONDS:
-            return None  # what is on its way already would come twice
+            return None  # it would only fetch again what is about to arrive
         return slowest.halve(now)
 
     async def _worker(self) -> None:
@@ -304,7 +304,7 @@ class Fetcher:
             for task in asyncio.all_tasks(self._loop):
                 task.cancel()
             leftover = asyncio.all_tasks(self._loop)
-            with suppress(RuntimeError):  # asked to stop a second time
+            with suppress(RuntimeError):  # stopped a second time
                 self._loop.run_until_complete(asyncio.wait(leftover, timeout=1.0))
             with suppress(Exception):
                 self._loop.run_until_complete(asyncio.wait_for(self._client.aclose(), 1.0))

@@ -1,4 +1,4 @@
-"""HTTP as the fetcher needs it: one client with the operator's proxy and TLS settings, and errors as our facts."""
+"""Creates the fetcher's HTTP client with the operator's proxy and TLS settings, and translates failures of HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import anyio  # noqa: F401 (httpx imports it and httpcore when its first client works: the first clip would wait)
+import anyio  # noqa: F401 (httpx imports both late, and the first clip would wait)
 import httpcore  # noqa: F401
 import httpx
 
@@ -32,7 +32,7 @@ _MOST_RETRY_AFTER_SECONDS = 10.0
 
 
 class Interrupted(Exception):
-    """A request failed in a way that may pass; ``error`` is what it is called when it does not."""
+    """A request failed in a way that may pass; ``error`` is raised if it does not."""
 
     def __init__(self, error: AppError, wait_seconds: float | None = None) -> None:
         super().__init__(error.message)
@@ -45,7 +45,7 @@ class LinkRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ContentRange:
-    """The part of a resource that an answer holds: its first byte and, if told, the size of the whole."""
+    """The part of a resource that an answer holds: its first byte and, if known, the size of the resource."""
 
     first: int
     total: int | None
@@ -53,30 +53,30 @@ class ContentRange:
 
 @functools.cache
 def certificates() -> ssl.SSLContext:
-    """Reading the system's certificates takes as long as many a clip; one context serves all clients."""
+    """Return the system's certificates. Loading them takes as long as a short clip: one context serves all clients."""
     return httpx.create_ssl_context()
 
 
 class _AtFirstUse(httpx.AsyncBaseTransport):
-    """A transport that is made when somebody needs it: one for TLS takes as long to make as a short clip."""
+    """A transport that is created when it is first needed: one for TLS takes as long as a short clip."""
 
-    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
-        self._make = make
-        self._made: httpx.AsyncBaseTransport | None = None
+    def __init__(self, create: Callable[[], httpx.AsyncBaseTransport]) -> None:
+        self._create = create
+        self._transport: httpx.AsyncBaseTransport | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it."""
-        self._made = self._made or self._make()
-        return await self._made.handle_async_request(request)
+        """Send a request."""
+        self._transport = self._transport or self._create()
+        return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
-        """Close what was made."""
-        if self._made is not None:
-            await self._made.aclose()
+        """Close the transport, if it was needed."""
+        if self._transport is not None:
+            await self._transport.aclose()
 
 
 def make_client(network: NetworkSettings) -> httpx.AsyncClient:
-    """A client with keep-alive and as many connections as wanted.
+    """Create a client with keep-alive and as many connections as needed.
 
     HTTP/1.1 on purpose: content networks throttle each connection, so streams inside one gain nothing.
     """
@@ -98,7 +98,7 @@ def make_client(network: NetworkSettings) -> httpx.AsyncClient:
 
     return httpx.AsyncClient(
         proxy=proxy,
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # trusts nobody: what is encrypted goes through the mount
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # trusts no certificate: https goes through the mount
         mounts={"https://": _AtFirstUse(secure)},
         limits=limits,
         trust_env=False,
@@ -109,7 +109,7 @@ def make_client(network: NetworkSettings) -> httpx.AsyncClient:
 
 
 def check_status(response: httpx.Response) -> None:
-    """Pass 200 and 206.
+    """Accept 200 and 206.
 
     Raises:
         LinkRefused: 401 or 403. Interrupted: 408, 425, 429 and 5xx. MediaGone: everything else.
@@ -129,19 +129,19 @@ def check_status(response: httpx.Response) -> None:
 
 
 def content_range(response: httpx.Response) -> ContentRange:
-    """Where the body of a 206 belongs.
+    """Return where the body of a 206 belongs.
 
     Raises:
-        Interrupted: it does not say so.
+        Interrupted: the header is missing or malformed.
     """
     found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
     if found is None:
-        raise Interrupted(Network("The media server answered a range without saying which."))
+        raise Interrupted(Network("The media server sent a range without its position."))
     return ContentRange(int(found[1]), None if found[3] == "*" else int(found[3]))
 
 
 def content_length(response: httpx.Response) -> int | None:
-    """Announced length of the body in bytes."""
+    """Return the announced length of the body in bytes."""
     text = response.headers.get("content-length", "")
     return int(text) if text.isdecimal() and len(text) < 19 else None
 
@@ -152,14 +152,14 @@ def compression(response: httpx.Response) -> str | None:
 
 
 def translate(error: httpx.HTTPError | httpx.InvalidURL, network: NetworkSettings) -> Interrupted | AppError:
-    """What a failure of the client means: an ``Interrupted`` to be tried again, or an error that stands."""
+    """Return what a failure of the client means: an ``Interrupted`` to be retried, or a final error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
             return TlsError()
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ProxyError) and "Refused by egress rules" in str(error):
-        return UrlForbidden()  # the words of our own proxy (services/egress/exchange.py): trying again changes nothing
+        return UrlForbidden()  # from our own proxy (egress/exchange.py): a retry changes nothing
     if isinstance(error, httpx.ProxyError):
         return Interrupted(ProxyError(f"The configured proxy does not work: {error}"))
     if isinstance(error, httpx.ConnectError) and network.proxy:
@@ -168,7 +168,7 @@ def translate(error: httpx.HTTPError | httpx.InvalidURL, network: NetworkSetting
         return Interrupted(NetworkTimeout("The media server did not answer in time."))
     if isinstance(error, httpx.TransportError):
         return Interrupted(Network(f"The connection to the media server failed: {error or type(error).__name__}"))
-    return Network(f"The media server could not be asked: {error}")
+    return Network(f"The request to the media server failed: {error}")
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -83,14 +83,14 @@ class Inflater:
         return self._head or b""
 
     def _start(self, head: bytes) -> zlib._Decompress | None:
-        """Return the decompressor for what begins so, None for plain bytes, which some stores label as compressed."""
+        """Return the decompressor for a body that starts like this, None for plain bytes, which some stores label as compressed."""
         if self._coding == "deflate":
             return zlib.decompressobj(_ZLIB_BITS if _starts_zlib(head) else _RAW_BITS)
         return zlib.decompressobj(_GZIP_BITS) if head.startswith(_GZIP_MAGIC) else None
 
 
 def inflated(data: bytes, most_bytes: int) -> bytes:
-    """Return ``data``, decompressed if it begins like gzip. Raises StreamUnreadable."""
+    """Return ``data``, decompressed if it starts like gzip. Raises StreamUnreadable."""
     if not data.startswith(_GZIP_MAGIC):
         return data
     content = bytearray()
@@ -102,5 +102,5 @@ def inflated(data: bytes, most_bytes: int) -> bytes:
 
 
 def _starts_zlib(head: bytes) -> bool:
-    """Return whether this begins with the header of RFC 1950; some servers leave it out."""
+    """Return whether this starts with the header of RFC 1950; some servers leave it out."""
     return head[0] & 0x0F == zlib.DEFLATED and int.from_bytes(head[:2], "big") % 31 == 0

@@ -1,4 +1,4 @@
-"""File objects for the demuxer: bytes that may still be on their way look like a file that is read slowly."""
+"""Presents bytes that may still be arriving as file objects for the demuxer."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from src.services.fetch.resource import Resource
 class Part:
     """A stretch of a virtual file: literal bytes, or [start, start + length) of a resource (None: all of it).
 
-    A part that is not ``eager`` lies beyond what is needed for certain: it is fetched only when somebody reads it.
-    ``begin`` is asked when a reader comes to it: how many of its bytes to skip; None: the virtual file ends before it.
+    A part that is not ``eager`` may not be needed: it is fetched when it is read. ``skip`` is called when a reader
+    reaches the part: how many of its bytes to skip; None: the virtual file ends before it.
     """
 
     content: bytes = b""
@@ -24,11 +24,11 @@ class Part:
     start: int = 0
     length: int | None = None
     eager: bool = True
-    begin: Callable[[], int | None] | None = None
+    skip: Callable[[], int | None] | None = None
 
 
 class SequentialReader(io.RawIOBase):
-    """The parts one after the other; cannot seek, so a demuxer takes them as they come."""
+    """Reads the parts in order; cannot seek, so a demuxer reads them as they arrive."""
 
     def __init__(self, fetcher: Fetcher, parts: Sequence[Part]) -> None:
         super().__init__()
@@ -39,11 +39,11 @@ class SequentialReader(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes; blocks until at least one is there. Raises like ``Fetcher.read``."""
+        """Return up to ``size`` bytes; blocks until one is available. Raises like ``Fetcher.read``."""
         while self._index < len(self._parts):
             part = self._parts[self._index]
-            if self._offset == 0 and part.begin is not None:
-                skipped = part.begin()
+            if self._offset == 0 and part.skip is not None:
+                skipped = part.skip()
                 if skipped is None:
                     self._index = len(self._parts)
                     break
@@ -66,7 +66,7 @@ class SequentialReader(io.RawIOBase):
 
 
 class SeekableReader(io.RawIOBase):
-    """Parts of known length as one file in which a demuxer may jump."""
+    """Presents parts of known length as one file in which a demuxer may seek."""
 
     def __init__(self, fetcher: Fetcher, parts: Sequence[Part]) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class SeekableReader(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes; blocks until at least one is there. Raises like ``Fetcher.read``."""
+        """Return up to ``size`` bytes; blocks until one is available. Raises like ``Fetcher.read``."""
         if self._position >= self._size:
             return b""
         index = bisect.bisect_right(self._starts, self._position) - 1

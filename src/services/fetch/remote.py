@@ -1,32 +1,32 @@
-"""Small blocking reads from a resource, for whoever studies its structure before anything is planned."""
+"""Reads small parts of a resource, to learn its structure before anything else is fetched."""
 
 from __future__ import annotations
 
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.resource import Resource
 
-SPECULATIVE_BYTES = 64 << 10  # holds the headers and the index of hours of film
+SPECULATIVE_BYTES = 64 << 10  # holds the headers and the index of hours of video
 _INDEX_PRIORITY = -1000
 
 
 class RemoteFile:
-    """Random access to a resource, as far as it is needed for its index."""
+    """Gives random access to a resource, as far as its index needs it."""
 
     def __init__(self, fetcher: Fetcher, resource: Resource) -> None:
         self.fetcher, self.resource = fetcher, resource
 
     def prefetch(self) -> None:
-        """Ask for the beginning; returns at once."""
+        """Request the start; does not wait."""
         self.fetcher.want(self.resource, 0, SPECULATIVE_BYTES, _INDEX_PRIORITY)
 
     @property
     def size(self) -> int | None:
-        """Size in bytes, None if the server does not tell. Blocks until the first answer."""
+        """Size in bytes, None if the server does not send it. Blocks until the first answer."""
         self.fetcher.wait_started(self.resource)
         return self.resource.size
 
     def read(self, start: int, size: int) -> bytes:
-        """Bytes [start, start + size), fewer only at the end of the resource. Raises like ``Fetcher.read``."""
+        """Return bytes [start, start + size), fewer only at the end of the resource. Raises like ``Fetcher.read``."""
         data = bytearray()
         if size > SPECULATIVE_BYTES:
             self.fetcher.want(self.resource, start, start + size, _INDEX_PRIORITY)

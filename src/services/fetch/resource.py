@@ -1,4 +1,4 @@
-"""A remote resource whose bytes are being collected, and the pieces of it that are asked for."""
+"""Defines a remote resource that is being fetched, its decryption, and the chunks that are requested of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from src.services.fetch.spool import Intervals
 
 _BLOCK = 16
 _OF_ONE = (MediaGone, MediaForbidden, Network, NetworkTimeout, StreamUnreadable)
-"""What one segment may suffer while the others arrive."""
+"""Errors that may concern one segment only."""
 
 
 class Decryptor:
@@ -25,7 +25,7 @@ class Decryptor:
         self._last = b""  # the last plain block is held back: it may be padding
 
     def update(self, data: bytes) -> bytes:
-        """Plain bytes that are certain after ``data``."""
+        """Return the plain bytes that are complete after ``data``."""
         data = self._cipher + data
         whole = len(data) // _BLOCK * _BLOCK
         self._cipher = data[whole:]
@@ -34,7 +34,7 @@ class Decryptor:
         return plain[:-_BLOCK]
 
     def finish(self) -> bytes:
-        """The last plain bytes, without padding.
+        """Return the last plain bytes, without padding.
 
         Raises:
             StreamUnreadable: the key does not fit, or the end is missing.
@@ -47,10 +47,10 @@ class Decryptor:
 
 @dataclass(eq=False, slots=True)
 class Resource:
-    """One URL. ``size`` is in bytes (of the plain text if it is encrypted), None until an answer told it.
+    """One URL. ``size`` is in bytes (of the plain text if it is encrypted), None while it is unknown.
 
-    ``ranged`` is whether the server honours Range, None until it was asked. ``identity`` says which track, and which
-    fragment of it, this is, so that it is found again after the links were renewed.
+    ``ranged`` is whether the server honours Range, None before its first answer. ``identity`` names the track and the
+    fragment of it, so that the resource is found again after the links were renewed.
     """
 
     url: str
@@ -61,34 +61,34 @@ class Resource:
     most_bytes: int | None = None  # plain bytes that are accepted of a resource read in order
     size: int | None = None
     ranged: bool | None = None
-    whole: bool = False  # fetched from its beginning to its end in one piece
+    whole: bool = False  # fetched from start to end in one piece
     complete: bool = False
     base: int | None = None  # its first address in the spool
     present: Intervals = field(default_factory=Intervals)
     asked: Intervals = field(default_factory=Intervals)
     wanted_end: int = 0
-    written: int = 0  # plain bytes kept of a resource that is read in order
-    read_ahead: int = 0  # bytes to fetch at once when somebody reads where nothing was planned
+    written: int = 0  # plain bytes stored of a resource that is read in order
+    read_ahead: int = 0  # bytes to fetch at once for a read that was not planned
     generation: int = 0  # how often its link was renewed
     final_url: str | None = None  # where redirects led to
-    may_fail: bool = False  # that it cannot be fetched concerns whoever reads it, not the whole call
+    may_fail: bool = False  # a failure concerns its readers, not the whole call
     failure: AppError | None = None  # why it could not be fetched, if it may fail
-    also_own: tuple[type[AppError], ...] = ()  # more of what may be wrong with it alone
-    retries: int | None = None  # instead of those of the network
+    also_own: tuple[type[AppError], ...] = ()  # more errors that concern it alone
+    retries: int | None = None  # instead of the network settings
 
     def take(self, error: Exception) -> bool:
-        """Whether a failed fetch concerns only whoever reads this resource; noted then."""
+        """Return whether a failed fetch concerns only the readers of this resource; it is recorded then."""
         own = self.may_fail and isinstance(error, (*_OF_ONE, *self.also_own))
         if own and isinstance(error, AppError):
             self.failure = error
         return own
 
     def has_failed(self) -> bool:
-        """Whether it could not be fetched, so that nobody reads what still arrives of it."""
+        """Return whether it could not be fetched: what still arrives of it is dropped."""
         return self.failure is not None
 
     def renew(self, url: str, headers: Mapping[str, str]) -> None:
-        """Take a fresh link for the same bytes."""
+        """Use a fresh link to the same bytes."""
         self.url, self.headers, self.final_url = url, headers, None
         self.generation += 1
 
@@ -106,27 +106,27 @@ class Chunk:
     priority: int = 0
     started: bool = False
     failures: int = 0
-    began: tuple[float, int] = (0.0, 0)  # when it was begun, by the monotonic clock, and at which position
+    started_at: tuple[float, int] = (0.0, 0)  # monotonic time and position
 
-    def begin(self, now: float) -> None:
-        """Note that a connection fetches it from now on."""
-        self.started, self.began = True, (now, self.position)
+    def start(self, now: float) -> None:
+        """Record that a connection fetches it from now on."""
+        self.started, self.started_at = True, (now, self.position)
 
     def seconds_left(self, now: float) -> float:
-        """How long the rest takes at the speed so far, as far as that can be told."""
-        seconds, got = now - self.began[0], self.position - self.began[1]
+        """Estimate how long the rest takes at the speed so far."""
+        seconds, got = now - self.started_at[0], self.position - self.started_at[1]
         return self.left * seconds / got if got else seconds
 
     def halve(self, now: float) -> Chunk:
-        """The second half of the rest, begun now by somebody else."""
+        """Return the second half of the rest, for another connection that starts now."""
         assert self.end is not None
         middle = self.end - self.left // 2
         half = Chunk(self.resource, middle, self.end, self.priority)
-        half.begin(now)
+        half.start(now)
         self.end = middle
         return half
 
     @property
     def left(self) -> int:
-        """Bytes still to come, 0 if unknown."""
+        """Bytes that are still missing, 0 if unknown."""
         return 0 if self.end is None else self.end - self.position

@@ -197,10 +197,10 @@ class SegmentIndex:
 
     def _part(self, number: int, *, eager: bool = True) -> Part:
         piece, resource = self.segments[number].piece, self._resource(number)
-        begin = partial(self._begin, number)
+        skip = partial(self._begin, number)
         if piece.range is None:
-            return Part(resource=resource, eager=eager, begin=begin)
-        return Part(resource=resource, start=piece.range.start, length=piece.range.length, eager=eager, begin=begin)
+            return Part(resource=resource, eager=eager, skip=skip)
+        return Part(resource=resource, start=piece.range.start, length=piece.range.length, eager=eager, skip=skip)
 
     def _init(self, piece: Piece | None) -> tuple[bytes, dict[int, Fraction]]:
         """Read an initialisation. Returns it without edit lists, and the shift of each stream by its edit list."""
