@@ -83,7 +83,7 @@ class Inflater:
         return self._head or b""
 
     def _start(self, head: bytes) -> zlib._Decompress | None:
-        """Return the decompressor for a body that starts like this, None for plain bytes, which some stores label as compressed."""
+        """Return the decompressor for a body that starts like this, None for plain bytes: some stores mislabel them."""
         if self._coding == "deflate":
             return zlib.decompressobj(_ZLIB_BITS if _starts_zlib(head) else _RAW_BITS)
         return zlib.decompressobj(_GZIP_BITS) if head.startswith(_GZIP_MAGIC) else None
