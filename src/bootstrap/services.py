@@ -311,7 +311,7 @@ def build(
         guests=guests,
         downloads=downloads,
         estimates=CompletionEstimates(jobs, production.counters, clock, workers=settings.download_workers),
-        catalog=CatalogService(tools.youtube, cache, clock, keep=timedelta(minutes=settings.metadata_cache_minutes)),
+        catalog=CatalogService(tools.youtube, cache, clock, life=timedelta(minutes=settings.metadata_cache_minutes)),
         library=LibraryService(ArchiveData(database, production.paths), jobs_data, jobs, files, tools.encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
         health=health,

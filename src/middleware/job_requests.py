@@ -46,7 +46,7 @@ def creating(
 
 def _once(key: str, sent: dict[str, Any], create: Callable[[], Response]) -> Response:
     keys = services().idempotency
-    name, stored = keys.begin(_scope(), key, _fingerprint(sent))
+    name, stored = keys.start(_scope(), key, _fingerprint(sent))
     if stored is not None:
         replayed = Response(stored.body, stored.status, mimetype="application/json")
         replayed.headers.update({**stored.headers, REPLAYED_HEADER: "true"})

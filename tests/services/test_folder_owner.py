@@ -292,9 +292,9 @@ def test_files_of_unknown_origin_stay_for_a_day_after_the_folders_changed_hands(
 
 def test_a_folder_that_cannot_be_used_is_named(place: Place, mongo_database: Mongo) -> None:
     place.put("downloads")
-    with pytest.raises(SettingsError, match=r"downloads.* cannot be made or used"):
+    with pytest.raises(SettingsError, match=r"downloads.* cannot be created or used"):
         place.owner(mongo_database).claim()
-    assert "cannot be made or used" in (place.owner(mongo_database).problem() or "")
+    assert "cannot be created or used" in (place.owner(mongo_database).problem() or "")
 
 
 @pytest.mark.parametrize("change", ["another database", "an emptied one", "a missing disk"])

@@ -43,7 +43,7 @@ def test_looks_are_bounded_for_the_whole_process() -> None:
     site = Site()
     kept: dict[str, Any] = {}
     cache = SimpleNamespace(get=kept.get, set=lambda key, value, **_: kept.update({key: value}))
-    catalog = CatalogService(cast(Any, site), cast(Any, cache), SystemClock(), keep=timedelta(hours=1))
+    catalog = CatalogService(cast(Any, site), cast(Any, cache), SystemClock(), life=timedelta(hours=1))
     found: dict[int, Any] = {}
     requests = [
         threading.Thread(target=lambda n: found.update({n: catalog.batch(ids_of(n))}), args=(number,))

@@ -1,1 +1,1 @@
-"""Knows users and guests: accounts, logins, limits on password attempts, administrators."""
+"""Manages users and guests: accounts, logins, limits on password attempts, administrators."""

@@ -96,11 +96,11 @@ class GuestService:
         secret, now = str(uuid.uuid4()), self._clock.now()
         session = GuestSession(_public_id(secret), now, now, now + self._life)
         while True:
-            place = _any_free(self.session_limit, self._guests.taken_places(now))
+            number = _any_free(self.session_limit, self._guests.taken_places(now))
             share = None
             if self._open_per_address is not None:
                 share = network, _any_free(self._open_per_address, self._guests.taken_shares(network, now))
-            if self._guests.insert(session, place, share):
+            if self._guests.insert(session, number, share):
                 return secret, session
 
     def is_open(self, secret: str) -> bool:

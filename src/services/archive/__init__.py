@@ -1,1 +1,1 @@
-"""Holds the archive: what the site reports about videos, and the library of what was fetched."""
+"""Holds the archive: the facts that the site reports about videos, and the library of downloaded videos."""

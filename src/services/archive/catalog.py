@@ -59,8 +59,8 @@ class CatalogBatch:
 class CatalogService:
     """Fetches facts about videos, each at most once an hour. Without Redis every lookup queries the site."""
 
-    def __init__(self, youtube: YouTubeService, cache: CacheService, clock: Clock, *, keep: timedelta) -> None:
-        self._youtube, self._cache, self._clock, self._keep = youtube, cache, clock, keep
+    def __init__(self, youtube: YouTubeService, cache: CacheService, clock: Clock, *, life: timedelta) -> None:
+        self._youtube, self._cache, self._clock, self._life = youtube, cache, clock, life
         self._pool = ThreadPoolExecutor(PARALLEL_IN_ALL, thread_name_prefix="catalog")
 
     def get(self, video_id: str) -> CatalogEntry:
@@ -78,12 +78,12 @@ class CatalogService:
             info = self._youtube.get_video_info(video_id)
         except (VideoRemoved, VideoUnavailable) as error:
             raise VideoNotFound(error.message) from None
-        keep = self._keep
+        life = self._life
         if info.changes_soon:
-            keep = min(keep, timedelta(seconds=LIVE_CACHE_SECONDS))
-        expires_at = self._clock.now() + keep
+            life = min(life, timedelta(seconds=LIVE_CACHE_SECONDS))
+        expires_at = self._clock.now() + life
         value = {"expires_at": expires_at.isoformat(), "info": _INFO.dump_python(info, mode="json")}
-        self._cache.set(_PREFIX + video_id, value, ttl_seconds=keep.total_seconds())
+        self._cache.set(_PREFIX + video_id, value, ttl_seconds=life.total_seconds())
         return CatalogEntry(info, False, expires_at)
 
     def known(self, video_id: str) -> CatalogEntry | None:
@@ -182,4 +182,4 @@ class CatalogService:
         try:
             return self._cache.attempt(forget)
         except CacheUnavailable:
-            raise StoreUnavailable("The cache cannot be reached for now.") from None
+            raise StoreUnavailable("The cache is not available now.") from None

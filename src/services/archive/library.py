@@ -94,21 +94,21 @@ class LibraryService:
         seconds = float(length) if isinstance(length, int | float) else None
         # The raw suffix of the file name may contain anything: a NUL, or invisible characters.
         suffix = Path(display_name(filename)).suffix.lower()
-        kept = self._files.store_artifact(
+        stored_file = self._files.store_artifact(
             received.rename(received.with_suffix(suffix)), file_id or VideoData.new_id(), 0, FOLDER
         )
         video = replace(
             described,
             duration_seconds=described.duration_seconds or seconds,
             file_path=f"{DEFAULT_FOLDER}/{display_name(filename)}",
-            file_size=kept.stat().st_size,
-            file=kept,
+            file_size=stored_file.stat().st_size,
+            file=stored_file,
             file_at=described.stored_at,
         )
         try:
             stored, before = self._put(owner, video_id, lambda _: video)
         except BaseException:
-            self._files.delete(kept)
+            self._files.delete(stored_file)
             raise
         self._drop_files(before)
         return stored
@@ -230,11 +230,11 @@ class LibraryService:
         try:
             json.dumps(metadata, allow_nan=False).encode()
         except (ValueError, RecursionError):
-            raise RequestInvalid("metadata: not JSON") from None
+            raise RequestInvalid("metadata must be JSON") from None
         if not isinstance(title, str) or not isinstance(description, str):
-            raise RequestInvalid("metadata: title and description are texts")
+            raise RequestInvalid("metadata: title and description must be strings")
         if isinstance(length, bool) or not isinstance(length, int | float | None) or not 0 <= (length or 0) < 10**9:
-            raise RequestInvalid("metadata: duration is a number of seconds")
+            raise RequestInvalid("metadata: duration must be a number of seconds")
         return StoredVideo(
             video_id=validate_video_id(video_id),
             title=title[:MAX_TITLE],

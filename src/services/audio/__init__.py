@@ -1,1 +1,1 @@
-"""Makes audio files from links."""
+"""Produces audio files from links."""

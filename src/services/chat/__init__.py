@@ -1,1 +1,1 @@
-"""Answers chat commands: what a message requests, how often it may, and the sentence in reply."""
+"""Answers chat commands: parses a message, enforces the cooldown, saves the clip, and writes the reply."""

@@ -147,7 +147,7 @@ class ChatService:
             chat, of_channel, of_viewer = f"user {request.user_id}", 0, VIEWER_COOLDOWN_SECONDS
         else:
             return None
-        self._cooldown.begin(chat, request.viewer, channel_seconds=of_channel, viewer_seconds=of_viewer)
+        self._cooldown.count(chat, request.viewer, channel_seconds=of_channel, viewer_seconds=of_viewer)
         return chat
 
     # --- moderators' commands -------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class ChatService:
         moderator wrote the message does not matter; the scopes of the token decide."""
         assert request.token is not None
         if to_change and Scope.MODERATE not in request.token.scopes:
-            raise ScopeMissing("This command may not change clips; its owner can make a token that may.")
+            raise ScopeMissing("This command may not change clips; its owner can create a token that may.")
         owner = Owner.user(request.token.user_id)
         found, _ = self._jobs.some(owner, (LiveClipParams.kind,), offset=0, limit=_MOST_CHECKED)
         since: datetime = self._clock.now() - _COMMANDS_REACH

@@ -23,7 +23,7 @@ class Cooldown:
     def __init__(self, counters: WindowCounters, *, enabled: bool = True) -> None:
         self._counters, self._enabled = counters, enabled
 
-    def begin(self, channel: str, viewer: str, *, channel_seconds: int, viewer_seconds: int) -> None:
+    def count(self, channel: str, viewer: str, *, channel_seconds: int, viewer_seconds: int) -> None:
         """Count one clip of this viewer (empty: unknown) in this channel.
 
         Raises:

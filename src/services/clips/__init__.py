@@ -1,1 +1,1 @@
-"""Makes clips of videos: one time range, or several of one video."""
+"""Produces clips of videos: one time range, or several of one video."""

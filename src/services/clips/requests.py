@@ -203,7 +203,7 @@ class ClipService:
             DiskFull: there is no room for new work.
         """
         if not move:
-            raise ClipRangeInvalid("Say which times to move, and where: move_start, end_time ...")
+            raise ClipRangeInvalid("Name the times to change: move_start, end_time ...")
         if job.status is Status.PROCESSING or job.waiting:
             raise ClipBusy()
         params = job.params

@@ -34,7 +34,7 @@ class WorkPlanService:
         """
         tries = metadata.get("retry_count", 0)
         if isinstance(tries, bool) or not isinstance(tries, int) or not 0 <= tries <= MAX_TRIES:
-            raise RequestInvalid("metadata: retry_count is a number of tries")
+            raise RequestInvalid("metadata: retry_count must be a number of attempts")
         wanted = list(dict.fromkeys(validate_video_id(video_id) for video_id in video_ids))
         return self._plans.insert(owner, wanted, reason, metadata, self._clock.now(), tries)
 

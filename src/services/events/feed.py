@@ -20,6 +20,8 @@ _PAUSE_SECONDS = 1.0
 _READY_SECONDS = 2.0
 
 Fields = dict[str, Any]
+OnMessage = Callable[[str, Fields], None]
+Action = Callable[[], None]
 
 
 class ProgressFeed:
@@ -31,9 +33,7 @@ class ProgressFeed:
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
 
-    def follow(
-        self, on_message: Callable[[str, Fields], None], on_tick: Callable[[], None], on_gap: Callable[[], None]
-    ) -> None:
+    def follow(self, on_message: OnMessage, on_tick: Action, on_gap: Action) -> None:
         """Call ``on_message`` (job id, fields) for every message and ``on_tick`` about once a second.
 
         ``on_gap`` is called when the feed continues after messages may have been lost.
@@ -49,9 +49,7 @@ class ProgressFeed:
                 self._thread.start()
         self._ready.wait(_READY_SECONDS)
 
-    def _run(
-        self, on_message: Callable[[str, Fields], None], on_tick: Callable[[], None], on_gap: Callable[[], None]
-    ) -> None:
+    def _run(self, on_message: OnMessage, on_tick: Action, on_gap: Action) -> None:
         subscriptions = 0
 
         def on_subscribed() -> None:
@@ -76,9 +74,7 @@ class ProgressFeed:
             except Exception:
                 log.exception("reading the records failed")
 
-    def _subscribe(
-        self, on_message: Callable[[str, Fields], None], on_tick: Callable[[], None], on_subscribed: Callable[[], None]
-    ) -> None:
+    def _subscribe(self, on_message: OnMessage, on_tick: Action, on_subscribed: Action) -> None:
         with self._cache.client.pubsub() as channel:  # type: ignore[no-untyped-call]
             channel.psubscribe(PATTERN)
             next_tick = time.monotonic() + 1.0

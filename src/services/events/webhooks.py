@@ -198,7 +198,7 @@ class WebhookService:
         delivered, attempts = 200 <= status < 300, delivery.attempts + 1
         if delivered or status == _GONE or attempts >= self._attempts:
             if not delivered:
-                log.warning("webhook of job %s was given up after %d tries (%d)", job.id, attempts, status)
+                log.warning("webhook of job %s was given up after %d attempts (%d)", job.id, attempts, status)
             self._data.delete(delivery)
         else:
             pause = _FIRST_PAUSE_SECONDS * 2 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311 (only jitter)

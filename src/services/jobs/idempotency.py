@@ -29,7 +29,7 @@ class IdempotencyService:
         self._owed: dict[str, tuple[StoredReply | None, datetime]] = {}
         """Ends of requests that could not be written yet, with the time of each."""
 
-    def begin(self, scope: str, key: str, fingerprint: str) -> tuple[str, StoredReply | None]:
+    def start(self, scope: str, key: str, fingerprint: str) -> tuple[str, StoredReply | None]:
         """Return (name of the request, its earlier answer). Without an answer, ``finish`` or ``release`` it later.
 
         Raises:

@@ -108,11 +108,11 @@ class JobService:
 
     def clear_anonymous(self, owner: Owner) -> int:
         """Delete all jobs that others saved for this owner and that were never started; return their number."""
-        gone = self._jobs.delete_anonymous(owner)
-        for job_id in gone:
+        deleted = self._jobs.delete_anonymous(owner)
+        for job_id in deleted:
             self._progress.clear(job_id)
             self._progress.announce_change(job_id)
-        return len(gone)
+        return len(deleted)
 
     def start(self, job: VideoJob, changes: Mapping[str, Any] | None = None) -> VideoJob:
         """Request the file of a job; a job that is waiting or processing stays as it is.

@@ -41,5 +41,5 @@ class OpenJobLimits:
         if self._jobs.count_open(job.owner, self._clock.now(), anonymous=job.anonymous) + more <= limit:
             return
         if job.anonymous:
-            raise TooManyPending("Others have saved as many clips for this user as they may.", limit=limit)
+            raise TooManyPending("Others have saved too many clips for this user.", limit=limit)
         raise TooManyPending(limit=limit)

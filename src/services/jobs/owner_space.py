@@ -148,7 +148,7 @@ class OwnerSpace:
                 _ALL_ANONYMOUS,
                 int(disk * self._anonymous_percent / 100),
                 self._jobs.bytes_of_anonymous,
-                "Downloads without an account take all the room that they may have together: try again later.",
+                "Downloads without an account have used up their shared disk space: try again later.",
             )
 
     def _files_of(self, owner: Owner, without: Collection[str]) -> int:

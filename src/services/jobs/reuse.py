@@ -32,19 +32,19 @@ class ResultReuse:
             return None
         if (leader := self._claims.leader_of(job, fields)) is not None:
             raise Postponed(self._wait_seconds, "another job produces the same file", follows=leader.id)
-        twin = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
-        if twin is None or twin.artifact is None or twin.id == job.id:
+        finished = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
+        if finished is None or finished.artifact is None or finished.id == job.id:
             return None
-        path = work_dir / f"shared{twin.artifact.path.suffix}"
+        path = work_dir / f"shared{finished.artifact.path.suffix}"
         try:
-            path.hardlink_to(twin.artifact.path)
+            path.hardlink_to(finished.artifact.path)
         except OSError:  # it was deleted meanwhile, or this file system has no hard links
             return None
-        name = twin.artifact.download_name.replace(twin.id, job.id)
+        name = finished.artifact.download_name.replace(finished.id, job.id)
         return JobResult(
             path,
-            twin.artifact.mime,
+            finished.artifact.mime,
             name,
-            dict(twin.report),
-            {name: value for name, value in twin.facts.items() if name != "request"},
+            dict(finished.report),
+            {name: value for name, value in finished.facts.items() if name != "request"},
         )

@@ -128,15 +128,15 @@ class JobRunner:
         except Postponed as wait:
             ended = self._postpone(job, job.lease, wait)
         except AppError as error:
-            ended = self._end_badly(job, job.lease, error)
+            ended = self._fail_or_retry(job, job.lease, error)
         except Exception as error:
             fault = disk_fault(error)
             if fault is not None:
                 log.warning("job %s: %s: %s", job.id, fault.code, error)
-                ended = self._end_badly(job, job.lease, fault)
+                ended = self._fail_or_retry(job, job.lease, fault)
             else:
                 log.exception("job %s failed unexpectedly", job.id)
-                ended = self._end_badly(job, job.lease, InternalError(type(error).__name__))
+                ended = self._fail_or_retry(job, job.lease, InternalError(type(error).__name__))
         finally:
             self._files.drop_work(job.id, job.lease.fence)
             watch.end()
@@ -248,7 +248,7 @@ class JobRunner:
         try:
             handed = self._hand_back(job, lease, seconds, count_attempt=False, follows=wait.follows)
         except StoreUnavailable:
-            log.warning("job %s could not be handed back; the lease will run out", job.id)
+            log.warning("job %s cannot be handed back; the lease will expire", job.id)
             return None
         if wait.follows is not None:
             with suppress(StoreUnavailable):  # then it continues after its own delay
@@ -265,7 +265,7 @@ class JobRunner:
             return
         log.critical("job %s hangs (%s): this process ends itself", job.id, reason.code)
         if job.lease is not None and not isinstance(reason, LeaseLost):
-            ended = self._end_badly(job, job.lease, reason)
+            ended = self._fail_or_retry(job, job.lease, reason)
             self._files.drop_work(job.id, job.lease.fence)
             if ended is not None:
                 self.finish(ended, time.monotonic() - claimed_at)
@@ -282,7 +282,7 @@ class JobRunner:
                 return self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
         return back
 
-    def _end_badly(self, job: VideoJob, lease: Lease, error: AppError) -> VideoJob | None:
+    def _fail_or_retry(self, job: VideoJob, lease: Lease, error: AppError) -> VideoJob | None:
         try:
             if isinstance(error, HandedBack):
                 log.info("job %s is handed back", job.id)

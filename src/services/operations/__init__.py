@@ -1,1 +1,2 @@
-"""Reports to operators: health, diagnostics, metrics, and whose the folders of files are."""
+"""Reports health, diagnostics and metrics to operators, and ensures that the folders of files belong to the
+database."""

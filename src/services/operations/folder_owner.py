@@ -146,8 +146,8 @@ class FolderOwner:
         for name, folder in self._folders.items():
             if private.is_relative_to(folder):
                 raise SettingsError(
-                    f"DATA_DIR ({private}) lies in {name} ({folder}), where files that no record names are deleted: "
-                    f"give it a place outside"
+                    f"DATA_DIR ({private}) is inside {name} ({folder}), where files without a record are deleted: "
+                    f"choose a folder outside"
                 )
 
     def _read_marks(self) -> _Marks:
@@ -184,7 +184,7 @@ class FolderOwner:
 
 
 def _unusable(error: OSError) -> str:
-    return f"The folder {error.filename} cannot be made or used ({error.strerror})"
+    return f"The folder {error.filename} cannot be created or used ({error.strerror})"
 
 
 def _mark_of(folder: Path) -> str | None:

@@ -83,7 +83,7 @@ class HealthService:
         if not mongodb:
             found.append(("unhealthy", "MongoDB does not answer: nothing can be saved or found."))
         if not redis:
-            found.append(("degraded", "Redis does not answer: no progress is shown, and no job begins until it does."))
+            found.append(("degraded", "Redis does not answer: no progress is shown, and no job starts until it does."))
         if not self._files.has_room():
             found.append(("unhealthy", "The disk is full: new jobs and uploads are refused."))
         if not self._files.is_writable():

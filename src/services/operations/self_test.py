@@ -87,7 +87,7 @@ class SelfTest:
         """Check that a program in the sandbox cannot read a file outside of it."""
         kind = available()
         if kind.files == "none":
-            raise Broken(f"programs are not kept from files: {kind.reasons[0]}")
+            raise Broken(f"programs can access all files: {kind.reasons[0]}")
         with self._folder() as folder:
             outside, work = folder / "outside.gray", folder / "work"
             outside.write_bytes(b"\0" * 16)
@@ -99,13 +99,13 @@ class SelfTest:
             except EncodeFailed as error:
                 if "Permission denied" in error.message:
                     return
-                raise Broken(f"the sandbox could not be tried: {error.message}") from None
+                raise Broken(f"the sandbox could not be tested: {error.message}") from None
             raise Broken("a program in the sandbox read a file outside of it")
 
     def _mongodb(self) -> None:
         """Write with majority and journal, and read the value back by the server's clock."""
         if not self.locks.take("self-test", "self-test", seconds=1):
-            raise Broken("what was written could not be read back")
+            raise Broken("a written value could not be read back")
 
     def _redis(self) -> None:
         key, value = f"self-test:{uuid4()}", time.monotonic()  # other processes may test at the same time

@@ -158,7 +158,7 @@ class ResumableUploadService:
 
     def _require_below_limit(self, owner: Owner, *, more: int) -> None:
         if self._uploads.count(owner) + more > UPLOADS_AT_ONCE:
-            raise TooManyPending("This account has as many uploads under way as it may have.", limit=UPLOADS_AT_ONCE)
+            raise TooManyPending("This account has too many uploads in progress.", limit=UPLOADS_AT_ONCE)
 
     def _finish(self, upload: ResumableUpload) -> None:
         try:

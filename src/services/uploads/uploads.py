@@ -137,9 +137,9 @@ class UploadService:
         """
         assert isinstance(job.params, EncodeParams)
         if choice.audio_format is None and not job.params.has_video:
-            raise MediaInvalid("This file has sound but no video")
+            raise MediaInvalid("This file has audio but no video")
         if choice.audio_format is not None and not job.params.has_audio:
-            raise MediaInvalid("This file has no sound")
+            raise MediaInvalid("This file has no audio")
         changes = asdict(choice)
         same = all(getattr(job.params, name) == value for name, value in changes.items())
         if job.status is Status.COMPLETED and same and job.artifact is not None:
