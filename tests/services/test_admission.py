@@ -311,7 +311,7 @@ def test_claims_at_the_same_moment_break_no_bound(
 ) -> None:
     service = start(0)
     for number in range(workers):
-        service.presences.keep(f"w{number}", ["downloads"], seconds=300)
+        service.presences.register(f"w{number}", ["downloads"], seconds=300)
     jobs = [make_clip(owner) for owner in (ANNA, ANNA, ANNA, ANNA, BERT) for _ in range(3)]
     jobs = [
         replace(job, params=StreamParams(url="https://example.com/a.m3u8")) if number % 3 == 0 else job
@@ -341,7 +341,7 @@ def test_claims_at_the_same_moment_break_no_bound(
 
 def test_a_claim_without_the_lock_is_given_back(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(0)
-    service.presences.keep("w", ["downloads"], seconds=300)
+    service.presences.register("w", ["downloads"], seconds=300)
     job = make_clip()
     service.jobs.insert(job)
     service.jobs.enqueue(job.id, {})
@@ -377,7 +377,7 @@ def test_workers_are_counted_while_they_say_that_they_are_there(mongo_database: 
 
 def test_a_spent_job_is_not_left_waiting_for_a_turn_that_never_comes(start: Any) -> None:
     service = start(0)
-    service.presences.keep("w", ["downloads"], seconds=300)
+    service.presences.register("w", ["downloads"], seconds=300)
     spent, other = make_clip(), make_clip()
     for job in (spent, other):
         service.jobs.insert(job)
