@@ -142,7 +142,7 @@ def test_a_clip_that_came_to_nothing_is_told_too(api: Api, anna: Person, world: 
     clip(api, anna, DISCORD, "too late")
     assert deliver(api) == 1
     said = json.loads(world.told("discord.com")[0])["content"]
-    assert said.startswith('The clip "too late" could not be made: The stream does not hold this moment any more')
+    assert said.startswith('The clip "too late" could not be made: The stream no longer contains this moment')
 
 
 @pytest.mark.parametrize("webhook", ["nightbot", "discord", "own"])
