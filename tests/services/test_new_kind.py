@@ -50,7 +50,7 @@ services.jobs.start(job)
 assert notifier.notified == [(job.id, "downloads")], notifier.notified
 services.runner.run(job.id)
 done = services.jobs.find(job.id, owner, ["note"], LookupError)
-print(done.status, client.get(services.media_links.link(done, "note").address).text)
+print(done.status, client.get(services.file_links.link(done, "note").address).text)
 print(services.jobs.save(owner, NoteParams(text="Again")).id)
 """
 
