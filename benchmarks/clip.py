@@ -51,18 +51,19 @@ def ours(setting: Setting, mode: str = "exact", connections: int = CONNECTIONS) 
     """The engine."""
     from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
     from src.models.progress import SilentMonitor
-    from src.services.cutting.engine.engine import make_clip
+    from src.services.cutting.engine.engine import clip
+    from src.services.cutting.engine.model import CutOrder
 
     tracks = (Track(setting.video, has_audio=False), Track(setting.audio, has_video=False))
-    report = make_clip(
+    order = CutOrder(
         ClipSource(tracks),
-        TimeRange(setting.start, setting.end),
-        Path(setting.output),
+        ranges=(TimeRange(setting.start, setting.end),),
+        outputs=(Path(setting.output),),
         work_dir=Path(setting.output).parent,
         network=NetworkSettings(connections=connections),
         mode=mode,  # type: ignore[arg-type]
-        monitor=SilentMonitor(),
     )
+    (report,) = clip(order, SilentMonitor())
     print(f"    {report.method}, {report.encoded_frames} frames encoded", report.notes or "", file=sys.stderr)
 
 

@@ -81,7 +81,7 @@ def _batch(tools: Tools) -> BatchHandler:
 
 def _audio(tools: Tools) -> AudioHandler:
     downloads = tools.audio_downloads or AudioDownloadService(
-        tools.settings, tools.youtube, tools.audio, egress=tools.egress
+        tools.settings, tools.youtube, tools.audio, tools.ffmpeg, egress=tools.egress
     )
     return AudioHandler(downloads)
 

@@ -26,7 +26,6 @@ from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadabl
 from src.models.progress import SilentMonitor
 from src.models.video import Status
 from src.services.audio import download as audio_download
-from src.services.cutting.engine.engine import make_clip
 from src.services.egress.proxy import EgressProxy
 from src.services.events.webhooks import WebhookService
 from src.services.fetch.bounded import read_text
@@ -36,6 +35,7 @@ from src.services.youtube import captions
 from src.services.youtube.options import SiteOptions
 from src.utils.clock import SystemClock
 from tests.engines.stream.taking import take
+from tests.tools.engine_calls import make_clip
 from tests.tools.factories import make_clip as clip_job
 
 pytestmark = pytest.mark.slow
@@ -213,9 +213,9 @@ def test_a_recording(bomb: Server, part: str, tmp_path: Path) -> None:
 
 
 def test_a_cover(bomb: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio_download, "_PICTURE_HOSTS", ("127.0.0.1",))
+    monkeypatch.setattr(audio_download, "_COVER_HOSTS", ("127.0.0.1",))
     with bounded_memory():
-        assert audio_download._picture(bomb.url("cover.jpg"), tmp_path / "cover", NETWORK) is None
+        assert audio_download._fetch_cover(bomb.url("cover.jpg"), tmp_path / "cover", NETWORK) is None
     assert not list(tmp_path.iterdir()), "a song is complete without a cover"
 
 

@@ -53,7 +53,7 @@ def test_a_clip_of_another_length_does_not_pass(promise: Expectation, why: str) 
 def test_a_clip_without_its_sound_does_not_pass() -> None:
     silent = cached_film(replace(FILM, audio=None), ".mp4")
     accept(silent, replace(WHOLE, sound=None), SilentMonitor())
-    with pytest.raises(ClipIncomplete, match="lost its sound"):
+    with pytest.raises(ClipIncomplete, match="lost its audio"):
         accept(silent, WHOLE, SilentMonitor())
 
 

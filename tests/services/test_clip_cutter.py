@@ -6,19 +6,17 @@ import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
 
 import av
 import pytest
 
 from src.models.media_source import NetworkSettings, TimeRange
-from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
-from src.services.cutting.cutter import ClipCutter, Cut, CutTask
-from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.cutting.cutter import CutResult
 from src.services.youtube.selection import Preferences, choose
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import SMALL
+from tests.tools.engine_calls import cut_clip
 from tests.tools.media_kit import FFMPEG, audio_gaps, av_offset, cached_film, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow
@@ -26,13 +24,12 @@ RANGE = TimeRange(Fraction("3.3"), Fraction("8.75"))  # frames 83 to 218 of 25 p
 FRAMES = list(range(83, 219))
 
 
-def cut(url: str, entry: SourceFormat, folder: Path, wanted: TimeRange = RANGE, *, seconds: float = 12) -> Cut:
+def cut(url: str, entry: SourceFormat, folder: Path, wanted: TimeRange = RANGE, *, seconds: float = 12) -> CutResult:
     """A clip of the only format of a video."""
     info = VideoInfo("a-video", "A video", "", duration_seconds=seconds, formats=(entry,))
     video = Extraction(info, {entry.id: MediaAddress(url)})
     selection = choose(info.formats, Preferences(entry.container, "best", None, "remux"))  # type: ignore[arg-type]
-    cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings())
-    return cutter.cut(CutTask(info.id, video, selection, wanted, folder, SilentMonitor()))
+    return cut_clip(video, selection, wanted, folder, NetworkSettings())
 
 
 def test_pictures_of_ten_bits_are_copied_beside_edges_of_the_ffmpeg_program(tmp_path: Path) -> None:
@@ -152,8 +149,7 @@ def test_packed_audio_beside_a_picture(with_clock: bool, tmp_path: Path) -> None
         info = VideoInfo("a-video", "A video", "", duration_seconds=12, formats=(picture, sound))
         media = {"v": MediaAddress(origin.url("picture.m3u8")), "a": MediaAddress(origin.url("sound.m3u8"))}
         selection = choose(info.formats, Preferences("mp4", "best", None, "remux"))
-        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings())
-        made = cutter.cut(CutTask(info.id, Extraction(info, media), selection, RANGE, work, SilentMonitor()))
+        made = cut_clip(Extraction(info, media), selection, RANGE, work, NetworkSettings())
     assert made.method == "smart"
     assert [frame.number for frame in frame_numbers(made.path)] == FRAMES
     assert decode_errors(made.path) == ""

@@ -14,15 +14,15 @@ from src import errors
 from src.config import Settings
 from src.errors import AppError
 from src.models.media_source import NetworkSettings, SourceUnreadable, TimeRange, Track
-from src.models.progress import Progress, SilentMonitor
-from src.services.cutting.cutter import ClipCutter, Cut, CutTask
+from src.models.progress import Progress
+from src.services.cutting.cutter import CutResult
 from src.services.cutting.engine.model import ClipReport
 from src.services.cutting.section import input_options
-from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.selection import Preferences, choose
 from src.services.youtube_service import YouTubeService
 from src.utils.ffmpeg_options import understands
+from tests.tools.engine_calls import cut_clip
 from tests.tools.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
 from tests.tools.offline_youtube import SITUATIONS, Fault, OfflineYoutube, VideoId
 
@@ -42,9 +42,11 @@ def site(running_site: OfflineYoutube) -> Iterator[OfflineYoutube]:
     assert running_site.strays == []
 
 
-def blind_engine(*_: object, **__: object) -> ClipReport:
+class BlindEngine:
     """A clip engine that can read nothing."""
-    raise SourceUnreadable("no index")
+
+    def run(self, *_: object) -> list[ClipReport]:
+        raise SourceUnreadable("no index")
 
 
 def cut(
@@ -57,7 +59,7 @@ def cut(
     *,
     monitor: Any = None,
     verify_tls: bool = False,
-) -> Cut:
+) -> CutResult:
     youtube = YouTubeService(Settings.load(site.environment(), dotenv=None))
     network = NetworkSettings(
         proxy=site.proxy_url,
@@ -67,11 +69,10 @@ def cut(
         retries=2,
         guard=require_media_host,
     )
-    cutter = ClipCutter(youtube, FFmpeg(Path(FFMPEG)), network, engine=blind_engine)
     video = youtube.extract(video_id)
     wanted = TimeRange(Fraction(start), Fraction(end))
-    task = CutTask(video_id, video, choose(video.info.formats, wish), wanted, folder, monitor or SilentMonitor())
-    return cutter.cut(task)
+    selection = choose(video.info.formats, wish)
+    return cut_clip(video, selection, wanted, folder, network, youtube=youtube, engine=BlindEngine(), monitor=monitor)
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ def site() -> Iterator[OfflineYoutube]:
 
 
 def service(site: OfflineYoutube) -> AudioDownloadService:
-    settings = Settings.load(site.environment(), dotenv=None)
-    return AudioDownloadService(settings, YouTubeService(settings), AudioService(FFmpeg(Path(FFMPEG))))
+    settings, ffmpeg = Settings.load(site.environment(), dotenv=None), FFmpeg(Path(FFMPEG))
+    return AudioDownloadService(settings, YouTubeService(settings), AudioService(ffmpeg), ffmpeg)
 
 
 @pytest.mark.parametrize("audio_format", get_args(AudioFormat))

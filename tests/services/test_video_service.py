@@ -19,10 +19,11 @@ from src.models.media_source import NetworkSettings
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Phase, Progress
+from src.services.cutting.sources import media_network
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.progress_cache import overall_percent, to_fields
-from src.services.video_service import VideoService, network_of
+from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
 from tests.tools.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
 from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
@@ -55,7 +56,7 @@ def service(
     settings = Settings.load({**site.environment(), **env}, dotenv=None)
     ffmpeg = FFmpeg(Path(FFMPEG))
     youtube = YouTubeService(settings)
-    return VideoService(settings, youtube, EncodingService(ffmpeg), ffmpeg, network=change(network_of(settings)))
+    return VideoService(settings, youtube, EncodingService(ffmpeg), ffmpeg, network=change(media_network(settings)))
 
 
 def download(

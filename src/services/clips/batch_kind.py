@@ -17,22 +17,22 @@ class BatchHandler(JobHandler[BatchParams]):
 
     def run(self, params: BatchParams, context: JobContext) -> JobResult:
         """Produce ``batch.mp4`` or ``batch.webm`` of joined ranges, otherwise ``batch.zip``."""
-        path, title, reports = self._batches.make(params, context.work_dir, context.monitor)
+        batch = self._batches.make(params, context.work_dir, context.monitor)
         clips = [
             {
-                "start": decimal_seconds(report.actual.start),
-                "end": decimal_seconds(report.actual.end),
-                "exact": exact_range(report.actual.start, report.actual.end),
-                "method": report.method,
+                "start": decimal_seconds(clip.report.actual.start),
+                "end": decimal_seconds(clip.report.actual.end),
+                "exact": exact_range(clip.report.actual.start, clip.report.actual.end),
+                "method": clip.method,
             }
-            for report in reports
+            for clip in batch.clips
         ]
-        fetched = sum(report.bytes_fetched for report in reports)
-        notes = [note for report in reports for note in report.notes]
+        fetched = sum(clip.report.bytes_fetched for clip in batch.clips)
+        notes = [note for clip in batch.clips for note in clip.report.notes]
         return JobResult(
-            path=path,
-            mime=MIME[path.suffix],
-            download_name=f"video_{context.job.id}{path.suffix}",
+            path=batch.path,
+            mime=MIME[batch.path.suffix],
+            download_name=f"video_{context.job.id}{batch.path.suffix}",
             report={"actual": {"clips": clips, "bytes_fetched": fetched}, **outcome_fields(notes)},
-            facts={"title": title},
+            facts={"title": batch.title},
         )

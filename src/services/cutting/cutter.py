@@ -1,201 +1,250 @@
-"""Cutting one range out of the chosen formats: the clip engine first, FFmpeg's own reading second, both verified."""
+"""Cuts clips, batches, live clips and audio: the sandboxed engine first, and every result verified by this process."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
-from src.errors import AppError, ClipIncomplete, EngineInterrupted, MediaForbidden
+from src.config import Settings
+from src.errors import AppError, ClipIncomplete, ClipRangeInvalid, EngineInterrupted, MediaForbidden
+from src.models.captured import Captured
 from src.models.download import CutMethod
-from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
+from src.models.media import MediaInfo
+from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.models.source import Extraction, SourceFormat
-from src.services.cutting.acceptance import Accepted, Expectation, accept
-from src.services.cutting.engine.engine import make_clip, make_parts
-from src.services.cutting.engine.model import ClipReport, Discontinuous, Keep
+from src.services.cutting.acceptance import Accepted, Expectation, accept, accept_audio
+from src.services.cutting.engine.model import Call, ClipReport, CutOrder, Discontinuous
 from src.services.cutting.film_joining import join_films
+from src.services.cutting.sandbox import EngineSandbox
 from src.services.cutting.section import download_section
+from src.services.cutting.sources import ChosenFormats, media_network
+from src.services.egress.policy import Limits
+from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.youtube.selection import Selection
-from src.services.youtube_service import YouTubeService
 
 log = logging.getLogger(__name__)
-_AT_THE_END_SECONDS = 2  # lengths are told in whole seconds, and sound may end before the picture
+_AT_THE_END_SECONDS = 2  # sites report lengths in whole seconds, and audio may end before the video
+
+
+class Engine(Protocol):
+    """What the cutter needs of a ``SandboxedEngine``."""
+
+    def run(
+        self, call: Call, order: CutOrder, monitor: Monitor, refresh: Callable[[], ClipSource] | None = None
+    ) -> list[ClipReport]:
+        """The reports of one call."""
 
 
 @dataclass(frozen=True, slots=True)
-class CutTask:
-    """One cut: what of which video, from which formats, where to work (an existing folder), who watches."""
-
-    video_id: str
-    video: Extraction
-    selection: Selection
-    range: TimeRange
-    work_dir: Path
-    monitor: Monitor
-    mode: Mode = "exact"
-    keep: Keep | None = None
-
-    @property
-    def path(self) -> Path:
-        """Where the clip is written."""
-        return self.work_dir / f"cut.{self.selection.cut_container}"
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A cut, verified clip."""
+class CutResult:
+    """A verified clip. ``parts`` are the times that it shows, one range unless parts of the source were joined."""
 
     path: Path
     report: ClipReport
     method: CutMethod
     accepted: Accepted
+    parts: tuple[TimeRange, ...]
+
+
+class CutterFactory:
+    """Prepares the cutter of a job."""
+
+    def __init__(
+        self, settings: Settings, ffmpeg: FFmpeg, egress: EgressProxy, network: NetworkSettings | None = None
+    ) -> None:
+        """``network`` replaces what the settings say about fetching media."""
+        self._ffmpeg, self._egress = ffmpeg, egress
+        self._network, self._limits = network or media_network(settings), Limits.of_job(settings)
+        self._sandbox = EngineSandbox(ffmpeg.program, egress)
+
+    @contextmanager
+    def start(self, *, offline: bool = False) -> Iterator[ClipCutter]:
+        """A cutter whose engine is starting, and its way out; both end with the block.
+
+        ``offline``: it only reads files, and there is no way out.
+        """
+        with ExitStack() as stack:
+            engine = stack.enter_context(self._sandbox.engine())
+            network = self._network
+            if not offline:
+                way = stack.enter_context(self._egress.session(self._limits))
+                network = replace(network, proxy=way.proxy_url)
+            yield ClipCutter(self._ffmpeg, engine, network)
 
 
 class ClipCutter:
-    """Knows the ways to a clip and their order."""
+    """The methods of cutting, and their order. For one job."""
 
-    def __init__(
-        self,
-        youtube: YouTubeService,
-        ffmpeg: FFmpeg,
-        network: NetworkSettings,
-        *,
-        engine: Callable[..., ClipReport] = make_clip,
-        parts: Callable[..., list[tuple[Path, ClipReport]]] = make_parts,
-    ) -> None:
-        """``engine`` is called like `make_clip`, ``parts`` like `make_parts`."""
-        self._youtube, self._ffmpeg, self._network = youtube, ffmpeg, network
-        self._engine, self._parts = engine, parts
+    def __init__(self, ffmpeg: FFmpeg, engine: Engine, network: NetworkSettings) -> None:
+        """``network`` is for the orders of this job."""
+        self._ffmpeg, self._engine, self.network = ffmpeg, engine, network
 
-    def cut(self, task: CutTask) -> Cut:
-        """The clip by the first way that gives a whole one.
+    @property
+    def program(self) -> Path:
+        """The FFmpeg for the orders of this job."""
+        return self._ffmpeg.program
+
+    def clip(self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor) -> CutResult:
+        """The clip by the first method that gives a whole one.
 
         Raises:
-            SourceError: the network or the site did not give it, which no other way would change; ClipIncomplete when
-                the last way gave only a part.
+            SourceError: the network or the site did not give it, which no other method would change; ClipIncomplete
+                when the last method gave only a part.
             ClipRangeInvalid: the range holds no frame.
-            DiskFull, EncodeFailed, JobTimeout: our own part went wrong.
+            DiskFull, EncodeFailed, JobTimeout: the processing failed.
         """
+        name = chosen.video.info.id
         try:
-            report = self._by_engine(task)
-            return self._verified(task, report, report.method)
+            report, parts = self._by_engine(order, chosen, monitor)
+            return _verified(order.output, order.range, order, report, report.method, parts, monitor)
         except (SourceUnreadable, ClipIncomplete) as reason:
-            log.warning("%s: the clip engine could not cut it (%s); reading the section", task.video_id, reason)
+            log.warning("%s: the clip engine could not cut it (%s); reading the section", name, reason)
         except EngineInterrupted:
-            log.warning("%s: the clip engine was interrupted; reading the section", task.video_id)
+            log.warning("%s: the clip engine was interrupted; reading the section", name)
         except AppError:
             raise
         except Exception:  # a fault of the engine, for the log; the user can still have the clip
-            log.exception("%s: the clip engine failed; reading the section", task.video_id)
-        return self._verified(task, self._by_section(task), "section")
+            log.exception("%s: the clip engine failed; reading the section", name)
+        report = self._by_section(order, chosen, monitor)
+        return _verified(order.output, order.range, order, report, "section", (report.actual,), monitor)
 
-    def _verified(self, task: CutTask, report: ClipReport, method: CutMethod) -> Cut:
-        task.monitor.report(Progress(Phase.VERIFYING, download_percent=100.0, encode_percent=100.0))
-        length = task.video.info.duration_seconds
-        promise = Expectation(
-            seconds=float(report.actual.end - report.actual.start),
-            # A copy from the key frame before may hold more frames than it shows.
-            frames=None if task.mode == "keyframe" else report.encoded_frames + report.copied_frames,
-            sound=None if report.sound is None else (float(report.sound.start), float(report.sound.end)),
-            to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
-        )
-        return Cut(task.path, report, method, accept(task.path, promise, task.monitor))
+    def clips(self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor) -> list[CutResult]:
+        """A clip for each range, from one fetch of what they share.
 
-    def _by_engine(self, task: CutTask) -> ClipReport:
+        Raises: like ``clip``, and EngineInterrupted; there is no second method.
+        """
         try:
-            return self._in_one(task)
-        except Discontinuous:
-            return self._in_parts(task)
+            reports = self._engine.run("clips", order, monitor, lambda: chosen.refreshed(monitor))
+        except SourceUnreadable as reason:
+            raise ClipIncomplete(f"The video cannot be cut in several places: {reason}") from reason
+        return [
+            _verified(path, wanted, order, report, report.method, (report.actual,), monitor)
+            for path, wanted, report in zip(order.outputs, order.ranges, reports, strict=True)
+        ]
 
-    def _in_parts(self, task: CutTask) -> ClipReport:
-        """Stretches with other pictures or clocks between them (advertisements, a restarted encoder), joined anew."""
-        made = self._parts(
-            source_of(task.video, task.selection),
-            task.range,
-            task.work_dir,
-            task.path.suffix,
-            work_dir=task.work_dir,
-            network=self._network,
-            ffmpeg=self._ffmpeg.program,
-            monitor=task.monitor,
-            refresh=lambda: self._refresh(task),
-        )
-        paths, reports = [path for path, _ in made], [report for _, report in made]
+    def audio(self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor) -> MediaInfo:
+        """Fetch the whole video to the output, of which only the audio matters; its facts.
+
+        Raises: like ``clips``.
+        """
+        try:
+            (report,) = self._engine.run("whole", order, monitor, lambda: chosen.refreshed(monitor))
+        except SourceUnreadable as reason:
+            raise ClipIncomplete(f"The audio cannot be read: {reason}") from reason
+        _report_verifying(monitor)
+        return accept_audio(order.output, _seconds(report.sound), monitor)
+
+    def runs(self, order: CutOrder, monitor: Monitor) -> CutResult:
+        """What captured segments hold of the range, their runs joined. ``parts`` are wall clock time.
+
+        Raises:
+            ClipRangeInvalid: no frame of the range was captured.
+            ClipIncomplete, EngineInterrupted, EncodeFailed, DiskFull, and what ``monitor`` raises.
+        """
+        assert isinstance(order.source, Captured)
+        reports = self._engine.run("runs", order, monitor)
+        if not reports:
+            raise ClipRangeInvalid("No frame of this moment was captured.")
+        parts = tuple(report.actual for report in reports)
+        if len(reports) > 1:
+            log.info("%d runs are joined", len(reports))
+            text = f"The stream was interrupted or changed its format: {len(reports)} parts were joined and encoded"
+            report = self._joined(order, reports, text, monitor)
+            sound = None  # a run may have none
+        else:
+            report, sound = reports[0], _seconds(reports[0].sound)
+            order.part(0).replace(order.output)
+            if sound is None and any(track.has_audio for track in order.source.tracks):
+                sound = 0.0, float(_length(parts))
+        _require_overlap(parts, order.range)
+        expected = Expectation(float(_length(parts)), _frames(report), sound, to_the_end=True)
+        return CutResult(order.output, report, report.method, accept(order.output, expected, monitor), parts)
+
+    def _by_engine(
+        self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor
+    ) -> tuple[ClipReport, tuple[TimeRange, ...]]:
+        def refresh() -> ClipSource:
+            return chosen.refreshed(monitor)
+
+        try:
+            (report,) = self._engine.run("clip", order, monitor, refresh)
+            return report, (report.actual,)
+        except Discontinuous:
+            reports = self._engine.run("parts", order, monitor, refresh)
+        # Another format or clock (advertisements, a restarted encoder): parts cannot be copied next to each other.
+        text = f"The video changes within the clip: {len(reports)} parts were joined and encoded"
+        report = self._joined(order, reports, text, monitor)
+        return report, tuple(part.actual for part in reports)
+
+    def _joined(self, order: CutOrder, reports: list[ClipReport], text: str, monitor: Monitor) -> ClipReport:
+        """Join the parts of an order to its output."""
+        paths = [order.part(number) for number in range(len(reports))]
         frames = sum(report.encoded_frames + report.copied_frames for report in reports)
-        converted = join_films(paths, task.path, frames, self._ffmpeg, task.monitor)
+        converted = join_films(paths, order.output, frames, self._ffmpeg, monitor)
         for path in paths:
             path.unlink()
-        start = reports[0].actual.start
-        length = sum((report.actual.end - report.actual.start for report in reports), Fraction(0))
-        text = f"The video changes within the clip: {len(made)} parts were joined and encoded"
-        notes = [Note(NoteCode.PARTS_JOINED, text)]
-        notes += [*converted, *(note for report in reports for note in report.notes)]
+        start, length = reports[0].actual.start, _length([report.actual for report in reports])
+        notes = [Note(NoteCode.PARTS_JOINED, text), *converted]
+        notes += [note for report in reports for note in report.notes]
         fetched = sum(report.bytes_fetched for report in reports)
-        actual = TimeRange(start, start + length)
         sound = TimeRange(Fraction(0), length) if any(report.sound for report in reports) else None
-        return ClipReport(task.range, actual, "reencode", fetched, frames, 0, tuple(dict.fromkeys(notes)), sound)
+        actual = TimeRange(start, start + length)
+        return ClipReport(order.range, actual, "reencode", fetched, frames, 0, tuple(dict.fromkeys(notes)), sound)
 
-    def _in_one(self, task: CutTask) -> ClipReport:
-        return self._engine(
-            source_of(task.video, task.selection),
-            task.range,
-            task.path,
-            work_dir=task.work_dir,
-            network=self._network,
-            mode=task.mode,
-            ffmpeg=self._ffmpeg.program,
-            monitor=task.monitor,
-            refresh=lambda: self._refresh(task),
-            keep=task.keep,
-        )
-
-    def _by_section(self, task: CutTask) -> ClipReport:
-        def download(source: ClipSource) -> ClipReport:
-            return download_section(
-                source,
-                task.range,
-                task.path,
-                work_dir=task.work_dir,
-                network=self._network,
-                ffmpeg=self._ffmpeg,
-                monitor=task.monitor,
-            )
-
+    def _by_section(self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor) -> ClipReport:
         try:
-            return download(source_of(task.video, task.selection))
+            return download_section(order, self._ffmpeg, monitor)
         except MediaForbidden:
-            return download(self._refresh(task))
-
-    def _refresh(self, task: CutTask) -> ClipSource:
-        """The same formats with addresses of a new extraction. Raises MediaForbidden when they are gone."""
-        fresh = self._youtube.extract(task.video_id, task.monitor, instead_of=task.video)
-        chosen = (task.selection.video, task.selection.audio)
-        if any(entry is not None and entry.id not in fresh.media for entry in chosen):
-            raise MediaForbidden
-        return source_of(fresh, task.selection)
+            return download_section(replace(order, source=chosen.refreshed(monitor)), self._ffmpeg, monitor)
 
 
-def source_of(video: Extraction, selection: Selection) -> ClipSource:
-    """What the engine is given for these formats."""
-    tracks = [_track(video, selection.video)]
-    if selection.audio is not None:
-        tracks.append(_track(video, selection.audio))
-    return ClipSource(tuple(tracks), video.info.duration_seconds)
-
-
-def _track(video: Extraction, entry: SourceFormat) -> Track:
-    address = video.media[entry.id]
-    return Track(
-        url=address.url,
-        headers=address.headers,
-        protocol="hls" if entry.segmented else "https",
-        container=entry.container,
-        has_video=entry.video_codec is not None,
-        has_audio=entry.audio_codec is not None,
-        size_bytes=entry.size_bytes,
+def _verified(
+    path: Path,
+    wanted: TimeRange,
+    order: CutOrder,
+    report: ClipReport,
+    method: CutMethod,
+    parts: tuple[TimeRange, ...],
+    monitor: Monitor,
+) -> CutResult:
+    """The result, once the file has been read back. Raises ClipIncomplete."""
+    _report_verifying(monitor)
+    _require_overlap(parts, wanted)
+    assert isinstance(order.source, ClipSource)
+    length = order.source.duration_seconds
+    expected = Expectation(
+        seconds=float(report.actual.end - report.actual.start),
+        # A copy from the key frame before may hold more frames than it shows.
+        frames=None if order.mode == "keyframe" else _frames(report),
+        sound=_seconds(report.sound),
+        to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
     )
+    return CutResult(path, report, method, accept(path, expected, monitor), parts)
+
+
+def _require_overlap(parts: tuple[TimeRange, ...], wanted: TimeRange) -> None:
+    """Raises ClipIncomplete: the engine claims to have cut something else."""
+    if parts[0].start >= wanted.end or parts[-1].end <= wanted.start:
+        raise ClipIncomplete("The clip shows another time range")
+
+
+def _report_verifying(monitor: Monitor) -> None:
+    monitor.report(Progress(Phase.VERIFYING, download_percent=100.0, encode_percent=100.0))
+
+
+def _frames(report: ClipReport) -> int:
+    return report.encoded_frames + report.copied_frames
+
+
+def _seconds(span: TimeRange | None) -> tuple[float, float] | None:
+    return None if span is None else (float(span.start), float(span.end))
+
+
+def _length(parts: tuple[TimeRange, ...] | list[TimeRange]) -> Fraction:
+    return sum((part.end - part.start for part in parts), Fraction(0))

@@ -1,8 +1,7 @@
-"""Runs the clip engine in a child process that sees its own files and, through our proxy, the site; nothing else.
+"""Runs the clip engine in a child process that reaches only the files of its job and, through the proxy, the site.
 
-Decoders of strangers' films are where weaknesses are found. In the worker they would stand beside the secrets and the
-stores of the service. The child is started while the site is still being asked about the video, so that a clip does not
-wait for it.
+Decoders of untrusted media are where vulnerabilities are found; in the worker they would run next to the secrets and
+the stores of the service. The child starts while the video is still being looked up, so that a clip does not wait.
 """
 
 from __future__ import annotations
@@ -13,51 +12,50 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
+from src.models.media_source import ClipSource
 from src.models.progress import Monitor
-from src.services.cutting.engine.engine import make_clip as make_one
-from src.services.cutting.engine.engine import make_clips as make_several
-from src.services.cutting.engine.engine import make_parts as make_stretches
-from src.services.cutting.engine.model import ClipReport, Keep
+from src.services.cutting.engine.model import Call, ClipReport, CutOrder
 from src.services.cutting.sandbox_channel import SandboxChannel, engine_died, final_output
-from src.services.cutting.sandbox_child import LISTENER, Task, send_task
+from src.services.cutting.sandbox_protocol import LISTENER, Task, send
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
 from src.utils.sandbox import SandboxRules, available
 
+CHILD = "src.services.cutting.sandbox_child"
 _ROOT = Path(__file__).parents[3]
 
 
 class EngineSandbox:
-    """Starts engines. ``egress`` answers what they ask of the network."""
+    """Starts sandboxed engines. ``egress`` answers their requests to the network."""
 
     def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
         self._ffmpeg, self._egress = ffmpeg, egress
 
     @contextmanager
     def engine(self) -> Iterator[SandboxedEngine]:
-        """An engine that is being started, for one call; it ends with the block, whatever it is doing."""
+        """An engine that is starting; all of it ends with the block."""
         with SandboxedEngine(self._ffmpeg, self._egress) as engine:
             yield engine
 
 
 class SandboxedEngine:
-    """``make_clip`` and ``make_clips`` like those of ``cutting/engine``, elsewhere. For the thread that made it."""
+    """The methods of ``cutting/engine``, each call in a child process. For the thread that created it."""
 
     def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
-        self._ffmpeg, self._egress, self._kind = ffmpeg, egress, available()
+        self._ffmpeg, self._egress = ffmpeg, egress
+        self._called = False
         self._channel, theirs = socket.socketpair()
         with theirs:
-            kind = (self._kind.files, self._kind.network, str(self._kind.namespaces))
+            kind = available()
+            described = (kind.files, kind.network, str(kind.namespaces))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "src.services.cutting.sandbox_child", str(theirs.fileno()), *kind],
+                [sys.executable, "-m", CHILD, str(theirs.fileno()), *described],
                 cwd=_ROOT,
                 env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1", "OPENSSL_CONF": os.devnull, **_certificates()},
                 stdin=subprocess.PIPE,
@@ -79,127 +77,60 @@ class SandboxedEngine:
                 with suppress(OSError):
                     pipe.close()
 
-    def make_clip(
-        self,
-        source: ClipSource,
-        wanted: TimeRange,
-        output: Path,
-        *,
-        work_dir: Path,
-        network: NetworkSettings,
-        mode: Mode = "exact",
-        ffmpeg: Path | None = None,
-        monitor: Monitor,
-        refresh: Callable[[], ClipSource] | None = None,
-        keep: Keep | None = None,
-    ) -> ClipReport:
-        """One clip; see ``cutting/engine``.
+    def run(
+        self, call: Call, order: CutOrder, monitor: Monitor, refresh: Callable[[], ClipSource] | None = None
+    ) -> list[ClipReport]:
+        """The reports of one call. The first one uses the child that is running, each later one starts its own.
 
         Raises:
-            EngineInterrupted: it did not survive what it read.
+            EngineInterrupted: the child did not survive what it read.
+            Exception: whatever the engine, ``monitor`` and ``refresh`` raise.
         """
-        if keep:
-            keep.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        writes = [work_dir, output.parent, *([keep.folder] if keep else [])]
-        asked = {"source": source, "wanted": wanted, "output": output, "keep": keep}
-        shared = {"work_dir": work_dir, "network": network, "mode": mode, "ffmpeg": ffmpeg}
-        return self.run(_one, {**asked, **shared}, writes, network.proxy, monitor, refresh)[0]
-
-    def make_clips(
-        self,
-        source: ClipSource,
-        ranges: Sequence[TimeRange],
-        outputs: Sequence[Path],
-        *,
-        work_dir: Path,
-        network: NetworkSettings,
-        mode: Mode = "exact",
-        ffmpeg: Path | None = None,
-        monitor: Monitor,
-        refresh: Callable[[], ClipSource] | None = None,
-    ) -> list[ClipReport]:
-        """Several clips of one video; see ``make_clip``."""
-        writes = [work_dir, *{output.parent for output in outputs}]
-        asked = {"source": source, "ranges": ranges, "outputs": outputs}
-        shared = {"work_dir": work_dir, "network": network, "mode": mode, "ffmpeg": ffmpeg}
-        return self.run(make_several, {**asked, **shared}, writes, network.proxy, monitor, refresh)
-
-    def make_parts(
-        self,
-        source: ClipSource,
-        wanted: TimeRange,
-        folder: Path,
-        suffix: str,
-        *,
-        work_dir: Path,
-        network: NetworkSettings,
-        ffmpeg: Path | None = None,
-        monitor: Monitor,
-        refresh: Callable[[], ClipSource] | None = None,
-    ) -> list[tuple[Path, ClipReport]]:
-        """The stretches of a clip, in a child of their own: this one may have ended when they turned out."""
-        asked = {"source": source, "wanted": wanted, "folder": folder, "suffix": suffix}
-        shared = {"work_dir": work_dir, "network": network, "ffmpeg": ffmpeg}
-        with SandboxedEngine(self._ffmpeg, self._egress) as another:
-            reports = another.run(_parts, {**asked, **shared}, [work_dir, folder], network.proxy, monitor, refresh)
-        return [(folder / f"part{number}{suffix}", report) for number, report in enumerate(reports)]
-
-    def run(
-        self,
-        function: Callable[..., list[ClipReport]],
-        arguments: dict[str, Any],
-        writes: Sequence[Path],
-        proxy: str | None,
-        monitor: Monitor,
-        refresh: Callable[[], ClipSource] | None = None,
-        *,
-        reads: Sequence[Path] = (),
-    ) -> list[ClipReport]:
-        """The answer of a function of ours that takes these arguments, a ``monitor`` and, where there is one, a
-        ``refresh``. Raises what it raises, what ``monitor`` and ``refresh`` raise, and EngineInterrupted."""
-        task = Task(function, arguments, self._sandbox(reads, writes, proxy), refresh is not None)
+        if self._called:
+            with SandboxedEngine(self._ffmpeg, self._egress) as another:
+                return another.run(call, order, monitor, refresh)
+        self._called = True
+        if order.keep is not None:  # Landlock opens only folders that exist
+            order.keep.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rules = self._rules(order)
         assert self._process.stdin is not None
         try:
-            send_task(self._process.stdin, task)
+            send(self._process.stdin, Task(call, order, rules, refresh is not None))
         except BrokenPipeError:
             raise engine_died("it did not start") from None
         with ExitStack() as stack:
-            self._answer_there(stack, proxy, monitor)
-            made = SandboxChannel(self._process, self._channel, monitor, refresh).run()
-        stop_group(self._process)  # what is looked at from here on, nobody changes any more
-        return made
+            self._answer_there(stack, rules, monitor)
+            reports = SandboxChannel(self._process, self._channel, monitor, refresh).run()
+        stop_group(self._process)  # nothing may change the files while the parent verifies them
+        expected = {"clip": 1, "whole": 1, "clips": len(order.outputs)}.get(call)
+        if expected is not None and len(reports) != expected:
+            raise engine_died(f"it sent {len(reports)} reports instead of {expected}")
+        return reports
 
-    def _sandbox(self, reads: Sequence[Path], writes: Sequence[Path], proxy: str | None) -> SandboxRules:
-        """Python and its packages, our code, FFmpeg, the files of the task, and the port of its proxy."""
+    def _rules(self, order: CutOrder) -> SandboxRules:
+        """Python and its packages, our code, FFmpeg, the folders of the order, and the port of its proxy."""
         python = Path(sys.executable)
         trusted = [Path(path) for path in _certificates().values()]
+        port = urlsplit(order.network.proxy).port if order.network.proxy else None
         return SandboxRules(
-            reads=(Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src", *trusted, *reads),
-            writes=tuple(dict.fromkeys(writes)),
+            reads=(Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src", *trusted, *order.reads),
+            writes=order.writes,
             programs=(python, python.resolve(), self._ffmpeg, self._ffmpeg.resolve()),
             lists=(_ROOT,),
-            loopback_port=urlsplit(proxy).port if proxy else None,
+            loopback_port=port or None,  # port 0 leads nowhere
         )
 
-    def _answer_there(self, stack: ExitStack, proxy: str | None, monitor: Monitor) -> None:
+    def _answer_there(self, stack: ExitStack, rules: SandboxRules, monitor: Monitor) -> None:
         """Where the child has a loopback of its own, have the proxy answer there too."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._channel, selectors.EVENT_READ)
             while not selector.select(CHECK_SECONDS):
                 monitor.check()
-        said, listeners, _, _ = socket.recv_fds(self._channel, 1, 1)
-        if said == LISTENER and proxy:
+        first, listeners, _, _ = socket.recv_fds(self._channel, 1, 1)
+        if first == LISTENER and rules.loopback_port is not None:
             stack.enter_context(self._egress.also_at(socket.socket(fileno=listeners[0])))
-        elif not said:
+        elif not first:
             raise engine_died(final_output(self._process))
-
-
-def _one(**arguments: Any) -> list[ClipReport]:
-    return [make_one(**arguments)]
-
-
-def _parts(**arguments: Any) -> list[ClipReport]:
-    return [report for _, report in make_stretches(**arguments)]
 
 
 def _certificates() -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""The last way to a clip: FFmpeg itself reads the section from the site, and the clip is encoded anew from it.
+"""Cuts a clip by the last method: FFmpeg itself reads the section from the site, and all of the clip is encoded.
 
-Slow, and it needs nothing of the source but that FFmpeg can read it. First the packets around the section are copied
-into a local file with their own timestamps; then exactly the frames of the range are encoded from that file, so that
-a slow server never stalls an encoder and a failure is known to be the network's or our own. Why not through yt-dlp:
-``docs/adr/0004-section-download.md``.
+It is slow, and works for every source that FFmpeg can read. First the packets around the section are copied into a
+local file with their own timestamps; then exactly the frames of the range are encoded from that file, so that a slow
+server never stalls an encoder, and a failure is clearly that of the network or of the encoding. Why not through
+yt-dlp: ``docs/adr/0004-section-download.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from src.errors import ClipIncomplete, EncodeFailed
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.services.cutting.engine.model import ClipReport
+from src.services.cutting.engine.model import ClipReport, CutOrder
 from src.services.cutting.film_joining import QUICK_ENCODERS
 from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
 from src.services.media.probe import inspect_output
@@ -34,10 +34,10 @@ from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 # Fetched beyond the range on both sides: enough for reordered frames and for the priming of audio codecs.
 MARGIN_SECONDS = 2
-# Added to all timestamps of the local file, which cannot hold negative ones (priming of sound, reordered pictures).
+# Added to all timestamps of the local file, which cannot hold negative ones (priming of audio, reordered frames).
 _OFFSET_SECONDS = 100
 _FETCH_SHARE = 60.0  # percent of the progress that fetching is; the rest is encoding
-_LENGTH_TOLERANCE_SECONDS = 1.5  # sites tell lengths in whole seconds
+_LENGTH_TOLERANCE_SECONDS = 1.5  # sites report lengths in whole seconds
 _MOST_GAP_FRAMES = 25
 _HEADER = re.compile(r"[\x00-\x1f\x7f]")
 _NETWORK_PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto,data"
@@ -56,40 +56,34 @@ class _Plan:
     time_base: Fraction
 
 
-def download_section(
-    source: ClipSource,
-    wanted: TimeRange,
-    output: Path,
-    *,
-    work_dir: Path,
-    network: NetworkSettings,
-    ffmpeg: FFmpeg,
-    monitor: Monitor,
-) -> ClipReport:
-    """Write exactly the frames of [start, end) of ``source``, and the sound that belongs to them, to ``output``.
+def download_section(order: CutOrder, ffmpeg: FFmpeg, monitor: Monitor) -> ClipReport:
+    """Write exactly the frames of [start, end) of the source, and the audio that belongs to them, to the output.
 
-    The suffix of ``output`` (``.mp4``, ``.webm``) chooses container and codecs. The clip starts at 0.
+    The suffix of the output (``.mp4``, ``.webm``) chooses container and codecs. The clip starts at 0.
 
     Raises:
-        SourceError: the media cannot be fetched, by its status or by what FFmpeg said; ``ClipIncomplete`` when what
-            came is not the whole section.
-        EncodeFailed, DiskFull, JobTimeout: the encoding went wrong.
+        SourceError: the media cannot be fetched, by its status or by FFmpeg's messages; ``ClipIncomplete`` when only a
+            part of the section arrived.
+        EncodeFailed, DiskFull, JobTimeout: the encoding failed.
     """
-    section = work_dir / "section.nut"
+    source, wanted = order.source, order.range
+    assert isinstance(source, ClipSource)
+    section = order.work_dir / "section.nut"
     try:
-        _fetch(source, wanted, section, network, ffmpeg, monitor)
+        _fetch(source, wanted, section, order.network, ffmpeg, monitor)
         has_audio = any(track.has_audio for track in source.tracks)
-        pictures, time_base, heard = _read_times(section, has_audio=has_audio)
-        plan = _plan(pictures, time_base, wanted, source.duration_seconds)
-        _require_sound(heard, plan, source.duration_seconds)
-        with_sound = heard is not None and heard.start < plan.after
-        _encode(section, plan, output, with_sound=with_sound, ffmpeg=ffmpeg, monitor=monitor)
+        times, time_base, audio = _read_times(section, has_audio=has_audio)
+        plan = _plan(times, time_base, wanted, source.duration_seconds)
+        _require_audio(audio, plan, source.duration_seconds)
+        with_audio = audio is not None and audio.start < plan.after
+        _encode(section, plan, order.output, with_audio=with_audio, ffmpeg=ffmpeg, monitor=monitor)
         size = section.stat().st_size
     finally:
         section.unlink(missing_ok=True)
-    made = inspect_output(output).video
-    if made is None or made.units != plan.frames:
-        raise ClipIncomplete(f"The clip has {made.units if made else 0} frames instead of {plan.frames}")
+    video = inspect_output(order.output).video
+    frames = 0 if video is None else video.units
+    if frames != plan.frames:
+        raise ClipIncomplete(f"The clip has {frames} frames instead of {plan.frames}")
     return ClipReport(
         requested=wanted,
         actual=TimeRange(plan.first, plan.after),
@@ -98,14 +92,14 @@ def download_section(
         encoded_frames=plan.frames,
         copied_frames=0,
         notes=(Note(NoteCode.REENCODED, "The section was read by FFmpeg and encoded again"),),
-        sound=TimeRange(Fraction(0), plan.after - plan.first) if with_sound else None,
+        sound=TimeRange(Fraction(0), plan.after - plan.first) if with_audio else None,
     )
 
 
 def input_options(track: Track, network: NetworkSettings, program: Path) -> list[str]:
     """FFmpeg's options before ``-i`` for media of the network: headers, proxy, certificates, and what to do when the
-    connection stalls or breaks. Without them a cut connection counts as the end of the video. ``program`` is the FFmpeg
-    that gets them: FFmpeg 5 and 6 refuse to start with an option that only newer ones have."""
+    connection stalls or breaks. Without them a broken connection counts as the end of the video. ``program`` is the
+    FFmpeg that gets them: FFmpeg 5 and 6 refuse to start with an option that only newer ones have."""
     micros = str(round(network.stall_seconds * 1_000_000))
     options = ["-protocol_whitelist", _NETWORK_PROTOCOLS, "-rw_timeout", micros]
     options += ["-format_whitelist", _DEMUXERS.get(track.protocol, "mov,matroska")]
@@ -127,21 +121,21 @@ def input_options(track: Track, network: NetworkSettings, program: Path) -> list
 def _fetch(
     source: ClipSource, wanted: TimeRange, section: Path, network: NetworkSettings, ffmpeg: FFmpeg, monitor: Monitor
 ) -> None:
-    begin = max(Fraction(0), wanted.start - MARGIN_SECONDS)
-    length = float(wanted.end + MARGIN_SECONDS - begin)
+    start = max(Fraction(0), wanted.start - MARGIN_SECONDS)
+    length = float(wanted.end + MARGIN_SECONDS - start)
     inputs: list[str] = []
     for track in source.tracks:
         if network.guard is not None:
             network.guard(track.url)
-        inputs += [*input_options(track, network, ffmpeg.program), "-ss", f"{float(begin):.6f}", "-t", f"{length:.6f}"]
+        inputs += [*input_options(track, network, ffmpeg.program), "-ss", f"{float(start):.6f}", "-t", f"{length:.6f}"]
         inputs += ["-i", track.url]
     maps = ["-map", f"{next(i for i, track in enumerate(source.tracks) if track.has_video)}:v:0"]
-    sound = next((i for i, track in enumerate(source.tracks) if track.has_audio), None)
-    if sound is not None:
-        maps += ["-map", f"{sound}:a:0"]
+    audio = next((i for i, track in enumerate(source.tracks) if track.has_audio), None)
+    if audio is not None:
+        maps += ["-map", f"{audio}:a:0"]
 
-    def tell(reading: FFmpegProgress) -> None:
-        share = _share(reading.media_seconds, begin, length)
+    def report(reading: FFmpegProgress) -> None:
+        share = _share(reading.media_seconds, start, length)
         percent = _FETCH_SHARE * share
         monitor.report(Progress(Phase.DOWNLOADING, percent, speed=_speed(reading), fps=reading.fps))
 
@@ -152,7 +146,7 @@ def _fetch(
                 *("-output_ts_offset", str(_OFFSET_SECONDS), "-f", "nut", str(section)),
             ],
             monitor=monitor,
-            on_progress=tell,
+            on_progress=report,
             limits=Limits(stall_seconds=network.give_up_seconds),
         )
     except EncodeFailed as error:
@@ -163,9 +157,9 @@ def _fetch(
 
 def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Fraction, TimeRange | None]:
     """The presentation times of all frames in order, their time base, and from when to when there is audio."""
-    pictures: list[Fraction] = []
+    frames: list[Fraction] = []
     time_base = Fraction(1, 90_000)
-    heard: TimeRange | None = None
+    audio: TimeRange | None = None
     try:
         with av.open(str(section), format="nut") as container:
             for packet in container.demux():
@@ -173,28 +167,26 @@ def _read_times(section: Path, *, has_audio: bool) -> tuple[list[Fraction], Frac
                     continue
                 at = packet.pts * packet.time_base - _OFFSET_SECONDS
                 if packet.stream.type == "video":
-                    pictures.append(at)
+                    frames.append(at)
                     time_base = packet.time_base
                 else:
                     end = at + (packet.duration or 0) * packet.time_base
-                    heard = TimeRange(at, end) if heard is None else TimeRange(heard.start, max(heard.end, end))
+                    audio = TimeRange(at, end) if audio is None else TimeRange(audio.start, max(audio.end, end))
     except av.error.FFmpegError:
         raise ClipIncomplete("The section could not be read") from None
-    if has_audio and heard is None:
-        raise ClipIncomplete("The section has no sound")
-    return sorted(pictures), time_base, heard
+    if has_audio and audio is None:
+        raise ClipIncomplete("The section has no audio")
+    return sorted(frames), time_base, audio
 
 
-def _plan(
-    pictures: Sequence[Fraction], time_base: Fraction, wanted: TimeRange, duration_seconds: float | None
-) -> _Plan:
+def _plan(times: Sequence[Fraction], time_base: Fraction, wanted: TimeRange, duration_seconds: float | None) -> _Plan:
     start, end = wanted.start - FRAME_TOLERANCE_SECONDS, wanted.end - FRAME_TOLERANCE_SECONDS
-    inside = [at for at in pictures if start <= at < end]
+    inside = [at for at in times if start <= at < end]
     if not inside:
         raise ClipIncomplete("The section holds no frame of the time range")
     usual = median(later - earlier for earlier, later in pairwise(inside)) if len(inside) > 1 else Fraction(1, 25)
-    before = max((at for at in pictures if at < inside[0]), default=inside[0] - usual)
-    after = min((at for at in pictures if at > inside[-1]), default=inside[-1] + usual)
+    before = max((at for at in times if at < inside[0]), default=inside[0] - usual)
+    after = min((at for at in times if at > inside[-1]), default=inside[-1] + usual)
     expected = wanted.end if duration_seconds is None else min(wanted.end, _latest(duration_seconds))
     gap = max((later - earlier for earlier, later in pairwise([*inside, after])), default=usual)
     if after < expected - usual or (gap > 1 and gap > _MOST_GAP_FRAMES * usual):
@@ -203,21 +195,21 @@ def _plan(
         first=inside[0],
         after=after,
         frames=len(inside),
-        # The cuts are told halfway between two frames, so that no rounding can move them across one.
+        # The cuts lie halfway between two frames, so that no rounding can move them across one.
         from_between=(before + inside[0]) / 2,
         to_between=(inside[-1] + after) / 2,
         time_base=time_base,
     )
 
 
-def _require_sound(heard: TimeRange | None, plan: _Plan, duration_seconds: float | None) -> None:
-    if heard is None:
+def _require_audio(audio: TimeRange | None, plan: _Plan, duration_seconds: float | None) -> None:
+    if audio is None:
         return
     expected = plan.after if duration_seconds is None else min(plan.after, _latest(duration_seconds))
-    if heard.end < expected - Fraction(1, 4):
-        seconds = float(max(heard.end - plan.first, Fraction(0)))
+    if audio.end < expected - Fraction(1, 4):
+        seconds = float(max(audio.end - plan.first, Fraction(0)))
         raise ClipIncomplete(
-            f"The sound that the site sent ends {seconds:.1f} s after the start of the clip, before its picture"
+            f"The audio that the site sent ends {seconds:.1f} s after the start of the clip, before the video"
         )
 
 
@@ -225,18 +217,18 @@ def _latest(duration_seconds: float) -> Fraction:
     return Fraction(duration_seconds) - Fraction(_LENGTH_TOLERANCE_SECONDS)
 
 
-def _encode(section: Path, plan: _Plan, output: Path, *, with_sound: bool, ffmpeg: FFmpeg, monitor: Monitor) -> None:
+def _encode(section: Path, plan: _Plan, output: Path, *, with_audio: bool, ffmpeg: FFmpeg, monitor: Monitor) -> None:
     filters = [f"[0:v:0]trim={_at(plan.from_between)}:{_at(plan.to_between)},setpts=PTS-STARTPTS[v]"]
     maps = ["-map", "[v]"]
-    if with_sound:
-        # Missing sound at the start or in the middle becomes silence, so that picture and sound stay in step.
+    if with_audio:
+        # Missing audio at the start or in the middle becomes silence, so that video and audio stay in sync.
         filters += [
             f"[0:a:0]atrim={_at(plan.first)}:{_at(plan.after)},asetpts=PTS-{_at(plan.first)}/TB,"
             "aresample=async=1:first_pts=0[a]"
         ]
         maps += ["-map", "[a]"]
 
-    def tell(reading: FFmpegProgress) -> None:
+    def report(reading: FFmpegProgress) -> None:
         percent = _FETCH_SHARE + (100 - _FETCH_SHARE) * (reading.percent or 0.0) / 100
         monitor.report(Progress(Phase.DOWNLOADING, percent, 0.0, _speed(reading), reading.eta_seconds, reading.fps))
 
@@ -256,7 +248,7 @@ def _encode(section: Path, plan: _Plan, output: Path, *, with_sound: bool, ffmpe
         ],
         monitor=monitor,
         frames=plan.frames,
-        on_progress=tell,
+        on_progress=report,
     )
 
 
@@ -265,10 +257,10 @@ def _at(seconds: Fraction) -> str:
     return f"{float(seconds + _OFFSET_SECONDS):.6f}"
 
 
-def _share(media_seconds: float | None, begin: Fraction, length: float) -> float:
+def _share(media_seconds: float | None, start: Fraction, length: float) -> float:
     if media_seconds is None:
         return 0.0
-    return min(1.0, max(0.0, (media_seconds - float(begin)) / length))
+    return min(1.0, max(0.0, (media_seconds - float(start)) / length))
 
 
 def _speed(reading: FFmpegProgress) -> str | None:

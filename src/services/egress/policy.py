@@ -46,6 +46,11 @@ class Limits:
     connections: int = 64
     idle_seconds: float = 120.0
 
+    @classmethod
+    def of_job(cls, settings: Settings) -> Limits:
+        """What one job may fetch."""
+        return cls(bytes=settings.job_max_fetch_mb * 1_000_000, seconds=settings.job_hard_limit_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

@@ -1,4 +1,4 @@
-"""From what was captured of a moment to the finished, checked clip, and what is told about it."""
+"""Turns what was captured of a moment into a verified clip and its report."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any
 
 from src.models.captured import Captured
 from src.models.media import MediaInfo
-from src.models.media_source import NetworkSettings
+from src.models.media_source import TimeRange
 from src.models.outcome import Note, NoteCode, outcome_fields
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor
 from src.models.time_window import Window
-from src.services.cutting.acceptance import Expectation, accept
-from src.services.cutting.sandbox import EngineSandbox
+from src.services.cutting.cutter import CutResult, CutterFactory
+from src.services.cutting.engine.model import CutOrder
 from src.services.encoding_service import EncodingService
-from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live.report import actual_fields, clamped_notes, clock_text, gaps_of, stream_times
-from src.services.live.run_cutter import LiveCut, cut_captured
+from src.services.live.report import LiveCut, actual_fields, clamped_notes, clock_text, gaps_of, stream_times
 from src.services.live.state import CaptureState
 from src.services.media.probe import probe
 
@@ -44,40 +42,40 @@ class LiveTask:
 
     @property
     def window(self) -> Window:
-        """The wanted stretch of wall clock."""
+        """The wanted range of wall clock time."""
         return Window.around(self.params.event_at, self.params.clip_offset, self.params.clip_duration)
 
 
 class LiveCutter:
-    """Cuts, verifies, and encodes where that was asked for."""
+    """Has the clip cut, and encodes it where that is requested."""
 
-    def __init__(
-        self, encoder: EncodingService, ffmpeg: FFmpeg, sandbox: EngineSandbox, network: NetworkSettings
-    ) -> None:
-        self._encoder, self._ffmpeg, self._sandbox, self._network = encoder, ffmpeg, sandbox, network
+    def __init__(self, encoder: EncodingService, cutters: CutterFactory) -> None:
+        self._encoder, self._cutters = encoder, cutters
 
     def cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:
-        """The clip of what there is of the window.
+        """The clip of what was captured of the window.
 
         Raises:
-            ClipRangeInvalid: no frame of the window is there.
+            ClipRangeInvalid: no frame of the window was captured.
             ClipIncomplete, EncodeFailed, DiskFull, and what the task's monitor raises.
         """
         params, window = task.params, task.window
         suffix = ".webm" if params.format_preference == "webm" else ".mp4"
-        cut = cut_captured(
-            captured,
-            window,
-            task.work_dir / f"clip{suffix}",
-            work_dir=task.work_dir,
-            network=self._network,
-            ffmpeg=self._ffmpeg,
-            sandbox=self._sandbox,
-            mode=params.clip_mode,
-            monitor=task.monitor,
-        )
-        path, media, encoded, told = self._encode(task, cut, captured)
-        notes = (*clamped_notes(window, cut, captured), *_resolution_note(params, state), *cut.notes, *told)
+        with self._cutters.start(offline=True) as cutter:
+            order = CutOrder(
+                source=captured,
+                ranges=(TimeRange(window.start, window.end),),
+                outputs=(task.work_dir / f"clip{suffix}",),
+                work_dir=task.work_dir,
+                network=cutter.network,
+                mode=params.clip_mode,
+                ffmpeg=cutter.program,
+            )
+            result = cutter.runs(order, task.monitor)
+        cut = LiveCut.of(result)
+        path, media, encoded, encode_notes = self._encode(task, result)
+        notes = (*clamped_notes(window, cut, captured), *_resolution_note(params, state))
+        notes = (*notes, *result.report.notes, *encode_notes)
         start, end = stream_times(cut.span, state.released_at)
         requested = {
             "resolution": params.resolution_preference,
@@ -91,21 +89,10 @@ class LiveCutter:
         fields = {"requested": requested, "actual": actual, "source": state.source, **outcome}
         return LiveReport(path, fields, {**state.facts, "start_time": start, "end_time": end})
 
-    def _encode(
-        self, task: LiveTask, cut: LiveCut, captured: Captured
-    ) -> tuple[Path, MediaInfo, str | None, tuple[Note, ...]]:
-        """(the finished file, its facts, how it was encoded after the cut, what is to be told about that)."""
-        seconds = float(sum(part.end - part.start for part in cut.parts))
-        missed = cut.sound is None and len(cut.parts) == 1 and any(track.has_audio for track in captured.tracks)
-        promise = Expectation(
-            seconds=seconds,
-            frames=cut.frames,
-            sound=(0.0, seconds) if missed else cut.sound,
-            to_the_end=True,
-        )
-        media = accept(cut.path, promise, task.monitor).media
-        video = media.main_video
-        if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or (video and video.codec == "hevc"):
+    def _encode(self, task: LiveTask, cut: CutResult) -> tuple[Path, MediaInfo, str | None, tuple[Note, ...]]:
+        """(the finished file, its facts, how it was encoded after the cut, notes about that)."""
+        media, codec = cut.accepted.media, cut.accepted.video.codec
+        if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or codec == "hevc":
             return cut.path, media, None, ()
         target = task.work_dir / "encoded.mp4"
         report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)

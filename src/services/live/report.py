@@ -1,22 +1,43 @@
-"""What is told about a finished live clip: asked and obtained by the wall clock, and why they differ."""
+"""Describes a finished live clip: what was requested and obtained by the wall clock, and why they differ."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from src.models.captured import Captured
-from src.models.download import decimal_seconds, exact_range
+from src.models.download import CutMethod, decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.outcome import Gap, Note, NoteCode
 from src.models.time_window import Window, missing
-from src.services.live.run_cutter import LiveCut
+from src.services.cutting.cutter import CutResult
 from src.services.live.state import CaptureState
 from src.utils.clock import to_datetime, to_seconds
 
-_TOLD_SECONDS = Fraction(1, 10)
+_REPORTED_SECONDS = Fraction(1, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCut:
+    """A verified clip. ``parts`` are the times that it shows by the wall clock, one for each run."""
+
+    parts: tuple[Window, ...]
+    frames: int
+    method: CutMethod
+
+    @classmethod
+    def of(cls, result: CutResult) -> LiveCut:
+        """The figures of what the cutter gave back."""
+        parts = tuple(Window(part.start, part.end) for part in result.parts)
+        return cls(parts, result.accepted.frames, result.method)
+
+    @property
+    def span(self) -> Window:
+        """From the first frame to the end of the last one."""
+        return Window(self.parts[0].start, self.parts[-1].end)
 
 
 def actual_fields(
@@ -53,11 +74,11 @@ def actual_fields(
 def clamped_notes(window: Window, cut: LiveCut, captured: Captured) -> tuple[Note, ...]:
     """Why the clip shows less than the window."""
     notes = []
-    if cut.span.start > window.start + _TOLD_SECONDS:
+    if cut.span.start > window.start + _REPORTED_SECONDS:
         late = float(cut.span.start - window.start)
         text = f"Clamped: the stream did not hold the beginning any more; the clip begins {late:.1f} s later"
         notes.append(Note(NoteCode.STARTS_LATE, text))
-    if cut.span.end < window.end - _TOLD_SECONDS:
+    if cut.span.end < window.end - _REPORTED_SECONDS:
         early = float(window.end - cut.span.end)
         why = "the stream ended" if captured.ended else "nothing more came from the stream"
         notes.append(Note(NoteCode.ENDS_EARLY, f"Clamped: {why}; the clip ends {early:.1f} s earlier"))
@@ -87,7 +108,7 @@ def gaps_of(window: Window, cut: LiveCut, captured: Captured) -> list[Gap]:
             clock_text(hole.end),
         )
         for hole in holes
-        if hole.end - hole.start > _TOLD_SECONDS
+        if hole.end - hole.start > _REPORTED_SECONDS
     ]
 
 

@@ -17,7 +17,9 @@ from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress
 from src.models.source import Extraction, LiveStatus
-from src.services.cutting.sandbox import EngineSandbox
+from src.services.cutting.cutter import CutterFactory
+from src.services.cutting.sources import media_network
+from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -25,7 +27,6 @@ from src.services.live.capture import Capture, StreamSilent, TailToCome
 from src.services.live.choice import select_segmented, track_of
 from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
 from src.services.live.state import CaptureState
-from src.services.video_service import job_limits, network_of
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock, to_seconds
@@ -66,8 +67,8 @@ class LiveService:
         self._egress = egress or EgressProxy.of(settings)
         self._clock = clock or SystemClock()
         self._given_network = network
-        self._network, self._limits = network_of(settings), job_limits(settings)
-        self._cutter = LiveCutter(encoder, ffmpeg, EngineSandbox(ffmpeg.program, self._egress), self._network)
+        self._network, self._limits = media_network(settings), Limits.of_job(settings)
+        self._cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
 
     def video_of(self, task: LiveTask) -> str:
         """The id of the stream's video; the same for all attempts, whatever the channel streams by then.

@@ -9,10 +9,10 @@ from src.errors import Network
 from src.models.media_source import NetworkSettings
 from src.models.params import StreamParams
 from src.models.progress import Monitor
+from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.streams.recorder import StreamReport, StreamSource, record
-from src.services.video_service import job_limits
 
 _LIVE_SHARE = 0.75  # of the time of an attempt; the rest is for joining the segments
 
@@ -21,7 +21,7 @@ class StreamService:
     """Fetches untrusted addresses through one proxy session for public hosts only."""
 
     def __init__(self, settings: Settings, egress: EgressProxy, ffmpeg: FFmpeg) -> None:
-        self._egress, self._ffmpeg, self._limits = egress, ffmpeg, job_limits(settings)
+        self._egress, self._ffmpeg, self._limits = egress, ffmpeg, Limits.of_job(settings)
         self._connections, self._retries = settings.fetch_connections, settings.stream_retries
         self._connect_seconds = settings.stream_connect_seconds
         self._max_live_seconds = settings.job_hard_limit_seconds * _LIVE_SHARE

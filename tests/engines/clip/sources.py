@@ -12,9 +12,9 @@ from pathlib import Path
 
 from src.models.media_source import ClipSource, Fragment, Mode, NetworkSettings, TimeRange, Track
 from src.models.progress import Monitor, SilentMonitor
-from src.services.cutting.engine.engine import make_clips
 from src.services.cutting.engine.model import ClipReport
 from tests.engines.clip.origin import Faults, Origin
+from tests.tools.engine_calls import make_clips
 from tests.tools.media_kit import FFMPEG, Film, cached_file, cached_film, frame_numbers
 
 SMALL = Film(size=(320, 180), seconds=Fraction(12), gop_frames=50, bframes=3)

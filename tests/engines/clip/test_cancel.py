@@ -15,9 +15,9 @@ import pytest
 from src.errors import Cancelled
 from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange, Track
 from src.models.progress import Monitor, Phase, Progress
-from src.services.cutting.engine.engine import make_clip
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.clip.sources import SMALL
+from tests.tools.engine_calls import make_clip
 from tests.tools.live_service import descendants
 from tests.tools.media_kit import Film, cached_film
 

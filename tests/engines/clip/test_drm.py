@@ -12,9 +12,9 @@ import pytest
 from src.errors import DrmProtected
 from src.models.media_source import ClipSource, Fragment, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.cutting.engine.engine import make_clip
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import SMALL
+from tests.tools.engine_calls import make_clip
 from tests.tools.media_kit import FFMPEG, cached_film
 
 pytestmark = pytest.mark.slow

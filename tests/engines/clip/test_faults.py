@@ -23,9 +23,9 @@ from src.errors import (
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.outcome import NoteCode
 from src.models.progress import SilentMonitor
-from src.services.cutting.engine.engine import make_clip
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.clip.sources import KINDS, SMALL, Made, make, served
+from tests.tools.engine_calls import make_clip
 from tests.tools.media_kit import cached_film, decode_errors, first_last
 
 KIND = {kind.name: kind for kind in KINDS}

@@ -12,9 +12,9 @@ import pytest
 from src.models.download import decimal_seconds, exact_range
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.cutting.engine.engine import make_clips
 from src.utils.timecode import parse_time
 from tests.engines.clip.origin import Origin
+from tests.tools.engine_calls import make_clips
 from tests.tools.media_kit import FFMPEG, Film, cached_film, frame_numbers
 
 FINE_TIME_BASE = 15_375_360  # ticks of a second: finer than the rounding of six digits, as some editors write it

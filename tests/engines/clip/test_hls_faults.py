@@ -14,12 +14,11 @@ from src.errors import SegmentMissing
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
-from src.services.cutting.cutter import ClipCutter, Cut, CutTask
-from src.services.cutting.engine.engine import make_clip
-from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.cutting.cutter import CutResult
 from src.services.youtube.selection import Preferences, choose
 from tests.engines.clip.origin import Origin
-from tests.tools.media_kit import FFMPEG, audio_gaps, audio_marks, decode_errors, frame_numbers, media_facts
+from tests.tools.engine_calls import cut_clip, make_clip
+from tests.tools.media_kit import audio_gaps, audio_marks, decode_errors, frame_numbers, media_facts
 from tests.tools.media_kit.hls import FILM, HTML, Playlist, jpeg, png, segmented
 
 pytestmark = pytest.mark.slow
@@ -34,7 +33,7 @@ def served(film: Playlist, audio: Playlist | None, suffix: str = ".seg") -> dict
     return film.files("film", suffix) | ({} if audio is None else audio.files("audio", suffix))
 
 
-def one(folder: Path, start: object, end: object, film: Playlist, audio: Playlist | None = None) -> Cut:
+def one(folder: Path, start: object, end: object, film: Playlist, audio: Playlist | None = None) -> CutResult:
     """A clip by the engine alone, in one piece."""
     output = folder / "clip.mp4"
     with Origin(served(film, audio)) as origin:
@@ -49,10 +48,10 @@ def one(folder: Path, start: object, end: object, film: Playlist, audio: Playlis
             network=NetworkSettings(segment_retries=1),
             monitor=SilentMonitor(),
         )
-    return Cut(output, report, report.method, cast(Any, None))
+    return CutResult(output, report, report.method, cast(Any, None), (report.actual,))
 
 
-def cut(folder: Path, start: object, end: object, film: Playlist, audio: Playlist | None = None) -> Cut:
+def cut(folder: Path, start: object, end: object, film: Playlist, audio: Playlist | None = None) -> CutResult:
     """A clip of a playlist, or of two whose tracks lie apart, by all the ways that a job goes."""
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -63,12 +62,11 @@ def cut(folder: Path, start: object, end: object, film: Playlist, audio: Playlis
         info = VideoInfo("a-video", "A video", "", duration_seconds=float(film.seconds), formats=entries)
         selection = choose(entries, Preferences("mp4", "best", None, "remux"))
         assert (selection.audio is not None) == (audio is not None)
-        cutter = ClipCutter(cast(Any, None), FFmpeg(Path(FFMPEG)), NetworkSettings(segment_retries=1))
         wanted = TimeRange(Fraction(str(start)), Fraction(str(end)))
-        return cutter.cut(CutTask(info.id, Extraction(info, media), selection, wanted, work, SilentMonitor()))
+        return cut_clip(Extraction(info, media), selection, wanted, work, NetworkSettings(segment_retries=1))
 
 
-def numbers(made: Cut) -> list[int]:
+def numbers(made: CutResult) -> list[int]:
     assert decode_errors(made.path) == ""
     return [frame.number for frame in frame_numbers(made.path)]
 
@@ -166,7 +164,7 @@ def part(
     return segmented(film, fragmented=fragmented, only=only, clock=clock)
 
 
-def in_step(made: Cut, seconds: range) -> None:
+def in_step(made: CutResult, seconds: range) -> None:
     """The audio is whole, in its place, and of the right pitch: the marks of these seconds are where they belong."""
     assert [mark.second for mark in audio_marks(made.path)] == list(seconds)
     first = numbers(made)[0] / 25

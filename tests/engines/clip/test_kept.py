@@ -12,10 +12,10 @@ import pytest
 
 from src.models.media_source import ClipSource, Mode, NetworkSettings, TimeRange
 from src.models.progress import SilentMonitor
-from src.services.cutting.engine.engine import make_clip
 from src.services.cutting.engine.model import ClipReport, Keep
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.clip.sources import KINDS, SMALL, Kind, served
+from tests.tools.engine_calls import make_clip
 from tests.tools.media_kit import FFMPEG, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow

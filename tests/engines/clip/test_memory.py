@@ -45,11 +45,12 @@ import json, resource, sys
 from fractions import Fraction
 from pathlib import Path
 from src.models.progress import SilentMonitor
-from src.services.clip import *
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
+from tests.tools.engine_calls import fetch_whole, make_clip
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 url, output, start, end = sys.argv[1:]
 source = ClipSource((Track(url),))
-common = dict(work_dir=Path(output).parent, network=Network(), monitor=SilentMonitor())
+common = dict(work_dir=Path(output).parent, network=NetworkSettings(), monitor=SilentMonitor())
 before = peak()
 if end == "whole":
     report = fetch_whole(source, Path(output), **common)

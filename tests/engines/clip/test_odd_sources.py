@@ -17,13 +17,13 @@ import pytest
 
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
-from src.services.cutting.engine.engine import fetch_whole, make_clip, make_parts
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.model import ClipReport, Discontinuous
 from src.services.cutting.joining import join_clips
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import SMALL
+from tests.tools.engine_calls import fetch_whole, make_clip, make_parts
 from tests.tools.media_kit import FFMPEG, audio_marks, av_offset, cached_film, decode_errors, frame_numbers, media_facts
 from tests.tools.media_kit.facts import packets
 

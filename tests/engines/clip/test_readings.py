@@ -9,9 +9,9 @@ import pytest
 
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import Phase, Progress
-from src.services.cutting.engine.engine import make_clip
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.test_cancel import LARGE
+from tests.tools.engine_calls import make_clip
 from tests.tools.media_kit import cached_film
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from src.config import Settings
-from src.services.video_service import network_of
+from src.services.cutting.sources import media_network
 
 ROOT = Path(__file__).parents[3] / "src"
 # The launcher talks to its own children; the egress proxy is the way out itself.
@@ -52,6 +52,6 @@ def test_no_other_client_is_used() -> None:
 
 
 def test_who_forgets_the_session_reaches_nothing() -> None:
-    network = network_of(Settings(ytdlp_proxy="http://127.0.0.1:9"))
+    network = media_network(Settings(ytdlp_proxy="http://127.0.0.1:9"))
     with httpx.Client(proxy=network.proxy, trust_env=False) as client, pytest.raises(httpx.ConnectError):
         client.get("http://www.youtube.com/")

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from src.errors import MediaForbidden
 from src.models.captured import Captured, LiveTrack
-from src.models.media_source import NetworkSettings
+from src.models.media_source import NetworkSettings, TimeRange
 from src.models.progress import Monitor, Progress, SilentMonitor
 from src.models.time_window import Window
+from src.services.cutting.cutter import ClipCutter, CutResult
+from src.services.cutting.engine.model import CutOrder
 from src.services.cutting.sandbox import EngineSandbox
 from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import Capture, TailToCome
-from src.services.live.run_cutter import LiveCut, cut_captured
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.tools.live_origin import LiveOrigin
 from tests.tools.live_origin.packaging import FPS
@@ -87,7 +88,7 @@ class Bench:
 
     def clip(
         self, name: str, window: Window, *, dies_after: int | None = None, hear: bool = False
-    ) -> tuple[LiveCut, list[int]]:
+    ) -> tuple[CutResult, list[int]]:
         """(the clip, numbers of its frames). With ``dies_after`` a first worker ends after so many looks; with ``hear``
         it is measured how late the sound is."""
         folder = self.folder / f"kept{next(self._numbers)}"
@@ -100,17 +101,10 @@ class Bench:
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         try:
-            cut = cut_captured(
-                captured,
-                window,
-                work / "clip.mp4",
-                work_dir=work,
-                network=NetworkSettings(),
-                ffmpeg=FFmpeg(find_ffmpeg("")),
-                sandbox=EngineSandbox(find_ffmpeg(""), EgressProxy(Policy())),
-                mode="exact",
-                monitor=SilentMonitor(),
-            )
+            program, wanted = find_ffmpeg(""), TimeRange(window.start, window.end)
+            order = CutOrder(captured, (wanted,), (work / "clip.mp4",), work, NetworkSettings(), ffmpeg=program)
+            with EngineSandbox(program, EgressProxy(Policy())).engine() as engine:
+                cut = ClipCutter(FFmpeg(program), engine, order.network).runs(order, SilentMonitor())
             if hear:
                 self.sound_late = av_offset(cut.path, Fraction(FPS))
             return cut, [frame.number for frame in frame_numbers(cut.path)]

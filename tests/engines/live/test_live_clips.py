@@ -77,7 +77,7 @@ def test_a_hundred_clips_at_random_moments_are_right_to_the_frame(bench: Bench) 
         cut, numbers = bench.clip("s", window, dies_after=dies)
         expected = broadcast.stream.numbers(max(window.start, first_there), min(window.end, end))
         assert numbers == expected, (made, float(now - began()), float(offset))
-        assert abs(cut.span.start - max(window.start, first_there)) <= Fraction(1, 25)
+        assert abs(cut.parts[0].start - max(window.start, first_there)) <= Fraction(1, 25)
         clamped += window.start < first_there
         across_end += window.end > end
         died += dies is not None
@@ -135,7 +135,7 @@ def test_gaps_are_left_out_and_the_rest_is_right(bench: Bench) -> None:
     window = window_at(began() + 100, Fraction(20))
     cut, numbers = bench.clip("s", window)
     assert numbers == broadcast.stream.numbers(window.start, window.end)
-    assert len(cut.parts) == 4 and any("joined" in note.text for note in cut.notes)
+    assert len(cut.parts) == 4 and any("joined" in note.text for note in cut.report.notes)
 
 
 def test_a_change_of_resolution_is_no_seam_in_time(bench: Bench) -> None:

@@ -63,7 +63,7 @@ def assert_right(bench: Bench, start: str, seconds: str, *, sound: bool = True) 
     cut, numbers = bench.clip("s", window, hear=sound)
     expected = stream.numbers(window.start, window.end)
     assert (numbers[0], numbers[-1]) == (expected[0], expected[-1]) and numbers == expected
-    assert cut.notes == (), "cut in one piece"
+    assert cut.report.notes == (), "cut in one piece"
     assert not sound or abs(bench.sound_late) < MOST_SOUND_LATE
 
 

@@ -18,12 +18,12 @@ from src.errors import JobStalled, Network, NetworkTimeout
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange
 from src.models.progress import Monitor, SilentMonitor
 from src.services.cache_service import CacheService
-from src.services.cutting.engine.engine import make_clip
 from src.services.jobs.lease import LeaseRenewer, ShutdownFlag
 from src.services.progress_cache import ProgressCache
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import KINDS, served
 from tests.resilience.faults.proxy import HEALTHY, Fault, FaultProxy
+from tests.tools.engine_calls import make_clip
 from tests.tools.media_kit import decode_errors, first_last
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,11 @@
-"""What a decoder that a stranger has taken over might try; runs in the sandbox of the clip engine."""
+"""What a decoder that untrusted media has taken over might try; a child of the clip engine for tests.
+
+Its parent starts it instead of ``sandbox_child``; what to do is in the URL of the order's source, as JSON.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,13 +13,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from src.models.media_source import TimeRange
+from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Progress
-from src.services.cutting.engine.model import ClipReport
+from src.services.cutting import sandbox_child
+from src.services.cutting.engine.engine import METHODS
+from src.services.cutting.engine.model import ClipReport, CutOrder
 from src.utils.sandbox import SandboxRules, locked_into
 
 _NOWHERE = TimeRange(Fraction(0), Fraction(1))
@@ -29,24 +37,25 @@ def _tried(name: str, action: Callable[[], object]) -> str:
     return f"{name}: done"
 
 
-def misbehave(outside: Path, work: Path, port: int, monitor: Monitor) -> list[ClipReport]:
+def misbehave(monitor: Monitor, outside: str, work: str, port: int) -> list[ClipReport]:
     """Tell in the notes what could be done."""
+    beside, own = Path(outside), Path(work)
 
     def say() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(b"secrets", ("192.0.2.1", 53))
 
     notes = (
-        _tried("read", (outside / "secret").read_text),
-        _tried("write", lambda: (outside / "new").write_text("x")),
-        _tried("list", lambda: list(outside.iterdir())),
+        _tried("read", (beside / "secret").read_text),
+        _tried("write", lambda: (beside / "new").write_text("x")),
+        _tried("list", lambda: list(beside.iterdir())),
         _tried("passwd", Path("/etc/passwd").read_text),
         _tried("connect", lambda: socket.create_connection(("127.0.0.1", port), timeout=2).close()),
         _tried("datagram", say),
         _tried("program", lambda: os.execv("/bin/sh", ["/bin/sh", "-c", "true"])),  # noqa: S606
-        _tried("own file", lambda: (work / "own").write_text("x")),
-        _tried("link", lambda: (work / "link").symlink_to(outside / "secret")),
-        _tried("pipe", lambda: os.mkfifo(work / "pipe")),
+        _tried("own file", lambda: (own / "own").write_text("x")),
+        _tried("link", lambda: (own / "link").symlink_to(beside / "secret")),
+        _tried("pipe", lambda: os.mkfifo(own / "pipe")),
         f"environment: {sorted(set(os.environ) - {'LC_CTYPE'})}",
     )
     monitor.report(Progress())
@@ -59,7 +68,7 @@ def die(monitor: Monitor) -> list[ClipReport]:
     return []
 
 
-def lie(what: str, monitor: Monitor, refresh: object = None) -> list[ClipReport]:
+def lie(monitor: Monitor, what: str) -> list[ClipReport]:
     """Say something that is no answer."""
     os.write(int(sys.argv[1]), what.encode())
     time.sleep(60)
@@ -70,6 +79,59 @@ def hang(monitor: Monitor) -> list[ClipReport]:
     """Never answer."""
     time.sleep(600)
     return []
+
+
+def modules(monitor: Monitor) -> list[ClipReport]:
+    """Tell in the notes which modules this process has loaded."""
+    notes = tuple(Note(NoteCode.TARGET, name) for name in sorted(sys.modules))
+    return [ClipReport(_NOWHERE, _NOWHERE, "smart", 0, 0, 0, notes)]
+
+
+ACTS: dict[str, Callable[..., list[ClipReport]]] = {act.__name__: act for act in (misbehave, die, lie, hang, modules)}
+
+
+def order_to(act: str, folder: Path, network: NetworkSettings, /, **given: Any) -> CutOrder:
+    """The order for one of the acts."""
+    url = json.dumps({"act": act, **given})
+    return CutOrder(ClipSource((Track(url),)), (_NOWHERE,), (folder / "clip.mp4",), folder, network)
+
+
+def _act(order: CutOrder, monitor: Monitor, refresh: object) -> list[ClipReport]:
+    assert isinstance(order.source, ClipSource)
+    given = json.loads(order.source.tracks[0].url)
+    return ACTS[given.pop("act")](monitor, **given)
+
+
+def _false_figures(order: CutOrder, monitor: Monitor, refresh: Any) -> list[ClipReport]:
+    """Cut as the engine does, and claim one frame more in the last clip."""
+    *others, last = METHODS["clips"](order, monitor, refresh)
+    return [*others, replace(last, encoded_frames=last.encoded_frames + 1)]
+
+
+def _too_few(order: CutOrder, monitor: Monitor, refresh: Any) -> list[ClipReport]:
+    """Cut as the engine does, and leave one report out."""
+    return METHODS["clips"](order, monitor, refresh)[1:]
+
+
+def _die(order: CutOrder, monitor: Monitor, refresh: Any) -> list[ClipReport]:
+    return die(monitor)
+
+
+def _cut_audio(order: CutOrder, monitor: Monitor, refresh: Any) -> list[ClipReport]:
+    """Fetch as the engine does, and leave a file whose second half is noise."""
+    reports = METHODS["whole"](order, monitor, refresh)
+    content = order.output.read_bytes()
+    order.output.write_bytes(content[: len(content) // 2] + os.urandom(len(content) // 2))
+    return reports
+
+
+_CHILDREN: dict[str, dict[str, Callable[..., list[ClipReport]]]] = {
+    "act": {"clip": _act},
+    "false_figures": {"clips": _false_figures},
+    "too_few": {"clips": _too_few},
+    "dies": {"whole": _die},
+    "spoils_audio": {"whole": _cut_audio},
+}
 
 
 def connects(folder: Path) -> str:
@@ -85,3 +147,7 @@ def connects(folder: Path) -> str:
                 [python, "-I", "-S", "-c", code], preexec_fn=enter, capture_output=True, text=True, check=False
             )
     return "done" if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+if __name__ == "__main__":
+    sandbox_child.main(sys.argv[1:], _CHILDREN[os.environ.get("ACT", "act")])

@@ -12,11 +12,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
+from src.config import Settings
 from src.errors import (
     AppError,
     Cancelled,
+    ClipIncomplete,
     EngineInterrupted,
     InternalError,
     MediaGone,
@@ -25,16 +28,25 @@ from src.errors import (
     VideoPrivate,
 )
 from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange
+from src.models.params import BatchParams
 from src.models.progress import Monitor, Progress, SilentMonitor
-from src.services.cutting.engine.model import ClipReport
+from src.services.audio.download import AudioDownloadService
+from src.services.clips.batch import Batch, ClipBatchService
+from src.services.cutting import sandbox
+from src.services.cutting.engine.model import ClipReport, CutOrder
+from src.services.cutting.engine.session import Session
 from src.services.cutting.sandbox import EngineSandbox, SandboxedEngine
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
+from src.services.encoding.audio_extraction import AudioService
+from src.services.ffmpeg_utils_service import ENVIRONMENT, FFmpeg
+from src.services.youtube_service import YouTubeService
 from src.utils.sandbox import available
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.clip.sources import KINDS, served
 from tests.resilience.hostile import sandboxed
 from tests.tools.media_kit import FFMPEG, first_last
+from tests.tools.offline_youtube import OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
 
@@ -60,15 +72,39 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def engine() -> Iterator[SandboxedEngine]:
+def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children that do what is asked of ``sandboxed`` instead of cutting."""
+    monkeypatch.setattr(sandbox, "CHILD", sandboxed.__name__)
+
+
+@pytest.fixture
+def engine(hostile: None) -> Iterator[SandboxedEngine]:
     with EngineSandbox(Path(FFMPEG), EgressProxy(Policy())).engine() as started:
         yield started
 
 
 def run(
-    engine: SandboxedEngine, function: Callable[..., Any], place: Place, monitor: Monitor | None = None, **given: Any
+    engine: SandboxedEngine,
+    act: str,
+    place: Place,
+    monitor: Monitor | None = None,
+    refresh: Callable[[], ClipSource] | None = None,
+    /,
+    **given: Any,
 ) -> list[ClipReport]:
-    return engine.run(function, given, [place.work], None, monitor or SilentMonitor())
+    order = sandboxed.order_to(act, place.work, NetworkSettings(), **given)
+    return engine.run("clip", order, monitor or SilentMonitor(), refresh)
+
+
+def test_the_child_loads_nothing_of_its_parent(engine: SandboxedEngine, place: Place) -> None:
+    (report,) = run(engine, "modules", place)
+    loaded = {note.text for note in report.notes}
+    cutting = {"sandbox", "sandbox_channel", "cutter", "sources", "acceptance", "section", "film_joining", "joining"}
+    parent = {f"src.services.cutting.{name}" for name in cutting} | {"src.services.video_service", "src.config"}
+    assert not loaded & parent
+    packages = {name.split(".")[0] for name in loaded}
+    assert not packages & {"yt_dlp", "pymongo", "flask", "celery", "redis"}
+    assert not [name for name in loaded if name.startswith(("src.services.egress", "src.services.youtube_service"))]
 
 
 @pytest.mark.skipif(str(available()) != "files: landlock, network: namespace", reason="this kernel has less")
@@ -76,8 +112,8 @@ def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: Sa
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         port = listener.getsockname()[1]
-        given = {"outside": place.outside, "work": place.work, "port": port}
-        (report,) = run(engine, sandboxed.misbehave, place, **given)
+        given = {"outside": str(place.outside), "work": str(place.work), "port": port}
+        (report,) = run(engine, "misbehave", place, **given)
         with pytest.raises(BlockingIOError):
             listener.accept()
     told = dict(note.text.split(": ", 1) for note in report.notes)
@@ -90,7 +126,7 @@ def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: Sa
 
 def test_an_engine_that_dies_is_told(engine: SandboxedEngine, place: Place) -> None:
     with pytest.raises(EngineInterrupted):
-        run(engine, sandboxed.die, place)
+        run(engine, "die", place)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +134,8 @@ def test_an_engine_that_dies_is_told(engine: SandboxedEngine, place: Place) -> N
     [
         "nonsense\n",
         "[]\n",
-        '{"made": "everything"}\n',
-        '{"made": [{"requested": 1}]}\n',
+        '{"result": "everything"}\n',
+        '{"result": [{"requested": 1}]}\n',
         '{"progress": {"phase": "nonsense"}}\n',
         '{"a": 1, "b": 2}\n',
         '{"refresh": true}\n',
@@ -112,7 +148,7 @@ def test_an_engine_that_dies_is_told(engine: SandboxedEngine, place: Place) -> N
 )
 def test_an_engine_that_lies_is_not_believed(engine: SandboxedEngine, place: Place, what: str) -> None:
     with pytest.raises(EngineInterrupted):
-        run(engine, sandboxed.lie, place, what=what)
+        run(engine, "lie", place, what=what)
 
 
 def test_an_engine_asks_for_links_once(engine: SandboxedEngine, place: Place) -> None:
@@ -122,16 +158,15 @@ def test_an_engine_asks_for_links_once(engine: SandboxedEngine, place: Place) ->
         asked.append(ClipSource(()))
         return asked[-1]
 
-    given = {"what": '{"refresh": true}\n' * 3}
     with pytest.raises(EngineInterrupted):
-        engine.run(sandboxed.lie, given, [place.work], None, SilentMonitor(), refresh=refresh)
+        run(engine, "lie", place, None, refresh, what='{"refresh": true}\n' * 3)
     assert len(asked) == 1, "each time is a look at the site"
 
 
 def test_the_times_of_missing_segments_come_through(engine: SandboxedEngine, place: Place) -> None:
     told = {"code": "SEGMENT_MISSING", "message": "anything", "missing": [{"start": 2.0, "end": 4.5}]}
     with pytest.raises(SegmentMissing) as caught:
-        run(engine, sandboxed.lie, place, what=json.dumps({"failed": told}) + "\n")
+        run(engine, "lie", place, what=json.dumps({"failed": told}) + "\n")
     assert caught.value.details == {"missing": [{"start": 2.0, "end": 4.5}]}
     assert "2 to 4.5 s" in caught.value.message
 
@@ -140,14 +175,14 @@ def test_the_times_of_missing_segments_come_through(engine: SandboxedEngine, pla
 def test_what_is_not_the_engines_to_say_is_an_internal_error(engine: SandboxedEngine, place: Place, code: str) -> None:
     line = json.dumps({"failed": {"code": code, "message": "x" * 10_000}}) + "\n"
     with pytest.raises(InternalError) as caught:
-        run(engine, sandboxed.lie, place, what=line)
+        run(engine, "lie", place, what=line)
     assert caught.value.message == InternalError().message
 
 
 def test_an_error_of_the_engine_is_told_shortened(engine: SandboxedEngine, place: Place) -> None:
     line = json.dumps({"failed": {"code": "NETWORK_TIMEOUT", "message": "x" * 10_000}}) + "\n"
     with pytest.raises(AppError, match=r"^x{2000}$"):
-        run(engine, sandboxed.lie, place, what=line)
+        run(engine, "lie", place, what=line)
 
 
 class CancelsSoon(SilentMonitor):
@@ -161,10 +196,10 @@ class CancelsSoon(SilentMonitor):
             raise Cancelled()
 
 
-def test_a_cancelled_engine_is_ended(place: Place) -> None:
+def test_a_cancelled_engine_is_ended(place: Place, hostile: None) -> None:
     with EngineSandbox(Path(FFMPEG), EgressProxy(Policy())).engine() as engine:
         with pytest.raises(Cancelled):
-            run(engine, sandboxed.hang, place, CancelsSoon())
+            run(engine, "hang", place, CancelsSoon())
         child = engine._process.pid
     assert not Path(f"/proc/{child}").exists() or os.waitpid(child, os.WNOHANG)
 
@@ -198,31 +233,24 @@ def clip_of(
         egress = EgressProxy(Policy(rule))
         source = source_of(origin)
         with EngineSandbox(Path(FFMPEG), egress).engine() as engine, egress.session() as way:
-            engine.make_clip(
-                source,
-                RANGE,
-                output,
-                work_dir=place.work,
-                network=NetworkSettings(proxy=way.proxy_url, stall_seconds=2, give_up_seconds=20, retries=2),
-                ffmpeg=Path(FFMPEG),
-                monitor=monitor or SilentMonitor(),
-                refresh=None if refresh is None else lambda: refresh(source),
-            )
+            network = NetworkSettings(proxy=way.proxy_url, stall_seconds=2, give_up_seconds=20, retries=2)
+            order = CutOrder(source, (RANGE,), (output,), place.work, network, ffmpeg=Path(FFMPEG))
+            asks = None if refresh is None else lambda: refresh(source)
+            engine.run("clip", order, monitor or SilentMonitor(), asks)
     assert [path.name for path in place.work.iterdir()] == [output.name]
     return output
 
 
-def test_stretches_are_made_by_a_child_of_their_own(place: Place, engine: SandboxedEngine) -> None:
+def test_each_call_has_a_child_of_its_own(place: Place) -> None:
     files, source_of = served(KIND["hls-ts"], place.outside)
     with Origin(files) as origin:
-        engine._egress = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{origin._port}")))
-        with engine._egress.session() as way:
-            network, watch = NetworkSettings(proxy=way.proxy_url), SilentMonitor()
-            made = engine.make_parts(
-                source_of(origin), RANGE, place.work, ".mp4", work_dir=place.work, network=network, monitor=watch
-            )
-    ((path, report),) = made
-    assert first_last(path) == (83, 218) and report.requested == RANGE
+        egress = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{origin._port}")))
+        with EngineSandbox(Path(FFMPEG), egress).engine() as engine, egress.session() as way:
+            network = NetworkSettings(proxy=way.proxy_url)
+            order = CutOrder(source_of(origin), (RANGE,), (place.work / "cut.mp4",), place.work, network)
+            engine.run("clip", order, SilentMonitor())
+            (report,) = engine.run("parts", order, SilentMonitor())
+    assert first_last(order.output) == first_last(order.part(0)) == (83, 218) and report.requested == RANGE
 
 
 @pytest.mark.parametrize("name", ["h264-sidx", "vp9-webm", "hls-ts"])
@@ -272,11 +300,75 @@ def test_what_is_no_film_is_unreadable(place: Place) -> None:
             egress.session() as way,
             pytest.raises(SourceUnreadable),
         ):
-            engine.make_clip(
-                source,
-                RANGE,
-                place.work / "clip.mp4",
-                work_dir=place.work,
-                network=NetworkSettings(proxy=way.proxy_url),
-                monitor=SilentMonitor(),
-            )
+            network = NetworkSettings(proxy=way.proxy_url)
+            order = CutOrder(source, (RANGE,), (place.work / "clip.mp4",), place.work, network)
+            engine.run("clip", order, SilentMonitor())
+
+
+# --- the products ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[OfflineYoutube]:
+    with OfflineYoutube() as running:
+        yield running
+
+
+def hostile_child(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    monkeypatch.setattr(sandbox, "CHILD", sandboxed.__name__)
+    monkeypatch.setitem(ENVIRONMENT, "ACT", act)
+
+
+def batch(site: OfflineYoutube, folder: Path) -> Batch:
+    settings, ffmpeg = Settings.load(site.environment(), dotenv=None), FFmpeg(Path(FFMPEG))
+    batches = ClipBatchService(settings, YouTubeService(settings), ffmpeg, EgressProxy.of(settings))
+    params = BatchParams(
+        url=site.url(VideoId.LADDER),
+        youtube_video_id=VideoId.LADDER,
+        ranges=((3.5, 4.5), (6.1, 7)),
+        resolution_preference="144p",
+    )
+    return batches.make(params, folder, SilentMonitor())
+
+
+def test_every_clip_of_a_batch_is_verified(site: OfflineYoutube, place: Place) -> None:
+    clips = batch(site, place.work).clips
+    assert [clip.accepted.frames for clip in clips] == [25, 22]
+    assert [first_last(clip.path) for clip in clips] == [(88, 112), (153, 174)]
+
+
+@pytest.mark.parametrize(("act", "error"), [("false_figures", ClipIncomplete), ("too_few", EngineInterrupted)])
+def test_a_batch_with_false_figures_is_refused(
+    site: OfflineYoutube, place: Place, monkeypatch: pytest.MonkeyPatch, act: str, error: type[AppError]
+) -> None:
+    hostile_child(monkeypatch, act)
+    with pytest.raises(error):
+        batch(site, place.work)
+    assert not (place.work / "batch.zip").exists()
+
+
+def audio(site: OfflineYoutube, folder: Path) -> Path:
+    settings, ffmpeg = Settings.load(site.environment(), dotenv=None), FFmpeg(Path(FFMPEG))
+    downloads = AudioDownloadService(settings, YouTubeService(settings), AudioService(ffmpeg), ffmpeg)
+    path = folder / "song.mp3"
+    downloads.download_audio(site.url(VideoId.LADDER), path, "mp3", "128k", monitor=SilentMonitor())
+    return path
+
+
+def test_audio_is_never_read_by_the_worker(site: OfflineYoutube, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("the worker reads what the site sent")
+
+    monkeypatch.setattr(av, "open", opened)
+    monkeypatch.setattr(Session, "__init__", opened)
+    assert audio(site, place.work).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("act", "error"), [("dies", EngineInterrupted), ("spoils_audio", ClipIncomplete)])
+def test_hostile_audio_ends_its_job_and_nothing_else(
+    site: OfflineYoutube, place: Place, monkeypatch: pytest.MonkeyPatch, act: str, error: type[AppError]
+) -> None:
+    hostile_child(monkeypatch, act)
+    with pytest.raises(error):
+        audio(site, place.work)
+    assert list(place.work.iterdir()) == []

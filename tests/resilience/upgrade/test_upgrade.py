@@ -30,6 +30,7 @@ from src.models.progress import Monitor, SilentMonitor
 from src.models.video import Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.clips.kind import ClipHandler
+from src.services.cutting.sources import media_network
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -45,7 +46,7 @@ from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import TASK, ChunkWorkers
 from src.services.uploads.kind import EncodeHandler
-from src.services.video_service import VideoService, network_of
+from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
 from tests.engines.clip.origin import Origin
 from tests.engines.encode.recipes import FAST, Row, make, video
@@ -137,7 +138,7 @@ def test_a_clip_that_waits_is_cut_from_the_lookup_that_was_retained(installation
         settings = Settings.load(site.environment(), dotenv=None)
         ffmpeg = FFmpeg(Path(FFMPEG))
         youtube = YouTubeService(settings)
-        videos = VideoService(settings, youtube, EncodingService(ffmpeg), ffmpeg, network=network_of(settings))
+        videos = VideoService(settings, youtube, EncodingService(ffmpeg), ffmpeg, network=media_network(settings))
         job_id = installation.add_record("clip")
         (installation.retained(job_id) / "video.json").write_text(text_of("video.json"))
         _, path = installation.run(job_id, ClipHandler(videos))

@@ -1,4 +1,4 @@
-"""Types of the clip engine: what it retains of a source, and the report about a finished clip."""
+"""Defines the order for a cut, what is retained of its source, and the report about a finished clip."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from src.models.media_source import SourceUnreadable, TimeRange
+from src.models.captured import Captured
+from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange
 from src.models.outcome import Note
 
 Method = Literal["smart", "copy", "reencode"]
+Call = Literal["clip", "clips", "parts", "whole", "runs"]
+"""What the engine can be asked to do with an order; see ``cutting/engine/engine.py``."""
 
 
 class Discontinuous(SourceUnreadable):
-    """Its picture changes within the clip: it can be had in parts."""
+    """The format of its video changes within the clip: it can only be cut in parts."""
 
 
 class SmartImpossible(Exception):
@@ -35,8 +38,59 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOrder:
+    """One request to the engine, built by the use case that chose the formats and passed on unchanged.
+
+    ``ranges`` and ``outputs`` belong together; the suffix of an output (.mp4, .webm) is its container. The ranges of
+    captured segments are wall clock time (seconds since 1970). ``work_dir`` is an existing folder for temporary files.
+    ``mode``: ``exact`` copies what it can and encodes the edges; ``keyframe`` encodes nothing and may show more;
+    ``reencode`` encodes everything. ``ffmpeg`` is the program for frames that the linked encoders do not support (VP9
+    of more than 8 bits).
+    """
+
+    source: ClipSource | Captured
+    ranges: tuple[TimeRange, ...]
+    outputs: tuple[Path, ...]
+    work_dir: Path
+    network: NetworkSettings
+    mode: Mode = "exact"
+    ffmpeg: Path | None = None
+    keep: Keep | None = None
+
+    @property
+    def range(self) -> TimeRange:
+        """The only range."""
+        (only,) = self.ranges
+        return only
+
+    @property
+    def output(self) -> Path:
+        """The only output."""
+        (only,) = self.outputs
+        return only
+
+    def part(self, number: int) -> Path:
+        """Where a part of the only output is written, before all of them are joined."""
+        return self.output.with_name(f"part{number}{self.output.suffix}")
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that the engine reads."""
+        return (self.source.folder,) if isinstance(self.source, Captured) else ()
+
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """The folders that the engine writes to."""
+        folders = [self.work_dir, *(output.parent for output in self.outputs)]
+        if self.keep is not None:
+            folders.append(self.keep.folder)
+        return tuple(dict.fromkeys(folders))
+
+
+@dataclass(frozen=True, slots=True)
 class ClipReport:
-    """What was made. ``actual`` is from the first frame to the end of the last one, in time of the source.
+    """A finished clip, as the engine describes it. ``actual`` is from the first frame to the end of the last one, in
+    time of the source.
 
     ``bytes_fetched`` counts everything that arrived since the previous clip of the same call, indexes included.
     ``sound`` is where the clip has sound, in seconds of the clip; None: nowhere.

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from src.errors import AppError, ClipIncomplete, MediaForbidden
-from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnreadable, TimeRange, Track
+from src.models.media_source import ClipSource, Mode, SourceUnreadable, TimeRange, Track
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.engine.attempt import AUDIO_LEAD, AttemptResult, Job, cut
@@ -25,7 +25,7 @@ from src.services.cutting.engine.indexes.segment_index import SegmentIndex, outl
 from src.services.cutting.engine.indexes.segment_parts import in_one_group, parts, require_listed
 from src.services.cutting.engine.indexes.segment_stretches import touched_groups
 from src.services.cutting.engine.indexes.segments import Segmented
-from src.services.cutting.engine.model import ClipReport, Keep, SmartImpossible
+from src.services.cutting.engine.model import ClipReport, CutOrder, SmartImpossible
 from src.services.cutting.engine.padding import Keeper
 from src.services.cutting.engine.verify import verify
 from src.services.fetch.fetcher import SMALLEST_CHUNK, Fetcher
@@ -42,30 +42,20 @@ _HEAD, _SOUND, _TAIL, _MIDDLE, _PADDING, _PER_RANGE = 0, 1, 2, 3, 4, 10
 class Session:
     """One call: its fetcher, its temporary folder, and its progress."""
 
-    def __init__(
-        self,
-        source: ClipSource,
-        work_dir: Path,
-        network: NetworkSettings,
-        monitor: Monitor,
-        refresh: Callable[[], ClipSource] | None,
-        ffmpeg: Path | None = None,
-        keep: Keep | None = None,
-    ) -> None:
-        self._ffmpeg = ffmpeg
-        self._keeper = Keeper(keep) if keep is not None else None
-        self._source, self._monitor, self._refresh, self._network = source, monitor, refresh, network
+    def __init__(self, order: CutOrder, monitor: Monitor, refresh: Callable[[], ClipSource] | None = None) -> None:
+        self._order, self._monitor, self._refresh = order, monitor, refresh
+        self._keeper = Keeper(order.keep) if order.keep is not None else None
         self._segmented: dict[int, Segmented] = {}
         self._fresh: ClipSource | None = None
         self._links: dict[int, dict[str, str]] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="clip-", dir=work_dir))
+        self._folder = Path(tempfile.mkdtemp(prefix="clip-", dir=order.work_dir))
         self._spool = Spool(self._folder / "fetched") if self._keeper is None else self._keeper.open_spool()
         self.resources: list[Resource] = []
         self._phase, self._percent, self._written = Phase.INITIALIZING, 0.0, 0.0
         self._frames, self._writing_since = 0, 0.0
         self._checked = self._began = time.monotonic()
         self._told_bytes = 0
-        self.fetcher = Fetcher(self._spool, network, self._tick, self._renew if refresh else None)
+        self.fetcher = Fetcher(self._spool, order.network, self._tick, self._renew if refresh else None)
 
     def __enter__(self) -> Self:
         return self
@@ -77,11 +67,16 @@ class Session:
         self._spool.close(delete=self._keeper is None or error is not None)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def _tracks(self) -> tuple[Track, ...]:
+        assert isinstance(self._order.source, ClipSource)
+        return self._order.source.tracks
+
     # --- steps --------------------------------------------------------------------------------------------------
 
     def indexes(self) -> tuple[Index | None, Index | None]:
         """The indexes of the picture and of the sound; the same one twice if one track holds both."""
-        tracks = self._source.tracks
+        tracks = self._tracks
         remotes = [
             self._remote(place, track) if track.protocol == "https" else None for place, track in enumerate(tracks)
         ]
@@ -186,7 +181,7 @@ class Session:
     def _attempt(
         self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode
     ) -> AttemptResult:
-        job = Job(self.fetcher, video, audio, wanted, output, self.check, self._wrote, self._ffmpeg)
+        job = Job(self.fetcher, video, audio, wanted, output, self.check, self._wrote, self._order.ffmpeg)
         made = cut(job, mode)
         self._phase = Phase.VERIFYING
         self._tick()
@@ -257,9 +252,9 @@ class Session:
         assert self._refresh is not None
         if self._fresh is None:
             fresh = self._refresh()
-            if len(fresh.tracks) != len(self._source.tracks):
+            if len(fresh.tracks) != len(self._tracks):
                 raise MediaForbidden("The video's formats changed while it was being fetched.")
-            self._links = {n: one.links(fresh.tracks[n], self._network) for n, one in self._segmented.items()}
+            self._links = {n: one.links(fresh.tracks[n], self._order.network) for n, one in self._segmented.items()}
             self._fresh = fresh
         for resource in {*self.resources, refused}:
             if resource.generation == 0:
