@@ -20,8 +20,8 @@ from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.youtube.captions import fetch_captions
 from src.services.youtube.extraction import look_up, not_started, require_formats
-from src.services.youtube.flights import InFlightLookups
 from src.services.youtube.formats import format_table
+from src.services.youtube.in_flight import InFlightLookups
 from src.services.youtube.live_streams import find_live_stream
 from src.services.youtube.lookup_cache import LookupCache
 from src.services.youtube.options import SiteOptions

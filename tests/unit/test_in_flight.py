@@ -10,7 +10,7 @@ import pytest
 
 from src.errors import Busy, Cancelled, NetworkTimeout, VideoPrivate
 from src.models.progress import Progress, SilentMonitor
-from src.services.youtube.flights import InFlightLookups
+from src.services.youtube.in_flight import InFlightLookups
 
 
 class Gate:
