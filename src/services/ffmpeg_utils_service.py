@@ -1,4 +1,4 @@
-"""FFmpeg: runs FFmpeg processes, all of them: progress, stopping, and what they may use."""
+"""Runs all FFmpeg processes: their progress, limits and sandbox, and how they are stopped."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from src.utils.ffmpeg_messages import failure
 from src.utils.process import dying_with
 from src.utils.sandbox import SandboxRules, locked_into
 
-CHECK_SECONDS = 0.2  # the monitor is asked this often, whether FFmpeg talks or not
-TERMINATE_SECONDS = 1.0  # its file is thrown away anyway, so it only has to let go of what it holds
-# Nothing of ours: no secret, no proxy. SVT_LOG=1 lets SVT-AV1, which does not obey -v, tell errors only.
+CHECK_SECONDS = 0.2  # the interval of calls to the monitor, independent of FFmpeg's output
+TERMINATE_SECONDS = 1.0  # the output is discarded, so FFmpeg only has to release its resources
+# Without our own variables: no secrets, no proxy. SVT_LOG=1 limits SVT-AV1, which ignores -v, to errors.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "SVT_LOG": "1"}
-_KEPT_LINES = 200
+_LOG_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class FFmpegProgress:
-    """One reading of a running process: percent 0-100 (None if the length is unknown), ``speed`` as a factor of real
-    time, frames per second, seconds still to go, frames and seconds of media written so far."""
+    """A reading of a running process: percent 0-100 (None if the length is unknown), ``speed`` as a factor of real
+    time, frames per second, remaining seconds, frames and seconds of media written so far."""
 
     percent: float | None = None
     speed: float | None = None
@@ -43,8 +43,8 @@ class FFmpegProgress:
 
 @dataclass(frozen=True, slots=True)
 class FFmpegResult:
-    """How a process that succeeded went: its log lines (the last 200), frames written, wall seconds, and where the
-    last output ends in seconds."""
+    """The result of a successful process: its last 200 log lines, frames written, real seconds, and the end of the last
+    output in seconds."""
 
     log: tuple[str, ...]
     frames: int | None
@@ -53,16 +53,16 @@ class FFmpegResult:
 
 
 class FFmpeg:
-    """The FFmpeg program. Every process runs in a process group of its own and dies with the thread that runs it."""
+    """The FFmpeg program. Every process runs in its own process group and dies with the thread that runs it."""
 
     def __init__(self, program: Path, sandbox: SandboxRules | None = None) -> None:
-        """``sandbox`` is for programs that read what came from outside: see ``confined``."""
+        """``sandbox``: for processes that read untrusted input, see ``confined``."""
         self.program, self._sandbox = program, sandbox
 
     def confined(self, *, reads: Sequence[Path], writes: Sequence[Path], devices: bool = False) -> FFmpeg:
-        """The same program, which sees nothing but these files and folders, and no network.
+        """Return the same program in a sandbox with only these files and folders, and no network.
 
-        ``devices``: with the video hardware of this machine.
+        ``devices``: allow the video hardware of this machine.
         """
         sandbox = SandboxRules(
             reads=tuple(reads), writes=tuple(writes), programs=(self.program, self.program.resolve()), devices=devices
@@ -88,10 +88,10 @@ class FFmpeg:
         stops the process group (terminate, one second, kill) and is raised again here.
 
         Raises:
-            DiskFull: there was no room for the output.
+            DiskFull: the disk is full.
             JobTimeout: ``limits.wall_seconds`` have passed.
-            EncodeInterrupted: somebody else killed it.
-            EncodeFailed: anything else; ``details`` may hold ``http_status`` when an input came from the network.
+            EncodeInterrupted: another process killed it.
+            EncodeFailed: any other failure; ``details`` may have the ``http_status`` of an input from the network.
             FfmpegMissing: the program cannot be started.
         """
         watch = monitor or SilentMonitor()
@@ -149,7 +149,7 @@ def _start(
 
 
 class _Run:
-    """The two pipes of one running process, read until both end."""
+    """Reads the two pipes of a running process until both end."""
 
     def __init__(
         self,
@@ -161,10 +161,10 @@ class _Run:
     ) -> None:
         assert process.stderr is not None
         self.process = process
-        self.log: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.log: deque[str] = deque(maxlen=_LOG_LINES)
         self.reading = FFmpegProgress()
         self.started = time.monotonic()
-        self._duration, self._frames, self._tell = duration_seconds, frames, on_progress
+        self._duration, self._frames, self._on_progress = duration_seconds, frames, on_progress
         self._progress_fd, self._stderr_fd = progress_fd, process.stderr.fileno()
         self._rest = {self._progress_fd: b"", self._stderr_fd: b""}
         self._values: dict[str, str] = {}
@@ -172,7 +172,7 @@ class _Run:
         self._moved = self.started
 
     def wait(self, monitor: Monitor, limits: Limits) -> None:
-        """Read until the process has ended; raises what the monitor raises, or that a limit was reached."""
+        """Read until the process has ended. Raises what the monitor raises, and errors if a limit is reached."""
         checked = 0.0
         with selectors.DefaultSelector() as selector:
             for fd in self._rest:
@@ -225,8 +225,8 @@ class _Run:
         if mark != self._mark:
             self._mark, self._moved = mark, time.monotonic()
         self.reading = self._interpret(finished=value.strip() == "end")
-        if self._tell is not None:
-            self._tell(self.reading)
+        if self._on_progress is not None:
+            self._on_progress(self.reading)
 
     def _interpret(self, *, finished: bool) -> FFmpegProgress:
         frame = _number(self._values.get("frame"))
@@ -242,11 +242,13 @@ class _Run:
             share = 1.0 if finished else max(before, min(share, 1.0))
         speed = _number((self._values.get("speed") or "").rstrip("x"))
         elapsed = time.monotonic() - self.started
+        percent = None if share is None else 100 * share
+        eta = elapsed * (1 - share) / share if share else None
         return FFmpegProgress(
-            percent=None if share is None else 100 * share,
+            percent=percent,
             speed=speed or None,
             fps=_number(self._values.get("fps")) or None,
-            eta_seconds=elapsed * (1 - share) / share if share else None,
+            eta_seconds=eta,
             frame=None if frame is None else int(frame),
             media_seconds=seconds,
         )
@@ -258,7 +260,7 @@ class _Run:
 
 
 def stop_group(process: subprocess.Popen[Any]) -> None:
-    """End a process that leads its own group, and whatever it started: terminate, one second, kill."""
+    """Stop a process that leads its own group, and its children: terminate, wait one second, kill."""
     if process.poll() is None:
         _signal_group(process.pid, signal.SIGTERM)
         try:

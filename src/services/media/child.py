@@ -1,4 +1,4 @@
-"""A process that reads one media file: what it may use and touch, and how it ended."""
+"""Defines the limits, the sandbox and the result of a child process that reads one media file."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from src.utils.process import use_at_most
 from src.utils.sandbox import SandboxRules
 
 ROOT: Final = Path(__file__).parents[3]
-ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no variable of our own
+ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # without our own variables
 _MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """What reading one file may use: processor seconds, seconds on the clock, bytes of address space."""
+    """The limits for reading one file: processor seconds, real seconds, bytes of address space."""
 
     cpu_seconds: int = 15
     wall_seconds: float = 20.0
     memory_bytes: int = 2048 * _MEBIBYTE
 
     def apply(self) -> None:
-        """Put them on this process (called in the child)."""
+        """Apply the limits to this process, the child."""
         for name, value in (
             (resource.RLIMIT_CPU, self.cpu_seconds + 1),
             (resource.RLIMIT_AS, self.memory_bytes),
@@ -33,22 +33,22 @@ class ProbeLimits:
             (resource.RLIMIT_CORE, 0),
         ):
             use_at_most(name, value)
-        # SIGXCPU comes at the lower limit: with both equal it would be SIGKILL, which others send as well.
+        # The soft limit is lower, so that the process gets SIGXCPU: SIGKILL could also come from other processes.
         _, most = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(resource.RLIMIT_CPU, (min(self.cpu_seconds, most), most))
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A process that has ended: its exit code, or a signal below 0, and what it wrote."""
+    """A process that has ended: its exit code (negative for a signal), its answer, and its error output."""
 
     code: int
     answer: bytes
-    said: str
+    errors: str
 
 
 def sandbox_of(*paths: Path) -> SandboxRules:
-    """These files and folders, and what Python itself and the packages need; of this project's folder only the code."""
+    """Allow these files and folders, Python and its packages, and of the project's folder only the code."""
     python = Path(sys.executable)
     return SandboxRules(
         reads=(*paths, Path(sys.prefix), Path(sys.base_prefix, "lib"), ROOT / "src"),

@@ -1,4 +1,4 @@
-"""From PyAV's objects and numbers to the words of ``models/media.py``: colours, side data, time stamps."""
+"""Converts PyAV's objects and numbers to the values of ``models/media.py``: colours, side data, time stamps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import av
 
 from src.models.media import LightLevel, MasteringDisplay, VideoStream
 
-# Numbers of ITU-T H.273; words as the filter setparams takes them. (The option -color_trc has others for 4 and 5.)
+# Numbers of ITU-T H.273; names of the filter setparams. (The option -color_trc has other names for 4 and 5.)
 PRIMARIES: Final = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
     10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22",
@@ -31,35 +31,35 @@ FIELD_ORDERS: Final = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
 # Names of PyAV's side data.
 DYNAMIC: Final = {"DOVI_METADATA": "Dolby Vision", "DOVI_RPU_BUFFER": "Dolby Vision", "DYNAMIC_HDR_PLUS": "HDR10+",
                   "DYNAMIC_HDR_VIVID": "HDR Vivid"}  # fmt: skip
-_NOT_SAID: Final = 2
+_UNSPECIFIED: Final = 2
 _SANE_RATE: Final = 100_000
 _SILENCE_SECONDS: Final = 1.0
 _MOST_SILENCES: Final = 25_000  # together longer than any silence that is filled
 
 
 def codec_name(context: Any) -> str:
-    """The codec's name, not that of the decoder that happens to be chosen (av1, not libdav1d)."""
+    """Return the name of the codec, not of its decoder (av1, not libdav1d)."""
     return str(context.codec.canonical_name)
 
 
 def rate(value: Fraction | None) -> Fraction | None:
-    """A rate or ratio, or None where the container has nonsense."""
+    """Return a rate or ratio, or None if the value in the container is impossible."""
     return value if value is not None and 0 < value < _SANE_RATE else None
 
 
 def stream_seconds(stream: Any, ticks: int | None) -> float | None:
-    """A number of the stream's ticks in seconds."""
+    """Convert ticks of the stream to seconds."""
     return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
 
 
 def tag_text(tag: Any) -> str | None:
-    """A container's four letters for a codec."""
+    """Return the container's four letters for a codec, if they are printable."""
     text = tag if isinstance(tag, str) else ""
     return text if text.isprintable() and text.strip() else None
 
 
 def with_frames(known: VideoStream, frames: Sequence[Any]) -> VideoStream:
-    """``known`` and what its first decoded frames say of orientation, scan, colours and light."""
+    """Add the orientation, scan, colours and light levels of the first decoded frames to ``known``."""
     first = frames[0]
     side = {data.type.name: bytes(data) for data in (first.side_data[i] for i in range(len(first.side_data)))}
     rotation, mirrored = orientation(side["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in side else (0, False)
@@ -83,7 +83,7 @@ def with_frames(known: VideoStream, frames: Sequence[Any]) -> VideoStream:
 
 
 def transparent_palette(frame: Any) -> bool:
-    """Whether a pixel of a frame has a colour of the palette that is not opaque; its colours are 32-bit BGRA."""
+    """Whether a pixel of a frame uses a palette colour that is not opaque; the palette is 32-bit BGRA."""
     if frame.format.name != "pal8" or len(frame.planes) < 2:
         return False
     stored, colors = frame.planes[0], bytes(frame.planes[1])
@@ -93,9 +93,9 @@ def transparent_palette(frame: Any) -> bool:
 
 
 def orientation(matrix: bytes) -> tuple[int, bool]:
-    """Degrees counter-clockwise (0, 90, 180, 270) and whether the picture is mirrored, of a display matrix.
+    """Read degrees counter-clockwise (0, 90, 180, 270) and whether the frame is mirrored from a display matrix.
 
-    The matrix is nine 32-bit numbers; only the upper left 2 x 2 of the 3 x 3 turn the picture.
+    The matrix has nine 32-bit numbers; only the upper left 2 x 2 of the 3 x 3 rotate the frame.
     """
     if len(matrix) < 36:
         return 0, False
@@ -109,12 +109,12 @@ def orientation(matrix: bytes) -> tuple[int, bool]:
 
 
 def named(names: dict[int, str], number: int) -> str | None:
-    """The word of a colour's number; None where it is not said (2), ``reserved`` where it has none."""
-    return names.get(number, None if number in (_NOT_SAID, None) else "reserved")
+    """Return the name of a colour's number: None if it is unspecified (2), ``reserved`` if it has no name."""
+    return names.get(number, None if number in (_UNSPECIFIED, None) else "reserved")
 
 
 def mastering(data: bytes) -> MasteringDisplay | None:
-    """AVMasteringDisplayMetadata: eight coordinates and two luminances as fractions, and which of them are there."""
+    """Read an AVMasteringDisplayMetadata: eight coordinates and two luminances as fractions, and which are present."""
     if len(data) < 88:
         return None
     numbers = struct.unpack("=22i", data[:88])
@@ -128,7 +128,7 @@ def mastering(data: bytes) -> MasteringDisplay | None:
 
 
 def light_level(data: bytes) -> LightLevel | None:
-    """AVContentLightMetadata: MaxCLL and MaxFALL."""
+    """Read an AVContentLightMetadata: MaxCLL and MaxFALL."""
     if len(data) < 8:
         return None
     brightest, average = struct.unpack("=2I", data[:8])
@@ -136,22 +136,22 @@ def light_level(data: bytes) -> LightLevel | None:
 
 
 class Axis:
-    """The units of one stream while they are read."""
+    """Collects the times of one stream's packets or frames while they are read."""
 
     def __init__(self) -> None:
         self.units = self.keyframes = 0
-        self._begun = False
+        self._started = False
         self.times: list[float] = []
         self.spans: list[tuple[float, float]] = []
         self.end: float | None = None
 
     def take(self, units: Iterable[Any]) -> None:
-        """Packets or frames; empty flush packets and those that an edit list hides do not count."""
+        """Count packets or frames, except empty flush packets and those that an edit list hides."""
         for unit in units:
             packet = isinstance(unit, av.Packet)
             key = bool(unit.is_keyframe if packet else getattr(unit, "key_frame", True))
-            if key and not self._begun:  # what lies before the first key frame cannot be shown
-                self._begun, self.units, self.times, self.spans, self.end = True, 0, [], [], None
+            if key and not self._started:  # units before the first key frame cannot be shown
+                self._started, self.units, self.times, self.spans, self.end = True, 0, [], [], None
             if packet and (unit.size == 0 or unit.is_discard):
                 continue
             self.units += 1
@@ -166,7 +166,7 @@ class Axis:
 
 
 def silences(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Where none of the spans lies for more than a second, in order; of too many only the first ones."""
+    """Find gaps of more than a second between the spans, in order; if there are too many, only the first ones."""
     found: list[tuple[float, float]] = []
     end: float | None = None
     for start, stop in sorted(spans):
@@ -177,13 +177,13 @@ def silences(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float],
 
 
 class Trial:
-    """A decode of what shows whether a file plays: every key frame, the last group of pictures, all sound."""
+    """Decodes the parts that show whether a file plays: every key frame, the last GOP, all audio."""
 
     def __init__(self) -> None:
         self._group: list[Any] = []
 
     def take(self, packet: Any) -> None:
-        """One packet in file order. Raises FFmpeg's error when it cannot be decoded."""
+        """Decode the next packet in file order, if it is needed. Raises FFmpeg's error if that fails."""
         if packet.stream.type != "video":
             packet.decode()
             return
@@ -198,7 +198,7 @@ class Trial:
             self._group.append(packet)
 
     def end(self) -> int:
-        """Errors of the last group."""
+        """Decode the last GOP. Returns the number of errors."""
         if not self._group:
             return 0
         context = self._group[0].stream.codec_context

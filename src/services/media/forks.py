@@ -1,11 +1,10 @@
-"""Several files of one job, read by forks of one process that has loaded what reading needs.
+"""Reads several files of one job with forks of one process that has already loaded FFmpeg's libraries.
 
-Starting Python and loading FFmpeg's libraries costs more than reading a short video, and an encode reads two: its
-input, and later its result. The process reads no file itself. Each file gets a fork of its own with its own limits,
-which locks itself into a sandbox with that one file before it opens it: what one file does to its fork, the next
-does not see.
+Starting Python and loading the libraries takes longer than reading a short video, and an encode reads two: its input,
+and later its result. The process itself reads no files. Each file gets its own fork with its own limits, which enters a
+sandbox with only that file before it opens it, so that one file cannot affect the next.
 
-``python -m src.services.media.forks KIND`` is that process; KIND is the sandbox that the machine offers for files.
+``python -m src.services.media.forks KIND`` is that process; KIND is the kind of sandbox for files on this machine.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from src.services.media import probe_child as media_reader
+from src.services.media import probe_child
 from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, sandbox_of
 from src.utils.process import die_with_parent, dying_with
 from src.utils.sandbox import Kind, available, lock_in, locked_into
 
-_HEAD: Final = struct.Struct(">iII")  # exit code, bytes of the answer, bytes of what was said beside it
-_MOST_BYTES: Final = 512 * 2**20  # a fork that writes more is ended: its words are not trusted either
+_HEAD: Final = struct.Struct(">iII")  # exit code, bytes of the answer, bytes of the error output
+_MOST_BYTES: Final = 512 * 2**20  # a fork that writes more is killed: its output is not trusted
 
 
 class MediaForks:
-    """Reads the files of one job. To be used as a context, by the thread that made it."""
+    """Reads the files of one job. Used as a context, by the thread that created it."""
 
     def __init__(self, *paths: Path) -> None:
-        """``paths``: the files to be read, or the folders that they will be in; no other can be."""
+        """``paths``: the files to read, or their folders; other files cannot be read."""
         self._paths = tuple(path.absolute() for path in paths)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,10 +48,10 @@ class MediaForks:
         self.close()
 
     def read(self, tasks: str, need: str, path: Path, limits: ProbeLimits) -> Ended:
-        """How the fork ended that did ``tasks`` (see ``media_reader``) with one file.
+        """Do ``tasks`` (see ``probe_child``) with one file in a fork. Returns how it ended.
 
         Raises:
-            TimeoutExpired: ``limits.wall_seconds`` have passed. It is stopped; the next file gets another process.
+            TimeoutExpired: after ``limits.wall_seconds``. The process is killed; the next file gets another one.
         """
         until = time.monotonic() + limits.wall_seconds
         if self._process is None or self._process.poll() is not None:
@@ -64,21 +63,21 @@ class MediaForks:
         try:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            code, answer, said = _HEAD.unpack(_receive(process.stdout, _HEAD.size, until))
+            code, answer, errors = _HEAD.unpack(_receive(process.stdout, _HEAD.size, until))
             return Ended(
                 code,
                 _receive(process.stdout, answer, until),
-                _receive(process.stdout, said, until).decode(errors="replace"),
+                _receive(process.stdout, errors, until).decode(errors="replace"),
             )
         except TimeoutError:
             self.close()
             raise subprocess.TimeoutExpired(tasks, limits.wall_seconds) from None
         except (EOFError, BrokenPipeError):
             process.wait()
-            return Ended(process.returncode or 1, b"", "the process that reads media has gone")
+            return Ended(process.returncode or 1, b"", "the process that reads media has ended")
 
     def close(self) -> None:
-        """End the process, and with it a fork that still reads."""
+        """Kill the process and a running fork."""
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -111,11 +110,11 @@ class MediaForks:
 
 
 def _receive(source: IO[bytes], count: int, until: float) -> bytes:
-    """Exactly so many bytes.
+    """Read exactly ``count`` bytes.
 
     Raises:
         TimeoutError: they have not arrived by ``until``.
-        EOFError: the writer has gone.
+        EOFError: the writer has ended.
     """
     parts: list[bytes] = []
     with selectors.DefaultSelector() as selector:
@@ -132,12 +131,12 @@ def _receive(source: IO[bytes], count: int, until: float) -> bytes:
 
 
 def serve(kind: Kind, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Fork for each line of ``requests`` and tell how the fork ended; until there are no more."""
+    """Fork for each line of ``requests`` and answer how the fork ended."""
     for line in requests:
         tasks, need, path, *limits = json.loads(line)
         ended = _in_fork(kind, tasks, need, path, ProbeLimits(*limits))
-        said = ended.said.encode()
-        answers.write(_HEAD.pack(ended.code, len(ended.answer), len(said)) + ended.answer + said)
+        errors = ended.errors.encode()
+        answers.write(_HEAD.pack(ended.code, len(ended.answer), len(errors)) + ended.answer + errors)
         answers.flush()
 
 
@@ -156,7 +155,7 @@ def _in_fork(kind: Kind, tasks: str, need: str, path: str, limits: ProbeLimits) 
                 os.close(end)
             limits.apply()
             lock_in(sandbox_of(Path(path)), kind)
-            code = media_reader.main(tasks, need, path)
+            code = probe_child.main(tasks, need, path)
             sys.stdout.flush()
         except BaseException:
             traceback.print_exc()
@@ -168,12 +167,12 @@ def _in_fork(kind: Kind, tasks: str, need: str, path: str, limits: ProbeLimits) 
     written = _collect(child, (out, error))
     _, status = os.waitpid(child, 0)
     if sum(map(len, written.values())) > _MOST_BYTES:
-        return Ended(1, b"", "it wrote more than an answer may hold")
+        return Ended(1, b"", "it wrote more than the limit")
     return Ended(os.waitstatus_to_exitcode(status), written[out], written[error].decode("utf-8", "replace"))
 
 
 def _collect(child: int, ends: Sequence[int]) -> dict[int, bytes]:
-    """What a fork writes into its pipes until it closes them."""
+    """Collect the output of a fork until it closes its pipes."""
     written = {end: bytearray() for end in ends}
     with selectors.DefaultSelector() as selector:
         for end in ends:

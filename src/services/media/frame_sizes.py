@@ -1,4 +1,4 @@
-"""``SizeWatch`` finds the frame sizes of a video from its packets: only key frames with new headers are decoded."""
+"""Finds the frame sizes of a video from its packets and only decodes key frames with new headers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import av
 from src.models.media import FrameSize
 from src.services.media import facts
 
-MOST_SIZES: Final = 100  # of a video that changes more often the first ones are reported
+MOST_SIZES: Final = 100  # of a video with more sizes, the first ones are reported
 MOST_DECODED: Final = 500  # key frames
-_HEAD_BYTES: Final = 65536  # parameter sets lie before the first slice
+_HEAD_BYTES: Final = 65536  # parameter sets come before the first slice
 # Types of NAL units with the frame size: H.264 table 7-1, H.265 table 7-1, H.266 table 5.
 _PARAMETER_SETS: Final[dict[str, tuple[Callable[[int, int], int], int]]] = {
     "h264": (lambda first, _: first & 0x1F, 7),
@@ -21,7 +21,7 @@ _PARAMETER_SETS: Final[dict[str, tuple[Callable[[int, int], int], int]]] = {
     "vvc": (lambda _, second: second >> 3, 15),
 }
 _AV1_SEQUENCE_HEADER: Final = 1  # AV1 bitstream specification, 6.2.2
-# (marker before the header, its length in bytes): of MPEG-1/2 the sequence header, of MPEG-4 Part 2 the layer.
+# (marker, header length in bytes): the sequence header of MPEG-1/2, the layer of MPEG-4 Part 2.
 _START_CODES: Final = {
     "mpeg1video": (b"\x00\x00\x01\xb3", 8),
     "mpeg2video": (b"\x00\x00\x01\xb3", 8),
@@ -30,7 +30,7 @@ _START_CODES: Final = {
 
 
 class SizeWatch:
-    """Takes the packets of one video stream in file order."""
+    """Reads the packets of one video stream in file order and collects its frame sizes."""
 
     def __init__(self, stream: Any, max_pixels: int) -> None:
         self._stream, self._max_pixels = stream, max_pixels
@@ -41,7 +41,7 @@ class SizeWatch:
         self.sizes: list[FrameSize] = []
 
     def take(self, packet: Any) -> None:
-        """Note the size of a key frame whose headers differ from those of the one before."""
+        """Add the size of a key frame whose headers differ from those of the previous one."""
         if not packet.is_keyframe or not packet.size or packet.is_discard or len(self.sizes) >= MOST_SIZES:
             return
         print_ = self._fingerprint(packet)
@@ -78,9 +78,9 @@ class SizeWatch:
 
 
 def headers(codec: str, head: bytes, length_bytes: int = 0) -> bytes | None:
-    """The part of a key frame's first bytes that holds the frame size; ``None``: not known for this codec.
+    """Extract the headers with the frame size from a key frame's first bytes; None if the codec is not supported.
 
-    ``length_bytes`` of each NAL unit's length, 0 for start codes (Annex B).
+    ``length_bytes``: the size of each NAL unit's length, 0 for start codes (Annex B).
     """
     if codec in _PARAMETER_SETS:
         kind, wanted = _PARAMETER_SETS[codec]
@@ -102,15 +102,15 @@ def headers(codec: str, head: bytes, length_bytes: int = 0) -> bytes | None:
 
 
 def _without_clock(data: bytes) -> bytes:
-    """The size in a Sorenson H.263 header: behind 17 bits of start code, 5 of version, 8 of time."""
-    number = int.from_bytes(data, "big") & (1 << 42) - 1  # behind 24 + 6 bits of the whole header
+    """Extract the size from a Sorenson H.263 header: after 17 bits of start code, 5 of version, 8 of time."""
+    number = int.from_bytes(data, "big") & (1 << 42) - 1  # after 24 + 6 bits of the whole header
     code = number >> 39
     bits = {0: 19, 1: 35}.get(code, 3)
     return (number >> (42 - bits)).to_bytes(6, "big")
 
 
 def _length_bytes(codec: str, extradata: bytes) -> int:
-    """Bytes of the lengths before NAL units, from a configuration record (ISO/IEC 14496-15); 0 is Annex B."""
+    """Read the size of NAL unit lengths in bytes from a configuration record (ISO/IEC 14496-15); 0 is Annex B."""
     if len(extradata) < 5 or (extradata[0] != 1 and codec != "vvc"):
         return 0
     place = {"h264": 4, "hevc": 21}.get(codec)
@@ -156,7 +156,7 @@ def _obus(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _jpeg_size(data: bytes) -> bytes:
-    """The start of frame of a JPEG: precision, height, width and sampling (ITU-T T.81, B.2.2)."""
+    """Extract the frame header of a JPEG: precision, height, width and sampling (ITU-T T.81, B.2.2)."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         kind, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")

@@ -1,4 +1,4 @@
-"""Probing: what is in a file, found out in a child process that cannot hurt the one that asks."""
+"""Probes files in a sandboxed child process."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from src.models.media import FrameIndex, MediaInfo, Timeline
 from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, sandbox_of
 from src.services.media.forks import MediaForks
 from src.services.media.probe_child import NO_MEMORY
-from src.services.media.upload_turns import Turns, again
+from src.services.media.upload_turns import Turns, retry_later
 from src.utils.process import dying_with
 from src.utils.sandbox import locked_into
 
 Need = Literal["video", "audio", "any"]
 _MEBIBYTE = 2**20
 UPLOAD_SECONDS = 60.0
-"""How long a request waits until its upload was read; below the timeouts of nginx (``deploy/nginx.conf.example``)."""
-# Each reader of an 8K video takes a core for a second or two, and 1 GB. Two API processes are the default.
+"""The longest time to read an upload during a request; below nginx's timeouts (``deploy/nginx.conf.example``)."""
+# Reading an 8K video needs a core for a second or two, and 1 GB. Two API processes are the default.
 upload_turns = Turns(max((os.cpu_count() or 1) // 2, 1), longest_queue=32)
 
 log = logging.getLogger(__name__)
 
 
-UNHURRIED = ProbeLimits(wall_seconds=120.0)  # for jobs: a busy machine is no reason to doubt a file
+UNHURRIED = ProbeLimits(wall_seconds=120.0)  # for jobs, which can wait on a busy machine
 SCAN_LIMITS = ProbeLimits(cpu_seconds=1800, wall_seconds=1800.0)
 
 
 def probe(path: Path, *, need: Need = "video", limits: ProbeLimits | None = None) -> MediaInfo:
-    """What ``path`` holds. Its content is not trusted: only well-known containers, only this one file, at most 8K,
-    and the wanted kind of stream must give at least one decoded frame.
+    """Probe an untrusted file: only common containers, only this file, at most 8K. At least one frame of the needed
+    kind of stream must be decodable.
 
     Raises:
-        MediaInvalid: it is nothing that can be read; the message says in one sentence why, and the detail ``reason``
-            is crash, time or memory where the child process did not end by itself.
-        Busy: the machine did not get round to it.
+        MediaInvalid: it cannot be read; the message is one sentence with the reason, and the detail ``reason`` is
+            crash, time or memory if the child process failed.
+        Busy: the machine is too busy.
     """
     return TypeAdapter(MediaInfo).validate_json(_read("probe", path, need, limits or UNHURRIED))
 
@@ -50,18 +50,18 @@ def probe(path: Path, *, need: Need = "video", limits: ProbeLimits | None = None
 def probe_upload(
     path: Path, *, need: Need = "video", seconds: float = UPLOAD_SECONDS, turns: Turns = upload_turns
 ) -> MediaInfo:
-    """Like ``probe``, for a request that waits: files are read in turn, and it takes at most ``seconds`` in all.
+    """Probe an upload during a request: files are read in turn, within ``seconds`` including the wait.
 
     Raises:
-        MediaInvalid: as ``probe``.
-        Busy: not within ``seconds``; with ``retry_after_seconds``.
+        MediaInvalid: see ``probe``.
+        Busy: it took longer than ``seconds``; with ``retry_after_seconds``.
     """
     with turns.turn(seconds) as left:
         return probe(path, need=need, limits=ProbeLimits(wall_seconds=left))
 
 
 def inspect_output(path: Path, *, decode: bool = False) -> Timeline:
-    """The time axes of a file of our own making, for checking it: from its packets, or from its decoded frames.
+    """Read the timelines of a file that we wrote, from its packets or from its decoded frames.
 
     Raises:
         MediaInvalid: it cannot be read.
@@ -70,8 +70,8 @@ def inspect_output(path: Path, *, decode: bool = False) -> Timeline:
 
 
 def check_output(path: Path) -> Timeline:
-    """The time axes of a file of our own making from its packets, with every key frame, the end of the picture and
-    all sound decoded on the way: ``errors`` is 0 for a file that plays.
+    """Read the timelines of a file that we wrote from its packets, and decode its key frames, the end of its video and
+    all audio: ``errors`` is 0 for a file that plays.
 
     Raises:
         MediaInvalid: it cannot be read.
@@ -82,50 +82,49 @@ def check_output(path: Path) -> Timeline:
 def examine(
     path: Path, *, need: Need = "video", check: bool = False, proven: bool = False, forks: MediaForks | None = None
 ) -> tuple[MediaInfo, Timeline]:
-    """What ``probe`` and ``inspect_output`` (``check_output``, with ``check``) tell, by one process: to start one costs
-    as much as to encode a second of video. ``proven``: every frame of the video has been decoded and compared
-    already, so the check decodes the sound. ``forks`` reads several files of a job with one start.
+    """Do ``probe`` and ``inspect_output`` (with ``check``: ``check_output``) in one process, because its start takes as
+    long as encoding a second of video. ``proven``: every frame of the video was already decoded and compared, so only
+    the audio is decoded. ``forks`` reads several files of a job with one start.
 
     Raises:
-        MediaInvalid: as they do.
+        MediaInvalid: the file cannot be read.
     """
     reading = "scan"
     if check:
-        reading = "hear" if proven else "check"
+        reading = "check_audio" if proven else "check"
     info, timeline = _read(f"probe,{reading}", path, need, SCAN_LIMITS, forks).splitlines()
     return TypeAdapter(MediaInfo).validate_json(info), TypeAdapter(Timeline).validate_json(timeline)
 
 
 def index_frames(path: Path, forks: MediaForks | None = None) -> FrameIndex:
-    """When each frame of the main video is shown, from its packets.
+    """Read the time of each frame of the main video from its packets.
 
     Raises:
-        MediaInvalid: it cannot be read, or its packets do not tell.
+        MediaInvalid: it cannot be read, or its packets do not correspond to frames.
     """
     return TypeAdapter(FrameIndex).validate_json(_read("index", path, "video", SCAN_LIMITS, forks))
 
 
 def poster(path: Path) -> bytes:
-    """A picture from the beginning of a film, as JPEG.
+    """Create a JPEG from the start of a video.
 
     Raises:
-        MediaInvalid: there is none, or it cannot be read.
+        MediaInvalid: it has no frames, or cannot be read.
     """
     return _read("poster", path, "video", ProbeLimits())
 
 
 def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaForks | None = None) -> bytes:
-    """The answer of a process of its own for this file; it sees no variable of our environment, no other file and no
-    network."""
+    """Return the answer of a separate process for this file, without our environment, other files and a network."""
     try:
         ended = (_in_process if forks is None else forks.read)(tasks, need, path, limits)
     except subprocess.TimeoutExpired:
-        raise Busy("The machine is too busy to read this file; please try again shortly.", **again()) from None
+        raise Busy("The machine is too busy to read this file; please try again shortly.", **retry_later()) from None
     if ended.code == 0:
         return ended.answer
     if ended.code == 1 and ended.answer:
         raise MediaInvalid(ended.answer.decode("utf-8", "replace").strip())
-    raise failure_of(ended.code, ended.said, tasks, limits)
+    raise failure_of(ended.code, ended.errors, tasks, limits)
 
 
 def _in_process(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended:
@@ -150,16 +149,16 @@ def _in_process(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ende
     return Ended(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
-def failure_of(code: int, said: str, tasks: str, limits: ProbeLimits) -> AppError:
-    """What the end of a child process means that gave no answer: ``code`` is its exit code, or a signal below 0."""
+def failure_of(code: int, errors: str, tasks: str, limits: ProbeLimits) -> AppError:
+    """Explain the end of a child process without an answer. ``code``: its exit code, negative for a signal."""
     if code == -signal.SIGXCPU:
         text = f"This file takes more than {limits.cpu_seconds} seconds of processor time to read"
         return MediaInvalid(text, reason="time")
-    if code == NO_MEMORY or (code == 1 and said.rstrip().endswith("MemoryError")):
+    if code == NO_MEMORY or (code == 1 and errors.rstrip().endswith("MemoryError")):
         text = f"This file takes more than {limits.memory_bytes // _MEBIBYTE} MB of memory to read"
         return MediaInvalid(text, reason="memory")
-    if code == -signal.SIGKILL:  # by nobody here: the kernel does so when the memory of the machine runs out
-        return Busy("Reading this file was stopped from outside; please try again shortly.", **again())
+    if code == -signal.SIGKILL:  # the kernel kills processes when the machine runs out of memory
+        return Busy("Reading this file was interrupted; please try again shortly.", **retry_later())
     how = (signal.strsignal(-code) or str(code)) if code < 0 else f"exit code {code}"
-    log.error("the reader of a media file crashed (%s, %s): %s", tasks, how, said[-2000:].strip())
+    log.error("the reader of a media file crashed (%s, %s): %s", tasks, how, errors[-2000:].strip())
     return MediaInvalid("The program that reads videos crashed on this file", reason="crash")

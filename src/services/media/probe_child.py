@@ -1,9 +1,9 @@
-"""The child process of the probe: reads one file with PyAV and prints the facts as JSON, or its poster.
+"""Reads one file with PyAV in a child process and prints its facts as JSON, or its poster.
 
 ``python -m src.services.media.probe_child TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe,
-scan, check, hear, decode and index, or with the task poster, and the need video, audio or any. Ends with 0 and JSON (or
-the JPEG) on stdout, with 1 and one sentence that says what is wrong with the file, or with NO_MEMORY; any other end is
-a crash.
+scan, check, check_audio, decode and index, or with the task poster, and the need video, audio or any. It ends with 0
+and JSON (or the JPEG) on stdout, with 1 and one sentence about what is wrong with the file, or with NO_MEMORY; any
+other end is a crash.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ MAX_STREAMS: Final = 64
 VIDEO_FORMATS: Final = "mov,matroska,avi,flv,asf,mpeg,mpegts,mpegvideo"
 AUDIO_FORMATS: Final = VIDEO_FORMATS + ",mp3,wav,flac,ogg,aac"
 NO_MEMORY: Final = 2
-"""The exit code when the memory that this process may use did not suffice."""
-_FIRST_PACKETS: Final = 3000  # a video that shows nothing after so many packets is none
-_LOOKED_AT: Final = 6  # frames of the start that are asked whether they are interlaced
+"""The exit code if this process needs more memory than allowed."""
+_FIRST_PACKETS: Final = 3000  # a video without a frame in these packets counts as unreadable
+_DECODED_FRAMES: Final = 6  # frames at the start that are examined for interlacing
 
 
 class Unreadable(Exception):
-    """The sentence that the asker gets."""
+    """The sentence for the client about what is wrong with the file."""
 
 
 def open_media(path: str, need: str) -> Any:
-    """The opened container, behind the whitelists and limits."""
+    """Open the container with the whitelists and limits."""
     options = {
         "format_whitelist": VIDEO_FORMATS if need == "video" else AUDIO_FORMATS,
         "protocol_whitelist": "file",
@@ -56,34 +56,33 @@ def open_media(path: str, need: str) -> Any:
         except ValueError as error:
             if isinstance(error, av.error.FFmpegError):
                 raise
-            # A container without a head: its streams cannot have options before they are seen.
+            # A container without a header: options are impossible for streams that are not yet known.
             return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
     except MemoryError:  # av's own is an FFmpegError as well
         raise
     except (av.error.FFmpegError, ValueError, UnicodeError):
-        raise Unreadable("This file is not a video, or of a container that is not accepted") from None
+        raise Unreadable("This file is not a video, or its container is not supported") from None
 
 
 def read_info(path: str, need: str) -> MediaInfo:
-    """The facts of a file that has at least one frame of what is needed."""
+    """Read the facts of a file and require at least one decodable frame of the needed kind."""
     with open_media(path, need) as media:
         unreadable = [s.type for s in media.streams if s.type in ("video", "audio") and s.codec_context is None]
         video = [streams.video(stream) for stream in media.streams.video if stream.codec_context is not None]
         audio = [streams.audio(stream) for stream in media.streams.audio if stream.codec_context is not None]
         main = next((stream for stream in video if not stream.attached_picture), None)
         if need == "video" and main is None and "video" in unreadable:
-            raise Unreadable("No decoder here knows the codec of this video")
+            raise Unreadable("The codec of this video is not supported")
         if need == "audio" and not audio and "audio" in unreadable:
-            raise Unreadable("No decoder here knows the codec of this sound")
+            raise Unreadable("The codec of this audio is not supported")
         if need == "video" and main is None:
-            raise Unreadable("This file has sound but no video" if audio else "This file has no video")
+            raise Unreadable("This file has audio but no video" if audio else "This file has no video")
         if need == "audio" and not audio:
-            raise Unreadable("This file has no sound")
+            raise Unreadable("This file has no audio")
         if main is not None and main.width * main.height > MAX_PIXELS:
-            raise Unreadable("The picture is larger than 8K")
+            raise Unreadable("The video is larger than 8K")
         if main is not None and need != "audio":
-            seen = _look(media, main, required=need == "video")
-            video = [seen if stream is main else stream for stream in video]
+            video[video.index(main)] = _with_decoded_facts(media, main, required=need == "video")
         start = None if media.start_time is None else media.start_time / av.time_base
         return MediaInfo(
             container=media.format.name,
@@ -102,24 +101,24 @@ def read_info(path: str, need: str) -> MediaInfo:
 
 
 def _tags(media: Any) -> dict[str, str]:
-    """The file's tags; Ogg has them at its first stream."""
+    """Return the file's tags; Ogg stores them in its first stream."""
     streams = media.streams.audio if media.format.name == "ogg" else ()
     return {**(streams[0].metadata if streams else {}), **media.metadata}
 
 
-def _look(media: Any, known: VideoStream, *, required: bool) -> VideoStream:
-    """``known`` with what only decoded frames tell."""
+def _with_decoded_facts(media: Any, known: VideoStream, *, required: bool) -> VideoStream:
+    """Add the facts of decoded frames to ``known``."""
     stream = media.streams[known.index]
     stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    seen = []
+    decoded = []
     for frame in _frames(media, stream):
-        seen.append(frame)
-        if len(seen) == _LOOKED_AT:
+        decoded.append(frame)
+        if len(decoded) == _DECODED_FRAMES:
             break
-    if not seen and required:
+    if not decoded and required:
         raise Unreadable("No frame of this video can be decoded")
-    return facts.with_frames(known, seen) if seen else known
+    return facts.with_frames(known, decoded) if decoded else known
 
 
 def _frames(media: Any, stream: Any) -> Iterator[Any]:
@@ -135,21 +134,21 @@ def _frames(media: Any, stream: Any) -> Iterator[Any]:
 
 
 def read_timeline(path: str, task: str) -> Timeline:
-    """The time axes of the main video and of all sound; ``check`` decodes key frames, the last GOP and the sound,
-    ``hear`` the sound."""
+    """Read the timelines of the main video and of all audio; ``check`` decodes key frames, the last GOP and the audio,
+    ``check_audio`` only the audio."""
     decode = task == "decode"
     axes: dict[int, facts.Axis] = {}
     errors = 0
     with open_media(path, "any") as media:
-        picture = streams.main_stream(media)
-        wanted = [] if picture is None else [picture]
+        main = streams.main_stream(media)
+        wanted = [] if main is None else [main]
         wanted += [stream for stream in media.streams.audio if stream.codec_context is not None]
         for stream in wanted:
             axes[stream.index] = facts.Axis()
             if decode:
                 stream.thread_type = "AUTO"
         trial = facts.Trial()
-        sizes = SizeWatch(picture, MAX_PIXELS) if picture is not None and task == "scan" else None
+        sizes = SizeWatch(main, MAX_PIXELS) if main is not None and task == "scan" else None
         packets = media.demux(wanted) if wanted else iter(())
         while True:
             try:
@@ -162,13 +161,13 @@ def read_timeline(path: str, task: str) -> Timeline:
                 errors += 1
                 break
             try:
-                # An empty packet at the end has stream_index 0, whichever stream it ends.
+                # An empty packet at the end always has stream_index 0, so its stream decides.
                 axis = axes[packet.stream.index]
                 if decode:
                     axis.take(packet.decode())
                 else:
                     axis.take([packet])
-                    if task == "check" or (task == "hear" and packet.stream.type == "audio"):
+                    if task == "check" or (task == "check_audio" and packet.stream.type == "audio"):
                         trial.take(packet)
                     elif sizes is not None and packet.stream.type == "video":
                         sizes.take(packet)
@@ -182,7 +181,7 @@ def read_timeline(path: str, task: str) -> Timeline:
 
 
 def read_index(path: str) -> FrameIndex:
-    """The times of all shown frames of the main video."""
+    """Read the times of all shown frames of the main video."""
     with open_media(path, "video") as media:
         stream = streams.main_stream(media)
         if stream is None:
@@ -193,7 +192,7 @@ def read_index(path: str) -> FrameIndex:
             if not packet.size or packet.is_discard:
                 continue
             if packet.pts is None or (not ticks and not packet.is_keyframe):
-                raise Unreadable("The frames of this video cannot be told from its packets")
+                raise Unreadable("The packets of this video do not correspond to its frames")
             ticks.append(packet.pts)
             if packet.is_keyframe:
                 keys.append(packet.pts)
@@ -203,29 +202,31 @@ def read_index(path: str) -> FrameIndex:
 def _axis(stream: Any, axis: facts.Axis, sizes: tuple[FrameSize, ...]) -> StreamTimeline:
     times = sorted(axis.times)
     gaps = [late - early for early, late in pairwise(times)]
-    return StreamTimeline(
+    first, last = (times[0], times[-1]) if times else (None, None)
+    timeline = StreamTimeline(
         index=stream.index,
         kind=stream.type,
         units=axis.units,
-        first_seconds=times[0] if times else None,
-        last_seconds=times[-1] if times else None,
+        first_seconds=first,
+        last_seconds=last,
         end_seconds=axis.end,
         largest_gap_seconds=max(gaps, default=0.0),
         smallest_gap_seconds=min(gaps, default=0.0),
         keyframes=axis.keyframes,
-        silences=facts.silences(axis.spans) if stream.type == "audio" else (),
-        sizes=sizes if stream.type == "video" else (),
     )
+    if stream.type == "audio":
+        return dataclasses.replace(timeline, silences=facts.silences(axis.spans))
+    return dataclasses.replace(timeline, sizes=sizes)
 
 
 def read_poster(path: str) -> bytes:
-    """A picture from the beginning of the film, as JPEG."""
+    """Create a JPEG from the start of the video."""
     with open_media(path, "video") as media:
         stream = streams.main_stream(media)
-        picture = None if stream is None else make_poster(media, stream)
-    if picture is None:
-        raise Unreadable("This video shows no picture")
-    return picture
+        jpeg = None if stream is None else make_poster(media, stream)
+    if jpeg is None:
+        raise Unreadable("This video has no frames")
+    return jpeg
 
 
 def _answer(task: str, need: str, path: str) -> bytes:
@@ -239,12 +240,12 @@ def _answer(task: str, need: str, path: str) -> bytes:
 
 
 def as_json(answer: MediaInfo | Timeline | FrameIndex) -> bytes:
-    """An answer as one line of JSON. The parent reads it with pydantic, whose import would double this start."""
+    """Write an answer as one line of JSON, without pydantic: its import would double the start of this process."""
     return json.dumps(answer, default=_plain, separators=(",", ":")).encode()
 
 
 def _plain(value: object) -> object:
-    """What JSON has no form of its own for."""
+    """Convert fractions and dataclasses to JSON values."""
     if isinstance(value, Fraction):
         return str(value)
     assert dataclasses.is_dataclass(value)
@@ -252,7 +253,7 @@ def _plain(value: object) -> object:
 
 
 def main(tasks: str, need: str, path: str) -> int:
-    """Do the tasks and print the answers, one a line."""
+    """Do the tasks and print the answers, one per line."""
     try:
         answers = [_answer(task, need, path) for task in tasks.split(",")]
     except Unreadable as reason:

@@ -1,4 +1,4 @@
-"""The streams of an opened file: which is the main video, which are cover images, and the facts of each."""
+"""Reads the facts of the streams of an open file, and finds its main video and cover images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COVER_CODECS: Final = frozenset({"mjpeg", "png"})
 
 
 def main_stream(media: Any) -> Any | None:
-    """The stream of ``MediaInfo.main_video``: the first video that has a decoder and is no cover image."""
+    """Return the stream of ``MediaInfo.main_video``: the first video that has a decoder and is not a cover image."""
     readable = (stream for stream in media.streams.video if stream.codec_context is not None)
     return next((stream for stream in readable if not is_cover(stream)), None)
 
@@ -22,14 +22,14 @@ def main_stream(media: Any) -> Any | None:
 def is_cover(stream: Any) -> bool:
     """Whether a video stream is an image that belongs to the file, and not the video itself.
 
-    Cameras also store their thumbnail as a plain track of one JPEG or PNG beside the video.
+    Cameras also store their thumbnail as a normal track of one JPEG or PNG next to the video.
     """
     named = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     if stream.disposition & named:
         return True
     if stream.frames > 1 or not _is_image(stream):
         return False
-    # Of one frame against many; the frames of the first seconds are counted where the container does not tell.
+    # FFmpeg prefers the stream with more frames, and counts those of the first seconds if the container does not.
     best = stream.container.streams.best("video")
     return best is not None and best.index != stream.index and not _is_image(best)
 
@@ -39,7 +39,7 @@ def _is_image(stream: Any) -> bool:
 
 
 def video(stream: Any) -> VideoStream:
-    """The facts of a video stream that has a decoder."""
+    """Read the facts of a video stream that has a decoder."""
     context = stream.codec_context
     return VideoStream(
         index=stream.index,
@@ -68,7 +68,7 @@ def video(stream: Any) -> VideoStream:
 
 
 def audio(stream: Any) -> AudioStream:
-    """The facts of an audio stream that has a decoder."""
+    """Read the facts of an audio stream that has a decoder."""
     context = stream.codec_context
     return AudioStream(
         index=stream.index,
@@ -87,6 +87,6 @@ def audio(stream: Any) -> AudioStream:
 
 
 def subtitle(stream: Any) -> SubtitleStream:
-    """The facts of a subtitle stream."""
+    """Read the facts of a subtitle stream."""
     context = stream.codec_context
     return SubtitleStream(stream.index, context.name if context is not None else "unknown", stream.language)

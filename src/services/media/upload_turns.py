@@ -1,4 +1,4 @@
-"""``Turns`` lets a bounded number of threads read files at once, the others in the order in which they came."""
+"""Limits how many threads read uploads at once and queues the others in order of arrival."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from contextlib import contextmanager
 from src.errors import Busy
 
 RETRY_SECONDS = 30
-"""What ``Retry-After`` says, in seconds."""
+"""The value of ``Retry-After``, in seconds."""
 
 
 class Turns:
-    """A queue in front of work that needs much processor time and memory. Safe for threads of one process."""
+    """A queue for work that needs much processor time and memory. Safe for threads of one process."""
 
     def __init__(self, at_once: int, *, longest_queue: int) -> None:
-        """``longest_queue``: how many threads may wait at once; the others' callers are refused at once."""
+        """``longest_queue``: how many threads may wait; further ones are refused immediately."""
         self._free, self._longest = at_once, longest_queue
         self._waiting: deque[threading.Event] = deque()
         self._lock = threading.Lock()
 
     @property
     def waiting(self) -> int:
-        """How many threads wait for their turn."""
+        """The number of waiting threads."""
         return len(self._waiting)
 
     @contextmanager
     def turn(self, seconds: float) -> Iterator[float]:
-        """A turn for the block; gives how many of the ``seconds`` are left when it begins.
+        """Wait for a turn and hold it for the block. Gives the rest of the ``seconds`` at its start.
 
         Raises:
-            Busy: no turn came in time, or too many wait already; with ``retry_after_seconds``.
+            Busy: no turn in time, or too many threads are waiting; with ``retry_after_seconds``.
         """
-        begun = time.monotonic()
+        started = time.monotonic()
         if not self._take(seconds):
-            raise Busy("Too many uploads are being read at once; please try again shortly.", **again())
+            raise Busy("Too many uploads are being read at once; please try again shortly.", **retry_later())
         try:
-            yield max(seconds - (time.monotonic() - begun), 0.0)
+            yield max(seconds - (time.monotonic() - started), 0.0)
         finally:
             self._give()
 
@@ -68,6 +68,6 @@ class Turns:
                 self._free += 1
 
 
-def again() -> dict[str, object]:
-    """The details of a refusal that tell when to come again."""
+def retry_later() -> dict[str, object]:
+    """Return the details of a refusal with the time after which to retry."""
     return {"retry_after_seconds": RETRY_SECONDS}
