@@ -110,7 +110,7 @@ def build_production(
         ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
     )
     lookups = LookupCache(settings.data_dir / "looks")
-    youtube = given.youtube or YouTubeService(settings, cache, egress=egress, looks=lookups)
+    youtube = given.youtube or YouTubeService(settings, cache, egress=egress, lookup_cache=lookups)
     chunks = ChunkWorkers(
         ChunkData(database),
         encoder,

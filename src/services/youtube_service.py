@@ -1,4 +1,4 @@
-"""YouTubeService: what YouTube says about a video. Facts are cached for some minutes; media addresses on this host."""
+"""Looks up videos, playlists and captions on YouTube, with a cache for facts and one per host for media addresses."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from src.utils import validators
 from src.utils.stream_names import NameKind, StreamName
 
 CACHE_SECONDS = 600.0
-LIVE_CACHE_SECONDS = 20.0  # what is or will be live changes soon
+LIVE_CACHE_SECONDS = 20.0  # live and upcoming streams change soon
 STREAM_CACHE_SECONDS = 60.0
-NOT_LIVE_CACHE_SECONDS = 15.0  # somebody who has just gone live must not wait for long
+NOT_LIVE_CACHE_SECONDS = 15.0  # short, so that a channel that has just gone live is found soon
 LOOK_UP_SECONDS = 60.0
-# What one question may cost: far above any real one, and far below what an endless answer would take.
-ONE_QUESTION = Limits(requests=2000, bytes=500_000_000, seconds=600.0)
+# Limits of one request to the site: far above any real one, and low enough to stop an endless answer.
+LIMITS_PER_REQUEST = Limits(requests=2000, bytes=500_000_000, seconds=600.0)
 Answer = TypeVar("Answer")
 _INFO = TypeAdapter(VideoInfo)
 _PLAYLIST = TypeAdapter(Playlist)
@@ -45,17 +45,17 @@ class Cache(Protocol):
     """JSON values with a lifetime, which may be forgotten at any time."""
 
     def get(self, key: str) -> Any | None:
-        """The value, or None."""
+        """Return the value, or None."""
 
     def set(self, key: str, value: Any, *, ttl_seconds: float) -> bool:
-        """Keep it for so long; whether it was kept."""
+        """Store the value for ``ttl_seconds``. Returns whether it was stored."""
 
 
 class YouTubeService:
-    """Asks YouTube through yt-dlp, at most ``parallel`` times at once and once per video at a time.
+    """Looks videos up with yt-dlp, at most ``parallel`` at once and each video only once at a time.
 
-    Every method that asks raises a ``SourceError`` of what the site or the network said, ``Busy`` when too many ask,
-    and ``VideoIdInvalid`` for what is no id.
+    All methods that do so raise a ``SourceError`` if the site or the network fails, ``Busy`` if too many lookups are
+    running, and ``VideoIdInvalid`` for invalid ids.
     """
 
     def __init__(
@@ -67,63 +67,63 @@ class YouTubeService:
         queue_seconds: float = 10.0,
         look_up_seconds: float = LOOK_UP_SECONDS,
         egress: EgressProxy | None = None,
-        looks: LookupCache | None = None,
+        lookup_cache: LookupCache | None = None,
     ) -> None:
-        """``egress`` is the way out that is shared with others, ``looks`` what all processes of this host know.
+        """``egress``: a proxy to share; ``lookup_cache``: the lookups that all processes of this host share.
 
         Raises:
-            SettingsError: YTDLP_OPTIONS holds options that may not be set, or YTDLP_PROXY cannot be used.
+            SettingsError: YTDLP_OPTIONS has options that are not allowed, or YTDLP_PROXY is invalid.
         """
         self._options = SiteOptions.of(settings)
         self._egress = egress or EgressProxy.of(settings)
-        self._cache, self._looks = cache, looks
+        self._cache, self._lookup_cache = cache, lookup_cache
         self._look_up_seconds = look_up_seconds
-        self._flights: InFlightLookups[Extraction] = InFlightLookups(parallel=parallel, queue_seconds=queue_seconds)
+        self._lookups: InFlightLookups[Extraction] = InFlightLookups(parallel=parallel, queue_seconds=queue_seconds)
         self._playlists: InFlightLookups[Playlist] = InFlightLookups(parallel=2, queue_seconds=queue_seconds)
         self._streams: InFlightLookups[str] = InFlightLookups(parallel=2, queue_seconds=queue_seconds)
 
     @staticmethod
     def validate_video_id(video_id: object) -> str:
-        """The id itself: 11 characters. Raises VideoIdInvalid."""
+        """Return the id if it has 11 valid characters. Raises VideoIdInvalid."""
         return validators.validate_video_id(video_id)
 
     @staticmethod
     def parse_video_id_from_url(url: object) -> str:
-        """The id in any form of YouTube link. Raises UrlInvalid, VideoIdInvalid."""
+        """Return the id in any form of YouTube link. Raises UrlInvalid, VideoIdInvalid."""
         return validators.parse_video_id_from_url(url)
 
     def get_video_info(self, video_id: str) -> VideoInfo:
-        """Title, duration, thumbnail, uploader, upload date, views, live status, formats; at most 10 minutes old."""
+        """Return the facts and formats of a video; at most 10 minutes old."""
         known = self._known_info(validators.validate_video_id(video_id))
         return known or self._ask(video_id, SilentMonitor()).info
 
     def get_available_formats(self, video_id: str) -> list[str]:
-        """Resolutions of 720p and more, highest first, for example ``["1440p", "1080p", "720p"]``."""
+        """Return the resolutions of 720p and more, highest first, for example ``["1440p", "1080p", "720p"]``."""
         return list(self.format_table(video_id).resolutions)
 
     def format_table(self, video_id: str) -> FormatTable:
-        """Resolutions, containers, and which exists in which."""
+        """Return the resolutions, the containers, and their combinations."""
         return format_table(video_id, self.get_video_info(video_id).formats)
 
     def extract(
         self, video_id: str, monitor: Monitor | None = None, *, instead_of: Extraction | datetime | None = None
     ) -> Extraction:
-        """A look at the video, with addresses of the media that still work. ``monitor`` may stop the waiting.
+        """Look up a video with valid media addresses. ``monitor`` may stop the wait.
 
-        ``instead_of`` is the look, or the moment of it, that serves no more: the answer is newer.
+        ``instead_of``: an extraction that is no longer valid, or its time; the result is newer.
 
         Raises:
-            LiveNotStarted: the stream is still to come; other ``SourceError`` like every method.
+            LiveNotStarted: the stream has not started yet. Other ``SourceError``: see the class.
         """
         newer_than = instead_of.looked_at if isinstance(instead_of, Extraction) else instead_of
         known_id = validators.validate_video_id(video_id)
         return require_formats(self._ask(known_id, monitor or SilentMonitor(), newer_than))
 
     def live_stream(self, name: StreamName) -> str:
-        """The id of the video that a stream's name means. The answer is kept for a minute, a "not live" for less.
+        """Return the id of the video that a stream's name stands for. It is cached for a minute, "not live" for less.
 
         Raises:
-            ChannelNotLive: the channel streams nothing now.
+            ChannelNotLive: the channel is not live now.
         """
         known = self.known_live_stream(name)
         if known is not None:
@@ -145,11 +145,11 @@ class YouTubeService:
         return found
 
     def known_live_stream(self, name: StreamName) -> str | None:
-        """What ``live_stream`` would answer, if that is known without asking the site; None when it is not.
+        """Return the result of ``live_stream`` if it is known without a request to the site, otherwise None.
 
         Raises:
             ChannelNotLive: it was not live some seconds ago.
-            LiveNotStarted: it is to begin at a time that is known and still to come.
+            LiveNotStarted: it starts at a known time in the future.
         """
         if name.kind is NameKind.VIDEO:
             info = self._known_info(name.value)
@@ -162,15 +162,15 @@ class YouTubeService:
         return cached if isinstance(cached, str) else None
 
     def captions(self, video_id: str, *, language: str | None = None, source: CaptionSource = "any") -> Captions:
-        """The captions of a video: see ``youtube/captions.py``. Not bounded in time: only jobs ask."""
+        """Fetch the captions of a video: see ``youtube/captions.py``. Without a time limit: only jobs call it."""
         url = validators.canonical_url(video_id)
         return self._through_egress(lambda site: fetch_captions(url, site, language=language, source=source))
 
     def playlist(self, playlist_id: str, *, limit: int) -> Playlist:
-        """A playlist with its first videos; at most 10 minutes old.
+        """Return a playlist with its first videos; at most 10 minutes old.
 
         Raises:
-            VideoIdInvalid: it is no id of a playlist.
+            VideoIdInvalid: it is not the id of a playlist.
         """
         key = f"youtube:playlist:{validate_playlist_id(playlist_id)}:{limit}"
         cached = self._cache.get(key) if self._cache else None
@@ -198,12 +198,12 @@ class YouTubeService:
 
     def _ask(self, video_id: str, monitor: Monitor, newer_than: datetime | None = None) -> Extraction:
         def look() -> Extraction:
-            if self._looks is None:
+            if self._lookup_cache is None:
                 return self._look_up(video_id)
-            return self._looks.get(video_id, lambda: self._look_up(video_id), newer_than=newer_than)
+            return self._lookup_cache.get(video_id, lambda: self._look_up(video_id), newer_than=newer_than)
 
         key = f"{video_id} after {newer_than}" if newer_than else video_id
-        return self._flights.get(key, look, seconds=self._look_up_seconds, monitor=monitor)
+        return self._lookups.get(key, look, seconds=self._look_up_seconds, monitor=monitor)
 
     def _look_up(self, video_id: str) -> Extraction:
         url = validators.canonical_url(video_id)
@@ -217,9 +217,9 @@ class YouTubeService:
         return extraction
 
     def _through_egress(self, ask: Callable[[SiteOptions], Answer]) -> Answer:
-        """The answer to one question, asked through a session of its own."""
-        with self._egress.session(ONE_QUESTION) as way:
-            return ask(replace(self._options, proxy=way.proxy_url))
+        """Call ``ask`` with a new session of the egress proxy."""
+        with self._egress.session(LIMITS_PER_REQUEST) as session:
+            return ask(replace(self._options, proxy=session.proxy_url))
 
 
 def _is_to_come(info: VideoInfo) -> bool:

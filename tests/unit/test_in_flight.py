@@ -1,4 +1,4 @@
-"""Look-ups in flight: shared, bounded, and left by whoever cannot wait."""
+"""Running lookups are shared and limited, and callers can give up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from src.services.youtube.in_flight import InFlightLookups
 
 
 class Gate:
-    """A look-up that waits until it is opened, and counts how often it was begun."""
+    """A lookup that waits until it is opened, and counts how often it was started."""
 
     def __init__(self) -> None:
         self.begun = 0

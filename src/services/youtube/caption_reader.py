@@ -1,8 +1,8 @@
-"""Captions as YouTube sends them (json3, or WebVTT) to cues that do not repeat or overlap each other.
+"""Parses YouTube's captions (json3 or WebVTT) to cues without repetitions and overlaps.
 
-Written captions are taken as they are. Automatic ones roll: two lines are shown, the older one above, so a cue of
-WebVTT repeats the line before it, tiny cues hold a finished line in between, and each cue of json3 stays until the
-next but one has come. Every line is kept once, from its own start to the start of the next.
+Written captions are not changed. Automatic ones roll: two lines are shown, the older one above, so a WebVTT cue repeats
+the previous line, short cues in between repeat a finished line, and a json3 cue lasts until the one after the next.
+Each line becomes one cue, from its start to the start of the next.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from src.models.captions import Cue
 
 _TIMING = re.compile(r"((?:\d+:)?\d{2}:\d{2}\.\d{3})\s+-->\s+((?:\d+:)?\d{2}:\d{2}\.\d{3})")
 _TAGS = re.compile(r"<[^<>]*>")
-DEFAULT_MS = 3000  # a cue that does not tell its length, when no other follows
+DEFAULT_MS = 3000  # for the last cue, if it has no length
 
 
 def read_json3(text: str, *, automatic: bool) -> tuple[Cue, ...]:
-    """Cues of the site's own JSON.
+    """Parse captions in the site's JSON format.
 
     Raises:
-        ValueError: this is something else.
+        ValueError: the format is wrong.
     """
     document = json.loads(text)
     events = document.get("events") if isinstance(document, dict) else None
@@ -36,23 +36,23 @@ def read_json3(text: str, *, automatic: bool) -> tuple[Cue, ...]:
 
 
 def read_vtt(text: str, *, automatic: bool) -> tuple[Cue, ...]:
-    """Cues of WebVTT, without its styles, positions and tags.
+    """Parse WebVTT, without its styles, positions and tags.
 
     Raises:
-        ValueError: this is something else.
+        ValueError: the format is wrong.
     """
     if not text.lstrip("\ufeff").startswith("WEBVTT"):
         raise ValueError("no WebVTT")
     cues: list[Cue] = []
-    # Only a line without anything ends a cue: the site sends lines of one space inside of them.
+    # Only an empty line ends a cue: the site sends lines with one space inside cues.
     for block in re.split(r"\n{2,}", text.replace("\r\n", "\n").replace("\r", "\n")):
         timing = _TIMING.search(block)
         if timing is None:
             continue
         lines = block[timing.end() :].split("\n")[1:]
-        said = _clean(html.unescape(_TAGS.sub("", line)) for line in lines)
-        if said:
-            cues.append(Cue(_milliseconds(timing[1]), _milliseconds(timing[2]), said))
+        text = _clean(html.unescape(_TAGS.sub("", line)) for line in lines)
+        if text:
+            cues.append(Cue(_milliseconds(timing[1]), _milliseconds(timing[2]), text))
     return _in_order(_unrolled(cues) if automatic else cues, automatic=automatic)
 
 
@@ -60,25 +60,27 @@ def _cue_of(event: dict[str, Any]) -> Cue | None:
     start, segments = event.get("tStartMs"), event.get("segs")
     if not isinstance(start, int) or not isinstance(segments, list):
         return None
-    said = _clean(
+    text = _clean(
         "".join(str(segment.get("utf8") or "") for segment in segments if isinstance(segment, dict)).split("\n")
     )
     length = event.get("dDurationMs")
-    return Cue(start, start + (length if isinstance(length, int) else 0), said) if said else None
+    if not isinstance(length, int):
+        length = 0
+    return Cue(start, start + length, text) if text else None
 
 
 def _unrolled(cues: Sequence[Cue]) -> list[Cue]:
-    kept: list[Cue] = []
+    result: list[Cue] = []
     shown: list[str] = []
     for cue in cues:
         lines = cue.text.split("\n")
         new = [line for line in lines if line not in shown]
         shown = lines
         if new:
-            kept.append(replace(cue, text="\n".join(new)))
-        elif kept:  # it only goes on showing what came before
-            kept[-1] = replace(kept[-1], end_ms=max(kept[-1].end_ms, cue.end_ms))
-    return kept
+            result.append(replace(cue, text="\n".join(new)))
+        elif result:  # it only extends the previous cue
+            result[-1] = replace(result[-1], end_ms=max(result[-1].end_ms, cue.end_ms))
+    return result
 
 
 def _in_order(cues: Iterable[Cue], *, automatic: bool) -> tuple[Cue, ...]:
@@ -95,7 +97,7 @@ def _in_order(cues: Iterable[Cue], *, automatic: bool) -> tuple[Cue, ...]:
 
 
 def _clean(lines: Iterable[str]) -> str:
-    return "\n".join(said for line in lines if (said := " ".join(line.replace("\u200b", "").split())))
+    return "\n".join(text for line in lines if (text := " ".join(line.replace("\u200b", "").split())))
 
 
 def _milliseconds(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Cues as files: WebVTT, SubRip, plain text, JSON."""
+"""Writes captions as WebVTT, SubRip, plain text or JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIME: dict[CaptionFormat, str] = {
 
 
 def write_captions(captions: Captions, wanted: CaptionFormat) -> str:
-    """The text of a file in this format, in UTF-8 with line feeds."""
+    """Return the text of a file in this format, with line feeds."""
     return _WRITERS[wanted](captions)
 
 

@@ -1,4 +1,4 @@
-"""Captions of a video: found by yt-dlp, chosen by language and origin, fetched the way everything else is."""
+"""Fetches the captions of a video: finds them with yt-dlp and chooses them by language and origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from src.models.params import CaptionSource
 from src.services.fetch.bounded import BoundedReader
 from src.services.fetch.limits import MOST_CAPTION_BYTES
 from src.services.youtube.caption_reader import read_json3, read_vtt
-from src.services.youtube.extraction import conversation
+from src.services.youtube.extraction import ytdlp_session
 from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.options import SOCKET_SECONDS, SiteOptions
 
@@ -28,13 +28,13 @@ Tracks = Mapping[str, Sequence[Mapping[str, Any]]]
 def fetch_captions(
     url: str, site: SiteOptions, *, language: str | None = None, source: CaptionSource = "any"
 ) -> Captions:
-    """The captions in this language (``en`` also finds ``en-GB``), or in the video's own when none is named.
+    """Fetch the captions in a language (``en`` also finds ``en-GB``), by default that of the video.
 
     Raises:
-        CaptionsUnavailable: the video has none like that.
-        SourceError: the site or the network did not give them.
+        CaptionsUnavailable: the video has no such captions.
+        SourceError: the site or the network failed.
     """
-    with conversation(site) as (downloader, _):
+    with ytdlp_session(site) as (downloader, _):
         raw = downloader.extract_info(url, download=False, process=False)
         code, automatic, address, kind = choose_track(raw, language=language, source=source)
         require_media_host(address)
@@ -58,10 +58,10 @@ def _fetch(address: str, downloader: YoutubeDL, site: SiteOptions) -> bytes:
 
 
 def choose_track(raw: Mapping[str, Any], *, language: str | None, source: CaptionSource) -> tuple[str, bool, str, str]:
-    """(language, whether it is automatic, address, format) of the track that fits best: written ones first.
+    """Choose the best track, preferably a written one. Returns (language, whether it is automatic, address, format).
 
     Raises:
-        CaptionsUnavailable: none fits.
+        CaptionsUnavailable: no track matches.
     """
     origins = {"manual": ("subtitles",), "automatic": ("automatic_captions",)}.get(
         source, ("subtitles", "automatic_captions")
@@ -73,12 +73,12 @@ def choose_track(raw: Mapping[str, Any], *, language: str | None, source: Captio
         kind = next((kind for kind in _READERS if by_kind.get(kind)), None)
         if code is not None and kind is not None:
             return code.removesuffix("-orig"), origin != "subtitles", str(by_kind[kind]), kind
-    said = {"manual": "written ", "automatic": "automatic "}.get(source, "")
-    raise CaptionsUnavailable(f"The video has no {said}captions" + (f" in '{language}'." if language else "."))
+    kind_name = {"manual": "written ", "automatic": "automatic "}.get(source, "")
+    raise CaptionsUnavailable(f"The video has no {kind_name}captions" + (f" in '{language}'." if language else "."))
 
 
 def _find(tracks: Tracks, wanted: str | None, spoken: str | None) -> str | None:
-    """The best code: the one asked for; else the spoken language, the one the site marks as original, English, any."""
+    """Find the best code: the wanted one; by default the spoken language, the original of the site, English, or any."""
     if wanted is not None:
         exact = next((code for code in (f"{wanted}-orig", wanted) if code in tracks), None)
         return exact or next((code for code in sorted(tracks) if code.split("-")[0] == wanted.split("-")[0]), None)

@@ -1,4 +1,4 @@
-"""One run of yt-dlp, in this process, for one link: the only place that makes one."""
+"""Runs yt-dlp in this process for one link; no other module creates a ``YoutubeDL``."""
 
 from __future__ import annotations
 
@@ -17,76 +17,76 @@ if TYPE_CHECKING:
     from yt_dlp import YoutubeDL
 
 log = logging.getLogger(__name__)
-_OUR_SELECTOR = "Requested format is not available"  # said of our selector, which selects nothing on purpose
+_OUR_SELECTOR = "Requested format is not available"  # a warning about our selector, which selects no format on purpose
 _BROKEN = "please report this issue"
 
 
-class Listener:
-    """Collects what yt-dlp says on the way: several failures are told in a warning only."""
+class MessageCollector:
+    """Collects yt-dlp's messages: the cause of several failures is only in a warning."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
     def debug(self, message: str) -> None:
-        """Steps, not kept."""
+        """Ignore steps."""
 
     def warning(self, message: str) -> None:
-        """Something that may explain a failure later."""
+        """Collect a warning, which may explain a later failure."""
         if _OUR_SELECTOR not in message:
             self.warnings.append(message)
 
     def error(self, message: str) -> None:
-        """The text of an exception that comes as well."""
+        """Collect an error, whose exception follows."""
         self.warnings.append(message)
 
 
 def look_up(url: str, site: SiteOptions) -> Extraction:
-    """Everything that the site tells about the video behind a canonical link.
+    """Look up the video of a canonical link.
 
-    A video without any format is a failure, except a live stream that has not started: its facts are known.
+    A video without formats is an error, except a live stream that has not started: its facts are known.
 
     Raises:
-        SourceError: the one that the site's or the network's words mean. No exception of yt-dlp leaves this function.
+        SourceError: the site or the network failed. Exceptions of yt-dlp never leave this function.
     """
-    with conversation(site) as (downloader, listener):
+    with ytdlp_session(site) as (downloader, messages):
         raw = downloader.extract_info(url, download=False)
         if not raw or raw.get("_type", "video") != "video":
-            raise site_error(["not available: this link does not lead to a single video", *listener.warnings])
-        extraction = _read(raw, url, downloader, tuple(listener.warnings))
+            raise site_error(["not available: this link does not lead to a single video", *messages.warnings])
+        extraction = _read(raw, url, downloader, tuple(messages.warnings))
     if not extraction.info.formats and extraction.info.live_status is not LiveStatus.IS_UPCOMING:
-        raise _told(site_error([*listener.warnings, _BROKEN]), listener)
+        raise _logged(site_error([*messages.warnings, _BROKEN]), messages)
     return extraction
 
 
 @contextmanager
-def conversation(site: SiteOptions, **changes: Any) -> Iterator[tuple[YoutubeDL, Listener]]:
-    """A ``YoutubeDL`` with our options and these ``changes``, and what it says on the way.
+def ytdlp_session(site: SiteOptions, **changes: Any) -> Iterator[tuple[YoutubeDL, MessageCollector]]:
+    """Open a ``YoutubeDL`` with our options and ``changes``, and a collector of its messages.
 
     Raises:
-        SourceError: for whatever yt-dlp raises inside the block.
+        SourceError: for all exceptions of yt-dlp inside the block.
     """
-    from yt_dlp import YoutubeDL  # takes most of a second and 40 MB: only for those who look videos up
+    from yt_dlp import YoutubeDL  # imported late: it takes most of a second and 40 MB
     from yt_dlp.utils import YoutubeDLError
 
-    listener = Listener()
-    options = {**build_options(site, listener), **changes}
+    messages = MessageCollector()
+    options = {**build_options(site, messages), **changes}
     try:
         with YoutubeDL(options) as downloader:
-            yield downloader, listener
+            yield downloader, messages
     except YoutubeDLError as error:
-        raise _told(site_error([*texts_of(error), *listener.warnings]), listener, error) from None
+        raise _logged(site_error([*texts_of(error), *messages.warnings]), messages, error) from None
     except AppError:
         raise
     except Exception as error:
-        # The site sent something that the extractor was not written for.
-        raise _told(site_error([f"{error}; {_BROKEN}", *listener.warnings]), listener, error) from None
+        # The site sent an answer that the extractor does not support.
+        raise _logged(site_error([f"{error}; {_BROKEN}", *messages.warnings]), messages, error) from None
 
 
 def require_formats(extraction: Extraction) -> Extraction:
-    """This, if there is something to fetch.
+    """Return the extraction if it has formats.
 
     Raises:
-        LiveNotStarted: the live stream or premiere is still to come.
+        LiveNotStarted: the live stream or premiere has not started yet.
     """
     if extraction.info.formats:
         return extraction
@@ -94,15 +94,15 @@ def require_formats(extraction: Extraction) -> Extraction:
 
 
 def not_started(info: VideoInfo) -> LiveNotStarted:
-    """That a stream is still to come, with its time if that is known."""
+    """Create the error of a stream that has not started, with its time if known."""
     at = info.release_at
     return LiveNotStarted(f"The live stream starts at {at:%Y-%m-%d %H:%M} UTC." if at else None)
 
 
-def _told(found: SourceError, listener: Listener, error: Exception | None = None) -> SourceError:
-    """``found``, with everything that yt-dlp said written to the log."""
-    said = [*listener.warnings, *([f"{type(error).__name__}: {error}"] if error else [])]
-    log.warning("%s: yt-dlp said: %s", found.code, " | ".join(said))
+def _logged(found: SourceError, messages: MessageCollector, error: Exception | None = None) -> SourceError:
+    """Log yt-dlp's messages. Returns ``found``."""
+    texts = [*messages.warnings, *([f"{type(error).__name__}: {error}"] if error else [])]
+    log.warning("%s: messages of yt-dlp: %s", found.code, " | ".join(texts))
     return found
 
 

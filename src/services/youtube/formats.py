@@ -1,4 +1,4 @@
-"""From the dictionaries of yt-dlp to our records, and the table of what can be chosen."""
+"""Converts yt-dlp's dictionaries to our records, and lists the available formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from src.models.source import FormatTable, LiveStatus, SourceFormat, VideoInfo
 
-# Names of resolutions that YouTube uses.
+# The resolutions that YouTube names.
 RESOLUTIONS = (144, 240, 360, 480, 720, 1080, 1440, 2160, 2880, 4320)
 HIGH = 720
 _PROTOCOLS = {"https": "https", "http": "https", "m3u8": "hls", "m3u8_native": "hls"}
@@ -27,27 +27,31 @@ _ALTERED = re.compile(r"\bDRC\b|AI-upscaled|DAMAGED|MISSING POT")
 
 
 def read_format(raw: Mapping[str, Any]) -> SourceFormat | None:
-    """One format, or None for what is no media that can be fetched (storyboards, DRM, unknown protocols)."""
+    """Convert a format; None if it cannot be fetched as media (storyboards, DRM, unknown protocols)."""
     protocol = _PROTOCOLS.get(raw.get("protocol") or "")
     video, audio = _family(raw.get("vcodec"), _VIDEO_FAMILIES), _family(raw.get("acodec"), _AUDIO_FAMILIES)
     if protocol == "hls" and raw.get("vcodec") == "none" and not raw.get("acodec"):
-        audio = "mp4a"  # a playlist of sound does not tell its codec; the site's is AAC
+        audio = "mp4a"  # audio playlists do not name their codec; the site uses AAC
     if protocol is None or raw.get("has_drm") is True or not raw.get("url") or (video is None and audio is None):
         return None
     note = raw.get("format_note") or ""
     width, height = _whole(raw.get("width")), _whole(raw.get("height"))
+    container = str(raw.get("ext") or "")
+    if container in ("m4a", "m4v"):
+        container = "mp4"
+    resolution = _label(note) or resolution_of(width, height)
     return SourceFormat(
         id=str(raw["format_id"]),
-        container="mp4" if raw.get("ext") in ("mp4", "m4a", "m4v") else str(raw.get("ext") or ""),
+        container=container,
         protocol=protocol,
         video_codec=video,
         audio_codec=audio,
         width=width,
         height=height,
-        resolution=_label(note) or resolution_of(width, height) if video else None,
+        resolution=resolution if video else None,
         fps=raw.get("fps"),
         hdr=(raw.get("dynamic_range") or "SDR") != "SDR",
-        bit_rate=_whole(raw["tbr"] * 1000.0) if raw.get("tbr") else None,
+        bit_rate=_whole((raw.get("tbr") or 0) * 1000.0) or None,
         size_bytes=_whole(raw.get("filesize")),
         language=raw.get("language"),
         language_preference=_whole(raw.get("language_preference")) or -1,
@@ -57,7 +61,7 @@ def read_format(raw: Mapping[str, Any]) -> SourceFormat | None:
 
 
 def read_info(raw: Mapping[str, Any], url: str) -> VideoInfo:
-    """The facts of a video, with those formats that can be fetched. ``url`` is its canonical link."""
+    """Convert the facts of a video, with its fetchable formats. ``url``: its canonical link."""
     return VideoInfo(
         id=str(raw["id"]),
         title=str(raw.get("title") or ""),
@@ -80,9 +84,9 @@ def read_info(raw: Mapping[str, Any], url: str) -> VideoInfo:
 
 
 def resolution_of(width: int | None, height: int | None) -> int | None:
-    """The name that YouTube gives a picture of this size: the smallest of its 16:9 frames that holds it.
+    """Return YouTube's name for a frame size: the smallest of its 16:9 frames that contains it.
 
-    So 1920x804 is "1080p", and an upright 1080x1920 as well.
+    So 1920x804 is "1080p", and an upright 1080x1920 is too.
     """
     if not width or not height:
         return None
@@ -94,18 +98,18 @@ def resolution_of(width: int | None, height: int | None) -> int | None:
 
 
 def resolution_name(resolution: int) -> str:
-    """For example ``1080p``."""
+    """Return a name such as ``1080p``."""
     return f"{resolution}p"
 
 
 def unaltered(formats: Iterable[SourceFormat]) -> list[SourceFormat]:
-    """The formats with pictures that show what was uploaded; all with pictures when there is none of these."""
-    pictures = [entry for entry in formats if entry.video_codec and entry.resolution]
-    return [entry for entry in pictures if not entry.altered] or pictures
+    """Return the formats with an unaltered video, or all with a video if there are no others."""
+    videos = [entry for entry in formats if entry.video_codec and entry.resolution]
+    return [entry for entry in videos if not entry.altered] or videos
 
 
 def format_table(video_id: str, formats: Iterable[SourceFormat]) -> FormatTable:
-    """What can be chosen, as the format and resolution endpoints answer it."""
+    """List the available resolutions and containers, as the format and resolution endpoints answer."""
     found: dict[int, set[str]] = {}
     for entry in unaltered(formats):
         if entry.resolution is not None and entry.container in ("mp4", "webm"):
@@ -130,7 +134,7 @@ def _label(note: str) -> int | None:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, float) and not math.isfinite(value):  # JSON of yt-dlp knows Infinity and NaN
+    if isinstance(value, float) and not math.isfinite(value):  # yt-dlp's JSON allows Infinity and NaN
         return None
     return round(value) if isinstance(value, int | float) else None
 
@@ -138,7 +142,7 @@ def _whole(value: object) -> int | None:
 def _moment(seconds: object) -> datetime | None:
     try:
         return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
-    except (ValueError, OverflowError, OSError):  # JSON knows numbers that are no time
+    except (ValueError, OverflowError, OSError):  # not every number is a time
         return None
 
 

@@ -1,4 +1,4 @@
-"""Look-ups in flight: one per video at a time, a bounded number in all, and nobody waits longer than told."""
+"""Shares running lookups: one per key at a time, a limited number in total, and a time limit for each caller."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Result = TypeVar("Result")
 
 
 class InFlightLookups(Generic[Result]):
-    """Runs slow look-ups on threads of their own, so that whoever waits can give up.
+    """Runs slow lookups on separate threads, so that their callers can give up.
 
-    ``parallel`` look-ups run at once; one that finds no room within ``queue_seconds`` is refused. A look-up nobody
-    waits for any more runs to its end and keeps its place until then.
+    At most ``parallel`` lookups run at once; one that cannot start within ``queue_seconds`` is refused. A lookup runs
+    to its end and counts until then even if all its callers gave up.
     """
 
     def __init__(self, *, parallel: int, queue_seconds: float) -> None:
         self._room = threading.BoundedSemaphore(parallel)
         self._queue_seconds = queue_seconds
         self._lock = threading.Lock()
-        self._flying: dict[str, Future[Result]] = {}
+        self._running: dict[str, Future[Result]] = {}
 
     def get(self, key: str, look_up: Callable[[], Result], *, seconds: float, monitor: Monitor) -> Result:
-        """The result of ``look_up`` for ``key``; of the one that already runs, if one does.
+        """Return the result of ``look_up`` for ``key``, or of a lookup of this key that is already running.
 
         Raises:
-            Busy: too many look-ups run already.
+            Busy: too many lookups are running.
             NetworkTimeout: it took longer than ``seconds``.
-            AppError: what the look-up or the monitor raised.
+            AppError: what the lookup or the monitor raised.
         """
         deadline = time.monotonic() + seconds
 
@@ -44,12 +44,12 @@ class InFlightLookups(Generic[Result]):
                 raise NetworkTimeout
 
         with self._lock:
-            flight = self._flying.get(key)
-            if flight is None:
-                flight = self._flying[key] = in_background(lambda: self._fly(key, look_up), f"look-up {key}")
-        return result_of(flight, check)
+            running = self._running.get(key)
+            if running is None:
+                running = self._running[key] = in_background(lambda: self._run(key, look_up), f"lookup {key}")
+        return result_of(running, check)
 
-    def _fly(self, key: str, look_up: Callable[[], Result]) -> Result:
+    def _run(self, key: str, look_up: Callable[[], Result]) -> Result:
         try:
             if not self._room.acquire(timeout=self._queue_seconds):
                 raise Busy
@@ -58,5 +58,5 @@ class InFlightLookups(Generic[Result]):
             finally:
                 self._room.release()
         finally:
-            with self._lock:  # free while the starter holds it: the entry is there before it is taken out
-                del self._flying[key]
+            with self._lock:  # ``get`` holds it until the entry exists
+                del self._running[key]

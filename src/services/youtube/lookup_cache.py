@@ -1,4 +1,4 @@
-"""Looks at videos that all processes of this host share: a hundred viewers who clip one moment ask the site once."""
+"""Shares lookups of videos between all processes of this host, so that a popular video is looked up only once."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from src.models.source import Extraction, LiveStatus
 
 log = logging.getLogger(__name__)
 
-# The site's links are good for about six hours; what can be chosen changes sooner, while a new film is being prepared.
+# The site's links are valid for about six hours; the formats change sooner while a new video is being processed.
 RECORDED_SECONDS = 300.0
 LIVE_SECONDS = 20.0
-# Whoever looks holds the lock. One that hangs must not hold up the others for longer than a slow look takes.
+# A process holds the lock during its lookup. If it hangs, the others wait no longer than a slow lookup takes.
 PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 0.05
-_LOOKS = TypeAdapter(Extraction)
+_EXTRACTIONS = TypeAdapter(Extraction)
 
 
 class LookupCache:
-    """A private folder (0700) with a file (0600) for each video; its lock is held while one looks at the video.
+    """A private folder (0700) with a file (0600) for each video, which is locked during a lookup of the video.
 
-    The folder belongs to one host: the site's links work from the address that asked for them.
+    The folder belongs to one host: the site's links only work from the address that requested them.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, video_id: str, look_up: Callable[[], Extraction], *, newer_than: datetime | None) -> Extraction:
-        """What somebody has learnt a moment ago, after ``newer_than`` if that is given, or else a look of our own.
+        """Return a recent extraction of any process, newer than ``newer_than`` if given; otherwise look the video up.
 
         Raises:
-            SourceError: what ``look_up`` raised; nothing is kept of it.
+            SourceError: what ``look_up`` raised; errors are not stored.
         """
         with self._held(self._folder / f"{video_id}.json") as file:
             if file is None:
@@ -54,20 +54,20 @@ class LookupCache:
             return found
 
     def prune(self) -> None:
-        """Delete what nobody may use any more. Whatever is being used stays."""
+        """Delete expired files that are not in use."""
         for path in self._folder.glob("*.json"):
-            with suppress(OSError):  # another one deleted it first
+            with suppress(OSError):  # another process deleted it first
                 if time.time() - path.stat().st_mtime > RECORDED_SECONDS:
                     _delete_unused(path)
 
     @contextmanager
     def _held(self, path: Path) -> Iterator[int | None]:
-        """The file, locked; None when another one has held it for too long, or it cannot be written."""
+        """Open and lock the file; None if another process holds it for too long, or it cannot be written."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = _wait_for(path, time.monotonic() + PATIENCE_SECONDS)
         except OSError as error:
-            log.warning("looks at videos are not shared: %s", error)
+            log.warning("lookups of videos are not shared: %s", error)
             file = None
         try:
             yield file
@@ -109,7 +109,7 @@ def _delete_unused(path: Path) -> None:
 
 
 def _is_still(file: int, path: Path) -> bool:
-    """Whether nobody has deleted the file meanwhile."""
+    """Whether the open file has not been deleted meanwhile."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(file), path.stat())
     return False
@@ -118,26 +118,26 @@ def _is_still(file: int, path: Path) -> bool:
 def _read(file: int) -> Extraction | None:
     content = os.pread(file, os.fstat(file).st_size, 0)
     try:
-        return _LOOKS.validate_json(content) if content else None
-    except ValidationError:  # half written, or by another version of this program
+        return _EXTRACTIONS.validate_json(content) if content else None
+    except ValidationError:  # incomplete, or written by another version of this program
         return None
 
 
-def _write(file: int, look: Extraction) -> None:
-    content = _LOOKS.dump_json(look)
-    with suppress(OSError):  # a full disk costs the sharing, not the job
+def _write(file: int, extraction: Extraction) -> None:
+    content = _EXTRACTIONS.dump_json(extraction)
+    with suppress(OSError):  # with a full disk, the lookup is only not shared
         os.ftruncate(file, 0)
         os.pwrite(file, content, 0)
 
 
-def _is_good(look: Extraction, newer_than: datetime | None) -> bool:
-    age = (datetime.now(UTC) - look.looked_at).total_seconds()
-    return 0 <= age < _lifetime(look) and (newer_than is None or look.looked_at > newer_than)
+def _is_good(extraction: Extraction, newer_than: datetime | None) -> bool:
+    age = (datetime.now(UTC) - extraction.looked_at).total_seconds()
+    return 0 <= age < _lifetime(extraction) and (newer_than is None or extraction.looked_at > newer_than)
 
 
-def _lifetime(look: Extraction) -> float:
-    """Seconds. What is to come, and a recording that is being prepared, may change in any moment."""
-    match look.info.live_status:
+def _lifetime(extraction: Extraction) -> float:
+    """Return the lifetime in seconds. Upcoming streams and recordings in processing may change at any moment."""
+    match extraction.info.live_status:
         case LiveStatus.NOT_LIVE | LiveStatus.WAS_LIVE:
             return RECORDED_SECONDS
         case LiveStatus.IS_LIVE:

@@ -1,4 +1,4 @@
-"""The hosts that media of YouTube come from. Nothing else is fetched, wherever an answer or a redirect points to."""
+"""Defines YouTube's media hosts, the only ones that are fetched, even if an answer or a redirect names others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DOMAINS = (".googlevideo.com", ".youtube.com")
 
 
 def require_media_host(url: str) -> None:
-    """Pass addresses of the site's media servers.
+    """Require an address of the site's media servers.
 
     Raises:
         UrlForbidden: it is another address.

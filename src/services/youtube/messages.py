@@ -1,8 +1,8 @@
-"""What yt-dlp and FFmpeg say when something fails, turned into the errors of this service.
+"""Translates messages of yt-dlp and FFmpeg to the errors of this service.
 
-yt-dlp has one exception for nearly everything, and for several failures only a *warning before it* tells the cause;
-so a failure is judged by all texts together. The rows are tried in order and the first match wins: facts about the
-video come first, then what the operator can change, then the network, then the vague sentences.
+yt-dlp has one exception for nearly everything, and the cause of several failures is only in an *earlier warning*, so
+all texts of a failure are examined. The rows are tried in order and the first match wins: facts about the video come
+first, then causes that the operator can change, then the network, then vague sentences.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _HINTS = re.compile(
 _ADDRESSES = re.compile(r"(?:\bwith url: \S+|\w+://\S+)")
 
 _SITE: tuple[tuple[str, type[SourceError]], ...] = (
-    # What the site thinks of us.
+    # The site refuses our requests.
     (r"confirm you'?re not a bot|captcha challenge", errors.BotCheck),
     (r"content isn't available, try again later|rate-limited by YouTube|HTTP Error 429", errors.RateLimited),
     (r"CookieLoadError|failed to load cookies|cookies are no longer valid", errors.CookiesInvalid),
-    # What the video is.
+    # Facts about the video.
     (r"confirm your age|inappropriate for some users|age-restricted|AGE_VERIFICATION", errors.AgeRestricted),
     (r"Private video|video is private|granted access to this video", errors.VideoPrivate),
     (r"members-only|Join this channel|available to this channel's members", errors.MembersOnly),
@@ -54,7 +54,7 @@ _SITE: tuple[tuple[str, type[SourceError]], ...] = (
         r"Playback on other websites has been disabled",
         errors.VideoUnavailable,
     ),
-    # The way to the site.
+    # The network between us and the site.
     (r"All player responses are invalid|(?<!may yield )HTTP Error 403", errors.IpBlocked),
     (r"CertificateVerifyError|CERTIFICATE_VERIFY_FAILED|certificate verify failed", errors.TlsError),
     (
@@ -70,7 +70,7 @@ _SITE: tuple[tuple[str, type[SourceError]], ...] = (
         r"Remote end closed",
         errors.Network,
     ),
-    # Formats that are there and cannot be had.
+    # Formats that exist but are not available.
     (
         r"(?:n challenge|Signature) solving failed|No supported JavaScript runtime|nsig extraction failed",
         errors.JsRuntimeRequired,
@@ -85,7 +85,7 @@ _SITE: tuple[tuple[str, type[SourceError]], ...] = (
         errors.ExtractorBroken,
     ),
 )
-# Told in our words only: the sentences of these are Python's, with names of hosts and of the proxy.
+# Errors with our message only: the texts of these come from Python and name hosts and the proxy.
 _NOT_THE_SITE = frozenset({errors.ProxyError, errors.TlsError, errors.NetworkTimeout, errors.Network})
 _SITE_ROWS = tuple((re.compile(pattern, re.IGNORECASE), error) for pattern, error in _SITE)
 
@@ -105,22 +105,22 @@ _MEDIA_ROWS = tuple((re.compile(pattern, re.IGNORECASE), error) for pattern, err
 
 
 def site_error(texts: Sequence[str]) -> SourceError:
-    """The error that these texts mean: the exception's (with the names of the exceptions behind it), the warnings.
+    """Find the error for the texts of exceptions (with the names of their causes) and of warnings.
 
-    Its message is ours, followed by the sentence that decided where that is the site's.
+    Its message is ours, followed by the matching sentence if that comes from the site.
     """
-    said = [_plain(text) for text in texts]
+    plain = [_plain(text) for text in texts]
     for pattern, error in _SITE_ROWS:
-        for text in said:
+        for text in plain:
             if pattern.search(text):
                 return _with_sentence(error, sentence(text))
-    return _with_sentence(errors.Unknown, sentence(said[0]) if said else "")
+    return _with_sentence(errors.Unknown, sentence(plain[0]) if plain else "")
 
 
 def media_error(log: Iterable[str], status: int | None = None) -> AppError | None:
-    """The error that FFmpeg's log of a media request means, or None when it is not about the request.
+    """Find the error in FFmpeg's log of a media request; None if the request did not fail.
 
-    ``status`` is the HTTP status if it is already known.
+    ``status``: the HTTP status, if known.
     """
     text = "\n".join(_plain(line) for line in log)
     if status is None and (found := _MEDIA_STATUS.search(text)):
@@ -134,7 +134,7 @@ def media_error(log: Iterable[str], status: int | None = None) -> AppError | Non
 
 
 def media_status_error(status: int) -> SourceError:
-    """The error that the HTTP status of a media server means."""
+    """Return the error for the HTTP status of a media server."""
     if status in (401, 403, 410):
         return errors.MediaForbidden(http_status=status)
     if status in (404, 416):
@@ -143,25 +143,25 @@ def media_status_error(status: int) -> SourceError:
         return errors.RateLimited(http_status=status)
     if status == 407:
         return errors.ProxyError(http_status=status)
-    return errors.Network("The media server does not answer as it should", http_status=status)
+    return errors.Network("The media server sent an unexpected answer", http_status=status)
 
 
 def texts_of(error: BaseException) -> list[str]:
-    """What an exception of yt-dlp says, and each exception that caused it: ``Name: message``."""
+    """Return the texts of an exception of yt-dlp and of its causes: ``Name: message``."""
     return [f"{type(link).__name__}: {link}" for link in _chain(error)]
 
 
 def sentence(text: str) -> str:
-    """A message of yt-dlp without its prefixes, addresses, hints for the command line and plea for a bug report."""
+    """Remove prefixes, addresses, hints for the command line and the request for a bug report from a message."""
     short = _ADDRESSES.sub("", _HINTS.sub("", _PREFIX.sub("", _NAME.sub("", text))))
     return " ".join(short.split())[:300]
 
 
-def _with_sentence(error: type[SourceError], said: str) -> SourceError:
+def _with_sentence(error: type[SourceError], site_sentence: str) -> SourceError:
     ours = (error.__doc__ or "").strip()
-    if not said or error in _NOT_THE_SITE:
+    if not site_sentence or error in _NOT_THE_SITE:
         return error(ours)
-    return error(f"{ours.removesuffix('.')}: {said}")
+    return error(f"{ours.removesuffix('.')}: {site_sentence}")
 
 
 def _plain(text: str) -> str:

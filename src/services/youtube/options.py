@@ -1,4 +1,4 @@
-"""The options that yt-dlp is run with: ours, the operator's, and those that nobody may set."""
+"""Builds yt-dlp's options from ours and the operator's, and refuses dangerous ones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 from src.config import Settings, SettingsError
 from src.errors import CookiesInvalid
 
-SOCKET_SECONDS = 15.0  # silence of a server after which a request is given up
-# Only these extractors exist for yt-dlp here; above all not the generic one, which fetches any address it is given.
+SOCKET_SECONDS = 15.0  # a request fails if the server sends no data for this long
+# The only allowed extractors; in particular not the generic one, which fetches any address.
 ALLOWED_EXTRACTORS = ("^youtube$",)
 
 _RUNS_PROGRAMS = "it would run programs"
 _TOUCHES_FILES = "it would read or write files of this server"
-_OWN_SETTING = "it has a setting of its own"
-_OURS = "the service depends on its own value"
+_OWN_SETTING = "it has a separate setting"
+_OURS = "the service depends on its value"
 REFUSED: Mapping[str, tuple[str, ...]] = {
     _RUNS_PROGRAMS: (
         r".*exec.*", r".*(?:^|_)(?:cmd|command)(?:_|$).*", r"external_downloader.*", r"postprocess.*", r".*_hooks?",
@@ -46,11 +46,10 @@ _REFUSED = [(re.compile(f"(?:{'|'.join(names)})", re.IGNORECASE), why) for why, 
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
-    """What the settings say about talking to video sites.
+    """The settings for requests to video sites.
 
-    ``proxy`` is the way out of this process, with the operator's proxy behind it: see ``services/egress``. ``extra``
-    are the operator's options for yt-dlp by their Python names; ``cache_dir`` is where yt-dlp may keep
-    what it learnt about the site's player.
+    ``proxy``: the egress proxy, which may use the operator's proxy: see ``services/egress``. ``extra``: the operator's
+    options for yt-dlp by their Python names. ``cache_dir``: yt-dlp's cache for facts about the site's player.
     """
 
     proxy: str | None = None
@@ -61,10 +60,10 @@ class SiteOptions:
 
     @classmethod
     def of(cls, settings: Settings) -> SiteOptions:
-        """The part of the settings that matters here.
+        """Read the settings.
 
         Raises:
-            SettingsError: YTDLP_OPTIONS holds options that may not be set.
+            SettingsError: YTDLP_OPTIONS has options that are not allowed.
         """
         check_extra_options(settings.ytdlp_options)
         return cls(
@@ -76,7 +75,7 @@ class SiteOptions:
 
 
 def check_extra_options(extra: Mapping[str, Any]) -> None:
-    """Refuse the options that would run programs, touch files, or undo what the service relies on.
+    """Refuse options that would run programs, access files, or change options on which the service depends.
 
     Raises:
         SettingsError: with one line per refused option.
@@ -87,24 +86,24 @@ def check_extra_options(extra: Mapping[str, Any]) -> None:
 
 
 def why_refused(name: str) -> str | None:
-    """Why this option may not be set, or None when it may."""
+    """Return why this option is not allowed, or None if it is."""
     return next((why for pattern, why in _REFUSED if pattern.fullmatch(name)), None)
 
 
-def build_options(site: SiteOptions, listener: object) -> dict[str, Any]:
-    """Options for one `YoutubeDL` that only looks videos up. ``listener`` has debug, warning and error.
+def build_options(site: SiteOptions, logger: object) -> dict[str, Any]:
+    """Build the options for a ``YoutubeDL`` that only looks videos up. ``logger`` has debug, warning and error.
 
-    The cookies are a private copy in memory: yt-dlp writes them back at its end, and that copy is thrown away.
+    The cookies are a copy in memory, because yt-dlp writes them back at its end.
 
     Raises:
-        CookiesInvalid: the file of cookies cannot be read.
+        CookiesInvalid: the cookie file cannot be read.
     """
     options: dict[str, Any] = {
         "socket_timeout": SOCKET_SECONDS,
         "extractor_retries": 1,
         "js_runtimes": {"deno": {"path": find_deno()}},
         **site.extra,
-        "logger": listener,
+        "logger": logger,
         "quiet": True,
         "noprogress": True,
         "color": "never",
@@ -119,19 +118,19 @@ def build_options(site: SiteOptions, listener: object) -> dict[str, Any]:
     }
     if site.proxy:
         options["proxy"] = site.proxy
-        options.pop("source_address", None)  # the egress proxy uses it: nobody reaches loopback from elsewhere
+        options.pop("source_address", None)  # for the egress proxy only: with it, loopback is unreachable
     if site.cookies_file:
         options["cookiefile"] = io.StringIO(_read_cookies(site.cookies_file))
     return options
 
 
 def find_deno() -> str | None:
-    """The JavaScript runtime of the deno package, also when the environment's ``bin`` is not on the PATH."""
+    """Find the JavaScript runtime of the deno package, even if the environment's ``bin`` is not on the PATH."""
     return shutil.which("deno", path=sysconfig.get_path("scripts")) or shutil.which("deno")
 
 
 def _nothing(_: object) -> tuple[()]:
-    """A format selector that selects nothing: formats are chosen by our own rules."""
+    """Select no formats: they are chosen by our own rules."""
     return ()
 
 
@@ -139,4 +138,4 @@ def _read_cookies(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise CookiesInvalid("The configured file of cookies cannot be read") from None
+        raise CookiesInvalid("The configured cookie file cannot be read") from None

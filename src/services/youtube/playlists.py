@@ -1,4 +1,4 @@
-"""Playlists: their facts and their videos in order, without a look at each video."""
+"""Fetches playlists: their facts and their videos in order, without a lookup of each video."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 
 from src.errors import VideoIdInvalid
 from src.models.source import Channel, Playlist, PlaylistEntry
-from src.services.youtube.extraction import conversation
+from src.services.youtube.extraction import ytdlp_session
 from src.services.youtube.options import SiteOptions
 
-# Letters, digits, - and _ behind one of the site's prefixes, or a bare id: 2 (Watch later) to 64 characters.
+# Letters, digits, - and _, with or without one of the site's prefixes: 2 (Watch later) to 64 characters.
 _PLAYLIST_ID = re.compile(r"[A-Za-z0-9_-]{2,64}")
 _EXTRACTORS = ["^youtube:tab$"]
 
 
 def validate_playlist_id(playlist_id: str) -> str:
-    """The id itself.
+    """Return the id if it is valid.
 
     Raises:
-        VideoIdInvalid: it is no id of a playlist.
+        VideoIdInvalid: it is not the id of a playlist.
     """
     if not _PLAYLIST_ID.fullmatch(playlist_id):
         raise VideoIdInvalid("This is not the id of a playlist.")
@@ -26,15 +26,15 @@ def validate_playlist_id(playlist_id: str) -> str:
 
 
 def fetch_playlist(playlist_id: str, site: SiteOptions, *, limit: int) -> Playlist:
-    """The playlist with at most ``limit`` of its videos, positions counted from 1.
+    """Fetch the playlist with at most ``limit`` of its videos, whose positions count from 1.
 
     Raises:
-        VideoIdInvalid: it is no id of a playlist.
-        SourceError: the site or the network did not give it.
+        VideoIdInvalid: it is not the id of a playlist.
+        SourceError: the site or the network failed.
     """
     url = f"https://www.youtube.com/playlist?list={validate_playlist_id(playlist_id)}"
     changes = {"allowed_extractors": _EXTRACTORS, "noplaylist": False, "extract_flat": "in_playlist"}
-    with conversation(site, **changes, playlistend=limit) as (downloader, _):
+    with ytdlp_session(site, **changes, playlistend=limit) as (downloader, _):
         raw = downloader.extract_info(url, download=False)
         entries = [entry for entry in raw.get("entries") or () if entry and entry.get("id")]
     return Playlist(

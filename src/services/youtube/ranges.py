@@ -1,4 +1,4 @@
-"""Which part of a video is meant, and which part of it there is."""
+"""Parses the requested range of a video and limits it to the video."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from src.models.media_source import TimeRange
 from src.models.source import LiveStatus, VideoInfo
 from src.utils.timecode import parse_time
 
-# The site tells lengths in whole seconds: so much may lie behind the length that it told.
+# The site reports lengths in whole seconds, so a video may be longer by this much.
 LENGTH_ROUNDING_SECONDS = 1
 
 
 def read_range(start_time: object, end_time: object) -> TimeRange:
-    """The exact range that two times mean.
+    """Parse two times to an exact range.
 
     Raises:
-        ClipRangeInvalid: one of them is no time, or the end does not lie behind the start.
+        ClipRangeInvalid: one of them is not a time, or the end is not after the start.
     """
     start, end = parse_time(start_time), parse_time(end_time)
     if end <= start:
@@ -26,7 +26,7 @@ def read_range(start_time: object, end_time: object) -> TimeRange:
 
 
 def available_range(wanted: TimeRange, length_seconds: float | None) -> TimeRange:
-    """The part of the range that the video has; its end is cut off behind the end of the video.
+    """Limit the range to the end of the video.
 
     Raises:
         ClipRangeInvalid: the video ends before the range starts.
@@ -36,17 +36,17 @@ def available_range(wanted: TimeRange, length_seconds: float | None) -> TimeRang
     length = Fraction(length_seconds)
     if wanted.start >= length:
         raise ClipRangeInvalid(
-            f"The video is {length_seconds:g} s long: start_time must lie before its end",
+            f"The video is {length_seconds:g} s long: start_time must be before its end",
             source_duration=length_seconds,
         )
     return TimeRange(wanted.start, min(wanted.end, length + LENGTH_ROUNDING_SECONDS))
 
 
 def require_recorded(info: VideoInfo) -> None:
-    """Pass videos with a fixed time line.
+    """Require a video with a fixed time line.
 
     Raises:
-        LiveNotSupported, LiveEndedNotReady, LiveNotStarted: what it is instead.
+        LiveNotSupported, LiveEndedNotReady, LiveNotStarted.
     """
     if info.live_status is LiveStatus.IS_LIVE:
         raise LiveNotSupported
