@@ -8,7 +8,7 @@ from pathlib import Path
 from src.errors import ClipIncomplete, MediaInvalid
 from src.models.media import MediaInfo, StreamTimeline, Timeline, VideoStream
 from src.models.progress import Monitor
-from src.services.media.probe import Need, check_output, probe
+from src.services.media.probe import Need, examine
 from src.utils.background import in_background, result_of
 
 # How much later than the video the audio may start, and how much earlier it may end; also where the source ends.
@@ -78,11 +78,9 @@ def accept_audio(path: Path, sound: tuple[float, float] | None, monitor: Monitor
 
 
 def _read_back(path: Path, need: Need, monitor: Monitor) -> tuple[MediaInfo, Timeline]:
-    probing = in_background(lambda: probe(path, need=need), "probe")
-    checking = in_background(lambda: check_output(path), "check")
+    reading = in_background(lambda: examine(path, need=need, check=True), "check")
     try:
-        media = result_of(probing, monitor.check)
-        timeline = result_of(checking, monitor.check)
+        media, timeline = result_of(reading, monitor.check)
     except MediaInvalid as error:
         raise ClipIncomplete(f"The file cannot be read: {error.message}") from None
     if timeline.errors:
