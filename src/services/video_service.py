@@ -235,7 +235,7 @@ def _actual(path: Path, media: MediaInfo, cut: CutResult, selection: Selection) 
         resolution=selection.obtained,
         width=video.width,
         height=video.height,
-        fps=round(float(video.frame_rate), 3) if video.frame_rate else None,
+        fps=round(float(video.frame_rate), 3) if video.frame_rate else None,  # dense: unknown values are None
         frames=cut.accepted.frames,
         container=selection.container,
         codec=video.codec,

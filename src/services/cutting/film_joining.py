@@ -1,4 +1,4 @@
-"""Joins films that differ in their pictures or their sound by encoding them anew, one behind the other."""
+"""Joins films with different video or audio formats, one after the other, by encoding them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _EVEN = 0.1
 
 
 def join_clips(clips: list[Path], output: Path, ffmpeg: FFmpeg, monitor: Monitor) -> None:
-    """One film of all clips. Where their pictures cannot stand behind each other as they are, they are encoded anew.
+    """Join all clips to one film. Clips whose video formats differ are encoded.
 
     Raises:
         ClipIncomplete: it does not hold all frames. EncodeFailed, DiskFull, and what ``monitor`` raises.
@@ -61,11 +61,10 @@ def _copy(
     film = ["-f", "concat", "-safe", "1", "-i", str(names)]
     sound: list[str] = []
     if any(with_sound):
-        cut = "".join(
-            (f"[{number}:a:0]aresample=async=1:first_pts=0,apad" if heard else _SILENCE)
-            + f",atrim=end={seconds:.6f}[a{number}];"
-            for number, (seconds, heard) in enumerate(zip(lengths, with_sound, strict=True), start=1)
-        )
+        cut = ""
+        for number, (seconds, has_audio) in enumerate(zip(lengths, with_sound, strict=True), start=1):
+            source = f"[{number}:a:0]aresample=async=1:first_pts=0,apad" if has_audio else _SILENCE
+            cut += f"{source},atrim=end={seconds:.6f}[a{number}];"
         pads = "".join(f"[a{number}]" for number in range(1, len(clips) + 1))
         graph = f"{cut}{pads}concat=n={len(clips)}:v=0:a=1[a]"
         sound = ["-filter_complex", graph, "-map", "[a]", *_SOUND[output.suffix]]

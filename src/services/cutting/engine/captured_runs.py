@@ -27,7 +27,7 @@ _ONLY_MEDIA = {"format_whitelist": AUDIO_FORMATS}  # a script or a list would na
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a segment holds: presentation time of its first key frame, and the shape of its picture. ``turns``: its
-    clock has 33 bits and begins anew after 26.5 hours."""
+    clock has 33 bits and restarts after 26.5 hours."""
 
     first: Fraction
     shape: tuple[str, int, int]

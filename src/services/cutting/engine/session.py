@@ -77,13 +77,12 @@ class Session:
     def indexes(self) -> tuple[Index | None, Index | None]:
         """The indexes of the picture and of the sound; the same one twice if one track holds both."""
         tracks = self._tracks
-        remotes = [
-            self._remote(place, track) if track.protocol == "https" else None for place, track in enumerate(tracks)
-        ]
+        # All are opened before one is read: they are fetched at the same time.
+        remotes = {n: self._remote(n, track) for n, track in enumerate(tracks) if track.protocol == "https"}
         indexes: list[Index] = []
-        for place, (track, remote) in enumerate(zip(tracks, remotes, strict=True)):
-            if remote is not None:
-                indexes.append(self._index(remote))
+        for place, track in enumerate(tracks):
+            if place in remotes:
+                indexes.append(self._index(remotes[place]))
             else:
                 segmented = self._segmented[place] = Segmented(self.fetcher, place, track, self._register)
                 indexes.append(segmented.hls() if track.protocol == "hls" else segmented.dash())
@@ -129,7 +128,9 @@ class Session:
         parts = [part for part in layout.parts if part.resource is not None and part.eager]
         runs: list[tuple[Resource, int, int | None, int]] = []
         for place, part in enumerate(parts):
-            priority = head if place == 0 else tail if place == len(parts) - 1 else middle
+            priority = middle
+            if place in (0, len(parts) - 1):
+                priority = tail if place else head
             assert part.resource is not None
             end = None if part.length is None else part.start + part.length
             if runs and runs[-1][0] is part.resource and runs[-1][2] == part.start and runs[-1][3] == priority:
@@ -225,13 +226,14 @@ class Session:
             phase = Phase.ENCODING
         if phase is not Phase.INITIALIZING and total > 1:  # before, only the index is wanted; later there may be more
             self._percent = max(self._percent, min(100.0 * done / total, 100.0))
+        fetching = self._left(max(total - done, 0) / (done / seconds) if done else None, now)
         self._monitor.report(
             Progress(
                 phase,
                 download_percent=self._percent,
                 encode_percent=100.0 * self._written,
                 speed=f"{done / seconds / 1e6:.1f}MB/s",
-                eta_seconds=self._left(max(total - done, 0) / (done / seconds) if done else None, now),
+                eta_seconds=fetching,
                 fps=self._frames / max(now - self._writing_since, 0.001) if self._frames else None,
                 bytes_done=done,
                 bytes_total=total,
