@@ -260,7 +260,7 @@ def test_surfaces_are_chosen_by_name() -> None:
     assert [surface.name for surface in choose_surfaces(["sessions", " archive.jobs "])] == ["sessions", "archive.jobs"]
     assert len(choose_surfaces(["archive"])) == 4
     assert choose_surfaces([""]) == choose_surfaces([])
-    with pytest.raises(SettingsError, match=r"no archive\.job:"):
+    with pytest.raises(SettingsError, match=r"archive\.job does not exist:"):
         choose_surfaces(["archive.job"])
 
 
