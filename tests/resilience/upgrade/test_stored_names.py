@@ -27,6 +27,7 @@ from src.data.stored_paths import Root, StoredPaths
 from src.data.video_data import VideoData
 from src.models.progress import Phase, Progress
 from src.models.session import Session
+from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
 from src.models.video import Status
 from src.services.accounts.login_cache import SessionCache
 from src.services.cache_service import CacheService
@@ -34,6 +35,7 @@ from src.services.cutting.engine.model import Keep
 from src.services.cutting.engine.padding import Keeper
 from src.services.cutting.retained_source import RetainedSource
 from src.services.fetch.resource import Resource
+from src.services.live.choice import track_of
 from src.services.live.state import CaptureState
 from src.services.live.store import SegmentStore
 from src.services.progress_cache import ProgressCache
@@ -172,3 +174,13 @@ def test_keys_of_redis(redis_client: redis.Redis) -> None:
     redis_client.set("session-trust", str(round(time.time() * 1000)))
     reading = SessionCache(cache).read("h" * 64)
     assert reading is not None and reading.entry is not None and reading.entry.user_id == "u"
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "name"), [("avc1", "mp4a", "both"), ("avc1", None, "picture"), (None, "mp4a", "sound")]
+)
+def test_tracks_of_a_captured_stream_keep_their_names(video: str | None, audio: str | None, name: str) -> None:
+    """The names are those of folders in .work, and capture.json holds them."""
+    entry = SourceFormat("91", "mp4", "hls", video_codec=video, audio_codec=audio)
+    extraction = Extraction(VideoInfo("ladder_____", "", ""), {"91": MediaAddress("https://example.com/")})
+    assert track_of(extraction, entry).name == name
