@@ -38,8 +38,8 @@ def test_a_decoder_can_be_dropped_while_its_threads_work() -> None:
 DAMAGED = """
 import io, random, sys, av
 from pathlib import Path
-from src.services.stream import looking
-looking.main()
+from src.services.streams import segment_probe
+segment_probe.main()
 data, dice = bytearray(Path(sys.argv[1]).read_bytes()), random.Random(1)
 for _ in range(400):
     data[dice.randrange(len(data) // 8, len(data))] = dice.randrange(256)

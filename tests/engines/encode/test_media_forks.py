@@ -138,9 +138,9 @@ def children() -> set[str]:
 
 def test_a_fork_that_writes_without_end_is_a_crash_and_no_kill_from_outside(film: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from src.services import media_forks as forks; "
-        "from src.services.media_probe import SCAN_LIMITS; from src.utils.sandbox import Kind; "
-        "forks._MOST_BYTES = 1000; forks.media_reader.main = lambda *_: print('x' * 10**6); "
+        "import sys; from pathlib import Path; from src.services.media import forks; "
+        "from src.services.media.probe import SCAN_LIMITS; from src.utils.sandbox import Kind; "
+        "forks._MOST_BYTES = 1000; forks.probe_child.main = lambda *_: print('x' * 10**6); "
         "ended = forks._in_fork(Kind('none', 'none'), 'probe', 'video', sys.argv[1], SCAN_LIMITS); "
         "print(ended.code, len(ended.answer))"
     )
