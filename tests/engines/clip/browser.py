@@ -31,7 +31,7 @@ SECONDS = 60
 PAGE = """<!doctype html><video id=v muted preload=auto></video><script>
 const v = document.getElementById('v'), told = {};
 const send = () => fetch('/told', {method: 'POST', body: JSON.stringify(told)});
-const wait = (target, name) => new Expectation((done, fail) => {
+const wait = (target, name) => new Promise((done, fail) => {
   target.addEventListener(name, done, {once: true}); target.addEventListener('error', fail, {once: true}); });
 const blocks = () => {
   const c = document.createElement('canvas'); c.width = v.videoWidth; c.height = v.videoHeight;

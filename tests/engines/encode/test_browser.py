@@ -34,7 +34,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><script>
 async function play(name) {
   const video = document.createElement("video");
   video.muted = true; video.src = name; video.playbackRate = 4; document.body.append(video);
-  const end = new Expectation(done => { video.onended = () => done("ended");
+  const end = new Promise(done => { video.onended = () => done("ended");
     video.onerror = () => done("error " + video.error.message); setTimeout(() => done("timeout"), 15000); });
   video.play().catch(() => {});
   const how = await end, seen = video.getVideoPlaybackQuality();
