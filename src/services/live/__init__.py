@@ -1,1 +1,1 @@
-"""Makes clips of moments of a running stream: its segments are captured at once and cut exactly afterwards."""
+"""Captures moments of running streams and cuts clips from them."""

@@ -1,7 +1,7 @@
-"""Follows the playlists of a stream and keeps the segments of a window as soon as they are there.
+"""Follows the playlists of a stream and stores the segments of a window as soon as they are available.
 
-What is about to leave the stream's window comes first. A track is done when its newest segment lies behind the
-window, whether or not every segment in between was to be had.
+The oldest segments come first: they leave the playlist first. A track is done when its newest segment is later than
+the window, even if segments are missing in between.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from src.models.media_source import NetworkSettings, SourceUnreadable
 from src.models.progress import Monitor, Phase, Progress
 from src.models.time_window import Window, missing
 from src.services.hls.live_playlist import LivePlaylist, read_live_playlist
-from src.services.hls.playlist import Piece
 from src.services.hls.variants import best_variant
 from src.services.live.download import SegmentSource
 from src.services.live.store import SegmentStore
@@ -29,17 +28,17 @@ from src.utils.clock import Clock, to_seconds
 log = logging.getLogger(__name__)
 
 PADDING_SECONDS = 15
-PATIENCE_SECONDS = 4.0  # a worker that waits for one clip is one less for all who ask at the same moment
-_ROOMY_SECONDS = 20  # a playlist of this length loses nothing while a worker does something else
-_AWAY_SHARE = 2  # what part of the playlist's length it may stay away: a notification takes time, and so does a queue
+PATIENCE_SECONDS = 4.0  # a waiting worker is missing for other jobs
+_ROOMY_SECONDS = 20  # a playlist of this length loses nothing while the worker is busy elsewhere
+_AWAY_SHARE = 2  # the worker returns after this part of the playlist's length: queues take time
 _LONGEST_PAUSE_SECONDS = 3.0
 _CHECK_SECONDS = 0.3
 _SILENT_TARGETS, _SILENT_SECONDS = 6, 30
-_LOST_ROUNDS = 4  # how often a segment that could not be fetched is asked for again at the end
+_LOST_ROUNDS = 4  # how often missing segments are requested again at the end
 
 
 class TailToCome(Exception):
-    """The end of the window is still to come, so late that the worker can do something else for ``seconds``."""
+    """The end of the window comes so late that the worker can do something else for ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"{seconds:.0f} s")
@@ -47,12 +46,12 @@ class TailToCome(Exception):
 
 
 class StreamSilent(Exception):
-    """Nothing new has come for long, or the playlist is gone: the stream may have ended."""
+    """No new segment was listed for a long time, or the playlist is gone: the stream may have ended."""
 
 
 @dataclass(slots=True)
 class _Following:
-    """How far one track is."""
+    """The progress of one track."""
 
     track: LiveTrack
     store: SegmentStore
@@ -66,7 +65,7 @@ class _Following:
 
 
 class Capture:
-    """One window of one stream, in a folder that outlives this attempt."""
+    """One window of one stream, in a folder that later attempts continue with."""
 
     def __init__(
         self,
@@ -80,8 +79,8 @@ class Capture:
         padding_seconds: float = PADDING_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """``padding_seconds`` are kept beside the window, for whoever moves it later. ``patience_seconds`` is how long
-        this waits for the end of the window itself."""
+        """``padding_seconds`` are captured on both sides of the window, so that its edges can be moved later.
+        ``patience_seconds`` is the longest wait inside ``run`` for the end of the window."""
         self._tracks, self._folder, self._window, self._padding = tuple(tracks), folder, window, padding_seconds
         self._network, self._clock, self._monitor, self._patience = network, clock, monitor, patience_seconds
         padding = Fraction(padding_seconds)
@@ -91,8 +90,8 @@ class Capture:
             store = SegmentStore(folder / track.name)
             self._following.append(_Following(track, store, store.timeline()))
 
-    def there(self) -> Captured:
-        """What earlier attempts have left."""
+    def captured(self) -> Captured:
+        """Return what earlier attempts captured."""
         return Captured(
             self._tracks,
             self._folder,
@@ -103,11 +102,11 @@ class Capture:
         )
 
     def run(self) -> Captured:
-        """Fetch until the window is there, as far as it is to be had.
+        """Fetch until the window is complete, as far as it is available.
 
         Raises:
-            TailToCome, StreamSilent: come back later; the stream may have ended.
-            MediaForbidden: the links have expired: extract again, and go on in the same folder.
+            TailToCome, StreamSilent: try again later; the stream may have ended.
+            MediaForbidden: the links have expired: extract again, and continue in the same folder.
             AppError: the network, the disk, or what ``monitor`` raises.
         """
         rounds_left = _LOST_ROUNDS
@@ -119,7 +118,7 @@ class Capture:
                 self._report()
                 if all(done):
                     if rounds_left == 0 or not any(each.lost for each in self._following):
-                        return self.there()
+                        return self.captured()
                     rounds_left -= 1
                 self._wait(all(done))
 
@@ -127,7 +126,7 @@ class Capture:
         return to_seconds(self._clock.now())
 
     def _round(self, each: _Following, source: SegmentSource, pool: ThreadPoolExecutor) -> bool:
-        """One look at a track; whether it is done."""
+        """Read the playlist of a track and fetch its new segments; return whether the track is done."""
         self._monitor.check()
         seen_at = self._now()
         try:
@@ -138,9 +137,9 @@ class Capture:
         except (MediaGone, SourceUnreadable) as problem:
             if each.playlist is None:
                 raise StreamSilent(f"its playlist is gone: {problem}") from None
-            return False  # a stream that begins anew has no playlist for a moment
+            return False  # a stream that restarts has no playlist for a moment
         placed = each.timeline.place(each.playlist, seen_at)
-        each.store.keep_timeline(each.timeline)
+        each.store.save_timeline(each.timeline)
         if placed:
             newest = max(one.span.end for one in placed)
             if each.newest is None or newest > each.newest:
@@ -154,10 +153,11 @@ class Capture:
         return each.ended or (each.newest is not None and each.newest >= need.end)
 
     def _fetch(self, each: _Following, wanted: list[Placed], source: SegmentSource, pool: ThreadPoolExecutor) -> None:
-        def load(placed: Placed) -> tuple[bytes, bytes | None]:
+        def load(placed: Placed) -> None:
             segment, headers = placed.segment, each.track.headers
             content = source.segment(segment.piece, segment.number, headers)
-            return content, None if segment.init is None else self._init(segment.init, source, each)
+            init = source.content(segment.init, 0, headers) if segment.init is not None else None
+            each.store.add(placed, content, init)  # here: results that wait for their turn would fill the memory
 
         wanted = [one for one in wanted if not one.segment.gap and not each.store.has(one)]
         each.lost = set()
@@ -165,8 +165,7 @@ class Capture:
         for placed, loading in [(one, pool.submit(load, one)) for one in wanted]:
             key = (placed.epoch, placed.segment.number)
             try:
-                content, init = loading.result()
-                each.store.add(placed, content, init)
+                loading.result()
             except MediaForbidden as error:
                 problem = error
             except AppError as error:
@@ -178,11 +177,8 @@ class Capture:
         if problem is not None:
             raise problem
 
-    def _init(self, piece: Piece, source: SegmentSource, each: _Following) -> bytes:
-        return source.content(piece, 0, each.track.headers)
-
     def _wait(self, only_lost: bool) -> None:
-        """Until the next look.
+        """Wait until the playlist should be read again.
 
         Raises:
             TailToCome, StreamSilent.
@@ -209,7 +205,7 @@ class Capture:
         for each in self._following:
             holes = missing(self._need, (record.span for record in each.store.records))
             shares.append(1 - float(sum((hole.end - hole.start for hole in holes), Fraction(0)) / whole))
-        # Nothing can be had before it is shown: the end of the range, and the segment that holds it.
+        # The rest takes at least until the end of the window is on air.
         left = max(float(self._need.end - self._now()), 0.0)
         percent = 100 * max(min(shares), 0.0)
         self._monitor.report(Progress(Phase.DOWNLOADING, download_percent=percent, eta_seconds=left or None))

@@ -1,4 +1,4 @@
-"""Which formats of a running stream are captured, and the tracks that they become."""
+"""Selects the formats of a running stream that are captured, and describes their tracks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from src.services.youtube.selection import Preferences, Selection, choose
 
 
 def select_segmented(video: Extraction, resolution: str) -> Selection | None:
-    """The formats to capture: segmented ones, whatever container is wanted in the end; None when there are none."""
+    """Return the formats to capture: segmented ones, whatever the container of the clip; None if there are none."""
     formats = [entry for entry in video.info.formats if entry.segmented]
     for container in ("mp4", "best"):
         try:
@@ -26,6 +26,8 @@ def track_of(video: Extraction, entry: SourceFormat) -> LiveTrack:
     address = video.media[entry.id]
     headers: Mapping[str, str] = address.headers
     has_video, has_audio = entry.video_codec is not None, entry.audio_codec is not None
-    # By its part and not by its format: after fresh links another quality may go on where the first one stopped.
-    name = ("both" if has_audio else "picture") if has_video else "sound"
+    # Named by contents, not by format: after fresh links another quality may continue where the first one stopped.
+    name = "both"
+    if not (has_video and has_audio):
+        name = "picture" if has_video else "sound"
     return LiveTrack(name, address.url, headers, has_video, has_audio)

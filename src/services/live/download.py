@@ -1,4 +1,4 @@
-"""Fetches playlists, keys and segments of a running stream: small things, soon, and again when it went wrong."""
+"""Fetches playlists, keys and segments of a running stream at once, and again when that fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRIES = 4
 
 
 class SegmentSource:
-    """One pooled client. Its methods may be called from several threads."""
+    """Fetches for all tracks of one stream. Its methods may be called from several threads."""
 
     def __init__(self, network: NetworkSettings, clock: Clock) -> None:
         self._clock = clock
@@ -33,16 +33,16 @@ class SegmentSource:
         self._reader.close()
 
     def text(self, url: str, headers: Mapping[str, str]) -> tuple[str, str]:
-        """(address after redirects, text) of a playlist. Raises like ``content``."""
+        """Return (address after redirects, text) of a playlist. Raises like ``content``."""
         answer = self._reader.read(url, headers, MOST_PLAYLIST_BYTES)
         return answer.url, text_of(answer.content)
 
     def segment(self, piece: Piece, number: int, headers: Mapping[str, str]) -> bytes:
-        """A segment that is media, without an image in front of it. What is damaged or no media is asked for again;
-        one that stays damaged is returned as it is.
+        """Return a segment without an image in front of it. One that is damaged or not media is requested again; one
+        that stays damaged is returned as it is.
 
         Raises:
-            StreamUnreadable: it is no media. As ``content``.
+            StreamUnreadable: it is not media. As ``content``.
         """
         for attempt in range(_TRIES):
             soundness, bare = judge(self.content(piece, number, headers))
@@ -51,15 +51,15 @@ class SegmentSource:
             if attempt + 1 < _TRIES:
                 self._clock.sleep(pause_before(attempt))
         if soundness is Soundness.FOREIGN:
-            raise StreamUnreadable("A segment of the stream is no media.")
+            raise StreamUnreadable("A segment of the stream is not media.")
         return bare
 
     def content(self, piece: Piece, number: int, headers: Mapping[str, str]) -> bytes:
-        """The plain bytes of a piece; ``number`` is that of its segment, which encryption may need.
+        """Return the plain bytes of a piece; ``number`` is the media sequence number, which decryption may need.
 
         Raises:
-            MediaGone, MediaForbidden: it is not to be had, at least not by this link.
-            AppError: what the network said in the end.
+            MediaGone, MediaForbidden: it is not available, at least not by this link.
+            AppError: why the last try failed.
         """
         part = piece.range
         stretch = Stretch(part.start, part.length) if part is not None else None

@@ -178,7 +178,7 @@ class LiveService:
             return self._capture_of(task, state, replace(self._network, proxy=way.proxy_url)).run()
 
     def _there(self, task: LiveTask, state: CaptureState) -> Captured:
-        return self._capture_of(task, state, self._given_network or self._network).there()
+        return self._capture_of(task, state, self._given_network or self._network).captured()
 
     def _capture_of(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture:
         return Capture(

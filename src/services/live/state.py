@@ -1,4 +1,4 @@
-"""What attempts of one live clip tell each other beside the segments: which video, which tracks, how far."""
+"""Stores what later attempts at a live clip need in addition to the segments: the video, its tracks, the progress."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _FILE = "capture.json"
 
 @dataclass(frozen=True, slots=True)
 class CaptureState:
-    """``extracted_at`` is when the links were fresh; ``source`` is ``live`` or ``post_live``; ``done``: nothing more
-    is to be fetched. ``facts`` is what was learnt about the video, JSON values."""
+    """``extracted_at`` is when the links were extracted; ``source`` is ``live`` or ``post_live``; ``done``: the capture
+    is complete. ``facts`` describes the video, in JSON values."""
 
     video_id: str
     tracks: tuple[LiveTrack, ...]
@@ -30,7 +30,7 @@ class CaptureState:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """What an earlier attempt has left in this folder."""
+        """Return what an earlier attempt saved in this folder."""
         try:
             fields = json.loads((folder / _FILE).read_text("utf-8"))
             fields["tracks"] = tuple(LiveTrack(**track) for track in fields["tracks"])
@@ -41,6 +41,6 @@ class CaptureState:
             return None
 
     def save(self, folder: Path) -> None:
-        """Leave it for later attempts."""
+        """Store it for later attempts."""
         fields = {**asdict(self), "tracks": [track.to_fields() for track in self.tracks]}
         write_whole(folder / _FILE, json.dumps(fields, default=datetime.isoformat).encode())

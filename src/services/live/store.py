@@ -1,10 +1,11 @@
-"""What was captured of one track, on disk: a file for each segment and a line about it. Survives its process."""
+"""Stores the captured segments of one track on disk: a file for each, and a line that describes it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,45 +19,53 @@ _LIST, _STATE = "segments.jsonl", "timeline.json"
 
 
 class SegmentStore:
-    """One folder. A segment counts when its line is written, and its line is written when its file is whole."""
+    """One folder. A segment counts once its line is written, which happens when its file is complete. Segments may be
+    added from several threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
         self._records = {(record.epoch, record.number): record for record in self._read()}
 
     @property
     def records(self) -> list[Record]:
-        """All segments in the order in which they were on air."""
-        return sorted(self._records.values(), key=lambda record: (record.epoch, record.number))
+        """All segments in the order in which they were broadcast."""
+        with self._lock:
+            return sorted(self._records.values(), key=lambda record: (record.epoch, record.number))
 
     def has(self, placed: Placed) -> bool:
-        """Whether this segment is there."""
+        """Return whether this segment is stored."""
         return (placed.epoch, placed.segment.number) in self._records
 
     def add(self, placed: Placed, content: bytes, init: bytes | None) -> None:
-        """Keep a segment. ``init`` is stored once for each content."""
+        """Store a segment. An ``init`` is stored once for each content."""
         segment = placed.segment
         name = f"{placed.epoch}-{segment.number}"
-        init_name = None if init is None else self._keep_init(init)
         write_whole(self.folder / name, content)
-        record = Record(placed.epoch, segment.number, segment.group, placed.start, segment.duration, name, init_name)
+        with self._lock:
+            init_name = None if init is None else self._store_init(init)
+            self._append(
+                Record(placed.epoch, segment.number, segment.group, placed.start, segment.duration, name, init_name)
+            )
+
+    def _append(self, record: Record) -> None:
         with (self.folder / _LIST).open("a", encoding="ascii") as file:
             file.write(json.dumps(_to_fields(record)) + "\n")
         self._records[(record.epoch, record.number)] = record
 
     def timeline(self) -> Timeline:
-        """How far earlier attempts had followed the stream."""
+        """Return the timeline of earlier attempts, or a new one."""
         try:
             return Timeline.from_fields(json.loads((self.folder / _STATE).read_text("ascii")))
         except (OSError, ValueError, KeyError):
             return Timeline()
 
-    def keep_timeline(self, timeline: Timeline) -> None:
-        """Remember it for later attempts."""
+    def save_timeline(self, timeline: Timeline) -> None:
+        """Store it for later attempts."""
         write_whole(self.folder / _STATE, json.dumps(timeline.to_fields()).encode("ascii"))
 
-    def _keep_init(self, init: bytes) -> str:
+    def _store_init(self, init: bytes) -> str:
         name = f"init-{hashlib.sha256(init).hexdigest()[:16]}"
         if not (self.folder / name).exists():
             write_whole(self.folder / name, init)
@@ -70,11 +79,11 @@ class SegmentStore:
         for line in lines:
             try:
                 record = _from_fields(json.loads(line))
-            except (ValueError, KeyError):  # cut off by the death of its process
+            except (ValueError, KeyError):  # its process died while it was written
                 continue
             if (self.folder / record.file).exists():
                 yield record
-        with (self.folder / _LIST).open("rb+") as file:  # an unfinished line must not swallow the next one
+        with (self.folder / _LIST).open("rb+") as file:  # an unfinished line must not absorb the next one
             file.seek(0, os.SEEK_END)
             if file.tell():
                 file.seek(-1, os.SEEK_END)

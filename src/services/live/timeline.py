@@ -1,9 +1,9 @@
-"""When each segment of a stream was on air, and whether it is the stream that we know or one that began anew.
+"""Calculates when each segment of a stream was broadcast, and detects that a stream was restarted.
 
-With a clock in the playlist (``EXT-X-PROGRAM-DATE-TIME``) that is the clock, also for the segments of the same group
-(between two discontinuities) that come after the one that told it, long after that one has left the playlist. Without
-one it is estimated: a segment is listed as soon as it is complete, so none can have ended after it was first seen. The
-tightest of these bounds is taken for each group; it is right to within the pause between two looks.
+Times come from the clock in the playlist (``EXT-X-PROGRAM-DATE-TIME``), which applies to all later segments of its
+group (between two discontinuities), even after its own segment has left the playlist. Without a clock they are estimated: a
+segment is listed when it is complete, so it cannot have ended after it was first listed. The tightest of these bounds
+is used for each group; its error is at most the pause between two reads of the playlist.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from src.models.time_window import Window
 from src.services.hls.live_playlist import LivePlaylist
 from src.services.hls.playlist import Segment
 
-_SAME_SECONDS = 2  # two clocks of one segment may differ by so much
-_STALE_WINDOWS = 2  # an edge of the network may be so many windows behind the others
+_SAME_SECONDS = 2  # two clocks of one segment may differ by this much
+_STALE_WINDOWS = 2  # a server of the network may lag behind by this many playlists
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A segment with its time. ``epoch`` counts how often the stream began anew."""
+    """A segment with its time. ``epoch`` counts the restarts of the stream."""
 
     epoch: int
     segment: Segment
@@ -30,7 +30,7 @@ class Placed:
 
     @property
     def span(self) -> Window:
-        """When it was on air."""
+        """When it was broadcast."""
         return Window(self.start, self.start + self.segment.duration)
 
 
@@ -43,13 +43,15 @@ class Timeline:
     _newest: int | None = None
     _newest_at: Fraction | None = None
     _positions: dict[int, Fraction] = field(default_factory=dict)  # of segments, in seconds of the epoch
-    _anchors: dict[int, Fraction] = field(default_factory=dict)  # of groups: wall clock at position 0, as it was told
-    _bounds: dict[int, Fraction] = field(default_factory=dict)  # of groups without: wall clock at position 0
+    _anchors: dict[int, Fraction] = field(
+        default_factory=dict
+    )  # of groups: wall clock at position 0, from the playlist
+    _bounds: dict[int, Fraction] = field(default_factory=dict)  # of groups without a clock: the latest possible one
     _clocks: dict[int, Fraction] = field(default_factory=dict)  # of the segments of the last playlist
 
     def place(self, playlist: LivePlaylist, seen_at: Fraction) -> list[Placed]:
-        """The segments with their times; ``seen_at`` is when the playlist was asked for. Nothing for a playlist that
-        an edge of the network had kept from before a restart."""
+        """Return the segments with their times; ``seen_at`` is when the playlist was requested. The list is empty
+        for an outdated playlist from before a restart."""
         if not playlist.segments:
             return []
         last = playlist.segments[-1]
@@ -74,7 +76,7 @@ class Timeline:
         return placed
 
     def to_fields(self) -> dict[str, Any]:
-        """What another attempt needs to go on; JSON values."""
+        """Return what another attempt needs to continue; JSON values."""
         return {
             "epoch": self.epoch,
             "newest": self._newest,
@@ -87,7 +89,7 @@ class Timeline:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Timeline:
-        """The timeline that ``to_fields`` told."""
+        """Restore the timeline from what ``to_fields`` returned."""
         at = fields.get("newest_at")
         return cls(
             epoch=fields["epoch"],
@@ -100,7 +102,7 @@ class Timeline:
         )
 
     def _is_new_stream(self, playlist: LivePlaylist) -> bool:
-        """Whether the numbers began anew: they go back while the clock goes on; without a clock, far back."""
+        """Return whether the numbers restarted: they go back while the clock advances; without a clock, far back."""
         last = playlist.segments[-1]
         if self._newest is None:
             return False
@@ -119,7 +121,7 @@ class Timeline:
         return last.number < self._newest - _STALE_WINDOWS * len(playlist.segments)
 
     def _is_of_the_past(self, playlist: LivePlaylist) -> bool:
-        """Whether an older playlist belongs to a stream before the one that we follow: its clock says so."""
+        """Return whether an older playlist is from before a restart, according to its clock."""
         last = playlist.segments[-1]
         if last.at is None or self._newest_at is None or self._newest is None:
             return False
@@ -129,12 +131,12 @@ class Timeline:
         )
 
     def _observe(self, playlist: LivePlaylist, seen_at: Fraction) -> None:
-        """Note positions, and what they say about the clock of each group."""
+        """Record the positions of segments, and what follows from them for the clock of each group."""
         first = playlist.segments[0]
         if first.number not in self._positions:
             known = [number for number in self._positions if number < first.number]
             before = max(known, default=None)
-            if before is not None:  # lengths of what was never seen are not known
+            if before is not None:  # durations of segments that were never listed are unknown
                 self._anchors.clear()
             skipped = 0 if before is None else first.number - before
             base = Fraction(0) if before is None else self._positions[before]
