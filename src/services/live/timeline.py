@@ -1,9 +1,9 @@
 """Calculates when each segment of a stream was broadcast, and detects that a stream was restarted.
 
 Times come from the clock in the playlist (``EXT-X-PROGRAM-DATE-TIME``), which applies to all later segments of its
-group (between two discontinuities), even after its own segment has left the playlist. Without a clock they are estimated: a
-segment is listed when it is complete, so it cannot have ended after it was first listed. The tightest of these bounds
-is used for each group; its error is at most the pause between two reads of the playlist.
+group (between two discontinuities), even after its own segment has left the playlist. Without a clock they are
+estimated: a segment is listed when it is complete, so it cannot have ended after it was first listed. The tightest of
+these bounds is used for each group; its error is at most the pause between two reads of the playlist.
 """
 
 from __future__ import annotations
