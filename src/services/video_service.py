@@ -131,7 +131,7 @@ class VideoService:
     def _look_up(self, url: str, watch: _Watch, kept: RetainedSource | None = None) -> tuple[str, Extraction]:
         watch.report(Progress(Phase.INITIALIZING))
         source_id = parse_video_id_from_url(url)
-        video = kept.look(source_id) if kept is not None else None
+        video = kept.lookup(source_id) if kept is not None else None
         if video is None:
             video = self._youtube.extract(source_id, watch)
             if kept is not None:

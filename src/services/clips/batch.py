@@ -9,9 +9,9 @@ from pathlib import Path
 from src.config import Settings
 from src.models.params import BatchParams
 from src.models.progress import Monitor, Phase, Progress
+from src.services.cutting.clip_joining import join_clips
 from src.services.cutting.cutter import CutResult, CutterFactory
 from src.services.cutting.engine.model import CutOrder
-from src.services.cutting.joining import join_clips
 from src.services.cutting.sources import ChosenFormats
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg

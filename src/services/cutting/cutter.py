@@ -20,10 +20,10 @@ from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.acceptance import Accepted, Expectation, accept, accept_audio
 from src.services.cutting.engine.model import Call, ClipReport, CutOrder, Discontinuous
-from src.services.cutting.film_joining import join_films
 from src.services.cutting.sandbox import EngineSandbox
 from src.services.cutting.section import download_section
 from src.services.cutting.sources import ChosenFormats, media_network
+from src.services.cutting.video_joining import join_videos
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -186,7 +186,7 @@ class ClipCutter:
         """Join the parts of an order to its output."""
         paths = [order.part(number) for number in range(len(reports))]
         frames = sum(report.encoded_frames + report.copied_frames for report in reports)
-        converted = join_films(paths, order.output, frames, self._ffmpeg, monitor)
+        converted = join_videos(paths, order.output, frames, self._ffmpeg, monitor)
         for path in paths:
             path.unlink()
         start, length = reports[0].actual.start, _length([report.actual for report in reports])

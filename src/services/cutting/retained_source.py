@@ -1,4 +1,4 @@
-"""What a job keeps of its source beside its file, so that a clip whose times are moved needs no new download."""
+"""Retains what a job fetched of its source next to its file, so that a clip with new times needs no new download."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from src.models.source import Extraction
 from src.services.cutting.engine.model import Keep
 from src.services.youtube.selection import Selection
 
-_LOOK = "video.json"
-_LOOKS = TypeAdapter(Extraction)
+_LOOKUP_FILE = "video.json"
+_EXTRACTION = TypeAdapter(Extraction)
 
 
 class RetainedSource:
-    """A folder of one attempt: the look at the video, links included, and what was fetched of the chosen formats.
+    """The folder of one attempt: the lookup of the video, links included, and the bytes of the chosen formats.
 
-    An attempt takes the folder that an earlier one left and gives it back when it has succeeded: two attempts never
-    share one.
+    An attempt takes the folder of an earlier one and returns it when it succeeds, so two attempts never share one.
     """
 
     def __init__(self, folder: Path, padding_seconds: float, most_bytes: int) -> None:
@@ -33,7 +32,7 @@ class RetainedSource:
 
     @classmethod
     def take(cls, left: Path | None, folder: Path, settings: Settings) -> Self | None:
-        """What lies at ``left``, moved to ``folder``; None when nothing is to be kept."""
+        """Move what an earlier attempt left to ``folder``; return None where nothing is retained."""
         if left is None or settings.clip_padding_seconds <= 0:
             return None
         with suppress(OSError):
@@ -41,27 +40,27 @@ class RetainedSource:
         folder.mkdir(mode=0o700, exist_ok=True)
         return cls(folder, settings.clip_padding_seconds, settings.clip_kept_mb * 1_000_000)
 
-    def look(self, video_id: str) -> Extraction | None:
-        """The look that was kept of this video."""
+    def lookup(self, video_id: str) -> Extraction | None:
+        """Return the retained lookup of this video."""
         with suppress(OSError, ValidationError):
-            found = _LOOKS.validate_json((self._folder / _LOOK).read_bytes())
+            found = _EXTRACTION.validate_json((self._folder / _LOOKUP_FILE).read_bytes())
             return found if found.info.id == video_id else None
         return None
 
     def remember(self, video: Extraction) -> None:
-        """Keep a look at a video."""
-        path = self._folder / _LOOK
+        """Retain a lookup of the video."""
+        path = self._folder / _LOOKUP_FILE
         path.touch(mode=0o600)
-        path.write_bytes(_LOOKS.dump_json(video))
+        path.write_bytes(_EXTRACTION.dump_json(video))
 
     def of(self, selection: Selection) -> Keep:
-        """Where the engine keeps what it fetches of these formats."""
+        """Return where the engine retains what it fetches of these formats."""
         ids = [entry.id for entry in (selection.video, selection.audio) if entry is not None]
         self._used = self._folder / hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
         return Keep(self._used, self._padding, self._most_bytes)
 
     def leave(self, target: Path, *, worth_it: bool) -> None:
-        """Give the folder back to the job, without what was kept of other formats."""
+        """Return the folder to the job, without the bytes of other formats."""
         for entry in self._folder.iterdir():
             if entry.is_dir() and entry != self._used:
                 shutil.rmtree(entry)

@@ -24,7 +24,7 @@ from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Trac
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.engine.model import ClipReport, CutOrder
-from src.services.cutting.film_joining import QUICK_ENCODERS
+from src.services.cutting.video_joining import QUICK_ENCODERS
 from src.services.ffmpeg_utils_service import FFmpeg, FFmpegProgress
 from src.services.media.probe import inspect_output
 from src.services.youtube.messages import media_error

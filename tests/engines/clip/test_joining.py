@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from src.models.progress import SilentMonitor
-from src.services.cutting.joining import join_clips
+from src.services.cutting.clip_joining import join_clips
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.engines.clip.sources import KINDS, make
 from tests.tools.media_kit import decode_errors, frame_numbers

@@ -17,9 +17,9 @@ import pytest
 
 from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
 from src.models.progress import SilentMonitor
+from src.services.cutting.clip_joining import join_clips
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.model import ClipReport, Discontinuous
-from src.services.cutting.joining import join_clips
 from src.services.ffmpeg_utils_service import FFmpeg
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import SMALL

@@ -99,7 +99,7 @@ def run(
 def test_the_child_loads_nothing_of_its_parent(engine: SandboxedEngine, place: Place) -> None:
     (report,) = run(engine, "modules", place)
     loaded = {note.text for note in report.notes}
-    cutting = {"sandbox", "sandbox_channel", "cutter", "sources", "acceptance", "section", "film_joining", "joining"}
+    cutting = {"sandbox", "sandbox_channel", "cutter", "sources", "acceptance", "section", "video_joining", "joining"}
     parent = {f"src.services.cutting.{name}" for name in cutting} | {"src.services.video_service", "src.config"}
     assert not loaded & parent
     packages = {name.split(".")[0] for name in loaded}

@@ -128,7 +128,7 @@ def test_a_retained_source_is_read(tmp_path: Path) -> None:
     (left / "video.json").write_text((FILES / "video.json").read_text())
     retained = RetainedSource.take(left, tmp_path / "mine", Settings.load({}, dotenv=None))
     assert retained is not None
-    video = retained.look("ladder_____")
+    video = retained.lookup("ladder_____")
     assert video is not None and sorted(video.media) == ["133", "134", "139", "140"]
     retained.remember(video)
     written = json.loads((tmp_path / "mine" / "video.json").read_text())

@@ -1,4 +1,4 @@
-"""Joins films with different video or audio formats, one after the other, by encoding them."""
+"""Joins videos with different video or audio formats, one after the other, by encoding them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import inspect_output, probe
 
-# FFmpeg's options for what cannot be copied, by the container: quick, and close enough that no eye tells.
+# FFmpeg's options for what cannot be copied, by the container: fast, and visually equal.
 QUICK_ENCODERS = {
     ".mp4": (
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "17", "-c:a", "aac", "-b:a", "192k"),
@@ -27,18 +27,18 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _AAC_RATES = {96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000}
 
 
-def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, monitor: Monitor) -> list[Note]:
-    """One film of all, in the size of the largest, with silence where one has no sound. ``frames`` is how many it has.
+def join_videos(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, monitor: Monitor) -> list[Note]:
+    """Join all into one video of the largest size, with silence where one has no audio. It must have ``frames`` frames.
 
-    The audio has the channels and the sample rate of the first film that has some. Returns what was converted.
+    The audio has the channels and the sample rate of the first video that has any. Returns what was converted.
 
     Raises:
-        ClipIncomplete: it has not. EncodeFailed, DiskFull, and what ``monitor`` raises.
+        ClipIncomplete: it has another number of frames. EncodeFailed, DiskFull, and what ``monitor`` raises.
     """
     media = [probe(path) for path in paths]
-    pictures = [facts.main_video for facts in media]
-    width = max(picture.width for picture in pictures if picture is not None)
-    height = max(picture.height for picture in pictures if picture is not None)
+    videos = [facts.main_video for facts in media]
+    width = max(video.width for video in videos if video is not None)
+    height = max(video.height for video in videos if video is not None)
     tracks = [facts.audio[0] for facts in media if facts.audio]
     with_sound = bool(tracks)
     layout, rate = _audio_format(tracks, output.suffix)
@@ -72,9 +72,9 @@ def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, mon
         monitor=monitor,
         frames=frames,
     )
-    made = inspect_output(output).video
-    if made is None or made.units != frames:
-        raise ClipIncomplete(f"The clip has {made.units if made else 0} frames instead of {frames}")
+    result = inspect_output(output).video
+    if result is None or result.units != frames:
+        raise ClipIncomplete(f"The clip has {result.units if result else 0} frames instead of {frames}")
     if len({(track.channels, track.sample_rate) for track in tracks}) < 2:
         return []
     text = f"The audio changes within the clip: all of it was converted to {layout}, {rate} Hz, as it begins"
@@ -82,13 +82,13 @@ def join_films(paths: list[Path], output: Path, frames: int, ffmpeg: FFmpeg, mon
 
 
 def _length(path: Path) -> float:
-    """Seconds from the first frame to the end of the last one: longer audio would delay the frames behind it."""
+    """Return the seconds from the first frame to the end of the last: longer audio would delay the frames after it."""
     video = inspect_output(path).video
     return 0.0 if video is None else (video.end_seconds or 0.0) - (video.first_seconds or 0.0)
 
 
 def _audio_format(tracks: list[AudioStream], suffix: str) -> tuple[str, int]:
-    """(channel layout, sample rate) of the joined audio: as the first track has them, where an encoder knows that."""
+    """Return (channel layout, sample rate) of the joined audio: those of the first track, where an encoder has them."""
     if not tracks:
         return "stereo", 48000
     layout = _LAYOUTS.get(tracks[0].channels, "stereo")
