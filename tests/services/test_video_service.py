@@ -161,7 +161,7 @@ def test_a_copy_from_the_key_frame_before_hides_what_lies_before_the_range(
 def test_a_copy_into_webm_begins_with_the_key_frame_and_says_so(site: OfflineYoutube, tmp_path: Path) -> None:
     report = download(service(site), tmp_path, SITUATIONS.LADDER, "webm", mode="keyframe")
     assert (report.actual.method, report.actual.codec, report.actual.start) == ("copy", "vp9", 0.0)
-    assert any("begins with the key frame" in note.text for note in report.notes)
+    assert any("starts with the key frame" in note.text for note in report.notes)
     assert report.path.suffix == ".webm"
     frames = [frame.number for frame in frame_numbers(report.path)]
     assert frames[0] == 0 and LAST <= frames[-1] <= LAST + 2 and frames == list(range(frames[-1] + 1))

@@ -49,15 +49,19 @@ def actual_fields(
     span = cut.span
     start, end = stream_times(span, state.released_at)
     zero = None if state.released_at is None else to_seconds(state.released_at)
+    rate = None
+    if video.frame_rate:
+        rate = round(float(video.frame_rate), 3)
+    audio_codec = media.audio[0].codec if media.audio else None
     return {
         "resolution": state.resolution,
         "width": video.width,
         "height": video.height,
-        "fps": round(float(video.frame_rate), 3) if video.frame_rate else None,
+        "fps": rate,
         "frames": cut.frames,
         "container": path.suffix.removeprefix("."),
         "codec": video.codec,
-        "audio_codec": media.audio[0].codec if media.audio else None,
+        "audio_codec": audio_codec,
         "start": start,
         "end": end,
         "from": clock_text(span.start),

@@ -1,6 +1,6 @@
 """LiveService: a moment of a stream becomes a file while the stream still runs.
 
-The segments are fetched as soon as somebody works on the job; what is still to come is waited for outside of the
+The segments are fetched as soon as a worker has the job; what is still to come is waited for outside of the
 worker (`StreamNotReady`), and every attempt goes on with what the earlier ones left.
 """
 

@@ -70,7 +70,7 @@ def test_a_job_that_is_rung_for_many_times_runs_once(
     log = service.folder / "app.log"
     eventually(lambda: log.read_text().count(refused) == 8, 30)
     assert user.status(video_id) == first and first["attempts"] == 1
-    assert log.read_text().count(f"job {video_id} (clip) begins") == 1
+    assert log.read_text().count(f"job {video_id} (clip) starts") == 1
     made = [path for path in (service.folder / "downloads").iterdir() if path.name.startswith(video_id)]
     assert len(made) == 1
     (tmp_path / "clip.mp4").write_bytes(user.fetch(video_id).content)
