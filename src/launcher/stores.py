@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from src.launcher import data_folder, programs
 from src.launcher.processes import ChildSpec, Stage
-from src.launcher.supervisor import Supervisor
 
 DATABASE = "yt_downloader"
 _LARGEST_LOG_BYTES = 5_000_000
@@ -71,18 +70,6 @@ def embedded_stores(
             children.append(_valkey(folder, address, lock))
             redis_uri = f"unix://{address}?db=0"
         yield EmbeddedStores(tuple(children), mongodb_uri, redis_uri)
-
-
-@contextmanager
-def running_stores(folder: Path, *, mongod_options: Sequence[str] = ()) -> Iterator[EmbeddedStores]:
-    """Run both stores for the length of the block."""
-    with embedded_stores(folder, mongod_options=mongod_options) as stores:
-        supervisor = Supervisor(stores.children)
-        try:
-            supervisor.start()
-            yield stores
-        finally:
-            supervisor.stop()
 
 
 def _mongod(folder: Path, address: Path, lock: int, options: Sequence[str]) -> ChildSpec:

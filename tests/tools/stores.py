@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -11,12 +13,25 @@ import pytest
 import redis
 from pymongo.database import Database
 
-from src.launcher.stores import EmbeddedStores, running_stores
+from src.launcher.stores import EmbeddedStores, embedded_stores
+from src.launcher.supervisor import Supervisor
 from src.services import db_service
 from src.services.cache_service import connect_redis
 
 # The server looks for expired documents every minute otherwise.
 MONGOD_OPTIONS = ("--setParameter=ttlMonitorSleepSecs=1",)
+
+
+@contextmanager
+def running_stores(folder: Path, *, mongod_options: Sequence[str] = ()) -> Iterator[EmbeddedStores]:
+    """Run both stores for the length of the block."""
+    with embedded_stores(folder, mongod_options=mongod_options) as stores:
+        supervisor = Supervisor(stores.children)
+        try:
+            supervisor.start()
+            yield stores
+        finally:
+            supervisor.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,12 +18,12 @@ import pytest
 from src.config import SECRET_NAMES
 from src.data.installation_data import HeldBack, InstallationData
 from src.data.video_data import VideoData
-from src.launcher.stores import running_stores
 from src.services import db_service
 from src.services.file_store import BELONGS_FILE, DATABASE_FILE
 from tests.system.launcher.test_launcher import environment, launched, until
 from tests.tools.factories import make_encode
 from tests.tools.live_service import ROOT, free_port
+from tests.tools.stores import running_stores
 
 pytestmark = pytest.mark.slow
 
