@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from src.errors import DiskFull, EncodeInterrupted, StreamUnreadable
+from src.errors import CodecNotRemuxable, DiskFull, EncodeInterrupted, StreamUnreadable
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
 from src.utils.process import dying_with
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 DISK_FULL_CODE = 28
 """The exit code of a child that could not write."""
+UNKNOWN_CODEC_CODE = 29
+"""The exit code of a child that found a codec without a decoder."""
 _ROOT = Path(__file__).parents[3]
 _LOGGED_BYTES = 2000
 
@@ -32,8 +34,8 @@ def run_in_child(
     """Run ``python -m module`` with a request (JSON) on its standard input and return its answer (JSON values).
 
     Raises:
-        StreamUnreadable: it failed. DiskFull: it could not write. EncodeInterrupted: it was killed. What ``monitor``
-        raises.
+        StreamUnreadable: it failed. CodecNotRemuxable: a codec has no decoder. DiskFull: it could not write.
+        EncodeInterrupted: it was killed. What ``monitor`` raises.
     """
     bind = dying_with(os.getpid())
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as errors:
@@ -69,6 +71,8 @@ def run_in_child(
             raise EncodeInterrupted()
         if code == DISK_FULL_CODE:
             raise DiskFull()
+        if code == UNKNOWN_CODEC_CODE:
+            raise CodecNotRemuxable("A track of this stream has a codec that cannot be read.")
         if code:
             errors.seek(0)
             log.warning(

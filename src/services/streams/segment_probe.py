@@ -23,7 +23,7 @@ from av.error import FFmpegError
 
 from src.models.progress import Monitor
 from src.services.media.probe_child import AUDIO_FORMATS
-from src.services.streams.child import run_in_child
+from src.services.streams.child import UNKNOWN_CODEC_CODE, run_in_child
 
 _MODULE = "src.services.streams.segment_probe"
 _FORMATS = {"format_whitelist": AUDIO_FORMATS, "protocol_whitelist": "file"}
@@ -70,7 +70,7 @@ def probe_segments(
     ``deep`` decodes all of them; otherwise only those with signs of damage are decoded.
 
     Raises:
-        StreamUnreadable, EncodeInterrupted, and what ``monitor`` raises.
+        StreamUnreadable, CodecNotRemuxable, EncodeInterrupted, and what ``monitor`` raises.
     """
     named = [[init and str(init.absolute()), str(path.absolute())] for init, path in pairs]
     request = {"pairs": named, "deep": deep}
@@ -90,6 +90,10 @@ def _axis_of(fields: dict[str, Any] | None) -> Axis | None:
 
 
 # --- in the child -----------------------------------------------------------------------------------------------
+
+
+class _UnknownCodec(Exception):
+    """A stream has a codec without a decoder. Leaving the stream out would lose it without a note."""
 
 
 def probe_segment(content: bytes, *, deep: bool = False) -> SegmentFacts | None:
@@ -138,6 +142,8 @@ def _axis(stream: Any, all_packets: dict[int, list[tuple[Fraction, Fraction]]], 
 
 def _layout(stream: Any) -> tuple[str, ...]:
     context = stream.codec_context
+    if context is None:
+        raise _UnknownCodec()
     name = str(context.codec.canonical_name)
     if stream.type == "video":
         aspect = stream.sample_aspect_ratio or 1
@@ -192,7 +198,10 @@ def main() -> int:
     for init, path in request["pairs"]:
         if init is not None and init not in heads:
             heads[init] = Path(init).read_bytes()
-        facts = probe_segment(heads.get(init, b"") + Path(path).read_bytes(), deep=request["deep"])
+        try:
+            facts = probe_segment(heads.get(init, b"") + Path(path).read_bytes(), deep=request["deep"])
+        except _UnknownCodec:
+            return UNKNOWN_CODEC_CODE
         answers.append(None if facts is None else asdict(facts))
     json.dump(answers, sys.stdout)
     return 0

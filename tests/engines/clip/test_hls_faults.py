@@ -11,7 +11,7 @@ import av
 import pytest
 
 from src.errors import SegmentMissing
-from src.models.media_source import ClipSource, NetworkSettings, TimeRange, Track
+from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange, Track
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, MediaAddress, SourceFormat, VideoInfo
 from src.services.cutting.cutter import CutResult
@@ -249,3 +249,8 @@ def test_hevc_is_tagged_for_all_players(fragmented: bool, tmp_path: Path) -> Non
     assert numbers(made) == list(range(30, 120))
     with av.open(str(made.path)) as opened:
         assert opened.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+def test_a_codec_that_cannot_be_read_is_left_to_another_method(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="codec without a decoder"):
+        one(tmp_path, 1, 3, segmented(FILM).of_an_unknown_codec())

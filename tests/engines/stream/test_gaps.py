@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import MediaGone, StreamUnreadable
+from src.errors import CodecNotRemuxable, MediaGone, StreamUnreadable
 from src.models.outcome import NoteCode
 from src.services.streams.recorder import StreamReport
 from tests.engines.clip.origin import Faults, Origin
@@ -261,3 +261,8 @@ def test_a_key_that_is_no_key_is_a_gap(tmp_path: Path) -> None:
     assert shown(report) == segments(0, 1)
     assert gaps(report) == [(4, 8)]
     assert sum("other.key" in line for line in origin.log) == 1, "asked for once, not once for each segment"
+
+
+def test_a_codec_that_cannot_be_read_is_named_as_the_cause(tmp_path: Path) -> None:
+    with pytest.raises(CodecNotRemuxable):
+        taken(segmented(FILM).of_an_unknown_codec().files("film"), tmp_path)

@@ -99,6 +99,14 @@ class Playlist:
         )
         return replace(self, segments=changed)
 
+    def of_an_unknown_codec(self) -> Playlist:
+        """The video of every segment (MPEG-TS) is declared as AVS3, for which FFmpeg has no decoder of its own."""
+        changed = tuple(
+            one if one.content is None else replace(one, content=_declared(one.content, 0x1B, 0xD4))
+            for one in self.segments
+        )
+        return replace(self, segments=changed)
+
     def then(self, other: Playlist, *, tag: bool = False) -> Playlist:
         """Another playlist behind this one; ``tag``: with an EXT-X-DISCONTINUITY between them."""
         first = replace(other.segments[0], tag=tag)
@@ -139,6 +147,34 @@ class Playlist:
         for place in places:
             segments[place] = replace(segments[place], **fields)  # type: ignore[arg-type]
         return replace(self, segments=tuple(segments))
+
+
+def _declared(content: bytes, old: int, new: int) -> bytes:
+    """A transport stream whose program maps name another stream type (ISO 13818-1, 2.4.4.8), with their checksums."""
+    packets = [bytearray(content[at : at + 188]) for at in range(0, len(content), 188)]
+    for packet in packets:
+        begin = 5 + packet[4] if not packet[3] & 0x20 else 0  # a table follows the pointer field
+        if not packet[1] & 0x40 or not begin or packet[begin] != 2:
+            continue
+        end = begin + 3 + ((packet[begin + 1] & 15) << 8 | packet[begin + 2]) - 4
+        place = begin + 12 + ((packet[begin + 10] & 15) << 8 | packet[begin + 11])
+        while place < end:
+            if packet[place] == old:
+                packet[place] = new
+            place += 5 + ((packet[place + 3] & 15) << 8 | packet[place + 4])
+        packet[end : end + 4] = _checksum(packet[begin:end]).to_bytes(4, "big")
+    return b"".join(packets)
+
+
+def _checksum(data: bytes | bytearray) -> int:
+    """CRC-32 of MPEG-2 (ISO 13818-1, annex A)."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1) ^ 0x04C11DB7 if value & 0x80000000 else value << 1
+            value &= 0xFFFFFFFF
+    return value
 
 
 def segmented(film: Film = FILM, *, fragmented: bool = False, only: Track = "both", clock: float = 10) -> Playlist:

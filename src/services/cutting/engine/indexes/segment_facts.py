@@ -80,6 +80,10 @@ class SegmentFacts:
         return replace(self, key=self.key + move, video=video, audio=audio)
 
 
+class UnknownCodec(SourceUnreadable):
+    """A stream has a codec without a decoder: the whole source cannot be read, not only this segment."""
+
+
 def examine_segment(
     fetcher: Fetcher, resource: Resource, start: int, size: int, init: bytes, shifts: Mapping[int, Fraction]
 ) -> SegmentFacts:
@@ -176,9 +180,11 @@ class _Streams:
         return any(self._ticks.values())
 
     def read(self, file: av.container.InputContainer) -> None:
-        """Read all packets. Raises FFmpegError for broken data."""
+        """Read all packets. Raises FFmpegError for broken data, UnknownCodec for one without a decoder."""
         videos = [one for one in file.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
         for kind, streams in (("video", videos), ("audio", file.streams.audio)):
+            if streams and streams[0].codec_context is None:
+                raise UnknownCodec(f"its {kind} has a codec without a decoder")
             if streams and streams[0].time_base is not None:
                 self._streams[kind] = streams[0]
                 shift = self._shifts.get(streams[0].index, self._shift)

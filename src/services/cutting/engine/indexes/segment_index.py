@@ -15,7 +15,7 @@ from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.cloaked_segments import MOST_HEADER_BYTES, media_start
 from src.services.cutting.engine.indexes.layout import Index, Layout
 from src.services.cutting.engine.indexes.mp4 import read_tracks, without_edits
-from src.services.cutting.engine.indexes.segment_facts import SegmentFacts, examine_segment
+from src.services.cutting.engine.indexes.segment_facts import SegmentFacts, UnknownCodec, examine_segment
 from src.services.cutting.engine.indexes.segment_heads import container_of, first_time, packed_clock
 from src.services.cutting.engine.indexes.segment_junctions import Junction, is_whole, junction
 from src.services.cutting.engine.model import Discontinuous
@@ -127,6 +127,8 @@ class SegmentIndex:
         if piece not in self._facts:
             try:
                 self._facts[piece] = self._examine(number)
+            except UnknownCodec:
+                raise
             except (SourceUnreadable, MediaGone, StreamUnreadable):
                 self._facts[piece] = None
             except MediaForbidden:  # object stores answer this for a missing object
