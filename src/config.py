@@ -1,4 +1,4 @@
-"""Defines all settings, one row per variable (name, type, default, meaning); no other file reads the environment."""
+"""Defines all settings, one row per variable (name, type, default, meaning); no other file reads settings."""
 
 from __future__ import annotations
 

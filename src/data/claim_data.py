@@ -1,4 +1,4 @@
-"""Decides which worker may process a job: claims with a lease and a fence, and the only writes that end a job.
+"""Decides which worker may process a job: claims with a lease and a fence, and the writes that end attempts.
 
 All times come from the database server (``$$NOW``), so workers with wrong clocks cannot take jobs from each other.
 The fence grows with each claim and every later write names it, so a worker that has lost its lease writes nothing.

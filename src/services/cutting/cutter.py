@@ -65,16 +65,16 @@ class CutterFactory:
 
     @contextmanager
     def start(self, *, offline: bool = False) -> Iterator[ClipCutter]:
-        """A cutter whose engine is starting, and its way out; both end with the block.
+        """Yield a cutter whose engine is starting, with its egress session; both end with the block.
 
-        ``offline``: it only reads files, and there is no way out.
+        ``offline``: it only reads files and has no egress session.
         """
         with ExitStack() as stack:
             engine = stack.enter_context(self._sandbox.engine())
             network = self._network
             if not offline:
-                way = stack.enter_context(self._egress.session(self._limits))
-                network = replace(network, proxy=way.proxy_url)
+                session = stack.enter_context(self._egress.session(self._limits))
+                network = replace(network, proxy=session.proxy_url)
             yield ClipCutter(self._ffmpeg, engine, network)
 
 

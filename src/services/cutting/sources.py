@@ -13,7 +13,7 @@ from src.services.youtube.media_hosts import require_media_host
 from src.services.youtube.selection import Selection
 from src.services.youtube_service import YouTubeService
 
-_NO_WAY_OUT = "http://127.0.0.1:0"
+_UNREACHABLE_PROXY = "http://127.0.0.1:0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class ChosenFormats:
 
     @classmethod
     def of(cls, youtube: YouTubeService, video: Extraction, selection: Selection) -> ChosenFormats:
-        """The formats of a selection."""
+        """Return the formats of a selection."""
         chosen = (selection.video, selection.audio)
         return cls(youtube, video, tuple(entry for entry in chosen if entry is not None))
 
     def source(self) -> ClipSource:
-        """The formats with the addresses of this extraction."""
+        """Return the source with the addresses of this extraction."""
         return self._source(self.video)
 
     def refreshed(self, monitor: Monitor) -> ClipSource:
-        """The same formats with the addresses of a new extraction. Raises MediaForbidden when one is gone."""
+        """Return the source with the addresses of a new extraction. Raises MediaForbidden if a format is gone."""
         fresh = self.youtube.extract(self.video.info.id, monitor, instead_of=self.video)
         if any(entry.id not in fresh.media for entry in self.formats):
             raise MediaForbidden
@@ -46,12 +46,12 @@ class ChosenFormats:
 
 
 def media_network(settings: Settings) -> NetworkSettings:
-    """How media are fetched: within the operator's limits, and from the site only.
+    """Return the network settings for fetching media: the operator's limits, and the hosts of the site only.
 
-    It leads nowhere until ``proxy`` is that of a session of the egress proxy, so that nothing is fetched without one.
+    No connection is possible until ``proxy`` is set to the address of an egress session.
     """
     return NetworkSettings(
-        proxy=_NO_WAY_OUT,
+        proxy=_UNREACHABLE_PROXY,
         verify_tls=settings.ytdlp_verify_tls,
         connections=settings.fetch_connections,
         rate_limit_bytes=settings.fetch_rate_limit_kb * 1000 or None,

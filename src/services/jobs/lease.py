@@ -56,7 +56,7 @@ class LeaseRenewer:
     another worker may then have the job, whatever the wall clocks show.
 
     Work stalls if its phase, bytes, percentages and segments have not changed for ``stall_seconds``. Purely local work
-    has its own limits (``FFmpeg``'s ``stall_seconds``, ``media_probe.SCAN_LIMITS``).
+    has its own limits (``FFmpeg``'s ``stall_seconds``, ``media.probe.SCAN_LIMITS``).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Runs one job from claim to end; no other code decides how a job ends."""
+"""Runs one job from claim to end, and decides how an attempt ends."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import pytest
 
 from src.errors import EncodeFailed, MediaInvalid
 from src.models.captured import Record
-from src.services.cutting.engine.captured_runs import look_into
+from src.services.cutting.engine.captured_runs import read_start
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
 from src.services.sharing.share_links import poster_of
@@ -204,8 +204,10 @@ def test_a_segment_of_a_stream_shows_nothing_of_another_film(film: Path, monkeyp
     """Those that are captured are looked at outside of the sandbox."""
     monkeypatch.chdir(film.parent)
     (film.parent / "segment").write_text(DISGUISES["a concat script"].replace("{film}", film.name))
-    looks = [look_into(Record(0, 1, 0, Fraction(0), Fraction(1), name), film.parent) for name in ("segment", film.name)]
-    assert looks[0] is None and looks[1] is not None
+    starts = [
+        read_start(Record(0, 1, 0, Fraction(0), Fraction(1), name), film.parent) for name in ("segment", film.name)
+    ]
+    assert starts[0] is None and starts[1] is not None
 
 
 @pytest.mark.parametrize("what", ["a playlist", "a playlist that goes up", "a concat script"])

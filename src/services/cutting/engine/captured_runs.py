@@ -1,4 +1,4 @@
-"""Stretches of captured segments in which time runs through: what can be cut as one film."""
+"""Groups captured segments into runs of continuous time, each of which can be cut like one video."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from src.services.hls.playlist import Piece, Segment
 from src.services.media.probe_child import AUDIO_FORMATS
 from src.utils.clock_turns import nearest_turn
 
-_MOST_JUMP = Fraction(1, 4)  # seconds by which the lengths of segments are told wrongly at most
-_SAME_CLOCK = 2  # seconds by which the clocks of picture and sound are told differently at most
+_MAX_JUMP = Fraction(1, 4)  # seconds: the largest error of a segment's stated duration
+_SAME_CLOCK = 2  # seconds: the largest offset between the stated clocks of video and audio
 _HEAD_BYTES = 188 * 2048
 _ONLY_MEDIA = {"format_whitelist": AUDIO_FORMATS}  # a script or a list would name other files
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a segment holds: presentation time of its first key frame, and the shape of its picture. ``turns``: its
-    clock has 33 bits and restarts after 26.5 hours."""
+class SegmentStart:
+    """The presentation time of the first key frame of a segment, and its codec, width and height. ``turns``: its clock
+    has 33 bits and restarts after 26.5 hours."""
 
     first: Fraction
     shape: tuple[str, int, int]
     turns: bool = False
 
-    def near(self, time: Fraction) -> Look:
-        """The same in the turn of its clock in which it is nearest to ``time``."""
+    def near(self, time: Fraction) -> SegmentStart:
+        """Return the same in the turn of its clock that is nearest to ``time``."""
         return replace(self, first=nearest_turn(self.first, time)) if self.turns else self
 
 
@@ -44,22 +44,24 @@ class Run:
     wall clock."""
 
     records: tuple[Record, ...]
-    looks: tuple[Look, ...]
+    starts: tuple[SegmentStart, ...]
     offset: Fraction
 
     @property
     def span(self) -> Window:
-        """When it was on air."""
-        return Window(self.looks[0].first + self.offset, self.looks[-1].first + self.offset + self.records[-1].duration)
+        """Return when it was on air."""
+        return Window(
+            self.starts[0].first + self.offset, self.starts[-1].first + self.offset + self.records[-1].duration
+        )
 
     @property
     def shape(self) -> tuple[str, int, int]:
-        """Codec, width and height."""
-        return self.looks[0].shape
+        """Return codec, width and height."""
+        return self.starts[0].shape
 
     def segments(self, folder: Path, base: Fraction) -> list[Segment]:
-        """The run as the clip engine's index reads it, in seconds since ``base``."""
-        starts = [look.first + self.offset - base for look in self.looks]
+        """Return the run as segments for an index of the engine, in seconds since ``base``."""
+        starts = [start.first + self.offset - base for start in self.starts]
         ends = [*starts[1:], starts[-1] + self.records[-1].duration]
         return [
             _segment(record, folder, start, end) for record, start, end in zip(self.records, starts, ends, strict=True)
@@ -67,88 +69,88 @@ class Run:
 
 
 def find_runs(records: Sequence[Record], folder: Path, window: Window) -> list[Run]:
-    """The runs that hold a part of the window, in the order in which they were on air."""
+    """Return the runs that overlap the window, in the order in which they were on air."""
     near = _near(records, window)
     runs: list[Run] = []
-    part: list[tuple[Record, Look]] = []
+    part: list[tuple[Record, SegmentStart]] = []
     for record in near:
-        look = look_into(record, folder)
-        if look is None:
+        first = read_start(record, folder)
+        if first is None:
             continue
         if part:
-            look = look.near(part[-1][1].first + part[-1][0].duration)
-            if not _follows(part[-1], (record, look)):
+            first = first.near(part[-1][1].first + part[-1][0].duration)
+            if not _follows(part[-1], (record, first)):
                 runs.append(_run(part))
                 part = []
-        part.append((record, look))
+        part.append((record, first))
     if part:
         runs.append(_run(part))
     return [run for run in runs if run.span.overlaps(window)]
 
 
 def sound_segments(records: Sequence[Record], folder: Path, run: Run, base: Fraction) -> list[Segment]:
-    """The sound that was on air with a run, for the index of a track of its own.
+    """Return the audio segments that were on air with a run, for an index of the separate audio track.
 
-    Both tracks of a stream share the clock of their presentation times, which is more exact than what the playlists
-    tell: a segment is placed by it, unless it says something else entirely.
+    Both tracks of a stream share the clock of their presentation times, which is more exact than the playlists. A
+    segment is placed by that clock, unless it differs entirely.
     """
     found: list[tuple[Record, Fraction]] = []
     for record in _near(records, run.span):
-        look = look_into(record, folder)
-        if look is None or (found and record.init != found[0][0].init):
+        first = read_start(record, folder)
+        if first is None or (found and record.init != found[0][0].init):
             continue
-        at = look.near(record.start - run.offset).first + run.offset
+        at = first.near(record.start - run.offset).first + run.offset
         found.append((record, at))
     same = [(record, at) for record, at in found if abs(at - record.start) <= _SAME_CLOCK]
     placed = same or [(record, record.start) for record, _ in found]
     return [_segment(record, folder, at - base, at + record.duration - base) for record, at in placed]
 
 
-def look_into(record: Record, folder: Path) -> Look | None:
-    """What a captured segment holds; None when it holds no key frame or cannot be read."""
+def read_start(record: Record, folder: Path) -> SegmentStart | None:
+    """Return the start of a captured segment; None if it has no key frame or cannot be read."""
     head = b"" if record.init is None else (folder / record.init).read_bytes()
     with (folder / record.file).open("rb") as file:
         start = file.read(_HEAD_BYTES)
-        found = _look(head + start)
-        return found or _look(head + start + file.read())
+        found = _start_of(head + start)
+        return found or _start_of(head + start + file.read())
 
 
-def _look(content: bytes) -> Look | None:
+def _start_of(content: bytes) -> SegmentStart | None:
     container = "mpegts" if content[:1] == b"\x47" else None
     try:
         with av.open(io.BytesIO(content), "r", format=container, container_options=_ONLY_MEDIA) as opened:
             stream = next(iter(opened.streams.video), None) or next(iter(opened.streams.audio), None)
-            if stream is None:
+            if stream is None or stream.codec_context is None:  # None: a codec without a decoder
                 return None
             context = stream.codec_context
             shape = (context.name, getattr(context, "width", 0), getattr(context, "height", 0))
             for packet in opened.demux(stream):
                 if packet.pts is not None and packet.is_keyframe and packet.time_base is not None:
-                    return Look(packet.pts * packet.time_base, shape, opened.format.name == "mpegts")
+                    return SegmentStart(packet.pts * packet.time_base, shape, opened.format.name == "mpegts")
     except FFmpegError:
         return None
     return None
 
 
 def _near(records: Sequence[Record], window: Window) -> list[Record]:
-    """The records of the window, and one or two on each side for key frames and reordered pictures."""
+    """Return the records of the window, and up to two on each side for key frames and reordered frames."""
     inside = [place for place, record in enumerate(records) if record.span.overlaps(window)]
     return list(records[max(inside[0] - 2, 0) : inside[-1] + 3]) if inside else []
 
 
-def _follows(before: tuple[Record, Look], after: tuple[Record, Look]) -> bool:
+def _follows(before: tuple[Record, SegmentStart], after: tuple[Record, SegmentStart]) -> bool:
     one, other = before[0], after[0]
     if (one.epoch, one.group, one.number + 1, one.init) != (other.epoch, other.group, other.number, other.init):
         return False
     step = after[1].first - before[1].first
-    return before[1].shape == after[1].shape and abs(step - one.duration) <= _MOST_JUMP
+    return before[1].shape == after[1].shape and abs(step - one.duration) <= _MAX_JUMP
 
 
-def _run(part: list[tuple[Record, Look]]) -> Run:
-    """``part`` as a run. Clocks of single segments may be off by some milliseconds: the middle one is believed."""
-    offsets = sorted(record.start - look.first for record, look in part)
+def _run(part: list[tuple[Record, SegmentStart]]) -> Run:
+    """Return ``part`` as a run. Clocks of single segments may be off by milliseconds, so the median counts."""
+    offsets = sorted(record.start - first.first for record, first in part)
     offset = Fraction(median(offsets[: len(offsets) - 1 + len(offsets) % 2]))
-    return Run(tuple(record for record, _ in part), tuple(look for _, look in part), offset)
+    return Run(tuple(record for record, _ in part), tuple(first for _, first in part), offset)
 
 
 def _segment(record: Record, folder: Path, start: Fraction, end: Fraction) -> Segment:

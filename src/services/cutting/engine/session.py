@@ -54,7 +54,7 @@ class Session:
         self._phase, self._percent, self._written = Phase.INITIALIZING, 0.0, 0.0
         self._frames, self._writing_since = 0, 0.0
         self._checked = self._began = time.monotonic()
-        self._told_bytes = 0
+        self._reported_bytes = 0
         self.fetcher = Fetcher(self._spool, order.network, self._tick, self._renew if refresh else None)
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class Session:
     # --- steps --------------------------------------------------------------------------------------------------
 
     def indexes(self) -> tuple[Index | None, Index | None]:
-        """The indexes of the picture and of the sound; the same one twice if one track holds both."""
+        """Open the indexes of the video and of the audio; the same one twice if one track has both."""
         tracks = self._tracks
         # All are opened before one is read: they are fetched at the same time.
         remotes = {n: self._remote(n, track) for n, track in enumerate(tracks) if track.protocol == "https"}
@@ -89,7 +89,7 @@ class Session:
         video = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_video), None)
         audio = next((i for i, t in zip(indexes, tracks, strict=True) if t.has_audio), None)
         if video is None and audio is None:
-            raise SourceUnreadable("it has neither picture nor sound")
+            raise SourceUnreadable("it has neither video nor audio")
         return video, audio
 
     def _index(self, remote: RemoteFile) -> Index:
@@ -144,7 +144,7 @@ class Session:
     def parts(
         self, video: Index | None, audio: Index | None, wanted: TimeRange
     ) -> list[tuple[Index | None, Index | None, TimeRange]]:
-        """See ``segment_parts.parts``; what they look into is fetched at once."""
+        """See ``segment_parts.parts``; the segments that it examines are fetched at once."""
         self._phase = Phase.DOWNLOADING
         for index in dict.fromkeys(one for one in (video, audio) if isinstance(one, SegmentIndex)):
             for group in touched_groups(index, wanted):
@@ -153,13 +153,13 @@ class Session:
         return parts(video, audio, wanted)
 
     def clip(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> ClipReport:
-        """One clip, made in the first way that stands the verification."""
+        """Cut one clip with the first method whose result passes the verification."""
         notes: list[Note] = []
         modes: list[Mode] = ["exact", "reencode"] if mode == "exact" else [mode]
-        for place, way in enumerate(modes):
+        for place, method in enumerate(modes):
             last = place == len(modes) - 1
             try:
-                made = self._attempt(video, audio, wanted, output, way)
+                made = self._attempt(video, audio, wanted, output, method)
             except (SmartImpossible, ClipIncomplete) as problem:
                 output.unlink(missing_ok=True)
                 if last:
@@ -174,9 +174,9 @@ class Session:
         raise AssertionError("unreachable")
 
     def leave(self, report: ClipReport) -> ClipReport:
-        """The report of the only clip, and which range is left for another one once the session has ended."""
+        """Return the report of the only clip, with the range that is retained for another one."""
         kept = None if self._keeper is None else self._keeper.kept(self.fetcher)
-        late = self.fetcher.bytes_fetched - self._told_bytes
+        late = self.fetcher.bytes_fetched - self._reported_bytes
         return replace(report, kept=kept, bytes_fetched=report.bytes_fetched + late)
 
     def _attempt(
@@ -191,10 +191,10 @@ class Session:
         return made
 
     def _report(self, wanted: TimeRange, made: AttemptResult, notes: list[Note]) -> ClipReport:
-        fetched = self.fetcher.bytes_fetched - self._told_bytes
-        self._told_bytes += fetched
-        told = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
-        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, told, made.audio)
+        fetched = self.fetcher.bytes_fetched - self._reported_bytes
+        self._reported_bytes += fetched
+        all_notes = tuple(dict.fromkeys([*notes, *made.notes, *self.fetcher.notes]))
+        return ClipReport(wanted, made.actual, made.method, fetched, made.encoded, made.copied, all_notes, made.audio)
 
     def _register(self, resource: Resource) -> None:
         self.resources.append(resource)
