@@ -27,24 +27,32 @@ FLAGS = [
 SECONDS = 60
 
 # Waits until a frame is really presented, at the beginning, in the middle and near the end, and sends the mean
-# brightness of the middle of each of the pattern's blocks.
+# brightness of the middle of each of the pattern's blocks. 'loadeddata' and 'seeked' may come before the frame can be
+# drawn: requestVideoFrameCallback says when it can. It is not called for the same frame again and sometimes not for a
+# paused video, so the wait for it has an end. A canvas that is still transparent has not received any frame.
 PAGE = """<!doctype html><video id=v muted preload=auto></video><script>
 const v = document.getElementById('v'), told = {};
 const send = () => fetch('/told', {method: 'POST', body: JSON.stringify(told)});
 const wait = (target, name) => new Promise((done, fail) => {
   target.addEventListener(name, done, {once: true}); target.addEventListener('error', fail, {once: true}); });
-const blocks = () => {
+const draw = () => {
   const c = document.createElement('canvas'); c.width = v.videoWidth; c.height = v.videoHeight;
   const g = c.getContext('2d'); g.drawImage(v, 0, 0);
+  if (!g.getImageData(0, 0, 1, 1).data[3]) return null;
   const out = [], w = c.width / COLUMNS, h = c.height / ROWS;
   for (let y = 0; y < ROWS; y++) for (let x = 0; x < COLUMNS; x++) {
     const d = g.getImageData(Math.round((x + .25) * w), Math.round((y + .25) * h), w / 2, h / 2).data;
     let sum = 0; for (let i = 0; i < d.length; i += 4) sum += d[i + 1]; out.push(sum / (d.length / 4)); }
   return out; };
-const seek = async t => { const p = wait(v, 'seeked'); v.currentTime = t; await p; return blocks(); };
+const blocks = async () => { let out; while (!(out = draw())) await pause(50); return out; };
+const pause = ms => new Promise(done => setTimeout(done, ms));
+const presented = () => Promise.race([new Promise(done => v.requestVideoFrameCallback(done)), pause(1000)]);
+const seek = async t => {
+  const p = wait(v, 'seeked'), shown = presented(); v.currentTime = t; await p; await shown; return blocks(); };
 (async () => { try {
-  v.src = '/file'; await wait(v, 'loadeddata');
-  told.duration = v.duration; told.first = blocks(); told.time = v.currentTime;
+  const shown = presented(); v.src = '/file'; await wait(v, 'loadeddata'); await shown;
+  if (!v.videoWidth) throw new Error('no decoder for the video');
+  told.duration = v.duration; told.first = await blocks(); told.time = v.currentTime;
   told.seeked = []; for (const t of TIMES) told.seeked.push(await seek(t));
   v.currentTime = 0; await wait(v, 'seeked'); v.playbackRate = 4; await v.play(); await wait(v, 'ended');
   const q = v.getVideoPlaybackQuality(); told.played = v.currentTime; told.corrupted = q.corruptedVideoFrames;

@@ -28,7 +28,7 @@ def encoder() -> EncodingService:
     return EncodingService(FFmpeg(Path(FFMPEG)))
 
 
-@pytest.mark.matrix(2)
+@pytest.mark.matrix(3)
 @pytest.mark.parametrize("row", RIGHT, ids=lambda row: row.name)
 def test_becomes_right(row: Row, encoder: EncodingService, tmp_path: Path) -> None:
     source, output = make(row), tmp_path / "out.mp4"

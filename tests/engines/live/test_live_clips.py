@@ -50,15 +50,17 @@ def plain(seconds: int = LENGTH, **how: object) -> Part:
     return Part(programme(seconds), began(), **how)  # type: ignore[arg-type]
 
 
-def test_a_hundred_clips_at_random_moments_are_right_to_the_frame(bench: Bench) -> None:
-    """Windows in the past, across now, in the future, partly gone, across the end of the stream; every third one over
-    the death of a worker."""
-    clock, chance = bench.origin.clock, random.Random(11)
+@pytest.mark.matrix(4)
+@pytest.mark.parametrize("seed", [11, 12, 13, 14])
+def test_clips_at_random_moments_are_right_to_the_frame(bench: Bench, seed: int) -> None:
+    """A hundred in all. Windows in the past, across now, in the future, partly gone, across the end of the stream; every
+    third one over the death of a worker."""
+    clock, chance = bench.origin.clock, random.Random(seed)
     end = began() + LENGTH
     broadcast = on_air(bench.origin, plain(), ended_at=end)
     clamped = across_end = died = 0
     made = 0
-    while made < 100:
+    while made < 25:
         early = 70_000 if made % 5 else (LENGTH - 12) * 1000
         now = began() + Fraction(chance.randrange(early, (LENGTH + 20) * 1000), 1000)
         clock.set(now)
@@ -81,7 +83,7 @@ def test_a_hundred_clips_at_random_moments_are_right_to_the_frame(bench: Bench) 
         clamped += window.start < first_there
         across_end += window.end > end
         died += dies is not None
-    assert clamped >= 5 and across_end >= 3 and died >= 25
+    assert clamped >= 1 and across_end >= 1 and died >= 8
 
 
 def test_what_a_dead_worker_had_fetched_is_still_there_when_the_stream_has_dropped_it(bench: Bench) -> None:
