@@ -214,9 +214,7 @@ class AudioService:
         return (Note(NoteCode.SOURCE_DAMAGED, f"{missing:.1f} s of the source could not be read"),)
 
 
-def arguments(
-    job: _Job, output: Path, measured: dict[str, Any] | None, *, seconds: float | None = None
-) -> list[str]:
+def arguments(job: _Job, output: Path, measured: dict[str, Any] | None, *, seconds: float | None = None) -> list[str]:
     """Return FFmpeg's arguments for one extraction; ``measured``: the values of loudnorm's first pass; ``seconds``:
     how much is written, all by default."""
     args = _opened(job)
