@@ -45,8 +45,7 @@ graceful_timeout = 8
 # The heartbeat of a process must not wait for a busy disk.
 worker_tmp_dir = str(_shared_memory) if os.access(_shared_memory, os.W_OK) else None
 
-# A stream save has a token in its path, of about 400 characters; valid requests are never longer than this.
-limit_request_line = 4094
+# The first line has a limit of its own: src/utils/long_addresses.py.
 limit_request_fields = 64
 limit_request_field_size = 8190
 # Only the application decides, by TRUSTED_PROXIES, which proxies are trusted.
