@@ -22,7 +22,6 @@ from src.launcher.signals import SignalWait
 from src.launcher.sources import SourceWatch
 from src.launcher.stores import embedded_stores
 from src.launcher.supervisor import StopRequested, Supervisor
-from src.services.operations.settings_check import usable_settings
 from src.utils import logs
 
 log = logging.getLogger("src.launcher")
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 supervisor.stop()
     except (CannotStart, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
-        return error.exit_code
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0
@@ -85,13 +84,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     """Return the settings of the environment, overridden by those of the command line.
 
     Raises:
-        SettingsError: one or several of them cannot be used.
+        SettingsError: a setting is invalid.
     """
     if options.port is not None:
         os.environ["PORT"] = str(options.port)
     if options.surface:
         os.environ["SURFACES"] = ",".join(options.surface)
-    return usable_settings(complete=False)
+    return Settings.load()
 
 
 def _role(options: argparse.Namespace, settings: Settings) -> str:

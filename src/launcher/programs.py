@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from src.launcher.problems import StoreProgramMissing
+from src.launcher.processors import recommended_mongodb
 
 _VERSION = re.compile(r"(?:db version v|server v=|Redis server v=)(\d+)\.(\d+)\.(\d+)")
 _BUNDLED_LIBRARY = "libcurl.so.4"
 
 _HELP = {
     "mongodb": """No MongoDB server was found. One of these helps:
-  make setup                            installs one (Linux on x86-64)
-  docker run -d -p 27017:27017 mongo:7  then set MONGODB_URI=mongodb://localhost:27017/yt_downloader
-  https://www.mongodb.com/docs/manual/administration/install-on-linux/  so that 'mongod' is on the PATH""",
+  make setup  installs one (Linux on x86-64 with AVX, or on arm64 from ARMv8.2 on)
+  docker run -d -p 27017:27017 IMAGE  then set MONGODB_URI=mongodb://localhost:27017/yt_downloader
+  https://www.mongodb.com/docs/manual/administration/install-on-linux/  so that 'mongod' is on the PATH
+For this processor IMAGE is {image} (docs/dependencies.md).""",
     "redis": """No Valkey or Redis server was found. One of these helps:
   make setup                                   installs one (Linux)
   sudo apt-get install redis-server            so that 'redis-server' is on the PATH
@@ -69,8 +71,9 @@ def find_redis(library_folder: Path) -> StoreProgram:
 
 def _packaged(path: str) -> Path | None:
     # By path, because importing these packages starts processes that are not needed here.
-    program = Path(sysconfig.get_path("platlib")) / path
-    return program if program.is_file() else None
+    # The wheel for arm64 counts as pure Python, and some systems have a second folder for that.
+    programs = (Path(sysconfig.get_path(kind)) / path for kind in ("platlib", "purelib"))
+    return next((program for program in programs if program.is_file()), None)
 
 
 def _installed(name: str) -> Path | None:
@@ -97,7 +100,8 @@ def first_that_runs(kind: str, candidates: Sequence[Path | None], library_folder
         if version is not None:
             return StoreProgram(path.name.removesuffix("-server"), version, path, env)
         reasons.append(f"{path} does not run: {reason}")
-    raise StoreProgramMissing("\n".join([*reasons, _HELP[kind]]))
+    remedies = _HELP[kind].format(image=recommended_mongodb())
+    raise StoreProgramMissing("\n".join([*reasons, remedies]))
 
 
 def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, int] | None, str]:
@@ -112,7 +116,7 @@ def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, in
     if answer.returncode == 0 and found:
         return (int(found[1]), int(found[2]), int(found[3])), ""
     if answer.returncode < 0:
-        return None, f"ended by signal {-answer.returncode} (MongoDB 5 and later need a processor with AVX)"
+        return None, f"ended by signal {-answer.returncode} (MongoDB 5 and later need a processor with AVX or ARMv8.2)"
     return None, (answer.stderr or answer.stdout).strip() or f"exit code {answer.returncode}"
 
 

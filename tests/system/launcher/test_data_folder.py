@@ -12,6 +12,7 @@ import pytest
 
 from src.launcher import data_folder
 from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld, StoreProgramMissing
+from src.launcher.processors import mongodb_image
 from src.launcher.programs import StoreProgram, first_that_runs
 from src.launcher.secrets import FILE_NAME, ensure_secrets
 
@@ -126,6 +127,14 @@ def test_without_any_program_the_reasons_and_the_remedies_are_told(tmp_path: Pat
     broken = script(tmp_path / "mongod", "kill -ILL $$")
     with pytest.raises(StoreProgramMissing, match=r"signal 4(.|\n)*AVX(.|\n)*make setup(.|\n)*MONGODB_URI="):
         first_that_runs("mongodb", [broken], tmp_path)
+
+
+def test_the_recommended_mongodb_runs_on_the_processor() -> None:
+    assert mongodb_image("x86_64", "processor : 0\nflags\t\t: fpu sse4_2 avx avx2\n") == "mongo:8"
+    assert mongodb_image("x86_64", "flags\t\t: fpu sse4_2 avx512_no\n") == "mongo:4.4", "N5105, J4125"
+    assert mongodb_image("aarch64", "Features\t: fp asimd evtstrm crc32 cpuid\n") == "mongo:4.4.18", "Raspberry Pi 4"
+    assert mongodb_image("aarch64", "Features\t: fp asimd atomics fphp asimdhp dcpop\n") == "mongo:8", "Raspberry Pi 5"
+    assert mongodb_image("aarch64", "") == "mongo:8", "unknown"
 
 
 def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
