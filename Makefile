@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev demo check test matrix coverage storm docs update-ytdlp clean
+.PHONY: help setup run dev demo check test matrix coverage storm image-proof docs update-ytdlp clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -52,6 +52,9 @@ coverage: ## make test, told which lines of src/ no test runs; a third slower
 
 storm: $(READY_DEV) ## five storms of a hundred kills each over the whole service: about 40 minutes
 	$(PY) -m tests.resilience.storm
+
+image-proof: $(READY_DEV) ## build the container image without a daemon, start and use it: needs root, buildah, crun, debootstrap
+	@exec $(PY) -m scripts.image
 
 docs: $(READY) ## write the generated pages and .env.example anew
 	$(PY) -m scripts.generate.settings_docs

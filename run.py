@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from src.launcher.python_version import require_python
-
-require_python()
+from src.launcher.__main__ import main
 
 if __name__ == "__main__":
-    from src.launcher.__main__ import main
-
     sys.exit(main(["--dev", *sys.argv[1:]]))

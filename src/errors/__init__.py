@@ -72,7 +72,6 @@ from src.errors.media import (
     UploadTypeUnsupported,
 )
 from src.errors.requests import (
-    AddressTooLong,
     AdjustmentInvalid,
     BodyTooLarge,
     ClipRangeInvalid,
@@ -156,8 +155,7 @@ from src.errors.sources import (
 )
 
 __all__ = [
-    "AddressTooLong", "AdjustmentInvalid", "AdminOnly", "AgeRestricted", "AnonymousSavesOff", "AppError",
-    "BodyTooLarge", "BotCheck",
+    "AdjustmentInvalid", "AdminOnly", "AgeRestricted", "AnonymousSavesOff", "AppError", "BodyTooLarge", "BotCheck",
     "Busy", "Cancelled", "CaptionsUnavailable", "ChannelNotLive", "ChannelTokenNotFound", "ClipBusy",
     "ClipIncomplete", "ClipRangeInvalid", "ClipTooLong", "CodecNotRemuxable", "CodecUnsupported", "CookiesInvalid",
     "CooldownActive", "CopyrightBlocked", "CredentialsInvalid", "CurrentPasswordWrong", "DiskFull",

@@ -80,14 +80,9 @@ def check_extra_options(extra: Mapping[str, Any]) -> None:
     Raises:
         SettingsError: with one line per refused option.
     """
-    lines = [f"YTDLP_OPTIONS: {name} is not allowed: {why}" for name, why in refused_options(extra)]
+    lines = [f"YTDLP_OPTIONS: {name} is not allowed: {why}" for name in extra if (why := why_refused(name))]
     if lines:
-        raise SettingsError.listing(lines)
-
-
-def refused_options(extra: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the names of the options that are not allowed, each with the reason."""
-    return [(name, why) for name in extra if (why := why_refused(name))]
+        raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines))
 
 
 def why_refused(name: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Builds the container image on a machine without a registry or a container daemon, starts it, and uses it."""
