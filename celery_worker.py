@@ -13,6 +13,7 @@ from celery.signals import worker_init, worker_ready
 from src.config import SettingsError
 from src.launcher.readiness import notify_ready
 from src.services.operations.folder_claim import claim_folders
+from src.services.operations.settings_check import exit_with
 from src.tasks import celery_app, settings
 from src.utils import sandbox_kind
 
@@ -27,7 +28,7 @@ def _claim_folders(**_: Any) -> None:
     try:
         claim_folders(settings, wait=True)
     except SettingsError as error:
-        raise SystemExit(str(error)) from None
+        exit_with(error)
 
 
 @worker_init.connect

@@ -6,20 +6,20 @@ import gc
 import importlib
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
-from src.config import Settings, SettingsError
+from src.config import SettingsError
 from src.errors import AppError
 from src.launcher.api_worker import ApiWorker
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
 from src.launcher.slow_senders import SendingLimits
 from src.services.operations.folder_claim import claim_folders
+from src.services.operations.settings_check import exit_with, usable_settings_or_exit
 from src.utils.process import die_with_parent
 
-_settings = Settings.load()
+_settings = usable_settings_or_exit()
 _shared_memory = Path("/dev/shm")  # noqa: S108 (gunicorn creates an unguessable, unlinked file there)
 
 chdir = str(Path(__file__).resolve().parent)
@@ -45,8 +45,7 @@ graceful_timeout = 8
 # The heartbeat of a process must not wait for a busy disk.
 worker_tmp_dir = str(_shared_memory) if os.access(_shared_memory, os.W_OK) else None
 
-# A stream save has a token in its path, of about 400 characters; valid requests are never longer than this.
-limit_request_line = 4094
+# The first line has a limit of its own: src/utils/long_addresses.py.
 limit_request_fields = 64
 limit_request_field_size = 8190
 # Only the application decides, by TRUSTED_PROXIES, which proxies are trusted.
@@ -64,15 +63,15 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """Refuse invalid settings with a message, then load the code once, so that the processes share its memory.
+    """Refuse stores and folders that cannot be used with a message, then load the code once for all processes.
 
-    Each process connects to the stores after the fork.
+    They share its memory. Each process connects to the stores after the fork.
     """
     try:
-        require_answers(_settings.require_complete())
+        require_answers(_settings)
         claim_folders(_settings)
     except (AppError, CannotStart, SettingsError) as error:
-        sys.exit(str(error))
+        exit_with(error)
     importlib.import_module("src.app")
     gc.freeze()
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from src.launcher.python_version import require_python
+
+require_python()
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -12,10 +16,10 @@ if TYPE_CHECKING:
 def create_application() -> Flask:
     """Return the WSGI application of one API process, configured by the environment."""
     from src.app import create_app
-    from src.config import Settings
+    from src.services.operations.settings_check import usable_settings_or_exit
     from src.utils import logs, sandbox_kind
 
-    settings = Settings.load().require_complete()
+    settings = usable_settings_or_exit()
     logs.configure(settings.log_level, settings.log_file, settings.log_format)
     sandbox_kind.log_kind()
     return create_app(settings)

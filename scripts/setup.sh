@@ -12,8 +12,8 @@ find_python() {
             return
         fi
     done
-    echo "Python 3.11 or newer was not found. On Debian or Ubuntu: sudo apt-get install python3 python3-venv;" >&2
-    echo "if it is not on the PATH: make setup PYTHON=/path/to/python3" >&2
+    echo "Python 3.11 or newer was not found: sudo apt-get install python3 python3-venv (Debian, Ubuntu)," \
+        "or name one that is not on the PATH: make run PYTHON=/path/to/python3" >&2
     exit 1
 }
 
@@ -23,7 +23,11 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv
     if ! said=$("$python" -m venv .venv 2>&1); then
         rm -rf .venv
-        printf '%s\n' "$said" "This Python cannot make virtual environments: sudo apt-get install python3-venv" >&2
+        case $said in
+            *ensurepip*) said="its module venv is not complete" ;;
+            *) said=${said##*$'\n'} ;;
+        esac
+        echo "$python cannot make virtual environments ($said): sudo apt-get install python3-venv" >&2
         exit 1
     fi
 fi

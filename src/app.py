@@ -15,10 +15,10 @@ from src.config import Settings
 from src.middleware import api_documents as documents
 from src.middleware import chat, errors, headers, limits, push, request_log
 from src.middleware import services_of_request as wiring
-from src.middleware.tokenless_callers import read_networks
 from src.middleware.uploads import StreamingRequest
 from src.routes import ALWAYS, SURFACES, choose_surfaces
 from src.services.operations.folder_claim import claim_now_or_later
+from src.utils.addresses import read_networks
 
 EXPOSED_HEADERS = [
     *("Content-Disposition", "Location", "Retry-After", "X-Request-ID", "ETag", "Content-Range", "Accept-Ranges"),

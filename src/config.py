@@ -6,12 +6,12 @@ import difflib
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 Megabytes = int
@@ -22,8 +22,30 @@ HOW_TO_CREATE_A_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe
 _MAY_BE_EMPTY = frozenset({"log_file"})
 
 
+# No setting may exceed these, by the unit in its name: times of day end with the year 9999, and poll(2) takes
+# milliseconds as a number of 32 bits, which are 24 days. Other numbers are limited by their rows.
+_LARGEST_OF_UNIT = {
+    "seconds": 1_000_000,
+    "timeout": 1_000_000,
+    "minutes": 52_560_000,  # a hundred years
+    "hours": 876_000,
+    "days": 36_500,
+    "mb": 1_000_000_000,
+    "kb": 1_000_000_000,
+}
+_LARGEST_NUMBER = 1_000_000_000
+
+
 class SettingsError(Exception):
     """The environment lacks settings or has invalid ones; the message lists all of them."""
+
+    exit_code = 2
+    """A process that ends with it must not be started again before an operator has changed something."""
+
+    @classmethod
+    def listing(cls, problems: Iterable[str]) -> SettingsError:
+        """Return the error for these problems, one line per setting."""
+        return cls("These settings cannot be used:\n  " + "\n  ".join(problems))
 
 
 def row(default: Any, meaning: str, **limits: Any) -> Any:
@@ -52,15 +74,26 @@ UNUSED_CONFIG_KEYS = frozenset({"temp_path", "chunk_size"})
 def _read_config_file(path: Path) -> dict[str, str]:
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: it cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise SettingsError(f"{path} is not valid JSON: {error}") from None
+        raise SettingsError(f"{path}: it is not valid JSON ({error})") from None
     if not isinstance(given, dict):
-        raise SettingsError(f"{path} must hold a JSON object")
+        raise SettingsError(f"{path}: it must hold a JSON object")
     unknown = sorted(set(given) - set(CONFIG_FILE_KEYS) - UNUSED_CONFIG_KEYS)
     if unknown:
-        raise SettingsError(f"{path} has unknown keys: {', '.join(unknown)}")
+        raise SettingsError(f"{path}: it has unknown keys: {', '.join(unknown)}")
     names = {key: name for key, name in CONFIG_FILE_KEYS.items() if given.get(key) is not None}
     return {name: str(given[key]) for key, name in names.items()}
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except OSError as error:
+        raise SettingsError(f"{path}: it cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: it is not text in UTF-8") from None
 
 
 def unknown_settings(dotenv: Path = Path(".env")) -> list[str]:
@@ -82,7 +115,7 @@ class Settings(BaseModel):
 
     # Addresses and folders.
     host: str = row("127.0.0.1", "Address that the API listens on.")
-    port: int = row(5000, "Port that the API listens on.", ge=0, le=65535)
+    port: int = row(5000, "Port that the API listens on.", ge=0, le=65_535)
     surfaces: str = row(
         "", "Parts of the API to serve, comma-separated, for example backend,sessions,archive.jobs. Empty: all."
     )
@@ -171,7 +204,7 @@ class Settings(BaseModel):
     # Videos.
     default_video_format: Literal["mp4", "webm", "best"] = row("mp4", "Container when a request names none.")
     default_video_resolution: str = row(
-        "1080p", "Resolution when a request names none: 144p ... 4320p or best.", pattern=r"^(\d{3,4}p|best)$"
+        "1080p", "Resolution when a request names none: 144p ... 4320p or best.", pattern=r"^([1-9]\d{2,3}p|best)$"
     )
     high_resolution_mp4: Literal["h265-lossless", "remux"] = row(
         "h265-lossless", "How to produce an MP4 of 1440p and more: lossless H.265 from the WebM, or its streams copied."
@@ -215,7 +248,9 @@ class Settings(BaseModel):
         gt=0,
     )
     stream_resolution: str = row(
-        "", "Resolution of streams when a request names none, as 1920x1080; empty is the best.", pattern=r"^(\d+x\d+)?$"
+        "",
+        "Resolution of streams when a request names none, as 1920x1080; empty is the best.",
+        pattern=r"^([1-9]\d{0,4}x[1-9]\d{0,4})?$",
     )
     stream_parallel: bool = row(True, "Whether to fetch several segments of a stream at the same time.")
     stream_proxy: str = row(
@@ -227,8 +262,8 @@ class Settings(BaseModel):
     job_max_fetch_mb: Megabytes = row(50_000, "Most data that one job fetches, in MB, retries included.", gt=0)
 
     # Jobs.
-    download_workers: int = row(3, "Downloads that one host runs at once.", ge=1)
-    encode_workers: int = row(1, "Encodes that one host runs at once.", ge=1)
+    download_workers: int = row(3, "Downloads that one host runs at once.", ge=1, le=1000)
+    encode_workers: int = row(1, "Encodes that one host runs at once.", ge=1, le=1000)
     encode_helpers: int | None = row(
         None, "Workers that are asked to help with one long encode. Empty: ENCODE_WORKERS less one; 0: none.", ge=0
     )
@@ -260,7 +295,7 @@ class Settings(BaseModel):
         "Exact host:port addresses inside private networks that jobs may fetch from, separated by commas; that of "
         "STREAM_PROXY may be used as a proxy only.",
     )
-    trusted_proxies: int = row(0, "Number of reverse proxies in front whose X-Forwarded-For is trusted.", ge=0)
+    trusted_proxies: int = row(0, "Number of reverse proxies in front whose X-Forwarded-For is trusted.", ge=0, le=100)
     cors_origins: str = row("*", "Origins whose pages may call the API, comma-separated; * is all, without cookies.")
     connections_per_address: int = row(
         64,
@@ -271,8 +306,8 @@ class Settings(BaseModel):
         le=65_535,
     )
     x_accel_prefix: str = row("", "Internal nginx location that serves DOWNLOADS_DIR, for example /_files/.")
-    api_threads: int = row(256, "Requests that one API process answers at once.", ge=4)
-    api_processes: int = row(2, "API processes.", ge=1)
+    api_threads: int = row(256, "Requests that one API process answers at once.", ge=4, le=10_000)
+    api_processes: int = row(2, "API processes.", ge=1, le=1000)
 
     # Logs.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = row("INFO", "Lowest level that is logged.")
@@ -293,6 +328,16 @@ class Settings(BaseModel):
                 raise PydanticCustomError("folder_loop", "The symbolic links of this path form a loop") from None
         return folder
 
+    @field_validator("*")
+    @classmethod
+    def _within_reason(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse numbers with which times and timers cannot be calculated."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            most = _LARGEST_OF_UNIT.get((info.field_name or "").rpartition("_")[2], _LARGEST_NUMBER)
+            if not value <= most:
+                raise PydanticCustomError("too_large", "Input should be {most} at most", {"most": most})
+        return value
+
     @classmethod
     def load(
         cls,
@@ -305,26 +350,60 @@ class Settings(BaseModel):
         Raises:
             SettingsError: with one line per invalid variable.
         """
+        settings, problems = cls.examine(environ, dotenv, config_file)
+        if problems:
+            raise SettingsError.listing(problems)
+        return settings
+
+    @classmethod
+    def examine(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        dotenv: Path | None = Path(".env"),
+        config_file: Path | None = Path("config.json"),
+    ) -> tuple[Settings, list[str]]:
+        """Read like ``load``; return the settings, with defaults for the invalid ones, and a line for each of these."""
+        problems: list[str] = []
         found: dict[str, str] = {}
-        if config_file is not None and config_file.is_file():
-            found.update(_read_config_file(config_file))
-        if dotenv is not None and dotenv.is_file():
-            found.update({name: value for name, value in dotenv_values(dotenv).items() if value is not None})
+        for path, read in ((config_file, _read_config_file), (dotenv, _read_dotenv)):
+            if path is not None and path.is_file():
+                try:
+                    found.update(read(path))
+                except SettingsError as error:
+                    problems.append(str(error))
         found.update(os.environ if environ is None else environ)
         given = {name: found[name.upper()] for name in cls.model_fields if name.upper() in found}
         known = {name: text for name, text in given.items() if text != "" or name in _MAY_BE_EMPTY}
         try:
-            return cls.model_validate(known)
+            return cls.model_validate(known), problems
         except ValidationError as error:
             # A variable of several types has one problem per type; the first one fits the given text.
-            problems = {str(e["loc"][0]).upper(): e["msg"] for e in reversed(error.errors())}
-            lines = [f"{name}: {problem}" for name, problem in reversed(problems.items())]
-            raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines)) from None
+            of_name = {str(e["loc"][0]): e["msg"] for e in reversed(error.errors())}
+            problems += [f"{name.upper()}: {problem}" for name, problem in reversed(of_name.items())]
+            return cls.model_validate({name: text for name, text in known.items() if name not in of_name}), problems
 
     @property
     def embedded(self) -> bool:
         """Whether at least one store has to be started by the launcher."""
         return not (self.mongodb_uri and self.redis_uri)
+
+    def secret_problems(self) -> list[str]:
+        """Return a line for each secret that is set and cannot be used."""
+        problems = [
+            f"{name.upper()}: it is too short: 32 characters at least"
+            for name in SECRET_NAMES
+            if 0 < len(getattr(self, name)) < 32
+        ]
+        if self.jwt_public_secret and self.jwt_public_secret == self.jwt_private_secret:
+            problems.append("JWT_PRIVATE_SECRET: it must differ from JWT_PUBLIC_SECRET")
+        return problems
+
+    def missing(self) -> list[str]:
+        """Return a line for each store and secret that is not set, with the way to get one."""
+        stores = [name.upper() for name in ("mongodb_uri", "redis_uri") if not getattr(self, name)]
+        secrets = [name.upper() for name in SECRET_NAMES if not getattr(self, name)]
+        lines = [f"{name}: it is not set: give the address of a server, or start with 'make run'" for name in stores]
+        return lines + [f"{name}: it is not set: create one with {HOW_TO_CREATE_A_SECRET}" for name in secrets]
 
     def require_complete(self) -> Settings:
         """Return these settings if stores and secrets are all set.
@@ -332,17 +411,7 @@ class Settings(BaseModel):
         Raises:
             SettingsError: lists everything that is missing and how to create it.
         """
-        missing = [name.upper() for name in ("mongodb_uri", "redis_uri") if not getattr(self, name)]
-        secrets = [name.upper() for name in SECRET_NAMES if not getattr(self, name)]
-        lines = [f"{name} is not set: give the address of a server, or start with 'make run'" for name in missing]
-        lines += [f"{name} is not set: create one with {HOW_TO_CREATE_A_SECRET}" for name in secrets]
-        if not secrets and self.jwt_public_secret == self.jwt_private_secret:
-            lines.append("JWT_PUBLIC_SECRET and JWT_PRIVATE_SECRET must differ")
-        lines += [
-            f"{name.upper()} is too short: 32 characters at least"
-            for name in SECRET_NAMES
-            if 0 < len(getattr(self, name)) < 32
-        ]
-        if lines:
-            raise SettingsError("The service cannot start:\n  " + "\n  ".join(lines))
+        problems = self.missing() + self.secret_problems()
+        if problems:
+            raise SettingsError.listing(problems)
         return self

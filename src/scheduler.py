@@ -16,9 +16,10 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from src.bootstrap import Services, build
 from src.broker import CeleryNotifier, make_celery
-from src.config import Settings, SettingsError
+from src.config import SettingsError
 from src.errors import AppError, FfmpegMissing
 from src.services.operations.folder_claim import claim_when_it_answers
+from src.services.operations.settings_check import exit_with, usable_settings
 from src.utils import logs
 
 log = logging.getLogger(__name__)
@@ -97,12 +98,12 @@ def _on_one_host(
 def main() -> None:
     """Run the scheduler until SIGINT or SIGTERM."""
     try:
-        settings = Settings.load().require_complete()
+        settings = usable_settings()
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
         services = build(settings, notifier=CeleryNotifier(make_celery(settings)), worker="scheduler")
         claim_when_it_answers(services.folders)
     except (SettingsError, FfmpegMissing) as error:
-        raise SystemExit(str(error)) from None  # without a traceback: the message is for the operator
+        exit_with(error)
     scheduler = schedule(services, f"{socket.gethostname()}:{os.getpid()}")
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: scheduler.shutdown(wait=False))

@@ -16,17 +16,17 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 
 from src.bootstrap import Services, build
 from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryNotifier, make_celery
-from src.config import Settings
 from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
+from src.services.operations.settings_check import usable_settings_or_exit
 from src.utils import logs
 from src.utils.process import die_with_parent, stand_back
 
 log = logging.getLogger(__name__)
 
-settings = Settings.load().require_complete()
+settings = usable_settings_or_exit()
 celery_app = make_celery(settings)
 _services: list[Services] = []
 _presences: list[Presence] = []

@@ -33,7 +33,7 @@ from src.data.work_plan_data import WorkPlanData
 from src.models.video import Owner
 from src.services import db_service
 from src.services.accounts.accounts import AccountService, build_accounts
-from src.services.accounts.administrators import AdminAccounts, read_admins
+from src.services.accounts.administrators import AdminAccounts
 from src.services.accounts.guests import GuestService
 from src.services.accounts.save_permissions import AnonymousSaves
 from src.services.archive.catalog import CatalogService
@@ -80,6 +80,7 @@ from src.services.video_service import VideoService
 from src.services.window_counters import WindowCounters
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock
+from src.utils.email import read_admins
 from src.utils.latency import latency_seconds
 from src.utils.signing import Signer
 

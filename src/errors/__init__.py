@@ -72,6 +72,7 @@ from src.errors.media import (
     UploadTypeUnsupported,
 )
 from src.errors.requests import (
+    AddressTooLong,
     AdjustmentInvalid,
     BodyTooLarge,
     ClipRangeInvalid,
@@ -155,7 +156,8 @@ from src.errors.sources import (
 )
 
 __all__ = [
-    "AdjustmentInvalid", "AdminOnly", "AgeRestricted", "AnonymousSavesOff", "AppError", "BodyTooLarge", "BotCheck",
+    "AddressTooLong", "AdjustmentInvalid", "AdminOnly", "AgeRestricted", "AnonymousSavesOff", "AppError",
+    "BodyTooLarge", "BotCheck",
     "Busy", "Cancelled", "CaptionsUnavailable", "ChannelNotLive", "ChannelTokenNotFound", "ClipBusy",
     "ClipIncomplete", "ClipRangeInvalid", "ClipTooLong", "CodecNotRemuxable", "CodecUnsupported", "CookiesInvalid",
     "CooldownActive", "CopyrightBlocked", "CredentialsInvalid", "CurrentPasswordWrong", "DiskFull",

@@ -21,6 +21,7 @@ class ErrorKind(StrEnum):
     PRECONDITION_FAILED = "precondition_failed"
     UNPROCESSABLE = "unprocessable"
     TOO_LARGE = "too_large"
+    URI_TOO_LONG = "uri_too_long"
     UNSUPPORTED_TYPE = "unsupported_type"
     UPGRADE_REQUIRED = "upgrade_required"
     TOO_MANY = "too_many"

@@ -71,6 +71,13 @@ class BodyTooLarge(AppError):
     kind, remedy = ErrorKind.TOO_LARGE, Remedy.USER
 
 
+class AddressTooLong(AppError):
+    """The address of this request is too long: 16 kB are accepted."""
+
+    kind = ErrorKind.URI_TOO_LONG
+    remedy = Remedy.USER
+
+
 class RequestTooSlow(AppError):
     """The request arrived too slowly: send its headers within 10 seconds, and its body with at least 1 kB/s."""
 

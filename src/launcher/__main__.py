@@ -22,6 +22,7 @@ from src.launcher.signals import SignalWait
 from src.launcher.sources import SourceWatch
 from src.launcher.stores import embedded_stores
 from src.launcher.supervisor import StopRequested, Supervisor
+from src.services.operations.settings_check import usable_settings
 from src.utils import logs
 
 log = logging.getLogger("src.launcher")
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 supervisor.stop()
     except (CannotStart, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return error.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
@@ -84,13 +85,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     """Return the settings of the environment, overridden by those of the command line.
 
     Raises:
-        SettingsError: a setting is invalid.
+        SettingsError: one or several of them cannot be used.
     """
     if options.port is not None:
         os.environ["PORT"] = str(options.port)
     if options.surface:
         os.environ["SURFACES"] = ",".join(options.surface)
-    return Settings.load()
+    return usable_settings(complete=False)
 
 
 def _role(options: argparse.Namespace, settings: Settings) -> str:

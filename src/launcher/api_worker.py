@@ -25,6 +25,7 @@ from src.launcher.connections import Connection
 from src.launcher.heads import Head, refusal
 from src.launcher.slow_readers import READERS_SHARE, Readers
 from src.launcher.slow_senders import SendingLimits, Turns
+from src.utils.long_addresses import LONGEST_LINE
 from src.utils.sending import REPLY_STARTS, TOO_SLOW
 
 # gunicorn discards this much of a body that the application did not read; after a longer one it ends the connection.
@@ -105,9 +106,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
             conn.close()
             return
         self.nr_conns += 1
-        conn.until = conn.silent_until = time.monotonic() + CLOSING_SHORT_SECONDS
-        self._leaving[conn] = None
-        self._listen(conn, self._on_leaving)
+        self._leave_soon(conn)
 
     def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
         """Read the next head on a connection that was kept alive."""
@@ -132,7 +131,7 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         if conn not in self._heads:
             return
         try:
-            data = sock.recv(self.cfg.limit_request_line or _READ_BYTES)
+            data = sock.recv(LONGEST_LINE)
         except BlockingIOError:
             return
         except OSError:
@@ -146,6 +145,10 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
 
     def _start(self, conn: Connection) -> None:
         """Queue a request whose head is complete."""
+        if conn.head.line_too_long:
+            self._send(conn, conn.head.answer_to_long_line())
+            self._leave_soon(conn)
+            return
         conn.reader.unread(bytes(conn.head.data))
         conn.head = Head()
         self.enqueue_req(conn)
@@ -203,6 +206,12 @@ class ApiWorker(ThreadWorker):  # type: ignore[misc]
         self._leaving[conn] = None
         self._listen(conn, self._on_leaving)
         self._on_leaving(conn, conn.sock)
+
+    def _leave_soon(self, conn: Connection) -> None:
+        """Read what a refused client is still sending, for a short time, so that it does not lose the reply."""
+        conn.until = conn.silent_until = time.monotonic() + CLOSING_SHORT_SECONDS
+        self._leaving[conn] = None
+        self._listen(conn, self._on_leaving)
 
     def _on_leaving(self, conn: Connection, sock: Any) -> None:
         if conn not in self._leaving:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn
 
@@ -12,6 +13,20 @@ from src.launcher.connection_counts import is_loopback
 from src.launcher.heads import Head
 from src.launcher.slow_readers import PacedWriter
 from src.launcher.slow_senders import PacedUnreader, SendingLimits, Turns
+from src.utils.long_addresses import LONGEST_LINE
+
+
+class _Request(Request):  # type: ignore[misc]
+    """A request whose first line may be longer than gunicorn's settings allow."""
+
+    def parse(self, unreader: Any) -> Any:
+        """Parse the head, with our limit."""
+        self.limit_request_line = self._fast_limit_request_line = LONGEST_LINE
+        return super().parse(unreader)
+
+
+class _Parser(RequestParser):  # type: ignore[misc]
+    mesg_class = _Request
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -29,6 +44,6 @@ class Connection(TConn):  # type: ignore[misc]
         self.counted = self.reading = False
         self.head, self.until, self.silent_until = Head(), 0.0, 0.0
         self.reader, self.writer = PacedUnreader(sock, limits, turns), PacedWriter(sock, turns)
-        self.parser = RequestParser(cfg, sock, client)
+        self.parser = _Parser(cfg, sock, client)
         self.parser.unreader = self.reader
         self.initialized = self.data_ready = True  # gunicorn has nothing to wait for

@@ -97,8 +97,11 @@ def belong(files: Iterable[Path], folder: Path) -> None:
         DataFolderUnusable: a folder is not writable.
     """
     for each in files:
+        mark, text = each / BELONGS_FILE, os.path.relpath(folder.resolve(), each.resolve()) + "\n"
         try:
-            (each / BELONGS_FILE).write_text(os.path.relpath(folder.resolve(), each.resolve()) + "\n", "utf-8")
+            # A full disk does not keep the service from starting, because the cleanup makes room.
+            if not mark.is_file() or mark.read_text("utf-8", "replace") != text:
+                mark.write_text(text, "utf-8")
         except OSError as error:
             raise DataFolderUnusable(f"The folder {each} cannot be created or used ({error.strerror})") from None
 

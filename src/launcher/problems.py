@@ -6,6 +6,9 @@ from __future__ import annotations
 class CannotStart(Exception):
     """The service cannot start or continue; the message explains the reason and a remedy."""
 
+    exit_code = 1
+    """2 where a new start would fail as well until the operator has changed something."""
+
 
 class StoreProgramMissing(CannotStart):
     """No program for an embedded store was found."""
@@ -13,6 +16,8 @@ class StoreProgramMissing(CannotStart):
 
 class DataFolderUnusable(CannotStart):
     """The data folder cannot be created, or belongs to another user."""
+
+    exit_code = 2
 
 
 class DataFolderInUse(CannotStart):
@@ -37,3 +42,9 @@ class StoreUnreachable(CannotStart):
 
 class ChildFailed(CannotStart):
     """A child did not become ready, or died too often."""
+
+
+class SettingsUnusable(ChildFailed):
+    """A child ended because it can never start with its settings."""
+
+    exit_code = 2

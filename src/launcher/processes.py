@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from src.config import SettingsError
 from src.utils.process import die_with_parent
 
 _STANDARD_ERROR = 2
@@ -99,6 +100,10 @@ class Child:
     def was_killed(self) -> bool:
         """Return whether the process was ended from outside."""
         return self.process is not None and self.process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
+
+    def needs_operator(self) -> bool:
+        """Return whether the process ended because of settings with which it can never start."""
+        return self.process is not None and self.process.returncode == SettingsError.exit_code
 
     def ending(self) -> str:
         """Return how the process ended, as a phrase."""

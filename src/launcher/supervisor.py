@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from src.launcher.problems import ChildFailed
+from src.launcher.problems import ChildFailed, SettingsUnusable
 from src.launcher.processes import Child, ChildSpec, Stage
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,8 @@ class Supervisor:
         while waiting:
             for child in self._children:
                 if child.process is not None and not child.alive():
-                    raise ChildFailed(f"{child.spec.name} {child.ending()} while starting.{_end_of_log(child.spec)}")
+                    failure = SettingsUnusable if child.needs_operator() else ChildFailed
+                    raise failure(f"{child.spec.name} {child.ending()} while starting.{_end_of_log(child.spec)}")
             waiting = [child for child in waiting if not child.is_ready()]
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(child.spec.name for child in waiting)
@@ -121,6 +122,8 @@ class Supervisor:
         child.quick_deaths = child.quick_deaths + 1 if now - child.started < QUICK_DEATH_SECONDS else 1
         if child.was_killed():
             child.quick_deaths = min(child.quick_deaths, QUICK_DEATHS)
+        if child.needs_operator() and not self._forgiving:
+            raise SettingsUnusable(f"{child.spec.name} {child.ending()}.{_end_of_log(child.spec)}")
         if child.quick_deaths > QUICK_DEATHS and not self._forgiving:
             raise ChildFailed(
                 f"{child.spec.name} {child.ending()}, {child.quick_deaths} times in a row within "

@@ -23,7 +23,6 @@ from src.utils.logs import context_id
 
 log = logging.getLogger(__name__)
 
-CHAT_PATHS = ("/c/", "/api/video/save/stream/")
 REPLY_SECONDS = 1.6
 TOO_SLOW = "The clip service is slow right now; your clip may be saved all the same."
 FETCH_IT = "A clip is saved when this address is fetched with GET."

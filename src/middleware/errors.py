@@ -23,9 +23,10 @@ from src.errors import (
     disk_fault,
 )
 from src.middleware.bots import hints
-from src.middleware.chat import CHAT_PATHS, text
+from src.middleware.chat import text
 from src.services.chat.chat import sentence_of
 from src.utils.clock import utc_text
+from src.utils.long_addresses import CHAT_PATHS
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ STATUS = {
     ErrorKind.CONFLICT: 409,
     ErrorKind.PRECONDITION_FAILED: 412,
     ErrorKind.TOO_LARGE: 413,
+    ErrorKind.URI_TOO_LONG: 414,
     ErrorKind.UNPROCESSABLE: 422,
     ErrorKind.UNSUPPORTED_TYPE: 415,
     ErrorKind.RANGE_NOT_SATISFIABLE: 416,

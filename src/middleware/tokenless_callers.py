@@ -14,25 +14,12 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from src.config import SettingsError
 from src.middleware.services_of_request import services
+from src.utils.addresses import read_networks
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # RFC 6761, 6762 and 8375, and the domain that ICANN reserves for private use; "lan" and "home" are not delegated.
 _PRIVATE_DOMAINS = (".localhost", ".local", ".home.arpa", ".internal", ".lan", ".home")
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
-
-
-def read_networks(text: str) -> list[Network]:
-    """Return the networks of ``10.0.0.0/8, 192.168.1.7``.
-
-    Raises:
-        SettingsError: one of them is not a network.
-    """
-    try:
-        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise SettingsError(f"ARCHIVE_ALLOWED_NETWORKS: {error}") from None
 
 
 def from_allowed_network() -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from src.config import SettingsError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # A proxy may append the port to an address that it forwards: 203.0.113.9:4711, [2001:db8::1]:4711.
 _WITH_PORT = re.compile(r"(?:(\d{1,3}(?:\.\d{1,3}){3})|\[([^\]]{2,60})\])(?::\d{1,5})?", re.ASCII)
 UNKNOWN = "unknown"
@@ -27,3 +30,15 @@ def network_of(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+def read_networks(text: str) -> list[Network]:
+    """Return the networks of ``10.0.0.0/8, 192.168.1.7``.
+
+    Raises:
+        SettingsError: one of them is not a network.
+    """
+    try:
+        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise SettingsError(f"ARCHIVE_ALLOWED_NETWORKS: {error}") from None

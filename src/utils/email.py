@@ -5,6 +5,7 @@ from __future__ import annotations
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
+from src.config import SettingsError
 from src.errors import EmailInvalid
 
 # No mail is ever sent, so addresses may have the names of home and office networks (nas.local, home.arpa). The
@@ -29,3 +30,15 @@ def normalise_email(text: str) -> str:
         return validate_email(text.strip(" "), check_deliverability=False).normalized.lower()
     except (EmailNotValidError, UnicodeError):
         raise EmailInvalid() from None
+
+
+def read_admins(text: str) -> frozenset[str]:
+    """Parse ADMIN_EMAILS.
+
+    Raises:
+        SettingsError: one of the addresses is invalid.
+    """
+    try:
+        return frozenset(normalise_email(email.strip()) for email in text.split(",") if email.strip())
+    except EmailInvalid:
+        raise SettingsError("ADMIN_EMAILS: these must be e-mail addresses, separated by commas") from None

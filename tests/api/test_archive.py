@@ -23,9 +23,10 @@ from src import errors
 from src.app import create_app
 from src.bootstrap import build, prepare_database
 from src.config import SettingsError
-from src.middleware.tokenless_callers import from_allowed_network, read_networks
+from src.middleware.tokenless_callers import from_allowed_network
 from src.routes.archive_codes import documented_code
 from src.services.jobs.counters import JobCounters
+from src.utils.addresses import read_networks
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_contracts import INFO

@@ -19,11 +19,12 @@ from src.app import create_app
 from src.bootstrap import build
 from src.config import Settings, SettingsError
 from src.errors import UserUnknown
-from src.services.accounts.administrators import MAKE_ADMIN, read_admins
+from src.services.accounts.administrators import MAKE_ADMIN
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.operations.diagnostics import age_days
 from src.services.operations.self_test import Checked
+from src.utils.email import read_admins
 from src.utils.sandbox import available
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings, app_over

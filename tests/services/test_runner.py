@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ import redis
 from pymongo.database import Database
 
 from src.bootstrap.kinds import KINDS
+from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
+from src.data.space_data import SpaceData
 from src.data.video_data import VideoData
 from src.errors import (
     AppError,
@@ -27,13 +31,14 @@ from src.errors import (
     VideoPrivate,
 )
 from src.models.progress import Phase, Progress
-from src.models.video import Status, VideoJob
+from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.counters import JobCounters, JobCounts
 from src.services.jobs.handler import JobHandler, JobResult, Postponed
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import LeaseLost, LeaseRenewer, ShutdownFlag
+from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
@@ -196,6 +201,37 @@ def test_an_unexpected_error_becomes_an_internal_one_without_its_text(bench: Ben
     bench.runner().run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "INTERNAL_ERROR" and "secret" not in failure.message
+
+
+def test_a_disk_that_cannot_be_read_when_an_attempt_starts_ends_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(job_id: str) -> int:
+        raise OSError(errno.EIO, "Input/output error", job_id)
+
+    job = bench.queued()
+    monkeypatch.setattr(bench.files, "retained_bytes", broken)
+    bench.runner().run(job.id)
+    failed = bench.find(job)
+    assert (failed.status, failed.lease) == (Status.FAILED, None) and failed.failure is not None
+    assert failed.failure.code == "DISK_UNWRITABLE"
+
+
+def test_reservations_end_without_reading_the_disk(
+    mongo_database: Database[dict[str, Any]], bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = ArchiveData(mongo_database)
+    space = OwnerSpace(SpaceData(mongo_database), bench.jobs, archive, bench.files, SystemClock(), anonymous_percent=50)
+    visitor = Owner(OwnerKind.ADDRESS, "192.0.2.7")
+    space.hold(visitor, "a", 1000)
+
+    def broken(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(shutil, "disk_usage", broken)
+    assert space.is_limited(visitor)
+    space.release(visitor, "a")
+    assert SpaceData(mongo_database).read("anonymous", SystemClock().now()).holds == {}
 
 
 def test_a_cancelled_job_stops_within_two_seconds_and_leaves_nothing(bench: Bench) -> None:

@@ -55,7 +55,7 @@ def test_what_is_said() -> None:
     failed = make_clip(status=Status.FAILED, failure=Failure("LIVE_MOMENT_GONE", "It is gone."))
     body, kind = message_for(NIGHTBOT, ready) or (b"", "")
     assert kind == "application/x-www-form-urlencoded"
-    assert parse_qs(body.decode()) == {"message": ['The clip "everyone (x) wow" is ready.']}
+    assert parse_qs(body.decode()) == {"message": ['The clip "everyone x wow" is ready.']}
     body, kind = message_for(DISCORD, failed) or (b"", "")
     assert json.loads(body) == {
         "content": "The clip could not be made: It is gone.",

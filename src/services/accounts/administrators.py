@@ -6,10 +6,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from src.config import SettingsError
 from src.data.admin_data import AdminData
 from src.data.user_data import UserData
-from src.errors import EmailInvalid, UserUnknown
+from src.errors import UserUnknown
 from src.models.session import Identity
 from src.models.user import User
 from src.utils.clock import Clock
@@ -87,15 +86,3 @@ class AdminAccounts:
         if user is None:
             raise UserUnknown(f"There is no account {email}.")
         return user
-
-
-def read_admins(text: str) -> frozenset[str]:
-    """Parse ADMIN_EMAILS.
-
-    Raises:
-        SettingsError: one of the addresses is invalid.
-    """
-    try:
-        return frozenset(normalise_email(email.strip()) for email in text.split(",") if email.strip())
-    except EmailInvalid:
-        raise SettingsError("ADMIN_EMAILS must be e-mail addresses, separated by commas") from None

@@ -165,11 +165,29 @@ class Upstream:
         return cls(f"[{host}]" if ":" in host else host, port, credentials, chosen_by_operator, setting)
 
 
-def _proxy_of(url: str, setting: str) -> Upstream | None:
+def proxy_of(url: str, setting: str) -> Upstream | None:
+    """Parse the proxy that a setting names; an empty text names none.
+
+    Raises:
+        SettingsError: as ``Upstream.parse``.
+    """
     try:
         return Upstream.parse(url, setting=setting) if url else None
     except SettingsError as error:
         raise SettingsError(f"{setting}: {error}") from None
+
+
+def source_address_of(settings: Settings) -> str | None:
+    """Return the local address of connections, an option of yt-dlp that is applied to all clients.
+
+    Raises:
+        SettingsError: it is not an address.
+    """
+    source = settings.ytdlp_options.get("source_address")
+    try:
+        return str(read_address(str(source))) if source else None
+    except HostInvalid:
+        raise SettingsError("YTDLP_OPTIONS: source_address is not an address") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +222,14 @@ class Policy:
             SettingsError: ALLOW_PRIVATE_NETWORKS, a proxy or the source address is invalid.
         """
         allowed = AllowList.parse(settings.allow_private_networks)
-        upstream = _proxy_of(settings.ytdlp_proxy, "YTDLP_PROXY")
-        stream_proxy = _proxy_of(settings.stream_proxy, "STREAM_PROXY")
+        upstream = proxy_of(settings.ytdlp_proxy, "YTDLP_PROXY")
+        stream_proxy = proxy_of(settings.stream_proxy, "STREAM_PROXY")
         if stream_proxy is not None:
             listed = allowed.holds(stream_proxy.host, stream_proxy.port)
             stream_proxy = replace(stream_proxy, chosen_by_operator=listed)
             # Its pair allows the proxy only: a request for the address itself is still refused.
             allowed = allowed.without(stream_proxy.host, stream_proxy.port)
-        source = settings.ytdlp_options.get("source_address")  # an option of yt-dlp that is applied to all clients
-        try:
-            source_address = str(read_address(str(source))) if source else None
-        except HostInvalid:
-            raise SettingsError("YTDLP_OPTIONS: source_address is not an address") from None
-        return cls(allowed, upstream, stream_proxy, source_address)
+        return cls(allowed, upstream, stream_proxy, source_address_of(settings))
 
     def trusts(self, name: str) -> bool:
         """Whether a name belongs to the video sites."""

@@ -127,8 +127,8 @@ class AudioService:
                 return self._attempt(program, job, output_path, watch)
             except EncodeFailed:
                 watch.check()
-                if stream.channels <= 2:
-                    raise
+                if stream.channels <= 2 or self._begins(program, job, output_path, watch):
+                    raise  # the number of channels is not the cause
             # The channels cannot be mixed, or the format does not support so many.
             return self._attempt(program, replace(job, first_two=True), output_path, watch)
         except BaseException:
@@ -146,6 +146,15 @@ class AudioService:
         )
         watch.report(Progress(phase=Phase.VERIFYING, encode_percent=100.0))
         return self._check(program, job, output, watch, normalized=measured is not None)
+
+    def _begins(self, program: FFmpeg, job: _Job, output: Path, monitor: Monitor) -> bool:
+        """Whether the first second can be written with all channels."""
+        try:
+            program.run(arguments(job, output, None, seconds=1), monitor=monitor, limits=self._limits)
+        except EncodeFailed:
+            monitor.check()
+            return False
+        return True
 
     def _measure(self, program: FFmpeg, job: _Job, monitor: Monitor) -> dict[str, Any] | None:
         """Measure the loudness with the first pass of loudnorm. Returns None for silence, which has no loudness (EBU
@@ -205,8 +214,9 @@ class AudioService:
         return (Note(NoteCode.SOURCE_DAMAGED, f"{missing:.1f} s of the source could not be read"),)
 
 
-def arguments(job: _Job, output: Path, measured: dict[str, Any] | None) -> list[str]:
-    """Return FFmpeg's arguments for one extraction; ``measured``: the values of loudnorm's first pass."""
+def arguments(job: _Job, output: Path, measured: dict[str, Any] | None, *, seconds: float | None = None) -> list[str]:
+    """Return FFmpeg's arguments for one extraction; ``measured``: the values of loudnorm's first pass; ``seconds``:
+    how much is written, all by default."""
     args = _opened(job)
     cover = None if job.own_cover is None or job.format == "wav" else f"0:{job.own_cover}"
     demuxer = _image_demuxer(job.tags.cover) if job.tags.cover is not None and job.format != "wav" else None
@@ -237,6 +247,8 @@ def arguments(job: _Job, output: Path, measured: dict[str, Any] | None) -> list[
         args += ["-metadata", f"{name}={value}"]
     if job.format == "mp3":
         args += ["-id3v2_version", "3", "-write_id3v1", "1"]
+    if seconds is not None:
+        args += ["-t", f"{seconds:g}"]
     return [*args, "-f", job.format, file_url(output)]
 
 

@@ -104,12 +104,12 @@ class OwnerSpace:
 
     def release(self, owner: Owner, hold_id: str) -> None:
         """Release the reservation of an upload or a job: its file has a record, or will not exist."""
-        for limit in self._limits(owner):
-            self._drop(limit.name, hold_id)
+        for name in self._limit_names(owner):
+            self._drop(name, hold_id)
 
     def is_limited(self, owner: Owner) -> bool:
         """Whether this owner has a quota besides the free disk space."""
-        return any(True for _ in self._limits(owner))
+        return bool(self._limit_names(owner))
 
     def _hold(self, limit: _Limit, hold_id: str, size_bytes: int, seconds: float) -> None:
         while True:
@@ -133,16 +133,21 @@ class OwnerSpace:
             if self._space.write(share, {key: held for key, held in share.holds.items() if key != hold_id}):
                 return
 
-    def _limits(self, owner: Owner) -> Iterator[_Limit]:
+    def _limit_names(self, owner: Owner) -> list[str]:
+        """The names of the quotas that apply. Unlike ``_limits`` this reads no disk and cannot fail."""
         if owner.kind is OwnerKind.USER:
-            if self._user_quota:
-                yield _Limit(_name(owner), self._user_quota, lambda without: self._files_of(owner, without))
-            return
+            return [_name(owner)] if self._user_quota else []
         if not owner.is_anonymous:
-            return
-        if self._anonymous_quota:
-            yield _Limit(_name(owner), self._anonymous_quota, lambda without: self._files_of(owner, without))
-        if self._anonymous_percent:
+            return []
+        quotas = {_name(owner): self._anonymous_quota, _ALL_ANONYMOUS: self._anonymous_percent}
+        return [name for name, quota in quotas.items() if quota]
+
+    def _limits(self, owner: Owner) -> Iterator[_Limit]:
+        for name in self._limit_names(owner):
+            if name != _ALL_ANONYMOUS:
+                quota = self._user_quota if owner.kind is OwnerKind.USER else self._anonymous_quota
+                yield _Limit(name, quota, lambda without: self._files_of(owner, without))
+                continue
             disk = shutil.disk_usage(self._files.downloads).total
             yield _Limit(
                 _ALL_ANONYMOUS,

@@ -94,10 +94,11 @@ class JobRunner:
             log.info("job %s is not available", job_id)
             return
         log.info("job %s (%s) starts, attempt %d", job.id, job.kind, job.attempts)
-        watch = SpaceWatch(self._space, self._files, job)
+        watch: SpaceWatch | None = None
         result: JobResult | None = None
         ended: VideoJob | None = None
         try:
+            watch = SpaceWatch(self._space, self._files, job)
             handler = self._handlers[job.kind]
             work_dir = self._files.work_folder(job.id, job.lease.fence)
             renewer = LeaseRenewer(
@@ -139,7 +140,8 @@ class JobRunner:
                 ended = self._fail_or_retry(job, job.lease, InternalError(type(error).__name__))
         finally:
             self._files.drop_work(job.id, job.lease.fence)
-            watch.end()
+            if watch is not None:
+                watch.end()
         if ended is not None:
             self.finish(ended, time.monotonic() - claimed_at, retains=result is not None and result.retains_source)
 

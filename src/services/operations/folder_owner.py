@@ -229,6 +229,9 @@ def _write_mark(folder: Path, own: str, put: Callable[[Path, Path], object]) -> 
     try:
         _write(draft, own, os.O_CREAT | os.O_EXCL)
         put(draft, folder / DATABASE_FILE)
+    except OSError as error:
+        error.filename = str(folder)  # a write to a full disk names no file
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

@@ -80,9 +80,14 @@ def check_extra_options(extra: Mapping[str, Any]) -> None:
     Raises:
         SettingsError: with one line per refused option.
     """
-    lines = [f"YTDLP_OPTIONS: {name} is not allowed: {why}" for name in extra if (why := why_refused(name))]
+    lines = [f"YTDLP_OPTIONS: {name} is not allowed: {why}" for name, why in refused_options(extra)]
     if lines:
-        raise SettingsError("These settings cannot be used:\n  " + "\n  ".join(lines))
+        raise SettingsError.listing(lines)
+
+
+def refused_options(extra: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the names of the options that are not allowed, each with the reason."""
+    return [(name, why) for name in extra if (why := why_refused(name))]
 
 
 def why_refused(name: str) -> str | None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import mutagen
 import pytest
 
-from src.errors import FormatNotAvailable, MediaInvalid
+from src.errors import EncodeFailed, FormatNotAvailable, MediaInvalid
 from src.models.audio import AudioTags
+from src.models.outcome import NoteCode
 from src.services.encoding.audio_extraction import FORMATS, QUALITIES, AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.utils.ffmpeg_limits import Limits
 from tests.engines.encode.recipes import AAC, FAST, SOUND, Row, make, video
 from tests.tools.media_kit import FFMPEG, audio_marks
 
@@ -117,3 +119,24 @@ def test_refusals(audio: AudioService, source: Path, tmp_path: Path) -> None:
     with pytest.raises(FormatNotAvailable):
         audio.extract(source, tmp_path / "o.ogg", "ogg")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def _many_channels(tmp_path: Path, channels: int, layout: str) -> Path:
+    path = tmp_path / "many.mka"
+    each = "|".join(f"sin({440 + 10 * place}*2*PI*t)" for place in range(channels))
+    tone = ("-f", "lavfi", "-i", f"aevalsrc={each}:c={layout}:s=48000:d=4", "-c:a", "pcm_s16le")
+    subprocess.run([FFMPEG, "-v", "error", "-y", *tone, str(path)], check=True)
+    return path
+
+
+def test_a_failure_that_is_not_about_channels_makes_no_stereo_file(tmp_path: Path) -> None:
+    """4 s of six channels are 2.3 MB; the limit of 1 MB would admit two channels of them."""
+    limited = AudioService(FFmpeg(Path(FFMPEG)), limits=Limits(file_bytes=1_000_000))
+    with pytest.raises(EncodeFailed):
+        limited.extract(_many_channels(tmp_path, 6, "5.1"), tmp_path / "out.wav", "wav")
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_more_channels_than_the_format_has_become_the_first_two(audio: AudioService, tmp_path: Path) -> None:
+    report = audio.extract(_many_channels(tmp_path, 16, "hexadecagonal"), tmp_path / "out.flac", "flac")
+    assert (report.channels, [note.code for note in report.notes]) == (2, [NoteCode.SOUND_CONVERTED])

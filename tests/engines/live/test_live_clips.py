@@ -53,8 +53,8 @@ def plain(seconds: int = LENGTH, **how: object) -> Part:
 @pytest.mark.matrix(4)
 @pytest.mark.parametrize("seed", [11, 12, 13, 14])
 def test_clips_at_random_moments_are_right_to_the_frame(bench: Bench, seed: int) -> None:
-    """A hundred in all. Windows in the past, across now, in the future, partly gone, across the end of the stream; every
-    third one over the death of a worker."""
+    """A hundred in all: windows in the past, across now, in the future, partly gone, across the end of the stream.
+    A worker dies during every third one."""
     clock, chance = bench.origin.clock, random.Random(seed)
     end = began() + LENGTH
     broadcast = on_air(bench.origin, plain(), ended_at=end)

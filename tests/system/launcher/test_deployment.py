@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 
 from scripts.generate import settings_docs
 from src.config import SECRET_NAMES
+from src.launcher.python_version import require_python
 from tests.system.launcher.nginx import nginx
 from tests.tools.live_service import ROOT
 
@@ -67,21 +69,87 @@ def test_the_documented_gunicorn_command_loads_the_application(tmp_path: Path, m
     run(sys.executable, "-m", "gunicorn", *options, env={**os.environ, **secrets, **folders, **stores})
 
 
+# Each way to start: the launcher, and what units and other supervisors start.
+STARTS = {
+    "launcher": ("start_server.py",),
+    "development": ("run.py",),
+    "gunicorn": ("-m", "gunicorn", "-c", "gunicorn_config.py", "start_server:create_application()"),
+    "celery": ("-m", "celery", "-A", "celery_worker", "worker", "-Q", "metadata"),
+    "scheduler": ("-m", "src.scheduler"),
+}
+UNUSABLE = {
+    "PORT": "many",
+    "SURFACES": "backed",
+    "ADMIN_EMAILS": "nobody",
+    "ARCHIVE_ALLOWED_NETWORKS": "here",
+    "YTDLP_COOKIES_FILE": "/missing",
+    "ALLOW_PRIVATE_NETWORKS": "true",
+    "CORS_ORIGINS": "foo",
+}
+
+
 @pytest.mark.slow
-def test_a_process_that_cannot_use_a_setting_says_so_without_a_trace(mongo_uri: str, redis_uri: str) -> None:
+@pytest.mark.parametrize("name", STARTS)
+def test_however_it_is_started_all_unusable_settings_are_reported_at_once(name: str, tmp_path: Path) -> None:
     secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in map(str.upper, SECRET_NAMES)}
-    stores = {"MONGODB_URI": mongo_uri, "REDIS_URI": redis_uri, "LOG_FILE": ""}
+    stores = {"MONGODB_URI": "mongodb://127.0.0.1:9/x", "REDIS_URI": "redis://127.0.0.1:9", "LOG_FILE": ""}
+    folders = {name: str(tmp_path / name) for name in ("DATA_DIR", "DOWNLOADS_DIR", "UPLOADS_DIR")}
     ended = subprocess.run(
-        [sys.executable, "-m", "src.scheduler"],
+        [sys.executable, *STARTS[name]],
         cwd=ROOT,
-        env={**os.environ, **secrets, **stores, "ADMIN_EMAILS": "nobody"},
+        env={**os.environ, **secrets, **stores, **folders, **UNUSABLE},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    assert ended.returncode == 1
-    assert ended.stderr == "ADMIN_EMAILS must be e-mail addresses, separated by commas\n"
+    said = ended.stdout + ended.stderr
+    title, *lines = said.splitlines()
+    assert title == "These settings cannot be used:"
+    assert [line.split(":")[0].strip() for line in lines] == list(UNUSABLE), said
+    assert ended.returncode == 2, "with which units do not start it again"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_python_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        require_python((3, 9))
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.count("\n") == 1 and "Python 3.9, and 3.11 is needed" in said
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [
+        ("exit 1", "Python 3.11 or newer was not found: sudo apt-get install"),
+        ('[ "$1" = -c ] && exit 0; echo "ensurepip is not available"; exit 1', "sudo apt-get install python3-venv"),
+    ],
+)
+def test_setup_says_in_one_line_what_a_system_lacks(tmp_path: Path, python: str, told: str) -> None:
+    """With the only Python on the PATH: too old, and without the module that makes environments."""
+    for folder in ("bin", "scripts"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(ROOT / "scripts/setup.sh", tmp_path / "scripts")
+    for name in ("python3", "python3.14", "python3.13", "python3.12", "python3.11"):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{python}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", tmp_path / "scripts/setup.sh", "requirements.txt"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode != 0
+    assert told in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+
+
+def test_units_do_not_start_again_what_cannot_use_its_settings() -> None:
+    for name in UNITS:
+        assert "\nRestartPreventExitStatus=2\n" in (ROOT / name).read_text()
 
 
 @pytest.mark.slow

@@ -178,9 +178,9 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
 
 
 def test_a_host_that_is_not_here_is_told(tmp_path: Path) -> None:
-    for host in ("192.0.2.1", "no such host"):
+    for host, code in (("192.0.2.1", 1), ("no such host", 2)):
         with launched(tmp_path, HOST=host) as launcher:
-            assert launcher.end() == 1
+            assert launcher.end() == code
             assert "HOST must be an address of this machine" in launcher.said.read_text()
 
 
@@ -200,8 +200,8 @@ def test_a_server_that_does_not_answer_is_named_in_two_lines(tmp_path: Path, nam
 def test_servers_of_ones_own_are_used_and_none_is_started(tmp_path: Path, mongo_uri: str, redis_uri: str) -> None:
     secrets = {name: f"{name}-0123456789-0123456789-0123456789" for name in ("JWT_PUBLIC_SECRET", "FLASK_SECRET_KEY")}
     with launched(tmp_path, MONGODB_URI=mongo_uri, REDIS_URI=redis_uri, **secrets) as incomplete:
-        assert incomplete.end() == 1
-        assert "JWT_PRIVATE_SECRET is not set: create one with python -c" in incomplete.said.read_text()
+        assert incomplete.end() == 2
+        assert "JWT_PRIVATE_SECRET: it is not set: create one with python -c" in incomplete.said.read_text()
 
     secrets["JWT_PRIVATE_SECRET"] = "another-0123456789-0123456789-0123456789"
     with launched(tmp_path, "--role", "workers", MONGODB_URI=mongo_uri, REDIS_URI=redis_uri, **secrets) as launcher:
@@ -213,5 +213,5 @@ def test_servers_of_ones_own_are_used_and_none_is_started(tmp_path: Path, mongo_
 
 def test_workers_alone_need_servers_to_work_for(tmp_path: Path) -> None:
     with launched(tmp_path, "--role", "workers") as launcher:
-        assert launcher.end() == 1
-        assert "MONGODB_URI is not set" in launcher.said.read_text()
+        assert launcher.end() == 2
+        assert "MONGODB_URI: it is not set" in launcher.said.read_text()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from src.launcher.problems import ChildFailed
+from src.launcher.problems import ChildFailed, SettingsUnusable
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import ReadySocket, notify_ready
 from src.launcher.supervisor import QUICK_DEATHS, Supervisor
@@ -93,6 +93,23 @@ def test_a_child_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) -
     fine = supervisor.pids["fine"]
     supervisor.stop()
     assert not running(fine)
+
+
+def test_a_child_that_cannot_use_its_settings_is_given_up_at_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    once = python("import sys; print('SURFACES: backed', flush=True); sys.exit(2)")
+    supervisor = Supervisor([child("strict", once, ready=lambda: False, output=log)])
+    with pytest.raises(SettingsUnusable, match=r"strict ended with exit code 2 while starting(.|\n)*SURFACES") as ended:
+        supervisor.start()
+    assert ended.value.exit_code == 2
+
+    flag = tmp_path / "changed"
+    later = python("import os,sys,time\nwhile not os.path.exists(sys.argv[1]): time.sleep(.01)\nsys.exit(2)", flag)
+    supervisor = Supervisor([child("strict", later)])
+    supervisor.start()
+    flag.touch()
+    with pytest.raises(SettingsUnusable, match=r"strict ended with exit code 2\."):
+        until(lambda: (supervisor.tend(), False)[1], 30)
 
 
 def test_a_child_that_is_never_ready_is_not_waited_for_for_ever() -> None:
