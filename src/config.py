@@ -217,6 +217,13 @@ class Settings(BaseModel):
         "Delay of viewers of a live stream, when a request names none: ultra-low, low, normal, or seconds.",
         pattern=r"^(ultra-low|low|normal|\d{1,3}(\.\d+)?)$",
     )
+    live_repair_hours: float = row(
+        48,
+        "For how long after the request a live clip that lacks something is completed from the stream's recording, "
+        "in hours.",
+        ge=0,
+        le=720,
+    )
     ytdlp_proxy: str = row("", "HTTP proxy for everything that is fetched from video sites.")
     ytdlp_verify_tls: bool = row(True, "Check the certificates of video sites.")
     ytdlp_cookies_file: Path | None = row(None, "Cookies in Netscape format; each job works on a copy.")

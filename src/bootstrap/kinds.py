@@ -72,7 +72,8 @@ def _live(tools: Tools) -> LiveClipHandler:
     live = tools.live or LiveService(
         tools.settings, tools.youtube, tools.encoder, tools.ffmpeg, clock=tools.clock, egress=tools.egress
     )
-    return LiveClipHandler(live, tools.videos, tools.youtube)
+    hours = tools.settings.live_repair_hours
+    return LiveClipHandler(live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
 
 
 def _batch(tools: Tools) -> BatchHandler:

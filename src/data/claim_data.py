@@ -14,12 +14,13 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_job
+from src.data.job_documents import Document, after_now, by_id, to_job
 from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
+from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS, Finished, RepairData, finished_fields, waiting_repair
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
 from src.data.video_data import VideoData
-from src.models.video import Artifact, Failure, Lease, Status, VideoJob
+from src.models.video import Failure, Lease, Status, VideoJob, WaitsFor
 
 # A notification further in the future than this was recorded before the server's clock was set back.
 _JUST_NOW_SECONDS = 5.0
@@ -31,9 +32,15 @@ class ClaimData:
     def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
         self._paths = paths
         self._videos = database[VideoData.COLLECTION]
+        self.repairs = RepairData(database, paths)
+
+    def of(self, job: VideoJob) -> ClaimData | RepairData:
+        """Return the writes for this attempt: those of a job, or those of the repair of its file."""
+        return self.repairs if job.repairing else self
 
     def claim(self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
-        """Claim a job that waits or whose lease has expired; ``None`` when it cannot be claimed."""
+        """Claim a job that waits or whose lease has expired, or a repair that is due; ``None`` if it cannot be
+        claimed."""
         claimable = {
             "attempts": {"$lt": max_attempts},
             "$expr": {
@@ -68,7 +75,9 @@ class ClaimData:
             document = self._videos.find_one_and_update(
                 {**by_id(job_id), **claimable}, [{"$set": taken}], return_document=ReturnDocument.AFTER
             )
-        return to_job(document, self._paths) if document else None
+        if document is None:
+            return self.repairs.claim(job_id, worker, lease_seconds=lease_seconds, max_attempts=max_attempts)
+        return to_job(document, self._paths)
 
     def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
         """Extend the lease; ``None`` when it is lost."""
@@ -80,9 +89,7 @@ class ClaimData:
             )
         return to_job(document, self._paths) if document else None
 
-    def complete(
-        self, job_id: str, lease: Lease, artifact: Artifact, report: Mapping[str, Any], *, keep_seconds: float
-    ) -> VideoJob | None:
+    def complete(self, job_id: str, lease: Lease, finished: Finished, *, keep_seconds: float) -> VideoJob | None:
         """Complete a job; ``None`` when the lease was lost or the job was cancelled: the caller deletes the file.
 
         With an infinite ``keep_seconds`` the file never expires.
@@ -92,10 +99,8 @@ class ClaimData:
             lease,
             {
                 "status": Status.COMPLETED.value,
-                **{name: {"$literal": value} for name, value in artifact_fields(artifact, self._paths).items()},
-                "report": {"$literal": dict(report)},
-                "completed_at": "$$NOW",
-                "expires_at": None if math.isinf(keep_seconds) else after_now(keep_seconds),
+                **finished_fields(finished, self._paths, keep_seconds),
+                "repair": waiting_repair(finished.repair),
                 "error_code": None,
                 "error_message": None,
             },
@@ -113,21 +118,31 @@ class ClaimData:
                 "error_message": {"$literal": failure.message},
                 "completed_at": "$$NOW",
                 "expires_at": after_now(keep_seconds),
+                "waiting_for": "$$REMOVE",
             },
         )
 
     def hand_back(
-        self, job_id: str, lease: Lease, *, delay_seconds: float, count_attempt: bool, follows: str | None = None
+        self,
+        job_id: str,
+        lease: Lease,
+        *,
+        delay_seconds: float,
+        count_attempt: bool,
+        follows: str | None = None,
+        waiting_for: WaitsFor | None = None,
     ) -> VideoJob | None:
         """Return a job to the queue, for another worker or a later time; see ``release_followers`` for ``follows``.
 
-        ``count_attempt`` counts the attempt as failed; otherwise it is not counted at all.
+        ``count_attempt`` counts the attempt as failed; otherwise it is not counted at all. ``waiting_for``: what the
+        job waits for, which is shown to its owner.
         """
         changes: Document = {
             "status": Status.PENDING.value,
             "not_before": after_now(delay_seconds),
             "rung_at": None,
             "follows": follows,
+            "waiting_for": waiting_for.value if waiting_for else "$$REMOVE",
         }
         if count_attempt:
             changes["retries"] = {"$add": [{"$ifNull": ["$retries", 0]}, 1]}
@@ -179,7 +194,7 @@ class ClaimData:
         max_attempts: float = math.inf,
         limit: int = 100,
     ) -> list[VideoJob]:
-        """Return waiting jobs without a recent notification, and jobs whose worker is gone.
+        """Return waiting jobs and due repairs without a recent notification, and those whose worker is gone.
 
         Jobs that a worker declined because it is not their turn (``QueueData.declined_kinds``) are left out, unless
         they have had ``max_attempts`` attempts: their turn never comes. A notification is recent within
@@ -194,12 +209,17 @@ class ClaimData:
             "$or": [{"declined_at": {"$not": {"$type": "date"}}}, {"attempts": {"$gte": max_attempts}}],
             "$expr": {"$and": [_missed_for(notified_before_seconds), wait_is_over("$not_before")]},
         }
+        repairs = {
+            **REPAIR_WAITS,
+            "declined_at": {"$not": {"$type": "date"}},
+            "$expr": {"$and": [_missed_for(notified_before_seconds), *REPAIR_IS_DUE]},
+        }
         orphaned = {
             "status": Status.PROCESSING.value,
             "$expr": {"$and": [_missed_for(orphans_notified_before_seconds), lease_is_over()]},
         }
         with translated():
-            found = list(self._videos.find({"$or": [waiting, orphaned]}).sort("queued_at", 1).limit(limit))
+            found = list(self._videos.find({"$or": [waiting, orphaned, repairs]}).sort("queued_at", 1).limit(limit))
         return [to_job(document, self._paths) for document in found]
 
     def note_notified(self, job_id: str) -> None:
@@ -225,6 +245,7 @@ class ClaimData:
             "error_message": {"$literal": failure.message},
             "completed_at": "$$NOW",
             "expires_at": after_now(keep_seconds),
+            "waiting_for": "$$REMOVE",
             **NO_LEASE,
         }
         with translated():

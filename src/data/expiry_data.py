@@ -15,6 +15,7 @@ from src.data.archive_data import ArchiveData
 from src.data.installation_data import InstallationData
 from src.data.job_documents import Document, by_id, to_job
 from src.data.path_data import PathData
+from src.data.repair_data import REPAIR_WAITS
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
 from src.data.video_data import VideoData
@@ -77,7 +78,12 @@ class ExpiryData:
         """Delete records without files that expired long ago, saves that were never requested, and anonymous saves
         that have expired; return how many."""
         old = [
-            {"expires_at": {"$lte": ended_before}, "file_path": None, "status": {"$ne": Status.PROCESSING.value}},
+            {
+                "expires_at": {"$lte": ended_before},
+                "file_path": None,
+                "status": {"$ne": Status.PROCESSING.value},
+                "$nor": [REPAIR_WAITS],
+            },
             {
                 "status": Status.PENDING.value,
                 "queued_at": None,
@@ -112,30 +118,30 @@ class ExpiryData:
         return left
 
     def known_jobs(self, job_ids: Iterable[str]) -> KnownJobs:
-        """Return which of these ids are jobs of this database. Only the running attempt can end a job."""
+        """Return which of these ids are jobs of this database. Only the running attempt can end a job or a repair."""
         ids = [found for text in set(job_ids) if (found := object_id(text)) is not None]
         fences, at_work = dict[str, int](), dict[str, int]()
         for some in _batches(ids):
             with translated():
-                for each in self._videos.find({"_id": {"$in": some}}, {"fence": True, "status": True}):
+                for each in self._videos.find({"_id": {"$in": some}}, {"fence": True, "status": True, "worker": True}):
                     fences[str(each["_id"])] = each.get("fence") or 0
-                    if each["status"] == Status.PROCESSING.value:
+                    repairs = each["status"] == Status.COMPLETED.value and each.get("worker") is not None
+                    if repairs or each["status"] == Status.PROCESSING.value:
                         at_work[str(each["_id"])] = fences[str(each["_id"])]
         return KnownJobs(fences, at_work)
 
     def needing_retained(self, job_ids: Iterable[str]) -> set[str]:
         """Return those of these jobs whose retained sources are still needed.
 
-        These are running and queued jobs, whose next attempt may continue from them, and completed jobs with a file
-        that will expire: the source stays as long as the file.
+        These are running and queued jobs, whose next attempt may continue from them, completed jobs with a file that
+        will expire, because the source stays as long as the file, and jobs whose file may still be repaired.
         """
         ids = [found for text in job_ids if (found := object_id(text)) is not None]
         with translated():
             waiting = {"status": Status.PENDING.value, "queued_at": {"$ne": None}}
             with_file = {"status": Status.COMPLETED.value, "file_path": {"$ne": None}, "expires_at": {"$ne": None}}
-            held = self._videos.distinct(
-                "_id", {"_id": {"$in": ids}, "$or": [{"status": Status.PROCESSING.value}, waiting, with_file]}
-            )
+            states = [{"status": Status.PROCESSING.value}, waiting, with_file, REPAIR_WAITS]
+            held = self._videos.distinct("_id", {"_id": {"$in": ids}, "$or": states})
         return {str(job_id) for job_id in held}
 
 

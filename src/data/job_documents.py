@@ -12,7 +12,18 @@ from bson.objectid import ObjectId
 from src.data.stored_paths import StoredPaths
 from src.data.translated import object_id
 from src.models.params import JobParams
-from src.models.video import Artifact, Failure, Lease, Owner, OwnerKind, Status, VideoJob
+from src.models.video import (
+    Artifact,
+    Failure,
+    Lease,
+    Owner,
+    OwnerKind,
+    Repair,
+    RepairState,
+    Status,
+    VideoJob,
+    WaitsFor,
+)
 
 Document = dict[str, Any]
 
@@ -73,6 +84,9 @@ def to_job(document: Document, paths: StoredPaths) -> VideoJob:
         anonymous=document.get("anonymous", False),
         facts={name: document[name] for name in FACTS if document.get(name) is not None},
         report=document.get("report") or {},
+        repair=_repair(document),
+        waiting_for=WaitsFor(document["waiting_for"]) if document.get("waiting_for") else None,
+        not_before=document.get("not_before"),
     )
 
 
@@ -113,6 +127,11 @@ def _failure(document: Document) -> Failure | None:
     if not document.get("error_code"):
         return None
     return Failure(document["error_code"], document["error_message"], reported=document.get("error_told", False))
+
+
+def _repair(document: Document) -> Repair | None:
+    repair = document.get("repair")
+    return Repair(RepairState(repair["state"]), repair["until"]) if repair else None
 
 
 def _lease(document: Document) -> Lease | None:

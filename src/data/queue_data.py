@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from src.data.job_documents import Document, after_now, by_id
 from src.data.leases import lease_is_over, wait_is_over
+from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS
 from src.data.translated import translated
 from src.data.video_data import VideoData
 from src.models.turns import Kinds, Running, Waiting
@@ -18,6 +19,8 @@ _MOST_IDS = 32
 # what was already captured, as any other clip.
 URGENT_SECONDS = 3600.0
 # A clip that an anonymous client sends to an account counts against the share of its address, not of the account.
+_UNSTARTED = [Status.PENDING.value, Status.COMPLETED.value]  # a completed job may have a repair that waits
+_DUE_REPAIR: Document = {**REPAIR_WAITS, "$expr": {"$and": [*REPAIR_IS_DUE]}}
 _OWNER: Document = {"$ifNull": ["$request.counts_for", {"$concat": ["$owner_kind", ":", "$owner_id"]}]}
 
 
@@ -37,7 +40,7 @@ class QueueData:
             "declined": {"$push": declined},
         }
         pipeline: list[Document] = [
-            {"$match": {"attempts": {"$lt": max_attempts}, "$and": [{"$or": _ordinary(kinds)}, {"$or": _due()}]}},
+            {"$match": {"$or": _startable(kinds, max_attempts)}},
             {"$sort": {"queued_at": 1}},
             {"$group": grouped},
             {"$set": {"declined": {"$slice": ["$declined", _MOST_IDS]}}},
@@ -58,11 +61,12 @@ class QueueData:
     def running(self, kinds: Kinds) -> list[Running]:
         """Return the jobs that run now."""
         wanted = {
-            "status": Status.PROCESSING.value,
+            "status": {"$in": [Status.PROCESSING.value, Status.COMPLETED.value]},
             "kind": {"$in": sorted(kinds.all)},
+            "lease_until": {"$ne": None},
             "$expr": {"$not": [lease_is_over()]},
         }
-        shown = {"owner": _OWNER, "kind": True, "event_at": True, "started_at": True}
+        shown = {"owner": _OWNER, "kind": True, "event_at": True, "started_at": True, "status": True}
         with translated():
             found = list(self._videos.find(wanted, shown))
         return [_running(each, kinds) for each in found]
@@ -72,7 +76,7 @@ class QueueData:
         attempt left."""
         shown = {"owner": _OWNER, "kind": True}
         with translated():
-            found = self._videos.find_one({**by_id(job_id), "attempts": {"$lt": max_attempts}, "$or": _due()}, shown)
+            found = self._videos.find_one({**by_id(job_id), "$or": [*_due(max_attempts), _DUE_REPAIR]}, shown)
         if found is None:
             return None
         return found["owner"], found["kind"] in kinds.long
@@ -86,8 +90,7 @@ class QueueData:
             return []
         wanted: Document = {
             "kind": {"$in": sorted(kinds.urgent)},
-            "attempts": {"$lt": max_attempts},
-            "$or": _due(),
+            "$or": _due(max_attempts),
             "$nor": [_is_old()],
         }
         if missed_seconds is not None:
@@ -96,16 +99,16 @@ class QueueData:
             return [str(each["_id"]) for each in self._videos.find(wanted, {"_id": True}).sort("queued_at", 1)]
 
     def is_urgent(self, job_id: str, kinds: Kinds) -> bool:
-        """Return whether this job is a capture that cannot wait."""
+        """Return whether this job is a capture that cannot wait. A repair can."""
         if not kinds.urgent:
             return False
-        wanted = {**by_id(job_id), "kind": {"$in": sorted(kinds.urgent)}}
+        wanted = {**by_id(job_id), "kind": {"$in": sorted(kinds.urgent)}, "status": {"$ne": Status.COMPLETED.value}}
         with translated():
             return self._videos.find_one({**wanted, "$nor": [_is_old()]}, {"_id": True}) is not None
 
     def note_declined(self, job_id: str) -> None:
         """Record that a worker declined this job: it needs another notification when its turn comes."""
-        waiting = {"status": Status.PENDING.value, **by_id(job_id)}
+        waiting = {"status": {"$in": _UNSTARTED}, **by_id(job_id)}
         with translated():
             self._videos.update_one(waiting, [{"$set": {"declined_at": "$$NOW"}}])
 
@@ -120,24 +123,30 @@ class QueueData:
     def declined_kinds(self) -> set[str]:
         """Return the kinds of the declined jobs."""
         with translated():
-            return set(
-                self._videos.distinct("kind", {"declined_at": {"$type": "date"}, "status": Status.PENDING.value})
-            )
+            return set(self._videos.distinct("kind", {"declined_at": {"$type": "date"}, "status": {"$in": _UNSTARTED}}))
 
 
-def _due() -> list[Document]:
+def _due(max_attempts: int) -> list[Document]:
     """Return filters, one of which matches a job that could start now."""
+    attempts = {"attempts": {"$lt": max_attempts}}
     return [
-        {"status": Status.PENDING.value, "queued_at": {"$ne": None}, "$expr": wait_is_over("$not_before")},
-        {"status": Status.PROCESSING.value, "$expr": lease_is_over()},
+        {**attempts, "status": Status.PENDING.value, "queued_at": {"$ne": None}, "$expr": wait_is_over("$not_before")},
+        {**attempts, "status": Status.PROCESSING.value, "$expr": lease_is_over()},
     ]
+
+
+def _startable(kinds: Kinds, max_attempts: int) -> list[Document]:
+    """Return filters, one of which matches a job or repair of these kinds that could start now and can wait."""
+    jobs: Document = {"$and": [{"$or": _ordinary(kinds)}, {"$or": _due(max_attempts)}]}
+    return [jobs, {**_DUE_REPAIR, "kind": {"$in": sorted(kinds.all)}}]
 
 
 def _running(document: Document, kinds: Kinds) -> Running:
     """Return the running job; a capture counts against no share, unless its moment was old when the job started."""
     moment, started = document.get("event_at"), document.get("started_at")
     fresh = moment is not None and started is not None and started - moment <= timedelta(seconds=URGENT_SECONDS)
-    if fresh and document["kind"] in kinds.urgent:
+    repairs = document["status"] == Status.COMPLETED.value
+    if fresh and not repairs and document["kind"] in kinds.urgent:
         return Running(None)
     return Running(document["owner"], long=document["kind"] in kinds.long)
 

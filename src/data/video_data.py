@@ -12,9 +12,10 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_document, to_job
+from src.data.leases import NO_LEASE
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
-from src.models.video import ARCHIVE_ID, Owner, OwnerKind, Status, VideoJob
+from src.models.video import ARCHIVE_ID, Owner, OwnerKind, RepairState, Status, VideoJob
 
 _NEVER_STARTED: Document = {"status": Status.PENDING.value, "queued_at": None}
 STARTABLE = (Status.PENDING, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -153,6 +154,13 @@ class VideoData:
                 for each in self._videos.find({"_id": {"$in": ids}}, {"status": True})
             }
 
+    def without_repair(self, job_ids: Collection[str]) -> set[str]:
+        """Return those of these jobs whose file will not be repaired any more, also because they were deleted."""
+        ids = [found for text in job_ids if (found := object_id(text)) is not None]
+        with translated():
+            waiting = self._videos.distinct("_id", {"_id": {"$in": ids}, "repair.state": RepairState.WAITING.value})
+        return {*job_ids} - {str(job_id) for job_id in waiting}
+
     def unshelved(self, owner: Owner, kinds: Collection[str], limit: int = 200) -> list[VideoJob]:
         """Return finished jobs of the owner's archive that are not entered in its library yet, oldest first."""
         wanted = {
@@ -260,6 +268,9 @@ class VideoData:
             "error_message": None,
             "error_told": False,
             "report": None,
+            "repair": "$$REMOVE",
+            "waiting_for": "$$REMOVE",
+            **NO_LEASE,  # of a repair: its worker loses it
             "started_at": None,
             "completed_at": None,
             "expires_at": None,

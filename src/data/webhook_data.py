@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,13 +31,19 @@ class Delivery:
     owner: str | None = None
     """The caller; with ``network``, where the caller is. Both limit a caller's use of the senders."""
     network: str | None = None
+    follow_up: bool = False
+    """Whether this is the second message, about the repair of the file."""
 
 
 class WebhookData:
     """The ``webhooks`` collection. Every method may raise ``StoreUnavailable``."""
 
     COLLECTION = "webhooks"
-    INDEXES = (IndexModel([("due_at", ASCENDING)], name="due_at"),)
+    INDEXES = (
+        IndexModel([("due_at", ASCENDING)], name="due_at"),
+        # Only the messages that wait for a repair.
+        IndexModel([("awaits", ASCENDING)], name="awaits", partialFilterExpression={"awaits": {"$type": "string"}}),
+    )
 
     def __init__(self, database: Database[Document]) -> None:
         self._webhooks = database[self.COLLECTION]
@@ -80,7 +87,32 @@ class WebhookData:
             found["attempts"],
             found.get("owner"),
             found.get("network"),
+            found.get("follow_up", False),
         )
+
+    def follow_up(self, delivery: Delivery) -> None:
+        """Store a second delivery like this one, which is due when the repair of the job's file has ended.
+
+        It has an id of its own, so that receivers do not take it for a repetition.
+        """
+        name = hashlib.sha256(f"{delivery.id} repair".encode()).hexdigest()[:24]
+        fields = ("job_id", "url", "secret", "owner", "network")
+        document: Document = {field: getattr(delivery, field) for field in fields}
+        document |= {"_id": ObjectId(name), "attempts": 0, "follow_up": True, "due_at": None, "awaits": delivery.job_id}
+        with translated(), suppress(DuplicateKeyError):
+            self._webhooks.insert_one(document)
+
+    def awaited_repairs(self) -> list[str]:
+        """Return the ids of the jobs whose repair deliveries wait for."""
+        with translated():
+            return list(self._webhooks.distinct("awaits", {"awaits": {"$type": "string"}}))
+
+    def release_follow_ups(self, job_ids: Collection[str], now: datetime) -> None:
+        """Make the second deliveries of these jobs due."""
+        with translated():
+            self._webhooks.update_many(
+                {"awaits": {"$in": list(job_ids)}}, {"$set": {"due_at": now}, "$unset": {"awaits": True}}
+            )
 
     def postpone(self, delivery: Delivery, due_at: datetime, *, attempts: int) -> None:
         """Schedule another attempt."""

@@ -58,7 +58,7 @@ class LiveClipParams(JobParams):
     ``event_at`` is when the event happened that viewers saw ``latency_seconds`` later. ``stream`` names a channel; a
     worker then finds the ``youtube_video_id`` of its current stream. ``start_time`` and ``end_time`` (seconds from the
     start of the stream) are known once a worker has looked the stream up. ``saved_with`` is the id of the channel
-    token, ``viewer`` the name that the bot sent.
+    token, ``viewer`` the name that the bot sent. ``moved``: its owner has changed its times.
     """
 
     kind = "live_clip"
@@ -73,6 +73,7 @@ class LiveClipParams(JobParams):
     viewer: str | None = None
     clip_offset: float = 60
     clip_duration: float = 120
+    moved: bool = False
     start_time: float | None = None
     end_time: float | None = None
     format_preference: Container = "mp4"

@@ -10,6 +10,7 @@ from typing import Any
 
 from src.models.outcome import reported_outcome
 from src.models.params import JobParams
+from src.utils.clock import utc_text
 
 
 class Status(StrEnum):
@@ -86,6 +87,46 @@ class Failure:
     reported: bool = False
 
 
+class RepairState(StrEnum):
+    """Whether the missing parts of a finished file will be added from the recording of its stream."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The second part of a job whose file lacks something that will be available later.
+
+    While it waits, the job is completed and has its first file. ``until``: when the service gives up.
+    """
+
+    state: RepairState
+    until: datetime
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the file may still be replaced by a better one."""
+        return self.state is RepairState.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class RepairPlan:
+    """When to look for the missing parts of a finished file: first after ``seconds``, at the latest at ``until``."""
+
+    seconds: float
+    until: datetime
+
+
+class WaitsFor(StrEnum):
+    """What a postponed job waits for: that its stream goes on, that a moment is broadcast, or the recording."""
+
+    STREAM = "stream"
+    SEGMENTS = "segments"
+    RECORDING = "recording"
+
+
 @dataclass(frozen=True, slots=True)
 class VideoJob:
     """A job. All times are UTC-aware.
@@ -120,6 +161,12 @@ class VideoJob:
     anonymous: bool = False
     """Whether another client than the owner saved it, with a public token or without one."""
     report: dict[str, Any] = field(default_factory=dict)
+    repair: Repair | None = None
+    """Set if a finished file lacks something."""
+    waiting_for: WaitsFor | None = None
+    """Set while the job is postponed, until its next attempt ends."""
+    not_before: datetime | None = None
+    """When a postponed job continues."""
 
     @property
     def kind(self) -> str:
@@ -130,6 +177,13 @@ class VideoJob:
     def outcome(self) -> dict[str, Any]:
         """``complete``, ``gaps`` and ``notes``, as every API shows them."""
         return reported_outcome(self.report if self.status is Status.COMPLETED else None)
+
+    @property
+    def still_to_come(self) -> dict[str, Any]:
+        """``repair`` and ``waiting_for`` as JSON values: what the service will still do by itself."""
+        repair = self.repair and {"state": self.repair.state.value, "until": utc_text(self.repair.until)}
+        waiting_for = None if self.ended or self.waiting_for is None else self.waiting_for.value
+        return {"repair": repair, "waiting_for": waiting_for}
 
     @property
     def active_since(self) -> datetime:
@@ -145,6 +199,16 @@ class VideoJob:
     def waiting(self) -> bool:
         """Whether the job is requested and not started yet."""
         return self.status is Status.PENDING and self.queued_at is not None
+
+    @property
+    def repairing(self) -> bool:
+        """Whether this is the claim of a completed job whose file is being repaired."""
+        return self.status is Status.COMPLETED and self.lease is not None
+
+    @property
+    def shown_status(self) -> Status:
+        """The state for clients: a job that waits for its stream has been started, although no worker is busy."""
+        return Status.PROCESSING if self.status is Status.PENDING and self.waiting_for else self.status
 
     @property
     def ended(self) -> bool:

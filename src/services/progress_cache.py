@@ -34,7 +34,7 @@ def to_fields(progress: Progress) -> dict[str, Any]:
         "bytes_total": progress.bytes_total,
     }
     if progress.eta_seconds is not None:
-        fields["eta"] = _clock(progress.eta_seconds)
+        fields["eta"] = clock_text(progress.eta_seconds)
     if progress.fps is not None:
         fields["fps"] = round(progress.fps, 1)
     if progress.segments_total is not None:
@@ -54,7 +54,8 @@ def overall_percent(fields: Mapping[str, Any] | None) -> float:
     return round(min(percent, 99.0), 1)
 
 
-def _clock(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
+    """Return ``mm:ss``, or ``h:mm:ss`` from an hour on."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"

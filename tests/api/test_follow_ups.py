@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from src.errors import LiveMomentGone
+from src.errors import ClipRangeInvalid
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.live.cutter import LiveReport
@@ -83,12 +83,12 @@ def world(api: Api, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def gone(api: Api) -> list[str]:
-    """Moments, by their title, that the stream does not hold any more."""
+    """Moments, by their title, at which the stream was not running."""
     missing: list[str] = []
 
     def make(task: Any) -> LiveReport:
         if task.params.additional_message in missing:
-            raise LiveMomentGone()
+            raise ClipRangeInvalid("The stream was not running at this moment.")
         path = task.work_dir / "clip.mp4"
         path.write_bytes(b"a clip")
         return LiveReport(path, {"source": "live"}, {})
@@ -142,7 +142,7 @@ def test_a_clip_that_came_to_nothing_is_told_too(api: Api, anna: Person, world: 
     clip(api, anna, DISCORD, "too late")
     assert deliver(api) == 1
     said = json.loads(world.told("discord.com")[0])["content"]
-    assert said.startswith('The clip "too late" could not be made: The stream no longer contains this moment')
+    assert said.startswith('The clip "too late" could not be made: The stream was not running at this moment')
 
 
 @pytest.mark.parametrize("webhook", ["nightbot", "discord", "own"])

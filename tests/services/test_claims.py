@@ -13,6 +13,7 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
+from src.data.repair_data import Finished
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Status, VideoJob
 from tests.tools.factories import make_clip
@@ -77,9 +78,9 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_worker_writes_nothing_
     assert second is not None and second.lease is not None
     assert second.lease.fence == first.lease.fence + 1
     assert claims.renew(job.id, first.lease, lease_seconds=30) is None
-    assert claims.complete(job.id, first.lease, artifact(tmp_path), {}, keep_seconds=60) is None
+    assert claims.complete(job.id, first.lease, Finished(artifact(tmp_path), {}), keep_seconds=60) is None
     assert claims.fail(job.id, first.lease, LOST, keep_seconds=60) is None
-    done = claims.complete(job.id, second.lease, artifact(tmp_path), {"$odd": "$name"}, keep_seconds=60)
+    done = claims.complete(job.id, second.lease, Finished(artifact(tmp_path), {"$odd": "$name"}), keep_seconds=60)
     assert done is not None and done.status is Status.COMPLETED
     assert done.artifact == artifact(tmp_path)  # a name that looks like an expression is kept as it is
     assert done.report == {"$odd": "$name"}

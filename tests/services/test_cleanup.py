@@ -17,6 +17,7 @@ from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
+from src.data.repair_data import Finished
 from src.data.server_clock import ServerClock
 from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
@@ -54,7 +55,9 @@ class Room:
         made.write_bytes(b"film")
         path = self.files.store_artifact(made, job.id, held.lease.fence)
         self.files.drop_work(job.id, held.lease.fence)
-        done = self.claims.complete(job.id, held.lease, Artifact(path, 4, "video/mp4", "v.mp4"), {}, keep_seconds=1800)
+        done = self.claims.complete(
+            job.id, held.lease, Finished(Artifact(path, 4, "video/mp4", "v.mp4"), {}), keep_seconds=1800
+        )
         assert done
         return done
 

@@ -21,6 +21,7 @@ from hypothesis.strategies._internal.core import DataObject
 from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
+from src.data.repair_data import Finished
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Lease, Status, VideoJob
 from tests.tools.factories import make_clip
@@ -119,7 +120,7 @@ class JobLife(RuleBasedStateMachine):
         path = Path(f"/nowhere/{self.job.id}.{right.fence}.mp4")
         artifact = Artifact(path, 1, "video/mp4", "clip.mp4")
         unwanted = self.asked_for and self._now().cancel_requested
-        done = self.claims.complete(self.job.id, right, artifact, {}, keep_seconds=60)
+        done = self.claims.complete(self.job.id, right, Finished(artifact, {}), keep_seconds=60)
         if unwanted:
             assert done is None
             return

@@ -16,6 +16,7 @@ from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.path_data import PathData
+from src.data.repair_data import Finished
 from src.data.stored_paths import AS_THEY_ARE, Root, StoredPaths
 from src.data.video_data import VideoData
 from src.models.archive import StoredVideo
@@ -72,7 +73,7 @@ class Installation:
         made.write_bytes(job.id.encode())
         path = self.files.store_artifact(made, job.id, 1, folder)
         artifact = Artifact(path, 24, "video/mp4", "v.mp4")
-        assert self.claims.complete(job.id, held.lease, artifact, {}, keep_seconds=30 * 86_400)
+        assert self.claims.complete(job.id, held.lease, Finished(artifact, {}), keep_seconds=30 * 86_400)
         self.files.drop_work(job.id, 1)
 
     def all_files(self) -> list[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from src.bootstrap.kinds import ROWS, Tools
+from src.config import Settings
 from src.errors import AppError, ChannelNotLive
 from src.models.captions import Captions, Cue
 from src.models.progress import Monitor, Phase, Progress
@@ -198,6 +199,18 @@ class FakeEngine:
 def fake_handlers(engine: FakeEngine) -> dict[str, JobHandler[Any]]:
     """The real handlers of all kinds, each with ``engine`` for every service that it uses."""
     given: Any = engine
-    tools = Tools(given, given, given, given, given, given, given, given, given, live=given, audio_downloads=given)
+    tools = Tools(
+        Settings.load({}, dotenv=None),
+        given,
+        given,
+        given,
+        given,
+        given,
+        given,
+        given,
+        given,
+        live=given,
+        audio_downloads=given,
+    )
     rows = {row.kind.name: row for row in ROWS if row.kind.name not in ("batch", "stream")}
     return {name: row.build(tools) for name, row in rows.items()}

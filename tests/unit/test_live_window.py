@@ -10,7 +10,7 @@ import pytest
 from src.errors import AppError
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
-from src.services.live.kind import window_in_recording
+from src.services.live.recording import window_in_recording
 
 RELEASED = datetime(2026, 1, 18, 10, 0, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -71,6 +71,17 @@ class GapShown(BaseModel):
     end: Seconds
     from_: str | None = Field(default=None, alias="from", serialization_alias="from")
     to: str | None = None
+
+
+class RepairShown(BaseModel):
+    """Whether the missing parts of a live clip will be added from the stream's recording.
+
+    ``waiting``: until the time in ``until`` at the latest. ``done``: the file was replaced. ``impossible``: the first
+    file remains.
+    """
+
+    state: Literal["waiting", "done", "impossible"]
+    until: str = Field(json_schema_extra={"format": "date-time"})
 
 
 class OutcomeShown(BaseModel):

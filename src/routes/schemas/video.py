@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictFloa
 from src.models.params import ClipParams, LiveClipParams
 from src.models.progress import Phase
 from src.models.video import VideoJob
-from src.routes.schemas.common import MESSAGE_LENGTH, OutcomeShown, RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import MESSAGE_LENGTH, OutcomeShown, RepairShown, RequestBody, Seconds, UtcTime
 from src.services.clips.requests import ClipRequest
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
@@ -78,6 +78,12 @@ class AnonymousSavesCleared(BaseModel):
     deleted: int
 
 
+WaitingFor = Annotated[
+    Literal["stream", "segments", "recording"] | None,
+    Field(description="What a live clip without a file waits for: see docs/chat-bots.md."),
+]
+
+
 class ProgressReading(BaseModel):
     """The progress of a job."""
 
@@ -89,6 +95,7 @@ class ProgressReading(BaseModel):
     fps: float | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
+    waiting_for: WaitingFor = None
 
 
 class ErrorFact(BaseModel):
@@ -120,6 +127,8 @@ class VideoListed(OutcomeShown):
     expires_at: UtcTime | None = Field(
         default=None, description="When the file, or an anonymous save that was never started, is deleted."
     )
+    repair: RepairShown | None = Field(default=None, description="Set if a live clip was completed with a gap.")
+    waiting_for: WaitingFor = None
 
     @classmethod
     def of(cls, job: VideoJob) -> VideoListed:
@@ -190,13 +199,14 @@ def _common(job: VideoJob) -> dict[str, Any]:
         "url": params.url,
         "start_time": params.start_time,
         "end_time": params.end_time,
-        "status": job.status.value,
+        "status": job.shown_status.value,
         "created_at": job.created_at,
         "file_available": job.artifact is not None,
         "title": job.facts.get("title"),
         "anonymous": job.anonymous,
         "expires_at": job.expires_at,
         **job.outcome,
+        **job.still_to_come,
     }
 
 

@@ -66,8 +66,11 @@ def _moved(params: JobParams, move: Mapping[str, float]) -> dict[str, float]:
     return {"start_time": start, "end_time": end}
 
 
-def _moved_live(params: LiveClipParams, move: Mapping[str, float]) -> dict[str, float]:
-    """Return the new window of a live clip. Stream times move it by their difference to the current stream times."""
+def _moved_live(params: LiveClipParams, move: Mapping[str, float]) -> dict[str, float | bool]:
+    """Return the new window of a live clip. Stream times move it by their difference to the current stream times.
+
+    It is not repaired any more: its owner has chosen these times with the file as it is.
+    """
     offset = move.get("offset", params.clip_offset)
     end = move.get("duration", params.clip_duration) - offset
     for name, now in (("start_time", params.start_time), ("end_time", params.end_time)):
@@ -83,7 +86,7 @@ def _moved_live(params: LiveClipParams, move: Mapping[str, float]) -> dict[str, 
     end += move.get("move_end", 0)
     if offset + end <= 0:
         raise ClipRangeInvalid("The end must be after the start.")
-    return {"clip_offset": offset, "clip_duration": offset + end}
+    return {"clip_offset": offset, "clip_duration": offset + end, "moved": True}
 
 
 def _inside_retained(job: VideoJob, changes: Mapping[str, float]) -> bool:

@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from src.models.video import Status, VideoJob
+from src.models.video import RepairState, Status, VideoJob
 from src.utils.chat_text import echo, one_line
 
 NIGHTBOT_HOST, NIGHTBOT_PATH = "api.nightbot.tv", "/1/channel/send/"
@@ -43,9 +43,17 @@ def message_for(url: str, job: VideoJob) -> tuple[bytes, str] | None:
     return None
 
 
+def follows_up(url: str, job: VideoJob) -> bool:
+    """Whether the receiver gets a second message after a repair: a chat only if the clip is better now."""
+    repaired = job.repair is not None and job.repair.state is RepairState.DONE
+    return repaired or not is_discord_address(url)
+
+
 def sentence_about(job: VideoJob) -> str:
     """Describe in one sentence how a job ended."""
     title = echo(getattr(job.params, "additional_message", None))
+    if job.repair is not None and job.repair.state is RepairState.DONE:
+        return one_line(f"The clip{title} is complete now.")
     if job.status is Status.COMPLETED:
         return one_line(f"The clip{title} is ready.")
     reason = job.failure.message if job.failure and job.status is Status.FAILED else "it was cancelled."

@@ -183,7 +183,7 @@ class JobEvents:
         data = {
             "job_id": job.id,
             "kind": job.kind,
-            "status": job.status.value,
+            "status": job.shown_status.value,
             "progress": 100.0 if job.status is Status.COMPLETED else overall_percent(fields),
             **fields,
             "title": job.facts.get("title"),
@@ -192,6 +192,7 @@ class JobEvents:
             "error": failure and failure.message,
             "code": failure and failure.code,
             **job.outcome,
+            **job.still_to_come,
         }
         return self._event("ended" if job.status in ENDED else "status", data)
 

@@ -21,7 +21,7 @@ from src.errors import AppError, WebhookInvalid
 from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
-from src.services.events.chat_replies import message_for
+from src.services.events.chat_replies import follows_up, is_nightbot_address, message_for
 from src.services.events.webhook_addresses import require_reachable
 from src.services.jobs.jobs import JobService
 from src.utils.background import in_background
@@ -109,6 +109,9 @@ class WebhookService:
     def start_due(self) -> list[Future[int]]:
         """Start the due deliveries on background threads, so that a slow receiver delays neither the next call nor
         other receivers. Each future returns how many deliveries its thread completed."""
+        awaited = self._data.awaited_repairs()
+        if awaited:
+            self._data.release_follow_ups(self._jobs.without_repair(awaited), self._clock.now())
         started: list[Future[int]] = []
         while self._threads.acquire(blocking=False):
             try:
@@ -157,7 +160,7 @@ class WebhookService:
                 if delivery is None:
                     return None
                 job = self._jobs.peek(delivery.job_id)
-                if job is None:
+                if job is None or (delivery.follow_up and not follows_up(delivery.url, job)):
                     self._data.delete(delivery)
                 elif not job.ended:
                     self._data.postpone(delivery, self._clock.now() + _RECHECK, attempts=delivery.attempts)
@@ -199,6 +202,8 @@ class WebhookService:
         if delivered or status == _GONE or attempts >= self._attempts:
             if not delivered:
                 log.warning("webhook of job %s was given up after %d attempts (%d)", job.id, attempts, status)
+            elif job.repair is not None and job.repair.waiting and not is_nightbot_address(delivery.url):
+                self._data.follow_up(delivery)  # Nightbot's addresses are valid for minutes only
             self._data.delete(delivery)
         else:
             pause = _FIRST_PAUSE_SECONDS * 2 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311 (only jitter)
@@ -256,5 +261,6 @@ def payload_of(job: VideoJob, now: datetime) -> dict[str, object]:
         "error": failure and failure.message,
         "code": failure and failure.code,
         **job.outcome,
+        "repair": job.still_to_come["repair"],
         "sent_at": utc_text(now),
     }

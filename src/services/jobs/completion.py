@@ -6,6 +6,7 @@ import logging
 import time
 
 from src.data.claim_data import ClaimData
+from src.data.repair_data import Finished
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, StoreUnavailable
 from src.models.video import Artifact, Lease, VideoJob
@@ -27,7 +28,7 @@ class Completion:
         self._jobs, self._claims, self._files, self._keep_seconds = jobs, claims, files, keep_seconds
 
     def complete(self, job: VideoJob, lease: Lease, result: JobResult, renewer: LeaseRenewer) -> VideoJob:
-        """Store the result and return the completed job.
+        """Store the result, instead of the earlier file if it was repaired, and return the completed job.
 
         Raises:
             LeaseLost: another worker has the job, or this is unknown. The file is deleted unless a record may name it.
@@ -46,6 +47,8 @@ class Completion:
         if ended is None:
             self._files.delete(path)
             raise LeaseLost()
+        if job.repairing and job.artifact is not None:  # if this worker dies here, the sweeper deletes it
+            self._files.delete(job.artifact.path)
         return ended
 
     def _commit(
@@ -56,12 +59,11 @@ class Completion:
         If the reply to an earlier write was lost, the file that the record names shows that the write succeeded.
         """
         keep_seconds = self._keep_seconds if job.keep_seconds is None else job.keep_seconds
+        finished = Finished(artifact, result.report, result.facts, result.repair)
         unsure = False
         while True:
             try:
-                if result.facts:
-                    self._jobs.set_facts(job.id, result.facts)
-                ended = self._claims.complete(job.id, lease, artifact, result.report, keep_seconds=keep_seconds)
+                ended = self._claims.of(job).complete(job.id, lease, finished, keep_seconds=keep_seconds)
                 found = self._jobs.find(job.id) if ended is None else None
                 if found is not None and unsure and found.artifact and found.artifact.path == artifact.path:
                     return found

@@ -9,19 +9,21 @@ from typing import Any, Generic, TypeVar
 
 from src.models.params import JobParams
 from src.models.progress import Monitor
-from src.models.video import VideoJob
+from src.models.video import RepairPlan, VideoJob, WaitsFor
 
 
 class Postponed(Exception):
     """Signals that the job waits for an external event and continues later. It is not a failure and is not reported."""
 
-    def __init__(self, seconds: float, why: str, *, follows: str | None = None) -> None:
+    def __init__(
+        self, seconds: float, why: str, *, follows: str | None = None, waiting_for: WaitsFor | None = None
+    ) -> None:
         """Postpone for ``seconds``, or until the job with the id ``follows`` has ended.
 
-        Postponing costs no attempt; ``retained_dir`` stays.
+        Postponing costs no attempt; ``retained_dir`` stays. ``waiting_for`` is shown to the owner.
         """
         super().__init__(why)
-        self.seconds, self.follows = seconds, follows
+        self.seconds, self.follows, self.waiting_for = seconds, follows, waiting_for
 
 
 P = TypeVar("P", bound=JobParams)
@@ -58,6 +60,8 @@ class JobResult:
     """Whether the file ends early because its owner had no more space; it is accepted as it is."""
     retains_source: bool = False
     """Whether ``retained_dir`` stays as long as the file: it holds more of the source, for another cut."""
+    repair: RepairPlan | None = None
+    """When the handler is called again for what the file lacks; ``JobContext.job.repairing`` is true then."""
 
 
 class JobHandler(ABC, Generic[P]):

@@ -21,13 +21,14 @@ from src.errors import (
 )
 from src.models.job_kinds import KindTable
 from src.models.params import JobParams
+from src.models.progress import Phase, Progress
 from src.models.video import Owner, Status, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.open_job_limits import OpenJobLimits
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.queues import Queue, queues_of
 from src.services.jobs.runner import JobRunner
-from src.services.progress_cache import ProgressCache
+from src.services.progress_cache import ProgressCache, clock_text, to_fields
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -255,8 +256,21 @@ class JobService:
         return [queue for queue in waiting if not self._jobs.started_lately(self.kinds.in_queue(queue).all, seconds)]
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:
-        """Return the last reading of a job that is being processed."""
-        return self._progress.get_progress(job.id) if job.status is Status.PROCESSING else None
+        """Return the last reading of a job that is being processed.
+
+        For a job that waits for its stream or its recording, it says what for, and ``eta`` is the time until the
+        service looks again.
+        """
+        if job.shown_status is not Status.PROCESSING:
+            return None
+        reading = self._progress.get_progress(job.id)
+        if job.waiting_for is None:
+            return reading
+        reading = reading or to_fields(Progress(Phase.INITIALIZING))
+        if job.status is Status.PENDING and job.not_before is not None:
+            seconds = max((job.not_before - self._clock.now()).total_seconds(), 0.0)
+            reading = {**reading, "eta": clock_text(seconds)}
+        return {**reading, "waiting_for": job.waiting_for.value}
 
     def cancel(self, job: VideoJob) -> VideoJob:
         """Cancel a job: at once if it waits, within seconds if it runs. A job that has ended stays as it is."""
@@ -292,6 +306,10 @@ class JobService:
     def has_retained(self, job: VideoJob) -> bool:
         """Whether more of a job's source is retained than its file shows."""
         return self._files.retained_folder(job.id).is_dir()
+
+    def without_repair(self, job_ids: Collection[str]) -> set[str]:
+        """Return those of these jobs whose file will not be repaired any more."""
+        return self._jobs.without_repair(job_ids)
 
     def peek(self, job_id: str) -> VideoJob | None:
         """Return the job with this id for internal use, or ``None``."""

@@ -73,6 +73,7 @@ class LeaseRenewer:
         limits: Callable[[Progress], None] = lambda progress: None,
         on_hang: Callable[[AppError], None] = lambda reason: None,
         obey_seconds: float = OBEY_SECONDS,
+        is_shown: bool = True,
     ) -> None:
         """Prepare the thread; entering the context starts it.
 
@@ -80,7 +81,7 @@ class LeaseRenewer:
         if the job was cancelled, and ``StoreUnavailable`` if neither is known. ``claimed_at``: the monotonic time
         before the claim was sent; the lease started no earlier. ``limits`` receives every reading and raises if the
         work may not take more space. ``on_hang`` is called once, from the thread, with the reason why the work should
-        have stopped.
+        have stopped. ``is_shown``: whether listeners receive the readings.
         """
         self._job_id, self._renew_it, self._progress = job_id, renew, progress
         self._lease_seconds = lease_seconds
@@ -89,7 +90,7 @@ class LeaseRenewer:
         self._shutdown = shutdown
         self._stall_seconds, self._moved = stall_seconds, claimed_at
         self._limits = limits
-        self._on_hang, self._obey_seconds = on_hang, obey_seconds
+        self._on_hang, self._obey_seconds, self._is_shown = on_hang, obey_seconds, is_shown
         self._stop_because: AppError | None = None
         self._mark: object = None
         self._readings = Readings(claimed_at)
@@ -114,7 +115,8 @@ class LeaseRenewer:
             self._mark, self._moved = mark, now
         if progress.phase is not self._last_phase or now - self._last_written >= WRITE_PROGRESS_SECONDS:
             self._last_phase, self._last_written = progress.phase, now
-            self._progress.set_progress(self._job_id, self._readings.complete(progress, now))
+            if self._is_shown:
+                self._progress.set_progress(self._job_id, self._readings.complete(progress, now))
         self.check()
         self._limits(progress)
 

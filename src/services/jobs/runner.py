@@ -17,7 +17,7 @@ from src.data.leases import LONGEST_WAIT_SECONDS
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, InternalError, JobLost, StoreUnavailable, disk_fault
 from src.models.job_kinds import KindTable
-from src.models.video import Failure, Lease, VideoJob
+from src.models.video import Failure, Lease, VideoJob, WaitsFor
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
 from src.services.jobs.completion import Completion
@@ -26,6 +26,7 @@ from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postpon
 from src.services.jobs.lease import HandedBack, LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
+from src.services.jobs.repairs import Repairs
 from src.services.jobs.reuse import ResultReuse
 from src.services.jobs.space_watch import SpaceWatch
 from src.services.progress_cache import ProgressCache
@@ -78,6 +79,7 @@ class JobRunner:
         self._max_attempts, self._retry_limit, self._retry_base = max_attempts, retry_limit, retry_base_seconds
         self._keep_seconds, self._stall_seconds = keep_seconds, stall_seconds
         self._reuse = ResultReuse(jobs, claims, kinds, wait_seconds=lease_seconds)
+        self._repairs = Repairs(claims, files, progress)
         self._completion = Completion(jobs, claims, files, keep_seconds=keep_seconds)
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
@@ -103,7 +105,7 @@ class JobRunner:
             work_dir = self._files.work_folder(job.id, job.lease.fence)
             renewer = LeaseRenewer(
                 job.id,
-                functools.partial(self._renew, job.id, job.lease),
+                functools.partial(self._renew, job, job.lease),
                 self._progress,
                 lease_seconds=self._lease_seconds,
                 hard_limit_seconds=self._hard_limit_seconds,
@@ -112,13 +114,14 @@ class JobRunner:
                 claimed_at=claimed_at,
                 limits=watch.check,
                 on_hang=lambda reason: self._abandon(job, reason, claimed_at),
+                is_shown=not job.repairing,
             )
             with renewer:
                 if job.cancel_requested:  # the worker that received the request died before it could stop
                     raise Cancelled()
-                result = self._reuse.existing_result(job, work_dir) or handler.run(
-                    job.params, self._context(job, work_dir, renewer)
-                )
+                if not job.repairing:
+                    result = self._reuse.existing_result(job, work_dir)
+                result = result or handler.run(job.params, self._context(job, work_dir, renewer))
                 renewer.check()
                 if not result.truncated:
                     watch.hold_result(result.path.stat().st_size)
@@ -143,7 +146,7 @@ class JobRunner:
             if watch is not None:
                 watch.end()
         if ended is not None:
-            self.finish(ended, time.monotonic() - claimed_at, retains=result is not None and result.retains_source)
+            self._end(job, ended, time.monotonic() - claimed_at, retains=result is not None and result.retains_source)
 
     def finish(self, job: VideoJob, seconds: float | None = None, *, retains: bool = False) -> None:
         """Do all that follows when a job has ended or waits again: notify, count and clean up.
@@ -175,7 +178,10 @@ class JobRunner:
             orphans_notified_before_seconds=orphans_notified_before_seconds,
             max_attempts=self._max_attempts,
         ):
-            if job.attempts >= self._max_attempts:
+            given_up = self._repairs.give_up(job, max_attempts=self._max_attempts)
+            if given_up is not None:
+                self._repairs.finish(given_up)
+            elif not job.ended and job.attempts >= self._max_attempts:
                 lost = self._claims.give_up(
                     job.id,
                     Failure(JobLost.code, JobLost().message),
@@ -226,11 +232,11 @@ class JobRunner:
         except StoreUnavailable:
             log.warning("the queue %s could not be read; the reconciler repeats it", queue)
 
-    def _renew(self, job_id: str, lease: Lease) -> None:
-        job = self._claims.renew(job_id, lease, lease_seconds=self._lease_seconds)
-        if job is None:
+    def _renew(self, job: VideoJob, lease: Lease) -> None:
+        found = self._claims.of(job).renew(job.id, lease, lease_seconds=self._lease_seconds)
+        if found is None:
             raise LeaseLost()
-        if job.cancel_requested:
+        if found.cancel_requested:
             raise Cancelled()
 
     def _notify_followers(self, job_id: str) -> None:
@@ -248,7 +254,9 @@ class JobRunner:
         seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)
         log.info("job %s waits %.0f s: %s", job.id, seconds, wait)
         try:
-            handed = self._hand_back(job, lease, seconds, count_attempt=False, follows=wait.follows)
+            handed = self._hand_back(
+                job, lease, seconds, count_attempt=False, follows=wait.follows, waiting_for=wait.waiting_for
+            )
         except StoreUnavailable:
             log.warning("job %s cannot be handed back; the lease will expire", job.id)
             return None
@@ -270,14 +278,29 @@ class JobRunner:
             ended = self._fail_or_retry(job, job.lease, reason)
             self._files.drop_work(job.id, job.lease.fence)
             if ended is not None:
-                self.finish(ended, time.monotonic() - claimed_at)
+                self._end(job, ended, time.monotonic() - claimed_at)
         self._end_process()
 
+    def _end(self, claimed: VideoJob, ended: VideoJob, seconds: float, *, retains: bool = False) -> None:
+        """Do what follows the end of an attempt, of a job or of a repair."""
+        if not claimed.repairing:
+            self.finish(ended, seconds, retains=retains)
+            return
+        self._repairs.finish(ended, retains=retains)
+        self._notify_next(self._kinds[ended.kind].queue)
+
     def _hand_back(
-        self, job: VideoJob, lease: Lease, seconds: float, *, count_attempt: bool, follows: str | None = None
+        self,
+        job: VideoJob,
+        lease: Lease,
+        seconds: float,
+        *,
+        count_attempt: bool,
+        follows: str | None = None,
+        waiting_for: WaitsFor | None = None,
     ) -> VideoJob | None:
-        back = self._claims.hand_back(
-            job.id, lease, delay_seconds=seconds, count_attempt=count_attempt, follows=follows
+        back = self._claims.of(job).hand_back(
+            job.id, lease, delay_seconds=seconds, count_attempt=count_attempt, follows=follows, waiting_for=waiting_for
         )
         if back is not None and back.cancel_requested:  # a cancellation too late for this attempt
             with suppress(StoreUnavailable):  # then the next attempt ends it
@@ -288,7 +311,9 @@ class JobRunner:
         try:
             if isinstance(error, HandedBack):
                 log.info("job %s is handed back", job.id)
-                return self._hand_back(job, lease, 0, count_attempt=False)
+                return self._hand_back(job, lease, 0, count_attempt=False, waiting_for=job.waiting_for)
+            if job.repairing:
+                return self._repairs.fail_or_postpone(job, lease, error)
             # Attempts that died with their worker say nothing about the cause, so they do not count as retries.
             if error.retried and job.retries + 1 < self._retry_limit:
                 # Full jitter: retries of many jobs are spread over time.
@@ -296,7 +321,7 @@ class JobRunner:
                 delay = min(delay, LONGEST_WAIT_SECONDS)
                 log.info("job %s: %s, retried in %.0f s", job.id, error.code, delay)
                 self._counters.retried(job.kind, error.code)
-                return self._hand_back(job, lease, delay, count_attempt=True)
+                return self._hand_back(job, lease, delay, count_attempt=True, waiting_for=job.waiting_for)
             log.info("job %s: %s %s", job.id, error.code, error.message)
             return self._claims.fail(job.id, lease, Failure(error.code, error.message), keep_seconds=self._keep_seconds)
         except StoreUnavailable:

@@ -1,100 +1,124 @@
-"""Handles the kind ``live_clip``: what was seen at a moment of a live stream becomes a file.
+"""Handles the kind ``live_clip``: what was broadcast at a moment of a live stream becomes a file.
 
-A moment is a wall-clock time. While the stream runs its segments are captured; once the recording is there, it is
-the same moment, counted from the time the stream was released.
+A moment is a wall-clock time. While the stream runs its segments are captured; once the recording exists, it contains
+the same moment, counted from the time when the stream was released. A file that lacks something is repaired from the
+recording (see the decision in ``docs/adr/0016-repairs.md``).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveNotStarted
+from src.errors import AppError, LiveEndedNotReady, LiveMomentGone, LiveNotStarted
 from src.models.params import LiveClipParams
-from src.models.source import LiveStatus, VideoInfo
+from src.models.video import RepairPlan, WaitsFor
 from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postponed
-from src.services.jobs.results import MIME, cut
-from src.services.live.cutter import LiveTask
+from src.services.jobs.results import MIME
+from src.services.live.cutter import LiveReport, LiveTask
+from src.services.live.recording import Recordings
 from src.services.live.service import LiveService, StreamNotReady
 from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
-from src.utils.validators import canonical_url
+from src.utils.clock import Clock, SystemClock
 
-# How long the recording of a stream that has ended is waited for. The site takes minutes for short streams and hours
-# for long ones; a job that gives up can be started again by whoever wants it.
-RECORDING_HOURS = 6
+REPAIR_HOURS = 48.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 900.0
 
 
 class LiveClipHandler(JobHandler[LiveClipParams]):
-    """Capture the moment, or find it in the recording, then cut it like any clip."""
+    """Captures the moment, or finds it in the recording, and has it cut."""
 
-    def __init__(self, live: LiveService, videos: VideoService, youtube: YouTubeService) -> None:
-        self._live, self._videos, self._youtube = live, videos, youtube
+    def __init__(
+        self,
+        live: LiveService,
+        videos: VideoService,
+        youtube: YouTubeService,
+        *,
+        repair_hours: float = REPAIR_HOURS,
+        clock: Clock | None = None,
+    ) -> None:
+        """``repair_hours``: how long after the request the recording is waited for."""
+        self._live, self._recordings = live, Recordings(videos, youtube)
+        self._patience, self._clock = timedelta(hours=repair_hours), clock or SystemClock()
 
     def run(self, params: LiveClipParams, context: JobContext) -> JobResult:
-        """Make the file of the window around the moment."""
-        waited = _waited_seconds(context)
-        patient = waited < RECORDING_HOURS * 3600
+        """Produce the file of the window around the moment, or replace one that lacks something.
+
+        Raises:
+            Postponed: the stream, its segments or its recording are awaited.
+            AppError: there is no such moment, or it cannot be obtained.
+        """
+        if context.job.repairing:
+            return self._repair(params, context)
+        result = self._make(params, context)
+        if result.report.get("complete", True) or params.moved or not self._is_patient(context):
+            return result
+        return replace(result, repair=RepairPlan(self._pause(context), self._until(context)))
+
+    def _make(self, params: LiveClipParams, context: JobContext) -> JobResult:
+        patient = self._is_patient(context)
         task = LiveTask(params, context.work_dir, context.retained_dir, context.monitor, last_chance=not patient)
         try:
             report = self._live.make(task)
-            if report is None:
-                return self._from_recording(params, self._live.video_of(task), context)
+            if report is not None:
+                return _result_of(report, context)
+            return self._recordings.cut(params, self._live.video_of(task), context)
         except StreamNotReady as later:
-            raise Postponed(later.seconds, later.why) from None
-        except LiveEndedNotReady as later:
+            raise Postponed(later.seconds, later.why, waiting_for=later.waiting_for) from None
+        except (LiveMomentGone, LiveEndedNotReady, LiveNotStarted) as error:
+            return self._of_captured(task, context, error, patient=patient)
+
+    def _of_captured(self, task: LiveTask, context: JobContext, error: AppError, *, patient: bool) -> JobResult:
+        """There is no recording yet: return what was captured, or wait if nothing was."""
+        report = None if isinstance(error, LiveMomentGone) else self._live.of_captured(task)
+        if report is not None:
+            return _result_of(report, context)
+        if not patient or isinstance(error, LiveNotStarted):
+            raise error
+        raise Postponed(self._pause(context), error.message, waiting_for=WaitsFor.RECORDING) from None
+
+    def _repair(self, params: LiveClipParams, context: JobContext) -> JobResult:
+        """Return the whole moment from the recording. Any other error ends the repair, and the first file remains."""
+        video_id = params.youtube_video_id
+        assert video_id is not None, "the first file named its stream"
+        patient = self._is_patient(context)
+        earlier = context.job.report if patient else None
+        try:
+            return self._recordings.cut(params, video_id, context, better_than=earlier)
+        except (LiveEndedNotReady, LiveNotStarted) as error:
             if not patient:
                 raise
-            raise Postponed(pause_after(waited), later.message) from None
-        suffix = report.path.suffix
-        return JobResult(
-            path=report.path,
-            mime=MIME[suffix],
-            download_name=f"video_{context.job.id}{suffix}",
-            report=report.fields,
-            facts=report.facts,
-            retains_source=True,
-        )
+            raise Postponed(self._pause(context), error.message) from None
 
-    def _from_recording(self, params: LiveClipParams, video_id: str, context: JobContext) -> JobResult:
-        start, end = window_in_recording(params, self._youtube.get_video_info(video_id))
-        known = params.model_copy(update={"youtube_video_id": video_id, "url": canonical_url(video_id)})
-        made = cut(self._videos, known, start, end, context)
-        return JobResult(
-            path=made.path,
-            mime=made.mime,
-            download_name=made.download_name,
-            report={**made.report, "source": "vod"},
-            facts={**made.facts, "start_time": start, "end_time": end, "youtube_video_id": video_id, "url": known.url},
-        )
+    def _until(self, context: JobContext) -> datetime:
+        if context.job.repair is not None:
+            return context.job.repair.until
+        return _since(context) + self._patience
+
+    def _is_patient(self, context: JobContext) -> bool:
+        return self._clock.now() < self._until(context)
+
+    def _pause(self, context: JobContext) -> float:
+        return pause_after((self._clock.now() - _since(context)).total_seconds())
 
 
 def pause_after(waited_seconds: float) -> float:
-    """How long to wait before the next look for a recording: half of what was waited already, within bounds."""
+    """How long to wait before the next lookup of a recording: half of what was waited already, within bounds."""
     return min(max(waited_seconds / 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 
 
-def _waited_seconds(context: JobContext) -> float:
-    since = context.job.queued_at or context.job.created_at
-    return (datetime.now(UTC) - since).total_seconds()
+def _since(context: JobContext) -> datetime:
+    return context.job.queued_at or context.job.created_at
 
 
-def window_in_recording(params: LiveClipParams, info: VideoInfo) -> tuple[float, float]:
-    """(start, end) of the wanted window, in seconds from the start of the stream's recording.
-
-    Raises:
-        LiveNotStarted, LiveEndedNotReady: there is no recording yet.
-        ClipRangeInvalid: the video is no stream, or the moment lies outside of it.
-    """
-    if info.live_status is LiveStatus.IS_UPCOMING:
-        raise LiveNotStarted()
-    # A stream whose playlist has ended may still be told as running for a while.
-    if info.live_status in (LiveStatus.POST_LIVE, LiveStatus.IS_LIVE):
-        raise LiveEndedNotReady()
-    if info.live_status is not LiveStatus.WAS_LIVE or info.release_at is None:
-        raise ClipRangeInvalid("This video is not a live stream: there is no moment to clip.")
-    start = (params.event_at - info.release_at).total_seconds() - params.clip_offset
-    end = start + params.clip_duration
-    if end <= 0 or (info.duration_seconds is not None and start >= info.duration_seconds):
-        raise ClipRangeInvalid("The stream was not running at this moment.")
-    return max(start, 0.0), end
+def _result_of(report: LiveReport, context: JobContext) -> JobResult:
+    suffix = report.path.suffix
+    return JobResult(
+        path=report.path,
+        mime=MIME[suffix],
+        download_name=f"video_{context.job.id}{suffix}",
+        report=report.fields,
+        facts=report.facts,
+        retains_source=True,
+    )

@@ -17,6 +17,7 @@ from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress
 from src.models.source import Extraction, LiveStatus
+from src.models.video import WaitsFor
 from src.services.cutting.cutter import CutterFactory
 from src.services.cutting.sources import media_network
 from src.services.egress.policy import Limits
@@ -43,9 +44,9 @@ _MOST_RENEWALS = 3
 class StreamNotReady(Exception):
     """What is needed will be there later; go on after ``seconds``."""
 
-    def __init__(self, seconds: float, why: str) -> None:
+    def __init__(self, seconds: float, why: str, waiting_for: WaitsFor = WaitsFor.SEGMENTS) -> None:
         super().__init__(why)
-        self.seconds, self.why = seconds, why
+        self.seconds, self.why, self.waiting_for = seconds, why, waiting_for
 
 
 class LiveService:
@@ -113,6 +114,10 @@ class LiveService:
             return self._finish(task, replace(state, done=True), captured)
         raise MediaForbidden()
 
+    def of_captured(self, task: LiveTask) -> LiveReport | None:
+        """The clip of what was captured of the moment, as far as it goes; None if that is nothing."""
+        return self._without_stream(replace(task, last_chance=True), CaptureState.load(task.retained_dir))
+
     # --- looking ------------------------------------------------------------------------------------------------
 
     def _look(self, task: LiveTask, earlier: CaptureState | None) -> CaptureState | None:
@@ -126,6 +131,13 @@ class LiveService:
             video = self._youtube.extract(video_id, task.monitor, instead_of=earlier.extracted_at if earlier else None)
         except LiveEndedNotReady:
             return None
+        except LiveNotStarted:
+            # The encoder of a stream that has been running is away for a moment, or does not come back.
+            if earlier is None:
+                raise
+            if self._is_over(task):
+                return None
+            raise StreamNotReady(STALLED_SECONDS, "the stream is interrupted", WaitsFor.STREAM) from None
         status = video.info.live_status
         if status is LiveStatus.IS_UPCOMING:
             raise LiveNotStarted()
@@ -164,10 +176,13 @@ class LiveService:
         if fresh is None or fresh.source != "live":
             return self._without_stream(task, CaptureState.load(task.retained_dir))
         log.info("%s: %s, and the site says that it runs", state.video_id, why)
-        over = to_seconds(self._clock.now()) > task.window.end + 2 * STALLED_SECONDS
-        if not over and not task.last_chance:
-            raise StreamNotReady(STALLED_SECONDS, "the stream stands still")
+        if not self._is_over(task):
+            raise StreamNotReady(STALLED_SECONDS, "the stream stands still", WaitsFor.STREAM)
         return self._finish(task, replace(fresh, done=True), self._there(task, fresh))
+
+    def _is_over(self, task: LiveTask) -> bool:
+        """Whether nothing more of the moment is to be expected of the stream."""
+        return task.last_chance or to_seconds(self._clock.now()) > task.window.end + 2 * STALLED_SECONDS
 
     # --- capturing ----------------------------------------------------------------------------------------------
 

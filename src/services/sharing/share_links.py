@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,7 +37,10 @@ class ShareService:
         self._shares, self._jobs, self._signer, self._clock, self._life = shares, jobs, signer, clock, life
 
     def create(self, job: VideoJob, *, life: timedelta | None = None) -> tuple[Share, str]:
-        """Create a link to a job's file and return it with its token. It expires with the file at the latest.
+        """Create a link to a job's file and return it with its token.
+
+        It expires with the file at the latest. While the file may still be repaired, it is also valid for the repaired
+        file: without ``life``, for the default time after the last moment at which that may appear.
 
         Raises:
             FileNotReady, FileGone: the job has no file.
@@ -47,7 +51,9 @@ class ShareService:
             raise FileGone()
         now = self._clock.now()
         expires_at = now + (life or self._life)
-        if job.expires_at is not None:
+        if job.repair is not None and job.repair.waiting:
+            expires_at = expires_at if life else job.repair.until + self._life
+        elif job.expires_at is not None:
             expires_at = min(expires_at, job.expires_at)
         share = Share(ShareData.new_id(), job.id, job.owner.id, now, expires_at)
         self._shares.insert(share)
@@ -67,7 +73,7 @@ class ShareService:
             raise ShareNotFound()
         if job.owner.kind is OwnerKind.USER and not self._users.is_active(job.owner.id):
             raise ShareNotFound()
-        return share, job
+        return _until_the_file_expires(share, job), job
 
     def is_signed(self, token: str) -> bool:
         """Whether the signature of this token is valid, even if the link is not."""
@@ -76,6 +82,12 @@ class ShareService:
     def revoke(self, job: VideoJob) -> int:
         """Revoke all links to a job; return their number."""
         return self._shares.delete_of_job(job.id)
+
+
+def _until_the_file_expires(share: Share, job: VideoJob) -> Share:
+    if job.expires_at is None:
+        return share
+    return replace(share, expires_at=min(share.expires_at, job.expires_at))
 
 
 def poster_of(path: Path) -> bytes | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from src.errors import AppError, LiveNotStarted, SourceError
+from src.errors import AppError, LiveEndedNotReady, LiveNotStarted, SourceError
 from src.models.source import Extraction, LiveStatus, MediaAddress, VideoInfo
 from src.services.youtube.formats import read_info
 from src.services.youtube.messages import site_error, texts_of
@@ -53,6 +53,8 @@ def look_up(url: str, site: SiteOptions) -> Extraction:
         if not raw or raw.get("_type", "video") != "video":
             raise site_error(["not available: this link does not lead to a single video", *messages.warnings])
         extraction = _read(raw, url, downloader, tuple(messages.warnings))
+    if not extraction.info.formats and extraction.info.live_status is LiveStatus.POST_LIVE:
+        raise _logged(LiveEndedNotReady(), messages)  # segments that only a capture can use, or none
     if not extraction.info.formats and extraction.info.live_status is not LiveStatus.IS_UPCOMING:
         raise _logged(site_error([*messages.warnings, _BROKEN]), messages)
     return extraction
