@@ -230,7 +230,9 @@ class Settings(BaseModel):
     ytdlp_options: Json[dict[str, Any]] | dict[str, Any] = row(
         {}, "More options for yt-dlp, as a JSON object of its Python names."
     )
-    ffmpeg_path: str = row("", "FFmpeg program. Empty: from the PATH, otherwise the bundled one.")
+    ffmpeg_path: str = row(
+        "", "FFmpeg program for all work. Empty: the bundled one, or that on the PATH if it can do as much."
+    )
     hardware_encoding: Literal["off", "auto", "nvenc", "qsv", "vaapi", "amf"] = row(
         "off", "Graphics processor for encodes of the presets high and medium: none, any that works, or one type."
     )

@@ -49,11 +49,21 @@ The archive uses other codes for some of these errors; the code above is then in
 def page() -> str:
     """Return the page."""
     rows = [
-        f"| `{code}` | {STATUS[error.kind]} | {_sentence(error)} | {_who(error)} |"
+        f"| `{code}` | {_statuses(error)} | {_sentence(error)} | {_who(error)} |"
         for code, error in sorted(catalogue().items())
-        if error not in _INTERNAL and not error.__subclasses__()
+        if error not in _INTERNAL and not _is_base(error)
     ]
     return _HEAD + "\n".join(rows) + "\n" + _TAIL + "\n".join(_archive_rows()) + "\n"
+
+
+def _is_base(error: type[AppError]) -> bool:
+    return any(child.code != error.code for child in error.__subclasses__())
+
+
+def _statuses(error: type[AppError]) -> str:
+    """Return the status of an error, and that of a request which is refused with the same code."""
+    refusals = [STATUS[child.kind] for child in error.__subclasses__() if child.code == error.code]
+    return ", ".join(map(str, [STATUS[error.kind], *refusals]))
 
 
 def _archive_rows() -> list[str]:

@@ -22,7 +22,9 @@ from src.data.worker_data import WorkerData
 from src.services.audio.download import AudioDownloadService
 from src.services.cache_service import CacheService
 from src.services.egress.proxy import EgressProxy
+from src.services.encoding.ability_store import AbilityStore
 from src.services.encoding.audio_extraction import AudioService
+from src.services.encoding.programs import FFmpegPrograms
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
@@ -39,7 +41,7 @@ from src.services.video_service import VideoService
 from src.services.youtube.lookup_cache import LookupCache
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
-from src.utils.ffmpeg_program import find_ffmpeg
+from src.utils.ffmpeg_program import find_programs
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Replacements:
 class Production:
     """The runner and the services that it uses."""
 
+    programs: FFmpegPrograms
     ffmpeg: FFmpeg
     egress: EgressProxy
     tools: Tools
@@ -105,9 +108,13 @@ def build_production(
         anonymous_percent=settings.anonymous_disk_percent,
     )
     progress, counters = ProgressCache(cache), JobCounters(cache)
-    ffmpeg, egress = FFmpeg(find_ffmpeg(settings.ffmpeg_path)), EgressProxy.of(settings)
+    programs = FFmpegPrograms(find_programs(settings.ffmpeg_path), AbilityStore(settings.data_dir / "ffmpeg"))
+    ffmpeg, egress = programs.software(), EgressProxy.of(settings)
     encoder = given.encoder or EncodingService(
-        ffmpeg, hardware=settings.hardware_encoding, chunk_seconds=settings.encode_chunk_seconds
+        ffmpeg,
+        hardware=settings.hardware_encoding,
+        chunk_seconds=settings.encode_chunk_seconds,
+        programs=programs,
     )
     lookups = LookupCache(settings.data_dir / "looks")
     youtube = given.youtube or YouTubeService(settings, cache, egress=egress, lookup_cache=lookups)
@@ -131,7 +138,7 @@ def build_production(
         youtube=youtube,
         videos=given.videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress),
         encoder=encoder,
-        audio=AudioService(ffmpeg),
+        audio=AudioService(ffmpeg, programs=programs),
         chunks=chunks,
         live=given.live,
         audio_downloads=given.audio_downloads,
@@ -168,4 +175,4 @@ def build_production(
         shutdown=process.shutdown,
         end_process=process.end,
     )
-    return Production(ffmpeg, egress, tools, files, space, paths, lookups, progress, counters, runner)
+    return Production(programs, ffmpeg, egress, tools, files, space, paths, lookups, progress, counters, runner)

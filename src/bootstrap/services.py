@@ -242,7 +242,7 @@ def build(
         clock,
         mongodb=lambda: db_service.ping(database),
         redis=cache.ping,
-        ffmpeg_program=production.ffmpeg.program,
+        ffmpeg_programs=production.programs.paths,
         notices=cleanup.notices,
     )
     channel_tokens = ChannelTokenService(
@@ -323,7 +323,8 @@ def build(
             cache,
             files,
             clock,
-            ffmpeg_program=production.ffmpeg.program,
+            programs=production.programs,
+            encoder=tools.encoder,
             idle_admins=admins.without_effect,
         ),
         counters=counters,

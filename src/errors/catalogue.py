@@ -13,7 +13,7 @@ def catalogue() -> dict[str, type[AppError]]:
     while pending:
         error = pending.pop(0)
         pending.extend(error.__subclasses__())
-        found[error.code] = error
+        found.setdefault(error.code, error)  # not the one of the same code that refuses requests
     return found
 
 

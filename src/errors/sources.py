@@ -99,7 +99,16 @@ class DrmProtected(SourceError):
 
 
 class FormatNotAvailable(SourceError):
-    """The video does not exist in this format."""
+    """The video does not exist in this format, or this server cannot produce it."""
+
+
+class FormatRefused(FormatNotAvailable):
+    """This server cannot produce this format; nothing was started."""
+
+    kind = ErrorKind.UNPROCESSABLE
+
+
+FormatRefused.code = FormatNotAvailable.code
 
 
 class JsRuntimeRequired(SourceError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from src.errors import DiskFull, EncodeNotFound, FileGone, NotOwner, VideoNotFound
+from src.errors import DiskFull, EncodeNotFound, FileGone, FormatRefused, NotOwner, VideoNotFound
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
@@ -56,7 +56,7 @@ def cancel_encode(encode_id: str, caller: Caller) -> Reply:
 
 
 @bp.post("/encode/<encode_id>/retry")
-@endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=(*OF_AN_ENCODE, DiskFull, FileGone))
+@endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=(*OF_AN_ENCODE, DiskFull, FileGone, FormatRefused))
 def retry_encode(encode_id: str, caller: Caller) -> Reply:
     """Start a failed or cancelled encode again; others stay as they are."""
     return EncodeControlled.of(services().uploads.retry(_encode(encode_id, caller)), False), 200

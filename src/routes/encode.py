@@ -10,6 +10,7 @@ from src.errors import (
     EncodeNotFound,
     FileGone,
     FileNotReady,
+    FormatRefused,
     MediaInvalid,
     NotOwner,
     TooManyPending,
@@ -82,7 +83,7 @@ def upload_audio(caller: Caller) -> Reply:
     auth=Auth.PRIVATE,
     limit=Limit.START,
     replies={200: VideoEncoded, 202: Processing},
-    errors=(CodecUnsupported, MediaInvalid, NotOwner, EncodeNotFound, FileGone),
+    errors=(CodecUnsupported, MediaInvalid, FormatRefused, NotOwner, EncodeNotFound, FileGone),
     creates="encode_id",
 )
 def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: StartEncoding) -> Reply:
@@ -103,7 +104,7 @@ def start_encoding(encode_id: str, caller: Caller, wait_seconds: float, body: St
     auth=Auth.PRIVATE,
     limit=Limit.START,
     replies={200: AudioMade, 202: Processing},
-    errors=(MediaInvalid, NotOwner, EncodeNotFound, FileGone),
+    errors=(MediaInvalid, FormatRefused, NotOwner, EncodeNotFound, FileGone),
     creates="encode_id",
 )
 def take_audio(encode_id: str, caller: Caller, wait_seconds: float, body: TakeAudio) -> Reply:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
-from src.errors import EncodeFailed
+from src.errors import DiskFull, EncodeFailed, EncodeInterrupted, FormatNotAvailable, FormatRefused, JobTimeout
 from src.models.chunk import Chunk, ChunkTask
 from src.models.encode_plan import EncodePlan, EncodeReport
 from src.models.media import MediaInfo
@@ -17,9 +18,12 @@ from src.services.encoding import interlace, search
 from src.services.encoding.attempt import EncodeWork
 from src.services.encoding.audio_trial import try_tracks
 from src.services.encoding.chunks import CHUNK_SECONDS, ChunkRunner, encode_chunk
-from src.services.encoding.hardware import Device, find_device, with_device
+from src.services.encoding.hardware import Device, encoder_name, find_device, with_device
+from src.services.encoding.pixel_formats import lossless_target
 from src.services.encoding.planner import CODECS, QUALITIES, Preferences, plan_encode
 from src.services.encoding.presets import CRF
+from src.services.encoding.programs import FFmpegPrograms, only_program
+from src.services.encoding.requirements import can_all, require_abilities, require_vmaf
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.forks import MediaForks
 from src.services.media.probe import examine, probe_upload
@@ -27,6 +31,14 @@ from src.utils.ffmpeg_limits import Limits
 
 _SIZE_TRIES = 3
 _FACTOR_OF_HALF_THE_RATE = 6.0  # rate factors: six more, half the bits
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareReading:
+    """A hardware encoder that works, and the program that has it."""
+
+    encoder: str
+    program: Path
 
 
 class EncodingService:
@@ -39,13 +51,16 @@ class EncodingService:
         limits: Limits | None = None,
         hardware: str = "off",
         chunk_seconds: float = CHUNK_SECONDS,
+        programs: FFmpegPrograms | None = None,
     ) -> None:
-        """``hardware``: the setting HARDWARE_ENCODING: off, auto, or the name of a family of encoders."""
+        """``hardware``: the setting HARDWARE_ENCODING: off, auto, or the name of a family of encoders. ``programs``:
+        all programs that may encode; by default only ``ffmpeg``, which does the work in software."""
         self._ffmpeg = ffmpeg
+        self._programs = programs or only_program(ffmpeg.program)
         self._limits = limits or Limits()
         self._hardware = hardware
         self._chunk_seconds = chunk_seconds
-        self._devices: dict[Codec, Device | None] = {}
+        self._devices: dict[Codec, tuple[FFmpeg, Device] | None] = {}
 
     def supported_codecs(self) -> dict[str, list[str]]:
         """Return the presets of each codec."""
@@ -82,6 +97,36 @@ class EncodingService:
             "has_audio": bool(media.audio),
         }
 
+    def require_possible(
+        self, file_path: Path, video_codec: Codec, quality_preset: Quality, *, with_vmaf: bool = False
+    ) -> None:
+        """Require that this server can encode an upload so, before the work is queued. ``with_vmaf``: a VMAF is to be
+        reached.
+
+        Raises:
+            FormatRefused: its FFmpeg cannot do it.
+            MediaInvalid, Busy: the file had to be read, and could not be.
+        """
+        try:
+            able = self._programs.abilities(self._ffmpeg.program)
+        except (DiskFull, EncodeInterrupted, JobTimeout):
+            return  # the job finds out, before it starts to work
+        try:
+            require_vmaf(able, needed=with_vmaf)
+            if not can_all(able, video_codec, quality_preset):
+                plan_encode(self.validate_video_file(file_path), video_codec, quality_preset, able=able)
+        except FormatNotAvailable as error:
+            raise FormatRefused(error.message) from None
+
+    def require_lossless_h265(self, pixel_format: str) -> None:
+        """Require that this server can encode frames of this format as lossless H.265.
+
+        Raises:
+            FormatNotAvailable: its FFmpeg cannot do it.
+            DiskFull, EncodeInterrupted, JobTimeout: the trials of FFmpeg were disturbed.
+        """
+        lossless_target(pixel_format, "h265", self._programs.abilities(self._ffmpeg.program))
+
     def encode_video_to_mp4(
         self,
         input_path: Path,
@@ -102,6 +147,7 @@ class EncodingService:
         Raises:
             MediaInvalid: the input is not a readable video.
             CodecUnsupported: unknown codec or preset.
+            FormatNotAvailable: FFmpeg cannot do this; nothing was encoded.
             EncodeFailed, DiskFull, JobTimeout: the output is deleted.
         """
         with MediaForks(input_path, output_path.parent) as forks:
@@ -129,9 +175,10 @@ class EncodingService:
         target_vmaf: float | None,
         run_chunks: ChunkRunner | None,
     ) -> EncodeReport:
-        program = self._ffmpeg.confined(
-            reads=[input_path], writes=[output_path.parent], devices=self._hardware != "off"
-        )
+        program = self._ffmpeg.confined(reads=[input_path], writes=[output_path.parent])
+        able = self._programs.abilities(program.program)
+        if quality_preset != "lossless":
+            require_vmaf(able, needed=target_vmaf is not None)
         watch.report(Progress(phase=Phase.INITIALIZING))
         media, timeline = examine(input_path, forks=forks)
         watch.check()
@@ -139,7 +186,7 @@ class EncodingService:
         assert video is not None
         scan = interlace.detect(program, input_path, media.container.split(",")[0], video, watch)
         mixable = try_tracks(program, input_path, media, watch, timeline)
-        plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, mixable=mixable)
+        plan = plan_encode(media, video_codec, quality_preset, timeline=timeline, scan=scan, mixable=mixable, able=able)
         work = EncodeWork(
             program,
             self._limits,
@@ -157,10 +204,12 @@ class EncodingService:
             return self._of_quality(work, plan, target_vmaf)
         if quality_preset != "lossless" and target_size_mb is not None:
             return self._of_size(work, plan, target_size_mb)
-        device = self._device(video_codec)
-        if device is not None and not plan.video.lossless:
+        found = None if plan.video.lossless else self._device(video_codec)
+        if found is not None:
+            owner, device = found
+            confined = owner.confined(reads=[input_path], writes=[output_path.parent], devices=True)
             try:
-                return work.run(with_device(plan, device), device=device)
+                return dataclasses.replace(work, program=confined).run(with_device(plan, device), device=device)
             except EncodeFailed:
                 watch.check()
         try:
@@ -170,7 +219,14 @@ class EncodingService:
                 raise
         preferences = Preferences(always_encode=True)
         again = plan_encode(
-            media, video_codec, quality_preset, timeline=timeline, scan=scan, preferences=preferences, mixable=mixable
+            media,
+            video_codec,
+            quality_preset,
+            timeline=timeline,
+            scan=scan,
+            preferences=preferences,
+            mixable=mixable,
+            able=able,
         )
         return work.run(again)
 
@@ -178,9 +234,11 @@ class EncodingService:
         """Encode one chunk of a long video, in any process. Returns its path.
 
         Raises:
+            FormatNotAvailable: the FFmpeg of this worker cannot carry out the plan.
             EncodeFailed, DiskFull, and what ``monitor`` raises: the chunk is deleted.
         """
         program = self._ffmpeg.confined(reads=[task.source], writes=[chunk.path.parent])
+        require_abilities(task.plan, self._programs.abilities(program.program))
         try:
             return encode_chunk(program, task, chunk, monitor, self._limits)
         except BaseException:
@@ -193,9 +251,20 @@ class EncodingService:
         """Encode a fetched WebM without loss as H.265, the documented method for an MP4 of 1440p and more."""
         return self.encode_video_to_mp4(input_path, output_path, "h265", "lossless", monitor=monitor)
 
-    def _device(self, codec: Codec) -> Device | None:
+    def hardware(self) -> dict[Codec, HardwareReading | None] | None:
+        """Return the hardware encoder of each codec, which is tried if it was not; None if the setting allows none."""
+        if self._hardware == "off":
+            return None
+        found = {codec: self._device(codec) for codec in CODECS}
+        return {
+            codec: None if one is None else HardwareReading(encoder_name(codec, one[1]), one[0].program)  # dense: table
+            for codec, one in found.items()
+        }
+
+    def _device(self, codec: Codec) -> tuple[FFmpeg, Device] | None:
+        """Find a hardware encoder that works, and its program; once per process, because drivers change."""
         if codec not in self._devices:
-            self._devices[codec] = find_device(self._ffmpeg, self._hardware, codec)
+            self._devices[codec] = find_device(self._programs.hardware(), self._hardware, codec)
         return self._devices[codec]
 
     def _of_quality(self, work: EncodeWork, plan: EncodePlan, target: float) -> EncodeReport:

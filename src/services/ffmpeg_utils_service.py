@@ -55,19 +55,26 @@ class FFmpegResult:
 class FFmpeg:
     """The FFmpeg program. Every process runs in its own process group and dies with the thread that runs it."""
 
-    def __init__(self, program: Path, sandbox: SandboxRules | None = None) -> None:
-        """``sandbox``: for processes that read untrusted input, see ``confined``."""
-        self.program, self._sandbox = program, sandbox
+    def __init__(self, program: Path | Callable[[], Path], sandbox: SandboxRules | None = None) -> None:
+        """``program``: its path, or a function that chooses it for each process or ``confined`` use. ``sandbox``: for
+        processes that read untrusted input, see ``confined``."""
+        self._program, self._sandbox = program, sandbox
+
+    @property
+    def program(self) -> Path:
+        """The path of the program that would run now."""
+        return self._program if isinstance(self._program, Path) else self._program()
 
     def confined(self, *, reads: Sequence[Path], writes: Sequence[Path], devices: bool = False) -> FFmpeg:
         """Return the same program in a sandbox with only these files and folders, and no network.
 
         ``devices``: allow the video hardware of this machine.
         """
+        program = self.program
         sandbox = SandboxRules(
-            reads=tuple(reads), writes=tuple(writes), programs=(self.program, self.program.resolve()), devices=devices
+            reads=tuple(reads), writes=tuple(writes), programs=(program, program.resolve()), devices=devices
         )
-        return FFmpeg(self.program, sandbox)
+        return FFmpeg(program, sandbox)
 
     def run(
         self,

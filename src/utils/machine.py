@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,14 @@ def read_machine(folder: Path) -> MachineReading:
     return MachineReading(_cpu(), _memory(), round(100 * (1 - disk.free / disk.total), 1), disk.free)
 
 
-def count_processes(program: Path) -> int | None:
-    """Return how many processes on this machine run a program with this name (the kernel stores 15 characters)."""
+def count_processes(programs: Collection[Path]) -> int | None:
+    """Return how many processes on this machine run a program of these names (the kernel stores 15 characters)."""
+    names = {program.name[:15] for program in programs}
     try:
         entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     except OSError:
         return None
-    return sum(_comm(entry) == program.name[:15] for entry in entries)
+    return sum(_comm(entry) in names for entry in entries)
 
 
 def _comm(process: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from src.errors import Busy, EncodeFailed, MediaInvalid
+from src.errors import Busy, EncodeFailed, FormatRefused, MediaInvalid
 from tests.api.actors import Api, Person
 from tests.api.test_video import UNKNOWN_ID, assert_error
 from tests.tools.waiting import eventually
@@ -132,6 +132,20 @@ def test_encode_from_start_to_file(api: Api, anna: Person) -> None:
     other = {"video_codec": "av1", "quality_preset": "medium"}
     assert anna.post(f"/api/encode/start/{encode_id}", json=other).status_code == 200
     assert api.engine.calls[1] == other
+
+
+def test_what_this_server_cannot_encode_is_refused_when_it_is_requested(api: Api, anna: Person) -> None:
+    encode_id = uploaded(anna)
+    api.engine.refusal = FormatRefused("The FFmpeg of this server has no encoder for that")
+    refused = anna.post(f"/api/encode/start/{encode_id}", json=HIGH)
+    assert_error(refused, 422, "FORMAT_NOT_AVAILABLE")
+    assert anna.get(f"/api/encode/status/{encode_id}").json["status"] == "pending"  # type: ignore[index]
+    assert api.engine.calls == []
+    api.engine.refusal = None
+    api.engine.errors.append(EncodeFailed())
+    assert_error(anna.post(f"/api/encode/start/{encode_id}", json=HIGH), 500, "ENCODE_FAILED")
+    api.engine.refusal = FormatRefused("The FFmpeg of this server has no encoder for that")
+    assert_error(anna.post(f"/api/encode/{encode_id}/retry"), 422, "FORMAT_NOT_AVAILABLE")
 
 
 def test_encode_status_while_it_runs(api: Api, anna: Person) -> None:

@@ -92,6 +92,8 @@ class FakeEngine:
     hurry: threading.Event = field(default_factory=threading.Event)
     errors: list[Exception] = field(default_factory=list)
     late_errors: list[Exception] = field(default_factory=list)
+    refusal: AppError | None = None
+    """Why encodes are refused before they are queued."""
     calls: list[dict[str, Any]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     info: VideoInfo | AppError | None = None
@@ -145,6 +147,13 @@ class FakeEngine:
         self.calls.append({name: value for name, value in asked.items() if value is not None})
         self._work(output_path, monitor, Phase.ENCODING)
         return FakeReport(output_path)
+
+    def require_possible(self, path: Path, *asked: str, with_vmaf: bool = False) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def hardware(self) -> None:
+        return None
 
     def get_video_metadata(self, path: Path) -> dict[str, object]:
         if self.errors:

@@ -1,4 +1,4 @@
-"""FFmpeg is the configured program, else the one on the PATH, else the bundled one."""
+"""Programs that may run as FFmpeg: the configured one alone, else the bundled one and the one on the PATH."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import FfmpegMissing
-from src.utils.ffmpeg_program import find_ffmpeg
+from src.utils.ffmpeg_program import FoundProgram, find_ffmpeg, find_programs
 
 
 def make_program(path: Path) -> Path:
@@ -30,10 +30,12 @@ def test_a_configured_program_that_is_missing_is_not_replaced_in_silence(tmp_pat
         find_ffmpeg(str(tmp_path / "nothing"))
 
 
-def test_an_installed_one_comes_before_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bundled_one_comes_before_an_installed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = make_program(tmp_path / "ffmpeg")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_ffmpeg("") == installed
+    bundled, other = find_programs("")
+    assert (bundled.origin, other) == ("bundled", FoundProgram(installed, "installed"))
+    assert find_ffmpeg("") == bundled.path
 
 
 def test_the_bundled_one_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from src.models.video import Status, VideoJob
 from src.routes.schemas.common import RequestBody, UtcTime
 from src.routes.schemas.metrics import QueueReading, SystemLoad
 from src.services.accounts.administrators import MAKE_ADMIN
+from src.services.encoding_service import HardwareReading
 from src.services.jobs.queues import Queue
-from src.services.operations.diagnostics import Diagnosis
+from src.services.operations.diagnostics import Diagnosis, Program
 
 
 class Part(BaseModel):
@@ -24,11 +25,57 @@ class Part(BaseModel):
     problem: str | None
 
 
-class Ffmpeg(BaseModel):
-    """The FFmpeg program, and its encoders that the service uses."""
+class FfmpegProgram(BaseModel):
+    """An FFmpeg of this machine, and its failed trials; null before they ran. They limit what it is used for."""
 
+    path: str
+    origin: Literal["configured", "bundled", "installed"]
+    version: str | None
+    problems: dict[str, str] | None
+
+
+class HardwareEncoder(BaseModel):
+    """A hardware encoder that works, and the program that has it."""
+
+    encoder: str
+    program: str
+
+    @classmethod
+    def of(cls, found: HardwareReading | None) -> Self | None:
+        """Return the reply for what was found."""
+        return None if found is None else cls(encoder=found.encoder, program=str(found.program))
+
+
+class Ffmpeg(BaseModel):
+    """The FFmpeg that does all work in software, the reason for the choice, and its encoders that the service uses.
+
+    ``hardware`` is null where HARDWARE_ENCODING is off.
+    """
+
+    path: str
+    reason: str
     version: str | None
     encoders: list[str]
+    programs: list[FfmpegProgram]
+    hardware: dict[str, HardwareEncoder | None] | None
+
+    @classmethod
+    def of(cls, found: Program) -> Self:
+        """Return the reply for what was found."""
+        hardware: dict[str, HardwareEncoder | None] | None = None
+        if found.hardware is not None:
+            hardware = {codec: HardwareEncoder.of(one) for codec, one in found.hardware.items()}
+        return cls(
+            path=str(found.path),
+            reason=found.reason,
+            version=found.version,
+            encoders=list(found.encoders),
+            programs=[
+                FfmpegProgram(path=str(one.path), origin=one.origin, version=one.version, problems=one.problems)
+                for one in found.programs
+            ],
+            hardware=hardware,
+        )
 
 
 class Sandbox(BaseModel):
@@ -72,7 +119,7 @@ class Diagnostics(BaseModel):
                 "python": found.python,
                 "packages": found.packages,
                 "ytdlp_age_days": found.ytdlp_age_days,
-                "ffmpeg": found.ffmpeg and {"version": found.ffmpeg.version, "encoders": list(found.ffmpeg.encoders)},
+                "ffmpeg": found.ffmpeg and Ffmpeg.of(found.ffmpeg),
                 "js_runtime": found.js_runtime,
                 "sandbox": {
                     "files": found.sandbox.files,

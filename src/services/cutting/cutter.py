@@ -61,7 +61,6 @@ class CutterFactory:
         """``network`` replaces what the settings say about fetching media."""
         self._ffmpeg, self._egress = ffmpeg, egress
         self._network, self._limits = network or media_network(settings), Limits.of_job(settings)
-        self._sandbox = EngineSandbox(ffmpeg.program, egress)
 
     @contextmanager
     def start(self, *, offline: bool = False) -> Iterator[ClipCutter]:
@@ -69,13 +68,14 @@ class CutterFactory:
 
         ``offline``: it only reads files and has no egress session.
         """
+        ffmpeg = FFmpeg(self._ffmpeg.program)  # one job uses one program, the one that its sandbox allows
         with ExitStack() as stack:
-            engine = stack.enter_context(self._sandbox.engine())
+            engine = stack.enter_context(EngineSandbox(ffmpeg.program, self._egress).engine())
             network = self._network
             if not offline:
                 session = stack.enter_context(self._egress.session(self._limits))
                 network = replace(network, proxy=session.proxy_url)
-            yield ClipCutter(self._ffmpeg, engine, network)
+            yield ClipCutter(ffmpeg, engine, network)
 
 
 class ClipCutter:

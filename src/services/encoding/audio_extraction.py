@@ -8,13 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from src.errors import EncodeFailed, FormatNotAvailable, MediaInvalid
+from src.errors import (
+    DiskFull,
+    EncodeFailed,
+    EncodeInterrupted,
+    FormatNotAvailable,
+    FormatRefused,
+    JobTimeout,
+    MediaInvalid,
+)
+from src.models.abilities import encoder_trial, filter_trial
 from src.models.audio import AudioReport, AudioTags
 from src.models.media import AudioStream, MediaInfo
 from src.models.outcome import Note, NoteCode
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encoding.arguments import FIRST_TWO, file_url, input_options
+from src.services.encoding.programs import FFmpegPrograms, only_program
 from src.services.encoding.progress import encode_reporter
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine, probe, probe_upload
@@ -58,11 +68,20 @@ class _Job:
         return self.quality == "best" and self.stream.codec == self.format and not self.loudness
 
 
+_ENCODERS: Final[dict[AudioFormat, tuple[str, ...]]] = {
+    "mp3": ("libmp3lame",),
+    "wav": ("pcm_s16le", "pcm_s24le"),
+    "flac": ("flac",),
+}
+
+
 class AudioService:
     """Extracts the default audio track of any media file."""
 
-    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None) -> None:
+    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None, programs: FFmpegPrograms | None = None) -> None:
+        """``programs``: what knows the abilities of ``ffmpeg``."""
         self._ffmpeg = ffmpeg
+        self._programs = programs or only_program(ffmpeg.program)
         self._limits = limits or Limits()
 
     def get_metadata(self, path: Path) -> dict[str, object]:
@@ -86,6 +105,22 @@ class AudioService:
             "has_video": media.main_video is not None,
             "has_audio": True,
         }
+
+    def require_possible(self, audio_format: AudioFormat, *, normalize_loudness: bool = False) -> None:
+        """Require that this server can write this format, before the work is queued.
+
+        Raises:
+            FormatRefused: its FFmpeg cannot do it.
+        """
+        try:
+            able = self._programs.abilities(self._ffmpeg.program)
+        except (DiskFull, EncodeInterrupted, JobTimeout):
+            return
+        trials = [encoder_trial(name) for name in _ENCODERS[audio_format]]
+        trials += [filter_trial("loudnorm")] if normalize_loudness else []
+        missing = [trial for trial in trials if not able.can(trial)]
+        if missing:
+            raise FormatRefused(f"The FFmpeg of this server cannot write this: it lacks {', '.join(missing)}")
 
     def extract(
         self,

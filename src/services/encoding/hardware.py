@@ -7,7 +7,9 @@ encoded in software.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -49,19 +51,25 @@ def candidates(setting: str) -> tuple[Device, ...]:
     return tuple(device for device in DEVICES if setting in ("auto", device.name))
 
 
-def find_device(program: FFmpeg, setting: str, codec: Codec) -> Device | None:
-    """Find the first allowed device that succeeds in encoding five frames of this codec."""
-    for device in candidates(setting):
-        if device.upload and not RENDER_NODE.exists():
-            continue
+def find_device(programs: Iterable[FFmpeg], setting: str, codec: Codec) -> tuple[FFmpeg, Device] | None:
+    """Find the first allowed device, and the first program, that succeed in encoding five frames of this codec."""
+    devices = [device for device in candidates(setting) if not device.upload or RENDER_NODE.exists()]
+    for device, program in product(devices, programs):
+        # In the sandbox of the encodes: a driver that does not work there would fail each of them.
+        confined = program.confined(reads=[], writes=[], devices=True)
         chain = "format=nv12,hwupload" if device.upload else "format=nv12"
         args = [*global_options(device), "-f", "lavfi", "-i", "testsrc2=s=640x360:d=0.2", "-vf", chain]
         try:
-            program.run([*args, "-c:v", f"{_NAMES[codec]}_{device.name}", "-f", "null", "-"], limits=_TRIAL)
+            confined.run([*args, "-c:v", encoder_name(codec, device), "-f", "null", "-"], limits=_TRIAL)
         except AppError:
             continue
-        return device
+        return program, device
     return None
+
+
+def encoder_name(codec: Codec, device: Device) -> str:
+    """Return FFmpeg's name of the hardware encoder of a codec."""
+    return f"{_NAMES[codec]}_{device.name}"
 
 
 def global_options(device: Device) -> list[str]:
@@ -84,7 +92,7 @@ def with_device(plan: EncodePlan, device: Device) -> EncodePlan:
     filters = (*video.filters, Filter("format", (("pix_fmts", surface),)))
     if device.upload:
         filters += (Filter("hwupload"),)
-    encoder = f"{_NAMES[video.codec]}_{device.name}"
+    encoder = encoder_name(video.codec, device)
     changed = dataclasses.replace(
         video, encoder=encoder, options=(("g", options["g"]), *device.fixed, *quality), filters=filters
     )

@@ -7,11 +7,19 @@ from typing import Final
 
 import av
 
+from src.errors import FormatNotAvailable
+from src.models.abilities import Abilities
 from src.models.outcome import Note, NoteCode
 from src.models.params import Codec
 
 _SUBSAMPLING: Final = {(0, 0): "444", (1, 0): "422", (1, 1): "420"}
 _LOSSLESS_BITS: Final[dict[Codec, int]] = {"h264": 10, "h265": 12, "av1": 12}
+# In the order of preference: libaom needs several times as long as SVT-AV1.
+_LOSSY_ENCODERS: Final[dict[Codec, tuple[str, ...]]] = {
+    "h264": ("libx264",),
+    "h265": ("libx265",),
+    "av1": ("libsvtav1", "libaom-av1"),
+}
 _CODEC_NAMES: Final[dict[Codec, str]] = {"h264": "H.264", "h265": "H.265", "av1": "AV1"}
 
 
@@ -57,8 +65,12 @@ def layout(pixel_format: str) -> PixelLayout:
     return PixelLayout(parts[0].bits, halvings, alpha=alpha)
 
 
-def lossless_target(source: str, codec: Codec) -> Target:
-    """Choose the nearest format in which the codec can store every sample."""
+def lossless_target(source: str, codec: Codec, able: Abilities | None = None) -> Target:
+    """Choose the nearest format in which the codec can store every sample, and an encoder that is exact in it.
+
+    Raises:
+        FormatNotAvailable: the program, whose abilities are ``able``, has no such encoder.
+    """
     had = layout(source)
     notes = _alpha(had)
     bits = next((size for size in (8, 10, 12) if had.bits <= size), 12)
@@ -78,11 +90,21 @@ def lossless_target(source: str, codec: Codec) -> Target:
             text = "No codec supports the source's chroma layout; the colour is stored in full resolution (4:4:4)"
             notes += (Note(NoteCode.PIXELS_CONVERTED, text),)
         name = f"yuv{_SUBSAMPLING.get(had.chroma, '444')}p"
-    return Target(name if bits == 8 else f"{name}{bits}le", _lossless_encoder(codec, name, bits), notes)
+    form = name if bits == 8 else f"{name}{bits}le"
+    for encoder in _lossless_encoders(codec, form):
+        if able is None or able.lossless(encoder, form):
+            return Target(form, encoder, notes)
+    raise FormatNotAvailable(
+        f"The FFmpeg of this server has no encoder for lossless {_CODEC_NAMES[codec]} of {bits} bits ({form})"
+    )
 
 
-def lossy_target(source: str, codec: Codec, *, hdr_to_sdr: bool) -> Target:
-    """Choose a format that all players support: 4:2:0, with 10 bits if the source and the codec's main profile do."""
+def lossy_target(source: str, codec: Codec, *, hdr_to_sdr: bool, able: Abilities | None = None) -> Target:
+    """Choose a format that all players support: 4:2:0, with 10 bits if the source and the codec's main profile do.
+
+    Raises:
+        FormatNotAvailable: the program, whose abilities are ``able``, has no working encoder for it.
+    """
     had = layout(source)
     notes = _alpha(had)
     bits = 8 if codec == "h264" or had.bits <= 8 else 10
@@ -92,16 +114,21 @@ def lossy_target(source: str, codec: Codec, *, hdr_to_sdr: bool) -> Target:
         notes += (
             Note(NoteCode.CHROMA_REDUCED, "The colour is stored in half resolution (4:2:0), which all players support"),
         )
-    encoder = {"h264": "libx264", "h265": "libx265", "av1": "libsvtav1"}[codec]
-    return Target("yuv420p" if bits == 8 else "yuv420p10le", encoder, notes)
+    form = "yuv420p" if bits == 8 else "yuv420p10le"
+    for encoder in _LOSSY_ENCODERS[codec]:
+        if able is None or able.encodes(encoder, form):
+            return Target(form, encoder, notes)
+    raise FormatNotAvailable(
+        f"The FFmpeg of this server has no working encoder for {_CODEC_NAMES[codec]} of {bits} bits"
+    )
 
 
-def _lossless_encoder(codec: Codec, name: str, bits: int) -> str:
+def _lossless_encoders(codec: Codec, form: str) -> tuple[str, ...]:
     if codec == "h264":
-        return "libx264rgb" if name == "rgb24" else "libx264"
+        return ("libx264rgb" if form == "rgb24" else "libx264",)
     if codec == "h265":
-        return "libx265"
-    return "libsvtav1" if name == "yuv420p" and bits == 8 else "libaom-av1"  # SVT-AV1 is exact in 8-bit 4:2:0 only
+        return ("libx265",)
+    return ("libsvtav1", "libaom-av1") if form == "yuv420p" else ("libaom-av1",)  # SVT-AV1 never is in other formats
 
 
 def _alpha(had: PixelLayout) -> tuple[Note, ...]:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from src.errors import CodecUnsupported, MediaInvalid
+from src.models.abilities import Abilities, light_trial
 from src.models.encode_plan import EncodePlan, Filter, Scan, VideoPlan
 from src.models.media import MediaInfo, Timeline, VideoStream
 from src.models.outcome import Note, NoteCode
@@ -17,10 +18,10 @@ from src.services.encoding.colors import color_tags, plan_colors
 from src.services.encoding.colors import tone_map as tone_map_filters
 from src.services.encoding.geometry import plan_geometry
 from src.services.encoding.pixel_formats import layout, lossless_target, lossy_target
+from src.services.encoding.requirements import require_abilities
 
 CODECS: Final[tuple[Codec, ...]] = ("h264", "h265", "av1")
 QUALITIES: Final[tuple[Quality, ...]] = ("lossless", "high", "medium")
-TAGS: Final[dict[Codec, str]] = {"h264": "avc1", "h265": "hvc1", "av1": "av01"}
 _SOURCE_NAMES: Final = {"h264": "h264", "hevc": "h265", "av1": "av1"}
 _COPYABLE_CONTAINERS: Final = ("mov", "matroska")
 _COVER_CODECS: Final = frozenset({"mjpeg", "png"})
@@ -47,13 +48,16 @@ def plan_encode(
     scan: Scan = "progressive",
     preferences: Preferences | None = None,
     mixable: Mixable = ALL_MIXABLE,
+    able: Abilities | None = None,
 ) -> EncodePlan:
     """Decide everything about one encode.
 
     ``timeline``: that of the source (cadence and number of frames); ``scan``: the detected scan, only needed if the
-    source is marked as interlaced; ``mixable``: the result of a trial of its audio.
+    source is marked as interlaced; ``mixable``: the result of a trial of its audio; ``able``: what the program that
+    will encode can do, everything if it is None.
 
     Raises:
+        FormatNotAvailable: the program cannot do this.
         CodecUnsupported: not one of the three codecs and three presets.
         MediaInvalid: the file has no video.
     """
@@ -68,12 +72,12 @@ def plan_encode(
     if quality == "lossless" and steady and not preferred.always_encode and _is_already(media, source, codec):
         video, notes = _copied(source, codec)
     else:
-        video, notes = _encoded(source, codec, quality, timeline, scan, preferred)
+        video, notes = _encoded(source, codec, quality, timeline, scan, preferred, able)
     audio, audio_notes = plan_audio(media, quality, timeline, mixable)
     subtitles, subtitle_notes = plan_subtitles(media)
     cover = _cover(media)
     frames = axis.units if axis is not None else 0
-    return EncodePlan(
+    plan = EncodePlan(
         demuxer=media.container.split(",")[0],
         video=video,
         audio=audio,
@@ -83,6 +87,9 @@ def plan_encode(
         expected_frames=frames or source.frames,
         duration_seconds=media.duration_seconds,
     )
+    if able is not None:
+        require_abilities(plan, able)
+    return plan
 
 
 def _moved(media: MediaInfo) -> tuple[Note, ...]:
@@ -133,7 +140,7 @@ def _copied(source: VideoStream, codec: Codec) -> tuple[VideoPlan, tuple[Note, .
         pixel_format=source.pixel_format,
         width=source.width,
         height=source.height,
-        tag=TAGS[codec],
+        tag=presets.TAGS[codec],
         lossless=True,
         keep_rotation=True,
         keep_all_frames=True,
@@ -142,15 +149,21 @@ def _copied(source: VideoStream, codec: Codec) -> tuple[VideoPlan, tuple[Note, .
 
 
 def _encoded(
-    source: VideoStream, codec: Codec, quality: Quality, timeline: Timeline | None, scan: Scan, preferred: Preferences
+    source: VideoStream,
+    codec: Codec,
+    quality: Quality,
+    timeline: Timeline | None,
+    scan: Scan,
+    preferred: Preferences,
+    able: Abilities | None,
 ) -> tuple[VideoPlan, tuple[Note, ...]]:
     lossless = quality == "lossless"
     axis = timeline.video if timeline is not None else None
     tone_map = source.is_hdr and codec == "h264" and not lossless
     if lossless:
-        target = lossless_target(source.pixel_format, codec)
+        target = lossless_target(source.pixel_format, codec, able)
     else:
-        target = lossy_target(source.pixel_format, codec, hdr_to_sdr=tone_map)
+        target = lossy_target(source.pixel_format, codec, hdr_to_sdr=tone_map, able=able)
     notes = [*target.notes]
     rate = source.frame_rate or source.base_rate
     fps = float(rate or presets.DEFAULT_RATE)
@@ -189,16 +202,18 @@ def _encoded(
     filters += color_tags(colors.color)
     small = min(geometry.width, geometry.height) < 32
     options = presets.encoder_options(encoder, codec, quality, frame_rate=fps, small=small, crf=preferred.crf)
+    if not tone_map and (able is None or able.can(light_trial(encoder))):
+        options = hdr.with_light(options, encoder, source)
     plan = VideoPlan(
         stream_index=source.index,
         action="encode",
         codec=codec,
         encoder=encoder,
-        options=options if tone_map else hdr.with_light(options, encoder, source),
+        options=options,
         pixel_format=target.pixel_format,
         width=geometry.width,
         height=geometry.height,
-        tag=TAGS[codec],
+        tag=presets.TAGS[codec],
         lossless=lossless,
         filters=tuple(filters),
         keep_rotation=lossless,

@@ -7,6 +7,9 @@ from typing import Final
 from src.models.encode_plan import Options
 from src.models.params import Codec, Quality
 
+TAGS: Final[dict[Codec, str]] = {"h264": "avc1", "h265": "hvc1", "av1": "av01"}
+"""The tag of each codec in an MP4."""
+
 # The documented quality of each preset, as the encoder's constant rate factor.
 CRF: Final[dict[Codec, dict[Quality, int]]] = {
     "h264": {"high": 18, "medium": 23},

@@ -7,7 +7,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,8 +16,11 @@ from typing import Any
 from pymongo.database import Database
 
 from src.errors import AppError
+from src.models.params import Codec
 from src.services import db_service
 from src.services.cache_service import CacheService, CacheUnavailable
+from src.services.encoding.programs import FFmpegPrograms, ProgramReading
+from src.services.encoding_service import EncodingService, HardwareReading
 from src.services.ffmpeg_utils_service import ENVIRONMENT
 from src.services.file_store import FileStore
 from src.services.jobs.queues import Queue
@@ -43,10 +46,16 @@ _ENCODERS = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The version of a program; both fields are empty if it is missing or did not answer."""
+    """The FFmpeg that does all work in software, and why this one. ``version`` and ``encoders`` are empty if it did
+    not answer. ``programs``: all that may do work. ``hardware``: for each codec its hardware encoder and the program
+    that has it, or None."""
 
+    path: Path
+    reason: str
     version: str | None = None
     encoders: tuple[str, ...] = ()
+    programs: tuple[ProgramReading, ...] = ()
+    hardware: dict[Codec, HardwareReading | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +100,13 @@ class DiagnosticsService:
         files: FileStore,
         clock: Clock,
         *,
-        ffmpeg_program: Path,
+        programs: FFmpegPrograms,
+        encoder: EncodingService,
         idle_admins: Callable[[], list[str]],
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._health, self._self_test, self._database, self._cache = health, self_test, database, cache
-        self._files, self._clock, self._ffmpeg = files, clock, ffmpeg_program
+        self._files, self._clock, self._programs, self._encoder = files, clock, programs, encoder
         self._idle_admins = idle_admins
         self._patience = patience_seconds
         self._lock = threading.Lock()
@@ -113,6 +123,8 @@ class DiagnosticsService:
     def _diagnose(self) -> Diagnosis:
         questions: dict[str, Callable[[], Any]] = {
             "ffmpeg": self._query_ffmpeg,
+            "trials": lambda: _quietly(self._programs.examine_all),
+            "hardware": lambda: _quietly(self._encoder.hardware),
             "js_runtime": _js_runtime,
             "mongodb": lambda: _quietly(lambda: db_service.server_version(self._database)),
             "redis": self._redis_version,
@@ -123,13 +135,17 @@ class DiagnosticsService:
             "self_test": lambda: self._self_test.run(seconds=self._patience - 1),
         }
         found = at_once(questions, seconds=self._patience)
+        program: Program | None = found.get("ffmpeg")
+        if program is not None:
+            choice, programs = self._programs.report()
+            program = replace(program, reason=choice.reason, programs=programs, hardware=found.get("hardware"))
         packages = {name: _package(name) for name in _PACKAGES}
         return Diagnosis(
             at=self._clock.now(),
             python=platform.python_version(),
             packages=packages,
             ytdlp_age_days=age_days(packages["yt-dlp"], self._clock.now().date()),
-            ffmpeg=found.get("ffmpeg"),
+            ffmpeg=program,
             js_runtime=found.get("js_runtime"),
             sandbox=available(),
             mongodb=found.get("mongodb"),
@@ -143,10 +159,13 @@ class DiagnosticsService:
         )
 
     def _query_ffmpeg(self) -> Program:
-        found = re.search(r"ffmpeg version (\S+)", _output([str(self._ffmpeg), "-hide_banner", "-version"]))
-        listed = _output([str(self._ffmpeg), "-hide_banner", "-encoders"])
+        choice = self._programs.choose()
+        path = choice.program.path
+        found = re.search(r"ffmpeg version (\S+)", _output([str(path), "-hide_banner", "-version"]))
+        listed = _output([str(path), "-hide_banner", "-encoders"])
         names = set(re.findall(r"^ [VA][.A-Z]{5} (\S+)", listed, re.MULTILINE))
-        return Program(found[1] if found else None, tuple(name for name in _ENCODERS if name in names))
+        encoders = tuple(name for name in _ENCODERS if name in names)
+        return Program(path, choice.reason, found[1] if found else None, encoders)
 
     def _redis_version(self) -> str | None:
         try:

@@ -66,13 +66,13 @@ class HealthService:
         *,
         mongodb: Callable[[], bool],
         redis: Callable[[], bool],
-        ffmpeg_program: Path,
+        ffmpeg_programs: Sequence[Path],
         notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Set the checks. ``mongodb`` and ``redis`` return whether the store answers, ``notices`` further messages
         for operators."""
         self._guests, self._jobs, self._counters = guests, jobs, counters
-        self._files, self._clock, self._ffmpeg_program = files, clock, ffmpeg_program
+        self._files, self._clock, self._ffmpeg_programs = files, clock, ffmpeg_programs
         self._mongodb, self._redis, self._notices = mongodb, redis, notices
         self._started = clock.monotonic()
 
@@ -106,7 +106,7 @@ class HealthService:
             uptime_seconds=round(self._clock.monotonic() - self._started, 1),
             queues=self._jobs.queues(),
             counts=self._counters.read(),
-            ffmpeg_processes=count_processes(self._ffmpeg_program),
+            ffmpeg_processes=count_processes(self._ffmpeg_programs),
         )
 
     def _pressure(self, mongodb: bool) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -134,6 +134,7 @@ class UploadService:
         Raises:
             MediaInvalid: the upload does not contain the requested tracks.
             FileGone: the uploaded file has expired.
+            FormatRefused: this server cannot produce it.
         """
         assert isinstance(job.params, EncodeParams)
         if choice.audio_format is None and not job.params.has_video:
@@ -146,7 +147,15 @@ class UploadService:
             return job
         if not job.params.input_file_path:
             raise FileGone("The uploaded file has expired; please upload it again.")
+        self._require_possible(Path(job.params.input_file_path), choice)
         return self._jobs.start(job, changes)
+
+    def _require_possible(self, source: Path, choice: EncodeChoice) -> None:
+        if choice.audio_format is not None:
+            self._audio.require_possible(choice.audio_format, normalize_loudness=choice.normalize_loudness)
+        elif choice.video_codec is not None and choice.quality_preset is not None:
+            with_vmaf = choice.target_vmaf is not None and choice.quality_preset != "lossless"
+            self._encoder.require_possible(source, choice.video_codec, choice.quality_preset, with_vmaf=with_vmaf)
 
     def retry(self, job: VideoJob) -> VideoJob:
         """Start a failed or cancelled encode again with the same choice; other jobs stay as they are.
@@ -154,6 +163,7 @@ class UploadService:
         Raises:
             RequestInvalid: no choice was made yet.
             FileGone: the uploaded file has expired.
+            FormatRefused: this server cannot produce it.
         """
         assert isinstance(job.params, EncodeParams)
         if job.status in (Status.FAILED, Status.CANCELLED):
@@ -161,4 +171,10 @@ class UploadService:
                 raise RequestInvalid("This encode was cancelled before it was started: start it instead.")
             if not job.params.input_file_path:
                 raise FileGone("The uploaded file has expired; please upload it again.")
+            self._require_possible(Path(job.params.input_file_path), _choice_of(job.params))
         return self._jobs.retry(job)
+
+
+def _choice_of(params: EncodeParams) -> EncodeChoice:
+    """Return the choice with which an encode was started."""
+    return EncodeChoice(**{one.name: getattr(params, one.name) for one in fields(EncodeChoice)})

@@ -183,7 +183,7 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_no_device_where_none_is(tmp_path: Path) -> None:
-    assert find_device(PROGRAM, "off", "h264") is None
+    assert find_device([PROGRAM], "off", "h264") is None
     service = EncodingService(PROGRAM, hardware="auto")
     source = make(Row("one second", ((*video(seconds=1), *FAST, *AAC[:0]),)))
     assert service.encode_video_to_mp4(source, tmp_path / "o.mp4", "h264", "medium").frames == 25

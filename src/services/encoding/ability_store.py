@@ -1,0 +1,128 @@
+"""Stores what FFmpeg programs can do, so that each is tried once per machine and not once per process."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from src.models.abilities import Abilities
+from src.services.encoding import presets, trials
+from src.services.ffmpeg_utils_service import ENVIRONMENT
+from src.utils.sandbox import available
+
+log = logging.getLogger(__name__)
+_VERSION_SECONDS = 20.0
+# Rewritten whenever a library is installed: the encoders of a distribution's FFmpeg are libraries of their own.
+_LIBRARIES = Path("/etc/ld.so.cache")
+
+
+class AbilityStore:
+    """The abilities of programs, by path, size, times and version of the program; in a folder, and in memory."""
+
+    def __init__(
+        self, folder: Path | None = None, examine: Callable[[Path, Path | None], Abilities] = trials.examine_program
+    ) -> None:
+        """Without a ``folder``, they are only stored in memory. ``examine`` runs the trials."""
+        self._folder, self._examine = folder, examine
+        self._known: dict[str, Abilities] = {}
+
+    def read(self, program: Path) -> Abilities | None:
+        """Return the abilities of a program if its trials are done."""
+        key = _key(program)
+        if key not in self._known:
+            stored = self._stored(key)
+            if stored is None:
+                return None
+            self._known[key] = stored
+        return self._known[key]
+
+    def examine(self, program: Path) -> Abilities:
+        """Run the trials of a program and store the result; another process that does so is waited for.
+
+        Raises:
+            DiskFull, EncodeInterrupted, JobTimeout: the trials were disturbed.
+        """
+        key = _key(program)
+        with self._only_one() as folder:
+            found = self.read(program)
+            if found is None:
+                found = self._examine(program, folder)
+                self._known[key] = found
+                self._store(key, found)
+                failed = [name for name, problem in found.trials.items() if problem]
+                log.info("FFmpeg %s (%s): it lacks %s", program, found.version, ", ".join(failed) or "nothing")
+        return found
+
+    @contextmanager
+    def _only_one(self) -> Iterator[Path | None]:
+        """Keep other processes from the same trials. Yields the folder if it can be used."""
+        with ExitStack() as stack:
+            folder = self._folder
+            try:
+                if folder is not None:
+                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    file = stack.enter_context((folder / "lock").open("w"))
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                log.warning("the abilities of FFmpeg cannot be stored: %s", error)
+                folder = None
+            yield folder
+
+    def _stored(self, key: str) -> Abilities | None:
+        if self._folder is None:
+            return None
+        try:
+            return Abilities.of_fields(json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or damaged: tried again
+            return None
+
+    def _store(self, key: str, found: Abilities) -> None:
+        if self._folder is None:
+            return
+        try:
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
+                json.dump(found.to_fields(), file)
+            Path(file.name).replace(self._folder / f"{key}.json")
+        except OSError as error:
+            log.warning("the abilities of FFmpeg could not be stored: %s", error)
+
+
+def _key(program: Path) -> str:
+    """Return a name that changes with the program, its libraries, the sandbox, and our trials."""
+    facts: list[object] = [str(program), available().files, _trials_of_ours()]
+    for path in (program, _LIBRARIES):
+        try:
+            found = path.stat()
+            facts += [found.st_size, found.st_mtime_ns]
+        except OSError:
+            facts.append(None)
+    return hashlib.sha256(repr((facts, _version(program, *map(repr, facts)))).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=16)
+def _version(program: Path, *_facts: str) -> str:
+    """Return all that a program says about its version; once for a program with the same facts."""
+    command = [str(program), "-hide_banner", "-nostdin", "-version"]
+    try:
+        done = subprocess.run(
+            command, env=ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=_VERSION_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
+
+
+@lru_cache(maxsize=1)
+def _trials_of_ours() -> str:
+    """Return a name of the trials and of the settings that they use."""
+    parts = (trials.LOSSLESS, trials.LOSSY, trials.LIGHT, trials.FILTERS, trials.ENCODERS)
+    settings = (presets.LOSSLESS, presets.TUNED, presets.CRF)
+    return hashlib.sha256(repr((parts, settings)).encode()).hexdigest()
