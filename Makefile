@@ -4,7 +4,17 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup run dev demo check test matrix coverage storm image-proof docs update-ytdlp clean
 
+# "make check PYTHON=python3.13" uses this Python, in an environment of its own: .venv-3.13.
+PYTHON ?=
+ifeq ($(PYTHON),)
 VENV := .venv
+else
+VERSION := $(shell "$(PYTHON)" -c 'import sys; print("%d.%d%s" % (*sys.version_info[:2], sys.abiflags))' 2>/dev/null)
+ifeq ($(VERSION),)
+$(error PYTHON=$(PYTHON) is no Python that runs)
+endif
+VENV := .venv-$(VERSION)
+endif
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
@@ -12,14 +22,14 @@ READY_DEV := $(VENV)/.ready-dev
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## install what the service needs into .venv (done by itself when needed)
+setup: $(READY) ## install what the service needs into .venv (done by itself when needed), or into .venv-VERSION with PYTHON=...
 
 $(READY): requirements.txt requirements-stores.txt scripts/setup.sh
-	@scripts/setup.sh requirements.txt
+	@PYTHON="$(PYTHON)" scripts/setup.sh requirements.txt $(VENV)
 	@touch $@
 
 $(READY_DEV): $(READY) requirements-dev.txt
-	@scripts/setup.sh requirements-dev.txt
+	@PYTHON="$(PYTHON)" scripts/setup.sh requirements-dev.txt $(VENV)
 	@touch $@
 
 run: $(READY) ## start everything; Ctrl-C stops it
@@ -32,6 +42,7 @@ demo: $(READY_DEV) ## the whole story, from a link to a clip, without internet
 	@exec $(PY) -m tests.system.demo
 
 check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minutes
+	@echo "$$($(PY) --version) in $(VENV)"
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
@@ -40,10 +51,12 @@ check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minu
 	$(PY) -m pytest -q -m "not slow and not browser and not real_youtube"
 
 test: $(READY_DEV) ## every test but those that need the real site; installs what they need
+	@echo "$$($(PY) --version) in $(VENV)"
 	@scripts/test-packages.sh
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube" $(TEST_OPTIONS)
 
 matrix: $(READY_DEV) ## every row of the large tables, of which make test runs representatives: about 25 minutes
+	@echo "$$($(PY) --version) in $(VENV)"
 	@scripts/test-packages.sh
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "matrix and not real_youtube" --matrix
 
@@ -67,5 +80,5 @@ update-ytdlp: $(READY) ## the newest yt-dlp and the yt-dlp-ejs that belongs to i
 	@touch $(READY)
 
 clean: ## remove what was installed and generated; data, downloads and uploads stay
-	rm -rf $(VENV) .cache .coverage .coverage.* htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .cache .coverage .coverage.* htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

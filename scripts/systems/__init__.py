@@ -1,0 +1,1 @@
+"""Creates fresh bare Debian systems and runs the commands of README.md in them."""

@@ -1,0 +1,122 @@
+"""Creates a bare Debian system with debootstrap, and enters it by pivot_root (bubblewrap)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.image.storage import ROOT, Mount
+
+_RELEASES = {"12": "bookworm", "13": "trixie"}
+# What README.md asks for, and certificates for the package index.
+_PACKAGES = "ca-certificates,git,make,python3,python3-venv"
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_EMULATOR = Path("/usr/bin/qemu-aarch64-static")
+_FORMATS = Path("/proc/sys/fs/binfmt_misc")
+# Magic and mask of qemu-user-static's own registration (/usr/lib/binfmt.d/qemu-aarch64.conf).
+_REGISTRATION = (
+    r":qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
+    r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+    rf":{_EMULATOR}:F"
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """A bare system: release, processor, user, and whether the distribution's FFmpeg is installed."""
+
+    version: str
+    architecture: str
+    user: int
+    ffmpeg: bool
+    folder: Path
+
+    def __str__(self) -> str:
+        name = "root" if self.user == 0 else "ordinary user"
+        ffmpeg = "with FFmpeg" if self.ffmpeg else "without FFmpeg"
+        return f"Debian {self.version} {self.architecture}, {name}, {ffmpeg}"
+
+    @property
+    def emulated(self) -> bool:
+        """Whether another processor has to be emulated."""
+        return self.architecture != _MACHINES[platform.machine()]
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds the system."""
+        suffix = "-ffmpeg" if self.ffmpeg else ""
+        return self.folder / f"debian-{self.version}-{self.architecture}{suffix}"
+
+    @property
+    def project(self) -> Path:
+        """The project inside the system, as seen from here."""
+        return self.root / self.home.lstrip("/") / "yt-downloader"
+
+    @property
+    def home(self) -> str:
+        """The home folder of the user inside the system."""
+        return "/root" if self.user == 0 else "/home/anna"
+
+    def create(self) -> None:
+        """Create the system unless it exists, and put the last commit into the home folder of its user."""
+        if self.emulated:
+            _emulate()
+        plain = self.folder / f"debian-{self.version}-{self.architecture}"
+        if not plain.exists():
+            _debootstrap(plain, _RELEASES[self.version], self.architecture, foreign=self.emulated)
+        if self.ffmpeg and not self.root.exists():
+            unfinished = self.folder / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            subprocess.run(["cp", "--archive", str(plain), str(unfinished)], check=True)
+            for command in ("update", "install --yes --no-install-recommends ffmpeg"):
+                subprocess.run(["chroot", str(unfinished), "apt-get", "-qq", *command.split()], check=True)
+            unfinished.rename(self.root)
+        shutil.rmtree(self.project, ignore_errors=True)
+        self.project.mkdir(parents=True)
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], stdout=subprocess.PIPE, check=True)
+        subprocess.run(["tar", "-x", "-C", str(self.project)], input=archive.stdout, check=True)
+        owner = f"{self.user}:{self.user}"
+        subprocess.run(["chown", "--recursive", owner, str(self.project.parent)], check=True)
+
+    def entered(self, command: Sequence[str], environment: Mapping[str, str], mounts: Sequence[Mount]) -> list[str]:
+        """Return the command line that runs a command inside, in the project's folder, as the user of the system."""
+        variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", **environment}
+        if self.emulated:
+            variables["QEMU_CPU"] = "max"
+        options = ["bwrap", "--bind", str(self.root), "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 (inside)
+        options += ["--ro-bind", "/sys", "/sys", "--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf"]
+        options += ["--ro-bind", "/etc/hosts", "/etc/hosts", "--die-with-parent", "--cap-add", "ALL"]
+        for mount in mounts:
+            options += ["--ro-bind", str(mount.source), mount.target]
+        options += ["--chdir", f"{self.home}/yt-downloader", "--clearenv"]
+        for name, value in variables.items():
+            options += ["--setenv", name, value]
+        drop = [] if self.user == 0 else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+        return [*options, "--", *drop, *command]
+
+
+def _debootstrap(root: Path, release: str, architecture: str, *, foreign: bool) -> None:
+    unfinished = root.with_name("unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    options = ["--variant=minbase", f"--arch={architecture}", f"--include={_PACKAGES}"]
+    if foreign:
+        options.append("--foreign")
+    subprocess.run(["debootstrap", *options, release, str(unfinished)], stdout=subprocess.DEVNULL, check=True)
+    if foreign:
+        second = ["chroot", str(unfinished), "/debootstrap/debootstrap", "--second-stage"]
+        environment = {**os.environ, "QEMU_CPU": "max"}
+        subprocess.run(second, stdout=subprocess.DEVNULL, env=environment, check=True)
+    unfinished.rename(root)
+
+
+def _emulate() -> None:
+    """Let the kernel start programs for arm64 with qemu, in every root: the flag F keeps qemu's file open."""
+    if not (_FORMATS / "register").exists():
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(_FORMATS)], check=True)
+    if not (_FORMATS / "qemu-aarch64").exists():
+        (_FORMATS / "register").write_text(_REGISTRATION)
