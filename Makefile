@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev demo check test matrix coverage storm image-proof docs update-ytdlp clean
+.PHONY: help setup run dev demo check test matrix coverage storm image-proof systems arm64 docs update-ytdlp clean
 
 # "make check PYTHON=python3.13" uses this Python, in an environment of its own: .venv-3.13.
 PYTHON ?=
@@ -20,7 +20,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install what the service needs into .venv (done by itself when needed), or into .venv-VERSION with PYTHON=...
 
@@ -68,6 +68,12 @@ storm: $(READY_DEV) ## five storms of a hundred kills each over the whole servic
 
 image-proof: $(READY_DEV) ## build the container image without a daemon, start and use it: needs root, buildah, crun, debootstrap
 	@exec $(PY) -m scripts.image
+
+systems: $(READY_DEV) ## make run up to a first clip on fresh Debian systems: needs root, debootstrap, bubblewrap
+	@exec $(PY) -m scripts.systems
+
+arm64: $(READY_DEV) ## the same on arm64, emulated: needs qemu-user-static too, and an hour
+	@exec $(PY) -m scripts.systems --architecture arm64 --debian 13 --user ordinary --ffmpeg without
 
 docs: $(READY) ## write the generated pages and .env.example anew
 	$(PY) -m scripts.generate.settings_docs

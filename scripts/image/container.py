@@ -73,7 +73,7 @@ class Container:
 
     def _configuration(self, command: Sequence[str]) -> dict[str, Any]:
         granted = {kind: list(self.capabilities) for kind in ("bounding", "effective", "permitted")}
-        hidden = {"options": ["nosuid", "nodev", "mode=1777"], "type": "tmpfs", "source": "tmpfs"}
+        hidden = {"options": ["nosuid", "nodev", "noexec", "mode=1777", "size=64m"], "type": "tmpfs", "source": "tmpfs"}
         given = [
             {
                 "destination": mount.target,

@@ -23,7 +23,7 @@ import httpx
 
 from scripts.image.storage import Mount, package_settings
 from scripts.image.story import NotAsExpected, Story
-from scripts.systems.system import System
+from scripts.systems.system import RELEASES, System
 from tests.tools.live_service import descendants, free_port
 from tests.tools.offline_youtube.site import OfflineYoutube
 
@@ -101,7 +101,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.systems", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/yt-downloader-systems"))  # noqa: S108
     parser.add_argument("--architecture", choices=("amd64", "arm64"))
-    parser.add_argument("--debian", choices=("12", "13"), action="append")
+    parser.add_argument("--debian", choices=tuple(RELEASES), action="append")
     parser.add_argument("--user", choices=("root", "ordinary"), action="append")
     parser.add_argument("--ffmpeg", choices=("with", "without"), action="append")
     parser.add_argument("--make", action="append", default=[], metavar="TARGET", help="also run this: check or test")

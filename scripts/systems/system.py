@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.image.storage import ROOT, Mount
 
-_RELEASES = {"12": "bookworm", "13": "trixie"}
+RELEASES = {"12": "bookworm", "13": "trixie", "testing": "testing"}
 # What README.md asks for, and certificates for the package index.
 _PACKAGES = "ca-certificates,git,make,python3,python3-venv"
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -68,13 +68,15 @@ class System:
             _emulate()
         plain = self.folder / f"debian-{self.version}-{self.architecture}"
         if not plain.exists():
-            _debootstrap(plain, _RELEASES[self.version], self.architecture, foreign=self.emulated)
+            _debootstrap(plain, RELEASES[self.version], self.architecture, foreign=self.emulated)
         if self.ffmpeg and not self.root.exists():
             unfinished = self.folder / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             subprocess.run(["cp", "--archive", str(plain), str(unfinished)], check=True)
             for command in ("update", "install --yes --no-install-recommends ffmpeg"):
-                subprocess.run(["chroot", str(unfinished), "apt-get", "-qq", *command.split()], check=True)
+                apt = ["chroot", str(unfinished), "apt-get", "-qq", *command.split()]
+                environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+                subprocess.run(apt, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
             unfinished.rename(self.root)
         shutil.rmtree(self.project, ignore_errors=True)
         self.project.mkdir(parents=True)
@@ -88,7 +90,9 @@ class System:
         variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", **environment}
         if self.emulated:
             variables["QEMU_CPU"] = "max"
-        options = ["bwrap", "--bind", str(self.root), "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 (inside)
+        options = ["bwrap", "--bind", str(self.root), "/", "--dev", "/dev", "--proc", "/proc"]
+        for folder in ("/tmp", "/dev/shm"):  # noqa: S108 (inside)
+            options += ["--perms", "1777", "--tmpfs", folder]
         options += ["--ro-bind", "/sys", "/sys", "--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf"]
         options += ["--ro-bind", "/etc/hosts", "/etc/hosts", "--die-with-parent", "--cap-add", "ALL"]
         for mount in mounts:
