@@ -52,7 +52,9 @@ class Storage:
             return
         system = self.folder / "debian"
         include = "--include=ca-certificates"
-        subprocess.run(["debootstrap", "--variant=minbase", include, "trixie", str(system)], check=True)
+        # What debootstrap mounts ends with this namespace.
+        create = ["unshare", "--mount", "--", "debootstrap", "--variant=minbase", include, "trixie", str(system)]
+        subprocess.run(create, check=True)
         for package in (system / "var/cache/apt/archives").glob("*.deb"):
             package.unlink()
         container = self.buildah("from", "scratch")
