@@ -113,13 +113,15 @@ class VideoInfo:
 class Extraction:
     """The result of one lookup of a video: its facts, and the media address of each format by the format's id.
 
-    ``warnings`` may be the only place that explains why formats are missing. ``looked_at`` is the time.
+    ``warnings`` may be the only place that explains why formats are missing. ``looked_at`` is the time. ``numbered``
+    are the formats of a stream whose segments are requested by number: their addresses are no files or playlists.
     """
 
     info: VideoInfo
     media: dict[str, MediaAddress]
     warnings: tuple[str, ...] = ()
     looked_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # a stored name, as all names of this file
+    numbered: tuple[SourceFormat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,18 +106,25 @@ class YouTubeService:
         return format_table(video_id, self.get_video_info(video_id).formats)
 
     def extract(
-        self, video_id: str, monitor: Monitor | None = None, *, instead_of: Extraction | datetime | None = None
+        self,
+        video_id: str,
+        monitor: Monitor | None = None,
+        *,
+        instead_of: Extraction | datetime | None = None,
+        numbered: bool = False,
     ) -> Extraction:
         """Look up a video with valid media addresses. ``monitor`` may stop the wait.
 
-        ``instead_of``: an extraction that is no longer valid, or its time; the result is newer.
+        ``instead_of``: an extraction that is no longer valid, or its time; the result is newer. ``numbered``: a stream
+        of which only numbered segments are there will do.
 
         Raises:
-            LiveNotStarted: the stream has not started yet. Other ``SourceError``: see the class.
+            LiveNotStarted: the stream has not started yet. LiveEndedNotReady: its recording is not there yet.
+            Other ``SourceError``: see the class.
         """
         newer_than = instead_of.looked_at if isinstance(instead_of, Extraction) else instead_of
         known_id = validators.validate_video_id(video_id)
-        return require_formats(self._ask(known_id, monitor or SilentMonitor(), newer_than))
+        return require_formats(self._ask(known_id, monitor or SilentMonitor(), newer_than), numbered=numbered)
 
     def live_stream(self, name: StreamName) -> str:
         """Return the id of the video that a stream's name stands for. It is cached for a minute, "not live" for less.

@@ -161,9 +161,9 @@ class ClipCutter:
             report, sound = reports[0], _seconds(reports[0].sound)
             order.part(0).replace(order.output)
             if sound is None and any(track.has_audio for track in order.source.tracks):
-                sound = 0.0, float(_length(parts))
+                sound = 0.0, float(report.length)
         _require_overlap(parts, order.range)
-        expected = Expectation(float(_length(parts)), _frames(report), sound, to_the_end=True)
+        expected = Expectation(float(report.length), _frames(report), sound, to_the_end=True)
         return CutResult(order.output, report, report.method, accept(order.output, expected, monitor), parts)
 
     def _by_engine(
@@ -189,7 +189,7 @@ class ClipCutter:
         converted = join_videos(paths, order.output, frames, self._ffmpeg, monitor)
         for path in paths:
             path.unlink()
-        start, length = reports[0].actual.start, _length([report.actual for report in reports])
+        start, length = reports[0].actual.start, sum((report.length for report in reports), Fraction(0))
         notes = [Note(NoteCode.PARTS_JOINED, text), *converted]
         notes += [note for report in reports for note in report.notes]
         fetched = sum(report.bytes_fetched for report in reports)
@@ -244,7 +244,3 @@ def _frames(report: ClipReport) -> int:
 
 def _seconds(span: TimeRange | None) -> tuple[float, float] | None:
     return None if span is None else (float(span.start), float(span.end))
-
-
-def _length(parts: tuple[TimeRange, ...] | list[TimeRange]) -> Fraction:
-    return sum((part.end - part.start for part in parts), Fraction(0))

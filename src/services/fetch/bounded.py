@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import httpx
 
@@ -34,6 +34,16 @@ class Answer:
     """An answer without its compression; ``url`` is the address after redirects."""
 
     url: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An answer of any status. Names of headers are in lower case."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
     content: bytes
 
 
@@ -107,25 +117,58 @@ class BoundedReader:
                 problem = meaning.error
         raise problem
 
+    def ask(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        most_bytes: int,
+        stretch: Stretch | None = None,
+        *,
+        method: Literal["GET", "HEAD"] = "GET",
+    ) -> RawAnswer:
+        """Make one request and return the answer whatever its status; the content only with status 200 or 206.
+
+        Raises:
+            StreamUnreadable: it is larger than ``most_bytes``. NetworkTimeout: it did not come in time.
+            AppError: why there was no answer.
+        """
+        try:
+            with self._client.stream(method, url, headers=_asked(headers, stretch)) as response:
+                content = b""
+                if method == "GET" and response.status_code in (200, 206):
+                    content = _content(response, most_bytes, stretch)
+                return RawAnswer(response.status_code, str(response.url), dict(response.headers.items()), content)
+        except Interrupted as interruption:
+            raise interruption.error from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            meaning = translate(error, self._network)
+            raise (meaning.error if isinstance(meaning, Interrupted) else meaning) from error
+
     def _read(self, url: str, headers: Mapping[str, str], most_bytes: int, stretch: Stretch | None) -> Answer:
-        asked = httpx.Headers(dict(headers))
-        asked["Accept-Encoding"] = "identity"
-        if stretch is not None:
-            asked["Range"] = f"bytes={stretch.start}-{stretch.start + stretch.length - 1}"
-        with self._client.stream("GET", url, headers=asked) as response:
+        with self._client.stream("GET", url, headers=_asked(headers, stretch)) as response:
             check_status(response)
-            if stretch is None:
-                content = _all_of(response, most_bytes)
-            else:
-                skipped = stretch.start if response.status_code == 200 else 0  # the server may ignore Range
-                content = _part_of(response, skipped, stretch.length)
-            return Answer(str(response.url), content)
+            return Answer(str(response.url), _content(response, most_bytes, stretch))
 
     def _ask_guard(self, request: httpx.Request) -> None:
         address = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
         if self._network.guard is not None and address not in self._known_hosts:
             self._network.guard(str(request.url))
             self._known_hosts.add(address)
+
+
+def _asked(headers: Mapping[str, str], stretch: Stretch | None) -> httpx.Headers:
+    asked = httpx.Headers(dict(headers))
+    asked["Accept-Encoding"] = "identity"
+    if stretch is not None:
+        asked["Range"] = f"bytes={stretch.start}-{stretch.start + stretch.length - 1}"
+    return asked
+
+
+def _content(response: httpx.Response, most_bytes: int, stretch: Stretch | None) -> bytes:
+    if stretch is None:
+        return _all_of(response, most_bytes)
+    skipped = stretch.start if response.status_code == 200 else 0  # the server may ignore Range
+    return _part_of(response, skipped, stretch.length)
 
 
 def _all_of(response: httpx.Response, most_bytes: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from src.errors import FormatNotAvailable
 from src.models.captured import LiveTrack
@@ -10,24 +10,34 @@ from src.models.source import Extraction, SourceFormat
 from src.services.youtube.selection import Preferences, Selection, choose
 
 
+def select_numbered(video: Extraction, resolution: str) -> Selection | None:
+    """Return the formats to capture by the numbers of their segments; None if there are none."""
+    return _select(video.numbered, resolution)
+
+
 def select_segmented(video: Extraction, resolution: str) -> Selection | None:
-    """Return the formats to capture: segmented ones, whatever the container of the clip; None if there are none."""
-    formats = [entry for entry in video.info.formats if entry.segmented]
+    """Return the formats to capture from playlists, whatever the container of the clip; None if there are none."""
+    return _select([entry for entry in video.info.formats if entry.segmented], resolution)
+
+
+def track_of(video: Extraction, entry: SourceFormat) -> LiveTrack:
+    """Return the track of a chosen format, with the address and headers of the lookup."""
+    address = video.media[entry.id]
+    has_video, has_audio = entry.video_codec is not None, entry.audio_codec is not None
+    numbered = entry in video.numbered
+    # Named by contents, not by format: after fresh links another quality may continue where the first one stopped.
+    # Numbered tracks have names of their own, because their folders cannot continue those of playlists.
+    name = "both"
+    if not (has_video and has_audio):
+        names = ("video", "audio") if numbered else ("picture", "sound")
+        name = names[0 if has_video else 1]
+    return LiveTrack(name, address.url, address.headers, has_video, has_audio, entry.id if numbered else None)
+
+
+def _select(formats: Sequence[SourceFormat], resolution: str) -> Selection | None:
     for container in ("mp4", "best"):
         try:
             return choose(formats, Preferences(container, resolution, None, "remux"))
         except FormatNotAvailable:
             continue
     return None
-
-
-def track_of(video: Extraction, entry: SourceFormat) -> LiveTrack:
-    """The track of a chosen format, with the address and headers that the look at the video found."""
-    address = video.media[entry.id]
-    headers: Mapping[str, str] = address.headers
-    has_video, has_audio = entry.video_codec is not None, entry.audio_codec is not None
-    # Named by contents, not by format: after fresh links another quality may continue where the first one stopped.
-    name = "both"
-    if not (has_video and has_audio):
-        name = "picture" if has_video else "sound"
-    return LiveTrack(name, address.url, headers, has_video, has_audio)

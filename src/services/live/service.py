@@ -25,8 +25,11 @@ from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import Capture, StreamSilent, TailToCome
-from src.services.live.choice import select_segmented, track_of
+from src.services.live.choice import select_numbered, select_segmented, track_of
 from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
+from src.services.live.numbered.capture import NumbersUnavailable
+from src.services.live.numbered.links import LinkLife, Links
+from src.services.live.numbered.run import NumberedRun
 from src.services.live.state import CaptureState
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
@@ -69,6 +72,7 @@ class LiveService:
         self._clock = clock or SystemClock()
         self._given_network = network
         self._network, self._limits = media_network(settings), Limits.of_job(settings)
+        self._link_life = LinkLife()
         self._cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
 
     def video_of(self, task: LiveTask) -> str:
@@ -109,9 +113,14 @@ class LiveService:
             except MediaForbidden:
                 state = self._look(task, state)
                 continue
+            except NumbersUnavailable as reason:
+                log.info("%s: %s; its playlist is followed", state.video_id, reason)
+                state = self._look(task, None, by_number=False)
+                continue
             except StreamSilent as silence:
                 return self._after_silence(task, state, str(silence))
-            return self._finish(task, replace(state, done=True), captured)
+            latest = CaptureState.load(task.retained_dir) or state  # with the links that the capture took last
+            return self._finish(task, replace(latest, done=True), captured)
         raise MediaForbidden()
 
     def of_captured(self, task: LiveTask) -> LiveReport | None:
@@ -120,15 +129,18 @@ class LiveService:
 
     # --- looking ------------------------------------------------------------------------------------------------
 
-    def _look(self, task: LiveTask, earlier: CaptureState | None) -> CaptureState | None:
+    def _look(self, task: LiveTask, earlier: CaptureState | None, *, by_number: bool = True) -> CaptureState | None:
         """Fresh links, kept for later attempts; None when there is no stream any more.
+
+        ``by_number``: by the numbers of the segments if the site has them, unless playlists were followed before.
 
         Raises:
             LiveNotStarted, ClipRangeInvalid, SourceError.
         """
         video_id = earlier.video_id if earlier else self.video_of(task)
         try:
-            video = self._youtube.extract(video_id, task.monitor, instead_of=earlier.extracted_at if earlier else None)
+            instead_of = earlier.extracted_at if earlier else None
+            video = self._youtube.extract(video_id, task.monitor, instead_of=instead_of, numbered=True)
         except LiveEndedNotReady:
             return None
         except LiveNotStarted:
@@ -145,13 +157,15 @@ class LiveService:
             raise ClipRangeInvalid("This video is not a live stream: there is no moment to clip.")
         if status is LiveStatus.WAS_LIVE:
             return None
-        state = self._state(task, video)
+        by_number = by_number and (earlier is None or earlier.numbered)
+        state = (self._state(task, video, by_number=True) if by_number else None) or self._state(task, video)
         if state is not None:
             state.save(task.retained_dir)
         return state
 
-    def _state(self, task: LiveTask, video: Extraction) -> CaptureState | None:
-        selection = select_segmented(video, task.params.resolution_preference)
+    def _state(self, task: LiveTask, video: Extraction, *, by_number: bool = False) -> CaptureState | None:
+        select = select_numbered if by_number else select_segmented
+        selection = select(video, task.params.resolution_preference)
         if selection is None:
             return None
         chosen = [entry for entry in (selection.video, selection.audio) if entry is not None]
@@ -163,7 +177,9 @@ class LiveService:
             source="live" if video.info.live_status is LiveStatus.IS_LIVE else "post_live",
             facts={
                 "title": video.info.title,
-                "available_formats": list(format_table(video.info.id, video.info.formats).resolutions),
+                "available_formats": list(
+                    format_table(video.info.id, video.info.formats or video.numbered).resolutions
+                ),
                 "youtube_video_id": video.info.id,
                 "url": canonical_url(video.info.id),
             },
@@ -173,6 +189,8 @@ class LiveService:
     def _after_silence(self, task: LiveTask, state: CaptureState, why: str) -> LiveReport | None:
         """Nothing comes: take what there is, have it asked again later, or go to the recording."""
         fresh = self._look(task, state)
+        if fresh is not None and fresh.source != "live" and fresh.numbered:
+            return self._finish(task, replace(fresh, done=True), self._capture(task, fresh))  # all of it is still there
         if fresh is None or fresh.source != "live":
             return self._without_stream(task, CaptureState.load(task.retained_dir))
         log.info("%s: %s, and the site says that it runs", state.video_id, why)
@@ -195,10 +213,25 @@ class LiveService:
     def _there(self, task: LiveTask, state: CaptureState) -> Captured:
         return self._capture_of(task, state, self._given_network or self._network).captured()
 
-    def _capture_of(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture:
+    def _capture_of(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture | NumberedRun:
+        if state.numbered:
+            return NumberedRun(
+                _links_of(state),
+                task.retained_dir,
+                task.window,
+                network=network,
+                clock=self._clock,
+                monitor=task.monitor,
+                renew=lambda links: self._renewed(task, replace(state, extracted_at=links.extracted_at)),
+                life=self._link_life,
+            )
         return Capture(
             state.tracks, task.retained_dir, task.window, network=network, clock=self._clock, monitor=task.monitor
         )
+
+    def _renewed(self, task: LiveTask, state: CaptureState) -> Links | None:
+        fresh = self._look(task, state)
+        return _links_of(fresh) if fresh is not None and fresh.numbered else None
 
     def _finish(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport | None:
         """Cut what was captured; None: nothing of the moment was there, and the stream is over."""
@@ -218,6 +251,10 @@ class LiveService:
         if holes == [task.window] or (holes and not task.last_chance):
             return None
         return self._cutter.cut(task, state, there)
+
+
+def _links_of(state: CaptureState) -> Links:
+    return Links(state.tracks, state.extracted_at, ended=state.source != "live")
 
 
 def _name_of(params: LiveClipParams) -> StreamName:

@@ -28,6 +28,11 @@ class CaptureState:
     released_at: datetime | None = None
     done: bool = False
 
+    @property
+    def numbered(self) -> bool:
+        """Whether the segments are requested by number instead of from playlists."""
+        return self.tracks[0].format_id is not None
+
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """Return what an earlier attempt saved in this folder."""

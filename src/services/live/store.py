@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,22 @@ class SegmentStore:
         return (placed.epoch, placed.segment.number) in self._records
 
     def add(self, placed: Placed, content: bytes, init: bytes | None) -> None:
-        """Store a segment. An ``init`` is stored once for each content."""
+        """Store a segment of a playlist. An ``init`` is stored once for each content."""
         segment = placed.segment
         name = f"{placed.epoch}-{segment.number}"
-        write_whole(self.folder / name, content)
+        self.put(
+            Record(placed.epoch, segment.number, segment.group, placed.start, segment.duration, name), content, init
+        )
+
+    def put(self, record: Record, content: bytes, init: bytes | None) -> None:
+        """Store the content of a segment in the file that ``record`` names, and its ``init`` like ``add``."""
+        write_whole(self.folder / record.file, content)
         with self._lock:
-            init_name = None if init is None else self._store_init(init)
-            self._append(
-                Record(placed.epoch, segment.number, segment.group, placed.start, segment.duration, name, init_name)
-            )
+            self._append(record if init is None else replace(record, init=self._store_init(init)))
+
+    def get(self, epoch: int, number: int) -> Record | None:
+        """Return the record of a stored segment."""
+        return self._records.get((epoch, number))
 
     def _append(self, record: Record) -> None:
         with (self.folder / _LIST).open("a", encoding="ascii") as file:
@@ -100,10 +108,13 @@ def _to_fields(record: Record) -> dict[str, Any]:
         "duration": str(record.duration),
         "file": record.file,
         "init": record.init,
+        "own_clock": record.own_clock,
+        "media_at": None if record.media_at is None else str(record.media_at),
     }
 
 
 def _from_fields(fields: dict[str, Any]) -> Record:
+    media_at = fields.get("media_at")
     return Record(
         fields["epoch"],
         fields["number"],
@@ -112,4 +123,6 @@ def _from_fields(fields: dict[str, Any]) -> Record:
         Fraction(fields["duration"]),
         fields["file"],
         fields["init"],
+        fields.get("own_clock", False),
+        None if media_at is None else Fraction(media_at),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from src.errors import AppError, LiveEndedNotReady, LiveNotStarted, SourceError
 from src.models.source import Extraction, LiveStatus, MediaAddress, VideoInfo
-from src.services.youtube.formats import read_info
+from src.services.youtube.formats import read_info, read_numbered
 from src.services.youtube.messages import site_error, texts_of
 from src.services.youtube.options import SiteOptions, build_options
 
@@ -53,9 +53,10 @@ def look_up(url: str, site: SiteOptions) -> Extraction:
         if not raw or raw.get("_type", "video") != "video":
             raise site_error(["not available: this link does not lead to a single video", *messages.warnings])
         extraction = _read(raw, url, downloader, tuple(messages.warnings))
-    if not extraction.info.formats and extraction.info.live_status is LiveStatus.POST_LIVE:
-        raise _logged(LiveEndedNotReady(), messages)  # segments that only a capture can use, or none
-    if not extraction.info.formats and extraction.info.live_status is not LiveStatus.IS_UPCOMING:
+    has_formats = extraction.info.formats or extraction.numbered
+    if not has_formats and extraction.info.live_status is LiveStatus.POST_LIVE:
+        raise _logged(LiveEndedNotReady(), messages)
+    if not has_formats and extraction.info.live_status is not LiveStatus.IS_UPCOMING:
         raise _logged(site_error([*messages.warnings, _BROKEN]), messages)
     return extraction
 
@@ -84,14 +85,22 @@ def ytdlp_session(site: SiteOptions, **changes: Any) -> Iterator[tuple[YoutubeDL
         raise _logged(site_error([f"{error}; {_BROKEN}", *messages.warnings]), messages, error) from None
 
 
-def require_formats(extraction: Extraction) -> Extraction:
-    """Return the extraction if it has formats.
+def require_formats(extraction: Extraction, *, numbered: bool = False) -> Extraction:
+    """Return the extraction if it has formats. ``numbered``: the segments of a stream will do.
 
     Raises:
         LiveNotStarted: the live stream or premiere has not started yet.
+        LiveEndedNotReady: the stream is over, and only its segments are there.
     """
+    if numbered and extraction.numbered:
+        return extraction
+    ended = extraction.info.live_status is LiveStatus.POST_LIVE
+    if ended and extraction.numbered and all(entry.segmented for entry in extraction.info.formats):
+        raise LiveEndedNotReady()  # its playlists have only the last hours
     if extraction.info.formats:
         return extraction
+    if extraction.numbered:
+        raise site_error(["not available: this stream has no playlist"])
     raise not_started(extraction.info)
 
 
@@ -111,8 +120,9 @@ def _logged(found: SourceError, messages: MessageCollector, error: Exception | N
 def _read(raw: Mapping[str, Any], url: str, downloader: YoutubeDL, warnings: tuple[str, ...]) -> Extraction:
     info = read_info(raw, url)
     by_id = {str(entry.get("format_id")): entry for entry in raw.get("formats") or ()}
-    media = {entry.id: _address(by_id[entry.id], downloader) for entry in info.formats}
-    return Extraction(info=info, media=media, warnings=warnings)
+    numbered = read_numbered(raw)
+    media = {entry.id: _address(by_id[entry.id], downloader) for entry in (*info.formats, *numbered)}
+    return Extraction(info=info, media=media, warnings=warnings, numbered=numbered)
 
 
 def _address(raw: Mapping[str, Any], downloader: YoutubeDL) -> MediaAddress:

@@ -14,6 +14,7 @@ from src.models.source import FormatTable, LiveStatus, SourceFormat, VideoInfo
 RESOLUTIONS = (144, 240, 360, 480, 720, 1080, 1440, 2160, 2880, 4320)
 HIGH = 720
 _PROTOCOLS = {"https": "https", "http": "https", "m3u8": "hls", "m3u8_native": "hls"}
+_NUMBERED_PROTOCOLS = ("https", "http_dash_segments", "http_dash_segments_generator")
 _VIDEO_FAMILIES = {
     "avc1": "avc1", "avc3": "avc1", "h264": "avc1", "hev1": "hevc", "hvc1": "hevc", "h265": "hevc", "hevc": "hevc",
     "av01": "av01", "av1": "av01", "vp9": "vp9", "vp09": "vp9", "vp8": "vp8", "vp08": "vp8",
@@ -26,9 +27,9 @@ _LABEL = re.compile(r"(?:^|, )(\d{3,4})p")
 _ALTERED = re.compile(r"\bDRC\b|AI-upscaled|DAMAGED|MISSING POT")
 
 
-def read_format(raw: Mapping[str, Any]) -> SourceFormat | None:
+def read_format(raw: Mapping[str, Any], protocol: str | None = None) -> SourceFormat | None:
     """Convert a format; None if it cannot be fetched as media (storyboards, DRM, unknown protocols)."""
-    protocol = _PROTOCOLS.get(raw.get("protocol") or "")
+    protocol = protocol or _PROTOCOLS.get(raw.get("protocol") or "")
     video, audio = _family(raw.get("vcodec"), _VIDEO_FAMILIES), _family(raw.get("acodec"), _AUDIO_FAMILIES)
     if protocol == "hls" and raw.get("vcodec") == "none" and not raw.get("acodec"):
         audio = "mp4a"  # audio playlists do not name their codec; the site uses AAC
@@ -73,7 +74,11 @@ def read_info(raw: Mapping[str, Any], url: str) -> VideoInfo:
         view_count=_whole(raw.get("view_count")),
         live_status=_LIVE_STATUS.get(raw.get("live_status") or "", LiveStatus.NOT_LIVE),
         release_at=_moment(raw.get("release_timestamp")),
-        formats=tuple(found for entry in raw.get("formats") or () if (found := read_format(entry)) is not None),
+        formats=tuple(
+            found
+            for entry in raw.get("formats") or ()
+            if not is_numbered(raw, entry) and (found := read_format(entry)) is not None
+        ),
         description=str(raw.get("description") or ""),
         published_at=_moment(raw.get("timestamp")) or _midnight(_date(raw.get("upload_date"))),
         channel_id=raw.get("channel_id"),
@@ -81,6 +86,28 @@ def read_info(raw: Mapping[str, Any], url: str) -> VideoInfo:
         like_count=_whole(raw.get("like_count")),
         comment_count=_whole(raw.get("comment_count")),
     )
+
+
+def read_numbered(raw: Mapping[str, Any]) -> tuple[SourceFormat, ...]:
+    """Return the formats of a stream whose segments are requested by number."""
+    entries = [entry for entry in raw.get("formats") or () if is_numbered(raw, entry)]
+    return tuple(found for entry in entries if (found := read_format(entry, "numbered")) is not None)
+
+
+def is_numbered(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Return whether a format of the video ``raw`` is requested segment by segment, by number.
+
+    Of a stream that runs or has just ended these are the ones without a length that come from no manifest. yt-dlp
+    describes them like files. A premiere has files, with lengths.
+    """
+    status = _LIVE_STATUS.get(raw.get("live_status") or "")
+    if status not in (LiveStatus.IS_LIVE, LiveStatus.POST_LIVE) or entry.get("manifest_url"):
+        return False
+    return entry.get("protocol") in _NUMBERED_PROTOCOLS and not entry.get("filesize") and _is_single(entry)
+
+
+def _is_single(entry: Mapping[str, Any]) -> bool:
+    return str(entry.get("container") or "").endswith("_dash")
 
 
 def resolution_of(width: int | None, height: int | None) -> int | None:

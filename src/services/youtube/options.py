@@ -108,6 +108,7 @@ def build_options(site: SiteOptions, logger: object) -> dict[str, Any]:
         "extractor_retries": 1,
         "js_runtimes": {"deno": {"path": find_deno()}},
         **site.extra,
+        "extractor_args": _extractor_arguments(site.extra.get("extractor_args")),
         "logger": logger,
         "quiet": True,
         "noprogress": True,
@@ -127,6 +128,21 @@ def build_options(site: SiteOptions, logger: object) -> dict[str, Any]:
     if site.cookies_file:
         options["cookiefile"] = io.StringIO(_read_cookies(site.cookies_file))
     return options
+
+
+def _extractor_arguments(given: object) -> dict[str, Any]:
+    """Add to the operator's arguments that the formats of running streams with numbered segments are listed, too.
+
+    yt-dlp calls them incomplete. DASH manifests are not read: they list the same segments, of the last hours only.
+    """
+    arguments = dict(given) if isinstance(given, Mapping) else {}
+    site = arguments.get("youtube")
+    known: dict[str, Any] = dict(site) if isinstance(site, Mapping) else {}
+    for name, value in (("formats", "incomplete"), ("skip", "dash")):
+        before = known.get(name) or []
+        listed = before.split(",") if isinstance(before, str) else list(before)
+        known[name] = [*listed, *([] if value in listed else [value])]
+    return {**arguments, "youtube": known}
 
 
 def find_deno() -> str | None:

@@ -31,7 +31,12 @@ class LiveSite:
         return self._info(())
 
     def extract(
-        self, video_id: str, monitor: Monitor | None = None, *, instead_of: datetime | None = None
+        self,
+        video_id: str,
+        monitor: Monitor | None = None,
+        *,
+        instead_of: datetime | None = None,
+        numbered: bool = False,
     ) -> Extraction:
         self.extractions += 1
         if self.refusal is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.tools.media_kit import FFMPEG, Film, cached_file, make_film
 from tests.tools.offline_youtube.http import Reply, playlist
 from tests.tools.offline_youtube.ladder import SECONDS
-from tests.tools.offline_youtube.situations import VideoId
+from tests.tools.offline_youtube.situations import VideoId, situation
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ LIVE = (
 
 def renditions(video_id: VideoId) -> tuple[Rendition, ...]:
     """The qualities of a film that has HLS."""
-    return LIVE if video_id is VideoId.LIVE_NOW else VOD
+    return LIVE if situation(video_id).live == "now" else VOD
 
 
 def master_playlist(video_id: VideoId, extraction: str, manifest_host: str) -> Reply:

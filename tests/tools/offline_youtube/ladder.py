@@ -157,6 +157,7 @@ RUNGS: dict[Formats, tuple[Rung, ...]] = {
     "progressive": (_PROGRESSIVE,),
     "hls": (),
     "live": (),
+    "numbered": (),
     "none": (),
 }
 """The formats with an address of their own, for each kind of film."""

@@ -8,14 +8,22 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
+from fractions import Fraction
 
-from tests.tools.offline_youtube.hls import Rendition
+from tests.tools.numbered import NumberedSite, NumberedStream, aac_track, avc_track, jittered
+from tests.tools.offline_youtube.hls import LIVE_SECONDS, Rendition
 from tests.tools.offline_youtube.http import Reply, playlist
 from tests.tools.offline_youtube.situations import Situation, VideoId, situation
 
 HEAD_START_SECONDS = 60.0
 """How long the stream has been running when the site opens."""
 WINDOW_SEGMENTS = 15
+NUMBERED_SEGMENTS = 2000
+TRACKS = (
+    avc_track(LIVE_SECONDS),
+    avc_track(LIVE_SECONDS, itag=133, size=(426, 240)),
+    aac_track(LIVE_SECONDS),
+)
 
 
 class LiveStream:
@@ -33,17 +41,35 @@ class LiveStream:
         self.began_at = float(int(self._clock() - HEAD_START_SECONDS))
         self.length_seconds: float | None = None
         self.recorded = False
+        self.numbers = NumberedSite([])
+        self._numbered_since: float | None = None
 
     def end(self) -> None:
         """Off air; ``recorded`` may be set later."""
         self.length_seconds = self.position_seconds
+        self.numbers.ended = True
 
     def situation_of(self, video_id: VideoId) -> Situation:
         """What the site says of a film now."""
         what = situation(video_id)
         if what.live != "now" or self.length_seconds is None:
             return what
+        if what.formats == "numbered" and not self.recorded:
+            return Situation(formats="numbered", live="processing")
         return Situation(formats="hls", live="was") if self.recorded else situation(VideoId.LIVE_ENDED_NOT_READY)
+
+    def numbered(self) -> NumberedSite:
+        """The same time by numbered segments; its switches (``live.numbers``) stay when time is moved."""
+        if self._numbered_since != self.began_at:
+            lengths, ingested = jittered(Fraction(self.began_at), NUMBERED_SEGMENTS)
+            self.numbers.broadcasts[:] = [NumberedStream(list(TRACKS), lengths, ingested)]
+            self._numbered_since = self.began_at
+        return self.numbers
+
+    @property
+    def now(self) -> Fraction:
+        """The wall clock up to which segments exist."""
+        return Fraction(self.began_at + self.position_seconds)
 
     @property
     def position_seconds(self) -> float:

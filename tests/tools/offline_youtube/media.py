@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from tests.tools.numbered import HANG
 from tests.tools.offline_youtube.cipher import is_solved
 from tests.tools.offline_youtube.faults import Fault
 from tests.tools.offline_youtube.hls import complete_playlist, master_playlist, renditions
@@ -56,6 +57,16 @@ def media(request: Request, video_id: VideoId, state: FilmState, fault: Fault, l
         return _expiring(reply, state, fault, extraction)
 
 
+def numbered_media(request: Request, live: LiveStream) -> Reply:
+    """The reply to a request for a segment by number."""
+    answer = live.numbered().answer(
+        request.method, request.target, request.headers.get("range"), live.now, request.host
+    )
+    if answer.status == HANG:
+        return Reply(delay_seconds=float("inf"))
+    return Reply(answer.status, answer.body, "video/mp4", answer.headers)
+
+
 def manifest(request: Request, video_id: VideoId, live: LiveStream) -> Reply:
     """The reply to a request for an HLS playlist."""
     parameters = request.parameters
@@ -67,7 +78,7 @@ def manifest(request: Request, video_id: VideoId, live: LiveStream) -> Reply:
         return refused(404)
     path = f"videoplayback/id/{video_id}/itag/{rendition.itag}/ei/{extraction}/sq/{{}}/file/seg.ts"
     address = f"https://{MEDIA_HOST}/{path}"
-    if situation(video_id).formats == "live" and not live.recorded:
+    if situation(video_id).live == "now" and not live.recorded:
         return live.playlist(rendition, address)
     return complete_playlist(rendition, address)
 
@@ -82,7 +93,7 @@ def _find(video_id: VideoId, itag: int, sequence: str | None, live: LiveStream) 
     if rendition is None or not sequence.isdigit():
         return None, ""
     number = int(sequence)
-    if formats == "live" and not live.recorded:
+    if formats in ("live", "numbered") and not live.recorded:
         return live.segment(rendition, number), "video/mp2t"
     return (rendition.segments[number] if number < rendition.segment_count else None), "video/mp2t"
 

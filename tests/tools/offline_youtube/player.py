@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from tests.tools.numbered import NumberedTrack
 from tests.tools.offline_youtube.captions import caption_tracks
 from tests.tools.offline_youtube.cipher import encipher
 from tests.tools.offline_youtube.hls import LIVE_SECONDS
@@ -45,7 +46,7 @@ def player_response(asked: VideoId, extraction: int, live: LiveStream) -> Json:
         "microformat": {"playerMicroformatRenderer": _microformat(video_id, what, live)},
     }
     if what.refusal is None:
-        answer["streamingData"] = _streaming(video_id, what, extraction)
+        answer["streamingData"] = _streaming(video_id, what, extraction, live)
     if what.captions:
         answer["captions"] = caption_tracks(video_id)
     return answer
@@ -117,10 +118,11 @@ def _microformat(video_id: VideoId, what: Situation, live: LiveStream) -> Json:
     return told
 
 
-def _streaming(video_id: VideoId, what: Situation, extraction: int) -> Json:
+def _streaming(video_id: VideoId, what: Situation, extraction: int, live: LiveStream) -> Json:
+    if what.formats == "numbered":
+        return _numbered(video_id, what, extraction, live)
     if what.formats in ("hls", "live"):
-        path = f"api/manifest/hls_variant/id/{video_id}/ei/{extraction}/file/index.m3u8"
-        return {"expiresInSeconds": "21540", "hlsManifestUrl": f"https://{MANIFEST_HOST}/{path}"}
+        return {"expiresInSeconds": "21540", "hlsManifestUrl": _hls_manifest(video_id, extraction)}
     formats = [_format(video_id, what, rung, extraction) for rung in RUNGS[what.formats]]
     told: Json = {"expiresInSeconds": "21540"}
     told["formats" if what.formats == "progressive" else "adaptiveFormats"] = formats
@@ -129,6 +131,46 @@ def _streaming(video_id: VideoId, what: Situation, extraction: int) -> Json:
     if what.drm:
         told["licenseInfos"] = [{"drmFamily": "WIDEVINE"}]
     return told
+
+
+def _hls_manifest(video_id: VideoId, extraction: int) -> str:
+    return f"https://{MANIFEST_HOST}/api/manifest/hls_variant/id/{video_id}/ei/{extraction}/file/index.m3u8"
+
+
+def _numbered(video_id: VideoId, what: Situation, extraction: int, live: LiveStream) -> Json:
+    """Formats by number, and beside them HLS while the stream runs."""
+    site = live.numbered()
+    told: Json = {"expiresInSeconds": "21540"}
+    if what.live == "now":
+        told["hlsManifestUrl"] = _hls_manifest(video_id, extraction)
+    issued = live.now
+    told["adaptiveFormats"] = [
+        {
+            "itag": track.itag,
+            "url": f"https://{MEDIA_HOST}/videoplayback?{site.query(track.itag, issued, video_id)}",
+            "mimeType": track.mime,
+            "bitrate": 100_000 + track.itag,
+            "lastModified": "1",
+            "targetDurationSec": float(site.stream.target),
+            "maxDvrDurationSec": 43_200,
+            **_quality(track),
+        }
+        for track in site.stream.tracks
+    ]
+    return told
+
+
+def _quality(track: NumberedTrack) -> Json:
+    if not track.has_video:
+        return {
+            "quality": "tiny",
+            "audioQuality": "AUDIO_QUALITY_MEDIUM",
+            "audioSampleRate": "48000",
+            "audioChannels": 1,
+        }
+    width, height = track.film.size
+    quality = {144: "tiny", 240: "small"}[height]
+    return {"width": width, "height": height, "fps": 25, "quality": quality, "qualityLabel": f"{height}p"}
 
 
 def _format(video_id: VideoId, what: Situation, rung: Rung, extraction: int) -> Json:

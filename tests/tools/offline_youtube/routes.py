@@ -10,7 +10,7 @@ from tests.tools.offline_youtube.cipher import SCRIPTS
 from tests.tools.offline_youtube.faults import Fault
 from tests.tools.offline_youtube.http import Reply, Request, page, redirect, refused, told
 from tests.tools.offline_youtube.live import LiveStream
-from tests.tools.offline_youtube.media import FilmState, manifest, media
+from tests.tools.offline_youtube.media import FilmState, manifest, media, numbered_media
 from tests.tools.offline_youtube.pictures import picture
 from tests.tools.offline_youtube.player import player_response
 from tests.tools.offline_youtube.situations import VideoId, situation
@@ -43,9 +43,12 @@ def answer(site: Site, request: Request) -> Reply:
 
 
 def _media(site: Site, request: Request) -> Reply:
-    video_id = _known(request.parameters.get("id"))
+    name, _, broadcast = request.parameters.get("id", "").partition(".")
+    video_id = _known(name)
     if video_id is None:
         return refused(404)
+    if broadcast:
+        return numbered_media(request, site.live)
     if request.path.startswith("/api/manifest/"):
         return manifest(request, video_id, site.live)
     return media(request, video_id, site.state_of(video_id), site.fault_of(video_id), site.live)

@@ -16,7 +16,7 @@ from tests.tools.offline_youtube.faults import NO_FAULT, Fault
 from tests.tools.offline_youtube.hls import LIVE, VOD
 from tests.tools.offline_youtube.http import Request
 from tests.tools.offline_youtube.ladder import RUNGS
-from tests.tools.offline_youtube.live import LiveStream
+from tests.tools.offline_youtube.live import TRACKS, LiveStream
 from tests.tools.offline_youtube.media import FilmState
 from tests.tools.offline_youtube.routes import answer
 from tests.tools.offline_youtube.server import ProxyServer
@@ -33,6 +33,8 @@ def prepare_media() -> None:
         assert rung.data
     for rendition in (*VOD, *LIVE):
         assert rendition.segments
+    for track in TRACKS:
+        assert track.init
 
 
 class OfflineYoutube:

@@ -8,7 +8,9 @@ from typing import Literal
 
 from tests.tools.offline_youtube.faults import NO_FAULT, Fault
 
-Formats = Literal["ladder", "fps_30000_1001", "fps_60", "no_audio", "progressive", "hls", "live", "withheld", "none"]
+Formats = Literal[
+    "ladder", "fps_30000_1001", "fps_60", "no_audio", "progressive", "hls", "live", "numbered", "withheld", "none"
+]
 Liveness = Literal["never", "now", "upcoming", "was", "processing"]
 
 
@@ -27,6 +29,7 @@ class VideoId(StrEnum):
     ENCIPHERED = "enciphered_"
     WAS_LIVE = "waslive____"
     LIVE_NOW = "livenow____"
+    LIVE_BY_NUMBER = "bynumber___"
 
     # What does not play, and the site says so.
     PRIVATE = "private____"
@@ -110,6 +113,7 @@ _SITUATIONS: dict[VideoId, Situation] = {
     VideoId.CAPTIONS_RATE_LIMITED: Situation(captions=True, fault=Fault(captions_status=429)),
     VideoId.ENCIPHERED: Situation(enciphered=True),
     VideoId.WAS_LIVE: Situation(live="was"),
+    VideoId.LIVE_BY_NUMBER: Situation(formats="numbered", live="now"),
     VideoId.LIVE_NOW: Situation(formats="live", live="now"),
     VideoId.PRIVATE: _refused("LOGIN_REQUIRED", "Private video", "Sign in if you've been granted access to this video"),
     VideoId.REMOVED: _refused("ERROR", "Video unavailable", "This video has been removed by the uploader"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,7 +13,7 @@ from statistics import median
 import av
 from av.error import FFmpegError
 
-from src.models.captured import Record
+from src.models.captured import Record, follows_in_time
 from src.models.time_window import Window
 from src.services.hls.playlist import Piece, Segment
 from src.services.media.probe_child import AUDIO_FORMATS
@@ -50,9 +51,43 @@ class Run:
     @property
     def span(self) -> Window:
         """Return when it was on air."""
+        if self._own_clocks:
+            return Window(self.records[0].start, self.records[-1].span.end)
         return Window(
             self.starts[0].first + self.offset, self.starts[-1].first + self.offset + self.records[-1].duration
         )
+
+    @property
+    def base(self) -> Fraction:
+        """The zero of the run's index: the wall clock of its first frame by ``offset``."""
+        return self.starts[0].first + self.offset
+
+    def position(self, moment: Fraction) -> Fraction:
+        """Return what was on air at a moment of ``span``, in seconds since ``base``.
+
+        Where segments have clocks of their own, the newest one that started by then counts, and the time between the
+        end of one and the start of the next is the start of the next.
+        """
+        if not self._own_clocks:
+            return moment - self.base
+        place = max(bisect_right(self.records, moment, key=lambda record: record.start) - 1, 0)
+        found = self.starts[place].first - self.starts[0].first + moment - self.records[place].start
+        return (
+            found if place + 1 == len(self.records) else min(found, self.starts[place + 1].first - self.starts[0].first)
+        )
+
+    def moment(self, position: Fraction, *, ending: bool = False) -> Fraction:
+        """Return the wall clock of a position, the reverse of ``position``. ``ending``: what ends there was on air
+        before, so at the border of two segments the earlier one counts."""
+        if not self._own_clocks:
+            return position + self.base
+        firsts = [start.first - self.starts[0].first for start in self.starts]
+        place = max((bisect_left if ending else bisect_right)(firsts, position) - 1, 0)
+        return self.records[place].start + position - firsts[place]
+
+    @property
+    def _own_clocks(self) -> bool:
+        return self.records[0].own_clock
 
     @property
     def shape(self) -> tuple[str, int, int]:
@@ -141,6 +176,8 @@ def _near(records: Sequence[Record], window: Window) -> list[Record]:
 def _follows(before: tuple[Record, SegmentStart], after: tuple[Record, SegmentStart]) -> bool:
     one, other = before[0], after[0]
     if (one.epoch, one.group, one.number + 1, one.init) != (other.epoch, other.group, other.number, other.init):
+        return False
+    if one.own_clock and not follows_in_time(one, other):
         return False
     step = after[1].first - before[1].first
     return before[1].shape == after[1].shape and abs(step - one.duration) <= _MAX_JUMP

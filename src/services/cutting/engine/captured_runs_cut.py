@@ -29,9 +29,9 @@ def cut_runs(order: CutOrder, monitor: Monitor) -> list[ClipReport]:
     for run in find_runs(captured.records[main.name], captured.folder / main.name, window):
         report = _cut_run(order, captured, run, window, order.part(len(reports)), monitor)
         if report is not None:
-            base = run.span.start
-            actual = TimeRange(base + report.actual.start, base + report.actual.end)
-            reports.append(replace(report, actual=actual))
+            shown = report.actual
+            actual = TimeRange(run.moment(shown.start), run.moment(shown.end, ending=True))
+            reports.append(replace(report, actual=actual, seconds=shown.end - shown.start))
     return reports
 
 
@@ -39,9 +39,9 @@ def _cut_run(
     order: CutOrder, captured: Captured, run: Run, window: Window, path: Path, monitor: Monitor
 ) -> ClipReport | None:
     """The clip of a run's share of the window; None when it contains no frame."""
-    base = run.span.start
+    base = run.base
     share = window.common(run.span)
-    wanted = TimeRange(max(share.start - base, Fraction(0)), share.end - base)
+    wanted = TimeRange(max(run.position(share.start), Fraction(0)), run.position(share.end))
     if wanted.start >= wanted.end:
         return None
     main = next((track for track in captured.tracks if track.has_video), captured.tracks[0])

@@ -90,7 +90,8 @@ class CutOrder:
 @dataclass(frozen=True, slots=True)
 class ClipReport:
     """A finished clip, as the engine describes it. ``actual`` is from the first frame to the end of the last one, in
-    time of the source.
+    time of the source. ``seconds`` is the length of the file, where that time is a wall clock, which may differ from it
+    by some hundredths of a second.
 
     ``bytes_fetched`` counts everything that arrived since the previous clip of the same call, indexes included.
     ``sound`` is where the clip has sound, in seconds of the clip; None: nowhere.
@@ -106,3 +107,9 @@ class ClipReport:
     notes: tuple[Note, ...] = ()
     sound: TimeRange | None = None
     kept: TimeRange | None = None
+    seconds: Fraction | None = None
+
+    @property
+    def length(self) -> Fraction:
+        """The length of the clip in seconds."""
+        return self.actual.end - self.actual.start if self.seconds is None else self.seconds

@@ -1,0 +1,1 @@
+"""Captures a running stream by the numbers of its segments, whose contents state when they were broadcast."""

@@ -1,0 +1,160 @@
+"""A moment of a running stream from the link to the file, with the real extractor and numbered segments."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from src.config import Settings
+from src.errors import LiveEndedNotReady
+from src.models.params import LiveClipParams
+from src.models.progress import SilentMonitor
+from src.models.source import LiveStatus
+from src.models.time_window import Window
+from src.services.cutting.sources import media_network
+from src.services.encoding_service import EncodingService
+from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.live.cutter import LiveReport, LiveTask
+from src.services.live.service import LiveService, StreamNotReady
+from src.services.youtube.lookup_cache import LookupCache
+from src.services.youtube_service import YouTubeService
+from src.utils.ffmpeg_program import find_ffmpeg
+from tests.tools.live_origin import VirtualClock
+from tests.tools.media_kit import frame_numbers
+from tests.tools.numbered import NumberedSite
+from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube
+from tests.tools.offline_youtube.live import LiveStream
+
+pytest_plugins = ["tests.tools.offline_youtube.fixtures"]
+pytestmark = pytest.mark.slow
+VIDEO = SITUATIONS.LIVE_BY_NUMBER
+
+
+class Place:
+    """A service over the offline site, whose time passes only when somebody waits."""
+
+    def __init__(self, site: OfflineYoutube, folder: Path) -> None:
+        self.site, self.folder = site, folder
+        self.clock = VirtualClock(datetime.now(UTC))
+        site.live = LiveStream(lambda: float(self.clock.seconds))
+        site.live.advance(600)
+        environment = site.environment()
+        settings = Settings(
+            ytdlp_proxy=environment["YTDLP_PROXY"],
+            ytdlp_verify_tls=False,
+            ytdlp_options={"extractor_args": {"youtube": {"player_client": ["visionos"]}}},
+            data_dir=folder / "data",
+        )
+        ffmpeg = FFmpeg(find_ffmpeg(""))
+        self.youtube = YouTubeService(settings, lookup_cache=LookupCache(folder / "lookups"))
+        network = replace(media_network(settings), proxy=site.proxy_url)
+        self.service = LiveService(
+            settings, self.youtube, EncodingService(ffmpeg), ffmpeg, clock=self.clock, network=network
+        )
+
+    @property
+    def numbers(self) -> NumberedSite:
+        return self.site.live.numbered()
+
+    def make(self, params: LiveClipParams) -> LiveReport | None:
+        """As workers do it: come back when told to."""
+        while True:
+            work = self.folder / "work"
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            try:
+                return self.service.make(LiveTask(params, work, self.folder / "kept", SilentMonitor()))
+            except StreamNotReady as later:
+                self.clock.sleep(later.seconds)
+
+    def default_moment(self) -> LiveClipParams:
+        """The command of a viewer, now."""
+        return LiveClipParams(
+            url="",
+            youtube_video_id=VIDEO,
+            resolution_preference="144p",
+            event_at=self.clock.now() - timedelta(seconds=20),
+            clip_offset=60,
+            clip_duration=120,
+        )
+
+    def frames(self, params: LiveClipParams) -> list[int]:
+        window = Window.around(params.event_at, params.clip_offset, params.clip_duration)
+        return self.numbers.stream.frames(window.start, window.end)
+
+
+@pytest.fixture
+def place(offline_youtube: OfflineYoutube, tmp_path: Path) -> Iterator[Place]:
+    kept = offline_youtube.live
+    try:
+        yield Place(offline_youtube, tmp_path)
+    finally:
+        offline_youtube.live = kept
+
+
+def shown(report: LiveReport | None) -> list[int]:
+    assert report is not None
+    return [frame.number for frame in frame_numbers(report.path)]
+
+
+def test_the_default_moment_where_the_playlist_covers_half_a_minute(place: Place) -> None:
+    params = place.default_moment()
+    report = place.make(params)
+    assert shown(report) == place.frames(params)
+    assert report is not None and report.fields["actual"]["notes"] == [] and report.fields["source"] == "live"
+    assert place.site.extractions(VIDEO) == 1
+    playlists = [r for r in place.site.requests if r.path.startswith("/api/manifest/hls_playlist")]
+    assert playlists == []
+
+
+def test_links_that_die_after_half_a_minute(place: Place) -> None:
+    """One extraction for each lifetime, and a redirect to another host that is kept."""
+    place.numbers.life = Fraction(30)
+    place.numbers.moves_to = "rr2---sn-offline.googlevideo.com"
+    params = place.default_moment()
+    assert shown(place.make(params)) == place.frames(params)
+    assert place.site.extractions(VIDEO) <= 6
+
+
+def test_a_stream_that_ends_meanwhile_is_completed_from_its_segments(place: Place) -> None:
+    params = place.default_moment()
+    work = place.folder / "work"
+    work.mkdir()
+    task = LiveTask(params, work, place.folder / "kept", SilentMonitor())
+    with pytest.raises(StreamNotReady):
+        place.service.make(task)
+    place.clock.sleep(30)
+    ended_at = place.site.live.now
+    place.site.live.end()
+    place.clock.sleep(120)
+    report = place.make(params)
+    window = Window.around(params.event_at, params.clip_offset, params.clip_duration)
+    stream = place.numbers.stream
+    last = stream.head(ended_at)
+    assert shown(report) == stream.frames(window.start, window.end, last=last)
+    assert report is not None and report.fields["source"] == "post_live"
+
+
+def test_where_numbers_do_not_work_the_playlist_is_followed(place: Place) -> None:
+    place.numbers.dead = True
+    params = place.default_moment()
+    now = place.clock.now()
+    near = params.model_copy(update={"event_at": now, "clip_offset": 20, "clip_duration": 12})
+    report = place.make(near)
+    assert report is not None and len(shown(report)) == 12 * 25
+
+
+def test_a_stream_that_has_ended_has_no_clips_of_its_last_hours(place: Place) -> None:
+    assert place.youtube.extract(VIDEO).numbered
+    place.site.live.end()
+    with pytest.raises(LiveEndedNotReady):
+        place.youtube.extract(VIDEO, instead_of=datetime.now(UTC))
+    found = place.youtube.extract(VIDEO, instead_of=datetime.now(UTC), numbered=True)
+    assert found.info.live_status is LiveStatus.POST_LIVE and found.info.formats == ()
+    assert {entry.id for entry in found.numbered} == {"140", "160", "133"} == set(found.media)

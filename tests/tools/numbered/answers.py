@@ -1,0 +1,114 @@
+"""How the media servers answer for numbered segments, each awkward part as a switch."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.tools.numbered.stream import NumberedStream
+
+HANG = -1
+"""In place of a status: the connection stays open and silent."""
+
+
+@dataclass
+class Answer:
+    """A status (or HANG), its headers and its body."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass
+class NumberedSite:
+    """A video whose broadcasts are requested by number.
+
+    ``future`` and ``old`` are the answers for numbers that do not exist yet, and no more; ``oldest`` is the first
+    number that is still stored. ``head_by``: who states the newest number: the answer to HEAD and all others, only
+    those to segments, or nobody. ``refused`` numbers always answer 403. Each ``flaky``-th number fails once, with 503
+    and 401 by turns. ``life`` is how many seconds links work. ``ended``: the stream is over, and the newest number is
+    stated two too high. ``moves_to``: requests are redirected to this host first. ``ranges``: ranges are honoured.
+    """
+
+    broadcasts: list[NumberedStream]
+    future: Literal[404, 204, 200, 403, -1] = 404
+    old: Literal[404, 403, 410] = 404
+    oldest: int = 0
+    head_by: Literal["head", "segments", "nobody"] = "head"
+    refused: set[int] = field(default_factory=set)
+    flaky: int = 0
+    life: Fraction | None = None
+    ended: bool = False
+    moves_to: str | None = None
+    ranges: bool = True
+    dead: bool = False
+    requests: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def stream(self) -> NumberedStream:
+        """The newest broadcast."""
+        return self.broadcasts[-1]
+
+    def query(self, itag: int, issued: Fraction, video: str = "s") -> str:
+        """What a link of a format contains, issued at this moment."""
+        broadcast = f"{video}.{len(self.broadcasts)}"
+        facts = f"expire={int(issued) + 21_540}&id={broadcast}&itag={itag}&source=yt_live_broadcast&requiressl=yes"
+        return f"{facts}&live=1&hang=1&noclen=1&issued={float(issued)}&sig=AB%3D%3D"
+
+    def path(self, itag: int, issued: Fraction, video: str = "s") -> str:
+        """The same in the form of a path."""
+        return "/".join(part.replace("=", "/") for part in self.query(itag, issued, video).split("&"))
+
+    def answer(self, method: str, target: str, asked_range: str | None, now: Fraction, host: str = "") -> Answer:
+        """The answer to a request for ``/videoplayback..``."""
+        answer = self._answer(method, target, asked_range, now, host)
+        self.statuses[answer.status] += 1
+        return answer
+
+    def _answer(self, method: str, target: str, asked_range: str | None, now: Fraction, host: str) -> Answer:
+        values = parameters(target)
+        self.requests[f"{values['itag']}/{values.get('sq', 'head')}"] += 1
+        if self.moves_to is not None and host != self.moves_to:
+            return Answer(302, {"Location": f"//{self.moves_to}{target}"})
+        expired = self.life is not None and now - Fraction(values["issued"]) >= self.life
+        if self.dead or expired:
+            return Answer(403)
+        stream = self.broadcasts[int(values["id"].partition(".")[2]) - 1]
+        track = next(track for track in stream.tracks if track.itag == int(values["itag"]))
+        newest = stream.head(now)
+        headers = {"X-Walltime-Ms": str(round(now * 1000)), "X-Segment-Lmt": "7"}
+        if self.head_by == "head" or (self.head_by == "segments" and "sq" in values):
+            headers["X-Head-Seqnum"] = str(newest + 2 * self.ended)
+            headers["X-Head-Time-Millis"] = str(round(stream.media_at[newest] * 1000))
+        if "sq" not in values:
+            return Answer(200, headers)
+        number = int(values["sq"])
+        if number > newest:
+            return Answer(self.future, headers)
+        if number < self.oldest:
+            return Answer(self.old, headers)
+        if number in self.refused or number in stream.lost:
+            return Answer(403, headers)
+        if self.flaky and number % self.flaky == 0 and self.requests[f"{values['itag']}/{number}"] == 1:
+            return Answer(401 if number % (2 * self.flaky) else 503, headers)
+        body = stream.content(track, number) if method == "GET" else b""
+        headers["X-Sequence-Num"] = str(number)
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", asked_range or "")
+        if part is None or not self.ranges:
+            return Answer(200, headers, body)
+        first, last = int(part[1]), min(int(part[2]), len(body) - 1)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+        return Answer(206, headers, body[first : last + 1])
+
+
+def parameters(target: str) -> dict[str, str]:
+    """The values of a link in either form."""
+    parts = urlsplit(target)
+    pieces = parts.path.strip("/").split("/")[1:]
+    return dict(zip(pieces[::2], pieces[1::2], strict=False)) | dict(parse_qsl(parts.query))
