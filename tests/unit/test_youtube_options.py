@@ -39,10 +39,20 @@ def test_options_that_would_do_harm_are_refused(name: str) -> None:
         options_of(YTDLP_OPTIONS=f'{{"{name}": "x"}}')
 
 
+def test_arguments_of_extractors_are_extended_by_ours() -> None:
+    """Segments by number are always listed; what the operator gives stays."""
+    ours = {"formats": ["incomplete"], "skip": ["dash"]}
+    assert options_of()["extractor_args"] == {"youtube": ours}
+    given = '{"youtube": {"player_client": ["web"], "skip": "hls,dash"}, "other": {"a": ["b"]}}'
+    merged = {"player_client": ["web"], "formats": ["incomplete"], "skip": ["hls", "dash"]}
+    found = options_of(YTDLP_OPTIONS=f'{{"extractor_args": {given}}}')["extractor_args"]
+    assert found == {"youtube": merged, "other": {"a": ["b"]}}
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        "extractor_args", "extractor_retries", "socket_timeout", "source_address", "sleep_interval_requests",
+        "extractor_retries", "socket_timeout", "source_address", "sleep_interval_requests",
         "http_headers", "geo_bypass", "geo_bypass_country", "geo_verification_proxy", "js_runtimes", "impersonate",
         "username", "password", "age_limit", "legacyserverconnect",
     ],
