@@ -189,8 +189,8 @@ class LiveService:
     def _after_silence(self, task: LiveTask, state: CaptureState, why: str) -> LiveReport | None:
         """Nothing comes: take what there is, have it asked again later, or go to the recording."""
         fresh = self._look(task, state)
-        if fresh is not None and fresh.source != "live" and fresh.numbered:
-            return self._finish(task, replace(fresh, done=True), self._capture(task, fresh))  # all of it is still there
+        if fresh is not None and fresh.numbered and fresh.source != "live" and state.source == "live":
+            raise StreamNotReady(1, "the stream has ended, and its segments are still there")
         if fresh is None or fresh.source != "live":
             return self._without_stream(task, CaptureState.load(task.retained_dir))
         log.info("%s: %s, and the site says that it runs", state.video_id, why)
