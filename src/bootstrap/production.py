@@ -138,7 +138,7 @@ def build_production(
         youtube=youtube,
         videos=given.videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress),
         encoder=encoder,
-        audio=AudioService(ffmpeg, programs=programs),
+        audio=AudioService(ffmpeg),
         chunks=chunks,
         live=given.live,
         audio_downloads=given.audio_downloads,

@@ -47,6 +47,10 @@ class Abilities:
         trials = [name for name, problem in other.trials.items() if not problem and not self.can(name)]
         return (*trials, *(f"decode {codec}" for codec in sorted(other.decodes - self.decodes)))
 
+    def with_part(self, other: Abilities) -> Abilities:
+        """Return these abilities and those of further trials of the same program."""
+        return Abilities(self.version, self.decodes | other.decodes, {**self.trials, **other.trials})
+
     def to_fields(self) -> dict[str, Any]:
         """Return the abilities as they are stored."""
         return {"version": self.version, "decodes": sorted(self.decodes), "trials": dict(self.trials)}

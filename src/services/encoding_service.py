@@ -7,7 +7,16 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.errors import DiskFull, EncodeFailed, EncodeInterrupted, FormatNotAvailable, FormatRefused, JobTimeout
+from src.errors import (
+    CodecUnsupported,
+    DiskFull,
+    EncodeFailed,
+    EncodeInterrupted,
+    FormatNotAvailable,
+    FormatRefused,
+    JobTimeout,
+)
+from src.models.abilities import Abilities
 from src.models.chunk import Chunk, ChunkTask
 from src.models.encode_plan import EncodePlan, EncodeReport
 from src.models.media import MediaInfo
@@ -108,7 +117,7 @@ class EncodingService:
             MediaInvalid, Busy: the file had to be read, and could not be.
         """
         try:
-            able = self._programs.abilities(self._ffmpeg.program)
+            able = self._able(self._ffmpeg, video_codec, quality_preset)
         except (DiskFull, EncodeInterrupted, JobTimeout):
             return  # the job finds out, before it starts to work
         try:
@@ -118,14 +127,16 @@ class EncodingService:
         except FormatNotAvailable as error:
             raise FormatRefused(error.message) from None
 
-    def require_lossless_h265(self, pixel_format: str) -> None:
-        """Require that this server can encode frames of this format as lossless H.265.
+    def require_lossless_h265(self, *, deep: bool) -> None:
+        """Require that this server can encode lossless H.265, of 10 bits if it is ``deep``: before a video is fetched
+        for it.
 
         Raises:
             FormatNotAvailable: its FFmpeg cannot do it.
             DiskFull, EncodeInterrupted, JobTimeout: the trials of FFmpeg were disturbed.
         """
-        lossless_target(pixel_format, "h265", self._programs.abilities(self._ffmpeg.program))
+        able = self._able(self._ffmpeg, "h265", "lossless")
+        lossless_target("yuv420p10le" if deep else "yuv420p", "h265", able)
 
     def encode_video_to_mp4(
         self,
@@ -176,7 +187,7 @@ class EncodingService:
         run_chunks: ChunkRunner | None,
     ) -> EncodeReport:
         program = self._ffmpeg.confined(reads=[input_path], writes=[output_path.parent])
-        able = self._programs.abilities(program.program)
+        able = self._able(program, video_codec, quality_preset)
         if quality_preset != "lossless":
             require_vmaf(able, needed=target_vmaf is not None)
         watch.report(Progress(phase=Phase.INITIALIZING))
@@ -238,7 +249,8 @@ class EncodingService:
             EncodeFailed, DiskFull, and what ``monitor`` raises: the chunk is deleted.
         """
         program = self._ffmpeg.confined(reads=[task.source], writes=[chunk.path.parent])
-        require_abilities(task.plan, self._programs.abilities(program.program))
+        video = task.plan.video
+        require_abilities(task.plan, self._programs.abilities(program.program, video.codec, lossless=video.lossless))
         try:
             return encode_chunk(program, task, chunk, monitor, self._limits)
         except BaseException:
@@ -250,6 +262,11 @@ class EncodingService:
     ) -> EncodeReport:
         """Encode a fetched WebM without loss as H.265, the documented method for an MP4 of 1440p and more."""
         return self.encode_video_to_mp4(input_path, output_path, "h265", "lossless", monitor=monitor)
+
+    def _able(self, program: FFmpeg, codec: Codec, quality: Quality) -> Abilities:
+        if codec not in CODECS or quality not in QUALITIES:
+            raise CodecUnsupported()
+        return self._programs.abilities(program.program, codec, lossless=quality == "lossless")
 
     def hardware(self) -> dict[Codec, HardwareReading | None] | None:
         """Return the hardware encoder of each codec, which is tried if it was not; None if the setting allows none."""

@@ -157,6 +157,8 @@ class VideoService:
         possible = wanted if is_whole else available_range(wanted, video.info.duration_seconds)
         selection = choose(video.info.formats, preferences)
         log.info("%s: %s of %s as %s", name, selection.obtained, video.info.id, selection.container)
+        if selection.encoding is Encoding.LOSSLESS_H265:
+            self._encoder.require_lossless_h265(deep=selection.video.hdr)
         chosen = ChosenFormats.of(self._youtube, video, selection)
         size = sum(entry.size_bytes or 0 for entry in chosen.formats)
         if max_bytes is not None and size > max_bytes:

@@ -205,6 +205,8 @@ def test_the_diagnostics_name_every_part_and_try_it(api: Api, anna: Person) -> N
     assert parts == expected
     assert told["packages"]["yt-dlp"] and told["packages"]["yt-dlp-ejs"] and told["ytdlp_age_days"] is not None
     assert told["ffmpeg"]["version"] and "libx264" in told["ffmpeg"]["encoders"]
+    assert told["ffmpeg"]["path"] in [one["path"] for one in told["ffmpeg"]["programs"]] and told["ffmpeg"]["reason"]
+    assert told["ffmpeg"]["hardware"] is None, "HARDWARE_ENCODING is off"
     assert told["js_runtime"].startswith("deno ")
     assert told["sandbox"] == {
         "files": available().files,

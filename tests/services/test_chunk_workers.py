@@ -31,7 +31,7 @@ from src.services.uploads.chunk_workers import HELPER_ATTEMPTS, ChunkWorkers
 from tests.engines.encode.recipes import FAST, Row, make, video
 from tests.tools.factories import make_encode
 from tests.tools.fakes import RecordingNotifier
-from tests.tools.media_kit import FFMPEG
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG
 
 pytestmark = pytest.mark.slow
 SOURCE = Row("eight seconds", ((*video(seconds=8), *FAST, "-bf", "2", "-g", "25"),), ".mkv")
@@ -42,7 +42,7 @@ class Encoder(EncodingService):
     """The real one, which counts, and does first what the test says for a chunk's number."""
 
     def __init__(self) -> None:
-        super().__init__(FFmpeg(Path(FFMPEG)), chunk_seconds=2.0)
+        super().__init__(FFmpeg(TESTED_FFMPEG), chunk_seconds=2.0)
         self.made: list[int] = []
         self.before: dict[int, Callable[[Monitor], None]] = {}
 

@@ -17,7 +17,7 @@ from src.services.encoding.audio_extraction import AudioService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
 from src.services.youtube_service import YouTubeService
-from tests.tools.media_kit import FFMPEG, audio_marks
+from tests.tools.media_kit import TESTED_FFMPEG, audio_marks
 from tests.tools.offline_youtube import OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def site() -> Iterator[OfflineYoutube]:
 
 
 def service(site: OfflineYoutube) -> AudioDownloadService:
-    settings, ffmpeg = Settings.load(site.environment(), dotenv=None), FFmpeg(Path(FFMPEG))
+    settings, ffmpeg = Settings.load(site.environment(), dotenv=None), FFmpeg(TESTED_FFMPEG)
     return AudioDownloadService(settings, YouTubeService(settings), AudioService(ffmpeg), ffmpeg)
 
 

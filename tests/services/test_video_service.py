@@ -14,18 +14,22 @@ import pytest
 from src import errors
 from src.config import Settings
 from src.errors import AppError
+from src.models.abilities import RUNS, Abilities
 from src.models.download import DownloadReport
 from src.models.media_source import NetworkSettings
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Phase, Progress
 from src.services.cutting.sources import media_network
+from src.services.encoding.ability_store import AbilityStore
+from src.services.encoding.programs import FFmpegPrograms
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.progress_cache import overall_percent, to_fields
 from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
-from tests.tools.media_kit import FFMPEG, av_offset, decode_errors, frame_numbers
+from src.utils.ffmpeg_program import FoundProgram
+from tests.tools.media_kit import TESTED_FFMPEG, av_offset, decode_errors, frame_numbers
 from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube, VideoId
 
 pytestmark = pytest.mark.slow
@@ -54,7 +58,7 @@ def service(
     site: OfflineYoutube, change: Callable[[NetworkSettings], NetworkSettings] = lambda network: network, **env: str
 ) -> VideoService:
     settings = Settings.load({**site.environment(), **env}, dotenv=None)
-    ffmpeg = FFmpeg(Path(FFMPEG))
+    ffmpeg = FFmpeg(TESTED_FFMPEG)
     youtube = YouTubeService(settings)
     return VideoService(settings, youtube, EncodingService(ffmpeg), ffmpeg, network=change(media_network(settings)))
 
@@ -192,6 +196,21 @@ def test_h265_is_made_for_whoever_insists(site: OfflineYoutube, tmp_path: Path) 
     report = download(service(site), tmp_path, SITUATIONS.LADDER, "mp4", "144p", compatibility="h265")
     assert (report.actual.codec, report.actual.encoded) == ("hevc", "lossless-h265")
     assert_exact(report.path, FIRST, LAST)
+
+
+def test_an_encode_that_ffmpeg_cannot_do_is_refused_before_anything_is_fetched(
+    site: OfflineYoutube, tmp_path: Path
+) -> None:
+    def examine(program: Path, part: str, folder: Path | None) -> Abilities:
+        return Abilities("old", trials={RUNS: ""})
+
+    settings, ffmpeg = Settings.load(site.environment(), dotenv=None), FFmpeg(TESTED_FFMPEG)
+    programs = FFmpegPrograms([FoundProgram(TESTED_FFMPEG, "configured")], AbilityStore(None, examine))
+    encoder = EncodingService(ffmpeg, programs=programs)
+    videos = VideoService(settings, YouTubeService(settings), encoder, ffmpeg)
+    with pytest.raises(errors.FormatNotAvailable, match="FFmpeg of this server"):
+        download(videos, tmp_path, SITUATIONS.LADDER, "mp4", "144p", compatibility="h265")
+    assert site.media_requests(SITUATIONS.LADDER) == [] and list(tmp_path.iterdir()) == []
 
 
 def test_wanted_and_obtained_are_both_told(site: OfflineYoutube, tmp_path: Path) -> None:

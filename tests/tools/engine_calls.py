@@ -16,7 +16,7 @@ from src.services.cutting.engine.model import Call, ClipReport, CutOrder
 from src.services.cutting.sources import ChosenFormats
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.youtube.selection import Selection
-from tests.tools.media_kit import FFMPEG
+from tests.tools.media_kit import TESTED_FFMPEG
 
 Refresh = Callable[[], ClipSource]
 
@@ -45,7 +45,7 @@ def cut_clip(
     monitor: Monitor | None = None,
 ) -> CutResult:
     """A clip by all the methods of a job."""
-    cutter = ClipCutter(FFmpeg(Path(FFMPEG)), engine or InProcessEngine(), network)
+    cutter = ClipCutter(FFmpeg(TESTED_FFMPEG), engine or InProcessEngine(), network)
     chosen = ChosenFormats.of(youtube, video, selection)
     outputs = (folder / f"cut.{selection.cut_container}",)
     order = CutOrder(chosen.source(), (wanted,), outputs, folder, network, ffmpeg=cutter.program)

@@ -22,6 +22,7 @@ from src.services.encoding.ability_store import AbilityStore
 from src.services.encoding.planner import plan_encode
 from src.services.encoding.programs import FFmpegPrograms
 from src.services.encoding.requirements import can_all, require_vmaf
+from src.services.encoding.trials import BASE, PARTS
 from src.utils.ffmpeg_program import FoundProgram
 
 RECORDED = Path(__file__).parent / "recorded_programs"
@@ -51,8 +52,9 @@ class Machine:
     def store(self) -> AbilityStore:
         return AbilityStore(self.folder / "data", self.examine)
 
-    def examine(self, program: Path, _: Path | None) -> Abilities:
-        self.examined.append(program.name)
+    def examine(self, program: Path, part: str, _: Path | None) -> Abilities:
+        if part == BASE:
+            self.examined.append(program.name)
         return self.abilities[program.name]
 
     def chosen(self) -> tuple[str, str]:
@@ -97,9 +99,9 @@ def test_the_bundled_program_works_until_the_trials_are_done(tmp_path: Path) -> 
     machine, done, ended = Machine(tmp_path, BUNDLED), threading.Event(), threading.Event()
     programs: FFmpegPrograms
 
-    def examine(program: Path, _: Path | None) -> Abilities:
+    def examine(program: Path, part: str, _: Path | None) -> Abilities:
         done.wait()
-        if program.name == "installed":
+        if (program.name, part) == ("installed", PARTS[-1]):
             ended.set()
         return BUNDLED
 
@@ -145,14 +147,14 @@ def test_results_that_cannot_be_stored_are_used(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file, not a folder")
     programs = FFmpegPrograms(machine.found, machine.store())
     programs.examine_all()
-    assert programs.abilities(machine.found[1].path) == DEBIAN_12
+    assert programs.abilities(machine.found[1].path, "av1", lossless=True) == DEBIAN_12
     assert machine.examined == ["bundled", "installed"]
 
 
 def test_disturbed_trials_say_nothing_about_the_program(tmp_path: Path) -> None:
     machine = Machine(tmp_path, DEBIAN_12)
 
-    def disturbed(program: Path, _: Path | None) -> Abilities:
+    def disturbed(program: Path, part: str, _: Path | None) -> Abilities:
         raise JobTimeout()
 
     with pytest.raises(JobTimeout):
@@ -214,3 +216,23 @@ def test_vmaf_needs_a_filter_that_debian_lacks() -> None:
     require_vmaf(DEBIAN_12, needed=False)
     with pytest.raises(FormatNotAvailable, match="libvmaf"):
         require_vmaf(DEBIAN_12, needed=True)
+
+
+def test_operators_see_which_program_works_and_why(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, DEBIAN_12)
+    programs = FFmpegPrograms(machine.found, machine.store())
+    programs.examine_all()
+    choice, (bundled, installed) = programs.report()
+    assert choice.program.origin == "bundled" and "can do less" in choice.reason
+    assert bundled.problems == {}
+    assert installed.problems == {
+        "filter libvmaf": "This program does not have it",
+        "lossless libsvtav1 yuv420p": "The encode is not lossless: frame 0 differs",
+    }
+
+
+def test_the_bundled_program_alone_is_not_tried_for_a_report(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, DEBIAN_12)
+    programs = FFmpegPrograms(machine.found[:1], machine.store())
+    choice, (bundled,) = programs.report()
+    assert (choice.reason, bundled.problems, machine.examined) == ("It is the only FFmpeg here", None, [])

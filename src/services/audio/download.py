@@ -66,8 +66,10 @@ class AudioDownloadService:
         Raises:
             UrlInvalid, SourceError: the site or the network did not give it.
             ClipIncomplete, EngineInterrupted: what the site sent cannot be read.
+            FormatNotAvailable: the video has no audio, or FFmpeg cannot write this format; nothing was fetched.
             EncodeFailed, DiskFull, and what ``monitor`` raises. Nothing is left behind.
         """
+        self._audio.require_possible(audio_format, normalize_loudness=normalize_loudness)
         monitor.report(Progress(Phase.INITIALIZING))
         source_id = parse_video_id_from_url(url)
         with (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import logging
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -28,15 +29,24 @@ class AbilityStore:
     """The abilities of programs, by path, size, times and version of the program; in a folder, and in memory."""
 
     def __init__(
-        self, folder: Path | None = None, examine: Callable[[Path, Path | None], Abilities] = trials.examine_program
+        self,
+        folder: Path | None = None,
+        examine: Callable[[Path, str, Path | None], Abilities] = trials.examine_program,
     ) -> None:
-        """Without a ``folder``, they are only stored in memory. ``examine`` runs the trials."""
+        """Without a ``folder``, they are only stored in memory. ``examine`` runs the trials of one part."""
         self._folder, self._examine = folder, examine
         self._known: dict[str, Abilities] = {}
 
-    def read(self, program: Path) -> Abilities | None:
-        """Return the abilities of a program if its trials are done."""
-        key = _key(program)
+    def read(self, program: Path, parts: Sequence[str] = trials.PARTS) -> Abilities | None:
+        """Return the abilities of a program if the trials of these parts are done."""
+        return _joined([self._read(f"{_key(program)}-{part.replace(' ', '-')}") for part in parts])
+
+    def known(self, program: Path) -> Abilities | None:
+        """Return the abilities that the trials so far have shown."""
+        found = [self.read(program, [part]) for part in trials.PARTS]
+        return _joined([part for part in found if part is not None])
+
+    def _read(self, key: str) -> Abilities | None:
         if key not in self._known:
             stored = self._stored(key)
             if stored is None:
@@ -44,21 +54,31 @@ class AbilityStore:
             self._known[key] = stored
         return self._known[key]
 
-    def examine(self, program: Path) -> Abilities:
-        """Run the trials of a program and store the result; another process that does so is waited for.
+    def examine(self, program: Path, parts: Sequence[str] = trials.PARTS) -> Abilities:
+        """Return the abilities of a program, after the trials that are missing of these parts; another process that
+        runs them is waited for.
 
         Raises:
             DiskFull, EncodeInterrupted, JobTimeout: the trials were disturbed.
         """
-        key = _key(program)
+        known = self.read(program, parts)
+        if known is not None:
+            return known
         with self._only_one() as folder:
-            found = self.read(program)
-            if found is None:
-                found = self._examine(program, folder)
-                self._known[key] = found
-                self._store(key, found)
-                failed = [name for name, problem in found.trials.items() if problem]
-                log.info("FFmpeg %s (%s): it lacks %s", program, found.version, ", ".join(failed) or "nothing")
+            found = [self._read_or_examine(program, part, folder) for part in parts]
+        joined = _joined(found)
+        assert joined is not None
+        return joined
+
+    def _read_or_examine(self, program: Path, part: str, folder: Path | None) -> Abilities:
+        key = f"{_key(program)}-{part.replace(' ', '-')}"
+        found = self._read(key)
+        if found is None:
+            found = self._examine(program, part, folder)
+            self._known[key] = found
+            self._store(key, found)
+            failed = [name for name, problem in found.trials.items() if problem]
+            log.info("FFmpeg %s (%s), %s: it lacks %s", program, found.version, part, ", ".join(failed) or "nothing")
         return found
 
     @contextmanager
@@ -93,6 +113,12 @@ class AbilityStore:
             Path(file.name).replace(self._folder / f"{key}.json")
         except OSError as error:
             log.warning("the abilities of FFmpeg could not be stored: %s", error)
+
+
+def _joined(parts: Sequence[Abilities | None]) -> Abilities | None:
+    """Return the abilities of all parts, or None if one is unknown."""
+    known = [part for part in parts if part is not None]
+    return functools.reduce(Abilities.with_part, known) if known and len(known) == len(parts) else None
 
 
 def _key(program: Path) -> str:

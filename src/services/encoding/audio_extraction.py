@@ -8,15 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from src.errors import (
-    DiskFull,
-    EncodeFailed,
-    EncodeInterrupted,
-    FormatNotAvailable,
-    FormatRefused,
-    JobTimeout,
-    MediaInvalid,
-)
+from src.errors import EncodeFailed, FormatNotAvailable, FormatRefused, MediaInvalid
 from src.models.abilities import encoder_trial, filter_trial
 from src.models.audio import AudioReport, AudioTags
 from src.models.media import AudioStream, MediaInfo
@@ -24,8 +16,8 @@ from src.models.outcome import Note, NoteCode
 from src.models.params import AudioFormat, AudioQuality
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.services.encoding.arguments import FIRST_TWO, file_url, input_options
-from src.services.encoding.programs import FFmpegPrograms, only_program
 from src.services.encoding.progress import encode_reporter
+from src.services.encoding.trials import read_lists
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine, probe, probe_upload
 from src.utils.ffmpeg_limits import Limits
@@ -78,10 +70,8 @@ _ENCODERS: Final[dict[AudioFormat, tuple[str, ...]]] = {
 class AudioService:
     """Extracts the default audio track of any media file."""
 
-    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None, programs: FFmpegPrograms | None = None) -> None:
-        """``programs``: what knows the abilities of ``ffmpeg``."""
+    def __init__(self, ffmpeg: FFmpeg, *, limits: Limits | None = None) -> None:
         self._ffmpeg = ffmpeg
-        self._programs = programs or only_program(ffmpeg.program)
         self._limits = limits or Limits()
 
     def get_metadata(self, path: Path) -> dict[str, object]:
@@ -112,13 +102,10 @@ class AudioService:
         Raises:
             FormatRefused: its FFmpeg cannot do it.
         """
-        try:
-            able = self._programs.abilities(self._ffmpeg.program)
-        except (DiskFull, EncodeInterrupted, JobTimeout):
-            return
+        answers = read_lists(self._ffmpeg.program).missing
         trials = [encoder_trial(name) for name in _ENCODERS[audio_format]]
         trials += [filter_trial("loudnorm")] if normalize_loudness else []
-        missing = [trial for trial in trials if not able.can(trial)]
+        missing = [trial for trial in trials if answers.get(trial)]
         if missing:
             raise FormatRefused(f"The FFmpeg of this server cannot write this: it lacks {', '.join(missing)}")
 

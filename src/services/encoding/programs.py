@@ -10,7 +10,9 @@ from pathlib import Path
 
 from src.errors import AppError
 from src.models.abilities import RUNS, Abilities
+from src.models.params import Codec
 from src.services.encoding.ability_store import AbilityStore
+from src.services.encoding.trials import BASE, part_of
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.utils.background import in_background
 from src.utils.ffmpeg_program import FoundProgram, Origin
@@ -29,7 +31,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ProgramReading:
-    """A program as operators see it. ``problems``: failed trials, with what went wrong; None before its trials."""
+    """A program as operators see it. ``problems``: failed trials, with what went wrong; None before any trial."""
 
     path: Path
     origin: Origin
@@ -66,13 +68,13 @@ class FFmpegPrograms:
         others = [one for one in self._found if one != chosen]
         return tuple(FFmpeg(one.path) for one in (chosen, *others))
 
-    def abilities(self, program: Path) -> Abilities:
-        """Return what a program can do. The first time, its trials take some seconds.
+    def abilities(self, program: Path, codec: Codec, *, lossless: bool) -> Abilities:
+        """Return what a program can do for one kind of encode. The first time, its trials take about a second.
 
         Raises:
             DiskFull, EncodeInterrupted, JobTimeout: the trials were disturbed; a later call repeats them.
         """
-        return self._store.read(program) or self._store.examine(program)
+        return self._store.examine(program, (BASE, part_of(codec, lossless=lossless)))
 
     def choose(self) -> Choice:
         """Choose the program for work in software, without waiting for trials."""
@@ -94,14 +96,19 @@ class FFmpegPrograms:
             DiskFull, EncodeInterrupted, JobTimeout: they were disturbed.
         """
         for one in self._found:
-            self.abilities(one.path)
+            self._store.examine(one.path)
 
     def report(self) -> tuple[Choice, tuple[ProgramReading, ...]]:
-        """Return which program works, and what is known of all, without waiting for trials."""
-        return self.choose(), self._readings()
+        """Return which program works, and what is known of all; missing trials run in the background.
 
-    def _readings(self) -> tuple[ProgramReading, ...]:
-        return tuple(_reading(one, self._store.read(one.path)) for one in self._found)
+        The bundled program alone is not tried for it: there is no other to choose.
+        """
+        if [one.origin for one in self._found] != ["bundled"] and self._unknown():
+            self._compare()
+        return self.choose(), tuple(_reading(one, self._store.known(one.path)) for one in self._found)
+
+    def _unknown(self) -> bool:
+        return any(self._store.read(one.path) is None for one in self._found)
 
     def _best(self, known: dict[FoundProgram, Abilities]) -> Choice:
         bundled, installed = self._found

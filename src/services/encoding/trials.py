@@ -6,10 +6,10 @@ import dataclasses
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
-from itertools import chain
+from functools import lru_cache, partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -61,12 +61,17 @@ FILTERS: Final = (
     *("settb", "sidedata", "split", "trim"),
 )
 ENCODERS: Final = ("aac", "flac", "libmp3lame", "libopus", "libvpx-vp9", "mjpeg", "mov_text", "pcm_s16le", "pcm_s24le")
-LIGHT: Final[tuple[tuple[Codec, str, Quality], ...]] = (
-    ("h264", "libx264", "lossless"),
-    ("h265", "libx265", "medium"),
-    ("av1", "libsvtav1", "medium"),
+LIGHT: Final[tuple[tuple[str, str, str], ...]] = (
+    ("lossless h264", "libx264", "yuv420p10le"),
+    ("lossless h265", "libx265", "yuv420p10le"),
+    ("lossy h265", "libx265", "yuv420p10le"),
+    ("lossless av1", "libsvtav1", "yuv420p"),
+    ("lossy av1", "libsvtav1", "yuv420p10le"),
 )
-"""The encoders that get HDR metadata as options; H.264 has HDR in lossless encodes only."""
+"""The encoders that get HDR metadata as options, with a format, by part; HDR becomes SDR in lossy H.264."""
+BASE: Final = "base"
+PARTS: Final = (BASE, *(f"{kind} {codec}" for kind in ("lossless", "lossy") for codec in TAGS))
+"""The parts in which programs are tried, so that no encode waits for the trials of another."""
 _HDR: Final = VideoStream(
     index=0,
     codec="hevc",
@@ -83,38 +88,54 @@ _HDR: Final = VideoStream(
 )
 
 
-def examine_program(program: Path, parent: Path | None = None) -> Abilities:
-    """Try everything, in a temporary folder within ``parent``: about four seconds of processor time.
+def part_of(codec: Codec, *, lossless: bool) -> str:
+    """Return the part with the trials of an encode."""
+    return f"{'lossless' if lossless else 'lossy'} {codec}"
+
+
+def examine_program(program: Path, part: str, parent: Path | None = None) -> Abilities:
+    """Run the trials of one part, in a temporary folder within ``parent``: about half a second of processor time.
 
     A program that cannot even be started is not ``usable``.
 
     Raises:
         DiskFull, EncodeInterrupted, JobTimeout: this says nothing about the program.
     """
-    listed = _Lists(program)
+    listed = read_lists(program)
+    found: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="ffmpeg-trials-", dir=parent) as folder:
         bench = _Bench(FFmpeg(program).confined(reads=[], writes=[Path(folder)]), Path(folder))
-        trials = {abilities.RUNS: bench.problem(bench.make_source)}
-        if trials[abilities.RUNS]:
-            return Abilities(listed.version, frozenset(), trials)
-        for name, trial in chain(_presence(listed), bench.trials()):
-            trials[name] = bench.problem(trial)
-    return Abilities(listed.version, listed.decodable, trials)
+        found[abilities.RUNS] = bench.problem(bench.make_source)
+        if not found[abilities.RUNS]:
+            found |= listed.missing if part == BASE else {}
+            for name, trial in bench.trials(part):
+                found[name] = bench.problem(trial)
+    decodes = listed.decodable if part == BASE and not found[abilities.RUNS] else frozenset()
+    return Abilities(listed.version, decodes, found)
 
 
-class _Lists:
-    """What the program lists about itself."""
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a program lists about itself. ``missing``: the trials of filters and encoders that these lists answer."""
 
-    def __init__(self, program: Path) -> None:
-        self._program = program
-        found = _VERSION.search(self._output("-version"))
-        self.version = found[1] if found else ""
-        self.decodable = frozenset(_DECODABLE.findall(self._output("-codecs")))
-        self.encoders = frozenset(_ENCODERS.findall(self._output("-encoders")))
-        self.filters = frozenset(_FILTERS.findall(self._output("-filters")))
+    version: str
+    decodable: frozenset[str]
+    missing: Mapping[str, str]
 
-    def _output(self, question: str) -> str:
-        command = [str(self._program), "-hide_banner", "-nostdin", question]
+
+def read_lists(program: Path) -> Lists:
+    """Return the lists of a program; they are read again when its file changes."""
+    try:
+        found = program.stat()
+    except OSError:
+        return Lists("", frozenset(), {})
+    return _read_lists(program, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read_lists(program: Path, _size: int, _mtime_ns: int) -> Lists:
+    def output(question: str) -> str:
+        command = [str(program), "-hide_banner", "-nostdin", question]
         try:
             done = subprocess.run(
                 command, env=ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=_LIST_SECONDS
@@ -123,22 +144,15 @@ class _Lists:
             return ""
         return done.stdout
 
+    version = _VERSION.search(output("-version"))
+    encoders, filters = _ENCODERS.findall(output("-encoders")), _FILTERS.findall(output("-filters"))
+    missing = {abilities.filter_trial(name): _absence(name, filters) for name in FILTERS}
+    missing |= {abilities.encoder_trial(name): _absence(name, encoders) for name in ENCODERS}
+    return Lists(version[1] if version else "", frozenset(_DECODABLE.findall(output("-codecs"))), missing)
 
-class _Absent(Exception):
-    """The program does not list something."""
 
-
-def _presence(listed: _Lists) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the trials that the lists of the program answer."""
-
-    def require(name: str, names: frozenset[str]) -> None:
-        if name not in names:
-            raise _Absent("This program does not have it")
-
-    for name in FILTERS:
-        yield abilities.filter_trial(name), partial(require, name, listed.filters)
-    for name in ENCODERS:
-        yield abilities.encoder_trial(name), partial(require, name, listed.encoders)
+def _absence(name: str, names: Collection[str]) -> str:
+    return "" if name in names else "This program does not have it"
 
 
 def _succeeded() -> None:
@@ -160,7 +174,7 @@ class _Bench:
             trial()
         except (DiskFull, EncodeInterrupted, JobTimeout):
             raise
-        except (AppError, _Absent) as error:
+        except AppError as error:
             return str(error) or type(error).__name__
         return ""
 
@@ -185,21 +199,25 @@ class _Bench:
         written = ["-c:v", "rawvideo", "-fps_mode", "passthrough", "-f", "nut", file_url(self._source)]
         self._run([*opened, "-i", file_url(raw), *written])
 
-    def trials(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """Yield the trials that encode."""
-        for codec, encoder, formats in LOSSLESS:
-            plans = [_video_plan(codec, encoder, pixel_format, "lossless") for pixel_format in formats]
-            names = [abilities.lossless_trial(encoder, pixel_format) for pixel_format in formats]
-            yield from self._group(names, plans, proven=True)
-        for codec, encoder, formats in LOSSY:
-            plans = [_video_plan(codec, encoder, pixel_format, "medium") for pixel_format in formats]
-            names = [abilities.encode_trial(encoder, pixel_format) for pixel_format in formats]
-            yield from self._group(names, plans)
-        for codec, encoder, quality in LIGHT:
-            plan = _video_plan(codec, encoder, "yuv420p10le", quality)
-            plan = dataclasses.replace(plan, options=hdr.with_light(plan.options, encoder, _HDR))
-            yield abilities.light_trial(encoder), partial(self._encode, [plan])
-        yield abilities.TONE_MAP, self._tone_map
+    def trials(self, part: str) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Yield the trials of one part that run something."""
+        if part == BASE:
+            yield abilities.TONE_MAP, self._tone_map
+        for codec, encoder, formats in LOSSLESS if part.startswith("lossless") else LOSSY:
+            if part == part_of(codec, lossless=True):
+                plans = [_video_plan(codec, encoder, pixel_format, "lossless") for pixel_format in formats]
+                names = [abilities.lossless_trial(encoder, pixel_format) for pixel_format in formats]
+                yield from self._group(names, plans, proven=True)
+            elif part == part_of(codec, lossless=False):
+                plans = [_video_plan(codec, encoder, pixel_format, "medium") for pixel_format in formats]
+                names = [abilities.encode_trial(encoder, pixel_format) for pixel_format in formats]
+                yield from self._group(names, plans)
+        for of, encoder, pixel_format in LIGHT:
+            if of == part:
+                codec = next(codec for codec in TAGS if part.endswith(codec))
+                plan = _video_plan(codec, encoder, pixel_format, "medium" if part.startswith("lossy") else "lossless")
+                plan = dataclasses.replace(plan, options=hdr.with_light(plan.options, encoder, _HDR))
+                yield abilities.light_trial(encoder), partial(self._encode, [plan])
 
     def _group(
         self, names: list[str], plans: list[VideoPlan], *, proven: bool = False

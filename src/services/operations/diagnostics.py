@@ -123,7 +123,6 @@ class DiagnosticsService:
     def _diagnose(self) -> Diagnosis:
         questions: dict[str, Callable[[], Any]] = {
             "ffmpeg": self._query_ffmpeg,
-            "trials": lambda: _quietly(self._programs.examine_all),
             "hardware": lambda: _quietly(self._encoder.hardware),
             "js_runtime": _js_runtime,
             "mongodb": lambda: _quietly(lambda: db_service.server_version(self._database)),

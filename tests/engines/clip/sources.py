@@ -15,7 +15,7 @@ from src.models.progress import Monitor, SilentMonitor
 from src.services.cutting.engine.model import ClipReport
 from tests.engines.clip.origin import Faults, Origin
 from tests.tools.engine_calls import make_clips
-from tests.tools.media_kit import FFMPEG, Film, cached_file, cached_film, frame_numbers
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG, Film, cached_file, cached_film, frame_numbers
 
 SMALL = Film(size=(320, 180), seconds=Fraction(12), gop_frames=50, bframes=3)
 
@@ -176,7 +176,7 @@ def make(
                     work_dir=work,
                     network=network or NetworkSettings(),
                     mode=mode,
-                    ffmpeg=Path(FFMPEG),
+                    ffmpeg=TESTED_FFMPEG,
                     monitor=monitor or SilentMonitor(),
                 )
             finally:

@@ -14,7 +14,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from tests.engines.clip.sources import KINDS, make
 from tests.tools.media_kit import decode_errors, frame_numbers
 from tests.tools.media_kit.facts import media_facts, packets
-from tests.tools.media_kit.film import FFMPEG
+from tests.tools.media_kit.film import TESTED_FFMPEG
 from tests.tools.media_kit.read import audio_marks
 from tests.tools.media_kit.sound import SECONDS_MODULUS
 
@@ -30,7 +30,7 @@ def test_clips_are_joined_without_a_seam(name: str, tmp_path: Path) -> None:
     made = make(kind, RANGES, tmp_path)
     parts = [frame_numbers(each.path) for each in made]
     output = tmp_path / f"batch{made[0].path.suffix}"
-    join_clips([each.path for each in made], output, FFmpeg(Path(FFMPEG)), SilentMonitor())
+    join_clips([each.path for each in made], output, FFmpeg(TESTED_FFMPEG), SilentMonitor())
 
     frames = frame_numbers(output)
     assert [frame.number for frame in frames] == [frame.number for part in parts for frame in part]
@@ -46,7 +46,7 @@ def test_sound_is_where_its_pictures_are(tmp_path: Path) -> None:
     kind = BY_NAME["h264-sidx"]
     made = make(kind, RANGES, tmp_path)
     output = tmp_path / "batch.mp4"
-    join_clips([each.path for each in made], output, FFmpeg(Path(FFMPEG)), SilentMonitor())
+    join_clips([each.path for each in made], output, FFmpeg(TESTED_FFMPEG), SilentMonitor())
     frames = frame_numbers(output)
     marks = audio_marks(output)
     assert len(marks) >= 4
@@ -61,6 +61,6 @@ def test_clips_without_sound_are_joined(tmp_path: Path) -> None:
     silent = replace(kind, film=replace(kind.film, audio=None))
     made = make(silent, RANGES[:2], tmp_path)
     output = tmp_path / "batch.mp4"
-    join_clips([each.path for each in made], output, FFmpeg(Path(FFMPEG)), SilentMonitor())
+    join_clips([each.path for each in made], output, FFmpeg(TESTED_FFMPEG), SilentMonitor())
     assert len(frame_numbers(output)) == sum(len(frame_numbers(each.path)) for each in made)
     assert not media_facts(output).audio

@@ -16,7 +16,7 @@ from src.services.cutting.engine.model import ClipReport, Keep
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.clip.sources import KINDS, SMALL, Kind, served
 from tests.tools.engine_calls import make_clip
-from tests.tools.media_kit import FFMPEG, decode_errors, frame_numbers
+from tests.tools.media_kit import TESTED_FFMPEG, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow
 KIND = {kind.name: kind for kind in KINDS}
@@ -40,7 +40,7 @@ class Desk:
             work_dir=self.folder,
             network=NetworkSettings(),
             mode=mode,
-            ffmpeg=Path(FFMPEG),
+            ffmpeg=TESTED_FFMPEG,
             monitor=SilentMonitor(),
             keep=self.keep,
         )

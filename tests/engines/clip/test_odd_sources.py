@@ -24,7 +24,16 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from tests.engines.clip.origin import Origin
 from tests.engines.clip.sources import SMALL
 from tests.tools.engine_calls import fetch_whole, make_clip, make_parts
-from tests.tools.media_kit import FFMPEG, audio_marks, av_offset, cached_film, decode_errors, frame_numbers, media_facts
+from tests.tools.media_kit import (
+    FFMPEG,
+    TESTED_FFMPEG,
+    audio_marks,
+    av_offset,
+    cached_film,
+    decode_errors,
+    frame_numbers,
+    media_facts,
+)
 from tests.tools.media_kit.facts import packets
 
 pytestmark = pytest.mark.slow
@@ -185,7 +194,7 @@ def test_a_batch_keeps_its_sound_where_one_clip_has_none(tmp_path: Path) -> None
         assert (report.sound is None) == (number == 0)
         paths.append(path.replace(tmp_path / f"part{number}.mp4"))
     output = tmp_path / "batch.mp4"
-    join_clips(paths, output, FFmpeg(Path(FFMPEG)), SilentMonitor())
+    join_clips(paths, output, FFmpeg(TESTED_FFMPEG), SilentMonitor())
     assert [frame.number for frame in frame_numbers(output)] == [*range(158, 178), *range(33, 83)]
     assert [(round(mark.at, 1), mark.second) for mark in audio_marks(output)] == [(1.5, 2), (2.5, 3)]
 

@@ -15,7 +15,7 @@ from src.services.encoding.audio_extraction import FORMATS, QUALITIES, AudioServ
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.utils.ffmpeg_limits import Limits
 from tests.engines.encode.recipes import AAC, FAST, SOUND, Row, make, video
-from tests.tools.media_kit import FFMPEG, audio_marks
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG, audio_marks
 
 pytestmark = pytest.mark.slow
 TAGS = AudioTags(title="Ein Lied: Überblick", artist="A = B; C", album="Best", date="2026")
@@ -23,7 +23,7 @@ TAGS = AudioTags(title="Ein Lied: Überblick", artist="A = B; C", album="Best", 
 
 @pytest.fixture(scope="module")
 def audio() -> AudioService:
-    return AudioService(FFmpeg(Path(FFMPEG)))
+    return AudioService(FFmpeg(TESTED_FFMPEG))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def _many_channels(tmp_path: Path, channels: int, layout: str) -> Path:
 
 def test_a_failure_that_is_not_about_channels_makes_no_stereo_file(tmp_path: Path) -> None:
     """4 s of six channels are 2.3 MB; the limit of 1 MB would admit two channels of them."""
-    limited = AudioService(FFmpeg(Path(FFMPEG)), limits=Limits(file_bytes=1_000_000))
+    limited = AudioService(FFmpeg(TESTED_FFMPEG), limits=Limits(file_bytes=1_000_000))
     with pytest.raises(EncodeFailed):
         limited.extract(_many_channels(tmp_path, 6, "5.1"), tmp_path / "out.wav", "wav")
     assert not (tmp_path / "out.wav").exists()

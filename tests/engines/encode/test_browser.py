@@ -21,7 +21,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
 from tests.engines.encode.recipes import make
 from tests.engines.encode.zoo import RIGHT
-from tests.tools.media_kit import FFMPEG
+from tests.tools.media_kit import TESTED_FFMPEG
 
 # One Chromium at a time: two on two cores miss their time limits.
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -93,7 +93,7 @@ def test_chromium_plays_them_all(tmp_path: Path) -> None:
     assert browser, "install the package chromium"
     folder = tmp_path / "site"
     folder.mkdir()
-    encoder = EncodingService(FFmpeg(Path(FFMPEG)))
+    encoder = EncodingService(FFmpeg(TESTED_FFMPEG))
     wanted: dict[str, tuple[str, MediaInfo]] = {}
     for number, row in enumerate(row for row in RIGHT if row.name in PLAYED):
         codec: Codec = "av1" if row.codec == "av1" else "h264"  # Chromium has no decoder for H.265

@@ -18,13 +18,13 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import probe
 from tests.engines.encode.recipes import AAC, FAST, SOUND, Row, make, scratch, video
 from tests.engines.encode.test_zoo import check_pictures, check_sound, check_streams
-from tests.tools.media_kit import FFMPEG
+from tests.tools.media_kit import TESTED_FFMPEG
 
 pytestmark = pytest.mark.slow
 SHORT = (*FAST, "-g", "12", "-bf", "2")
 FFV1 = ("-c:v", "ffv1", "-c:a", "pcm_s16le")
 ODD = ("-vf", "crop=321:181:exact=1")
-SERVICE = EncodingService(FFmpeg(Path(FFMPEG)), chunk_seconds=0.5)
+SERVICE = EncodingService(FFmpeg(TESTED_FFMPEG), chunk_seconds=0.5)
 ROWS = (
     Row("anamorphic lossless", ((*video("360x288"), *SOUND, *FFV1, "-vf", "setsar=64/45"),), ".mkv", "av1", "lossless"),
     Row(

@@ -17,7 +17,7 @@ from src.services.encoding.planner import plan_encode
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine, inspect_output
 from tests.engines.encode.recipes import scratch
-from tests.tools.media_kit import FFMPEG, Film, cached_film
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG, Film, cached_film
 
 pytestmark = pytest.mark.slow
 FILM = Film(size=(320, 180), seconds=Fraction(2), gop_frames=10)
@@ -32,7 +32,7 @@ COMPLAINTS = (
 def judged(source: Path, made: Timeline, log: tuple[str, ...]) -> set[NoteCode]:
     media, timeline = examine(source)
     plan = plan_encode(media, "h264", "medium", timeline=timeline)
-    judge = Judge(FFmpeg(Path(FFMPEG)), source, timeline, media.start_seconds or 0.0, SilentMonitor())
+    judge = Judge(FFmpeg(TESTED_FFMPEG), source, timeline, media.start_seconds or 0.0, SilentMonitor())
     return {note.code for note in judge.notes(plan, made, log)}
 
 

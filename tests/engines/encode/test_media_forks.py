@@ -20,7 +20,7 @@ from src.services.media.child import ProbeLimits
 from src.services.media.forks import MediaForks
 from src.services.media.probe import SCAN_LIMITS, examine, index_frames
 from src.utils.sandbox import available
-from tests.tools.media_kit import FFMPEG, Film, cached_film
+from tests.tools.media_kit import TESTED_FFMPEG, Film, cached_film
 
 pytestmark = pytest.mark.slow
 FILM = Film(seconds=Fraction(2))
@@ -127,7 +127,7 @@ def test_a_process_that_was_killed_is_nobodys_fault(film: Path, forks: MediaFork
 
 def test_an_encode_leaves_no_process(film: Path, tmp_path: Path) -> None:
     before = children()
-    report = EncodingService(FFmpeg(Path(FFMPEG))).encode_video_to_mp4(film, tmp_path / "made.mp4", "h264", "medium")
+    report = EncodingService(FFmpeg(TESTED_FFMPEG)).encode_video_to_mp4(film, tmp_path / "made.mp4", "h264", "medium")
     assert report.frames == FILM.frame_count
     assert children() == before
 

@@ -26,7 +26,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media import facts
 from src.services.media.probe import examine, probe
 from tests.engines.encode.look import frame_times
-from tests.tools.media_kit import FFMPEG
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG
 from tests.tools.media_kit.boxes import changed
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def picture(size: str = "160x90", seconds: float = 0.4) -> tuple[str, ...]:
 
 
 def encode(source: Path, output: Path, codec: Any = "h264", quality: Any = "medium") -> EncodeReport:
-    return EncodingService(FFmpeg(Path(FFMPEG))).encode_video_to_mp4(source, output, codec, quality)
+    return EncodingService(FFmpeg(TESTED_FFMPEG)).encode_video_to_mp4(source, output, codec, quality)
 
 
 def codes(report: EncodeReport) -> set[NoteCode]:
@@ -272,12 +272,12 @@ def test_a_track_that_cannot_be_mixed_or_decoded_costs_no_video(tmp_path: Path) 
     run(*picture(), "-f", "lavfi", "-i", "sine=d=0.4", *FAST, "-c:a", "pcm_s16le", "-ac", "4", str(source))
     media = probe(source)
     rare = dataclasses.replace(media, audio=(dataclasses.replace(media.audio[0], index=7, codec="rare"),))
-    assert try_tracks(FFmpeg(Path(FFMPEG)), source, media, SilentMonitor()).unusable == frozenset()
-    assert try_tracks(FFmpeg(Path(FFMPEG)), source, rare, SilentMonitor()).unusable == {7}
+    assert try_tracks(FFmpeg(TESTED_FFMPEG), source, media, SilentMonitor()).unusable == frozenset()
+    assert try_tracks(FFmpeg(TESTED_FFMPEG), source, rare, SilentMonitor()).unusable == {7}
     # Behind those that cannot be decoded come others in their place.
     known, lost = media.audio[0], rare.audio[0]
     many = dataclasses.replace(media, audio=(lost, *[known] * 7, dataclasses.replace(lost, index=8), *[known] * 2))
-    assert try_tracks(FFmpeg(Path(FFMPEG)), source, many, SilentMonitor()).unusable == {7, 8}
+    assert try_tracks(FFmpeg(TESTED_FFMPEG), source, many, SilentMonitor()).unusable == {7, 8}
     unknown = AudioStream(1, "pcm_s16le", 48000, 12, "12 channels")
     assert (plan_track(unknown).layout, plan_track(unknown).first_two) == ("stereo", True)
 
@@ -301,7 +301,7 @@ def test_an_audio_file_of_any_channels(format_: Any, channels: int, tmp_path: Pa
         tones.setparams((channels, 2, 48000, 0, "NONE", ""))
         tones.writeframes(np.random.default_rng(1).integers(-3000, 3000, 19200 * channels, dtype=np.int16).tobytes())
     for loudness in (False, True):
-        report = AudioService(FFmpeg(Path(FFMPEG))).extract(source, output, format_, normalize_loudness=loudness)
+        report = AudioService(FFmpeg(TESTED_FFMPEG)).extract(source, output, format_, normalize_loudness=loudness)
         assert abs(report.duration_seconds - 0.4) < 0.1
         assert report.channels in (2, channels)
         converted = report.channels == 2 and format_ != "mp3"

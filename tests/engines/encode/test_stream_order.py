@@ -13,7 +13,7 @@ from src.models.outcome import NoteCode
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine, index_frames, poster
-from tests.tools.media_kit import FFMPEG, Film, audio_marks, cached_film, first_last, frame_numbers
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG, Film, audio_marks, cached_film, first_last, frame_numbers
 from tests.tools.media_kit.boxes import tracks_in_order
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ CASES: dict[str, tuple[str, Callable[[Path, tuple[str, ...]], Path], frozenset[N
 def test_becomes_the_main_video(case: str, quality: str, parts: tuple[str, ...], tmp_path: Path) -> None:
     suffix, maker, told = CASES[case]
     source, output = maker(tmp_path / f"film{suffix}", parts), tmp_path / "out.mp4"
-    report = EncodingService(FFmpeg(Path(FFMPEG))).encode_video_to_mp4(source, output, "h264", quality)  # type: ignore[arg-type]
+    report = EncodingService(FFmpeg(TESTED_FFMPEG)).encode_video_to_mp4(source, output, "h264", quality)  # type: ignore[arg-type]
     assert [frame.number for frame in frame_numbers(output)] == FRAMES
     assert [mark.second for mark in audio_marks(output)] == [0, 1]
     codes = {note.code for note in report.notes}

@@ -11,23 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from src.errors import Cancelled, DiskFull, EncodeFailed, JobTimeout
+from src.errors import Cancelled, DiskFull, EncodeFailed, FormatRefused, JobTimeout
 from src.models.chunk import Chunk, ChunkTask
 from src.models.params import Codec
 from src.models.progress import Phase, Progress
 from src.services.encoding import chunks
 from src.services.encoding.hardware import find_device
 from src.services.encoding.planner import Preferences, plan_encode
+from src.services.encoding.programs import only_program
+from src.services.encoding.trials import read_lists
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import index_frames, inspect_output, probe
 from src.utils.ffmpeg_limits import Limits
 from tests.engines.encode import look
 from tests.engines.encode.recipes import AAC, FAST, Row, make, video
-from tests.tools.media_kit import FFMPEG
+from tests.tools.media_kit import FFMPEG, TESTED_FFMPEG
 
 pytestmark = pytest.mark.slow
-PROGRAM = FFmpeg(Path(FFMPEG))
+PROGRAM = FFmpeg(TESTED_FFMPEG)
 SINE = ("-f", "lavfi", "-i", "sine=f=500:d=6")
 LONG = Row("six seconds", ((*video(seconds=6), *SINE, *FAST, "-bf", "2", "-g", "25", "-c:a", "flac"),), ".mkv")
 VARIABLE = Row(
@@ -82,7 +84,12 @@ def side_by_side(task: ChunkTask, parts: Sequence[Chunk]) -> list[Path]:
 def test_chunks_have_no_seam(row: Row, codec: Codec, tmp_path: Path) -> None:
     source, joined = make(row), tmp_path / "joined.mp4"
     plan = plan_encode(
-        probe(source), codec, "lossless", timeline=inspect_output(source), preferences=Preferences(always_encode=True)
+        probe(source),
+        codec,
+        "lossless",
+        timeline=inspect_output(source),
+        preferences=Preferences(always_encode=True),
+        able=only_program(TESTED_FFMPEG).abilities(TESTED_FFMPEG, codec, lossless=True),
     )
     frames = index_frames(source)
     parts = chunks.plan_chunks(frames, tmp_path, seconds=2)
@@ -127,6 +134,10 @@ def test_target_size(tmp_path: Path) -> None:
 
 def test_target_quality(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
+    if read_lists(TESTED_FFMPEG).missing["filter libvmaf"]:
+        with pytest.raises(FormatRefused, match="VMAF"):
+            EncodingService(PROGRAM).require_possible(make(LONG), "h264", "medium", with_vmaf=True)
+        return
     report = EncodingService(PROGRAM).encode_video_to_mp4(make(LONG), output, "h264", "medium", target_vmaf=90)
     assert report.targets["sampled_vmaf"] >= 90
     assert list(tmp_path.iterdir()) == [output]

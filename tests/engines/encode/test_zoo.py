@@ -17,7 +17,7 @@ from src.services.media.probe import probe
 from tests.engines.encode import look
 from tests.engines.encode.recipes import Row, make
 from tests.engines.encode.zoo import HOSTILE, RIGHT
-from tests.tools.media_kit import FFMPEG, audio_marks
+from tests.tools.media_kit import TESTED_FFMPEG, audio_marks
 
 pytestmark = pytest.mark.slow
 STEP_SECONDS = 0.045  # sound so much early is noticed (ITU-R BT.1359); late sound only at 0.125
@@ -25,7 +25,7 @@ STEP_SECONDS = 0.045  # sound so much early is noticed (ITU-R BT.1359); late sou
 
 @pytest.fixture(scope="module")
 def encoder() -> EncodingService:
-    return EncodingService(FFmpeg(Path(FFMPEG)))
+    return EncodingService(FFmpeg(TESTED_FFMPEG))
 
 
 @pytest.mark.matrix(3)

@@ -12,7 +12,7 @@ from src.services.streams.recorder import StreamReport, StreamSource, record
 from src.utils.clock import Clock
 from tests.engines.clip.origin import Origin
 from tests.engines.stream.clock import StandingClock
-from tests.tools.media_kit import FFMPEG, audio_marks, frame_numbers
+from tests.tools.media_kit import TESTED_FFMPEG, audio_marks, frame_numbers
 
 MOST_APART = 0.06  # seconds: a packet of audio and a frame
 
@@ -34,7 +34,7 @@ def take(
         folder / "work" / "stream.mp4",
         retained_dir=folder / "kept",
         network=NetworkSettings(connections=4, retries=retries),
-        ffmpeg=FFmpeg(Path(FFMPEG)),
+        ffmpeg=FFmpeg(TESTED_FFMPEG),
         monitor=monitor or SilentMonitor(),
         clock=clock or StandingClock(),
     )

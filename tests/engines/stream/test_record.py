@@ -19,7 +19,7 @@ from src.services.streams.recorder import StreamReport, StreamSource, choose, re
 from src.services.streams.service import StreamService
 from tests.engines.clip.origin import Faults, Origin
 from tests.engines.stream.sites import FILM, SMALL, Files, GrowingSite, body_of, cut, encrypted, master, text_of
-from tests.tools.media_kit import FFMPEG, audio_marks, cached_film, decode_errors, frame_numbers
+from tests.tools.media_kit import TESTED_FFMPEG, audio_marks, cached_film, decode_errors, frame_numbers
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def take(
         work / "stream.mp4",
         retained_dir=folder / "kept",
         network=NetworkSettings(connections=connections),
-        ffmpeg=FFmpeg(Path(FFMPEG)),
+        ffmpeg=FFmpeg(TESTED_FFMPEG),
         monitor=monitor or SilentMonitor(),
     )
 
@@ -167,7 +167,7 @@ def test_what_never_ends_ends_at_the_limit_of_a_job(kind: str, tmp_path: Path) -
         url = origin.url("film")
         allowed = url.removeprefix("http://").partition("/")[0]
         settings = Settings.load({"JOB_MAX_FETCH_MB": "1", "ALLOW_PRIVATE_NETWORKS": allowed}, dotenv=None)
-        service = StreamService(settings, EgressProxy.of(settings), FFmpeg(Path(FFMPEG)))
+        service = StreamService(settings, EgressProxy.of(settings), FFmpeg(TESTED_FFMPEG))
         params = StreamParams(url=url, stream_type=kind)  # type: ignore[arg-type]
         with pytest.raises(FileTooLarge):
             service.download(params, tmp_path / "stream.mp4", tmp_path / "kept", SilentMonitor())

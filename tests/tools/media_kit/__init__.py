@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.tools.media_kit.cache import cached_file, cached_film, media_cache
 from tests.tools.media_kit.facts import AudioFacts, MediaFacts, PacketFact, VideoFacts, media_facts, packets
-from tests.tools.media_kit.film import FFMPEG, Film, FilmNotMade, make_film
+from tests.tools.media_kit.film import FFMPEG, TESTED_FFMPEG, Film, FilmNotMade, make_film
 from tests.tools.media_kit.pattern import FrameUnreadable
 from tests.tools.media_kit.read import (
     NumberedFrame,
@@ -19,6 +19,7 @@ from tests.tools.media_kit.sound import AudioMark, SoundUnreadable
 
 __all__ = [
     "FFMPEG",
+    "TESTED_FFMPEG",
     "AudioFacts",
     "AudioMark",
     "Film",

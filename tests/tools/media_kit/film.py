@@ -17,6 +17,9 @@ import numpy as np
 from tests.tools.media_kit import pattern, sound
 
 FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
+"""The program that makes and reads films for the tests."""
+TESTED_FFMPEG = Path(os.environ.get("TEST_FFMPEG") or FFMPEG)
+"""The program under test: the bundled one, or another that TEST_FFMPEG names."""
 
 VideoCodec = Literal["h264", "hevc", "vp9", "av1"]
 AudioCodec = Literal["aac", "opus", "mp3", "vorbis", "flac", "pcm_s16le"]
