@@ -130,17 +130,19 @@ class ExpiryData:
                         at_work[str(each["_id"])] = fences[str(each["_id"])]
         return KnownJobs(fences, at_work)
 
-    def needing_retained(self, job_ids: Iterable[str]) -> set[str]:
+    def needing_retained(self, job_ids: Iterable[str], *, with_repairs: bool = True) -> set[str]:
         """Return those of these jobs whose retained sources are still needed.
 
         These are running and queued jobs, whose next attempt may continue from them, completed jobs with a file that
-        will expire, because the source stays as long as the file, and jobs whose file may still be repaired.
+        will expire, because the source stays as long as the file, and (``with_repairs``) jobs whose file may still be
+        repaired.
         """
         ids = [found for text in job_ids if (found := object_id(text)) is not None]
         with translated():
             waiting = {"status": Status.PENDING.value, "queued_at": {"$ne": None}}
             with_file = {"status": Status.COMPLETED.value, "file_path": {"$ne": None}, "expires_at": {"$ne": None}}
-            states = [{"status": Status.PROCESSING.value}, waiting, with_file, REPAIR_WAITS]
+            states = [{"status": Status.PROCESSING.value}, waiting, with_file]
+            states += [REPAIR_WAITS] if with_repairs else []
             held = self._videos.distinct("_id", {"_id": {"$in": ids}, "$or": states})
         return {str(job_id) for job_id in held}
 

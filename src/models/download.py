@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from src.models.outcome import Note, outcome_fields
+from src.utils.clock import clock_text
 
 CutMethod = Literal["smart", "copy", "reencode", "section"]
 
@@ -71,6 +72,22 @@ class Actual:
 
 
 @dataclass(frozen=True, slots=True)
+class WallClock:
+    """The wall clock of the recording of a stream: ``zero`` is the time of its position 0, in seconds since 1970.
+
+    ``uncertainty`` is by how many seconds it may be wrong.
+    """
+
+    zero: Fraction
+    uncertainty: float
+
+    def times(self, start: float, end: float) -> dict[str, str]:
+        """Return the range by the wall clock, as reports show it."""
+        first, last = (self.zero + Fraction(repr(seconds)) for seconds in (start, end))
+        return {"from": clock_text(first), "to": clock_text(last)}
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadReport:
     """A finished, verified clip. ``facts`` are the facts found about the video, as JSON values.
 
@@ -83,6 +100,8 @@ class DownloadReport:
     notes: tuple[Note, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     kept: tuple[float, float] | None = None
+    clock: WallClock | None = None
+    """Set if the video is the recording of a stream."""
 
     def to_fields(self) -> dict[str, Any]:
         """Return the report as it is stored with the job: JSON values."""
@@ -91,4 +110,8 @@ class DownloadReport:
         kept = None if self.kept is None else {"start": self.kept[0], "end": self.kept[1]}
         texts = [note.text for note in self.notes]
         actual_fields = {**actual, "notes": texts, "kept": kept}
+        if self.clock is not None:
+            requested |= self.clock.times(self.requested.start, self.requested.end)
+            actual_fields |= self.clock.times(self.actual.start, self.actual.end)
+            actual_fields["clock_uncertainty"] = self.clock.uncertainty
         return {"requested": requested, "actual": actual_fields, **outcome_fields(self.notes)}

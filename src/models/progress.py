@@ -39,6 +39,8 @@ class Progress:
     segments_done: int | None = None
     segments_total: int | None = None
     written: float = 0.0
+    waiting_for: str | None = None
+    """What the work waits for now, as in ``VideoJob.waiting_for``."""
 
 
 class Monitor(Protocol):

@@ -171,7 +171,9 @@ class CleanupService:
 
     def _unneeded_retained(self, folders: list[Path]) -> list[Path]:
         retained = {folder: folder.name.split(".")[0] for folder in folders if attempt_of(folder) is None}
-        needed = self._expiry.needing_retained(retained.values())
+        # What was captured for clips whose first file has expired is only of use while there is plenty of room.
+        roomy = self._files.has_room(self._files.min_free_bytes)
+        needed = self._expiry.needing_retained(retained.values(), with_repairs=roomy)
         return [folder for folder, job_id in retained.items() if job_id not in needed]
 
     def _expire_files(self) -> int:

@@ -34,9 +34,11 @@ def to_fields(progress: Progress) -> dict[str, Any]:
         "bytes_total": progress.bytes_total,
     }
     if progress.eta_seconds is not None:
-        fields["eta"] = clock_text(progress.eta_seconds)
+        fields["eta"] = minutes_text(progress.eta_seconds)
     if progress.fps is not None:
         fields["fps"] = round(progress.fps, 1)
+    if progress.waiting_for is not None:
+        fields["waiting_for"] = progress.waiting_for
     if progress.segments_total is not None:
         fields |= {"segments_done": progress.segments_done, "segments_total": progress.segments_total}
     return fields
@@ -54,7 +56,7 @@ def overall_percent(fields: Mapping[str, Any] | None) -> float:
     return round(min(percent, 99.0), 1)
 
 
-def clock_text(seconds: float) -> str:
+def minutes_text(seconds: float) -> str:
     """Return ``mm:ss``, or ``h:mm:ss`` from an hour on."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)

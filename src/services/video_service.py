@@ -12,13 +12,13 @@ from typing import Literal
 
 from src.config import Settings
 from src.errors import ClipIncomplete, FileTooLarge
-from src.models.download import Actual, DownloadReport, Requested, decimal_seconds, exact_range
+from src.models.download import Actual, DownloadReport, Requested, WallClock, decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.media_source import Mode, NetworkSettings, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
-from src.models.source import Extraction, VideoInfo
+from src.models.source import Extraction, LiveStatus, VideoInfo
 from src.services.cutting.cutter import ClipCutter, CutResult, CutterFactory
 from src.services.cutting.engine.model import CutOrder
 from src.services.cutting.retained_source import RetainedSource
@@ -31,9 +31,11 @@ from src.services.youtube.formats import format_table
 from src.services.youtube.ranges import available_range, read_range, require_recorded
 from src.services.youtube.selection import Encoding, Preferences, Selection, choose, wanted_resolution
 from src.services.youtube_service import YouTubeService
+from src.utils.clock import to_seconds
 from src.utils.validators import parse_video_id_from_url
 
 log = logging.getLogger(__name__)
+REPORTED_SECONDS = 1.0  # the precision with which the site reports when a stream began
 _FOREVER = Fraction(10**6)  # longer than any video
 _EXPLAINED_SECONDS = Fraction(1, 10)  # a clip that ends so much before the wanted end gets a note
 
@@ -193,6 +195,7 @@ class VideoService:
             notes=(*_notes(video, selection, wanted, cut.report.actual), *cut.report.notes, *notes),
             facts=_facts(video.info),
             kept=None if kept_range is None else (float(kept_range.start), float(kept_range.end)),
+            clock=wall_clock_of(video.info),
         )
 
     def _encode(
@@ -264,6 +267,16 @@ def _notes(video: Extraction, selection: Selection, wanted: TimeRange, actual: T
         text = "The range reaches beyond the end of the video; the clip ends with it"
         notes.append(Note(NoteCode.ENDS_WITH_SOURCE, text))
     return tuple(notes)
+
+
+def wall_clock_of(info: VideoInfo) -> WallClock | None:
+    """Return the wall clock of the recording of a stream, as the site reports it: in whole seconds, without a fraction.
+
+    It is therefore up to a second early.
+    """
+    if info.live_status is not LiveStatus.WAS_LIVE or info.release_at is None:
+        return None
+    return WallClock(to_seconds(info.release_at), REPORTED_SECONDS)
 
 
 def _facts(info: VideoInfo) -> dict[str, object]:

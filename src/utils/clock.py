@@ -26,6 +26,11 @@ def to_datetime(seconds: Fraction) -> datetime:
     return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
+def clock_text(seconds: Fraction) -> str:
+    """Return seconds since 1970 as ``2026-01-18T10:00:00.480Z``."""
+    return to_datetime(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class Clock(Protocol):
     """The time as services use it."""
 

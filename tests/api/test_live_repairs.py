@@ -137,6 +137,10 @@ def test_a_clip_with_a_gap_is_repaired_hours_later_and_after_a_restart(
     repaired = stream.person.status(video_id)
     assert (repaired["status"], repaired["complete"], repaired["gaps"]) == ("completed", True, []), repaired
     assert repaired["repair"]["state"] == "done" and repaired["source"] == "vod"
+    for end in ("from", "to"):
+        asked, shown = (datetime.fromisoformat(repaired[which][end]) for which in ("requested", "actual"))
+        assert abs(shown - asked) < timedelta(seconds=1 / FPS), "to the frame"
+    assert (status["actual"]["clock_uncertainty"], repaired["actual"]["clock_uncertainty"]) == (0, 1)
     assert repaired["expires_at"] > status["expires_at"], "a new lifetime"
     assert stream.shown(video_id) == whole
     listed = (stream.person.get("/api/video/list").json or {})["videos"]
@@ -159,7 +163,6 @@ def test_a_moment_that_is_gone_waits_for_the_recording(stream: Stream) -> None:
     status = stream.person.status(video_id)
     assert (status["status"], status["waiting_for"], status["file_available"]) == ("processing", "recording", False)
     assert status["progress"]["current_phase"] in {"initializing", "downloading"}
-    assert status["progress"]["waiting_for"] == "recording"
     assert status["progress"]["eta"] is not None and status["error"] is None
     stream.end(recorded=False)
     stream.pass_hours(6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -284,6 +285,20 @@ def test_the_record_and_what_was_captured_outlive_the_first_file(bench: Bench) -
     bench.due(job, hours=40)
     bench.runner().run(job.id)
     assert bench.content(job) == b"the whole clip", "six hours later the recording is there"
+
+
+def test_what_was_captured_goes_first_when_the_disk_fills(bench: Bench) -> None:
+    job = bench.with_a_gap()
+    free = shutil.disk_usage(bench.files.downloads).free
+    bench.files.min_free_bytes = int(free * 0.7)
+    bench.cleanup.run()
+    assert bench.files.retained_folder(job.id).exists(), "it stays with the first file"
+    bench.clock.move(86_400)
+    bench.cleanup.run()
+    assert not bench.files.retained_folder(job.id).exists()
+    bench.due(job, hours=40)
+    bench.runner().run(job.id)
+    assert bench.content(job) == b"the whole clip"
 
 
 def test_a_worker_that_shuts_down_hands_the_repair_back(bench: Bench) -> None:

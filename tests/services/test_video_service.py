@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,13 @@ def test_a_film_in_segments(site: OfflineYoutube, tmp_path: Path) -> None:
 
 
 def test_a_recorded_stream_and_an_enciphered_film(site: OfflineYoutube, tmp_path: Path) -> None:
-    assert_exact(download(service(site), tmp_path, SITUATIONS.WAS_LIVE).path, FIRST, LAST)
+    report = download(service(site), tmp_path, SITUATIONS.WAS_LIVE)
+    assert_exact(report.path, FIRST, LAST)
+    fields = report.to_fields()
+    for times in (fields["requested"], fields["actual"]):
+        first, last = (datetime.fromisoformat(times[end]).timestamp() for end in ("from", "to"))
+        assert last - first == pytest.approx(times["end"] - times["start"], abs=0.002), "the wall clock of the stream"
+    assert fields["actual"]["clock_uncertainty"] == 1
     # The site accepts only addresses that a JavaScript runtime has solved.
     videos = service(site, YTDLP_OPTIONS="{}")
     assert_exact(download(videos, tmp_path, SITUATIONS.ENCIPHERED, "webm").path, FIRST, LAST)

@@ -10,7 +10,7 @@ import pytest
 from src.errors import AppError
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
-from src.services.live.recording import window_in_recording
+from src.services.live.recording import placement_in_recording
 
 RELEASED = datetime(2026, 1, 18, 10, 0, tzinfo=UTC)
 
@@ -24,12 +24,19 @@ def window(*, after: float, offset: float = 60, duration: float = 120, **info: o
         clip_duration=duration,
     )
     facts: dict[str, object] = {"live_status": LiveStatus.WAS_LIVE, "release_at": RELEASED, "duration_seconds": 7200.0}
-    return window_in_recording(params, VideoInfo("dQw4w9WgXcQ", "A stream", "", **{**facts, **info}))  # type: ignore[arg-type]
+    video = VideoInfo("dQw4w9WgXcQ", "A stream", "", **{**facts, **info})  # type: ignore[arg-type]
+    placed = placement_in_recording(params, video)
+    return float(placed.start), float(placed.end)
 
 
 @pytest.mark.parametrize(
     ("after", "offset", "duration", "expected"),
-    [(600, 60, 120, (540, 660)), (30, 60, 120, (0, 90)), (600.5, 10, 5, (590.5, 595.5)), (7230, 60, 120, (7170, 7290))],
+    [
+        (600, 60, 120, (540, 660)),
+        (30, 60, 120, (-30, 90)),
+        (600.5, 10, 5, (590.5, 595.5)),
+        (7230, 60, 120, (7170, 7290)),
+    ],
 )
 def test_the_window(after: float, offset: float, duration: float, expected: tuple[float, float]) -> None:
     assert window(after=after, offset=offset, duration=duration) == expected

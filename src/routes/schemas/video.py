@@ -95,7 +95,6 @@ class ProgressReading(BaseModel):
     fps: float | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
-    waiting_for: WaitingFor = None
 
 
 class ErrorFact(BaseModel):
@@ -163,8 +162,11 @@ class VideoStatus(VideoListed):
         assert isinstance(params, ClipParams | LiveClipParams)
         reading = ProgressReading(**progress) if progress else None
         size = job.artifact.size_bytes if job.artifact else None
+        common = _common(job)
+        if progress and progress.get("waiting_for"):
+            common["waiting_for"] = progress["waiting_for"]
         return cls(
-            **_common(job),
+            **common,
             youtube_video_id=params.youtube_video_id,
             available_formats=job.facts.get("available_formats") or [],
             progress=reading,

@@ -193,6 +193,7 @@ class JobEvents:
             "code": failure and failure.code,
             **job.outcome,
             **job.still_to_come,
+            "waiting_for": job.still_to_come["waiting_for"] or fields.get("waiting_for"),
         }
         return self._event("ended" if job.status in ENDED else "status", data)
 

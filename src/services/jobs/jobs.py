@@ -28,7 +28,7 @@ from src.services.jobs.open_job_limits import OpenJobLimits
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.queues import Queue, queues_of
 from src.services.jobs.runner import JobRunner
-from src.services.progress_cache import ProgressCache, clock_text, to_fields
+from src.services.progress_cache import ProgressCache, minutes_text, to_fields
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -269,7 +269,7 @@ class JobService:
         reading = reading or to_fields(Progress(Phase.INITIALIZING))
         if job.status is Status.PENDING and job.not_before is not None:
             seconds = max((job.not_before - self._clock.now()).total_seconds(), 0.0)
-            reading = {**reading, "eta": clock_text(seconds)}
+            reading = {**reading, "eta": minutes_text(seconds)}
         return {**reading, "waiting_for": job.waiting_for.value}
 
     def cancel(self, job: VideoJob) -> VideoJob:

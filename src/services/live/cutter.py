@@ -16,9 +16,10 @@ from src.models.time_window import Window
 from src.services.cutting.cutter import CutResult, CutterFactory
 from src.services.cutting.engine.model import CutOrder
 from src.services.encoding_service import EncodingService
-from src.services.live.report import LiveCut, actual_fields, clamped_notes, clock_text, gaps_of, stream_times
+from src.services.live.report import LiveCut, actual_fields, clamped_notes, gaps_of, stream_times
 from src.services.live.state import CaptureState
 from src.services.media.probe import probe
+from src.utils.clock import clock_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class LiveCutter:
             "from": clock_text(window.start),
             "to": clock_text(window.end),
         }
-        actual = actual_fields(path, media, cut, state, encoded, notes)
+        actual = actual_fields(path, media, cut, state, captured, encoded, notes)
         outcome = outcome_fields(notes, gaps_of(window, cut, captured))
         fields = {"requested": requested, "actual": actual, "source": state.source, **outcome}
         return LiveReport(path, fields, {**state.facts, "start_time": start, "end_time": end})

@@ -7,11 +7,14 @@ recording (see the decision in ``docs/adr/0016-repairs.md``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from src.errors import AppError, LiveEndedNotReady, LiveMomentGone, LiveNotStarted
 from src.models.params import LiveClipParams
+from src.models.progress import Monitor, Phase, Progress
 from src.models.video import RepairPlan, WaitsFor
 from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postponed
 from src.services.jobs.results import MIME
@@ -58,7 +61,8 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
 
     def _make(self, params: LiveClipParams, context: JobContext) -> JobResult:
         patient = self._is_patient(context)
-        task = LiveTask(params, context.work_dir, context.retained_dir, context.monitor, last_chance=not patient)
+        monitor = _CaptureMonitor(context.monitor)
+        task = LiveTask(params, context.work_dir, context.retained_dir, monitor, last_chance=not patient)
         try:
             report = self._live.make(task)
             if report is not None:
@@ -79,17 +83,22 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         raise Postponed(self._pause(context), error.message, waiting_for=WaitsFor.RECORDING) from None
 
     def _repair(self, params: LiveClipParams, context: JobContext) -> JobResult:
-        """Return the whole moment from the recording. Any other error ends the repair, and the first file remains."""
+        """Return the moment from the recording, once that is better than the first file.
+
+        Any other error ends the repair, and the first file remains.
+        """
         video_id = params.youtube_video_id
         assert video_id is not None, "the first file named its stream"
-        patient = self._is_patient(context)
-        earlier = context.job.report if patient else None
+        earlier, patient = context.job.report, self._is_patient(context)
         try:
-            return self._recordings.cut(params, video_id, context, better_than=earlier)
+            result = self._recordings.cut(params, video_id, context, better_than=earlier, is_final=not patient)
+            if not result.report.get("complete", True) and (patient or _seconds(result.report) <= _seconds(earlier)):
+                raise LiveEndedNotReady("The recording of the live stream lacks a part of the moment, too.")
         except (LiveEndedNotReady, LiveNotStarted) as error:
             if not patient:
                 raise
             raise Postponed(self._pause(context), error.message) from None
+        return result
 
     def _until(self, context: JobContext) -> datetime:
         if context.job.repair is not None:
@@ -103,6 +112,22 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         return pause_after((self._clock.now() - _since(context)).total_seconds())
 
 
+class _CaptureMonitor:
+    """Adds to the readings of a capture what it waits for."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def report(self, progress: Progress) -> None:
+        # A capture only reports a time left while the moment is still to be broadcast.
+        if progress.phase is Phase.DOWNLOADING and progress.eta_seconds is not None:
+            progress = replace(progress, waiting_for=WaitsFor.SEGMENTS.value)
+        self._monitor.report(progress)
+
+    def check(self) -> None:
+        self._monitor.check()
+
+
 def pause_after(waited_seconds: float) -> float:
     """How long to wait before the next lookup of a recording: half of what was waited already, within bounds."""
     return min(max(waited_seconds / 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
@@ -110,6 +135,11 @@ def pause_after(waited_seconds: float) -> float:
 
 def _since(context: JobContext) -> datetime:
     return context.job.queued_at or context.job.created_at
+
+
+def _seconds(report: Mapping[str, Any]) -> float:
+    """The length of the file that this report describes."""
+    return float((report.get("actual") or {}).get("duration") or 0)
 
 
 def _result_of(report: LiveReport, context: JobContext) -> JobResult:

@@ -15,7 +15,7 @@ from src.models.outcome import Gap, Note, NoteCode
 from src.models.time_window import Window, missing
 from src.services.cutting.cutter import CutResult
 from src.services.live.state import CaptureState
-from src.utils.clock import to_datetime, to_seconds
+from src.utils.clock import clock_text, to_seconds
 
 _REPORTED_SECONDS = Fraction(1, 10)
 
@@ -40,8 +40,26 @@ class LiveCut:
         return Window(self.parts[0].start, self.parts[-1].end)
 
 
+def clock_uncertainty(captured: Captured) -> float:
+    """Return by how many seconds the wall clock of a clip may be wrong.
+
+    The clock of a playlist or a segment counts as exact. Where it is estimated, a segment was complete when it was
+    first listed, and was first seen before the next one was: the error is at most the length of a segment.
+    """
+    if not captured.estimated:
+        return 0.0
+    lengths = [record.duration for records in captured.records.values() for record in records]
+    return decimal_seconds(max(lengths, default=Fraction(0)))
+
+
 def actual_fields(
-    path: Path, media: MediaInfo, cut: LiveCut, state: CaptureState, encoded: str | None, notes: tuple[Note, ...]
+    path: Path,
+    media: MediaInfo,
+    cut: LiveCut,
+    state: CaptureState,
+    captured: Captured,
+    encoded: str | None,
+    notes: tuple[Note, ...],
 ) -> dict[str, Any]:
     """The finished file. ``start`` and ``end`` are seconds of the stream, as far as its beginning is known."""
     video = media.main_video
@@ -66,6 +84,7 @@ def actual_fields(
         "end": end,
         "from": clock_text(span.start),
         "to": clock_text(span.end),
+        "clock_uncertainty": clock_uncertainty(captured),
         "duration": decimal_seconds(sum((part.end - part.start for part in cut.parts), Fraction(0))),
         "exact": None if zero is None else exact_range(span.start - zero, span.end - zero),
         "method": cut.method,
@@ -122,8 +141,3 @@ def stream_times(span: Window, released_at: datetime | None) -> tuple[float | No
         return None, None
     zero = to_seconds(released_at)
     return decimal_seconds(span.start - zero), decimal_seconds(span.end - zero)
-
-
-def clock_text(seconds: Fraction) -> str:
-    """``2026-01-18T10:00:00.480Z``."""
-    return to_datetime(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
