@@ -305,6 +305,9 @@ class Settings(BaseModel):
         "STREAM_PROXY may be used as a proxy only.",
     )
     trusted_proxies: int = row(0, "Number of reverse proxies in front whose X-Forwarded-For is trusted.", ge=0, le=100)
+    public_url: str = row(
+        "", "Address in links: scheme, host, path. Empty: that of the request; messages without one have no links."
+    )
     cors_origins: str = row("*", "Origins whose pages may call the API, comma-separated; * is all, without cookies.")
     connections_per_address: int = row(
         64,

@@ -41,6 +41,7 @@ from src.services.archive.library import LibraryService
 from src.services.audio.download import AudioDownloadService
 from src.services.audio.requests import AutoDownloads
 from src.services.cache_service import CacheService, connect_redis
+from src.services.chat.answers import Answers
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.chat import ChatService
 from src.services.chat.cooldown import Cooldown
@@ -70,6 +71,7 @@ from src.services.operations.folder_owner import FolderOwner
 from src.services.operations.health import HealthService
 from src.services.operations.self_test import SelfTest
 from src.services.progress_cache import ProgressCache
+from src.services.sharing.chat_links import ChatLinks
 from src.services.sharing.share_links import ShareService
 from src.services.streams.requests import StreamRequests
 from src.services.uploads.chunk_workers import ChunkWorkers
@@ -216,6 +218,8 @@ def build(
         default_format=settings.default_video_format,
         default_resolution=settings.default_video_resolution,
     )
+    shares = ShareService(ShareData(database), jobs, users, signer, clock, life=timedelta(hours=settings.share_hours))
+    chat_links = ChatLinks(ChannelTokenData(database), shares, public_url=settings.public_url)
     webhooks = WebhookService(
         WebhookData(database),
         jobs,
@@ -224,6 +228,7 @@ def build(
         clock,
         attempts=settings.webhook_attempts,
         timeout=settings.webhook_timeout_seconds,
+        links=chat_links.for_message,
     )
     cleanup = CleanupService(
         ExpiryData(database, production.paths),
@@ -279,16 +284,16 @@ def build(
             tools.youtube,
             clock,
             latency=latency_seconds(settings.live_latency),
-            notify=webhooks.register_once,
+            deliveries=webhooks,
+            answers=Answers(cache, jobs),
+            links=chat_links.for_answer,
         ),
         uploads=uploads,
         resumable=ResumableUploadService(
             UploadData(database), uploads, files, space, clock, max_bytes=settings.max_upload_size_mb * 1_000_000
         ),
         webhooks=webhooks,
-        shares=ShareService(
-            ShareData(database), jobs, users, signer, clock, life=timedelta(hours=settings.share_hours)
-        ),
+        shares=shares,
         idempotency=IdempotencyService(IdempotencyData(database), clock),
         events=JobEvents(
             jobs,

@@ -33,6 +33,8 @@ class Delivery:
     network: str | None = None
     follow_up: bool = False
     """Whether this is the second message, about the repair of the file."""
+    registered_at: datetime | None = None
+    """When it was registered, if that was before its job was saved."""
 
 
 class WebhookData:
@@ -58,10 +60,12 @@ class WebhookData:
         owner: str | None,
         network: str | None = None,
         delivery_id: str | None = None,
+        registered_at: datetime | None = None,
     ) -> None:
         """Store a delivery for this job and address; an existing delivery with this id stays as it is."""
         document = {"_id": ObjectId(delivery_id), "job_id": job_id, "url": url, "secret": secret, "attempts": 0}
         document |= {"owner": owner, "network": network}
+        document |= {"registered_at": registered_at} if registered_at else {}
         with translated(), suppress(DuplicateKeyError):
             self._webhooks.insert_one({**document, "due_at": due_at})
 
@@ -88,6 +92,7 @@ class WebhookData:
             found.get("owner"),
             found.get("network"),
             found.get("follow_up", False),
+            found.get("registered_at"),
         )
 
     def follow_up(self, delivery: Delivery) -> None:
@@ -125,3 +130,8 @@ class WebhookData:
         """Delete a delivery that has succeeded or was given up."""
         with translated():
             self._webhooks.delete_one({"_id": object_id(delivery.id)})
+
+    def delete_of_job(self, job_id: str) -> None:
+        """Delete all deliveries of this job."""
+        with translated():
+            self._webhooks.delete_many({"job_id": job_id})

@@ -72,7 +72,7 @@ class ScopeMissing(AppError):
 
 
 class CooldownActive(AppError):
-    """A clip was saved a moment ago; please wait a little."""
+    """A clip was requested a moment ago; please wait a little."""
 
     kind, remedy = ErrorKind.TOO_MANY, Remedy.LATER
 

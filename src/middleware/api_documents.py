@@ -6,8 +6,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from flask import Flask, Response, jsonify, redirect, render_template_string, request
+from flask import Flask, Response, jsonify, redirect, render_template_string
 
+from src.middleware.base_address import base_address
 from src.middleware.openapi import openapi
 
 TITLE, VERSION = "yt-downloader", "1.0.0"
@@ -27,9 +28,7 @@ def install(app: Flask) -> None:
 
     def docs() -> Response:
         template = files("src.middleware").joinpath("docs.html").read_text(encoding="utf-8")
-        page = render_template_string(
-            template, api=document(), groups=_by_tag(document()), base=request.host_url.rstrip("/")
-        )
+        page = render_template_string(template, api=document(), groups=_by_tag(document()), base=base_address())
         response = Response(page, mimetype="text/html")
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response

@@ -15,6 +15,8 @@ from urllib.parse import parse_qs
 from flask import request
 from werkzeug.datastructures import Headers
 
+from src.services.events.chat_replies import MOST_OF_NIGHTBOT
+from src.utils.chat_text import MOST_CHARACTERS
 from src.utils.stream_names import StreamName, youtube_channel, youtube_channel_of
 
 _MOST_HEADER = 2048
@@ -26,9 +28,10 @@ _TEXT = ("text", "txt", "plain")
 @dataclass(frozen=True, slots=True)
 class Hints:
     """Hints in the headers. ``channel`` is the bot's channel if it is on YouTube; ``message_id`` is the chat's id of
-    the command."""
+    the command; ``most`` is how many characters the bot can show."""
 
     bot: bool
+    most: int = MOST_CHARACTERS
     channel: StreamName | None = None
     viewer: str = ""
     message_id: str = ""
@@ -40,7 +43,9 @@ def hints() -> Hints:
     head = request.headers
     known = any(name.lower().startswith(_HEADERS) for name in head.keys())  # noqa: SIM118 (not a dictionary)
     known = known or _AGENTS.search(head.get("User-Agent", "")) is not None
+    is_nightbot = "nightbot" in head.get("User-Agent", "").lower() or "Nightbot-Channel" in head
     return Hints(
+        most=MOST_OF_NIGHTBOT if is_nightbot else MOST_CHARACTERS,
         bot=known or request.args.get("format", "").lower() in _TEXT,
         channel=youtube_channel_of(_text(head, "Nightbot-Channel")) or _fossabot_channel(head),
         viewer=_nightbot_user(_text(head, "Nightbot-User"))

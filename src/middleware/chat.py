@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from typing import Any
@@ -81,8 +81,9 @@ def _logged_as(request_id: str, view: Callable[[], Response]) -> Response:
     return view()
 
 
-def text(sentence: str) -> Response:
-    """Return a sentence in the form that every bot can show."""
-    response = Response(one_line(sentence), status=200, content_type="text/plain; charset=utf-8")
+def text(sentence: str, links: Collection[str] = ()) -> Response:
+    """Return a sentence in the form that every bot can show; ``links`` in it remain."""
+    line = one_line(sentence, most=hints().most, links=links)
+    response = Response(line, status=200, content_type="text/plain; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response

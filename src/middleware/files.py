@@ -7,6 +7,7 @@ from urllib.parse import quote
 from flask import Response, request, send_file
 
 from src.errors import FileGone
+from src.middleware.base_address import base_address
 from src.middleware.services_of_request import services
 from src.models.video import Artifact, VideoJob
 from src.utils.filenames import content_disposition
@@ -18,8 +19,8 @@ def file_reply(job: VideoJob) -> Response:
 
 
 def public_address(path: str) -> str:
-    """Return a path as a URL with the scheme and host of the current request."""
-    return request.host_url.rstrip("/") + path
+    """Return a path as a URL."""
+    return base_address() + path
 
 
 def text_reply(text: str, content_type: str = "text/plain; charset=utf-8") -> Response:

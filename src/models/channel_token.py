@@ -20,7 +20,8 @@ class ChannelToken:
 
     Times are seconds: ``cooldown_seconds`` between two clips of the channel, ``viewer_cooldown_seconds`` between two of
     one viewer, ``latency_seconds`` between an event and when viewers see it. ``stream`` is the stream to use when a
-    bot names none; ``webhook`` is the address to notify when a clip is ready.
+    bot names none; ``webhook`` is the address to notify when a clip is ready. ``share``: whether replies and messages
+    contain a link with which everyone in the chat can watch a finished clip.
     """
 
     id: str
@@ -36,5 +37,6 @@ class ChannelToken:
     duration_seconds: float
     stream: str | None = None
     webhook: str | None = None
+    share: bool = False
     last_used_at: datetime | None = None
     uses: int = 0

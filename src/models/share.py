@@ -8,10 +8,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A link. Its address contains the id and a signature."""
+    """A link. Its address contains the id and a signature. ``for_chat``: it was created for replies in a chat, which
+    use one link for a clip as long as it is valid."""
 
     id: str
     job_id: str
     user_id: str
     created_at: datetime
     expires_at: datetime
+    for_chat: bool = False

@@ -6,6 +6,7 @@ from flask import Blueprint, request
 
 from src.errors import ChannelTokenNotFound, TokenInvalid, TooManyChannelTokens, VideoIdInvalid, WebhookInvalid
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import base_address
 from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
 from src.routes.schemas.channel_tokens import (
@@ -33,7 +34,7 @@ def make_token(caller: Caller, body: NewChannelToken) -> Reply:
     """Create a token with which a chat bot may save clips into this account; the token is shown only now."""
     token, secret = services().channel_tokens.create(caller.user_id, body.to_token_request())
     webhook_secret = services().webhooks.secret_of(caller.owner) if token.webhook else None
-    commands = commands_for(request.url_root, secret, token.stream)
+    commands = commands_for(base_address(), secret, token.stream)
     return ChannelTokenMade.made(token, secret, webhook_secret, commands), 201
 
 
@@ -64,4 +65,4 @@ def token_commands(token_id: str, caller: Caller) -> Reply:
     secret = request.headers.get(TOKEN_HEADER)
     if secret is not None and services().channel_tokens.identify(secret).id != token.id:
         raise TokenInvalid("This is another channel token.")
-    return BotCommands(id=token.id, commands=commands_for(request.url_root, secret, token.stream)), 200
+    return BotCommands(id=token.id, commands=commands_for(base_address(), secret, token.stream)), 200

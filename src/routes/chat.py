@@ -20,6 +20,7 @@ from src.errors import (
     VideoIdInvalid,
 )
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import base_address
 from src.middleware.bots import hints
 from src.middleware.chat import speaks_to_bots, text, waited_seconds
 from src.middleware.contract import Limit, Reply, endpoint
@@ -89,10 +90,12 @@ def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Repl
         waited=waited_seconds(),
         bot=bot.bot,
         response_url=bot.response_url,
+        base=base_address(),
+        most=bot.most,
     )
     reply = services().chat.answer(request)
     if bot.bot:
-        return text(reply.text)
+        return text(reply.text, reply.links)
     if reply.job is None or (caller.channel is not None and read_message(query.message).command is not None):
         return ChatAnswered(message=reply.text, video_id=reply.job.id if reply.job else None), 200
     return StreamClipSaved.of(reply.job), 201

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from src.errors import ClipRangeInvalid, ClipTooLong, FileGone, FileNotReady, NotOwner, ShareNotFound, VideoNotFound
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import base_address
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
 from src.middleware.preferences import wants_page
@@ -32,7 +33,7 @@ def share_video(video_id: str, caller: Caller, body: ShareVideo | None = None) -
     """Create a link with which anyone can watch the finished clip on a small page."""
     life = timedelta(seconds=body.expires_in_seconds) if body and body.expires_in_seconds else None
     share, token = services().shares.create(_find(video_id, caller), life=life)
-    return Shared.of(share, f"{_base()}/s/{token}", token), 201
+    return Shared.of(share, f"{base_address()}/s/{token}", token), 201
 
 
 @bp.delete("/api/video/share/<video_id>")
@@ -48,7 +49,7 @@ def share_page(token: str) -> Reply:
     """Show a clip: player, poster, title, download, and the expiry of the link."""
     try:
         share, job = services().shares.open(token)
-        page = Response(render(share, job, _base(), token), content_type="text/html; charset=utf-8")
+        page = Response(render(share, job, base_address(), token), content_type="text/html; charset=utf-8")
     except ShareNotFound as error:
         if not wants_page():
             raise
@@ -114,10 +115,6 @@ def move_times(video_id: str, caller: Caller, body: MoveTimes) -> Reply:
     if isinstance(params, LiveClipParams):
         moved.offset, moved.duration = params.clip_offset, params.clip_duration
     return moved, 202
-
-
-def _base() -> str:
-    return request.url_root.rstrip("/")
 
 
 def _find(video_id: str, caller: Caller) -> VideoJob:

@@ -95,6 +95,14 @@ class CacheService:
             return False
         return True
 
+    def add(self, key: str, value: Any, *, ttl_seconds: float) -> bool:
+        """Store a JSON value unless the key has one; return whether it was stored. True while Redis is unavailable."""
+        text, milliseconds = json.dumps(value), max(1, round(ttl_seconds * 1000))
+        try:
+            return bool(self.attempt(lambda client: client.set(key, text, px=milliseconds, nx=True)))
+        except CacheUnavailable:
+            return True
+
     def delete(self, *keys: str) -> bool:
         """Delete these keys; return whether Redis accepted it."""
         try:

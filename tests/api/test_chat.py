@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import statistics
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -92,8 +95,8 @@ def test_the_page_and_the_service_give_the_same_commands(api: Api, anna: Person)
 def test_every_bot_prints_a_sentence_and_a_clip_is_saved(api: Api, anna: Person, key: str, anonymous: bool) -> None:
     command = command_of(api, key, make_token(anna)["token"])
     for text, sentence in (
-        ("epic & fail +20", 'Clip "epic & fail" saved: the last 60 s and the next 80 s.'),
-        ("", "Clip saved: the last 60 s and the next 60 s."),
+        ("epic & fail +20", 'Clip "epic & fail" requested: the last 60 s and the next 80 s.'),
+        ("", "Clip requested: the last 60 s and the next 60 s."),
     ):
         facts = {"chat_id": chat_id(), "video_id": VIDEO, "message_id": f"m{len(text)}"}
         said = BOTS[key].says(command, Chatter("Zoë Z", text), fetch_with(api), anonymous=anonymous, **facts)
@@ -129,7 +132,7 @@ def test_a_hostile_message_never_breaks_the_line(api: Api, anna: Person) -> None
         query = {**TEXT, "message": message.encode("utf-8", "replace"), "user": str(number), "id": str(number % 40)}
         reply = api.call("GET", f"/c/{secret}", query_string=query)
         assert reply.status_code == 200 and reply.content_type == "text/plain; charset=utf-8"
-        assert_one_harmless_line(reply.text)
+        assert_one_harmless_line(reply.text, links=(f"https://www.youtube.com/watch?v={VIDEO}",))
     assert time.monotonic() - began < 60
 
 
@@ -140,7 +143,7 @@ def test_a_channel_in_a_header_is_enough(api: Api, anna: Person) -> None:
     secret = make_token(anna, stream=None)["token"]
     headers = {"Nightbot-Channel": f"name=x&provider=youtube&providerId={CHANNEL}"}
     reply = api.call("GET", f"/c/{secret}", headers=headers)
-    assert reply.text == "Clip saved: the last 60 s and the next 60 s."
+    assert reply.text == "Clip requested: the last 60 s and the next 60 s."
     (listed,) = clips_of(anna)
     status = anna.status(listed["video_id"])
     assert status["youtube_video_id"] is None and CHANNEL in status["url"], "the worker looks it up"
@@ -169,7 +172,7 @@ def test_the_documented_address_takes_every_name_and_speaks_to_bots(api: Api, an
         assert reply.status_code == 201 and reply.json is not None
         assert reply.json["youtube_video_id"] == VIDEO
     bot = {"User-Agent": "Nightbot-URL-Fetcher/0.0.3"}
-    assert api.call("GET", f"{base}/{VIDEO}", query_string=asked, headers=bot).text.startswith("Clip saved")
+    assert api.call("GET", f"{base}/{VIDEO}", query_string=asked, headers=bot).text.startswith("Clip requested")
     for path, query in ((f"{base}/123/456", asked), (f"{base}/{VIDEO}", {}), ("/api/video/save/stream/x/y", asked)):
         reply = api.call("GET", path, query_string=query, headers=bot)
         assert reply.status_code == 200
@@ -189,6 +192,19 @@ def test_a_repeated_request_gives_the_same_clip(api: Api, anna: Person, limits: 
         assert reply.status_code == 201 and reply.json is not None
         seen.add(reply.json["video_id"])
     assert len(seen) == 1 and len(clips_of(anna)) == 1
+
+
+def test_a_bot_that_repeats_in_the_next_second_makes_one_clip(
+    api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a message's id; a viewer who wants the same some seconds later gets another clip."""
+    secret, began = make_token(anna)["token"], datetime.now(UTC)
+    said = []
+    for seconds in (0, 1, 2, 6):
+        clock = SimpleNamespace(now=lambda seconds=seconds: began + timedelta(seconds=seconds))
+        monkeypatch.setattr(api.services.chat, "_clock", clock)
+        said.append(api.call("GET", f"/c/{secret}", query_string={**TEXT, "user": "v", "message": "wow"}).text)
+    assert len(set(said)) == 1 and len(clips_of(anna)) == 2
 
 
 def test_many_at_once_are_one_clip(api: Api, anna: Person) -> None:
@@ -223,8 +239,8 @@ def test_a_viewer_waits_for_the_next_clip(
         query = {**TEXT, "user": viewer, "id": str(number)}
         return api.call("GET", f"/c/{secret}", query_string=query).text
 
-    assert ask("a", 1).startswith("Clip saved") and ask("b", 2).startswith("Clip saved")
-    assert ask("a", 3).startswith("You saved a clip just now; again in ")
+    assert ask("a", 1).startswith("Clip requested") and ask("b", 2).startswith("Clip requested")
+    assert ask("a", 3).startswith("You requested a clip just now; again in ")
     assert len(clips_of(anna)) == 2
 
 
@@ -234,7 +250,7 @@ def test_the_channel_waits_for_the_next_clip_and_a_refused_one_does_not_count(
     secret = make_token(anna, cooldown_seconds=60)["token"]
     api.engine.live["@off"] = ""
     assert "not live" in api.call("GET", f"/c/{secret}/@off", query_string={**TEXT, "id": "0"}).text
-    assert api.call("GET", f"/c/{secret}", query_string={**TEXT, "id": "1"}).text.startswith("Clip saved")
+    assert api.call("GET", f"/c/{secret}", query_string={**TEXT, "id": "1"}).text.startswith("Clip requested")
     refused = api.call("GET", f"/c/{secret}", query_string={"id": "2"})
     assert refused.status_code == 429 and refused.json is not None
     assert refused.json["code"] == "COOLDOWN_ACTIVE" and int(refused.headers["Retry-After"]) > 50
@@ -246,24 +262,29 @@ def test_the_channel_waits_for_the_next_clip_and_a_refused_one_does_not_count(
 def test_words_of_moderators(api: Api, anna: Person) -> None:
     plain, able = make_token(anna)["token"], make_token(anna, scopes=["moderate"])["token"]
 
-    def say(secret: str, message: str) -> str:
-        return api.call("GET", f"/c/{secret}", query_string={**TEXT, "message": message}).text
+    def say(secret: str, message: str, message_id: str | None = None) -> str:
+        query = {**TEXT, "message": message, "id": message_id or str(next(ids))}
+        return api.call("GET", f"/c/{secret}", query_string=query).text
+
+    ids, link = itertools.count(), f"https://www.youtube.com/watch?v={VIDEO}"
 
     assert say(able, "delete") == "There is no clip yet."
     say(plain, "first try")
-    assert say(plain, "last") == 'Last clip "first try", 0 s ago: being made.'
+    assert say(plain, "last") == f'{link} Last clip "first try", 0 s ago: requested.'
     assert say(plain, "delete").startswith("This command may not change clips")
     assert say(able, "rename") == "Write the new title behind rename."
     assert say(able, "rename second try") == 'The last clip is now called "second try".'
-    assert clips_of(anna)[0]["video_id"] and say(able, "last").startswith('Last clip "second try"')
+    assert clips_of(anna)[0]["video_id"] and say(able, "last").startswith(f'{link} Last clip "second try"')
     assert say(able, "delete") == 'The last clip "second try" was deleted.'
     assert clips_of(anna) == []
     say(plain, "one")
     say(plain, "two")
     at_work = {"additional_message": "two"}, {"$set": {"status": "processing"}}
     api.services.database["videos"].update_one(*at_work)
-    assert say(able, "delete") == 'The last clip "two" was deleted.'
-    assert say(able, "last").startswith('Last clip "one"'), "what is just being stopped counts as gone"
+    for _ in range(3):
+        assert say(able, "delete", "m1") == 'The last clip "two" was deleted.', "a repetition deletes nothing"
+    assert say(able, "last").startswith(f'{link} Last clip "one"'), "what is just being stopped counts as gone"
+    assert len({say(able, "last", "m2") for _ in range(3)}) == 1
 
 
 def test_who_a_header_says_to_be_the_owner_may_no_more_than_others(api: Api, anna: Person) -> None:
@@ -352,7 +373,7 @@ def test_replies_come_at_once_with_a_site_that_takes_ten_seconds(
         name = (f"/@channel{number}", f"/{VIDEO}", f"/{CHANNEL}")[number % 3]
         reply = api.call("GET", f"/c/{secret}{name}", query_string={**TEXT, "id": str(number)})
         took.append(time.monotonic() - began)
-        assert reply.text.startswith("Clip saved")
+        assert reply.text.startswith("Clip requested")
     took.sort()
     assert statistics.median(took) < 0.1 and took[int(len(took) * 0.99) - 1] < 2, (statistics.median(took), took[-1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -91,21 +92,26 @@ def gone(api: Api) -> list[str]:
             raise ClipRangeInvalid("The stream was not running at this moment.")
         path = task.work_dir / "clip.mp4"
         path.write_bytes(b"a clip")
-        return LiveReport(path, {"source": "live"}, {})
+        facts = {"title": "My evil.com stream", "start_time": 61.5, "youtube_video_id": VIDEO}
+        return LiveReport(path, {"source": "live"}, facts)
 
     live: Any = api.services.runner._handlers["live_clip"]._live  # type: ignore[attr-defined]
     live.make = make
     return missing
 
 
-def clip(api: Api, person: Person, webhook: str | None, message: str = "wow", response_url: str = "") -> None:
+def clip(
+    api: Api, person: Person, webhook: str | None, message: str = "wow", response_url: str = "", **more: Any
+) -> str:
+    """Save a clip with a new token, and return the token."""
     wish = {"stream": VIDEO, "cooldown_seconds": 0, "viewer_cooldown_seconds": 0, "webhook": webhook}
-    made = person.post("/api/auth/tokens", json=wish).json
+    made = person.post("/api/auth/tokens", json={**wish, **more}).json
     assert made is not None
     headers = {"Nightbot-Response-Url": response_url} if response_url else {}
     said = api.call("GET", f"/c/{made['token']}", query_string={"format": "text", "message": message}, headers=headers)
-    assert said.text.startswith(f'Clip "{message}" saved')
+    assert said.text.startswith(f'Clip "{message}" requested')
     api.notifier.finish()
+    return str(made["token"])
 
 
 def deliver(api: Api) -> int:
@@ -121,10 +127,10 @@ def test_nightbot_and_discord_hear_a_sentence_and_the_owner_a_signed_fact(
     clip(api, anna, world.own_url, "first try")
     assert deliver(api) == 3 and api.services.database["webhooks"].count_documents({}) == 0
     assert [parse_qs(body.decode()) for body in world.told("api.nightbot.tv")] == [
-        {"message": ['The clip "wow" is ready.']}
+        {"message": ['Clip "wow" saved: "My link stream"']}
     ]
     (discord,) = world.told("discord.com")
-    assert json.loads(discord) == {"content": 'The clip "wow" is ready.', "allowed_mentions": {"parse": []}}
+    assert json.loads(discord) == {"content": 'Clip "wow" saved: "My link stream"', "allowed_mentions": {"parse": []}}
     (own,) = world.told("127.0.0.1")
     fact = json.loads(own)
     assert (fact["event"], fact["kind"], fact["code"]) == ("job.completed", "live_clip", None)
@@ -142,7 +148,7 @@ def test_a_clip_that_came_to_nothing_is_told_too(api: Api, anna: Person, world: 
     clip(api, anna, DISCORD, "too late")
     assert deliver(api) == 1
     said = json.loads(world.told("discord.com")[0])["content"]
-    assert said.startswith('The clip "too late" could not be made: The stream was not running at this moment')
+    assert said.startswith('Clip "too late" not saved: The stream was not running at this moment')
 
 
 @pytest.mark.parametrize("webhook", ["nightbot", "discord", "own"])
@@ -204,5 +210,83 @@ def test_the_same_request_twice_at_once_is_told_once(api: Api, anna: Person, wor
     for caller in callers:
         caller.join()
     api.notifier.finish()
-    assert len(said) == 2 and all(sentence.startswith('Clip "wow" saved') for sentence in said)
+    assert len(said) == 2 and all(sentence.startswith('Clip "wow" requested') for sentence in said)
     assert deliver(api) == 1 and len(world.told("discord.com")) == 1
+
+
+# --- links ------------------------------------------------------------------------------------------------------
+
+PUBLIC_URL = "https://clips.example.com/yt"
+MOMENT = f"https://www.youtube.com/watch?v={VIDEO}&t=61s"
+TITLE = '"My link stream"'
+
+
+@pytest.fixture
+def public(api: Api) -> None:
+    """The service knows its address."""
+    links: Any = api.services.webhooks._links
+    links.__self__._public_url = PUBLIC_URL
+    object.__setattr__(api.services.settings, "public_url", PUBLIC_URL)
+
+
+def test_links_of_a_token_that_allows_them(api: Api, anna: Person, world: World, gone: list[str], public: None) -> None:
+    token = clip(api, anna, DISCORD, response_url=NIGHTBOT, share=True)
+    clip(api, anna, world.own_url, "mine", share=True)
+    assert deliver(api) == 3
+    (said,) = [parse_qs(body.decode())["message"][0] for body in world.told("api.nightbot.tv")]
+    link = said.split()[0]
+    assert re.sub(r"\d\d min", "29 min", said) == f'{link} Clip "wow" saved, link valid for 29 min: {TITLE} {MOMENT}'
+    assert json.loads(world.told("discord.com")[0])["content"].startswith(f'{link} Clip "wow" saved, link')
+    page = api.call("GET", link.removeprefix(PUBLIC_URL))
+    assert link.startswith(f"{PUBLIC_URL}/s/") and page.status_code == 200 and "clip.mp4" in page.text
+    fact = json.loads(world.told("127.0.0.1")[0])
+    assert fact["share_url"].startswith(f"{PUBLIC_URL}/s/") and fact["share_url"] != link
+    assert fact["share_expires_at"] > fact["sent_at"] and fact["moment_url"] == MOMENT
+    last = api.call("GET", f"/c/{token}", query_string={"format": "text", "message": "last"})
+    assert last.text.startswith(f'{fact["share_url"]} Last clip "mine", ') and last.text.endswith(MOMENT), last.text
+    assert len(last.text) <= 200
+
+
+def test_a_token_without_the_permission_gives_the_moment_only(
+    api: Api, anna: Person, world: World, gone: list[str], public: None
+) -> None:
+    token = clip(api, anna, DISCORD)
+    assert deliver(api) == 1
+    assert json.loads(world.told("discord.com")[0])["content"] == f'{MOMENT} Clip "wow" saved: {TITLE}'
+    last = api.call("GET", f"/c/{token}", query_string={"format": "text", "message": "last"})
+    assert last.text.startswith(f'{MOMENT} Last clip "wow", ') and last.text.endswith(TITLE)
+    assert api.services.database["shares"].count_documents({}) == 0
+
+
+def test_without_a_public_url_answers_have_links_and_messages_none(
+    api: Api, anna: Person, world: World, gone: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        token = clip(api, anna, DISCORD, share=True)
+    assert deliver(api) == 2
+    assert {json.loads(body)["content"] for body in world.told("discord.com")} == {f'Clip "wow" saved: {TITLE}'}
+    assert caplog.text.count("PUBLIC_URL is not set") == 1
+    last = api.call("GET", f"/c/{token}", query_string={"format": "text", "message": "last"})
+    assert last.text.startswith("http://localhost/s/") and MOMENT in last.text
+
+
+def test_a_message_survives_the_death_of_the_process_that_saved_its_clip(
+    api: Api, anna: Person, world: World, gone: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is to be told is written down first; what was written down for nothing disappears."""
+
+    def dies(*_: Any) -> Any:
+        raise SystemExit
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(type(api.services.channel_tokens), "note_used", dies)
+        clip(api, anna, DISCORD)
+    api.notifier.finish()
+    assert deliver(api) == 1 and len(world.told("discord.com")) == 1
+
+    monkeypatch.setattr(type(api.services.clips), "save_moment", dies)
+    with pytest.raises(SystemExit):
+        clip(api, anna, DISCORD, "never")
+    assert deliver(api) == 0 and api.services.database["webhooks"].count_documents({}) == 1, "the clip may come"
+    api.services.database["webhooks"].update_many({}, {"$set": {"registered_at": datetime(2020, 1, 1, tzinfo=UTC)}})
+    assert deliver(api) == 0 and api.services.database["webhooks"].count_documents({}) == 0

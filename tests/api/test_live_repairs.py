@@ -13,6 +13,7 @@ import redis
 
 from src.app import create_app
 from src.bootstrap import build
+from src.models.video import Owner
 from src.services.events import webhooks
 from tests.api.actors import Api, Person
 from tests.tools.fakes import FakeEngine, RecordingNotifier
@@ -114,7 +115,7 @@ def test_a_clip_with_a_gap_is_repaired_hours_later_and_after_a_restart(
 
     monkeypatch.setattr(webhooks.WebhookService, "_send", send)
     video_id = stream.save(45, 20)
-    stream.api.services.webhooks.register_once(video_id, "https://example.com/clips")
+    stream.api.services.webhooks.register_ahead(video_id, "https://example.com/clips", Owner.user(stream.person.id))
     status = stream.person.status(video_id)
     assert (status["status"], status["complete"], status["repair"]["state"]) == ("completed", False, "waiting"), status
     until = datetime.fromisoformat(status["repair"]["until"])

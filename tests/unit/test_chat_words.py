@@ -99,7 +99,7 @@ def test_nothing_becomes_something(message: str) -> None:
 def test_hostile_messages_stay_in_one_harmless_line() -> None:
     for message in hostile_messages():
         assert_one_harmless_line(one_line(message))
-        assert_one_harmless_line(sentences.saved(60, 120, message))
+        assert_one_harmless_line(sentences.requested(60, 120, message))
 
 
 @pytest.mark.parametrize(

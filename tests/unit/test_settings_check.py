@@ -47,6 +47,7 @@ BAD = {
     "stream_proxy": OF_PROXIES,
     "allow_private_networks": ("true", "10.0.0.0/8", "127.0.0.1", "127.0.0.1:0"),
     "cors_origins": ("foo", "https://example.com/", "https://*.example.com", "https://a.example,b.example"),
+    "public_url": ("clips.example.com", "ftp://a.example", "https://a.example/?x=1", "https://me@a.example"),
     "x_accel_prefix": ("_files", "https://example.com/_files/", "/a b/"),
     "log_level": OF_NAMES,
     "log_format": OF_NAMES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field, StrictStr, field_validator
+from pydantic import BaseModel, Field, StrictBool, StrictStr, field_validator
 
 from src.models.channel_token import ChannelToken, Scope
 from src.routes.schemas.common import RequestBody, Seconds, UtcTime
@@ -27,6 +27,9 @@ class NewChannelToken(RequestBody):
     cooldown_seconds: int = Field(default=5, ge=0, le=3600, description="Between two clips of the channel.")
     viewer_cooldown_seconds: int = Field(default=15, ge=0, le=3600, description="Between two clips of one viewer.")
     webhook: StrictStr | None = Field(default=None, max_length=500)
+    share: StrictBool = Field(
+        default=False, description="Whether the chat gets links with which everyone can watch the finished clips."
+    )
 
     @field_validator("latency")
     @classmethod
@@ -45,6 +48,7 @@ class NewChannelToken(RequestBody):
             duration_seconds=self.duration,
             stream=self.stream,
             webhook=self.webhook,
+            share=self.share,
         )
 
 
@@ -62,6 +66,7 @@ class ChannelTokenShown(BaseModel):
     cooldown_seconds: int
     viewer_cooldown_seconds: int
     webhook: str | None
+    share: bool
     created_at: UtcTime
     last_used_at: UtcTime | None
     uses: int
@@ -119,6 +124,7 @@ def _shown(token: ChannelToken) -> dict[str, Any]:
         "cooldown_seconds": token.cooldown_seconds,
         "viewer_cooldown_seconds": token.viewer_cooldown_seconds,
         "webhook": token.webhook,
+        "share": token.share,
         "created_at": token.created_at,
         "last_used_at": token.last_used_at,
         "uses": token.uses,

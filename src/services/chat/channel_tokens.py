@@ -34,6 +34,7 @@ class TokenRequest:
     duration_seconds: float
     stream: str | None = None
     webhook: str | None = None
+    share: bool = False
 
 
 def has_token_prefix(text: str) -> bool:
@@ -80,6 +81,7 @@ class ChannelTokenService:
             duration_seconds=request.duration_seconds,
             stream=stream.value if stream else None,
             webhook=request.webhook,
+            share=request.share,
         )
         self._tokens.insert(token, _hash(secret))
         return token, secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,15 +15,19 @@ from src.models.params import LiveClipParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.chat import sentences
 from src.services.chat.adjustments import Adjustments, Command, read_message
+from src.services.chat.answers import Answers
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.cooldown import Cooldown
-from src.services.chat.identity import request_id
+from src.services.chat.identity import request_ids
 from src.services.chat.requests import ChatReply, ChatRequest
 from src.services.clips.requests import ClipService, MomentRequest
-from src.services.events.chat_replies import is_nightbot_address
+from src.services.events.chat_replies import is_nightbot_address, state_of
+from src.services.events.clip_links import ClipLinks, compose
+from src.services.events.viewer_sentences import sentence_for
 from src.services.jobs.jobs import JobService
 from src.utils.chat_text import echo, one_line
 from src.utils.clock import Clock
+from src.utils.spoken import spoken
 from src.utils.stream_names import WHAT_TO_SEND, StreamName, name_of_video, read_stream_name
 
 log = logging.getLogger(__name__)
@@ -31,6 +36,7 @@ DEFAULT_OFFSET, DEFAULT_DURATION = 60.0, 120.0
 VIEWER_COOLDOWN_SECONDS = 10  # for bots with a public token
 _COMMANDS_REACH = timedelta(hours=12)  # the oldest clip that a chat command may change
 _MOST_CHECKED = 50
+_MOST_TITLE = 30  # of a clip, where links and the title of its source follow
 
 
 class KnownStreams(Protocol):
@@ -38,6 +44,16 @@ class KnownStreams(Protocol):
 
     def known_live_stream(self, name: StreamName) -> str | None:
         """Return the video id of this stream, or ``None``. Raises ChannelNotLive, LiveNotStarted."""
+
+
+class Deliveries(Protocol):
+    """Notifies addresses of the end of a job."""
+
+    def register_ahead(self, job_id: str, url: str, owner: Owner) -> None:
+        """Register an address for a job that is about to be saved."""
+
+    def forget(self, job_id: str) -> None:
+        """Delete the addresses of a job that could not be saved."""
 
 
 class ChatService:
@@ -53,12 +69,15 @@ class ChatService:
         clock: Clock,
         *,
         latency: float,
-        notify: Callable[[str, str], None],
+        deliveries: Deliveries,
+        answers: Answers,
+        links: Callable[[VideoJob, str], ClipLinks],
     ) -> None:
-        """Set the services. ``latency``: seconds, for channels without their own. ``notify(job id, address)``
-        registers an address for the end of the job."""
+        """Set the services. ``latency``: seconds, for channels without their own. ``links(job, base)`` returns the
+        links for an answer about a clip."""
+        self._deliveries, self._answers, self._links = deliveries, answers, links
         self._clips, self._jobs, self._tokens, self._cooldown = clips, jobs, tokens, cooldown
-        self._streams, self._clock, self._latency, self._notify = streams, clock, latency, notify
+        self._streams, self._clock, self._latency = streams, clock, latency
 
     def answer(self, request: ChatRequest) -> ChatReply:
         """Execute the command.
@@ -71,14 +90,19 @@ class ChatService:
         """
         # The user in a request with a public token is not verified: such a request may add clips but not see any.
         adjustments = read_message(request.message, commands=request.token is not None)
-        match adjustments.command:
+        if adjustments.command is None:
+            return self._save(request, adjustments)
+        command = functools.partial(self._execute, adjustments.command, request, adjustments.title)
+        return self._answers.once(request, command, self._clock.now())
+
+    def _execute(self, command: Command, request: ChatRequest, title: str | None) -> ChatReply:
+        match command:
             case Command.LAST:
                 return self._last(request)
             case Command.DELETE:
                 return self._delete(request)
             case Command.RENAME:
-                return self._rename(request, adjustments.title)
-        return self._save(request, adjustments)
+                return self._rename(request, title)
 
     def _save(self, request: ChatRequest, adjustments: Adjustments) -> ChatReply:
         token, now = request.token, self._clock.now()
@@ -88,7 +112,7 @@ class ChatService:
         chosen = request.offset, request.duration, request.latency
         offset, duration, latency = map(_or_default, chosen, defaults)
         offset, duration = adjustments.window(offset, duration)
-        job_id = request_id(request, now)
+        job_id, *earlier = request_ids(request, now)
         moment = MomentRequest(
             stream=self._stream(request),
             offset=offset,
@@ -101,27 +125,39 @@ class ChatService:
             job_id=job_id,
             anonymous=token is None,
         )
-        reply = sentences.saved(offset, duration, adjustments.title)
-        if job_id is not None and (existing := self._jobs.peek(job_id)) is not None:
-            return ChatReply(reply, existing)
+        reply = sentences.requested(offset, duration, adjustments.title)
+        for known_id in (job_id, *earlier):
+            if (existing := self._jobs.peek(known_id)) is not None:
+                return ChatReply(reply, existing)
         chat = self._count(request)
         try:
             known = self._streams.known_live_stream(moment.stream)
             if known is not None:
                 moment = replace(moment, stream=name_of_video(known))
-            job = self._clips.save_moment(request.user_id, moment)
+            job = self._save_and_notify(request, moment, job_id)
         except AppError:
             if chat:
                 self._cooldown.undo(chat, request.viewer)
             raise
         if token is not None:
             self._tokens.note_used(token)
-            if token.webhook:
-                self._notify(job.id, token.webhook)
-            # Only for the bot of the channel: anyone with a public token could otherwise send messages to other chats.
-            if is_nightbot_address(request.response_url):
-                self._notify(job.id, request.response_url)
         return ChatReply(reply, job)
+
+    def _save_and_notify(self, request: ChatRequest, moment: MomentRequest, job_id: str) -> VideoJob:
+        """Register who is to be notified, then save: so no message is lost if the process dies in between."""
+        addresses = []
+        if request.token is not None:
+            # Only for the bot of the channel: anyone with a public token could otherwise send messages to other chats.
+            of_bot = request.response_url if is_nightbot_address(request.response_url) else None
+            addresses = [url for url in (request.token.webhook, of_bot) if url]
+        try:
+            for url in addresses:
+                self._deliveries.register_ahead(job_id, url, Owner.user(request.user_id))
+            return self._clips.save_moment(request.user_id, moment)
+        except AppError:
+            if addresses and self._jobs.peek(job_id) is None:
+                self._deliveries.forget(job_id)
+            raise
 
     def _stream(self, request: ChatRequest) -> StreamName:
         """Return the stream in the request, otherwise the bot's channel, otherwise the token's stream.
@@ -156,9 +192,10 @@ class ChatService:
         job = self._newest(request)
         params = job.params
         assert isinstance(params, LiveClipParams)
-        ago = sentences.spoken((self._clock.now() - job.created_at).total_seconds())
-        text = f"Last clip{echo(params.additional_message)}, {ago} ago: {_state(job)}."
-        return ChatReply(text, job)
+        ago = spoken((self._clock.now() - job.created_at).total_seconds())
+        lead = f"Last clip{echo(params.additional_message, most=_MOST_TITLE)}, {ago} ago: {state_of(job)}"
+        links = self._links(job, request.base)
+        return ChatReply(compose(lead, job, links, self._clock.now(), most=request.most), job, links.shown)
 
     def _delete(self, request: ChatRequest) -> ChatReply:
         job = self._newest(request, to_change=True)
@@ -194,16 +231,8 @@ class ChatService:
 
 
 def sentence_of(error: AppError) -> str:
-    """Return the message of an error as one line for a chat."""
-    return one_line(error.message)
-
-
-def _state(job: VideoJob) -> str:
-    if job.status is Status.COMPLETED:
-        return "ready" if job.artifact else "ready, and its file has expired"
-    if job.status is Status.FAILED and job.failure is not None:
-        return "it could not be made. " + job.failure.message.rstrip(".")
-    return "being made"
+    """Return a sentence about an error that viewers understand, as one line for a chat."""
+    return one_line(sentence_for(error.code, error.message))
 
 
 def _or_default(value: float | None, default: float) -> float:

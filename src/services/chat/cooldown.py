@@ -31,9 +31,9 @@ class Cooldown:
         """
         if not self._enabled:
             return
-        rules = [_Rule(_key("channel", channel), channel_seconds, "A clip was saved just now")]
+        rules = [_Rule(_key("channel", channel), channel_seconds, "A clip was requested just now")]
         if viewer:
-            rules.insert(0, _Rule(_key("viewer", channel, viewer), viewer_seconds, "You saved a clip just now"))
+            rules.insert(0, _Rule(_key("viewer", channel, viewer), viewer_seconds, "You requested a clip just now"))
         counted: list[_Rule] = []
         for rule in (rule for rule in rules if rule.seconds > 0):
             count = self._counters.add(rule.key, 1, window_seconds=rule.seconds)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from src.models.channel_token import ChannelToken
 from src.models.video import VideoJob
+from src.utils.chat_text import MOST_CHARACTERS
 from src.utils.stream_names import StreamName
 
 
@@ -15,6 +16,7 @@ class ChatRequest:
 
     ``stream``: the bot's name of the stream; ``channel``: the channel that the bot reports; ``message_id``: the chat's
     id of the message; ``bot``: whether a chat bot sends the request, which repeats requests and shows sentences.
+    ``base``: the address of this service, for links; ``most``: the longest answer.
     Seconds that are ``None`` are taken from the token or the defaults; ``waited``: how long ago the command was sent.
     """
 
@@ -31,11 +33,14 @@ class ChatRequest:
     waited: float = 0
     bot: bool = True
     response_url: str = ""
+    base: str = ""
+    most: int = MOST_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
 class ChatReply:
-    """The sentence for the chat, and its clip."""
+    """The sentence for the chat, its clip, and the links that may stand in the sentence."""
 
     text: str
     job: VideoJob | None = None
+    links: tuple[str, ...] = ()

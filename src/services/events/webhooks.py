@@ -11,6 +11,7 @@ import random
 import ssl
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.events.chat_replies import follows_up, is_nightbot_address, message_for
+from src.services.events.clip_links import NO_LINKS, ClipLinks, moment_link
 from src.services.events.webhook_addresses import require_reachable
 from src.services.jobs.jobs import JobService
 from src.utils.background import in_background
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 SIGNATURE_HEADER = "X-Webhook-Signature"
 _PURPOSE = "webhook"
 _RECHECK = timedelta(seconds=3)  # of a job that has not ended
+# A delivery is registered before its job is saved; after this time without the job it never will be.
+_ABANDONED = timedelta(seconds=60)
 _CLAIM_SECONDS = 60.0  # in addition to the timeout of the receiver
 _FIRST_PAUSE_SECONDS = 5.0
 # The deliveries at the same time, in total, for one owner and for one requesting network: a receiver may take
@@ -56,8 +60,11 @@ class WebhookService:
         attempts: int,
         timeout: float,
         tls: ssl.SSLContext | None = None,
+        links: Callable[[VideoJob], ClipLinks] = lambda _: NO_LINKS,
     ) -> None:
-        """Set the services and limits. ``tls``: replaces the default trusted certificates."""
+        """Set the services and limits. ``tls``: replaces the default trusted certificates; ``links``: returns the links
+        for messages about a clip."""
+        self._links = links
         self._data, self._jobs, self._egress, self._signer, self._clock = data, jobs, egress, signer, clock
         self._attempts, self._timeout, self._tls = attempts, timeout, tls
         self._limits = Limits(requests=4, bytes=1_000_000, seconds=timeout)
@@ -97,10 +104,16 @@ class WebhookService:
             owner = _name_of(Owner(OwnerKind.ADDRESS, network or ""))
         self._data.insert(job_id, url, secret, self._clock.now(), owner=owner, network=network)
 
-    def register_once(self, job_id: str, url: str) -> None:
-        """Register an address once, even if the request arrives twice at the same time."""
+    def register_ahead(self, job_id: str, url: str, owner: Owner) -> None:
+        """Register an address for a job of this owner that is about to be saved: nothing is lost if the process dies
+        right after that. It is registered once, even if the request arrives twice at the same time."""
         name = hashlib.sha256(f"{job_id}\n{url}".encode()).hexdigest()[:24]
-        self._data.insert(job_id, url, None, self._clock.now(), owner=self._owner_of(job_id), delivery_id=name)
+        now = self._clock.now()
+        self._data.insert(job_id, url, None, now, owner=_name_of(owner), delivery_id=name, registered_at=now)
+
+    def forget(self, job_id: str) -> None:
+        """Delete all deliveries of a job that could not be saved."""
+        self._data.delete_of_job(job_id)
 
     def secret_of(self, owner: Owner) -> str:
         """Return the secret for webhooks about an owner's jobs, used unless a request brings its own secret."""
@@ -160,14 +173,21 @@ class WebhookService:
                 if delivery is None:
                     return None
                 job = self._jobs.peek(delivery.job_id)
-                if job is None or (delivery.follow_up and not follows_up(delivery.url, job)):
+                if self._is_superfluous(delivery, job):
                     self._data.delete(delivery)
-                elif not job.ended:
+                elif job is None or not job.ended:
                     self._data.postpone(delivery, self._clock.now() + _RECHECK, attempts=delivery.attempts)
                 else:
                     self._count(delivery, 1)
                     return delivery, job
         return None
+
+    def _is_superfluous(self, delivery: Delivery, job: VideoJob | None) -> bool:
+        """Whether nothing will be delivered: the job does not exist, or its repair is of no interest to a chat."""
+        if job is not None:
+            return delivery.follow_up and not follows_up(delivery.url, job)
+        registered_at = delivery.registered_at
+        return registered_at is None or registered_at + _ABANDONED <= self._clock.now()
 
     def _claim(self) -> Delivery | None:
         """Claim a delivery of an owner without deliveries in progress, otherwise of an owner below its share."""
@@ -212,11 +232,13 @@ class WebhookService:
 
     def _send(self, delivery: Delivery, job: VideoJob) -> int:
         now = self._clock.now()
-        chat = message_for(delivery.url, job)
+        is_owner = delivery.owner == _name_of(job.owner)
+        links = self._links(job) if is_owner and job.status is Status.COMPLETED else NO_LINKS
+        chat = message_for(delivery.url, job, now, links)
         if chat is not None:
             body, headers = chat[0], {"Content-Type": chat[1]}
         else:
-            body = json.dumps(payload_of(job, now)).encode()
+            body = json.dumps(payload_of(job, now, links)).encode()
             headers = {"Content-Type": "application/json", "X-Webhook-Id": delivery.id}
             if secret := delivery.secret or self._own_secret(delivery, job.owner):
                 headers[SIGNATURE_HEADER] = sign(secret, body, now)
@@ -248,7 +270,7 @@ def sign(secret: str, body: bytes, now: datetime) -> str:
     return f"t={moment},v1={hmac.new(secret.encode(), moment.encode() + b'.' + body, hashlib.sha256).hexdigest()}"
 
 
-def payload_of(job: VideoJob, now: datetime) -> dict[str, object]:
+def payload_of(job: VideoJob, now: datetime, links: ClipLinks = NO_LINKS) -> dict[str, object]:
     """Return the body of a webhook about a job as JSON values."""
     failure = job.failure if job.status is Status.FAILED else None
     return {
@@ -262,5 +284,8 @@ def payload_of(job: VideoJob, now: datetime) -> dict[str, object]:
         "code": failure and failure.code,
         **job.outcome,
         "repair": job.still_to_come["repair"],
+        "share_url": links.share,
+        "share_expires_at": links.share_expires_at and utc_text(links.share_expires_at),
+        "moment_url": moment_link(job),
         "sent_at": utc_text(now),
     }

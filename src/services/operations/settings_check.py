@@ -29,6 +29,7 @@ SURFACES = (
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}(?<!-)")
 # RFC 6454, 6.2: scheme, host and port, without a path.
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9_.~-]+)*/?")
 _LOCATION = re.compile(r"(?:/[A-Za-z0-9_.~-]+)+/?")
 _COOKIE_FIELDS = 7
 
@@ -177,6 +178,11 @@ def _check_origins(settings: Settings) -> None:
             raise ValueError(f"{origin!r} is not an origin, such as https://example.com, without a path; * is all")
 
 
+def _check_public_url(settings: Settings) -> None:
+    if not _PUBLIC_URL.fullmatch(settings.public_url):
+        raise ValueError(f"{settings.public_url!r} is not an address such as https://clips.example.com or .../path")
+
+
 def _check_location(settings: Settings) -> None:
     if not _LOCATION.fullmatch(settings.x_accel_prefix):
         raise ValueError(f"{settings.x_accel_prefix!r} is not the path of a location, such as /_files/")
@@ -197,6 +203,7 @@ _CHECKS: dict[str, Callable[[Settings], object]] = {
     "ffmpeg_path": _check_ffmpeg,
     "stream_proxy": lambda settings: _check_proxy(settings.stream_proxy, "STREAM_PROXY"),
     "allow_private_networks": lambda settings: AllowList.parse(settings.allow_private_networks),
+    "public_url": _check_public_url,
     "cors_origins": _check_origins,
     "x_accel_prefix": _check_location,
 }

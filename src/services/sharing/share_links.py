@@ -36,7 +36,7 @@ class ShareService:
         self._users = users
         self._shares, self._jobs, self._signer, self._clock, self._life = shares, jobs, signer, clock, life
 
-    def create(self, job: VideoJob, *, life: timedelta | None = None) -> tuple[Share, str]:
+    def create(self, job: VideoJob, *, life: timedelta | None = None, for_chat: bool = False) -> tuple[Share, str]:
         """Create a link to a job's file and return it with its token.
 
         It expires with the file at the latest. While the file may still be repaired, it is also valid for the repaired
@@ -55,9 +55,21 @@ class ShareService:
             expires_at = expires_at if life else job.repair.until + self._life
         elif job.expires_at is not None:
             expires_at = min(expires_at, job.expires_at)
-        share = Share(ShareData.new_id(), job.id, job.owner.id, now, expires_at)
+        share = Share(ShareData.new_id(), job.id, job.owner.id, now, expires_at, for_chat)
         self._shares.insert(share)
-        return share, share.id + self._signer.sign(_PURPOSE, share.id)
+        return share, self._token_of(share)
+
+    def for_chat(self, job: VideoJob) -> tuple[Share, str]:
+        """Return the link to a job's file that chats use, with its token; create it the first time.
+
+        Raises:
+            FileNotReady, FileGone: the job has no file.
+        """
+        share = self._shares.find_for_chat(job.id, self._clock.now()) if job.artifact else None
+        return self.create(job, for_chat=True) if share is None else (share, self._token_of(share))
+
+    def _token_of(self, share: Share) -> str:
+        return share.id + self._signer.sign(_PURPOSE, share.id)
 
     def open(self, token: str) -> tuple[Share, VideoJob]:
         """Return the link with this token, and its job, which has a file.

@@ -43,7 +43,7 @@ class Chat:
         token = self.user.http.post("/auth/tokens", json=wish, headers=self.user.private).json()["token"]
         base = str(self.user.http.base_url).removesuffix("/api/")
         said = self.user.http.get(f"{base}/c/{token}{path}?format=text&message=wow", headers=headers)
-        assert said.text.startswith('Clip "wow" saved: the last '), said.text
+        assert said.text.startswith('Clip "wow" requested: the last '), said.text
         listed = self.user.http.get("/video/list", headers=self.user.private).json()["videos"]
         return str(listed[0]["video_id"])
 
