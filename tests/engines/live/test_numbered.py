@@ -15,7 +15,7 @@ import pytest
 
 from src.models.captured import Captured
 from src.models.media_source import NetworkSettings, TimeRange
-from src.models.progress import SilentMonitor
+from src.models.progress import Monitor, SilentMonitor
 from src.models.time_window import Window
 from src.services.cutting.cutter import ClipCutter, CutResult
 from src.services.cutting.engine.model import CutOrder
@@ -24,13 +24,15 @@ from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import TailToCome
+from src.services.live.numbered.capture import NumberedCapture
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.numbered.run import NumberedRun
+from src.services.live.numbered.server import SegmentServer
 from src.utils.ffmpeg_program import find_ffmpeg
-from tests.engines.live.bench import window_at
+from tests.engines.live.bench import DiesAfter, WorkerDied, window_at
 from tests.tools.live_origin import VirtualClock
 from tests.tools.media_kit import av_offset, frame_numbers
-from tests.tools.numbered import HANG, NumberedSite, NumberedStream, aac_track, avc_track, jittered
+from tests.tools.numbered import HANG, NumberedSite, NumberedStream, aac_track, avc_track, jittered, vp9_track
 from tests.tools.numbered.server import NumberedServer
 
 pytestmark = pytest.mark.slow
@@ -69,7 +71,7 @@ class Bench:
         self.renewals += 1
         return self.server.issue(path_form=self.path_form)
 
-    def capture(self, window: Window, folder: Path | None = None) -> Captured:
+    def capture(self, window: Window, folder: Path | None = None, monitor: Monitor | None = None) -> Captured:
         folder = folder or self.folder / f"kept{next(self._numbers)}"
         folder.mkdir(exist_ok=True)
         links = self.server.issue(path_form=self.path_form)
@@ -80,7 +82,7 @@ class Bench:
                 window,
                 network=self.network,
                 clock=self.server.clock,
-                monitor=SilentMonitor(),
+                monitor=monitor or SilentMonitor(),
                 renew=self.renew,
                 life=self.life,
                 padding_seconds=self.padding,
@@ -113,6 +115,8 @@ class Bench:
         expected = self.site.stream.frames(window.start, window.end)
         assert (numbers[:1], numbers[-1:], len(numbers)) == (expected[:1], expected[-1:], len(expected))
         assert numbers == expected
+        for at, wanted in ((cut.parts[0].start, window.start), (cut.parts[-1].end, window.end)):
+            assert abs(at - wanted) < Fraction(1, 3), "the report agrees, as far as segments jitter"
         return cut
 
 
@@ -147,6 +151,44 @@ def test_the_default_moment_is_complete_at_any_time(bench: Bench, seed: int) -> 
     assert cut.report.notes == () and len(cut.parts) == 1, "cut in one piece"
 
 
+def test_one_capture_serves_many_clips(bench: Bench) -> None:
+    """Driven step by step without a thread: overlapping ranges are fetched once, and no step waits for the stream."""
+    broadcast = bench.on_air(stream())
+    bench.go(100)
+    windows = [window_at(BEGAN + Fraction(start), Fraction(20)) for start in ("60.4", "70", "85.5", "120")]
+    folder = bench.folder / "kept"
+    folder.mkdir()
+    with SegmentServer(bench.network) as server:
+        capture = NumberedCapture(
+            bench.server.issue(), folder, server, clock=bench.server.clock, renew=bench.renew, life=bench.life
+        )
+        for window in windows:
+            capture.want(window)
+        steps = 0
+        while not (step := capture.step()).done:
+            steps += 1
+            bench.server.clock.sleep(step.seconds)
+        captured = capture.captured()
+    videos = {name: count for name, count in bench.site.requests.items() if name.startswith("160/")}
+    assert set(videos.values()) == {1} and len(videos) < 45 and steps < 90
+    for window in (windows[1], windows[3]):
+        _, numbers = bench.cut(captured, window)
+        assert numbers == broadcast.frames(window.start, window.end)
+
+
+def test_what_a_dead_worker_fetched_is_not_fetched_again(bench: Bench) -> None:
+    broadcast = bench.on_air(stream())
+    bench.go(150)
+    window, folder = window_at(BEGAN + 60, Fraction(80)), bench.folder / "kept"
+    with pytest.raises(WorkerDied):
+        bench.capture(window, folder, DiesAfter(3))
+    fetched = sum(name.startswith("160/") for name in bench.site.requests)
+    assert 0 < fetched < 40
+    _, numbers = bench.cut(bench.capture(window, folder), window)
+    assert numbers == broadcast.frames(window.start, window.end)
+    assert {count for name, count in bench.site.requests.items() if name.startswith("160/")} == {1}
+
+
 def test_any_moment_of_the_past(bench: Bench) -> None:
     bench.on_air(stream())
     bench.go(370)
@@ -160,6 +202,13 @@ def test_both_forms_of_links(bench: Bench, path_form: bool) -> None:
     bench.on_air(stream(init_in_each=path_form))
     bench.go(100)
     bench.assert_exact(Fraction("41.3"), 20, hear=True)
+
+
+def test_vp9_in_webm_with_aac_in_mp4(bench: Bench) -> None:
+    lengths, ingested = jittered(BEGAN, 40)
+    bench.on_air(NumberedStream([vp9_track(60), aac_track(400)], lengths, ingested))
+    bench.go(50)
+    bench.assert_exact(Fraction("12.7"), 14, hear=True)
 
 
 AWKWARD: dict[str, Callable[[], tuple[NumberedStream, dict[str, object]]]] = {

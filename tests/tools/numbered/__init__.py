@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.tools.numbered.answers import HANG, Answer, NumberedSite
-from tests.tools.numbered.media import NumberedTrack, aac_track, avc_track
+from tests.tools.numbered.media import NumberedTrack, aac_track, avc_track, vp9_track
 from tests.tools.numbered.stream import NumberedStream, jittered
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "aac_track",
     "avc_track",
     "jittered",
+    "vp9_track",
 ]

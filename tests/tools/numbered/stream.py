@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
 
-from tests.tools.numbered.media import FPS, GROUP_SECONDS, NumberedTrack, emsg
+from tests.tools.numbered.media import FPS, GROUP_SECONDS, NumberedTrack
 
 PTS_OFFSET = Fraction(28_876, 1000)
 """Presentation times are the media time plus this."""
@@ -45,8 +45,8 @@ class NumberedStream:
     def content(self, track: NumberedTrack, number: int) -> bytes:
         """The bytes of a segment."""
         start, end = self.media_at[number], self.media_at[number + 1]
-        init = track.init if self.init_in_each or number == 0 else b""
-        return init + emsg(self.text(number)) + track.media(start, end, PTS_OFFSET)
+        head = track.head(self.text(number), init=self.init_in_each or number == 0)
+        return head + track.media(start, end, PTS_OFFSET)
 
     def text(self, number: int) -> bytes:
         """What a segment states about itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
@@ -265,7 +265,7 @@ class NumberedCapture:
             if reply.head is not None and not self.links.ended:
                 self._epoch.advance(reply.head, self._now())
             if reply.facts is not None:
-                self._store(track, reply.facts, reply.content)
+                self._epoch.known[number] = reply.facts
                 continue
             log.debug("segment %d of %s: %s", number, track.name, reply.meaning)
             failures[number] = reply.meaning
@@ -276,18 +276,21 @@ class NumberedCapture:
         return bool(failures)
 
     def _replies(self, batch: list[tuple[int, LiveTrack]]) -> Iterable[tuple[tuple[int, LiveTrack], Reply]]:
-        """Yield the answers in order; each is handled before the next one is taken, so that few are in memory."""
+        """Yield the answers in order. The thread that fetched a segment stores it, so that few are in memory."""
         if self._pool is None:
-            for number, track in batch:
-                yield (number, track), self._server.segment(track, number)
-            return
-        waiting = [(one, self._pool.submit(self._server.segment, one[1], one[0])) for one in batch]
-        for one, running in waiting:
-            yield one, running.result()
+            return [(one, self._load(*one)) for one in batch]
+        waiting = [(one, self._pool.submit(self._load, *one)) for one in batch]
+        return ((one, running.result()) for one, running in waiting)
+
+    def _load(self, number: int, track: LiveTrack) -> Reply:
+        """Fetch a segment and store it. Returns the reply without its content."""
+        reply = self._server.segment(track, number)
+        if reply.facts is not None:
+            self._store(track, reply.facts, reply.content)
+        return replace(reply, content=b"")
 
     def _store(self, track: LiveTrack, facts: Facts, content: bytes) -> None:
         epoch = self._epoch
-        epoch.known[facts.number] = facts
         init = None if init_of(content) is not None else self._init(track)
         record = Record(
             epoch.index,
