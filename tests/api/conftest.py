@@ -65,6 +65,7 @@ def app_over(
 def api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Api]:
     made = app_over(api_settings(tmp_path), mongo_database, redis_client)
     yield made
+    made.engine.hurry.set()  # also when the test has failed
     made.notifier.finish()
 
 

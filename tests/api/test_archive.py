@@ -8,7 +8,6 @@ import json
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from src import errors
 from src.app import create_app
 from src.bootstrap import build, prepare_database
 from src.config import SettingsError
+from src.data.server_clock import ServerClock
 from src.middleware.tokenless_callers import from_allowed_network
 from src.routes.archive_codes import documented_code
 from src.services.jobs.counters import JobCounters
@@ -31,6 +31,7 @@ from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.api.test_contracts import INFO
 from tests.tools.fakes import FakeEngine, RecordingNotifier
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +50,11 @@ def archive(api: Api) -> Api:
     return api
 
 
+def wait_a_millisecond(server: ServerClock) -> None:
+    began = server.now()
+    eventually(lambda: server.now() > began)
+
+
 @pytest.fixture(scope="module")
 def films(
     mongo_uri: str, redis_uri: str, _mongo_client: Any, tmp_path_factory: pytest.TempPathFactory
@@ -65,11 +71,12 @@ def films(
         videos=cast(Any, engine),
     )
     prepare_database(database)
+    server = ServerClock(database)
     with services.cache.client:
         made = Api(create_app(services.settings, services), services, engine, notifier)
         for video_id, metadata in FILMS.items():
             store(made, video_id, **metadata)
-            time.sleep(0.002)  # MongoDB's times are milliseconds
+            wait_a_millisecond(server)  # the unit of its times
         yield made
     _mongo_client.drop_database(database)
 

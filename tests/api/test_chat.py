@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-import statistics
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -21,6 +19,7 @@ from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
 from tests.tools.chat_bots import BOTS, Answer, Bot, Chatter, documented_commands
 from tests.tools.fakes import FakeEngine, RecordingNotifier
+from tests.tools.waiting import HANG_SECONDS, within
 from tests.unit.test_chat_words import assert_one_harmless_line, hostile_messages
 from tests.unit.test_stream_names import CHANNEL, VIDEO, chat_id
 
@@ -127,13 +126,11 @@ def test_every_bot_prints_errors_as_sentences(api: Api, anna: Person, bot: Bot, 
 
 def test_a_hostile_message_never_breaks_the_line(api: Api, anna: Person) -> None:
     secret = make_token(anna, scopes=["moderate"])["token"]
-    began = time.monotonic()
     for number, message in enumerate(hostile_messages()):
         query = {**TEXT, "message": message.encode("utf-8", "replace"), "user": str(number), "id": str(number % 40)}
         reply = api.call("GET", f"/c/{secret}", query_string=query)
         assert reply.status_code == 200 and reply.content_type == "text/plain; charset=utf-8"
         assert_one_harmless_line(reply.text, links=(f"https://www.youtube.com/watch?v={VIDEO}",))
-    assert time.monotonic() - began < 60
 
 
 # --- names ------------------------------------------------------------------------------------------------------
@@ -357,31 +354,32 @@ def test_no_token_reaches_the_log(api: Api, anna: Person, caplog: pytest.LogCapt
 # --- in time ----------------------------------------------------------------------------------------------------
 
 
-def test_replies_come_at_once_with_a_site_that_takes_ten_seconds(
+def test_replies_come_at_once_with_a_site_that_never_answers(
     api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    over = threading.Event()
+
     def slow(*_: Any) -> Any:
-        time.sleep(10)
+        over.wait(10 * HANG_SECONDS)
         raise AssertionError("nobody waits for this")
 
     for question in ("get_video_info", "live_stream", "get_available_formats"):
         monkeypatch.setattr(api.engine, question, slow)
+    monkeypatch.setattr("src.middleware.chat.REPLY_SECONDS", 10 * HANG_SECONDS)  # and the reply is not given up, either
     secret = make_token(anna, stream=None)["token"]
-    took = []
     for number in range(120):
-        began = time.monotonic()
         name = (f"/@channel{number}", f"/{VIDEO}", f"/{CHANNEL}")[number % 3]
-        reply = api.call("GET", f"/c/{secret}{name}", query_string={**TEXT, "id": str(number)})
-        took.append(time.monotonic() - began)
+        with within():
+            reply = api.call("GET", f"/c/{secret}{name}", query_string={**TEXT, "id": str(number)})
         assert reply.text.startswith("Clip requested")
-    took.sort()
-    assert statistics.median(took) < 0.1 and took[int(len(took) * 0.99) - 1] < 2, (statistics.median(took), took[-1])
+    over.set()
 
 
 def test_a_store_that_hangs_is_answered_with_a_sentence(api: Api, anna: Person, monkeypatch: Any) -> None:
-    secret = make_token(anna)["token"]
-    monkeypatch.setattr(type(api.services.channel_tokens), "identify", lambda *_: time.sleep(10))
-    began = time.monotonic()
-    reply = api.call("GET", f"/c/{secret}", query_string=TEXT)
-    assert time.monotonic() - began < 8 and reply.status_code == 200, "about two seconds, and not when it is done"
+    secret, over = make_token(anna)["token"], threading.Event()
+    monkeypatch.setattr(type(api.services.channel_tokens), "identify", lambda *_: over.wait(10 * HANG_SECONDS))
+    with within():
+        reply = api.call("GET", f"/c/{secret}", query_string=TEXT)
+    over.set()
+    assert reply.status_code == 200
     assert reply.text.startswith("The clip service is slow right now")

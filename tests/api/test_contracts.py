@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
@@ -15,6 +14,7 @@ from tests.api.actors import Api
 from tests.api.contracts import Example, archive, audio, backend, sessions, streams
 from tests.api.contracts.endpoints import DOCUMENTED
 from tests.api.contracts.running import filled, run
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -69,9 +69,9 @@ def test_every_documented_endpoint_has_an_example(api: Api) -> None:
 
 
 def _steps(api: Api) -> dict[str, Callable[[dict[str, str]], None]]:
-    def be_slow(seconds: float) -> Callable[[dict[str, str]], None]:
+    def be_busy(busy: bool) -> Callable[[dict[str, str]], None]:
         def slow(_: dict[str, str]) -> None:
-            api.engine.seconds = seconds
+            api.engine.busy = busy
             api.engine.hurry.clear()
             api.notifier.answer = api.services.runner.run
 
@@ -79,10 +79,7 @@ def _steps(api: Api) -> dict[str, Callable[[dict[str, str]], None]]:
 
     def until(holds: Callable[[], object]) -> Callable[[dict[str, str]], None]:
         def wait(_: dict[str, str]) -> None:
-            deadline = time.monotonic() + 20
-            while not holds():
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            eventually(holds)
 
         return wait
 
@@ -104,8 +101,8 @@ def _steps(api: Api) -> dict[str, Callable[[dict[str, str]], None]]:
         "hold": hold,
         "look up": look_up,
         "another user": another_user,
-        "slow": be_slow(30),
-        "quick": be_slow(0),
+        "slow": be_busy(True),
+        "quick": be_busy(False),
         "running": until(lambda: api.services.guests.tally().of(Status.PROCESSING)),
         "progress": until(lambda: api.services.cache.client.keys("progress:*")),
     }

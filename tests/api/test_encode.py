@@ -149,7 +149,7 @@ def test_what_this_server_cannot_encode_is_refused_when_it_is_requested(api: Api
 
 
 def test_encode_status_while_it_runs(api: Api, anna: Person) -> None:
-    api.engine.seconds = 60
+    api.engine.busy = True
     encode_id = uploaded(anna, content=b"x" * 2_000_000)
     reply = anna.post(f"/api/encode/start/{encode_id}", json=HIGH, headers={"Prefer": "respond-async"})
     assert reply.status_code == 202

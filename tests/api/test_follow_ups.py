@@ -195,7 +195,7 @@ def test_the_same_request_twice_at_once_is_told_once(api: Api, anna: Person, wor
     known_live_stream = api.services.chat._streams.known_live_stream
 
     def known(name: Any) -> Any:
-        neither_saw_a_clip.wait(20)
+        neither_saw_a_clip.wait(60)
         return known_live_stream(name)
 
     query = {"format": "text", "message": "wow", "id": "one-message"}

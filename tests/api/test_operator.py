@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
-import time
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ from src.utils.sandbox import available
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings, app_over
 from tests.tools.fakes import RecordingNotifier
+from tests.tools.waiting import HANG_SECONDS, within
 
 pytestmark = pytest.mark.slow
 
@@ -241,9 +242,8 @@ def test_stores_that_hang_are_told_and_not_waited_for(tmp_path: Path) -> None:
             notifier=RecordingNotifier(),
         )
         services.diagnostics._patience = 12.0
-        began = time.monotonic()
-        found = services.diagnostics.diagnose()
-        assert time.monotonic() - began < 25, "it must not hang, even on a busy machine"
+        with within():
+            found = services.diagnostics.diagnose()
     broken = {part.name: part for part in found.self_test if not part.ok}
     assert not found.ok and {"mongodb", "redis"} <= set(broken)
     assert found.mongodb is None and found.redis is None
@@ -253,13 +253,16 @@ def test_stores_that_hang_are_told_and_not_waited_for(tmp_path: Path) -> None:
 def test_a_part_that_hangs_is_told_while_the_others_answer(api: Api) -> None:
     test = api.services.diagnostics._self_test
 
-    class Sleeping:
-        def session(self) -> Any:
-            time.sleep(30)
+    free = threading.Event()
 
-    slow = dataclasses.replace(test, egress=cast(Any, Sleeping()))
-    by_name: dict[str, Checked] = {part.name: part for part in slow.run(seconds=6)}
-    assert by_name["egress"].problem == "no answer within 6 s"
+    class Hanging:
+        def session(self) -> Any:
+            free.wait(HANG_SECONDS)
+
+    slow = dataclasses.replace(test, egress=cast(Any, Hanging()))
+    by_name: dict[str, Checked] = {part.name: part for part in slow.run(seconds=8)}
+    free.set()
+    assert by_name["egress"].problem == "no answer within 8 s"
     assert by_name["mongodb"].ok and by_name["redis"].ok
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from src.routes import choose_surfaces
 from src.services.file_store import DATABASE_FILE
 from src.utils import logs
 from tests.api.actors import LINK, Api, Person
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -142,20 +142,17 @@ def test_what_cannot_be_made_is_refused_at_once(guest: Guest) -> None:
 
 
 def test_a_running_job_is_cancelled(api: Api, guest: Guest) -> None:
-    api.engine.seconds = 30
+    api.engine.busy = True
     reply = guest.create()
     assert reply.json is not None
     path = f"/api/jobs/{reply.json['job_uuid']}"
-    deadline = time.monotonic() + 5
-    while guest.call("GET", path).json["status"] != "processing":  # type: ignore[index]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: guest.call("GET", path).json["status"] == "processing")  # type: ignore[index]
     cancelled = guest.call("DELETE", path).json
     assert cancelled is not None and (cancelled["status"], cancelled["deleted"]) == ("cancelled", False)
     api.notifier.finish()
     assert guest.call("GET", path).json["status"] == "cancelled"  # type: ignore[index]
     assert guest.call("GET", f"{path}/file").status_code == 500
-    api.engine.seconds = 0
+    api.engine.busy = False
     assert guest.call("POST", f"{path}/retry").status_code == 200
     api.notifier.finish()
     assert guest.call("GET", path).json["status"] == "completed"  # type: ignore[index]
@@ -232,9 +229,8 @@ def test_health_tells_when_no_worker_comes(api: Api, guest: Guest) -> None:
     api.notifier.answer = None
     guest.create()
     api.services.health.patience_seconds = 0.1
-    deadline = time.monotonic() + 10
-    while (told := api.call("GET", "/api/health").json or {})["status"] == "healthy":
-        assert time.monotonic() < deadline
+    eventually(lambda: (api.call("GET", "/api/health").json or {})["status"] != "healthy")
+    told = api.call("GET", "/api/health").json or {}
     assert told["reasons"] == [
         "Jobs wait in the queue downloads, and none of them has started for 0.1 s: "
         "do its workers run, and are there enough?"

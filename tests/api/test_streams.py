@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.engines.clip.origin import Origin
 from tests.engines.egress.kit import PUBLIC, reply, running
 from tests.engines.stream.sites import FILM, SMALL, GrowingSite, cut, master
 from tests.tools.media_kit import cached_film, frame_numbers
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -42,16 +42,19 @@ def open_api(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis
         notifier.finish()
 
 
-def ended(api: Api, job_id: str, seconds: float = 30) -> dict[str, Any]:
-    until = time.monotonic() + seconds
-    while True:
+def ended(api: Api, job_id: str) -> dict[str, Any]:
+    """The job at its end."""
+
+    def look() -> dict[str, Any] | None:
         told = api.call("GET", f"/job/{job_id}")
         assert told.status_code == 200, told.text
         job = dict(told.json or {})
-        if job["status"] not in ("PENDING", "PROCESSING") or time.monotonic() > until:
+        if job["status"] not in ("PENDING", "PROCESSING"):
             return job
         api.services.runner.reconcile(notified_before_seconds=1)  # what is tried again is rung for by the scheduler
-        time.sleep(0.1)
+        return None
+
+    return eventually(look)
 
 
 def begin(api: Api, path: str = "/download/", **body: Any) -> dict[str, Any]:
@@ -138,8 +141,7 @@ def test_a_live_stream_is_cancelled(open_api: Any, tmp_path: Path) -> None:
     with site.origin as origin:
         api = open_api(origin)
         job = begin(api, url=origin.url("film.m3u8"), max_seconds=600)
-        while api.call("GET", f"/job/{job['job_id']}").json["downloaded_segments"] < 1:
-            time.sleep(0.1)
+        eventually(lambda: api.call("GET", f"/job/{job['job_id']}").json["downloaded_segments"] >= 1)
         cancelled = api.call("DELETE", f"/job/{job['job_id']}")
         assert cancelled.status_code == 200 and cancelled.json["status"] == "CANCELLED"
         api.notifier.finish()

@@ -18,6 +18,7 @@ from src.errors import Busy, MediaInvalid, StoreUnavailable
 from tests.api.actors import Api, Person
 from tests.api.test_encode import HIGH, left_in_uploads
 from tests.api.test_video import assert_error
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -163,10 +164,12 @@ def test_a_broken_connection_costs_only_what_had_not_arrived(api: Api, anna: Per
             line.sendall(request.encode() + b"x" * 300_000)
             eventually_here(anna, location, 200_000)
         here = eventually_here(anna, location, 300_000)
-        until = time.monotonic() + 60
-        while (reply := append(anna, location, here, b"y" * (400_000 - here))).status_code == 409:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+
+        def goes_on() -> TestResponse | None:
+            reply = append(anna, location, here, b"y" * (400_000 - here))
+            return None if reply.status_code == 409 else reply
+
+        reply = eventually(goes_on)
         assert reply.status_code == 204 and reply.headers["Upload-Offset"] == "400000"
     finally:
         server.shutdown()
@@ -177,11 +180,11 @@ def test_a_broken_connection_costs_only_what_had_not_arrived(api: Api, anna: Per
 
 
 def eventually_here(person: Person, location: str, at_least: int) -> int:
-    until = time.monotonic() + 60
-    while (here := int(head(person, location).headers["Upload-Offset"])) < at_least:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return here
+    def here() -> int:
+        return int(head(person, location).headers["Upload-Offset"])
+
+    eventually(lambda: here() >= at_least)
+    return here()
 
 
 def test_what_nobody_continues_is_swept(api: Api, anna: Person) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,8 @@ from src.data.repair_data import Finished
 from src.data.video_data import VideoData
 from src.models.video import Artifact, Failure, Status, VideoJob
 from tests.tools.factories import make_clip
+from tests.tools.stores import end_leases
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_worker_writes_nothing_
     first = take(claims, job, "w1")
     assert first is not None and first.lease is not None
     assert take(claims, job, "w2") is None
-    jobs._videos.update_one({}, {"$set": {"lease_until": datetime.now(UTC) - timedelta(hours=1)}})
+    end_leases(jobs._videos.database)
     second = take(claims, job, "w2")
     assert second is not None and second.lease is not None
     assert second.lease.fence == first.lease.fence + 1
@@ -91,8 +92,8 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_first_worker_writes_nothing_
 
 def test_the_same_worker_name_with_an_old_fence_is_fenced_off(jobs: VideoData, claims: ClaimData) -> None:
     job = queued(jobs)
-    first = take(claims, job, "w1", lease=0.1)
-    time.sleep(0.2)
+    first = take(claims, job, "w1")
+    end_leases(jobs._videos.database)
     second = take(claims, job, "w1")
     assert first and first.lease and second and second.lease
     assert claims.renew(job.id, first.lease, lease_seconds=30) is None
@@ -103,10 +104,10 @@ def test_a_job_handed_back_waits_its_delay_and_counts_as_told(jobs: VideoData, c
     job = queued(jobs)
     first = take(claims, job)
     assert first and first.lease
-    back = claims.hand_back(job.id, first.lease, delay_seconds=0.3, count_attempt=False)
+    back = claims.hand_back(job.id, first.lease, delay_seconds=600, count_attempt=False)
     assert back is not None and back.status is Status.PENDING and back.attempts == 0
     assert take(claims, job) is None
-    time.sleep(0.4)
+    jobs._videos.update_one({}, {"$set": {"not_before": datetime.now(UTC) - timedelta(seconds=1)}})
     again = take(claims, job)
     assert again is not None and again.attempts == 1
 
@@ -116,16 +117,21 @@ def test_the_reconciler_sees_what_nobody_hears_and_what_nobody_holds(jobs: Video
     saved = make_clip()
     jobs.insert(saved)
     claims.note_notified(notified.id)
-    take(claims, orphaned, lease=0.05)
+    take(claims, orphaned)
+    end_leases(jobs._videos.database)
     take(claims, held)
-    time.sleep(0.1)
     seen = {job.id for job in claims.unattended(notified_before_seconds=10)}
     assert seen == {unheard.id, orphaned.id}
     for job in (unheard, orphaned):
         claims.note_notified(job.id)
-    time.sleep(0.1)
-    seen = {job.id for job in claims.unattended(notified_before_seconds=60, orphans_notified_before_seconds=0.05)}
-    assert seen == {orphaned.id}, "who waits in a long queue was heard, but whose worker is gone?"
+
+    def unheard_for_a_moment() -> set[str]:
+        found = claims.unattended(notified_before_seconds=60, orphans_notified_before_seconds=0.05)
+        return {job.id for job in found}
+
+    assert eventually(unheard_for_a_moment) == {orphaned.id}, (
+        "who waits in a long queue was heard, but whose worker is gone?"
+    )
     claims.note_missed(unheard.id)
     assert unheard.id in {job.id for job in claims.unattended(notified_before_seconds=60)}
     assert notified.id in {job.id for job in claims.unattended(notified_before_seconds=0)}
@@ -134,9 +140,9 @@ def test_the_reconciler_sees_what_nobody_hears_and_what_nobody_holds(jobs: Video
 def test_a_job_begun_too_often_is_given_up_once_its_worker_is_gone(jobs: VideoData, claims: ClaimData) -> None:
     job = queued(jobs)
     for _ in range(2):
-        assert take(claims, job, lease=0.05, most=2)
+        assert take(claims, job, most=2)
         assert claims.give_up(job.id, LOST, max_attempts=5, keep_seconds=60) is None
-        time.sleep(0.1)
+        end_leases(jobs._videos.database)
     assert take(claims, job, most=2) is None
     lost = claims.give_up(job.id, LOST, max_attempts=2, keep_seconds=60)
     assert lost is not None and lost.status is Status.FAILED and lost.failure == LOST

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -84,11 +83,11 @@ class FakeReport:
 
 @dataclass
 class FakeEngine:
-    """Writes ``content`` after ``seconds``, or as soon as ``hurry`` is set, reporting progress; or raises what
-    ``errors`` holds, one a call, at once, and ``late_errors`` at the end."""
+    """Writes ``content`` at once, or with ``busy`` when ``hurry`` is set, reporting progress until then; or raises
+    what ``errors`` holds, one a call, at once, and ``late_errors`` at the end."""
 
     content: bytes = b"a small file"
-    seconds: float = 0.0
+    busy: bool = False
     hurry: threading.Event = field(default_factory=threading.Event)
     errors: list[Exception] = field(default_factory=list)
     late_errors: list[Exception] = field(default_factory=list)
@@ -195,10 +194,8 @@ class FakeEngine:
     def _work(self, path: Path, monitor: Monitor, phase: Phase) -> None:
         if self.errors:
             raise self.errors.pop(0)
-        until = time.monotonic() + self.seconds
-        while time.monotonic() < until and not self.hurry.is_set():
+        while self.busy and not self.hurry.wait(0.02):
             monitor.report(Progress(phase=phase, download_percent=45.2, speed="2.3x", eta_seconds=204, fps=45.2))
-            time.sleep(0.02)
         monitor.check()
         if self.late_errors:
             raise self.late_errors.pop(0)

@@ -71,6 +71,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    """Whether anybody listens on this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def descendants(ancestor: int) -> list[int]:
     """All processes that this one started, and theirs, oldest first."""
     parents: dict[int, int] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,9 @@ def redis_client(redis_uri: str) -> Iterator[redis.Redis]:
     with connect_redis(redis_uri) as client:
         client.flushall()
         yield client
+
+
+def end_leases(database: Database[dict[str, Any]]) -> None:
+    """End the leases of all jobs, as if their workers had died long ago."""
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    database["videos"].update_many({"lease_until": {"$ne": None}}, {"$set": {"lease_until": long_ago}})

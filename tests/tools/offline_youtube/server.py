@@ -59,12 +59,12 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         host = self.path.rpartition(":")[0].lower()
-        time.sleep(self.server.round_trip_seconds)
+        self._wait(self.server.round_trip_seconds)
         if not is_played(host):
             self._refuse(host)
             return
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        time.sleep(self.server.round_trip_seconds)
+        self._wait(self.server.round_trip_seconds)
         self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb")
         self.wfile = self.connection.makefile("wb", 0)
