@@ -62,7 +62,7 @@ def test_many_who_ask_the_same_share_one_look_up() -> None:
         answers = [pool.submit(flights.get, "a", gate.look_up, seconds=60, monitor=each) for each in waiting]
         assert all(each.begun.wait(30) for each in waiting)
         gate.opened.set()
-        assert [answer.result(5) for answer in answers] == ["facts"] * 8
+        assert [answer.result(60) for answer in answers] == ["facts"] * 8
     assert gate.begun == 1
 
 
@@ -77,11 +77,11 @@ def test_more_than_there_is_room_for_are_refused() -> None:
     flights, gate = InFlightLookups[str](parallel=1, queue_seconds=0.05), Gate()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask, flights, "a", gate.look_up)
-        assert gate.running.wait(5)
+        assert gate.running.wait(60)
         with pytest.raises(Busy):
             ask(flights, "b", lambda: "never")
         gate.opened.set()
-        assert first.result(5) == "facts"
+        assert first.result(60) == "facts"
     assert ask(flights, "b", lambda: "now") == "now"
 
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from src.errors import VideoUnavailable
 from src.models.source import Extraction, LiveStatus, MediaAddress, VideoInfo
 from src.services.youtube import lookup_cache as looks
 from src.services.youtube.lookup_cache import LookupCache
+from tests.tools.waiting import eventually
 
 VIDEO = "dQw4w9WgXcQ"
 
@@ -26,11 +28,10 @@ class Site:
     """Counts how often it is asked; each answer has an address of its own."""
 
     def __init__(self, status: LiveStatus = LiveStatus.NOT_LIVE) -> None:
-        self.status, self.asked, self.seconds, self.age = status, 0, 0.0, 0.0
+        self.status, self.asked, self.age = status, 0, 0.0
 
     def __call__(self) -> Extraction:
         self.asked += 1
-        time.sleep(self.seconds)
         info = VideoInfo(VIDEO, "A film", "", live_status=self.status)
         address = MediaAddress(f"https://example.com/{self.asked}", {"Cookie": "a=b"})
         return Extraction(info, {"18": address}, looked_at=datetime.now(UTC) - timedelta(seconds=self.age))
@@ -101,10 +102,19 @@ def test_half_a_file_is_no_look(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_crowd_asks_once(tmp_path: Path) -> None:
-    site = Site()
-    site.seconds = 0.3
+    site, arrived = Site(), []
+
+    class Entrance(LookupCache):
+        def get(self, video_id: str, look_up: Callable[[], Extraction], *, newer_than: datetime | None) -> Extraction:
+            arrived.append(video_id)
+            return super().get(video_id, look_up, newer_than=newer_than)
+
+    def look() -> Extraction:
+        eventually(lambda: len(arrived) == 16)  # all others wait for this look
+        return site()
+
     with ThreadPoolExecutor(16) as crowd:
-        found = list(crowd.map(lambda _: LookupCache(tmp_path).get(VIDEO, site, newer_than=None), range(16)))
+        found = list(crowd.map(lambda _: Entrance(tmp_path).get(VIDEO, look, newer_than=None), range(16)))
     assert site.asked == 1 and len({each.media["18"].url for each in found}) == 1
 
 
@@ -128,7 +138,7 @@ def test_other_processes_share_and_one_that_dies_holds_nobody_up(tmp_path: Path)
     other.kill()
     other.wait()
     other.stdout.close()
-    waiter.join(10)
+    waiter.join(60)
     assert not waiter.is_alive() and site.asked == 1
 
 

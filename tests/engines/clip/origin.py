@@ -88,9 +88,10 @@ class Origin:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -181,7 +182,7 @@ class Origin:
                     return False
                 if faults.stall_after_bytes is not None and sent >= faults.stall_after_bytes and faults.stall_requests:
                     faults.stall_requests -= 1
-                    await asyncio.sleep(3600)
+                    await asyncio.Event().wait()
                 if file is not None:
                     file.seek(first + sent)
                     data = file.read(size)

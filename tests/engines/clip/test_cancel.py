@@ -1,10 +1,9 @@
-"""Stopping takes effect within a second, whatever the engine is doing, and leaves nothing behind."""
+"""Stopping takes effect at once, whatever the engine is doing, and leaves nothing behind."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -20,33 +19,40 @@ from tests.engines.clip.sources import SMALL
 from tests.tools.engine_calls import make_clip
 from tests.tools.live_service import descendants
 from tests.tools.media_kit import Film, cached_film
+from tests.tools.waiting import eventually, within
 
 pytestmark = pytest.mark.slow
 LARGE = Film(size=(1280, 720), seconds=Fraction(8), noise=10, gop_frames=200)
 
 
 class Stopper:
-    """A monitor that stops the work as soon as ``when`` holds for a progress, after some seconds, or at the call with
-    the number ``at_call``: each call is an instant at which a user may cancel, on a machine of any speed."""
+    """A monitor that stops the work as soon as ``when`` holds for a progress, when the origin has been asked so often,
+    or at the call with the number ``at_call``: each call is an instant at which a user may cancel, on a machine of any
+    speed."""
 
     def __init__(
-        self, when: Callable[[Progress], bool] | None = None, after_seconds: float = 1e9, *, at_call: int = 10**9
+        self,
+        when: Callable[[Progress], bool] = lambda _: False,
+        *,
+        at_request: int = 10**9,
+        at_call: int = 10**9,
     ) -> None:
-        self.when, self.until, self.at_call = when, time.monotonic() + after_seconds, at_call
+        self.when, self.at_request, self.at_call = when, at_request, at_call
         self.calls = 0
-        self.stopped_at: float | None = None
+        self.stopped = False
 
     def report(self, progress: Progress) -> None:
-        if self.stopped_at is None and self.when is not None and self.when(progress):
-            self.stopped_at = time.monotonic()
+        self.stopped = self.stopped or self.when(progress)
         self.check()
 
     def check(self) -> None:
         self.calls += 1
-        if self.stopped_at is None and (self.calls >= self.at_call or time.monotonic() >= self.until):
-            self.stopped_at = time.monotonic()
-        if self.stopped_at is not None:
+        self.stopped = self.stopped or self.calls >= self.at_call
+        if self.stopped:
             raise Cancelled()
+
+    def asked(self, number: int) -> None:
+        self.stopped = self.stopped or number >= self.at_request
 
 
 def stop(
@@ -64,21 +70,22 @@ def stop(
     before = {thread.ident for thread in threading.enumerate()}
     path = cached_film(film)
     with Origin({"film": path}, bytes_per_second=rate, faults=faults) as origin:
+        origin.on_request = stopper.asked
         try:
-            clip(film, origin, folder, stopper, mode, suffix)
+            with within():
+                clip(film, origin, folder, stopper, mode, suffix)
         except Cancelled:
             pass
         else:
             assert not must, "the work was finished before it was stopped"
             return False
-        assert stopper.stopped_at is not None
-        assert time.monotonic() - stopper.stopped_at < 1.0
+        assert stopper.stopped
+        assert rate is None or origin.bytes_sent < path.stat().st_size, "it was stopped in the middle"
         assert list(folder.iterdir()) == []
         left = [t for t in threading.enumerate() if t.ident not in before and t.name == "clip-fetch"]
         assert left == []
-        time.sleep(0.3)
         if faults is None:
-            assert origin.open_connections == 0
+            eventually(lambda: origin.open_connections == 0)
     return True
 
 
@@ -95,7 +102,7 @@ def clip(film: Film, origin: Origin, folder: Path, monitor: Monitor, mode: Mode,
 
 
 def test_while_the_index_does_not_come(tmp_path: Path) -> None:
-    stop(SMALL, tmp_path, Stopper(None, 0.5), faults=Faults(stall_after_bytes=0, stall_requests=99))
+    stop(SMALL, tmp_path, Stopper(at_request=1), faults=Faults(stall_after_bytes=0, stall_requests=99))
 
 
 def test_while_bytes_arrive(tmp_path: Path) -> None:
@@ -103,7 +110,7 @@ def test_while_bytes_arrive(tmp_path: Path) -> None:
 
 
 def test_while_the_server_asks_to_wait(tmp_path: Path) -> None:
-    stop(SMALL, tmp_path, Stopper(None, 1.0), faults=Faults(always=503))
+    stop(SMALL, tmp_path, Stopper(at_request=2), faults=Faults(always=503))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])

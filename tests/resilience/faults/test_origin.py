@@ -25,6 +25,7 @@ from tests.engines.clip.sources import KINDS, served
 from tests.resilience.faults.proxy import HEALTHY, Fault, FaultProxy
 from tests.tools.engine_calls import make_clip
 from tests.tools.media_kit import decode_errors, first_last
+from tests.tools.waiting import within
 
 pytestmark = pytest.mark.slow
 
@@ -98,10 +99,8 @@ def test_a_site_that_comes_back_gives_a_whole_clip(tmp_path: Path, fault: Fault)
 def test_a_site_that_does_not_come_back_is_told_in_time(tmp_path: Path, fault: Fault, error: type[Exception]) -> None:
     with site(tmp_path) as (proxy, source):
         proxy.set(fault)
-        began = time.monotonic()
-        with pytest.raises(error):
+        with within(), pytest.raises(error):
             cut(source, tmp_path, QUICK)
-        assert time.monotonic() - began < 30
     assert not (tmp_path / "clip.mp4").exists()
 
 
@@ -121,8 +120,6 @@ def test_what_no_other_limit_ends_the_watchdog_ends(tmp_path: Path, redis_client
     )
     with site(tmp_path) as (proxy, source):
         proxy.set(fault)
-        began = time.monotonic()
-        with keeper, pytest.raises(JobStalled):
+        with within(), keeper, pytest.raises(JobStalled):
             cut(source, tmp_path, PATIENT, keeper)
-        assert time.monotonic() - began < 30
     assert not (tmp_path / "clip.mp4").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings
 from tests.resilience.faults.proxy import HEALTHY, Fault, FaultProxy
 from tests.tools.fakes import FakeEngine
+from tests.tools.waiting import eventually, within
 
 pytestmark = pytest.mark.slow
 
 # The driver's patience is 6 s for an operation (db_service), Redis' 2 s and the broker's 5 s. What a request may take
 # in all is several of these, and this machine may be busy: what must not happen is that it never ends.
-BOUND_SECONDS = 25.0
 FAULTS = [Fault(frozen=True), Fault(half_open=True), Fault(refuse=True)]
 NAMES = ["frozen", "half-open", "refused"]
 
@@ -83,15 +82,10 @@ def wired(
 Ask = Callable[[], TestResponse]
 
 
-def at_once(asked: dict[str, Ask]) -> dict[str, tuple[TestResponse, float]]:
-    """The reply to each request and the seconds that it took, all sent at the same time."""
-
-    def timed(ask: Ask) -> tuple[TestResponse, float]:
-        began = time.monotonic()
-        return ask(), time.monotonic() - began
-
-    with ThreadPoolExecutor(len(asked)) as pool:
-        running = {name: pool.submit(timed, ask) for name, ask in asked.items()}
+def at_once(asked: dict[str, Ask]) -> dict[str, TestResponse]:
+    """The reply to each request, all sent at the same time."""
+    with within(), ThreadPoolExecutor(len(asked)) as pool:
+        running = {name: pool.submit(ask) for name, ask in asked.items()}
         return {name: future.result() for name, future in running.items()}
 
 
@@ -120,12 +114,10 @@ def saved(wired: Wired) -> str:
     return str(reply.json["video_id"])
 
 
-def eventually_well(wired: Wired, seconds: float = 30) -> None:
+def eventually_well(wired: Wired) -> None:
     """All by itself: nothing is restarted."""
-    until = time.monotonic() + seconds
-    while wired.api.call("GET", "/api/health").get_json()["stores"] != {"mongodb": "up", "redis": "up"}:
-        assert time.monotonic() < until, "it did not recover"
-        time.sleep(0.2)
+    well = {"mongodb": "up", "redis": "up"}
+    eventually(lambda: wired.api.call("GET", "/api/health").get_json()["stores"] == well)
     reply = wired.person.get("/api/video/list")
     assert reply.status_code == 200, reply.json
     saved(wired)
@@ -136,18 +128,15 @@ def test_a_database_that_is_away_gives_clear_answers_in_time(wired: Wired, fault
     asked = requests_of(wired, saved(wired))
     wired.mongodb.set(fault)
     replies = at_once(asked)
-    slow = {name: round(seconds, 1) for name, (_, seconds) in replies.items() if seconds > BOUND_SECONDS}
-    assert slow == {}
-    statuses = {name: reply.status_code for name, (reply, _) in replies.items()}
+    statuses = {name: reply.status_code for name, reply in replies.items()}
     away = dict.fromkeys(("list", "status", "save", "start", "login", "metrics", "health"), 503)
     assert statuses == {**away, "alive": 200, "chat": 200}
     for name in set(away) - {"health"}:
-        body = replies[name][0].get_json()
+        body = replies[name].get_json()
         assert body["code"] == "STORE_UNAVAILABLE", (name, body)
-    assert replies["health"][0].get_json()["status"] == "unhealthy"
-    sentence = replies["chat"][0]
+    assert replies["health"].get_json()["status"] == "unhealthy"
+    sentence = replies["chat"]
     assert sentence.mimetype == "text/plain" and sentence.text and "Traceback" not in sentence.text
-    assert replies["chat"][1] < 10, "a bot waits a few seconds only"
     wired.mongodb.set(HEALTHY)
     eventually_well(wired)
 
@@ -165,10 +154,7 @@ def test_an_api_process_that_begins_without_its_database_serves_and_prepares_it_
         assert client.get("/api/health").status_code == 503
         assert mongo_database["videos"].index_information() == {}
         proxy.set(HEALTHY)
-        until = time.monotonic() + 30
-        while len(mongo_database["videos"].index_information()) < 2:
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        eventually(lambda: len(mongo_database["videos"].index_information()) >= 2)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=NAMES)
@@ -177,16 +163,14 @@ def test_a_redis_that_is_away_costs_no_answer_and_no_job(wired: Wired, fault: Fa
     asked = requests_of(wired, video_id)
     wired.redis.set(fault)
     replies = at_once(asked)
-    slow = {name: round(seconds, 1) for name, (_, seconds) in replies.items() if seconds > BOUND_SECONDS}
-    assert slow == {}
-    statuses = {name: reply.status_code for name, (reply, _) in replies.items()}
+    statuses = {name: reply.status_code for name, reply in replies.items()}
     assert statuses == {
         **dict.fromkeys(("list", "status", "metrics", "health", "alive", "chat"), 200),
         "save": 201,
         "start": 202,
         "login": 401,
     }
-    assert replies["health"][0].get_json()["status"] == "degraded"
+    assert replies["health"].get_json()["status"] == "degraded"
     job = wired.api.services.jobs.queues()
     assert {queue.name: queue.waiting for queue in job}["downloads"] >= 1, "the record waits, whatever the broker does"
     wired.redis.set(HEALTHY)

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -71,13 +70,13 @@ def die(monitor: Monitor) -> list[ClipReport]:
 def lie(monitor: Monitor, what: str) -> list[ClipReport]:
     """Say something that is no answer."""
     os.write(int(sys.argv[1]), what.encode())
-    time.sleep(60)
+    signal.pause()
     return []
 
 
 def hang(monitor: Monitor) -> list[ClipReport]:
     """Never answer."""
-    time.sleep(600)
+    signal.pause()
     return []
 
 

@@ -85,4 +85,4 @@ def test_a_killed_worker_costs_its_chunk(
     out.write_bytes(user.http.get(f"/encode/download/{encode_id}", headers=user.private).content)
     assert hashes(out) == hashes(make(FILM))
     assert database["chunks"].count_documents({"job_id": encode_id}) == 0
-    eventually(lambda: not list((service.folder / "downloads" / ".work").glob(f"{encode_id}.kept")), 20)
+    eventually(lambda: not list((service.folder / "downloads" / ".work").glob(f"{encode_id}.kept")))

@@ -33,7 +33,12 @@ def is_fetching(user: User, video_id: str) -> bool:
     return (user.status(video_id)["progress"] or {}).get("current_phase") == "downloading"
 
 
-def test_two_users_one_fetch(user: User, other: User, offline_youtube: OfflineYoutube) -> None:
+def waits_for_the_other(service: LiveService, video_id: str) -> bool:
+    """Whether a worker has begun this job and put it back to wait for the same work of another."""
+    return f"job {video_id} waits" in (service.folder / "app.log").read_text()
+
+
+def test_two_users_one_fetch(service: LiveService, user: User, other: User, offline_youtube: OfflineYoutube) -> None:
     site = offline_youtube
     site.fault(VideoId.LADDER, Fault(bytes_per_second=20_000))
     people = (user, other)
@@ -41,7 +46,7 @@ def test_two_users_one_fetch(user: User, other: User, offline_youtube: OfflineYo
     for person, video_id in zip(people, ids, strict=True):
         person.begin(video_id, resolution_preference="480p")
     eventually(lambda: any(is_fetching(*each) for each in zip(people, ids, strict=True)))
-    time.sleep(1)  # both have been begun by a worker
+    eventually(lambda: any(waits_for_the_other(service, video_id) for video_id in ids))
     site.heal(VideoId.LADDER)
     clips = [person.fetch(video_id) for person, video_id in zip(people, ids, strict=True)]
     assert [clip.status_code for clip in clips] == [200, 200] and clips[0].content == clips[1].content
@@ -50,14 +55,16 @@ def test_two_users_one_fetch(user: User, other: User, offline_youtube: OfflineYo
     assert 0 < site.media_bytes(VideoId.LADDER) < 1.2 * fetched.pop()
 
 
-def test_the_second_takes_over_from_the_first(user: User, other: User, offline_youtube: OfflineYoutube) -> None:
+def test_the_second_takes_over_from_the_first(
+    service: LiveService, user: User, other: User, offline_youtube: OfflineYoutube
+) -> None:
     site = offline_youtube
     site.fault(VideoId.LADDER, Fault(bytes_per_second=2_000))
     first, second = (each.save(site.url(VideoId.LADDER), 2.44, 7.96) for each in (user, other))
     user.begin(first, resolution_preference="480p")
     eventually(lambda: is_fetching(user, first))
     other.begin(second, resolution_preference="480p")
-    time.sleep(1)
+    eventually(lambda: waits_for_the_other(service, second))
     assert other.status(second)["progress"] is None
     user.http.post(f"/video/{first}/cancel", headers=user.private)
     site.heal(VideoId.LADDER)

@@ -47,7 +47,7 @@ def test_no_piece_is_fetched_twice(service: LiveService, origin_port: int, tmp_p
         main = workers(service)[0]
         below = descendants(main)
         os.kill(main, signal.SIGKILL)
-        eventually(gone(below), 10)
+        eventually(gone(below))
         there = pieces([path.name for path in folder.glob("*.seg")])
         origin.log.clear()
         eventually(lambda: told()["status"] not in {"PENDING", "PROCESSING"}, 90)
@@ -60,7 +60,7 @@ def test_no_piece_is_fetched_twice(service: LiveService, origin_port: int, tmp_p
         film.write_bytes(http.get(job["result"]["download_url"]).content)
     assert decode_errors(film) == ""
     assert [frame.number for frame in frame_numbers(film)] == list(range(200))
-    eventually(lambda: not folder.exists(), 10)
+    eventually(lambda: not folder.exists())
 
 
 def gone(processes: list[int]) -> Callable[[], bool]:

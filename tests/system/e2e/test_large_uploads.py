@@ -126,7 +126,7 @@ def api(
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
         shutil.rmtree(tmp_path)  # half a gigabyte need not wait for pytest to forget it
 
 
@@ -216,7 +216,7 @@ def test_what_a_killed_api_had_begun_to_receive_is_swept(
     def arrived() -> list[Path]:
         return [path for path in api.incoming.iterdir() if path.stat().st_size > 1_000_000]
 
-    eventually(lambda: len(arrived()) == 2, 20)
+    eventually(lambda: len(arrived()) == 2)
     api.kill()
     for line in lines:
         line.close()

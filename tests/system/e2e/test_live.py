@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,9 +47,7 @@ class Chat:
         return str(listed[0]["video_id"])
 
     def status_at_end(self, video_id: str, seconds: float = 90) -> dict[str, Any]:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and self.status(video_id)["status"] not in {"completed", "failed"}:
-            time.sleep(0.2)
+        eventually(lambda: self.status(video_id)["status"] in {"completed", "failed"}, seconds)
         return self.status(video_id)
 
     @property

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.tools.live_service import ROOT, free_port
+from tests.tools.live_service import ROOT, answers, free_port
+from tests.tools.waiting import eventually
 
 # Debian has it where only root looks.
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or "nginx"
@@ -45,14 +44,8 @@ def nginx(folder: Path, upstream_port: int, changes: Mapping[str, str] | None = 
     assert checked.returncode == 0, checked.stderr
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < deadline, (folder / "error.log").read_text()
-            time.sleep(0.05)
+        eventually(lambda: answers(port))
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)

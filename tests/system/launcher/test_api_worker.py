@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 from src.launcher.api_worker import DISCARDED_BYTES
 from tests.system.launcher.tiny_server import ask, everything, open_and_send, tiny_server
 from tests.tools.live_service import ROOT
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -256,14 +256,15 @@ def test_an_address_has_so_many_connections_over_all_processes(counting: int, he
     with open_and_send(counting, CLOSING, "127.0.0.3") as other:
         assert everything(other).startswith(b"HTTP/1.1 200"), "another address has its own"
     held.pop().close()
-    until = time.monotonic() + 60
-    while True:  # as soon as the server has seen it
+
+    def is_let_in() -> bool:
         with open_and_send(counting, b"", "127.0.0.2") as again:
             again.sendall(CLOSING)
             with contextlib.suppress(ConnectionError):
-                if everything(again).startswith(b"HTTP/1.1 200"):
-                    break
-        assert time.monotonic() < until
+                return everything(again).startswith(b"HTTP/1.1 200")
+        return False
+
+    eventually(is_let_in)  # as soon as the server has seen it
 
 
 def test_one_connection_too_many_sees_why_although_it_sends(counting: int, held: list[socket.socket]) -> None:
@@ -310,12 +311,12 @@ def test_an_address_does_not_fill_the_process_with_its_readers(tmp_path: Path) -
                 assert code_of(everything(refused)) == (b"HTTP/1.1 429 Too Many Requests", "TOO_MANY_CONNECTIONS")
             with open_and_send(port, CLOSING, "127.0.0.3") as other:
                 assert everything(other).startswith(b"HTTP/1.1 200")
-        until = time.monotonic() + 60
-        while True:  # every place is given back, as soon as the server has seen it
+
+        def all_are_free() -> bool:
             with contextlib.ExitStack() as reading:
-                if reads_begun(port, reading) == 4 + 3:
-                    break
-            assert time.monotonic() < until
+                return reads_begun(port, reading) == 4 + 3
+
+        eventually(all_are_free)  # every place is given back, as soon as the server has seen it
 
 
 @pytest.mark.parametrize("limits", ["count_loopback=False", "count_loopback=True, count_peers=False"])

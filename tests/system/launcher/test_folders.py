@@ -20,10 +20,11 @@ from src.data.installation_data import HeldBack, InstallationData
 from src.data.video_data import VideoData
 from src.services import db_service
 from src.services.file_store import BELONGS_FILE, DATABASE_FILE
-from tests.system.launcher.test_launcher import environment, launched, until
+from tests.system.launcher.test_launcher import environment, launched
 from tests.tools.factories import make_encode
 from tests.tools.live_service import ROOT, free_port
 from tests.tools.stores import running_stores
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -133,7 +134,7 @@ def test_embedded_instances_are_moved_refused_adopted_and_taken_back(tmp_path: P
     shutil.copytree(here, there, ignore=shutil.ignore_patterns("run", "said-*"))
     with launched(there, **often) as launcher:
         launcher.ready_url()
-        until(lambda: "1 records now store paths relative" in launcher.said.read_text(), 60)
+        eventually(lambda: "1 records now store paths relative" in launcher.said.read_text(), 60)
         running = run("src.cli", "store-absolute-paths", env=environment(there))
         assert running.returncode == 1 and "stop it first" in running.stderr
         held = run("src.cli", "allow-deletion", env=environment(there))

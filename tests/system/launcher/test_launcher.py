@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.tools.live_service import ROOT, descendants, free_port
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -97,13 +98,6 @@ def command(pid: int) -> str:
         return ""
 
 
-def until(fact: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
-
-
 def test_one_life(tmp_path: Path) -> None:
     """Ready, a second one refused, an API that died comes back, Ctrl-C; one start serves all of it."""
     with launched(tmp_path) as launcher:
@@ -157,12 +151,12 @@ def test_nothing_outlives_the_launcher(tmp_path: Path, number: signal.Signals, s
         family = descendants(launcher.process.pid)
         launcher.process.send_signal(number)
         launcher.end()
-        until(lambda: not any(alive(pid) for pid in family), seconds)
+        eventually(lambda: not any(alive(pid) for pid in family), seconds)
 
 
 def test_a_stop_while_starting_leaves_nothing(tmp_path: Path) -> None:
     with launched(tmp_path) as launcher:
-        until(lambda: len(descendants(launcher.process.pid)) >= 3, 20)
+        eventually(lambda: len(descendants(launcher.process.pid)) >= 3)
         family = descendants(launcher.process.pid)
         launcher.process.send_signal(signal.SIGTERM)
         assert launcher.end() == 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from src.launcher.problems import ChildFailed, SettingsUnusable
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import ReadySocket, notify_ready
 from src.launcher.supervisor import QUICK_DEATHS, Supervisor
+from tests.tools.waiting import eventually
 
 SLEEP = ("sleep", "60")
 
@@ -25,13 +24,6 @@ def python(code: str, *arguments: object) -> tuple[str, ...]:
 
 def child(name: str, argv: tuple[str, ...], stage: Stage = Stage.WORKERS, **fields: object) -> ChildSpec:
     return ChildSpec(name=name, argv=argv, stage=stage, **fields)  # type: ignore[arg-type]
-
-
-def until(fact: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 def running(pid: int) -> bool:
@@ -47,7 +39,7 @@ def test_a_dead_child_begins_again() -> None:
         supervisor.start()
         before = supervisor.pids
         os.kill(before["one"], signal.SIGKILL)
-        until(lambda: (supervisor.tend(), supervisor.pids.get("one") not in (None, before["one"]))[1])
+        eventually(lambda: (supervisor.tend(), supervisor.pids.get("one") not in (None, before["one"]))[1])
         assert supervisor.pids["two"] == before["two"]
     finally:
         supervisor.stop()
@@ -65,7 +57,7 @@ def test_a_child_that_dies_at_once_every_time_is_given_up(tmp_path: Path) -> Non
         supervisor.start()
         flag.touch()
         with pytest.raises(ChildFailed, match=r"fragile ended with exit code 1, 6 times in a row(.|\n)*no licence"):
-            until(lambda: (supervisor.tend(), False)[1], 30)
+            eventually(lambda: (supervisor.tend(), False)[1], 30)
     finally:
         supervisor.stop()
 
@@ -76,7 +68,7 @@ def test_a_child_that_somebody_kills_again_and_again_is_not_given_up() -> None:
     try:
         supervisor.start()
         while len(seen) < QUICK_DEATHS + 3:
-            until(lambda: (supervisor.tend(), supervisor.pids.get("struck", 0) not in {0, *seen})[1])
+            eventually(lambda: (supervisor.tend(), supervisor.pids.get("struck", 0) not in {0, *seen})[1])
             seen.add(supervisor.pids["struck"])
             os.kill(supervisor.pids["struck"], signal.SIGKILL)
     finally:
@@ -109,7 +101,7 @@ def test_a_child_that_cannot_use_its_settings_is_given_up_at_once(tmp_path: Path
     supervisor.start()
     flag.touch()
     with pytest.raises(SettingsUnusable, match=r"strict ended with exit code 2\."):
-        until(lambda: (supervisor.tend(), False)[1], 30)
+        eventually(lambda: (supervisor.tend(), False)[1], 30)
 
 
 def test_a_child_that_is_never_ready_is_not_waited_for_for_ever() -> None:
@@ -164,7 +156,7 @@ time.sleep(60)
     supervisor.start()
     pids = [*supervisor.pids.values(), int(note.read_text())]
     supervisor.stop()
-    until(lambda: not any(running(pid) for pid in pids))
+    eventually(lambda: not any(running(pid) for pid in pids))
 
 
 def test_a_child_is_ready_when_it_says_so() -> None:

@@ -7,12 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.tools.live_service import ROOT, free_port
+from tests.tools.live_service import ROOT, answers, free_port
+from tests.tools.waiting import eventually
 
 # POST .../refused answers at once, without reading; any other POST reads its body and tells its length; GET /large
 # sends a body that no buffers hold, GET /file the same as a file; GET /socket takes the connection
@@ -75,17 +75,11 @@ def tiny_server(
         cwd=folder,
     )
     try:
-        until = time.monotonic() + 60
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        eventually(lambda: answers(port))
         yield port
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
 
 
 def ask(port: int, method: str = "GET", path: str = "/", body: bytes | None = None) -> tuple[int, bytes]:
