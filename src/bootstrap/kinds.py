@@ -31,6 +31,7 @@ from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.jobs.handler import JobHandler
 from src.services.live.kind import LiveClipHandler
+from src.services.live.ranges import StreamRanges
 from src.services.live.service import LiveService
 from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
@@ -76,6 +77,10 @@ def _live(tools: Tools) -> LiveClipHandler:
     return LiveClipHandler(live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
 
 
+def _clip(tools: Tools) -> ClipHandler:
+    return ClipHandler(tools.videos, StreamRanges(_live(tools), tools.youtube, clock=tools.clock))
+
+
 def _batch(tools: Tools) -> BatchHandler:
     return BatchHandler(ClipBatchService(tools.settings, tools.youtube, tools.ffmpeg, tools.egress))
 
@@ -102,7 +107,7 @@ ROWS = (
                 "clip_mode",
             ),
         ),
-        lambda tools: ClipHandler(tools.videos),
+        _clip,
     ),
     Row(JobKind(LiveClipParams, DOWNLOADS, urgent=True), _live),
     Row(JobKind(BatchParams, DOWNLOADS), _batch),

@@ -25,6 +25,11 @@ def _shown_path() -> str:
     return _TOKENS.sub(r"\1<token>", request.path)  # for addresses without a route
 
 
+def request_age() -> float:
+    """Return how many seconds ago the current request arrived."""
+    return time.monotonic() - float(g.started)
+
+
 def install(app: Flask) -> None:
     """Use the caller's ``X-Request-ID`` if it is harmless, otherwise generate one."""
 

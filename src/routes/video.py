@@ -20,6 +20,7 @@ from src.errors import (
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
+from src.middleware.request_log import request_age
 from src.middleware.services_of_request import services
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing
@@ -50,10 +51,13 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
     creates="video_id",
 )
 def save_video(body: SaveVideo, caller: Caller) -> Reply:
-    """Save a time range of a video, for the caller or for another user who accepts this."""
+    """Save a time range of a video, for the caller or for another user who accepts this.
+
+    Times below 0 count back from now in a running stream; that range is captured at once.
+    """
     by = caller.identity.user_id if caller.identity else None
     services().anonymous_saves.require_permission(body.user_id, by=by)
-    job = services().clips.save(body.user_id, body.to_request(), anonymous=by != body.user_id)
+    job = services().clips.save(body.user_id, body.to_request(request_age()), anonymous=by != body.user_id)
     return VideoSaved(video_id=job.id), 201
 
 

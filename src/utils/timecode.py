@@ -42,6 +42,19 @@ def parse_time(value: object) -> Fraction:
     return seconds
 
 
+def parse_signed_time(value: object) -> Fraction:
+    """Return the exact seconds of a number or a text that may be negative: ``-90``, ``"-1:30"``, ``"-1m30s"``.
+
+    Raises:
+        ClipRangeInvalid: ``parse_time`` would refuse it without its sign.
+    """
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -parse_time(value.strip()[1:])
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+        return -parse_time(-value)
+    return parse_time(value)
+
+
 def time_in_url(url: str) -> Fraction | None:
     """Return the start time in a link (``t=``, ``start=`` or ``time_continue=``; also ``#t=``), if it has one.
 

@@ -17,20 +17,26 @@ TimeText = StrictInt | StrictFloat | StrictStr
 
 
 class SaveVideo(RequestBody):
-    """A time range of a video. Times are seconds, ``mm:ss``, ``h:mm:ss`` or ``1h2m3s``."""
+    """A time range of a video. Times are seconds, ``mm:ss``, ``h:mm:ss`` or ``1h2m3s``.
+
+    They count from the start of the video or stream, also while a stream runs. Of a running stream, both may be
+    negative or zero: then they count back from the arrival of this request, and the range is captured at once.
+    """
 
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
-    start_time: TimeText | None = Field(default=None, description="Optional when the link has a t=.", examples=[60])
-    end_time: TimeText | None = Field(default=None, examples=[120])
+    start_time: TimeText | None = Field(
+        default=None, description="Optional when the link has a t=. -90 is 90 seconds ago, on air.", examples=[60]
+    )
+    end_time: TimeText | None = Field(default=None, description="With a negative start, 0 is now.", examples=[120])
     user_id: StrictStr = Field(max_length=64, examples=["507f1f77bcf86cd799439011"])
     additional_message: StrictStr | None = Field(default=None, max_length=MESSAGE_LENGTH)
     clip_offset: float | None = Field(
         default=None, ge=-86_400, le=86_400, description="A note that is stored and returned; it does not move times."
     )
 
-    def to_request(self) -> ClipRequest:
-        """Return the request as the service understands it."""
-        return ClipRequest(self.url, self.start_time, self.end_time, self.additional_message, self.clip_offset)
+    def to_request(self, waited: float) -> ClipRequest:
+        """Return the request as the service understands it; it arrived ``waited`` seconds ago."""
+        return ClipRequest(self.url, self.start_time, self.end_time, self.additional_message, self.clip_offset, waited)
 
 
 class DownloadVideo(RequestBody):

@@ -15,8 +15,8 @@ from src.models.video import Owner, Status, VideoJob
 from src.services.jobs.jobs import JobService
 from src.services.jobs.notifier import WorkerNotifier
 from src.utils.clock import Clock
-from src.utils.stream_names import NameKind, StreamName
-from src.utils.timecode import parse_time, time_in_url
+from src.utils.stream_names import NameKind, StreamName, name_of_video
+from src.utils.timecode import parse_signed_time, parse_time, time_in_url
 from src.utils.validators import canonical_url, parse_video_id_from_url
 
 KINDS = (ClipParams.kind, LiveClipParams.kind)
@@ -24,13 +24,17 @@ KINDS = (ClipParams.kind, LiveClipParams.kind)
 
 @dataclass(frozen=True, slots=True)
 class ClipRequest:
-    """A time range as the client wrote it: times in any form that ``timecode`` reads."""
+    """A time range as the client wrote it: times in any form that ``timecode`` reads.
+
+    ``waited``: how long ago the request arrived, in seconds; negative times count back from its arrival.
+    """
 
     url: str
     start_time: object
     end_time: object
     message: str | None = None
     offset: float | None = None
+    waited: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,25 @@ class MomentRequest:
     saved_with: str | None = None
     job_id: str | None = None
     anonymous: bool = False
+
+
+def _times_before_now(request: ClipRequest) -> tuple[Fraction, Fraction] | None:
+    """Return the times in relation to the arrival of the request; ``None`` if they count from the start of the video.
+
+    Raises:
+        ClipRangeInvalid: they do not form a range.
+    """
+    times = [parse_signed_time(value) for value in (request.start_time, request.end_time) if value is not None]
+    if not any(time < 0 for time in times):
+        return None
+    if len(times) < 2:
+        raise ClipRangeInvalid("Times below 0 count back from now: both start_time and end_time are required.")
+    start, end = times
+    if start > 0 or end > 0:
+        raise ClipRangeInvalid("Times below 0 count back from now: then neither start_time nor end_time is above 0.")
+    if end <= start:
+        raise ClipRangeInvalid("end_time must be after start_time.")
+    return start, end
 
 
 def _moved(params: JobParams, move: Mapping[str, float]) -> dict[str, float]:
@@ -91,6 +114,8 @@ def _moved_live(params: LiveClipParams, move: Mapping[str, float]) -> dict[str, 
 
 def _inside_retained(job: VideoJob, changes: Mapping[str, float]) -> bool:
     """Whether the retained part of the source contains the new times."""
+    if job.report.get("source") in ("live", "post_live"):  # everything that was captured is retained
+        return True
     retained = (job.report.get("actual") or {}).get("kept")
     return (
         retained is not None and retained["start"] <= changes["start_time"] and changes["end_time"] <= retained["end"]
@@ -118,13 +143,18 @@ class ClipService:
     def save(self, user_id: str, request: ClipRequest, *, anonymous: bool = False) -> VideoJob:
         """Save a time range of a video for this user. ``anonymous``: another caller requests it.
 
+        Negative times mean the last seconds of a running stream, which are captured at once.
+
         Raises:
             UrlInvalid: the link is not one to a YouTube video.
             ClipRangeInvalid, ClipTooLong: the range cannot be cut.
             UserUnknown: the account does not exist.
             TooManyPending: the owner has too many open jobs.
+            DiskFull, QuotaExceeded: there is no room for what must be captured at once.
         """
         video_id = parse_video_id_from_url(request.url)
+        if (times := _times_before_now(request)) is not None:
+            return self._save_past_seconds(user_id, request, video_id, *times, anonymous=anonymous)
         start, end = self._range(request)
         return self._save(
             user_id,
@@ -193,6 +223,19 @@ class ClipService:
             return job
         # Without an immediate capture the moment is lost soon, so an error is better than a clip that waits in vain.
         return self._jobs.start_new(job)
+
+    def _save_past_seconds(
+        self, user_id: str, request: ClipRequest, video_id: str, start: Fraction, end: Fraction, *, anonymous: bool
+    ) -> VideoJob:
+        moment = MomentRequest(
+            name_of_video(video_id),
+            offset=float(-start),
+            duration=float(end - start),
+            waited=request.waited,
+            message=request.message,
+            anonymous=anonymous,
+        )
+        return self.save_moment(user_id, moment)
 
     def move(self, job: VideoJob, move: Mapping[str, float]) -> tuple[VideoJob, bool]:
         """Cut a clip again with other times; return the job and whether its source must be fetched again.

@@ -35,6 +35,8 @@ class ResultReuse:
         finished = self._jobs.find_twin(job.kind, fields, datetime.now(UTC))
         if finished is None or finished.artifact is None or finished.id == job.id:
             return None
+        if finished.repair is not None and finished.repair.waiting:  # the repair would not reach this job
+            return None
         path = work_dir / f"shared{finished.artifact.path.suffix}"
         try:
             path.hardlink_to(finished.artifact.path)
