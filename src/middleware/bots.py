@@ -1,9 +1,9 @@
 """Recognises chat bots, and reads hints from their headers: the channel, the viewer, and where replies may be sent.
 
 Nightbot and Fossabot document their headers; those of StreamElements, Moobot and WizeBot are known from requests that
-others have published, and Streamer.bot sends none. Nothing may depend on recognition, so the commands that we publish
-contain ``format=text``. Headers can be forged and never grant a permission; therefore Fossabot's token, which could
-verify its headers, is not used.
+others have published, and the others send none that is known. Nothing may depend on recognition, so the commands that
+we publish contain ``format=text``. Headers can be forged and never grant a permission; therefore Fossabot's token,
+which could verify its headers, is not used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from src.utils.chat_text import MOST_CHARACTERS
 from src.utils.stream_names import StreamName, youtube_channel, youtube_channel_of
 
 _MOST_HEADER = 2048
-_AGENTS = re.compile(r"nightbot|streamelements|fossabot|streamer\.?bot|moobot|streamlabs|botrix|wizebot", re.IGNORECASE)
+_AGENTS = re.compile(
+    r"nightbot|streamelements|fossabot|streamer\.?bot|moobot|streamlabs|botrix|wizebot|botisimo|phantombot|mix ?it ?up"
+    r"|firebot",
+    re.IGNORECASE,
+)
 _HEADERS = ("nightbot-", "x-fossabot-", "x-streamelements-", "moobot-", "x-wizebot-")
 _TEXT = ("text", "txt", "plain")
 
@@ -50,6 +54,7 @@ def hints() -> Hints:
         channel=youtube_channel_of(_text(head, "Nightbot-Channel")) or _fossabot_channel(head),
         viewer=_nightbot_user(_text(head, "Nightbot-User"))
         or _text(head, "X-Fossabot-Message-UserDisplayName")
+        or _text(head, "X-Fossabot-SenderName")  # the form of earlier years
         or _text(head, "Moobot-User-Name"),
         message_id=_text(head, "X-Fossabot-Message-Id"),
         response_url=_text(head, "Nightbot-Response-Url"),

@@ -57,7 +57,7 @@ def revoke_token(token_id: str, caller: Caller) -> Reply:
 @bp.get("/<token_id>/commands")
 @endpoint(auth=Auth.PRIVATE, replies={200: BotCommands}, errors=(ChannelTokenNotFound,))
 def token_commands(token_id: str, caller: Caller) -> Reply:
-    """Return commands for Nightbot, StreamElements, Fossabot, Streamer.bot and Moobot.
+    """Return the command of each bot of ``docs/chat-bots.md``.
 
     The service stores only a hash of the token: send it as ``X-Channel-Token`` to have it filled in.
     """

@@ -56,6 +56,7 @@ def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> R
 
 
 @bp.route("/c/<token>", methods=["GET", "POST"])
+@bp.route("/c/<token>/", methods=["GET", "POST"], endpoint="clip_with_slash")
 @bp.route("/c/<token>/<path:stream>", methods=["GET", "POST"], endpoint="clip_of_stream")
 @speaks_to_bots
 @endpoint(
@@ -79,7 +80,7 @@ def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Repl
     request = ChatRequest(
         user_id=user_id,
         token=caller.channel,
-        stream=stream,
+        stream=stream.strip("/"),
         channel=bot.channel,
         message=query.message,
         viewer=bot.viewer or query.viewer[:100],

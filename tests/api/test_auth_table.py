@@ -62,6 +62,8 @@ ROUTES = [
     ("GET", "/s/<token>/<name>", ANYONE, 404),
     ("GET", "/c/<token>", CHANNEL, 400),
     ("POST", "/c/<token>", CHANNEL, 400),
+    ("GET", "/c/<token>/", CHANNEL, 400),
+    ("POST", "/c/<token>/", CHANNEL, 400),
     ("GET", "/c/<token>/<path:stream>", CHANNEL, 400),
     ("POST", "/c/<token>/<path:stream>", CHANNEL, 400),
     ("POST", "/api/auth/tokens", PRIVATE, 400),

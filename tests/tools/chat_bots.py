@@ -5,7 +5,9 @@ status than 200 and an empty body become errors), docs.fossabot.com (any status,
 agent), docs.streamer.bot (variables between per cent signs; fetches into a variable), moo.bot (GET, plain text, tags in
 the URL, which must be valid). What is not documented there is what others have received and published: the user agents
 of Nightbot and StreamElements, the headers of StreamElements and Moobot, and that StreamElements stays silent when a
-variable inside another one is empty. ``tests/api/test_chat.py`` asks without any of these headers, too.
+variable inside another one is empty; Fossabot's headers of earlier years; the variables of Streamlabs Cloudbot and
+BotRix, which are not known to be encoded; those of WizeBot. Botisimo, PhantomBot, Mix It Up and Firebot document their
+variables. ``tests/api/test_chat.py`` asks without any of these headers, too.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class Bot:
     only_200: bool
     fill: Callable[[str, Chatter, Mapping[str, str]], str | None]
     headers: Callable[[Chatter, Mapping[str, str]], dict[str, str]]
+    most: int = MOST_CHAT_CHARACTERS
     address: re.Pattern[str] = field(default_factory=lambda: re.compile(r"(https?://\S+)$"))
 
     def says(self, command: str, chatter: Chatter, fetch: Fetch, *, anonymous: bool = False, **facts: str) -> str:
@@ -71,7 +74,7 @@ class Bot:
             return f"[{self.name}: empty response]"
         if not answer.content_type.startswith("text/plain"):
             return f"[{self.name}: not plain text]"
-        return answer.body[:MOST_CHAT_CHARACTERS].split("\n")[0]
+        return answer.body[: self.most].split("\n")[0]
 
 
 def documented_commands() -> dict[str, str]:
@@ -91,7 +94,7 @@ def _replacer(words: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _nightbot(url: str, chatter: Chatter, facts: Mapping[str, str]) -> str:
-    known = {"$(querystring)": quote(chatter.text)}
+    known = {"$(querystring)": quote(_text(chatter))}
     if "chat_id" in facts:
         known["$(chatid)"] = quote(facts["chat_id"])
     return _replacer(known)(url)
@@ -114,7 +117,9 @@ def _streamelements(url: str, chatter: Chatter, facts: Mapping[str, str]) -> str
     filled = {found[0]: values[found[1]] or found[2] for found in nested.finditer(url)}
     if not all(filled.values()):
         return None
-    return _replacer({word: quote_plus(value or "") for word, value in filled.items()})(url)
+    return _replacer({word: quote_plus((value or "").encode("utf-8", "replace")) for word, value in filled.items()})(
+        url
+    )
 
 
 def _fossabot_headers(chatter: Chatter, facts: Mapping[str, str]) -> dict[str, str]:
@@ -127,7 +132,7 @@ def _fossabot_headers(chatter: Chatter, facts: Mapping[str, str]) -> dict[str, s
         "x-fossabot-hasmessage": "true",
         "x-fossabot-validateurl": "https://api.fossabot.com/v2/customapi/validate/token",
         "x-fossabot-message-id": facts.get("message_id", ""),
-        "x-fossabot-message-userdisplayname": chatter.name.encode("ascii", "ignore").decode(),
+        "x-fossabot-message-userdisplayname": _header(chatter.name),
         "x-fossabot-message-userprovider": "youtube",
     }
 
@@ -136,15 +141,55 @@ def _streamerbot(url: str, chatter: Chatter, facts: Mapping[str, str]) -> str:
     """A variable that there is not stays as it stands."""
     known = {
         "%broadcastId%": facts.get("video_id", "%broadcastId%"),
-        "%rawInputUrlEncoded%": quote_plus(chatter.text),
+        "%rawInputUrlEncoded%": quote_plus(_text(chatter)),
         "%userId%": "UC" + "x" * 22,
         "%messageId%": quote(facts.get("message_id", "")),
     }
     return _replacer(known)(url)
 
 
+def first_fossabot_headers(chatter: Chatter, facts: Mapping[str, str]) -> dict[str, str]:
+    """What Fossabot sent in earlier years, and what some channels may still see."""
+    return {
+        "X-Fossabot-ChannelName": "c",
+        "X-Fossabot-ChannelTwitchID": "1",
+        "X-Fossabot-ChannelID": "01GKZPX5WN4E07KPS46VYMVP06",
+        "X-Fossabot-SenderName": _header(chatter.name),
+        "X-Fossabot-SenderID": "2",
+        "X-Fossabot-SenderLevel": "1",
+    }
+
+
+def _header(text: str) -> str:
+    return "".join(character for character in text if " " <= character <= "~")
+
+
+def _timer_headers(chatter: Chatter, facts: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in _nightbot_headers(chatter, facts).items() if name != "Nightbot-User"}
+
+
+def _unencoded(text: str) -> str:
+    """Encode only what no address may hold, as a client does with a text that was put into one as it is."""
+    return quote(text.encode("utf-8", "replace"), safe="!#$&'()*+,/:;=?@[]%~")
+
+
+def _words(variables: Callable[[Chatter], Mapping[str, str]]) -> Callable[[str, Chatter, Mapping[str, str]], str]:
+    return lambda url, chatter, facts: _replacer(variables(chatter))(url)
+
+
+def _none(chatter: Chatter, facts: Mapping[str, str]) -> dict[str, str]:
+    return {}
+
+
+def _text(chatter: Chatter) -> bytes:
+    return chatter.text.encode("utf-8", "replace")
+
+
 BOTS = {
-    "nightbot": Bot("Nightbot", 10, True, _nightbot, _nightbot_headers, re.compile(r"\$\(urlfetch (\S+)\)$")),
+    "nightbot": Bot("Nightbot", 10, True, _nightbot, _nightbot_headers, 399, re.compile(r"\$\(urlfetch (\S+)\)$")),
+    "nightbottimers": Bot(
+        "Nightbot timer", 10, True, _nightbot, _timer_headers, 399, re.compile(r"\$\(urlfetch (\S+)\)$")
+    ),
     "streamelements": Bot(
         "StreamElements",
         10,
@@ -154,15 +199,15 @@ BOTS = {
             "User-Agent": "StreamElements Bot",
             "x-streamelements-channel": "5f3b1c0e9a2d4e0012345678",
         },
-        re.compile(r"\$\(customapi (.+)\)$"),
+        address=re.compile(r"\$\(customapi (.+)\)$"),
     ),
     "fossabot": Bot(
         "Fossabot",
         5,
         False,
-        lambda url, chatter, facts: _replacer({"$(querystring)": quote_plus(chatter.text)})(url),
+        lambda url, chatter, facts: _replacer({"$(querystring)": quote_plus(_text(chatter))})(url),
         _fossabot_headers,
-        re.compile(r"\$\(customapi (\S+)\)$"),
+        address=re.compile(r"\$\(customapi (\S+)\)$"),
     ),
     "streamerbot": Bot("Streamer.bot", 30, True, _streamerbot, lambda chatter, facts: {}),
     "moobot": Bot(
@@ -170,9 +215,78 @@ BOTS = {
         10,
         True,
         lambda url, chatter, facts: _replacer(
-            {"<Username of the user>": quote(chatter.name), "<Command arguments>": quote(chatter.text)}
+            {"<Username of the user>": quote(chatter.name), "<Command arguments>": quote(_text(chatter))}
         )(url),
         lambda chatter, facts: {"Moobot-channel-name": "c", "Moobot-user-name": "viewer"},
-        re.compile(r"(https?://.+)$"),
+        address=re.compile(r"(https?://.+)$"),
+    ),
+    "streamlabscloudbot": Bot(
+        "Streamlabs Cloudbot",
+        10,
+        True,
+        _words(
+            lambda chatter: {"{user.id}": "UC" + "x" * 22, "{1:20}": _unencoded(" ".join(chatter.text.split()[:20]))}
+        ),
+        _none,
+        address=re.compile(r"\{readapi\.(.+)\}$"),
+    ),
+    "wizebot": Bot(
+        "WizeBot",
+        10,
+        True,
+        _words(
+            lambda chatter: {"$(display_name)": quote(chatter.name), "$(message_clear_encoded)": quote(_text(chatter))}
+        ),
+        lambda chatter, facts: {"x-wizebot-channel": "c"},
+        address=re.compile(r"\$urlcall\((.+)\)$"),
+    ),
+    "botisimo": Bot(
+        "Botisimo",
+        10,
+        True,
+        _words(lambda chatter: {"$(userid)": "42", "$(urlencode $(query))": quote(_text(chatter))}),
+        _none,
+        address=re.compile(r"\$\(fetch (.+)\)$"),
+    ),
+    "botrix": Bot(
+        "BotRix",
+        10,
+        True,
+        _words(lambda chatter: {"$(variable)": _unencoded(chatter.text)}),
+        _none,
+        address=re.compile(r"fetch\[(.+)\]$"),
+    ),
+    "phantombot": Bot(
+        "PhantomBot",
+        10,
+        True,
+        _words(
+            lambda chatter: {
+                "(encodeurlparam (sender))": quote(chatter.name, safe=""),
+                "(encodeurlparam (echo))": quote(_text(chatter), safe=""),
+            }
+        ),
+        lambda chatter, facts: {"User-Agent": "PhantomBot"},
+        address=re.compile(r"\(customapi (.+)\)$"),
+    ),
+    "mixitup": Bot(
+        "Mix It Up",
+        30,
+        True,
+        _words(lambda chatter: {"$userid": "42", "$clipmessage": quote(_text(chatter), safe="")}),
+        _none,
+    ),
+    "firebot": Bot(
+        "Firebot",
+        30,
+        True,
+        _words(
+            lambda chatter: {
+                "$encodeForUrl[$user]": quote(chatter.name),
+                "$encodeForUrl[$arg[all]]": quote(_text(chatter), safe=""),
+            }
+        ),
+        _none,
+        address=re.compile(r"\$readApi\[(.+)\]$"),
     ),
 }

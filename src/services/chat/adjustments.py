@@ -19,6 +19,10 @@ _LOST_PLUS = re.compile(r"^ (?=\d{1,5}(?:s?\s|s?$))", re.IGNORECASE)
 
 # Sent by bots if there is no text after the command.
 _NOTHING = frozenset({"clip", "null", "undefined"})
+# Variables of bots that did not fill them in, as the whole message.
+_UNFILLED = re.compile(
+    r"\$?\{[\w.:|]+\}|\$\([\w .:|]*\)|\$\w+(?:\[\w*\])?|%\w+%|\((?:echo|encodeurlparam.*)\)|<[\w ]+>"
+)
 
 
 class Command(StrEnum):
@@ -55,7 +59,8 @@ def read_message(message: str, *, commands: bool = True) -> Adjustments:
         AdjustmentInvalid: a length of 0, or an adjustment of more than an hour.
     """
     message = _LOST_PLUS.sub("+", message[:_MOST_CHARACTERS])
-    tokens = [] if message.strip().lower() in _NOTHING else message.split()
+    is_empty = message.strip().lower() in _NOTHING or _UNFILLED.fullmatch(message.strip()) is not None
+    tokens = [] if is_empty else message.split()
     if commands and tokens:
         first = tokens[0].lower()
         if first in (Command.LAST, Command.DELETE) and len(tokens) == 1:
