@@ -29,6 +29,8 @@ from tests.tools.offline_youtube.site import OfflineYoutube
 
 # Emulation is twenty times slower, and more than that for what is compiled while it runs.
 _PATIENCE_SECONDS = {False: 900.0, True: 5400.0}
+# One process of each kind, since each takes a minute to start.
+_SMALL = {"API_PROCESSES": "1", "DOWNLOAD_WORKERS": "1", "PASSWORD_HASH_COST": "4"}
 
 
 @dataclass
@@ -49,7 +51,10 @@ class Trial:
         self.system.create()
         port = free_port()
         output = self.folder / "output.log"
-        command = self.system.entered(["make", "run"], {**self.site.environment(), "PORT": str(port)}, self.mounts)
+        environment = {**self.site.environment(), "PORT": str(port)}
+        if self.system.emulated:
+            environment |= _SMALL
+        command = self.system.entered(["make", "run"], environment, self.mounts)
         started = time.monotonic()
         with output.open("w") as sink:
             process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)

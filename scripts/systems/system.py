@@ -11,19 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.image.storage import ROOT, Mount
+from scripts.systems import emulation
 
 RELEASES = {"12": "bookworm", "13": "trixie", "testing": "testing"}
 # What README.md asks for, and certificates for the package index.
 _PACKAGES = "ca-certificates,git,make,python3,python3-venv"
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-_EMULATOR = Path("/usr/bin/qemu-aarch64-static")
-_FORMATS = Path("/proc/sys/fs/binfmt_misc")
-# Magic and mask of qemu-user-static's own registration (/usr/lib/binfmt.d/qemu-aarch64.conf).
-_REGISTRATION = (
-    r":qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
-    r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
-    rf":{_EMULATOR}:F"
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class System:
     def create(self) -> None:
         """Create the system unless it exists, and put the last commit into the home folder of its user."""
         if self.emulated:
-            _emulate()
+            emulation.enable()
         plain = self.folder / f"debian-{self.version}-{self.architecture}"
         if not plain.exists():
             _debootstrap(plain, RELEASES[self.version], self.architecture, foreign=self.emulated)
@@ -82,6 +75,8 @@ class System:
         self.project.mkdir(parents=True)
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], stdout=subprocess.PIPE, check=True)
         subprocess.run(["tar", "-x", "-C", str(self.project)], input=archive.stdout, check=True)
+        if self.emulated:
+            emulation.install(self.root, self.project)
         owner = f"{self.user}:{self.user}"
         subprocess.run(["chown", "--recursive", owner, str(self.project.parent)], check=True)
 
@@ -115,22 +110,5 @@ def _debootstrap(root: Path, release: str, architecture: str, *, foreign: bool) 
     first = [*own_mounts, "debootstrap", *options, release, str(unfinished)]
     subprocess.run(first, stdout=subprocess.DEVNULL, check=True)
     if foreign:
-        _unpack(unfinished)
+        emulation.unpack(unfinished)
     unfinished.rename(root)
-
-
-def _unpack(system: Path) -> None:
-    """Finish a foreign system without its packages' own scripts, which take most of an hour under emulation."""
-    for package in sorted((system / "var/cache/apt/archives").glob("*.deb")):
-        subprocess.run(["dpkg-deb", "--extract", str(package), str(system)], check=True)
-    for name in ("passwd", "group"):
-        shutil.copy(system / f"usr/share/base-passwd/{name}.master", system / "etc" / name)
-    shutil.rmtree(system / "debootstrap")
-
-
-def _emulate() -> None:
-    """Let the kernel start programs for arm64 with qemu, in every root: the flag F keeps qemu's file open."""
-    if not (_FORMATS / "register").exists():
-        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(_FORMATS)], check=True)
-    if not (_FORMATS / "qemu-aarch64").exists():
-        (_FORMATS / "register").write_text(_REGISTRATION)

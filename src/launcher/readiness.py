@@ -41,7 +41,7 @@ def notify_ready(address: str | None) -> None:
         channel.sendall(b"READY=1")
 
 
-def answers_http(host: str, port: int, path: str, timeout_seconds: float = 0.5) -> bool:
+def answers_http(host: str, port: int, path: str, timeout_seconds: float = 3.0) -> bool:
     """Return whether ``GET path`` returns 200."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:

@@ -59,7 +59,7 @@ class Supervisor:
         """The process ids of the running children, by name."""
         return {c.spec.name: c.process.pid for c in self._children if c.process is not None and c.alive()}
 
-    def start(self, timeout_seconds: float = 90.0, *, once_stores_answer: Callable[[], None] | None = None) -> None:
+    def start(self, timeout_seconds: float = 300.0, *, once_stores_answer: Callable[[], None] | None = None) -> None:
         """Start all children and return when each is ready; between the stores and the rest, call
         ``once_stores_answer``.
 
