@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,16 +29,22 @@ FPS = 25
 
 @dataclass
 class Stream:
-    """A stream that began a minute ago and can be rewound for half a minute, and a person who saves moments of it."""
+    """A stream that began two minutes ago and can be rewound for one, and a person who saves moments of it."""
 
     api: Api
     person: Person
     site: OfflineYoutube
     redis: redis.Redis
+    patch: pytest.MonkeyPatch
     apis: list[Api] = field(default_factory=list)
 
     def save(self, offset: float, duration: float) -> str:
-        """Save a moment, and let a worker do what it can; the id."""
+        """Save a moment, and let a worker do what it can; the id.
+
+        The stream stands still from now on, so that it does not matter how long this takes.
+        """
+        now = time.time()
+        self.patch.setattr(self.site.live, "_clock", lambda: now)
         wish = {"stream": str(VideoId.LIVE_NOW), "offset": offset, "duration": duration, "latency": "0"}
         made = self.person.post("/api/auth/tokens", json=wish).json
         assert made is not None
@@ -98,9 +105,14 @@ class Stream:
 
 
 @pytest.fixture
-def stream(real: Api, site: OfflineYoutube, redis_client: redis.Redis) -> Iterator[Stream]:
+def stream(
+    real: Api, site: OfflineYoutube, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stream]:
     site.reset()
-    yield Stream(real, real.person(), site, redis_client)
+    site.live.advance(60)
+    monkeypatch.setattr("tests.tools.offline_youtube.live.WINDOW_SEGMENTS", 30)
+    yield Stream(real, real.person(), site, redis_client, monkeypatch)
+    monkeypatch.undo()
     site.live.begin()
 
 
@@ -114,7 +126,7 @@ def test_a_clip_with_a_gap_is_repaired_hours_later_and_after_a_restart(
         return 204
 
     monkeypatch.setattr(webhooks.WebhookService, "_send", send)
-    video_id = stream.save(45, 20)
+    video_id = stream.save(70, 20)
     stream.api.services.webhooks.register_ahead(video_id, "https://example.com/clips", Owner.user(stream.person.id))
     status = stream.person.status(video_id)
     assert (status["status"], status["complete"], status["repair"]["state"]) == ("completed", False, "waiting"), status
@@ -160,7 +172,7 @@ def test_a_clip_with_a_gap_is_repaired_hours_later_and_after_a_restart(
 
 
 def test_a_moment_that_is_gone_waits_for_the_recording(stream: Stream) -> None:
-    video_id = stream.save(55, 10)
+    video_id = stream.save(90, 10)
     status = stream.person.status(video_id)
     assert (status["status"], status["waiting_for"], status["file_available"]) == ("processing", "recording", False)
     assert status["progress"]["current_phase"] in {"initializing", "downloading"}
@@ -179,7 +191,7 @@ def test_a_moment_that_is_gone_waits_for_the_recording(stream: Stream) -> None:
 
 
 def test_a_moment_that_never_gets_a_recording_fails_at_last(stream: Stream) -> None:
-    video_id = stream.save(55, 10)
+    video_id = stream.save(90, 10)
     stream.end(recorded=False)
     stream.pass_hours(49)
     stream.reconcile()
@@ -188,7 +200,7 @@ def test_a_moment_that_never_gets_a_recording_fails_at_last(stream: Stream) -> N
 
 
 def test_a_repair_without_a_recording_ends_as_impossible(stream: Stream) -> None:
-    video_id = stream.save(45, 20)
+    video_id = stream.save(70, 20)
     before = stream.shown(video_id)
     stream.end(recorded=False)
     stream.pass_hours(49)
@@ -199,7 +211,7 @@ def test_a_repair_without_a_recording_ends_as_impossible(stream: Stream) -> None
 
 
 def test_what_its_owner_moved_or_deleted_is_not_repaired(stream: Stream) -> None:
-    moved, deleted = stream.save(45, 20), stream.save(44, 20)
+    moved, deleted = stream.save(70, 20), stream.save(69, 20)
     reply = stream.api.call("PATCH", f"/api/video/{moved}", token=stream.person.token, json={"move_end": 2})
     assert reply.status_code == 202, reply.text
     stream.api.notifier.finish()

@@ -67,7 +67,8 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
             report = self._live.make(task)
             if report is not None:
                 return _result_of(report, context)
-            return self._recordings.cut(params, self._live.video_of(task), context)
+            clock = self._live.stream_clock(context.retained_dir)
+            return self._recordings.cut(params, self._live.video_of(task), context, clock=clock)
         except StreamNotReady as later:
             raise Postponed(later.seconds, later.why, waiting_for=later.waiting_for) from None
         except (LiveMomentGone, LiveEndedNotReady, LiveNotStarted) as error:
@@ -91,7 +92,10 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         assert video_id is not None, "the first file named its stream"
         earlier, patient = context.job.report, self._is_patient(context)
         try:
-            result = self._recordings.cut(params, video_id, context, better_than=earlier, is_final=not patient)
+            clock = self._live.stream_clock(context.retained_dir)
+            result = self._recordings.cut(
+                params, video_id, context, clock=clock, better_than=earlier, is_final=not patient
+            )
             if not result.report.get("complete", True) and (patient or _seconds(result.report) <= _seconds(earlier)):
                 raise LiveEndedNotReady("The recording of the live stream lacks a part of the moment, too.")
         except (LiveEndedNotReady, LiveNotStarted) as error:

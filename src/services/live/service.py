@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from src.config import Settings
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, LiveNotStarted, MediaForbidden
@@ -31,6 +32,8 @@ from src.services.live.numbered.capture import NumbersUnavailable
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.numbered.run import NumberedRun
 from src.services.live.state import CaptureState
+from src.services.live.store import SegmentStore
+from src.services.live.stream_clock import Anchor, StreamClock
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock, to_seconds
@@ -126,6 +129,21 @@ class LiveService:
     def of_captured(self, task: LiveTask) -> LiveReport | None:
         """The clip of what was captured of the moment, as far as it goes; None if that is nothing."""
         return self._without_stream(replace(task, last_chance=True), CaptureState.load(task.retained_dir))
+
+    def stream_clock(self, retained_dir: Path) -> StreamClock:
+        """The wall clock of the stream's recording, as far as captured segments state it."""
+        state = CaptureState.load(retained_dir)
+        for track in state.tracks if state is not None else ():
+            records = SegmentStore(retained_dir / track.name).records
+            anchors = [
+                Anchor(record.start, record.duration, record.media_at)
+                for record in records
+                if record.own_clock and record.media_at is not None
+            ]
+            # Media times restart with each broadcast, and nobody knows where the next one starts in the recording.
+            if anchors and len({record.epoch for record in records}) == 1:
+                return StreamClock(anchors)
+        return StreamClock(())
 
     # --- looking ------------------------------------------------------------------------------------------------
 
