@@ -66,8 +66,8 @@ class Gunicorn:
 
     def register(self) -> None:
         account = {"email": "large@example.com", "password": "SecurePass123!"}
-        httpx.post(f"{self.base}/auth/register", json=account)
-        token = httpx.post(f"{self.base}/auth/login", json=account).json()["token"]
+        httpx.post(f"{self.base}/auth/register", json=account, timeout=60)
+        token = httpx.post(f"{self.base}/auth/login", json=account, timeout=60).json()["token"]
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def answering(self) -> list[int]:
@@ -132,7 +132,7 @@ def api(
 
 def _answers(api: Gunicorn) -> bool:
     try:
-        return httpx.get(f"{api.base}/health/simple").status_code == 200
+        return httpx.get(f"{api.base}/health/simple", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
