@@ -11,6 +11,7 @@ from celery.exceptions import SecurityWarning
 from celery.signals import worker_init, worker_ready
 
 from src.config import SettingsError
+from src.launcher.forks import call_in_fork
 from src.launcher.readiness import notify_ready
 from src.services.operations.folder_claim import claim_folders
 from src.services.operations.settings_check import exit_with
@@ -26,7 +27,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 @worker_init.connect
 def _claim_folders(**_: Any) -> None:
     try:
-        claim_folders(settings, wait=True)
+        call_in_fork(lambda: claim_folders(settings, wait=True))
     except SettingsError as error:
         exit_with(error)
 

@@ -12,6 +12,7 @@ from typing import Any
 from src.config import SettingsError
 from src.errors import AppError
 from src.launcher.api_worker import ApiWorker
+from src.launcher.forks import call_in_fork
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
 from src.launcher.slow_senders import SendingLimits
@@ -67,9 +68,13 @@ def on_starting(server: Any) -> None:
 
     They share its memory. Each process connects to the stores after the fork.
     """
-    try:
+
+    def check() -> None:
         require_answers(_settings)
         claim_folders(_settings)
+
+    try:
+        call_in_fork(check)  # this process stays without connections and without the memory for them
     except (AppError, CannotStart, SettingsError) as error:
         exit_with(error)
     importlib.import_module("src.app")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from src.config import SECRET_NAMES, Settings, SettingsError, unknown_settings
 from src.launcher import data_folder, secrets, service
+from src.launcher.forks import call_in_fork
 from src.launcher.joining import join, joinable
 from src.launcher.outside_stores import require_answers
+from src.launcher.preload import preload
 from src.launcher.problems import CannotStart, StoreUnreachable
 from src.launcher.processes import ChildSpec, Stage
 from src.launcher.readiness import notify_ready
@@ -41,13 +44,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
         for hint in unknown_settings():
             log.warning("%s", hint)
-        require_answers(settings)
+        call_in_fork(lambda: require_answers(settings))
         with ExitStack() as stack:
             children, ready_line, claim = stack.enter_context(_everything(settings, _role(options, settings)))
             wait = stack.enter_context(SignalWait())
+            if options.dev:  # changed code is only loaded by new programs
+                children = [dataclasses.replace(child, entry=None) for child in children]
             supervisor = Supervisor(children, wait=wait, forgiving=options.dev)
             try:
-                supervisor.start(once_stores_answer=claim)
+                supervisor.start(
+                    while_stores_start=None if options.dev else preload,
+                    once_stores_answer=lambda: call_in_fork(claim),
+                )
                 sys.stdout.write(ready_line + "\n")
                 sys.stdout.flush()
                 notify_ready(notify_address)
@@ -150,7 +158,7 @@ def _claim(settings: Settings, *, embedded: bool) -> None:
     Raises:
         CannotStart, SettingsError: the folders are in use, belong to another database, or are not usable.
     """
-    # Imported here because a launcher that ends with another error never needs the driver.
+    # Imported here because only a fork may use the driver, whose connections have threads.
     from src.errors import StoreUnavailable
     from src.services.operations.folder_claim import claim_folders
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from src.config import SettingsError
+from src.launcher.forks import ForkedProcess, fork
 from src.utils.process import die_with_parent
 
 _STANDARD_ERROR = 2
@@ -33,6 +35,8 @@ class ChildSpec:
     ``env`` is added to this process's environment. ``output`` is a file for its output; by default that goes to this
     process's standard error, which leaves standard output to the line with the address.
     ``ready`` returns whether it is ready.
+    With ``entry`` the process is a fork of this one that calls it and has ``title`` as its command line. It must do
+    what ``argv`` does, which is run instead for development.
     """
 
     name: str
@@ -43,6 +47,8 @@ class ChildSpec:
     pass_fds: tuple[int, ...] = ()
     output: Path | None = None
     stop_seconds: float = 10.0
+    entry: Callable[[], None] | None = None
+    title: str = ""
 
 
 class Child:
@@ -50,32 +56,44 @@ class Child:
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self.started = 0.0
         self.restart_at: float | None = None
         self.quick_deaths = 0
 
     def start(self) -> None:
         """Start the process. Call this in the main thread: the kernel ends the child with the *thread* that forked."""
+        self.restart_at, self.started = None, time.monotonic()
+        with ExitStack() as opened:
+            output = opened.enter_context(self.spec.output.open("ab")) if self.spec.output else None
+            self.process = self._execute(output) if self.spec.entry is None else self._fork(self.spec.entry, output)
+
+    def _fork(self, entry: Callable[[], None], output: IO[bytes] | None) -> ForkedProcess:
+        return fork(
+            entry,
+            title=self.spec.title,
+            env=self.spec.env,
+            pass_fds=self.spec.pass_fds,
+            output=output.fileno() if output else _STANDARD_ERROR,
+        )
+
+    def _execute(self, output: IO[bytes] | None) -> subprocess.Popen[bytes]:
         launcher = os.getpid()
 
         def prepare() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the launcher blocks the signals that it waits for
             die_with_parent(launcher)
 
-        self.restart_at, self.started = None, time.monotonic()
-        with ExitStack() as opened:
-            output = opened.enter_context(self.spec.output.open("ab")) if self.spec.output else None
-            self.process = subprocess.Popen(
-                self.spec.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output or _STANDARD_ERROR,
-                stderr=output,
-                env={**os.environ, **self.spec.env},
-                pass_fds=self.spec.pass_fds,
-                preexec_fn=prepare,
-                process_group=0,
-            )
+        return subprocess.Popen(
+            self.spec.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output or _STANDARD_ERROR,
+            stderr=output,
+            env={**os.environ, **self.spec.env},
+            pass_fds=self.spec.pass_fds,
+            preexec_fn=prepare,
+            process_group=0,
+        )
 
     def alive(self) -> bool:
         """Return whether the process is running."""

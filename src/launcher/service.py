@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import importlib
+import runpy
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from src.config import Settings
 from src.launcher.problems import HostUnusable, PortInUse
@@ -71,6 +74,8 @@ def api_child(listener: Listener, env: Mapping[str, str]) -> ChildSpec:
     return ChildSpec(
         name="api",
         argv=(sys.executable, "-m", "gunicorn", *options),
+        entry=partial(_run_module, "gunicorn", *options),
+        title="gunicorn",
         stage=Stage.API,
         env={**_LEAN, **env},
         ready=lambda: answers_http(listener.host, listener.port, "/api/health/simple"),
@@ -93,9 +98,12 @@ def _worker(queue: str, pool: str, at_once: int, env: Mapping[str, str]) -> Chil
     # Workers do not need to know each other: less traffic, and a second less to start.
     isolated = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     options = ("-Q", queue, "-n", f"{queue}@%h", "--pool", pool, "--concurrency", str(at_once), *isolated)
+    command = ("celery", "-q", "-A", "celery_worker", "worker", *options)
     return ChildSpec(
         name=f"worker-{queue}",
-        argv=(sys.executable, "-m", "celery", "-q", "-A", "celery_worker", "worker", *options),
+        argv=(sys.executable, "-m", *command),
+        entry=partial(_run_worker, queue, pool, at_once),
+        title=f"celery -Q {queue}",
         stage=Stage.WORKERS,
         env={**_LEAN, **env, "NOTIFY_SOCKET": readiness.address},
         ready=readiness.ready,
@@ -105,5 +113,43 @@ def _worker(queue: str, pool: str, at_once: int, env: Mapping[str, str]) -> Chil
 
 def scheduler_child(env: Mapping[str, str]) -> ChildSpec:
     """Return the scheduler: cleanup, reconciler and webhooks."""
-    argv = (sys.executable, "-m", "src.scheduler")
-    return ChildSpec(name="scheduler", argv=argv, stage=Stage.WORKERS, env={**_LEAN, **env})
+    return ChildSpec(
+        name="scheduler",
+        argv=(sys.executable, "-m", "src.scheduler"),
+        entry=_run_scheduler,
+        title="src.scheduler",
+        stage=Stage.WORKERS,
+        env={**_LEAN, **env},
+    )
+
+
+def _run_module(name: str, *arguments: str) -> None:
+    """Do in a fork what ``python -m NAME ARGUMENTS`` does."""
+    sys.argv = [name, *arguments]
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _run_worker(queue: str, pool: str, at_once: int) -> None:
+    """Do in a fork what the command above does, without the 6 MB of Celery's command line."""
+    from celery.utils.nodenames import default_nodename, host_format  # loaded by then
+
+    sys.argv = ["celery", "worker"]
+    app = importlib.import_module("celery_worker").app
+    worker = app.Worker(
+        hostname=host_format(default_nodename(f"{queue}@%h")),
+        queues=[queue],
+        pool_cls=pool,
+        concurrency=at_once,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    raise SystemExit(worker.exitcode)
+
+
+def _run_scheduler() -> None:
+    from src import scheduler  # imported here because not every launcher runs one
+
+    scheduler.main()

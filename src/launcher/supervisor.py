@@ -59,9 +59,14 @@ class Supervisor:
         """The process ids of the running children, by name."""
         return {c.spec.name: c.process.pid for c in self._children if c.process is not None and c.alive()}
 
-    def start(self, timeout_seconds: float = 300.0, *, once_stores_answer: Callable[[], None] | None = None) -> None:
-        """Start all children and return when each is ready; between the stores and the rest, call
-        ``once_stores_answer``.
+    def start(
+        self,
+        timeout_seconds: float = 300.0,
+        *,
+        while_stores_start: Callable[[], None] | None = None,
+        once_stores_answer: Callable[[], None] | None = None,
+    ) -> None:
+        """Start all children and return when each is ready; call the functions at the times that their names say.
 
         Raises:
             ChildFailed: one ended, or was not ready in time.
@@ -74,6 +79,8 @@ class Supervisor:
         for group in (stores, others):
             for child in group:
                 child.start()
+            if group is stores and while_stores_start is not None:
+                while_stores_start()
             self._await_ready(group, deadline)
             if group is stores and once_stores_answer is not None:
                 once_stores_answer()

@@ -6,6 +6,7 @@ Each ``SessionService`` stands for a process of its own: it shares nothing with 
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -56,7 +57,7 @@ class Valkey:
     def stop(self) -> None:
         """Politely: everything it knows is in its file."""
         self._child.send(signal.SIGTERM)
-        assert self._child.process is not None
+        assert isinstance(self._child.process, subprocess.Popen)
         self._child.process.wait(60)
 
     def kill(self) -> None:
