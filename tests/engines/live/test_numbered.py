@@ -220,6 +220,7 @@ AWKWARD: dict[str, Callable[[], tuple[NumberedStream, dict[str, object]]]] = {
     "initialisation in number 0": lambda: (stream(init_in_each=False), {}),
     "no media time": lambda: (stream(states_media=False), {}),
     "503 and 401": lambda: (stream(), {"flaky": 3}),
+    "a server that lags": lambda: (stream(), {"lags": 6}),
     "no ranges": lambda: (stream(), {"ranges": False}),
 }
 
@@ -304,7 +305,8 @@ def test_the_end_of_a_stream_whose_head_is_stated_too_high(bench: Bench) -> None
     assert captured.ended and numbers == broadcast.frames(window.start, broadcast.end)
 
 
-def test_a_broadcast_that_starts_again_at_number_0(bench: Bench) -> None:
+@pytest.mark.parametrize("same_links", [False, True], ids=["other links", "same links"])
+def test_a_broadcast_that_starts_again_at_number_0(bench: Bench, same_links: bool) -> None:
     first = bench.on_air(stream(40))
     lengths, ingested = jittered(first.end + 5, 100)
     tracks = [avc_track(200, first_frame=5000, size=(426, 240)), aac_track(200, first_frame=5000)]
@@ -327,6 +329,8 @@ def test_a_broadcast_that_starts_again_at_number_0(bench: Bench) -> None:
     with pytest.raises(TailToCome) as caught:
         run.run()
     bench.server.clock.sleep(caught.value.seconds)
+    if same_links:
+        bench.site.broadcasts.clear()
     bench.site.broadcasts.append(second)
     captured = bench.capture(window, folder)
     cut, numbers = bench.cut(captured, window)

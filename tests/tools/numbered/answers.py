@@ -32,7 +32,8 @@ class NumberedSite:
     number that is still stored. ``head_by``: who states the newest number: the answer to HEAD and all others, only
     those to segments, or nobody. ``refused`` numbers always answer 403. Each ``flaky``-th number fails once, with 503
     and 401 by turns. ``life`` is how many seconds links work. ``ended``: the stream is over, and the newest number is
-    stated two too high. ``moves_to``: requests are redirected to this host first. ``ranges``: ranges are honoured.
+    stated two too high. ``lags``: every third answer is of a server that is so many numbers behind. ``moves_to``:
+    requests are redirected to this host first. ``ranges``: ranges are honoured. ``dead``: all links are refused.
     """
 
     broadcasts: list[NumberedStream]
@@ -47,6 +48,7 @@ class NumberedSite:
     moves_to: str | None = None
     ranges: bool = True
     dead: bool = False
+    lags: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -81,7 +83,7 @@ class NumberedSite:
             return Answer(403)
         stream = self.broadcasts[int(values["id"].partition(".")[2]) - 1]
         track = next(track for track in stream.tracks if track.itag == int(values["itag"]))
-        newest = stream.head(now)
+        newest = stream.head(now) - (self.lags if self.requests.total() % 3 == 0 else 0)
         headers = {"X-Walltime-Ms": str(round(now * 1000)), "X-Segment-Lmt": "7"}
         if self.head_by == "head" or (self.head_by == "segments" and "sq" in values):
             headers["X-Head-Seqnum"] = str(newest + 2 * self.ended)

@@ -13,7 +13,7 @@ from typing import NoReturn
 from src.errors import DiskFull, MediaForbidden
 from src.models.captured import Captured, LiveTrack, Record
 from src.models.time_window import Window
-from src.services.live.numbered.epoch import TRIES, USUAL_SECONDS, Broadcasts, Epoch
+from src.services.live.numbered.epoch import BEHIND, TRIES, USUAL_SECONDS, Broadcasts, Epoch
 from src.services.live.numbered.facts import Facts, init_of
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.numbered.placing import placed
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _BATCH = 16  # numbers for each step: a step is short, and the memory small
 _FRESH_SECONDS = 10  # links that are refused at this age never worked
 _MOST_UNANSWERED = 8
+# How much of a try a failure counts for: the less, the more likely it is that the next request succeeds.
+_SHARES = {Meaning.REFUSED: Fraction(1, 2), Meaning.EMPTY: Fraction(1, 4), Meaning.BUSY: Fraction(1, 8)}
 _LONGEST_PAUSE_SECONDS, _RETRY_SECONDS = 30.0, 0.5
 Renew = Callable[[Links], Links | None]
 """Looks the stream up again; None: the stream is gone. Raises SourceError."""
@@ -171,12 +173,21 @@ class NumberedCapture:
         head = reply.head
         if self.links.ended:
             head = self._epoch.end(head, stated=reply.facts is None)
-        elif self._epoch.is_over_for(head):
+        elif self._has_started_again(head):
             log.info("the numbers start again: %d after %d", head, self._epoch.newest_known)
             self._epoch = self._enter(self._broadcasts.begin(f"{self.links.broadcast} {now}"))
         self._epoch.advance(head, now)
         self._epoch.head_at = now
         return True
+
+    def _has_started_again(self, head: int) -> bool:
+        """Return whether a newest number from before the known ones is of a new broadcast. A server that lags behind
+        states one too, but its segment is not newer than the known ones."""
+        newest = self._epoch.newest_known
+        if newest - head <= BEHIND:
+            return False
+        facts = self._server.facts(self._main, head).facts
+        return facts is not None and facts.ingested > self._epoch.known[newest].ingested
 
     def _newest_that_answers(self) -> Reply:
         """The server states no number: any segment may; otherwise the numbers after the newest known one are tried."""
@@ -272,7 +283,7 @@ class NumberedCapture:
         if Meaning.REFUSED in failures.values() and self._server.head(self._main).meaning is Meaning.REFUSED:
             self._refused()
         for number, meaning in failures.items():
-            self._epoch.fail(number, passing=meaning is Meaning.BUSY)
+            self._epoch.fail(number, _SHARES[meaning])
         return bool(failures)
 
     def _replies(self, batch: list[tuple[int, LiveTrack]]) -> Iterable[tuple[tuple[int, LiveTrack], Reply]]:

@@ -16,7 +16,6 @@ from src.utils.whole_file import write_whole
 USUAL_SECONDS = Fraction(2)
 BEHIND = 3  # a number that fails may not exist yet unless the newest one is so far ahead
 TRIES = 3
-_BUSY_SHARE = Fraction(1, 8)  # a failure that may pass counts for so much of a try
 _ENDED_EXTRA = 2  # after the end of a stream, the newest number is stated so much too high
 _STATE = "numbers.json"
 
@@ -60,10 +59,6 @@ class Epoch:
         newest = self.known.get(self.newest_known)
         return (newest.target if newest is not None else None) or USUAL_SECONDS
 
-    def is_over_for(self, head: int) -> bool:
-        """Return whether the numbers of the stream have started again, if ``head`` is the newest one now."""
-        return self.newest_known - head > BEHIND
-
     def advance(self, head: int, now: Fraction) -> None:
         """Learn of a number that exists."""
         if self.head is None or head > self.head:
@@ -78,9 +73,10 @@ class Epoch:
         """Return whether a number that fails may not exist yet."""
         return self.head is None or self.head - number < BEHIND
 
-    def fail(self, number: int, *, passing: bool) -> None:
-        """Count a failure; a number that keeps failing although the stream is well past it is given up."""
-        tries = self.failures.get(number, Fraction(0)) + (_BUSY_SHARE if passing else 1)
+    def fail(self, number: int, share: Fraction) -> None:
+        """Count a failure as ``share`` of a try; a number that keeps failing although the stream is well past it is
+        given up."""
+        tries = self.failures.get(number, Fraction(0)) + share
         self.failures[number] = tries
         if tries >= TRIES and not self.is_recent(number):
             self.skipped.add(number)
