@@ -38,14 +38,14 @@ class Stream:
     patch: pytest.MonkeyPatch
     apis: list[Api] = field(default_factory=list)
 
-    def save(self, offset: float, duration: float) -> str:
+    def save(self, offset: float, duration: float, video: VideoId = VideoId.LIVE_NOW) -> str:
         """Save a moment, and let a worker do what it can; the id.
 
         The stream stands still from now on, so that it does not matter how long this takes.
         """
         now = time.time()
         self.patch.setattr(self.site.live, "_clock", lambda: now)
-        wish = {"stream": str(VideoId.LIVE_NOW), "offset": offset, "duration": duration, "latency": "0"}
+        wish = {"stream": str(video), "offset": offset, "duration": duration, "latency": "0"}
         made = self.person.post("/api/auth/tokens", json=wish).json
         assert made is not None
         reply = self.api.call("GET", f"/c/{made['token']}?format=json")
@@ -223,3 +223,21 @@ def test_what_its_owner_moved_or_deleted_is_not_repaired(stream: Stream) -> None
     stream.pass_hours(6)
     assert stream.reconcile() == 0
     assert stream.shown(moved) == before
+
+
+def test_a_stream_that_was_captured_by_number_has_an_exact_clock_in_its_recording(stream: Stream) -> None:
+    """Its segments arrive up to a tenth of a second early or late, which the site's time of its start does not show."""
+    stream.site.live.numbered().refused = {28}
+    video_id = stream.save(70, 20, VideoId.LIVE_BY_NUMBER)
+    status = stream.person.status(video_id)
+    assert (status["status"], status["complete"], status["source"]) == ("completed", False, "live"), status
+    partial = stream.shown(video_id)
+    stream.end(recorded=True)
+    stream.pass_hours(6)
+    assert stream.reconcile() == 1
+    repaired = stream.person.status(video_id)
+    assert (repaired["complete"], repaired["source"], repaired["repair"]["state"]) == (True, "vod", "done"), repaired
+    assert repaired["actual"]["clock_uncertainty"] == 0
+    whole = stream.shown(video_id)
+    assert whole == list(range(whole[0], whole[-1] + 1)) and set(partial) < set(whole)
+    assert (whole[0], whole[-1]) == (partial[0], partial[-1]), "the same moment to the frame"
