@@ -35,7 +35,10 @@ class JobParams(BaseModel):
 
 
 class ClipParams(JobParams):
-    """A time range of a video on a site. Times are seconds from the start of the video."""
+    """A time range of a video on a site. Times are seconds from the start of the video.
+
+    ``when_live``: a stream that has not started is awaited.
+    """
 
     kind = "clip"
 
@@ -50,6 +53,7 @@ class ClipParams(JobParams):
     clip_mode: Literal["exact", "keyframe", "reencode"] = "exact"
     additional_message: str | None = None
     clip_offset: float | None = None
+    when_live: bool = False
 
 
 class LiveClipParams(JobParams):

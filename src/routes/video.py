@@ -47,7 +47,7 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
     auth=Auth.PUBLIC,
     limit=Limit.SAVE,
     replies={201: VideoSaved},
-    errors=(UrlInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown, TooManyPending, AnonymousSavesOff),
+    errors=(UrlInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown, TooManyPending, AnonymousSavesOff, NotOwner),
     creates="video_id",
 )
 def save_video(body: SaveVideo, caller: Caller) -> Reply:

@@ -151,3 +151,24 @@ def test_the_longest_range_is_allowed_with_a_public_token(live: Api) -> None:
     job = live.services.jobs.find_any(person.save(url=STREAM, start_time=-3700.5, end_time="-1:40.5"))
     assert isinstance(job.params, LiveClipParams)
     assert (job.params.clip_offset, job.params.clip_duration, job.anonymous) == (3700.5, 3600, True)
+
+
+def test_a_scheduled_stream_is_awaited_for_its_owner_only(real: Api, site: OfflineYoutube) -> None:
+    site.reset()
+    person = real.person()
+    body = {"url": f"https://youtu.be/{VideoId.UPCOMING}", "start_time": 0, "end_time": 60, "user_id": person.id}
+    body["when_live"] = True
+    refused = real.call("POST", "/api/video/save", token=real.public_token(), json=body)
+    assert (refused.status_code, (refused.json or {})["code"]) == (403, "NOT_OWNER")
+    nothing = person.post("/api/video/save", json={**body, "start_time": -60, "end_time": 0})
+    assert (nothing.status_code, (nothing.json or {})["code"]) == (400, "CLIP_RANGE_INVALID")
+    reply = person.post("/api/video/save", json=body)
+    assert reply.status_code == 201 and reply.json is not None
+    real.notifier.finish()
+    status = person.status(reply.json["video_id"])
+    assert (status["status"], status["waiting_for"], status["error"]) == ("processing", "stream", None)
+    real.services.database["videos"].update_many(
+        {}, [{"$set": {"queued_at": {"$subtract": ["$queued_at", 14 * 86_400_000]}, "not_before": "$created_at"}}]
+    )
+    assert has_ended(person, reply.json["video_id"])
+    assert person.status(reply.json["video_id"])["error"]["code"] == "LIVE_NOT_STARTED"

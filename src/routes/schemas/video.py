@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictFloat, StrictInt, StrictStr
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from src.models.params import ClipParams, LiveClipParams
 from src.models.progress import Phase
@@ -33,10 +33,15 @@ class SaveVideo(RequestBody):
     clip_offset: float | None = Field(
         default=None, ge=-86_400, le=86_400, description="A note that is stored and returned; it does not move times."
     )
+    when_live: StrictBool = Field(
+        default=False,
+        description="Wait for a scheduled stream, at most 14 days. Needs the login of the owner.",
+    )
 
     def to_request(self, waited: float) -> ClipRequest:
         """Return the request as the service understands it; it arrived ``waited`` seconds ago."""
-        return ClipRequest(self.url, self.start_time, self.end_time, self.additional_message, self.clip_offset, waited)
+        times, note = (self.start_time, self.end_time), (self.additional_message, self.clip_offset)
+        return ClipRequest(self.url, *times, *note, waited, self.when_live)
 
 
 class DownloadVideo(RequestBody):

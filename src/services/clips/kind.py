@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from src.errors import LiveNotSupported
+from src.errors import LiveNotStarted, LiveNotSupported
 from src.models.params import ClipParams
 from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.results import cut
@@ -20,6 +20,9 @@ class RunningStreams(Protocol):
     def cut(self, params: ClipParams, context: JobContext) -> JobResult:
         """Produce the file. Raises ``LiveNotSupported`` if the video is not a running stream."""
 
+    def wait(self, params: ClipParams, context: JobContext) -> None:
+        """Raise ``Postponed`` if the stream, which has not started, is awaited longer."""
+
 
 class ClipHandler(JobHandler[ClipParams]):
     """Fetches and cuts through the video service, and through the capture of streams while the video still runs."""
@@ -34,6 +37,10 @@ class ClipHandler(JobHandler[ClipParams]):
             return self._streams.cut(params, context)
         try:
             return cut(self._videos, params, params.start_time, params.end_time, context, retain=True)
+        except LiveNotStarted:
+            if params.when_live and self._streams is not None:
+                self._streams.wait(params, context)
+            raise
         except LiveNotSupported:
             if self._streams is None:
                 raise

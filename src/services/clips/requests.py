@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from src.data.user_data import UserData
-from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, UserUnknown
+from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, NotOwner, UserUnknown
 from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.jobs.jobs import JobService
@@ -27,6 +27,7 @@ class ClipRequest:
     """A time range as the client wrote it: times in any form that ``timecode`` reads.
 
     ``waited``: how long ago the request arrived, in seconds; negative times count back from its arrival.
+    ``when_live``: start now, and wait for a scheduled stream.
     """
 
     url: str
@@ -35,6 +36,7 @@ class ClipRequest:
     message: str | None = None
     offset: float | None = None
     waited: float = 0
+    when_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def _times_before_now(request: ClipRequest) -> tuple[Fraction, Fraction] | None:
     start, end = times
     if start > 0 or end > 0:
         raise ClipRangeInvalid("Times below 0 count back from now: then neither start_time nor end_time is above 0.")
+    if request.when_live:
+        raise ClipRangeInvalid("Times below 0 count back from now: there is nothing to wait for with when_live.")
     if end <= start:
         raise ClipRangeInvalid("end_time must be after start_time.")
     return start, end
@@ -148,15 +152,18 @@ class ClipService:
         Raises:
             UrlInvalid: the link is not one to a YouTube video.
             ClipRangeInvalid, ClipTooLong: the range cannot be cut.
+            NotOwner: another caller than the owner wants a stream to be awaited.
             UserUnknown: the account does not exist.
             TooManyPending: the owner has too many open jobs.
             DiskFull, QuotaExceeded: there is no room for what must be captured at once.
         """
+        if request.when_live and anonymous:
+            raise NotOwner("Waiting for a stream needs the login of its owner.")
         video_id = parse_video_id_from_url(request.url)
         if (times := _times_before_now(request)) is not None:
             return self._save_past_seconds(user_id, request, video_id, *times, anonymous=anonymous)
         start, end = self._range(request)
-        return self._save(
+        job = self._save(
             user_id,
             ClipParams(
                 url=canonical_url(video_id),
@@ -165,10 +172,12 @@ class ClipService:
                 end_time=float(end),
                 additional_message=request.message,
                 clip_offset=request.offset,
+                when_live=request.when_live,
                 **self._defaults,
             ),
             anonymous=anonymous,
         )
+        return self._jobs.start_new(job) if request.when_live else job
 
     def save_batch(
         self, user_id: str, requests: Sequence[ClipRequest], *, joined: bool, container: Container, resolution: str

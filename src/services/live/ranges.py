@@ -24,6 +24,9 @@ from src.utils.whole_file import write_whole
 _FILE = "range.json"
 # A worker is there before the range begins, because queues take time.
 _EARLY_SECONDS = 20.0
+LONGEST_WAIT = timedelta(days=14)
+"""How long after the request a scheduled stream is awaited."""
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,26 @@ class StreamRanges:
             first = self._first(params, context)
         moment = _moment_of(params, first)
         self._require_near(moment)
-        result = self._moments.run(moment, context)
+        result = self._moments.run(moment, _patient_after(moment, context))
         requested = {"start": params.start_time, "end": params.end_time, **result.report.get("requested", {})}
         # The times of the record are those of the request; the ones of the file are in the report.
         facts = {name: value for name, value in result.facts.items() if name not in ("start_time", "end_time")}
         return replace(result, report={**result.report, "requested": requested}, facts=facts)
+
+    def wait(self, params: ClipParams, context: JobContext) -> None:
+        """Let a stream that has not started be awaited without a worker, until ``LONGEST_WAIT`` after the request.
+
+        Raises:
+            Postponed.
+        """
+        now = self._clock.now()
+        if now >= (context.job.queued_at or context.job.created_at) + LONGEST_WAIT:
+            return
+        scheduled_at = self._youtube.get_video_info(params.youtube_video_id or "").release_at
+        left = _LONGEST_PAUSE_SECONDS if scheduled_at is None else (scheduled_at - now).total_seconds()
+        overdue = -left / 2  # half of what was waited already
+        seconds = min(max(left, overdue, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+        raise Postponed(seconds, "the stream has not started", waiting_for=WaitsFor.STREAM)
 
     def _first(self, params: ClipParams, context: JobContext) -> _FirstAttempt:
         info = self._youtube.get_video_info(params.youtube_video_id or "")
@@ -102,6 +120,16 @@ class StreamRanges:
         left = (starts_at - self._clock.now()).total_seconds() - _EARLY_SECONDS
         if left > 0:
             raise Postponed(left, "the range has not been broadcast yet", waiting_for=WaitsFor.SEGMENTS)
+
+
+def _patient_after(moment: LiveClipParams, context: JobContext) -> JobContext:
+    """Return the context with the end of the range as the time of the request, where the request was earlier.
+
+    The recording is awaited for a time that starts then.
+    """
+    ends_at = moment.event_at + timedelta(seconds=moment.clip_duration - moment.clip_offset)
+    since = max(context.job.queued_at or context.job.created_at, ends_at)
+    return replace(context, job=replace(context.job, queued_at=since))
 
 
 def _moment_of(params: ClipParams, first: _FirstAttempt) -> LiveClipParams:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from src.config import Settings
-from src.errors import ClipRangeInvalid, LiveNotSupported
+from src.errors import ClipRangeInvalid, LiveNotStarted, LiveNotSupported
 from src.models.media_source import NetworkSettings
 from src.models.params import ClipParams
 from src.models.progress import SilentMonitor
@@ -46,7 +46,7 @@ class Worker:
     broadcast: Broadcast
     waits: list[float]
 
-    def attempt(self, start: float, end: float) -> JobResult:
+    def attempt(self, start: float, end: float, *, when_live: bool = False) -> JobResult:
         work = self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
@@ -56,6 +56,7 @@ class Worker:
             start_time=start,
             end_time=end,
             resolution_preference="144p",
+            when_live=when_live,
         )
         now = BEGAN + timedelta(seconds=200)
         job = VideoJob("1", Owner.user("1"), params, Status.PROCESSING, now, queued_at=now)
@@ -135,3 +136,14 @@ def test_without_the_start_of_the_stream_there_is_no_range(worker: Worker) -> No
     worker.site.released_at = cast(Any, None)
     with pytest.raises(LiveNotSupported):
         worker.attempt(190, 195)
+
+
+def test_a_stream_that_starts_is_captured_from_its_first_second(worker: Worker) -> None:
+    worker.site.status = LiveStatus.IS_UPCOMING
+    with pytest.raises(LiveNotStarted):
+        worker.attempt(180, 190)
+    with pytest.raises(Postponed) as wait:
+        worker.attempt(180, 190, when_live=True)
+    assert 60 <= wait.value.seconds <= 900
+    worker.site.status = LiveStatus.IS_LIVE
+    assert shown(worker.to_the_end(180, 190)) == worker.numbers(180, 190)

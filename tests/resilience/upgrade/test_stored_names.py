@@ -46,7 +46,7 @@ PATHS = StoredPaths(downloads=Root(Path("/downloads")), uploads=Root(Path("/uplo
 ROOT = Path(__file__).parents[3]
 RECORDS = json_util.loads((FILES / "videos.json").read_text())
 JOB = "65b000000000000000000001"
-ADDED = {"moved": False}
+ADDED = {"moved": False, "when_live": False}
 """Fields that records of the older release lack, with what that means."""
 QUEUES = {
     "clip": "downloads",
