@@ -332,6 +332,8 @@ def test_this_machine_and_a_proxy_are_not_counted(tmp_path: Path, limits: str) -
 @pytest.mark.parametrize(("given", "counted"), [({}, (64, True)), ({"TRUSTED_PROXIES": "1"}, (64, False))])
 def test_the_settings_say_who_is_counted(given: dict[str, str], counted: tuple[int, bool]) -> None:
     look = "import gunicorn_config; found = gunicorn_config.ApiWorker.limits; "
+    secrets = {name: name.lower() * 4 for name in ("JWT_PUBLIC_SECRET", "JWT_PRIVATE_SECRET", "FLASK_SECRET_KEY")}
+    stores = {"MONGODB_URI": "mongodb://127.0.0.1/x", "REDIS_URI": "redis://127.0.0.1/0"}
     told = "print(found.connections_per_address, found.count_peers, found.count_loopback)"
     done = subprocess.run(
         [sys.executable, "-c", look + told],
@@ -339,7 +341,7 @@ def test_the_settings_say_who_is_counted(given: dict[str, str], counted: tuple[i
         text=True,
         check=True,
         cwd=ROOT,
-        env={**os.environ, **given},
+        env={**os.environ, **secrets, **stores, **given},
         timeout=60,
     )
     assert done.stdout.split() == [str(counted[0]), str(counted[1]), "False"]
