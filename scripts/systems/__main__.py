@@ -136,10 +136,10 @@ def main() -> int:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the launcher as Ctrl-C does, and all that it leaves."""
+    """Stop the launcher; Ctrl-C would be ignored where this script runs in the background."""
     for pid in descendants(process.pid):
         if b"start_server.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGINT)
+            os.kill(pid, signal.SIGTERM)
             break
     try:
         process.wait(180)
