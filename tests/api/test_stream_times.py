@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -172,3 +172,15 @@ def test_a_scheduled_stream_is_awaited_for_its_owner_only(real: Api, site: Offli
     )
     assert has_ended(person, reply.json["video_id"])
     assert person.status(reply.json["video_id"])["error"]["code"] == "LIVE_NOT_STARTED"
+
+
+def test_a_file_that_is_still_to_be_repaired_is_not_shared(api: Api, anna: Person, bert: Person) -> None:
+    """The repair replaces the file of its own job only."""
+    videos = api.services.database["videos"]
+    assert anna.post(f"/api/video/download/{anna.save()}", headers={"Prefer": "wait=30"}).status_code == 200
+    until = datetime.now(UTC) + timedelta(hours=1)
+    repair = {"state": "waiting", "until": until, "at": until, "attempts": 0}
+    for state, calls in (("waiting", 2), ("done", 2)):
+        videos.update_many({}, {"$set": {"repair": {**repair, "state": state}}})
+        assert bert.post(f"/api/video/download/{bert.save()}", headers={"Prefer": "wait=30"}).status_code == 200
+        assert len(api.engine.calls) == calls, state
