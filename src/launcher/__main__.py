@@ -25,7 +25,7 @@ from src.launcher.signals import SignalWait
 from src.launcher.sources import SourceWatch
 from src.launcher.stores import embedded_stores
 from src.launcher.supervisor import StopRequested, Supervisor
-from src.services.operations.settings_check import usable_settings
+from src.services.operations.settings_check import disk_warnings, usable_settings
 from src.utils import logs
 
 log = logging.getLogger("src.launcher")
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(options)
         logs.configure(settings.log_level, settings.log_file, settings.log_format)
-        for hint in unknown_settings():
+        for hint in [*unknown_settings(), *disk_warnings(settings)]:
             log.warning("%s", hint)
         call_in_fork(lambda: require_answers(settings))
         with ExitStack() as stack:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from src.errors import means_full_disk
 from src.launcher.problems import DataFolderInUse, DataFolderUnusable, EngineTooOld
 from src.launcher.programs import StoreProgram
 from src.launcher.secrets import write_private
@@ -103,6 +104,8 @@ def belong(files: Iterable[Path], folder: Path) -> None:
             if not mark.is_file() or mark.read_text("utf-8", "replace") != text:
                 mark.write_text(text, "utf-8")
         except OSError as error:
+            if means_full_disk(error):
+                continue  # the record is written at the first start with room
             raise DataFolderUnusable(f"The folder {each} cannot be created or used ({error.strerror})") from None
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from src.config import Settings, SettingsError
 from src.routes import SURFACES as SERVED
-from src.services.operations.settings_check import SURFACES, setting_problems, usable_settings
+from src.services.operations.settings_check import SURFACES, disk_warnings, setting_problems, usable_settings
 
 TOO_LARGE = "1" + "0" * 30
 # Also numbers with which a date, a timer or a table of processes would fail only later.
@@ -154,3 +155,18 @@ def test_a_folder_of_another_user_is_named_with_the_user_and_the_command(
         f"{name}: {tmp_path} cannot be read and written by user without a name (uid 4000000): {command}"
         for name in ("DOWNLOADS_DIR", "UPLOADS_DIR")
     ]
+
+
+def test_a_full_disk_is_a_warning_and_no_reason_not_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full, roomy, data = tmp_path / "full", tmp_path / "roomy", tmp_path / "data"
+    for folder in (full, roomy, data):
+        folder.mkdir()
+    free = {str(full): 12_300_000, str(roomy): 10**12, str(data): 10**12}
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=free[str(place)]))
+    folders = {"DOWNLOADS_DIR": f"{full}/to/come", "UPLOADS_DIR": str(roomy), "DATA_DIR": str(data)}
+    settings = Settings.load({**folders, "MIN_FREE_DISK_MB": "500"}, dotenv=None)
+    assert setting_problems(settings) == []
+    (line,) = disk_warnings(settings)
+    assert line.startswith(
+        f"DOWNLOADS_DIR: the disk of {full}/to/come has 12 MB free, less than MIN_FREE_DISK_MB (500)"
+    )

@@ -83,6 +83,27 @@ def setting_problems(settings: Settings) -> list[str]:
     return problems + settings.secret_problems()
 
 
+def disk_warnings(settings: Settings) -> list[str]:
+    """Return a line for each folder whose disk has less free space than ``MIN_FREE_DISK_MB``.
+
+    That is no reason not to start: the cleanup makes room.
+    """
+    lines = []
+    for name in ("data_dir", "downloads_dir", "uploads_dir"):
+        folder = getattr(settings, name).absolute()
+        try:
+            place = next(each for each in (folder, *folder.parents) if each.exists())
+            free_mb = shutil.disk_usage(place).free // 1_000_000
+        except OSError:
+            continue  # unusable folders are reported with the settings
+        if free_mb < settings.min_free_disk_mb:
+            lines.append(
+                f"{name.upper()}: the disk of {folder} has {free_mb} MB free, less than MIN_FREE_DISK_MB "
+                f"({settings.min_free_disk_mb}): new work is refused until files expire or are deleted"
+            )
+    return lines
+
+
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 

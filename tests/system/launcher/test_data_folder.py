@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -69,6 +70,17 @@ def test_files_on_which_another_instance_works_are_refused(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(DataFolderUnusable):
         data_folder.belong([tmp_path / "file"], theirs)
+
+
+def test_a_full_disk_takes_no_mark_and_keeps_nobody_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, text: str, encoding: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    data_folder.belong([tmp_path], tmp_path / "data")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_store_that_survives_the_launcher_keeps_the_folder(tmp_path: Path) -> None:
