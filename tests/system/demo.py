@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 
 from tests.tools.live_service import running_service
 from tests.tools.media_kit import decode_errors, first_last, frame_numbers
+from tests.tools.offline_youtube.hls import LIVE_SECONDS
 from tests.tools.offline_youtube.site import OfflineYoutube
 from tests.tools.offline_youtube.situations import VideoId
 
@@ -34,6 +36,7 @@ def main() -> int:
         say(f"The service is ready at {service.base}", f"documents: {service.base}/docs")
         with httpx.Client(base_url=f"{service.base}/api", timeout=60) as http:
             walk(http, site)
+            walk_live(http, service.base)
     say(f"All done in {time.monotonic() - began:.0f} s, everything stopped.", f"the files: {OUTPUT}/")
     return 0
 
@@ -87,6 +90,39 @@ def walk(http: httpx.Client, site: OfflineYoutube) -> None:
     answer = http.post("/video/save", json={**body, "start_time": 9, "end_time": 4}, headers=public)
     print(f"   {answer.status_code} {answer.text.strip()}")
     expect(answer.json()["code"] == "CLIP_RANGE_INVALID", "the code says why")
+
+
+def walk_live(http: httpx.Client, base: str) -> None:
+    """A viewer clips a running stream from the chat, whose playlist covers 30 s, and opens the link of the answer."""
+    step("Anna makes a command for the bot of her stream")
+    login = http.post("/auth/login", json={"email": "anna@example.com", "password": "SecurePass123!"}).json()
+    wishes = {"name": "Demo", "latency": "ultra-low", "offset": 45, "duration": 40, "share": True}
+    made = show(http.post("/auth/tokens", json=wishes, headers={"Authorization": f"Bearer {login['token']}"}))
+
+    step("A viewer types !clip while the stream runs")
+    chat = {"format": "text", "stream": VideoId.LIVE_BY_NUMBER.value, "user": "Ben"}
+    command = f"{base}/c/{made['token']}"
+    answer = http.get(command, params={**chat, "message": "what a save!", "id": "1"}).text.strip()
+    print(f"   {answer}")
+
+    step("Later the chat asks for the last clip, and gets a link")
+    until = time.monotonic() + 300
+    while "/s/" not in answer and time.monotonic() < until:
+        time.sleep(0.5)
+        answer = http.get(command, params={**chat, "message": "last"}).text.strip()
+    print(f"   {answer}")
+    link = next((word for word in answer.split() if "/s/" in word), "")
+    expect(bool(link), "the answer has a link")
+    expect(http.get(link).status_code == 200, "the link opens a page")
+    clip = OUTPUT / "live.mp4"
+    clip.write_bytes(http.get(f"{link}/clip.mp4").content)
+    expect(decode_errors(clip) == "", "FFmpeg decodes it without a word")
+    numbers = [frame.number for frame in frame_numbers(clip)]
+    loop = LIVE_SECONDS * FPS
+    expect(
+        len(numbers) == 40 * FPS and all((after - before) % loop == 1 for before, after in pairwise(numbers)),
+        f"{len(numbers)} frames without a gap, 40 s that began 45 s before what the viewer saw",
+    )
 
 
 def watch(http: httpx.Client, path: str, headers: dict[str, str]) -> dict[str, Any]:
