@@ -56,7 +56,8 @@ def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> R
 
 
 @bp.route("/c/<token>", methods=["GET", "POST"])
-@bp.route("/c/<token>/", methods=["GET", "POST"], endpoint="clip_with_slash")
+# More slashes are not merged into one: bots do not follow the redirect to that address.
+@bp.route("/c/<token>/", methods=["GET", "POST"], endpoint="clip_with_slash", merge_slashes=False)
 @bp.route("/c/<token>/<path:stream>", methods=["GET", "POST"], endpoint="clip_of_stream")
 @speaks_to_bots
 @endpoint(
