@@ -38,7 +38,7 @@ def test_only_what_is_told_next_is_claimed(monkeypatch: pytest.MonkeyPatch) -> N
         return True
 
     ended = make_clip(status=Status.CANCELLED)
-    data, jobs = SimpleNamespace(claim=claim), SimpleNamespace(peek=lambda _: ended)
+    data, jobs = SimpleNamespace(claim=claim, awaited_repairs=list), SimpleNamespace(peek=lambda _: ended)
     nobody = cast(Any, None)
     service = WebhookService(
         cast(Any, data), cast(Any, jobs), nobody, nobody, SystemClock(), attempts=1, timeout=patience
