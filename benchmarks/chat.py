@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -71,13 +73,19 @@ def send(address: str, starts: Sequence[float]) -> list[float]:
     took: list[float] = []
     began = time.monotonic() + 0.5
 
+    parts = urlsplit(address)
+
     def one(start: float, number: int) -> None:
-        with httpx.Client(timeout=30) as http:
-            time.sleep(max(0.0, began + start - time.monotonic()))
-            sent = time.perf_counter()
-            answer = http.get(f"{address}/@channel{number}", params={"format": "text", "id": str(number)})
-            assert answer.status_code == 200 and answer.text.startswith("Clip requested"), answer.text
-            took.append(time.perf_counter() - sent)
+        time.sleep(max(0.0, began + start - time.monotonic()))
+        sent = time.perf_counter()
+        # The plainest client there is: making an httpx.Client takes tens of milliseconds of the same processors.
+        connection = HTTPConnection(parts.netloc, timeout=30)
+        connection.request("GET", f"{parts.path}/@channel{number}?format=text&id={number}")
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        took.append(time.perf_counter() - sent)
+        assert answer.status == 200 and text.startswith("Clip requested"), text
 
     threads = [threading.Thread(target=one, args=(start, next(_numbers))) for start in starts]
     for thread in threads:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
 
 from src.services.cache_service import CacheService
 from src.services.chat.identity import REPEATED_SECONDS
@@ -25,7 +24,7 @@ class Answers:
     def __init__(self, cache: CacheService, jobs: JobService) -> None:
         self._cache, self._jobs = cache, jobs
 
-    def once(self, request: ChatRequest, command: Callable[[], ChatReply], now: datetime) -> ChatReply:
+    def once(self, request: ChatRequest, command: Callable[[], ChatReply]) -> ChatReply:
         """Carry out a command, or return the answer to it if this request repeats an earlier one."""
         if not request.message_id and not request.bot:
             return command()

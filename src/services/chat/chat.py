@@ -93,7 +93,7 @@ class ChatService:
         if adjustments.command is None:
             return self._save(request, adjustments)
         command = functools.partial(self._execute, adjustments.command, request, adjustments.title)
-        return self._answers.once(request, command, self._clock.now())
+        return self._answers.once(request, command)
 
     def _execute(self, command: Command, request: ChatRequest, title: str | None) -> ChatReply:
         match command:
