@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from scripts.image.container import Container
-from scripts.image.storage import TAG, Mount, Storage, package_settings
+from scripts.image.storage import ROOT, TAG, Mount, Storage, package_settings
 from scripts.image.story import NotAsExpected, Story
 from tests.tools.live_service import free_port
 from tests.tools.offline_youtube.site import OfflineYoutube
@@ -39,7 +39,7 @@ _NOT_TRIED = (
 def main() -> int:
     """Build, start, use, stop."""
     parser = argparse.ArgumentParser(prog="python -m scripts.image", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/yt-downloader-image"), help="images and layers")  # noqa: S108
+    parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "image", help="images and layers")
     parser.add_argument("--keep", action="store_true", help="use the image of the last run")
     options = parser.parse_args()
     if missing := [name for name in ("buildah", "crun", "debootstrap") if shutil.which(name) is None]:

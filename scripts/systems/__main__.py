@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from scripts.image.storage import Mount, package_settings
+from scripts.image.storage import ROOT, Mount, package_settings
 from scripts.image.story import NotAsExpected, Story
 from scripts.systems.system import RELEASES, System
 from tests.tools.live_service import descendants, free_port
@@ -104,7 +104,7 @@ class Trial:
 def main() -> int:
     """Try every system that the options name."""
     parser = argparse.ArgumentParser(prog="python -m scripts.systems", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/yt-downloader-systems"))  # noqa: S108
+    parser.add_argument("--folder", type=Path, default=ROOT / ".cache" / "systems")
     parser.add_argument("--architecture", choices=("amd64", "arm64"))
     parser.add_argument("--debian", choices=tuple(RELEASES), action="append")
     parser.add_argument("--user", choices=("root", "ordinary"), action="append")

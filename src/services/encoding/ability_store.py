@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -18,6 +17,7 @@ from src.models.abilities import Abilities
 from src.services.encoding import presets, trials
 from src.services.ffmpeg_utils_service import ENVIRONMENT
 from src.utils.sandbox import available
+from src.utils.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 _VERSION_SECONDS = 20.0
@@ -108,9 +108,7 @@ class AbilityStore:
         if self._folder is None:
             return
         try:
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
-                json.dump(found.to_fields(), file)
-            Path(file.name).replace(self._folder / f"{key}.json")
+            write_whole(self._folder / f"{key}.json", json.dumps(found.to_fields()).encode())
         except OSError as error:
             log.warning("the abilities of FFmpeg could not be stored: %s", error)
 

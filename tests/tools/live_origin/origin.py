@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from tests.tools.live_origin.clock import VirtualClock
 from tests.tools.live_origin.playlist import Listed, content_of, key_of, latest_end, playlist_of
 from tests.tools.live_origin.stream import Stream
+from tests.tools.loopback import LoopbackServer
 
 WINDOW_SEGMENTS = 30
 
@@ -53,7 +52,7 @@ class Broadcast:
         return found[-self.window :]
 
 
-class LiveOrigin:
+class LiveOrigin(LoopbackServer):
     """Serves broadcasts at ``url(name)`` while it is entered."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -75,22 +74,11 @@ class LiveOrigin:
             def log_message(self, format: str, *args: Any) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
     def url(self, name: str, track: str = "both") -> str:
         """A playlist of a broadcast."""
-        port = self._server.server_address[1]
-        return f"http://127.0.0.1:{port}/{name}/{self.broadcasts[name].version}/{track}.m3u8"
+        return f"http://127.0.0.1:{self.port}/{name}/{self.broadcasts[name].version}/{track}.m3u8"
 
     def answer(self, path: str) -> tuple[int, bytes]:
         name, version, file = path.strip("/").split("/")

@@ -6,11 +6,12 @@ import contextlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from src.models.captured import LiveTrack
 from src.services.live.numbered.links import Links
 from tests.tools.live_origin import VirtualClock
+from tests.tools.loopback import LoopbackServer
 from tests.tools.numbered.answers import HANG, NumberedSite
 
 
@@ -19,7 +20,7 @@ class _QuietServer(ThreadingHTTPServer):
         """A client that leaves early is no news: of a range that is not honoured it takes only the beginning."""
 
 
-class NumberedServer:
+class NumberedServer(LoopbackServer):
     """Serves ``site`` while it is entered. ``issue`` gives links as a lookup would."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -53,23 +54,11 @@ class NumberedServer:
             def log_message(self, format: str, *args: Any) -> None:
                 return
 
-        self._server = _QuietServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        super().__init__(Handler, _QuietServer)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        """The port on loopback."""
-        return int(self._server.server_address[1])
+        super().__exit__(kind, error, tb)
 
     def issue(self, *, path_form: bool = False) -> Links:
         """Fresh links of all formats, valid from now on."""
