@@ -121,6 +121,7 @@ class Lists:
     version: str
     decodable: frozenset[str]
     missing: Mapping[str, str]
+    encoders: frozenset[str] = frozenset()
 
 
 def read_lists(program: Path) -> Lists:
@@ -148,7 +149,8 @@ def _read_lists(program: Path, _size: int, _mtime_ns: int) -> Lists:
     encoders, filters = _ENCODERS.findall(output("-encoders")), _FILTERS.findall(output("-filters"))
     missing = {abilities.filter_trial(name): _absence(name, filters) for name in FILTERS}
     missing |= {abilities.encoder_trial(name): _absence(name, encoders) for name in ENCODERS}
-    return Lists(version[1] if version else "", frozenset(_DECODABLE.findall(output("-codecs"))), missing)
+    decodable = frozenset(_DECODABLE.findall(output("-codecs")))
+    return Lists(version[1] if version else "", decodable, missing, frozenset(encoders))
 
 
 def _absence(name: str, names: Collection[str]) -> str:

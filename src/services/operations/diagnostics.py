@@ -20,6 +20,7 @@ from src.models.params import Codec
 from src.services import db_service
 from src.services.cache_service import CacheService, CacheUnavailable
 from src.services.encoding.programs import FFmpegPrograms, ProgramReading
+from src.services.encoding.trials import read_lists
 from src.services.encoding_service import EncodingService, HardwareReading
 from src.services.ffmpeg_utils_service import ENVIRONMENT
 from src.services.file_store import FileStore
@@ -160,11 +161,9 @@ class DiagnosticsService:
     def _query_ffmpeg(self) -> Program:
         choice = self._programs.choose()
         path = choice.program.path
-        found = re.search(r"ffmpeg version (\S+)", _output([str(path), "-hide_banner", "-version"]))
-        listed = _output([str(path), "-hide_banner", "-encoders"])
-        names = set(re.findall(r"^ [VA][.A-Z]{5} (\S+)", listed, re.MULTILINE))
-        encoders = tuple(name for name in _ENCODERS if name in names)
-        return Program(path, choice.reason, found[1] if found else None, encoders)
+        listed = read_lists(path)
+        encoders = tuple(name for name in _ENCODERS if name in listed.encoders)
+        return Program(path, choice.reason, listed.version or None, encoders)
 
     def _redis_version(self) -> str | None:
         try:
