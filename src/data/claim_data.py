@@ -16,11 +16,11 @@ from pymongo.database import Database
 
 from src.data.job_documents import Document, after_now, by_id, to_job
 from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
-from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS, Finished, RepairData, finished_fields, waiting_repair
+from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS, RepairData, finished_fields, waiting_repair
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
 from src.data.video_data import VideoData
-from src.models.video import Failure, Lease, Status, VideoJob, WaitsFor
+from src.models.video import Failure, Finished, Lease, Status, VideoJob, WaitsFor
 
 # A notification further in the future than this was recorded before the server's clock was set back.
 _JUST_NOW_SECONDS = 5.0

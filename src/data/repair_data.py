@@ -8,9 +8,6 @@ takes the repair away from its worker.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.database import Database
@@ -20,22 +17,12 @@ from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
 from src.data.video_data import VideoData
-from src.models.video import Artifact, Failure, Lease, RepairPlan, RepairState, Status, VideoJob, WaitsFor
+from src.models.video import Failure, Finished, Lease, RepairPlan, RepairState, Status, VideoJob, WaitsFor
 
 REPAIR_WAITS: Document = {"status": Status.COMPLETED.value, "repair.state": RepairState.WAITING.value}
 """The filter for jobs whose file may still be repaired."""
 REPAIR_IS_DUE: tuple[Document, ...] = (wait_is_over("$repair.at"), lease_is_over())
 """Conditions, all of which apply to those of them that a worker may repair now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A finished file, its report and the facts about its source. ``repair``: set if it lacks something."""
-
-    artifact: Artifact
-    report: Mapping[str, Any]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    repair: RepairPlan | None = None
 
 
 def finished_fields(finished: Finished, paths: StoredPaths, keep_seconds: float) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -117,6 +118,16 @@ class RepairPlan:
 
     seconds: float
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished file, its report and the facts about its source. ``repair``: set if it lacks something."""
+
+    artifact: Artifact
+    report: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    repair: RepairPlan | None = None
 
 
 class WaitsFor(StrEnum):

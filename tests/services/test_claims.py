@@ -12,9 +12,8 @@ from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
 from src.data.lock_data import LockData
-from src.data.repair_data import Finished
 from src.data.video_data import VideoData
-from src.models.video import Artifact, Failure, Status, VideoJob
+from src.models.video import Artifact, Failure, Finished, Status, VideoJob
 from tests.tools.factories import make_clip
 from tests.tools.stores import end_leases
 from tests.tools.waiting import eventually

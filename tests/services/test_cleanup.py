@@ -17,12 +17,11 @@ from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.lock_data import LockData
-from src.data.repair_data import Finished
 from src.data.server_clock import ServerClock
 from src.data.stored_paths import StoredPaths
 from src.data.video_data import VideoData
 from src.models.archive import StoredVideo
-from src.models.video import Artifact, Failure, Owner, OwnerKind, Status, VideoJob
+from src.models.video import Artifact, Failure, Finished, Owner, OwnerKind, Status, VideoJob
 from src.services.cleanup_service import UNKNOWN_SECONDS, CleanupReport, CleanupService
 from src.services.file_store import MARKS, FileStore
 from tests.tools.factories import make_clip, make_encode

@@ -21,9 +21,8 @@ from hypothesis.strategies._internal.core import DataObject
 from pymongo.database import Database
 
 from src.data.claim_data import ClaimData
-from src.data.repair_data import Finished
 from src.data.video_data import VideoData
-from src.models.video import Artifact, Failure, Lease, Status, VideoJob
+from src.models.video import Artifact, Failure, Finished, Lease, Status, VideoJob
 from tests.tools.factories import make_clip
 
 pytestmark = pytest.mark.slow

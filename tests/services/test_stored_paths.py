@@ -16,11 +16,10 @@ from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
 from src.data.path_data import PathData
-from src.data.repair_data import Finished
 from src.data.stored_paths import AS_THEY_ARE, Root, StoredPaths
 from src.data.video_data import VideoData
 from src.models.archive import StoredVideo
-from src.models.video import Artifact, Owner, OwnerKind
+from src.models.video import Artifact, Finished, Owner, OwnerKind
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import FileStore, attempt_of
 from tests.tools.factories import make_clip, make_encode

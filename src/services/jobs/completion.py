@@ -6,10 +6,9 @@ import logging
 import time
 
 from src.data.claim_data import ClaimData
-from src.data.repair_data import Finished
 from src.data.video_data import VideoData
 from src.errors import AppError, Cancelled, StoreUnavailable
-from src.models.video import Artifact, Lease, VideoJob
+from src.models.video import Artifact, Finished, Lease, VideoJob
 from src.services.file_store import FileStore
 from src.services.jobs.handler import JobResult
 from src.services.jobs.lease import LeaseLost, LeaseRenewer
