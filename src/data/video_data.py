@@ -240,8 +240,11 @@ class VideoData:
         with translated():
             return self._videos.count_documents(wanted)
 
-    def enqueue(self, job_id: str, changes: Mapping[str, Any]) -> VideoJob | None:
+    def enqueue(self, job_id: str, changes: Mapping[str, Any], *, seen: VideoJob | None = None) -> VideoJob | None:
         """Queue a job that is not running; ``None`` when it is queued or running already.
+
+        With ``seen``, the job as the caller read it, also ``None`` if it has ended since: the caller decided without
+        this result, and it must not be replaced.
 
         ``changes`` are fields of its parameters. Results of an earlier run are cleared from the record; the caller
         deletes its file. The time comes from the database server, as in every step of a job: with a fast clock of the
@@ -253,6 +256,7 @@ class VideoData:
                 {"status": {"$in": [status.value for status in STARTABLE if status is not Status.PENDING]}},
             ]
         }
+        unchanged = {} if seen is None else {"completed_at": seen.completed_at}
         fresh = {
             **{name: {"$literal": value} for name, value in changes.items()},
             **artifact_fields(None, self._paths),
@@ -277,7 +281,7 @@ class VideoData:
         }
         with translated():
             document = self._videos.find_one_and_update(
-                {**by_id(job_id), **startable}, [{"$set": fresh}], return_document=ReturnDocument.AFTER
+                {**by_id(job_id), **startable, **unchanged}, [{"$set": fresh}], return_document=ReturnDocument.AFTER
             )
         return to_job(document, self._paths) if document else None
 

@@ -10,6 +10,7 @@ import pytest
 
 from src.errors import NetworkTimeout, RateLimited, VideoPrivate
 from src.models.source import LiveStatus, SourceFormat, VideoInfo
+from src.models.video import Status
 from tests.api.actors import LINK, Api, Person
 from tests.tools.waiting import eventually
 
@@ -238,6 +239,21 @@ def test_long_work_answers_202_and_where_to_ask(api: Api, anna: Person) -> None:
     api.engine.hurry.set()
     assert anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "wait=20"}).status_code == 200
     assert len(api.engine.calls) == 1
+
+
+def test_a_request_decided_before_the_end_does_not_replace_the_result(api: Api, anna: Person) -> None:
+    """The record is read, then the job ends, then the job is started: the new file must stay."""
+    api.engine.busy = True
+    video_id = anna.save()
+    assert anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "wait=0"}).status_code == 202
+    read = api.services.jobs.find_any(video_id)
+    api.engine.hurry.set()
+    assert anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "wait=20"}).status_code == 200
+    assert api.services.jobs.start(read).status is Status.COMPLETED
+    assert anna.get(f"/api/video/download/{video_id}").data == b"a small file"
+    assert len(api.engine.calls) == 1
+    other = api.services.jobs.start(read, {"resolution_preference": "360p"})
+    assert other.status is Status.PENDING, "another file was requested"
 
 
 def test_when_too_many_wait_the_next_is_answered_at_once(api: Api, anna: Person) -> None:

@@ -120,8 +120,8 @@ class JobService:
 
         ``changes`` are fields of the job's parameters. The record is written before the worker is notified; the
         reconciler repeats a lost notification. A failure that was not reported yet also stays, so that a client that
-        polls by repeating its request sees the failure once before a new attempt starts. A request with other
-        parameters starts at once.
+        polls by repeating its request sees the failure once before a new attempt starts. For the same reason a job
+        that has ended since the caller read it stays. A request with other parameters starts at once.
 
         Raises:
             DiskFull: the disk has no room for new work.
@@ -131,7 +131,7 @@ class JobService:
         if job.failure is not None and not job.failure.reported and not other:
             return job
         self.require_room(job.owner)
-        queued = self._jobs.enqueue(job.id, dict(changes or {}))
+        queued = self._jobs.enqueue(job.id, dict(changes or {}), seen=None if other else job)
         if queued is None:
             return self._jobs.find(job.id) or job
         if job.artifact is not None:
