@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run dev demo check test matrix coverage storm image-proof systems arm64 docs update-ytdlp clean
+.PHONY: help setup run dev demo check test test-again matrix coverage storm image-proof systems arm64 docs update-ytdlp clean
 
 # "make check PYTHON=python3.13" uses this Python, in an environment of its own: .venv-3.13.
 PYTHON ?=
@@ -54,6 +54,9 @@ test: $(READY_DEV) ## every test but those that need the real site; installs wha
 	@echo "$$($(PY) --version) in $(VENV)"
 	@scripts/test-packages.sh
 	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube" $(TEST_OPTIONS)
+
+test-again: $(READY_DEV) ## the tests that failed last, alone, if there are at most three
+	@$(PY) -m scripts.test_again
 
 matrix: $(READY_DEV) ## every row of the large tables, of which make test runs representatives: about 25 minutes
 	@echo "$$($(PY) --version) in $(VENV)"
