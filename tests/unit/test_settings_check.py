@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,13 @@ import pytest
 
 from src.config import Settings, SettingsError
 from src.routes import SURFACES as SERVED
-from src.services.operations.settings_check import SURFACES, disk_warnings, setting_problems, usable_settings
+from src.services.operations.settings_check import (
+    SURFACES,
+    disk_warnings,
+    machine_problems,
+    setting_problems,
+    usable_settings,
+)
 
 TOO_LARGE = "1" + "0" * 30
 # Also numbers with which a date, a timer or a table of processes would fail only later.
@@ -170,3 +177,12 @@ def test_a_full_disk_is_a_warning_and_no_reason_not_to_start(tmp_path: Path, mon
     assert line.startswith(
         f"DOWNLOADS_DIR: the disk of {full}/to/come has 12 MB free, less than MIN_FREE_DISK_MB (500)"
     )
+
+
+def test_a_machine_without_shared_memory_is_named() -> None:
+    def refuse() -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    assert machine_problems() == []
+    (line,) = machine_problems(refuse)
+    assert line.startswith("Shared memory: Read-only file system: ") and "mount" in line

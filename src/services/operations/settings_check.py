@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import multiprocessing
 import os
 import pwd
 import re
@@ -44,7 +45,7 @@ def usable_settings(*, complete: bool = True) -> Settings:
         SettingsError: with one line per setting.
     """
     settings, problems = Settings.examine()
-    problems += setting_problems(settings)
+    problems += setting_problems(settings) + machine_problems()
     if complete or not settings.embedded:
         problems += settings.missing()
     if problems:
@@ -81,6 +82,18 @@ def setting_problems(settings: Settings) -> list[str]:
                 reason = str(error).removeprefix(f"{name.upper()}: ")
                 problems.append(f"{name.upper()}: {reason}")
     return problems + settings.secret_problems()
+
+
+def machine_problems(make_semaphore: Callable[[], object] = multiprocessing.Semaphore) -> list[str]:
+    """Return a line for what this machine lacks that no setting replaces.
+
+    Workers and their parent share semaphores, which Linux stores in /dev/shm (sem_overview(7)).
+    """
+    try:
+        make_semaphore()
+    except OSError as error:
+        return [f"Shared memory: {error.strerror}: the workers need it: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"]
+    return []
 
 
 def disk_warnings(settings: Settings) -> list[str]:
