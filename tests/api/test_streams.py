@@ -198,7 +198,7 @@ def forward(request: bytes, connection: socket.socket) -> bytes:
     """Answers as a proxy that is asked for a URL."""
     line, *fields = request.decode("latin-1").split("\r\n")
     ranges = [field.partition(":")[2].strip() for field in fields if field.lower().startswith("range:")]
-    answer = httpx.get(line.split(" ")[1], headers={"Range": ranges[0]} if ranges else {}, trust_env=False)
+    answer = httpx.get(line.split(" ")[1], headers={"Range": ranges[0]} if ranges else {}, trust_env=False, timeout=60)
     known = {name: answer.headers[name] for name in ("Content-Range", "ETag") if name in answer.headers}
     return reply(answer.content, f"{answer.status_code} OK", *(f"{name}: {text}" for name, text in known.items()))
 

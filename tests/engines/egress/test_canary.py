@@ -176,7 +176,7 @@ def test_only_the_exact_exception_is_reached(net: Net) -> None:
 def test_a_redirect_inside_is_not_followed(proxy: EgressProxy, net: Net, location: str, status: str) -> None:
     with running(lambda *_: reply(b"", status, f"Location: {location}")) as origin, proxy.session() as way:
         net.places[PUBLIC] = origin.port
-        client = httpx.Client(proxy=way.proxy_url, follow_redirects=True, trust_env=False, verify=False)  # noqa: S501
+        client = httpx.Client(proxy=way.proxy_url, follow_redirects=True, trust_env=False, verify=False, timeout=60)  # noqa: S501
         with client, contextlib.suppress(httpx.ProxyError):  # of CONNECT
             assert client.get("http://public.example/").status_code == 403
         assert way.report.refusals == 1

@@ -53,5 +53,5 @@ def test_no_other_client_is_used() -> None:
 
 def test_who_forgets_the_session_reaches_nothing() -> None:
     network = media_network(Settings(ytdlp_proxy="http://127.0.0.1:9"))
-    with httpx.Client(proxy=network.proxy, trust_env=False) as client, pytest.raises(httpx.ConnectError):
+    with httpx.Client(proxy=network.proxy, trust_env=False, timeout=60) as client, pytest.raises(httpx.ConnectError):
         client.get("http://www.youtube.com/")

@@ -83,7 +83,7 @@ LINKS = (
 @pytest.fixture
 def plain(offline_youtube: OfflineYoutube) -> Iterator[httpx.Client]:
     """A plain HTTP client inside the site."""
-    with plain_client(offline_youtube, timeout=10) as client:
+    with plain_client(offline_youtube, timeout=60) as client:
         yield client
 
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def plain(offline_youtube: OfflineYoutube) -> Iterator[httpx.Client]:
     """A plain HTTP client inside the site."""
-    with plain_client(offline_youtube, timeout=10) as client:
+    with plain_client(offline_youtube, timeout=60) as client:
         yield client
 
 
@@ -244,9 +244,12 @@ def test_speed_and_distance() -> None:
 def test_the_certificate_is_good_for_those_who_trust_its_authority() -> None:
     with OfflineYoutube() as site:
         trusting = ssl.create_default_context(cafile=str(site.authority))
-        with httpx.Client(proxy=site.proxy_url, verify=trusting) as client:
+        with httpx.Client(proxy=site.proxy_url, verify=trusting, timeout=60) as client:
             assert client.get("https://i.ytimg.com/vi/ladder_____/hqdefault.jpg").status_code == 200
-        with httpx.Client(proxy=site.proxy_url) as client, pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
+        with (
+            httpx.Client(proxy=site.proxy_url, timeout=60) as client,
+            pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
+        ):
             client.get("https://i.ytimg.com/vi/ladder_____/hqdefault.jpg")
 
 

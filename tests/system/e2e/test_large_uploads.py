@@ -140,7 +140,9 @@ def _answers(api: Gunicorn) -> bool:
 def announce(api: Gunicorn, length: int) -> str:
     name = base64.b64encode(b"large.mp4").decode()
     headers = {**api.headers, "Tus-Resumable": "1.0.0", "Upload-Length": str(length)}
-    reply = httpx.post(f"{api.base}/encode/tus/", headers={**headers, "Upload-Metadata": f"filename {name}"})
+    reply = httpx.post(
+        f"{api.base}/encode/tus/", headers={**headers, "Upload-Metadata": f"filename {name}"}, timeout=60
+    )
     assert reply.status_code == 201, reply.text
     return reply.headers["Location"]
 
@@ -199,7 +201,9 @@ def test_a_resumable_upload_of_half_a_gigabyte_takes_little_memory(
     with growth_of(api.answering(), grown):
         told = answer(send(api, patch_head(api, location, LARGE), large_film))
     assert " 204 " in told.splitlines()[0], told
-    status = httpx.get(f"{api.base}/encode/status/{location.rpartition('/')[2]}", headers=api.headers).json()
+    status = httpx.get(
+        f"{api.base}/encode/status/{location.rpartition('/')[2]}", headers=api.headers, timeout=60
+    ).json()
     assert (status["status"], status["file_size_mb"]) == ("pending", 499.0)
     record_property("growth_bytes", grown[0])  # 6 MB
     assert grown[0] < MOST_GROWTH

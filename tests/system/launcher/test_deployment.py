@@ -206,18 +206,18 @@ def proxy(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(proxy: str, tmp_path: Path) -> None:
     lies = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.9"}
-    httpx.get(f"{proxy}/api/video/save/stream/{TOKEN}/dQw4w9WgXcQ?user_id=1&token={TOKEN}", headers=lies)
+    httpx.get(f"{proxy}/api/video/save/stream/{TOKEN}/dQw4w9WgXcQ?user_id=1&token={TOKEN}", headers=lies, timeout=60)
     (seen,) = _Upstream.seen
     assert seen["X-Forwarded-For"] == "127.0.0.1"
     assert seen["X-Forwarded-Proto"] == "http"
     assert "Forwarded" not in seen
 
-    part = httpx.get(f"{proxy}/api/video/download/0", headers={"Range": "bytes=2-4"})
+    part = httpx.get(f"{proxy}/api/video/download/0", headers={"Range": "bytes=2-4"}, timeout=60)
     assert (part.status_code, part.content, part.headers["Content-Type"]) == (206, b"234", "video/mp4")
-    assert httpx.get(f"{proxy}/_files/my%20clip.mp4").status_code == 404, "only the API may hand out files"
+    assert httpx.get(f"{proxy}/_files/my%20clip.mp4", timeout=60).status_code == 404, "only the API may hand out files"
 
     for path in (f"/c/{TOKEN}", f"/c/{TOKEN}/livestream", f"/s/{TOKEN}/poster.jpg", f"/api/sessions/{SESSION}"):
-        httpx.get(proxy + path)
+        httpx.get(proxy + path, timeout=60)
     log = (tmp_path / "yt-downloader.access.log").read_text()
     assert "/api/video/save/stream/[token]/dQw4w9WgXcQ" in log
     assert 'GET /c/[token]" ' in log and "/c/[token]/livestream" in log and "/s/[token]/poster.jpg" in log
@@ -230,15 +230,15 @@ def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(pr
 def test_only_a_get_gets_a_part_of_a_file(proxy: str, number: int) -> None:
     """RFC 9110, 14.2: for another method a range has no meaning."""
     address, ranged = f"{proxy}/api/video/download/{number}", {"Range": "bytes=2-4"}
-    part = httpx.get(address, headers=ranged)
+    part = httpx.get(address, headers=ranged, timeout=60)
     assert (part.status_code, part.content) == (206, b"234")
     for range_ in (ranged, {"Range": "bytes=0-1,4-5"}, {"Range": "bytes=99-"}, {}):
-        whole = httpx.post(address, headers=range_)
+        whole = httpx.post(address, headers=range_, timeout=60)
         assert (whole.status_code, whole.content) == (200, b"0123456789")
         assert "Content-Range" not in whole.headers
-    head = httpx.head(address, headers=ranged)
+    head = httpx.head(address, headers=ranged, timeout=60)
     assert (head.status_code, head.headers["Content-Length"]) == (200, "10")
-    assert httpx.get(f"{proxy}/_whole_files/{quote(NAMES[number])}").status_code == 404
+    assert httpx.get(f"{proxy}/_whole_files/{quote(NAMES[number])}", timeout=60).status_code == 404
 
 
 @pytest.mark.slow
@@ -256,8 +256,8 @@ def test_nginx_writes_no_token_into_its_error_log_while_the_api_is_away(proxy: s
             f"/api/sessions/{SESSION}",
             f"/media/downloads/video/1/a.mp4?expires=1&signature={TOKEN}",
         ):
-            assert httpx.get(proxy + path).status_code == 502, path
-        assert httpx.get(f"{proxy}/api/video/list").status_code == 502
+            assert httpx.get(proxy + path, timeout=60).status_code == 502, path
+        assert httpx.get(f"{proxy}/api/video/list", timeout=60).status_code == 502
     finally:
         _Upstream.away.clear()
     errors = "".join(path.read_text() for path in tmp_path.glob("*error.log"))
@@ -269,7 +269,7 @@ def test_nginx_writes_no_token_into_its_error_log_while_the_api_is_away(proxy: s
 def test_nginx_lets_one_address_become_a_web_socket(proxy: str) -> None:
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
     for path in ("/ws", "/api/jobs/"):
-        httpx.get(proxy + path, headers=upgrade)
+        httpx.get(proxy + path, headers=upgrade, timeout=60)
     socket, other = _Upstream.seen
     assert (socket["Upgrade"], socket["Connection"]) == ("websocket", "upgrade")
     assert "Upgrade" not in other and "Connection" not in other

@@ -46,4 +46,4 @@ def download(site: OfflineYoutube, video_id: VideoId, itag: int, path: Path, **o
 
 def plain_client(site: OfflineYoutube, **options: Any) -> httpx.Client:
     """A client that reaches the site and trusts its certificate blindly."""
-    return httpx.Client(proxy=site.proxy_url, verify=False, **options)  # noqa: S501
+    return httpx.Client(proxy=site.proxy_url, verify=False, **{"timeout": 60, **options})  # noqa: S501
