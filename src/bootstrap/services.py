@@ -80,6 +80,7 @@ from src.services.uploads.space import UploadSpace
 from src.services.uploads.uploads import UploadService
 from src.services.video_service import VideoService
 from src.services.window_counters import WindowCounters
+from src.services.youtube.storyboard_sheets import Storyboards
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock
 from src.utils.email import read_admins
@@ -104,6 +105,7 @@ class Services:
     uploads: UploadService
     resumable: ResumableUploadService
     metadata: MetadataService
+    storyboards: Storyboards
     guests: GuestService
     downloads: DownloadService
     estimates: CompletionEstimates
@@ -187,6 +189,7 @@ def build(
         max_waiting=settings.api_threads // 2,
     )
     counters = WindowCounters(cache, clock)
+    storyboards = Storyboards(cache, egress, settings.data_dir / "storyboards", verify_tls=settings.ytdlp_verify_tls)
     signer = Signer(settings.flask_secret_key)
     links = FileLinks(jobs, users, signer, clock)
     per_address = settings.sessions_per_address if settings.rate_limit_enabled else None
@@ -313,7 +316,8 @@ def build(
             seconds=settings.auto_download_timeout,
         ),
         file_links=links,
-        metadata=MetadataService(tools.youtube, jobs_data),
+        metadata=MetadataService(tools.youtube, jobs_data, storyboards),
+        storyboards=storyboards,
         guests=guests,
         downloads=downloads,
         estimates=CompletionEstimates(jobs, production.counters, clock, workers=settings.download_workers),

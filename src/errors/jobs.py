@@ -23,6 +23,12 @@ class VideoNotFound(AppError):
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
+class StoryboardNotFound(AppError):
+    """There is no such sheet: look the video up with POST /api/video/info first."""
+
+    kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
+
+
 class EncodeNotFound(AppError):
     """There is no such encode request."""
 

@@ -120,6 +120,12 @@ class TokenMissing(AppError):
     kind, remedy = ErrorKind.UNAUTHENTICATED, Remedy.USER
 
 
+class OriginRefused(AppError):
+    """The login of the web page is only accepted from the page itself; behind a proxy, set PUBLIC_URL."""
+
+    kind, remedy = ErrorKind.FORBIDDEN, Remedy.OPERATOR
+
+
 class TokenInvalid(AppError):
     """The token is not valid."""
 

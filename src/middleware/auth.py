@@ -1,4 +1,5 @@
-"""Identifies the caller of a request from its ``Authorization`` header or a token in its path.
+"""Identifies the caller of a request from its ``Authorization`` header, a token in its path, or the login cookie of the
+web page.
 
 A public token only shows that its bearer fetched a token here. A private token is accepted in place of a public one, so
 that a web page with a login needs only one, but never the other way round. A path may contain only public tokens and
@@ -14,6 +15,7 @@ from enum import Enum
 from flask import request
 
 from src.errors import RateLimitExceeded, SessionMissing, TokenExpired, TokenInvalid, TokenMissing
+from src.middleware.login_cookie import token_in_cookie
 from src.middleware.services_of_request import services
 from src.middleware.tokenless_callers import from_allowed_network
 from src.models.channel_token import ChannelToken
@@ -46,6 +48,8 @@ class Auth(Enum):
 ARCHIVE = Owner(OwnerKind.ADDRESS, ARCHIVE_ID)
 SESSION_HEADER = "X-Session-ID"
 SOCKET_PROTOCOLS = ("bearer", "session")  # offered together with a private token or the id of a guest session
+BY_COOKIE = (Auth.PUBLIC, Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
+"""Where the login cookie will do; never where callers need no token, such as chats, the archive and guests."""
 _SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 
 
@@ -90,12 +94,13 @@ class Caller:
         return self.identity
 
 
-def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
-    """Return the sender of the current request.
+def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = False) -> Caller:
+    """Return the sender of the current request. ``cookie``: the login cookie of the web page will do.
 
     Raises:
         TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller does not meet ``auth``.
         AdminOnly: the login is not an operator's.
+        OriginRefused: the login cookie came from another site.
         RateLimitExceeded: too many requests to the archive.
         StoreUnavailable: the login cannot be checked at the moment.
     """
@@ -108,7 +113,9 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
         return Caller(address, session=session, session_key=key.lower(), still_counts=lambda: guests.is_open(key))
     if auth is Auth.GUEST:
         return Caller(address)
-    if auth is Auth.SESSION and "Authorization" not in request.headers:
+    by_cookie = cookie and "Authorization" not in request.headers
+    token = token_in_cookie() if by_cookie else None
+    if auth is Auth.SESSION and token is None and "Authorization" not in request.headers:
         raise SessionMissing()
     if auth in (Auth.NETWORK, Auth.ANY):
         return _of_network(address, _socket_credential("bearer") if auth is Auth.ANY else "")
@@ -118,7 +125,7 @@ def authenticate(auth: Auth, path_token: str | None = None) -> Caller:
     if auth is Auth.PATH_TOKEN:
         accounts.verify_public_token(path_token or "")
         return Caller(address)
-    token = _bearer_token()
+    token = token or _bearer_token()
     if auth is Auth.PUBLIC:
         try:
             accounts.verify_public_token(token)

@@ -27,7 +27,7 @@ from flask import Response, jsonify, request
 from pydantic import BaseModel, ValidationError
 
 from src.errors import AppError, RequestInvalid
-from src.middleware.auth import Auth, Caller, authenticate
+from src.middleware.auth import BY_COOKIE, Auth, Caller, authenticate
 from src.middleware.body import read_json
 from src.middleware.job_requests import creating
 from src.middleware.preferences import wait_seconds, wants_plain_text
@@ -58,6 +58,7 @@ class Limit(Enum):
     SAVE = "save"  # anyone may save for an account
     START = "start"  # starts a job
     LOOK_UP = "look up"  # sends requests to a video site
+    IMAGE = "image"  # fetches an image of a video that was looked up
     SIGN_IN = "sign in"
     TOKEN = "token"  # noqa: S105 (a class of requests)
 
@@ -76,6 +77,7 @@ class Endpoint:
     form_file: str | None = None
     form_fields: type[BaseModel] | None = None
     creates: str | None = None
+    cookie: bool = False
     summary: str = ""
     view: View = field(default=lambda: None, repr=False)
 
@@ -89,11 +91,13 @@ def endpoint(
     form_file: str | None = None,
     form_fields: type[BaseModel] | None = None,
     creates: str | None = None,
+    cookie: bool | None = None,
 ) -> Callable[[View], View]:
     """Declare who may call a view, its replies, and the errors that are part of its contract.
 
     ``form_file`` names the multipart field of an upload, which the view reads itself; ``form_fields`` are the other
     fields of its form.
+    ``cookie``: whether the login cookie of the web page will do, by default where a login does.
     ``creates`` names the field of the reply or path with the id of the created job: such a request may have an
     ``Idempotency-Key`` header, and a ``webhook_url`` in its body.
     """
@@ -112,6 +116,7 @@ def endpoint(
             form_file=form_file,
             form_fields=form_fields,
             creates=creates,
+            cookie=auth in BY_COOKIE if cookie is None else cookie,
             summary=inspect.getdoc(view) or "",
             view=view,
         )
@@ -144,7 +149,7 @@ def _arguments(
 ) -> tuple[dict[str, Any], Any, Caller]:
     # The caller is identified before any other untrusted input is read.
     in_path = contract.auth in (Auth.PATH_TOKEN, Auth.CHANNEL)
-    caller = authenticate(contract.auth, path.pop("token", None) if in_path else None)
+    caller = authenticate(contract.auth, path.pop("token", None) if in_path else None, cookie=contract.cookie)
     given: dict[str, Any] = dict(path)
     sent: Any = None
     if "caller" in parameters:

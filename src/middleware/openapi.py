@@ -18,6 +18,7 @@ from src.errors import (
     BodyTooLarge,
     DiskFull,
     InternalError,
+    OriginRefused,
     RangeNotSatisfiable,
     RateLimitExceeded,
     RequestInvalid,
@@ -31,6 +32,7 @@ from src.errors import (
 from src.middleware.auth import SESSION_HEADER, Auth
 from src.middleware.contract import Empty, Endpoint, File, contract_of
 from src.middleware.errors import STATUS
+from src.middleware.login_cookie import COOKIE, HEADER, VALUE
 
 BINARY = "application/octet-stream"  # marks the file field of a form
 _REF = "#/components/schemas/{model}"
@@ -79,6 +81,12 @@ def openapi(app: Flask, *, title: str, version: str) -> Json:
                     "in": "header",
                     "name": SESSION_HEADER,
                     "description": "POST /api/sessions/",
+                },
+                "loginCookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": f"The web page's login: only with the header {HEADER}: {VALUE}",
                 },
             },
         },
@@ -133,6 +141,8 @@ def _operation(rule: Rule, method: str, contract: Endpoint, schemas: Json) -> Js
     if contract.auth in _SECURITY:
         schemes = _SECURITY[contract.auth]
         operation["security"] = [{scheme: []} for scheme in schemes if scheme]
+        if contract.cookie:
+            operation["security"].append({"loginCookie": []})
         if "" in schemes:
             operation["security"].insert(0, {})
     if contract.body is not None and method != "GET":
@@ -234,6 +244,8 @@ def _possible_errors(contract: Endpoint) -> list[type[AppError]]:
     errors = [*contract.errors, *_EVERYWHERE]
     if contract.auth in (Auth.SESSION, Auth.GUEST):
         errors += [SessionMissing, SessionInvalid]
+    if contract.cookie:
+        errors += [OriginRefused]
     if contract.auth in (Auth.ADMIN, Auth.OPERATOR):
         errors += [AdminOnly]
     if contract.auth not in (Auth.NONE, Auth.GUEST):

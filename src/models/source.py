@@ -68,6 +68,33 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A part of a video that its author named. Times in seconds; ``end_time`` is not part of it."""
+
+    title: str
+    start_time: float
+    end_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoryboardLevel:
+    """Still pictures of a whole video in one size, on sheets of ``rows`` x ``columns``; level 0 is the largest size.
+
+    ``width`` and ``height`` are those of one picture, ``interval_seconds`` is the time between two. ``url`` is the
+    address of the sheets, where ``$M`` stands for the number of the sheet.
+    """
+
+    level: int
+    width: int
+    height: int
+    rows: int
+    columns: int
+    sheets: int
+    interval_seconds: float
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """The facts of one video. ``release_at`` is the start time of a live stream or premiere.
 
@@ -91,6 +118,8 @@ class VideoInfo:
     subscriber_count: int | None = None
     like_count: int | None = None
     comment_count: int | None = None
+    chapters: tuple[Chapter, ...] = ()
+    storyboard: tuple[StoryboardLevel, ...] = ()
 
     @property
     def channel(self) -> Channel:

@@ -20,6 +20,7 @@ from src.routes import (
     encode,
     events,
     health,
+    link_info,
     media,
     operator,
     sessions,
@@ -47,7 +48,19 @@ ALWAYS = (health.bp, media.bp, events.bp)
 SURFACES = (
     Surface(
         "backend",
-        (auth.bp, channel_tokens.bp, video.bp, batch.bp, control.bp, chat.bp, share.bp, encode.bp, tus.bp, operator.bp),
+        (
+            auth.bp,
+            channel_tokens.bp,
+            video.bp,
+            link_info.bp,
+            batch.bp,
+            control.bp,
+            chat.bp,
+            share.bp,
+            encode.bp,
+            tus.bp,
+            operator.bp,
+        ),
         ("/api/", "/c/", "/s/"),
         flat_body,
     ),

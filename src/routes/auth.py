@@ -10,11 +10,13 @@ from src.errors import (
     CurrentPasswordWrong,
     EmailInvalid,
     EmailTaken,
+    OriginRefused,
     PasswordInvalid,
     TooManyAttempts,
 )
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
+from src.middleware.login_cookie import clearing_header, cookie_header, is_page
 from src.middleware.services_of_request import services
 from src.routes.schemas.auth import (
     ChangePassword,
@@ -36,24 +38,35 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
     auth=Auth.NONE,
     limit=Limit.SIGN_IN,
     replies={201: Registered},
-    errors=(EmailInvalid, PasswordInvalid, EmailTaken, Busy),
+    errors=(EmailInvalid, PasswordInvalid, EmailTaken, OriginRefused, Busy),
 )
-def register(body: Credentials) -> Reply:
-    """Create an account."""
+def register(body: Credentials, caller: Caller) -> Reply:
+    """Create an account. With the header of the web page, also sign in: the reply sets the login cookie."""
+    from_page = is_page()
     user = services().accounts.register(body.email, body.password)
-    return Registered(user_id=user.id), 201
+    if not from_page:
+        return Registered(user_id=user.id), 201
+    opened = services().accounts.login(body.email, body.password, address=caller.address)
+    return Registered(user_id=user.id), 201, cookie_header(opened.token)
 
 
 @bp.post("/login")
 @endpoint(
-    auth=Auth.NONE, limit=Limit.SIGN_IN, replies={200: LoggedIn}, errors=(CredentialsInvalid, TooManyAttempts, Busy)
+    auth=Auth.NONE,
+    limit=Limit.SIGN_IN,
+    replies={200: LoggedIn},
+    errors=(CredentialsInvalid, TooManyAttempts, OriginRefused, Busy),
 )
 def login(body: Credentials, caller: Caller) -> Reply:
     """Sign in and get a private token.
 
-    Failed attempts are limited per network address, per account and in total; see ``Retry-After``.
+    Failed attempts are limited per network address, per account and in total; see ``Retry-After``. With the header
+    ``X-Requested-With: yt-downloader`` the token is not in the reply but in a cookie that no script can read.
     """
+    from_page = is_page()
     opened = services().accounts.login(body.email, body.password, address=caller.address)
+    if from_page:
+        return LoggedIn.of(opened.user, None), 200, cookie_header(opened.token)
     return LoggedIn.of(opened.user, opened.token), 200
 
 
@@ -62,7 +75,7 @@ def login(body: Credentials, caller: Caller) -> Reply:
 def logout(caller: Caller) -> Reply:
     """End this login; its token is invalid from now on."""
     services().accounts.logout(caller.signed_in)
-    return LoggedOut(), 200
+    return LoggedOut(), 200, clearing_header()
 
 
 @bp.post("/change-password")
@@ -77,7 +90,7 @@ def change_password(body: ChangePassword, caller: Caller) -> Reply:
     services().accounts.change_password(
         caller.signed_in, body.current_password, body.new_password, address=caller.address
     )
-    return PasswordChanged(), 200
+    return PasswordChanged(), 200, clearing_header()
 
 
 @bp.get("/token/public")

@@ -63,7 +63,7 @@ def retry_encode(encode_id: str, caller: Caller) -> Reply:
 
 
 @bp.get("/webhooks/secret")
-@endpoint(auth=Auth.SESSION, replies={200: WebhookSecret})
+@endpoint(auth=Auth.SESSION, cookie=True, replies={200: WebhookSecret})
 def webhook_secret(caller: Caller) -> Reply:
     """Return the secret with which webhooks about the caller's jobs are signed."""
     return WebhookSecret(secret=services().webhooks.secret_of(caller.owner)), 200

@@ -26,7 +26,7 @@ SOCKET = (*FULL, WebSocketInvalid, WebSocketVersionUnsupported)
 
 
 @bp.get("/api/jobs/<job_id>/events")
-@endpoint(auth=Auth.SESSION, replies=STREAM, errors=(JobNotFound, NotOwner, *FULL))
+@endpoint(auth=Auth.SESSION, cookie=True, replies=STREAM, errors=(JobNotFound, NotOwner, *FULL))
 def job_events(job_id: str, caller: Caller) -> Reply:
     """Send the state of a job and every change as server-sent events until it has ended.
 
@@ -40,7 +40,7 @@ def job_events(job_id: str, caller: Caller) -> Reply:
 
 
 @bp.get("/api/events")
-@endpoint(auth=Auth.SESSION, replies=STREAM, errors=FULL)
+@endpoint(auth=Auth.SESSION, cookie=True, replies=STREAM, errors=FULL)
 def all_events(caller: Caller) -> Reply:
     """Send the state of all jobs of the caller and every change as server-sent events while the login is valid."""
     return event_stream(

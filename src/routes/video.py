@@ -11,6 +11,7 @@ from src.errors import (
     FileGone,
     FileNotReady,
     NotOwner,
+    RequestInvalid,
     TooManyPending,
     UrlInvalid,
     UserUnknown,
@@ -35,9 +36,12 @@ from src.routes.schemas.video import (
     VideoList,
     VideoListed,
     VideoSaved,
+    VideoStarted,
     VideoStatus,
 )
 from src.services.clips.requests import KINDS
+
+USER_ID_REQUIRED = {"field": "user_id", "problem": "Field required"}
 
 bp = Blueprint("video", __name__, url_prefix="/api/video")
 
@@ -56,8 +60,11 @@ def save_video(body: SaveVideo, caller: Caller) -> Reply:
     Times below 0 count back from now in a running stream; that range is captured at once.
     """
     by = caller.identity.user_id if caller.identity else None
-    services().anonymous_saves.require_permission(body.user_id, by=by)
-    job = services().clips.save(body.user_id, body.to_request(request_age()), anonymous=by != body.user_id)
+    user_id = by if body.user_id is None else body.user_id
+    if user_id is None:
+        raise RequestInvalid("user_id: required without a login", fields=[USER_ID_REQUIRED])
+    services().anonymous_saves.require_permission(user_id, by=by)
+    job = services().clips.save(user_id, body.to_request(request_age()), anonymous=by != user_id)
     return VideoSaved(video_id=job.id), 201
 
 
@@ -80,6 +87,28 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
     if job.status is not Status.COMPLETED or job.artifact is None or _differs(job, changes):
         job = services().jobs.wait(services().jobs.start(job, changes), wait_seconds)
     return _delivered(job)
+
+
+@bp.post("/start/<video_id>")
+@endpoint(
+    auth=Auth.PRIVATE,
+    limit=Limit.START,
+    replies={200: VideoStarted, 202: VideoStarted},
+    errors=(NotOwner, VideoNotFound),
+    creates="video_id",
+)
+def start_video(video_id: str, caller: Caller, body: DownloadVideo | None = None) -> Reply:
+    """Produce the file, and return at once: a failed or cancelled video is tried again, and no bytes are sent.
+
+    A file of this choice that exists already stays as it is (200).
+    """
+    job = _find(video_id, caller)
+    changes = body.changes() if body else {}
+    if job.status is Status.COMPLETED and job.artifact is not None and not _differs(job, changes):
+        return VideoStarted(video_id=job.id, status=job.shown_status.value), 200
+    job = services().jobs.start_always(job, changes)
+    again = {"Location": f"/api/video/status/{job.id}", "Retry-After": "2"}
+    return VideoStarted(video_id=job.id, status=job.shown_status.value), 202, again
 
 
 @bp.get("/download/<video_id>")

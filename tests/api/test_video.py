@@ -83,7 +83,7 @@ def test_a_field_of_a_wrong_type_is_named_as_it_was_sent(api: Api, anna: Person)
     assert_error(reply, 400, "REQUEST_INVALID")
     assert [field["field"] for field in (reply.json or {})["details"]["fields"]] == ["start_time"]
     missing = api.call("POST", "/api/video/save", token=api.public_token(), json={})
-    assert {field["field"] for field in (missing.json or {})["details"]["fields"]} == {"url", "user_id"}
+    assert {field["field"] for field in (missing.json or {})["details"]["fields"]} == {"url"}
 
 
 @pytest.mark.parametrize(
@@ -484,3 +484,34 @@ def test_resolutions_need_no_token(api: Api) -> None:
     assert_error(api.call("POST", "/api/video/resolutions", json={}), 400, "REQUEST_INVALID")
     api.engine.info = VideoPrivate()
     assert_error(api.call("POST", "/api/video/resolutions", json={"url": LINK}), 500, "VIDEO_PRIVATE")
+
+
+def test_a_start_sends_no_bytes_and_starts_after_a_failure_that_nobody_has_read(api: Api, anna: Person) -> None:
+    api.engine.errors.append(VideoPrivate())
+    video = anna.save()
+    started = anna.post(f"/api/video/start/{video}")
+    assert started.status_code == 202 and started.json is not None and started.json["video_id"] == video
+    assert started.json["status"] in ("pending", "processing")
+    assert started.headers["Location"].endswith(f"/api/video/status/{video}")
+    api.notifier.finish()
+    assert anna.status(video)["status"] == "failed"
+    assert anna.post(f"/api/video/start/{video}").status_code == 202
+    api.notifier.finish()
+    done = anna.post(f"/api/video/start/{video}", {"format_preference": "mp4"})
+    assert (done.status_code, done.json) == (200, {"video_id": video, "status": "completed"})
+    other = anna.post(f"/api/video/start/{video}", {"format_preference": "webm"})
+    assert other.status_code == 202
+    api.notifier.finish()
+    assert anna.status(video)["format_preference"] == "webm"
+    assert_error(anna.post(f"/api/video/start/{video}", {"format_preference": "gif"}), 400, "REQUEST_INVALID")
+    assert_error(api.person().post(f"/api/video/start/{video}"), 403, "NOT_OWNER")
+
+
+def test_a_login_saves_for_its_own_account_and_a_public_token_names_one(api: Api, anna: Person) -> None:
+    body = {"url": LINK, "start_time": 60, "end_time": 120}
+    saved = anna.post("/api/video/save", body)
+    assert saved.status_code == 201 and saved.json is not None
+    assert not anna.status(saved.json["video_id"])["anonymous"]
+    reply = api.call("POST", "/api/video/save", token=api.public_token(), json=body)
+    assert_error(reply, 400, "REQUEST_INVALID")
+    assert (reply.json or {})["details"]["fields"] == [{"field": "user_id", "problem": "Field required"}]

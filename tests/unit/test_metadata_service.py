@@ -43,6 +43,6 @@ class Jobs:
 
 def test_a_saved_job_is_described_with_one_look() -> None:
     site, jobs = Site(), Jobs()
-    MetadataService(cast(Any, site), cast(Any, jobs)).describe("a job")
+    MetadataService(cast(Any, site), cast(Any, jobs), cast(Any, None)).describe("a job")
     assert site.looks == 1
     assert jobs.facts == {"title": "A film", "source_duration": 212, "available_formats": []}

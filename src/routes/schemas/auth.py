@@ -39,14 +39,14 @@ class UserShown(BaseModel):
 
 
 class LoggedIn(BaseModel):
-    """A login was created. The token is shown only here."""
+    """A login was created. The token is shown only here; it is null if the reply sets the login cookie."""
 
     message: str = "Login successful"
-    token: str
+    token: str | None
     user: UserShown
 
     @classmethod
-    def of(cls, user: User, token: str) -> LoggedIn:
+    def of(cls, user: User, token: str | None) -> LoggedIn:
         """Return the reply for this login."""
         return cls(token=token, user=UserShown(id=user.id, email=user.email))
 

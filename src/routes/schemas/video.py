@@ -28,7 +28,12 @@ class SaveVideo(RequestBody):
         default=None, description="Optional when the link has a t=. -90 is 90 seconds ago, on air.", examples=[60]
     )
     end_time: TimeText | None = Field(default=None, description="With a negative start, 0 is now.", examples=[120])
-    user_id: StrictStr = Field(max_length=64, examples=["507f1f77bcf86cd799439011"])
+    user_id: StrictStr | None = Field(
+        default=None,
+        max_length=64,
+        description="Required with a public token; with a login, by default its own account.",
+        examples=["507f1f77bcf86cd799439011"],
+    )
     additional_message: StrictStr | None = Field(default=None, max_length=MESSAGE_LENGTH)
     clip_offset: float | None = Field(
         default=None, ge=-86_400, le=86_400, description="A note that is stored and returned; it does not move times."
@@ -77,6 +82,13 @@ class VideoSaved(BaseModel):
 
     message: str = "Video info saved successfully"
     video_id: str
+
+
+class VideoStarted(BaseModel):
+    """The state of a video whose file was requested."""
+
+    video_id: str
+    status: str
 
 
 def _documented(phase: str) -> str:

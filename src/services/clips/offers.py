@@ -6,9 +6,10 @@ import logging
 
 from src.data.video_data import VideoData
 from src.errors import AppError, NotOwner, VideoNotFound
-from src.models.source import FormatTable
+from src.models.source import FormatTable, VideoInfo
 from src.models.video import Owner
 from src.services.youtube.formats import format_table
+from src.services.youtube.storyboard_sheets import Storyboards
 from src.services.youtube_service import YouTubeService
 from src.utils.validators import parse_video_id_from_url, validate_video_id
 
@@ -18,8 +19,20 @@ log = logging.getLogger(__name__)
 class MetadataService:
     """Queries the video site through the short-lived cache of the YouTube service."""
 
-    def __init__(self, youtube: YouTubeService, jobs: VideoData) -> None:
-        self._youtube, self._jobs = youtube, jobs
+    def __init__(self, youtube: YouTubeService, jobs: VideoData, storyboards: Storyboards) -> None:
+        self._youtube, self._jobs, self._storyboards = youtube, jobs, storyboards
+
+    def facts(self, url: str) -> tuple[VideoInfo, FormatTable]:
+        """Return what a link leads to, and all its resolutions, highest first.
+
+        Raises:
+            UrlInvalid, VideoIdInvalid: the link is not one to a YouTube video.
+            SourceError: the site or the network failed.
+        """
+        video_id = parse_video_id_from_url(url)
+        info = self._youtube.get_video_info(video_id)
+        self._storyboards.remember(info)
+        return info, format_table(video_id, info.formats, least=0)
 
     def resolutions(self, url: str) -> tuple[str, list[str]]:
         """Return (YouTube id, resolutions of 720p and more, highest first) for a link."""

@@ -141,6 +141,16 @@ class JobService:
         self._progress.announce_change(job.id)
         return queued
 
+    def start_always(self, job: VideoJob, changes: Mapping[str, Any] | None = None) -> VideoJob:
+        """Like ``start``, also after a failure that was not reported: for callers that learn of failures otherwise.
+
+        Raises as ``start``.
+        """
+        started = self.start(replace(job, failure=None), changes)
+        if started.status in (Status.FAILED, Status.CANCELLED):  # it ended after the caller read it
+            started = self.start(replace(started, failure=None), changes)
+        return started
+
     def start_new(self, job: VideoJob) -> VideoJob:
         """Start a job that was saved only for this; if it cannot be started, delete it.
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from src.models.source import FormatTable, LiveStatus, SourceFormat, VideoInfo
+from src.services.youtube.storyboards import read_chapters, read_storyboard
 
 # The resolutions that YouTube names.
 RESOLUTIONS = (144, 240, 360, 480, 720, 1080, 1440, 2160, 2880, 4320)
@@ -85,6 +86,8 @@ def read_info(raw: Mapping[str, Any], url: str) -> VideoInfo:
         subscriber_count=_whole(raw.get("channel_follower_count")),
         like_count=_whole(raw.get("like_count")),
         comment_count=_whole(raw.get("comment_count")),
+        chapters=read_chapters(raw),
+        storyboard=read_storyboard(raw),
     )
 
 
@@ -135,14 +138,14 @@ def unaltered(formats: Iterable[SourceFormat]) -> list[SourceFormat]:
     return [entry for entry in videos if not entry.altered] or videos
 
 
-def format_table(video_id: str, formats: Iterable[SourceFormat]) -> FormatTable:
-    """List the available resolutions and containers, as the format and resolution endpoints answer."""
+def format_table(video_id: str, formats: Iterable[SourceFormat], *, least: int = HIGH) -> FormatTable:
+    """List the resolutions from ``least`` on and their containers, as the format and resolution endpoints answer."""
     found: dict[int, set[str]] = {}
     for entry in unaltered(formats):
         if entry.resolution is not None and entry.container in ("mp4", "webm"):
             found.setdefault(entry.resolution, set()).add(entry.container)
     ordered = sorted(found, reverse=True)
-    high = [resolution for resolution in ordered if resolution >= HIGH]
+    high = [resolution for resolution in ordered if resolution >= least]
     return FormatTable(
         video_id=video_id,
         resolutions=tuple(map(resolution_name, high)),

@@ -11,6 +11,7 @@ from tests.tools.offline_youtube.hls import LIVE_SECONDS
 from tests.tools.offline_youtube.ladder import RUNGS, SECONDS, Rung
 from tests.tools.offline_youtube.live import LiveStream
 from tests.tools.offline_youtube.situations import Situation, VideoId, situation
+from tests.tools.offline_youtube.storyboards import storyboard_spec
 
 MEDIA_HOST = "rr1---sn-offline.googlevideo.com"
 MANIFEST_HOST = "manifest.googlevideo.com"
@@ -47,6 +48,9 @@ def player_response(asked: VideoId, extraction: int, live: LiveStream) -> Json:
     }
     if what.refusal is None:
         answer["streamingData"] = _streaming(video_id, what, extraction, live)
+        spec = storyboard_spec(video_id)
+        if spec is not None:
+            answer["storyboards"] = spec
     if what.captions:
         answer["captions"] = caption_tracks(video_id)
     return answer

@@ -14,6 +14,7 @@ from tests.tools.offline_youtube.media import FilmState, manifest, media, number
 from tests.tools.offline_youtube.pictures import picture
 from tests.tools.offline_youtube.player import player_response
 from tests.tools.offline_youtube.situations import VideoId, situation
+from tests.tools.offline_youtube.storyboards import storyboard_sheet
 
 
 class Site(Protocol):
@@ -32,7 +33,7 @@ def answer(site: Site, request: Request) -> Reply:
     """The reply to any request for a host of the site."""
     host = request.host
     if host.endswith((".ytimg.com", ".ggpht.com")):
-        return picture(request.path)
+        return storyboard_sheet(request.path) if request.path.startswith("/sb/") else picture(request.path)
     if host.endswith(".googlevideo.com"):
         return _media(site, request)
     if host == "youtu.be":

@@ -90,11 +90,11 @@ class AsyncClient:
 
     async def start(self, video_id: str, container: Container | None = None, resolution: str | None = None) -> None:
         """Have the file of a saved range made; returns at once."""
-        path = f"/api/video/download/{video_id}"
-        async with self._http.stream("POST", path, json=choice(container, resolution), headers=_AT_ONCE) as reply:
-            if not reply.is_success:
-                await reply.aread()
-                check(reply)
+        await self._json("POST", f"/api/video/start/{video_id}", json=choice(container, resolution))
+
+    async def info(self, url: str) -> dict[str, Any]:
+        """What a link leads to: title, author, duration, chapters, resolutions, storyboard; needs no token."""
+        return await self._json("POST", "/api/video/info", json={"url": url})
 
     async def clip(
         self,

@@ -92,11 +92,11 @@ class Client:
 
     def start(self, video_id: str, container: Container | None = None, resolution: str | None = None) -> None:
         """Have the file of a saved range made; returns at once."""
-        path = f"/api/video/download/{video_id}"
-        with self._http.stream("POST", path, json=choice(container, resolution), headers=_AT_ONCE) as reply:
-            if not reply.is_success:
-                reply.read()
-                check(reply)
+        self._json("POST", f"/api/video/start/{video_id}", json=choice(container, resolution))
+
+    def info(self, url: str) -> dict[str, Any]:
+        """What a link leads to: title, author, duration, chapters, resolutions, storyboard; needs no token."""
+        return self._json("POST", "/api/video/info", json={"url": url})
 
     def clip(
         self,

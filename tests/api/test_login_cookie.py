@@ -1,0 +1,120 @@
+"""The login cookie of the web page: when it is set, where it counts, and from where it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.http import parse_cookie
+from werkzeug.test import TestResponse
+
+from src.middleware.auth import Auth
+from src.middleware.contract import contract_of
+from src.middleware.login_cookie import COOKIE
+from tests.api.actors import LINK, PASSWORD, Api, Person
+
+pytestmark = pytest.mark.slow
+
+PAGE = {"X-Requested-With": "yt-downloader"}
+
+
+@pytest.fixture
+def cookie(api: Api, anna: Person) -> str:
+    """The cookie of a login."""
+    return value_in(sign_in(api, anna))
+
+
+def sign_in(api: Api, person: Person, **headers: str) -> TestResponse:
+    body = {"email": person.email, "password": PASSWORD}
+    return api.call("POST", "/api/auth/login", json=body, headers={**PAGE, **headers})
+
+
+def value_in(reply: TestResponse) -> str:
+    found = parse_cookie(reply.headers["Set-Cookie"].partition(";")[0])
+    return str(found[COOKIE])
+
+
+def send(api: Api, method: str, path: str, cookie: str, **options: Any) -> TestResponse:
+    headers = {**PAGE, **options.pop("headers", {}), "Cookie": f"{COOKIE}={cookie}"}
+    return api.app.test_client(use_cookies=False).open(path, method=method, headers=headers, **options)
+
+
+def code(reply: TestResponse) -> tuple[int, str | None]:
+    return reply.status_code, (reply.json or {}).get("code")
+
+
+def test_it_is_set_only_on_request_and_says_what_browsers_may_do(api: Api, anna: Person) -> None:
+    body = {"email": anna.email, "password": PASSWORD}
+    assert "Set-Cookie" not in api.call("POST", "/api/auth/login", json=body).headers
+    plain = sign_in(api, anna)
+    assert plain.json is not None and plain.json["token"] is None and value_in(plain) not in plain.text
+    flags = plain.headers["Set-Cookie"].partition("; ")[2]
+    assert flags.partition("; ")[2].endswith("Max-Age=604800; HttpOnly; Path=/; SameSite=Strict"), flags
+    secure = api.call("POST", "/api/auth/login", json=body, headers=PAGE, base_url="https://localhost")
+    assert "; Secure; HttpOnly; Path=/" in secure.headers["Set-Cookie"]
+    below = api.call("POST", "/api/auth/login", json=body, headers=PAGE, base_url="http://localhost/clips")
+    assert "; Path=/clips/;" in below.headers["Set-Cookie"]
+    new = {"email": "new@example.com", "password": PASSWORD}
+    registered = api.call("POST", "/api/auth/register", json=new, headers=PAGE)
+    me = send(api, "GET", "/api/auth/me", value_in(registered))
+    assert registered.status_code == 201 and me.json is not None and me.json["user"]["email"] == "new@example.com"
+
+
+def test_it_counts_as_a_login_and_a_logout_ends_it(api: Api, anna: Person, cookie: str) -> None:
+    body = {"url": LINK, "start_time": 0, "end_time": 1}
+    saved = send(api, "POST", "/api/video/save", cookie, json=body)
+    assert saved.status_code == 201 and saved.json is not None
+    assert anna.status(saved.json["video_id"])["start_time"] == 0
+    assert send(api, "GET", "/api/events", cookie).status_code == 200
+    out = send(api, "POST", "/api/auth/logout", cookie)
+    assert "Max-Age=0" in out.headers["Set-Cookie"] and value_in(out) == ""
+    assert code(send(api, "GET", "/api/auth/me", cookie)) == (401, "TOKEN_INVALID")
+    assert anna.get("/api/auth/me").status_code == 200
+    assert "Set-Cookie" not in anna.post("/api/auth/logout").headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, (200, None)),
+        ({"X-Requested-With": "XMLHttpRequest"}, (401, "TOKEN_MISSING")),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, (200, None)),
+        ({"Sec-Fetch-Site": "none"}, (403, "ORIGIN_REFUSED")),
+        ({"Sec-Fetch-Site": "same-site"}, (403, "ORIGIN_REFUSED")),
+        ({"Sec-Fetch-Site": "cross-site"}, (403, "ORIGIN_REFUSED")),
+        ({"Origin": "http://localhost:3000"}, (403, "ORIGIN_REFUSED")),
+        ({"Origin": "https://localhost"}, (403, "ORIGIN_REFUSED")),
+        ({"Origin": "http://localhost.example.com"}, (403, "ORIGIN_REFUSED")),
+        ({"Origin": "null"}, (403, "ORIGIN_REFUSED")),
+        ({"Authorization": "Bearer nonsense"}, (401, "TOKEN_INVALID")),
+    ],
+    ids=str,
+)
+def test_it_is_refused_from_elsewhere(
+    api: Api, anna: Person, cookie: str, headers: dict[str, str], expected: tuple[int, str | None]
+) -> None:
+    reply = send(api, "GET", "/api/auth/me", cookie, headers=headers)
+    assert code(reply) == expected, reply.text
+    if expected[1] == "ORIGIN_REFUSED":  # nor is a new one set there
+        assert code(sign_in(api, anna, **headers)) == expected
+
+
+def test_two_cookies_are_none(api: Api, cookie: str) -> None:
+    assert code(send(api, "GET", "/api/auth/me", f"x; {COOKIE}={cookie}")) == (401, "TOKEN_MISSING")
+
+
+def test_it_never_counts_where_no_login_is_needed(api: Api) -> None:
+    by_cookie = {
+        rule.rule: contract.auth
+        for rule in api.app.url_map.iter_rules()
+        if (contract := contract_of(api.app.view_functions[rule.endpoint])) is not None and contract.cookie
+    }
+    assert set(by_cookie.values()) == {Auth.PUBLIC, Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR, Auth.SESSION}
+    sessions = {rule for rule, auth in by_cookie.items() if auth is Auth.SESSION}
+    assert sessions == {"/api/events", "/api/jobs/<job_id>/events", "/api/webhooks/secret"}
+    chats = ("/c/", "/s/", "/jobs", "/storage", "/metadata", "/download", "/stats", "/api/sessions", "/ws")
+    assert not [rule for rule in by_cookie if rule.startswith((*chats, "/api/video/save/stream"))]
+
+
+def test_a_guest_route_asks_for_a_session(api: Api, cookie: str) -> None:
+    assert code(send(api, "GET", "/api/jobs/", cookie)) == (401, "SESSION_MISSING")
