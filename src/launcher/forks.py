@@ -117,7 +117,7 @@ def call_in_fork(function: Callable[[], None]) -> None:
         raised = channel.read()
     code = ForkedProcess(pid).wait()
     if raised:
-        raise pickle.loads(raised)  # noqa: S301 (of our own fork)
+        raise pickle.loads(raised)  # noqa: S301  # nosec B301 (of our own fork)
     if code:
         raise RuntimeError(f"a fork ended with exit code {code}")
 
