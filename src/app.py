@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flask import Flask
+from flask import Flask, redirect, url_for
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -16,6 +16,7 @@ from src.middleware import api_documents as documents
 from src.middleware import chat, errors, headers, limits, push, request_log
 from src.middleware import services_of_request as wiring
 from src.middleware.uploads import StreamingRequest
+from src.pages import home
 from src.routes import ALWAYS, SURFACES, choose_surfaces
 from src.services.operations.folder_claim import claim_now_or_later
 from src.utils.addresses import read_networks
@@ -66,6 +67,10 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     for blueprint in dict.fromkeys([*ALWAYS, *(each for surface in served for each in surface.blueprints)]):
         app.register_blueprint(blueprint)
     documents.install(app)
+    if settings.page and any(surface.name == "backend" for surface in served):
+        app.register_blueprint(home.bp)
+    else:
+        app.add_url_rule("/", "home", lambda: redirect(url_for("docs")))
     push.install(app, most_sockets=settings.api_threads // 4, shared=settings.rate_limit_enabled)
     limits.install(app)
     chat.install(app)

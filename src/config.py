@@ -119,6 +119,7 @@ class Settings(BaseModel):
     surfaces: str = row(
         "", "Parts of the API to serve, comma-separated, for example backend,sessions,archive.jobs. Empty: all."
     )
+    page: bool = row(True, "Serve the web page at /; with off, / leads to the documentation of the API.")
     data_dir: Path = row(Path("./data"), "Private folder: embedded stores, generated secrets, caches.")
     downloads_dir: Path = row(Path("./downloads"), "Finished files and the work folders of running jobs.")
     uploads_dir: Path = row(Path("./uploads"), "Uploaded files, until they are encoded or expire.")

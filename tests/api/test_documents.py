@@ -35,7 +35,8 @@ def test_every_route_has_a_contract(api: Api) -> None:
     without = [
         rule.rule for rule in api.app.url_map.iter_rules() if contract_of(api.app.view_functions[rule.endpoint]) is None
     ]
-    assert sorted(without) == ["/", "/docs", "/openapi.json"]
+    page = ["/", "/docs", "/manifest.webmanifest", "/openapi.json", "/page/<path:name>", "/page/facts.json", "/share"]
+    assert sorted(without) == page
 
 
 def test_the_document_is_whole(document: dict[str, Any]) -> None:

@@ -28,6 +28,10 @@ Json = dict[str, object]
 
 def title(video_id: VideoId) -> str:
     """The film's title."""
+    if video_id is VideoId.MARKUP_IN_TITLE:
+        return (
+            '<img id="evil" src="x" onerror="window.evil=1"><script id="evil">window.evil=1</script> & "quotes" \'too\''
+        )
     return f"Offline film: {video_id.name.lower().replace('_', ' ')}"
 
 

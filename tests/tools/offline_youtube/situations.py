@@ -30,6 +30,7 @@ class VideoId(StrEnum):
     WAS_LIVE = "waslive____"
     LIVE_NOW = "livenow____"
     LIVE_BY_NUMBER = "bynumber___"
+    MARKUP_IN_TITLE = "markup_____"
 
     # What does not play, and the site says so.
     PRIVATE = "private____"

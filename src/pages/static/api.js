@@ -1,0 +1,118 @@
+/** Speaks with the API of this service: relative addresses, JSON, errors with their codes. */
+
+/** Where the service is, also below a path of a proxy. */
+export const BASE = new URL('../', import.meta.url);
+
+/** @typedef {'user' | 'operator' | 'later' | 'developer'} Who */
+
+/** An answer of the service that is an error, or no answer (`NETWORK_DOWN`). */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} code
+   * @param {string} message
+   * @param {Record<string, any>} details
+   */
+  constructor(status, code, message, details = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/**
+ * @typedef {object} Facts what this installation offers
+ * @property {number} longest_clip_seconds
+ * @property {number} largest_upload_bytes
+ * @property {number} retention_minutes
+ * @property {string} default_resolution
+ * @property {string[]} features
+ * @property {Record<string, string[]>} who
+ */
+
+/** @type {Facts} */
+export let facts = {
+  longest_clip_seconds: 3600,
+  largest_upload_bytes: 500e6,
+  retention_minutes: 30,
+  default_resolution: '1080p',
+  features: [],
+  who: {},
+};
+
+/** Read what this installation offers. */
+export async function loadFacts() {
+  facts = await call('GET', 'page/facts.json');
+}
+
+/**
+ * Whether the API has what a part of the page needs.
+ * @param {string} feature
+ */
+export function offers(feature) {
+  return facts.features.includes(feature);
+}
+
+/**
+ * Return who can act on an error.
+ * @param {string} code
+ * @returns {Who}
+ */
+export function whoCanAct(code) {
+  const found = Object.entries(facts.who).find(([, codes]) => codes.includes(code));
+  return /** @type {Who} */ (found?.[0] ?? 'user');
+}
+
+/** The headers of every request: a form of another site cannot send the first one.
+ * @type {Record<string, string>}
+ */
+export const HEADERS = { 'X-Requested-With': 'yt-downloader' };
+
+/**
+ * Return the full address of a path of this service.
+ * @param {string} path without a slash at the beginning
+ */
+export function address(path) {
+  return new URL(path.replace(/^\//, ''), BASE).href;
+}
+
+/**
+ * Send a request and return the answer.
+ * @param {string} method
+ * @param {string} path
+ * @param {{ json?: unknown, body?: BodyInit, headers?: Record<string, string>, signal?: AbortSignal }} [given]
+ * @returns {Promise<Response>}
+ */
+export async function send(method, path, given = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { ...HEADERS, Accept: 'application/json', ...given.headers };
+  let body = given.body;
+  if (given.json !== undefined) {
+    headers['Content-Type'] = 'application/json';
+    body = JSON.stringify(given.json);
+  }
+  let reply;
+  try {
+    reply = await fetch(address(path), { method, headers, body, signal: given.signal, credentials: 'same-origin' });
+  } catch (error) {
+    if (given.signal?.aborted) throw error;
+    throw new ApiError(0, 'NETWORK_DOWN', 'The service cannot be reached.');
+  }
+  if (reply.ok) return reply;
+  const told = await reply.json().catch(() => ({}));
+  throw new ApiError(reply.status, told.code ?? 'UNKNOWN', told.error ?? reply.statusText, told.details ?? {});
+}
+
+/**
+ * Send a request and return the JSON of the answer.
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [json]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+export async function call(method, path, json, signal) {
+  const reply = await send(method, path, { json, signal });
+  return reply.status === 204 ? null : reply.json();
+}

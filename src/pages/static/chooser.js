@@ -1,0 +1,131 @@
+/** Shows a video that was looked up and lets its range, resolution and container be chosen. */
+
+import { fill, h, newId } from './dom.js';
+import { timeField } from './time-field.js';
+import { t } from './texts.js';
+import { timeText } from './times.js';
+
+const HIGHEST_COPIED = 1080;
+const CONTAINERS = ['mp4', 'webm', 'best'];
+
+/** Fires `create` with `detail` `{resolution, container}`. */
+export class ClipChooser extends HTMLElement {
+  /** @type {import('./selection.js').Selection | null} */
+  selection = null;
+  busy = false;
+  /** @type {HTMLSelectElement | undefined} */
+  resolution;
+  /** @type {HTMLSelectElement | undefined} */
+  container;
+
+  /** @param {import('./selection.js').Selection} selection */
+  show(selection) {
+    this.selection = selection;
+    const { info } = selection;
+    this.start = timeField(t('range.start'), (seconds) => selection.move('start', seconds));
+    this.end = timeField(t('range.end'), (seconds) => selection.move('end', seconds));
+    this.length = h('output.length');
+    this.problem = h('p.bad', { role: 'alert' });
+    this.create = h('button.primary.large', { on: { click: () => this.submit() } }, t('create'));
+    const resolution = choice(t('choice.resolution'), resolutionsOf(info.resolutions));
+    const container = choice(t('choice.container'), CONTAINERS.map((each) => [each, t(`container.${each}`)]));
+    [this.resolution, this.container] = [resolution.select, container.select];
+    this.resolution.addEventListener('change', () => this.suggestContainer());
+    this.container.addEventListener('change', () => {
+      this.containerChosen = true;
+    });
+    this.suggestContainer();
+    const title = info.title || t('video.untitled');
+    fill(
+      this,
+      h('section.card.chooser', { 'aria-label': title }, [
+        h('header', {}, [h('h2', {}, title), h('p.quiet', {}, factsOf(info))]),
+        (this.stage = h('div.stage')),
+        info.chapters.length ? this.chapters() : null,
+        h('div.range', {}, [this.start.element, this.end.element, h('div.field', {}, [h('span.label', {}, t('range.length')), this.length])]),
+        this.problem,
+        h('div.choices', {}, [resolution.element, container.element, this.create]),
+      ]),
+    );
+    selection.addEventListener('change', () => this.update());
+    this.update();
+  }
+
+  containerChosen = false;
+
+  /** MP4 up to 1080p, where the site's streams are copied; above that, it would have to be encoded whole. */
+  suggestContainer() {
+    if (this.containerChosen || !this.selection || !this.container || !this.resolution) return;
+    const { value } = this.resolution;
+    const lines = parseInt(value === 'best' ? this.selection.info.resolutions[0] ?? '' : value, 10);
+    this.container.value = lines > HIGHEST_COPIED ? 'best' : 'mp4';
+  }
+
+  update() {
+    if (!this.selection) return;
+    const { start, end, length, problem, longest } = this.selection;
+    this.start?.show(start);
+    this.end?.show(end);
+    if (this.length) this.length.textContent = timeText(Math.max(length, 0));
+    if (this.problem) this.problem.textContent = problem ? t(problem, { longest: timeText(longest) }) : '';
+    this.create.disabled = Boolean(problem) || this.busy;
+    for (const chip of this.querySelectorAll('.chapters button')) {
+      const [from, to] = [Number(chip.getAttribute('data-start')), Number(chip.getAttribute('data-end'))];
+      chip.setAttribute('aria-pressed', String(Math.abs(from - start) < 1e-6 && Math.abs(to - end) < 1e-6));
+    }
+  }
+
+  /** @param {boolean} busy */
+  setBusy(busy) {
+    this.busy = busy;
+    this.create.textContent = busy ? t('create.busy') : t('create');
+    this.update();
+  }
+
+  submit() {
+    this.start?.read();
+    this.end?.read();
+    if (!this.selection || this.selection.problem || this.busy) return;
+    const detail = { resolution: this.resolution?.value, container: this.container?.value };
+    this.dispatchEvent(new CustomEvent('create', { detail }));
+  }
+
+  chapters() {
+    const selection = /** @type {import('./selection.js').Selection} */ (this.selection);
+    return h('div.chapters', { role: 'group', 'aria-label': t('video.chapters') }, selection.info.chapters.map((chapter) =>
+      h('button.chip', {
+        data: { start: chapter.start_time, end: chapter.end_time },
+        on: { click: () => selection.set(chapter.start_time, chapter.end_time) },
+      }, [h('span.quiet', {}, timeText(chapter.start_time, 0)), chapter.title]),
+    ));
+  }
+}
+customElements.define('clip-chooser', ClipChooser);
+
+/** @param {import('./selection.js').Info} info */
+function factsOf(info) {
+  const length = info.duration ? timeText(info.duration, 0) : '';
+  const live = { is_live: 'video.live', live: 'video.live', is_upcoming: 'video.upcoming', upcoming: 'video.upcoming' }[info.live_status ?? ''];
+  return [info.author, live ? t(live) : length, info.resolutions[0]].filter(Boolean).join(' · ');
+}
+
+/**
+ * @param {string[]} found
+ * @returns {[string, string][]}
+ */
+function resolutionsOf(found) {
+  const highest = found[0] ?? '';
+  return [['best', highest ? t('choice.best', { highest }) : t('choice.best-unknown')], ...found.map((each) => /** @type {[string, string]} */ ([each, each]))];
+}
+
+/**
+ * @param {string} label
+ * @param {string[][]} options value and text of each
+ */
+function choice(label, options) {
+  const id = newId();
+  const select = /** @type {HTMLSelectElement} */ (
+    h('select', { id }, options.map(([value, text]) => h('option', { value }, text)))
+  );
+  return { select, element: h('div.field', {}, [h('label', { for: id }, label), select]) };
+}

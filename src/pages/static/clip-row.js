@@ -1,0 +1,224 @@
+/** One clip: its progress while it is produced, then the file, or what went wrong and who can help. */
+
+import { cancelClip, deleteClip, downloadClip, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
+import { announce, copy, fill, h, icon } from './dom.js';
+import { feed } from './events.js';
+import { notice, retryHelps, sentenceOf } from './problems.js';
+import { has, sizeText, spanText, t } from './texts.js';
+import { timeText } from './times.js';
+
+const POLL_MILLISECONDS = 2000;
+const RUNNING = ['pending', 'processing'];
+
+/** Fires `removed` when the clip was deleted. */
+export class ClipRow extends HTMLElement {
+  /** @type {import('./clips-api.js').Clip} */
+  clip = { video_id: '', status: 'pending' };
+  /** @type {Record<string, any>} */
+  progress = {};
+  started = true;
+  shape = '';
+
+  /** @param {import('./clips-api.js').Clip} clip */
+  show(clip) {
+    this.clip = clip;
+    this.progress = clip.progress ?? {};
+    this.render();
+  }
+
+  connectedCallback() {
+    this.listener = (/** @type {Event} */ event) => this.onEvent(/** @type {CustomEvent} */ (event).detail);
+    feed.addEventListener('job', this.listener);
+    this.timer = setInterval(() => {
+      if (RUNNING.includes(this.clip.status) && !feed.open && document.visibilityState === 'visible') void this.refresh();
+    }, POLL_MILLISECONDS);
+  }
+
+  disconnectedCallback() {
+    if (this.listener) feed.removeEventListener('job', this.listener);
+    clearInterval(this.timer);
+  }
+
+  /** @param {import('./events.js').JobEvent} event */
+  onEvent(event) {
+    if (event.job_id !== this.clip.video_id) return;
+    this.progress = { ...this.progress, ...event };
+    const ended = !RUNNING.includes(event.status);
+    this.clip.status = event.status;
+    if (event.title) this.clip.title = event.title;
+    if (ended) void this.refresh(true);
+    else this.render();
+  }
+
+  /** @param {boolean} [tell] say how it ended */
+  async refresh(tell = false) {
+    try {
+      this.show(await statusOf(this.clip.video_id));
+    } catch (error) {
+      if (/** @type {any} */ (error).status === 404) this.gone();
+      return;
+    }
+    if (tell) announce(t(`state.${this.clip.status}`) + (this.clip.title ? `: ${this.clip.title}` : ''));
+  }
+
+  gone() {
+    this.dispatchEvent(new Event('removed', { bubbles: true }));
+    this.remove();
+  }
+
+  get state() {
+    const { status } = this.clip;
+    if (status === 'pending' && !this.clip.queued && !this.started) return 'saved';
+    if (status === 'completed' && !this.clip.file_available) return 'expired';
+    return status;
+  }
+
+  render() {
+    // While only numbers change, the row stays as it is, so that focus and a playing video are not lost.
+    const shape = [this.state, this.clip.title, this.clip.file_url, this.clip.error?.code].join('|');
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.build();
+    }
+    if (this.bar) this.updateProgress();
+  }
+
+  build() {
+    const { clip, state } = this;
+    this.bar = null;
+    this.className = `row card ${state}`;
+    this.setAttribute('role', 'group');
+    this.setAttribute('aria-label', clip.title || t('video.untitled'));
+    const times = clip.start_time === null || clip.end_time === null ? '' : rangeText(clip);
+    fill(this, [
+      h('div.about', {}, [
+        h('h3', {}, clip.title || t('video.untitled')),
+        h('p.quiet', {}, [times, this.details()].filter(Boolean).join(' · ')),
+      ]),
+      this.body(),
+    ]);
+  }
+
+  details() {
+    const { clip } = this;
+    const facts = [clip.actual?.resolution, clip.file_size_bytes && this.state === 'completed' ? sizeText(clip.file_size_bytes) : ''];
+    return facts.filter(Boolean).join(' · ');
+  }
+
+  body() {
+    const { clip, state } = this;
+    const remove = this.action('trash', 'delete', () => this.remover());
+    if (RUNNING.includes(state)) {
+      this.bar = /** @type {HTMLProgressElement} */ (h('progress', { max: 100, 'aria-label': t('progress') }));
+      this.note = h('p.quiet.note');
+      return [h('div.progress', {}, [this.bar, this.note]), h('div.actions', {}, this.action('close', 'cancel', () => cancelClip(clip.video_id)))];
+    }
+    if (state === 'completed') {
+      return [
+        clip.file_url ? h('video', { src: clip.file_url, poster: clip.poster, controls: true, playsinline: true, preload: 'metadata' }) : null,
+        this.outcome(),
+        h('div.actions', {}, [
+          this.action('download', 'download', () => downloadClip(clip), 'primary'),
+          this.action('share', 'share', () => this.share()),
+          remove,
+          this.countdown(),
+        ]),
+      ];
+    }
+    if (state === 'failed') {
+      const { code, message } = clip.error ?? { code: 'UNKNOWN', message: '' };
+      return [notice(code, message), h('div.actions', {}, [retryHelps(code) ? this.action('retry', 'retry', () => this.again(retryClip), 'primary') : null, remove])];
+    }
+    const again = state === 'saved' ? 'start' : 'again';
+    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [this.action('retry', again, () => this.again(startClip), 'primary'), remove])];
+  }
+
+  outcome() {
+    const { actual, requested, notes = [] } = this.clip;
+    const moved = actual && requested && (differs(actual.start, requested.start) || differs(actual.end, requested.end));
+    const lines = notes.map((/** @type {{ text: string, code: string }} */ each) => (has(`note.${each.code}`) ? t(`note.${each.code}`) : each.text));
+    if (moved) lines.unshift(t('range.actual', { start: timeText(actual.start), end: timeText(actual.end) }));
+    return lines.length ? h('ul.notes', {}, lines.map((/** @type {string} */ line) => h('li', {}, line))) : null;
+  }
+
+  countdown() {
+    if (!this.clip.expires_at) return null;
+    const left = (new Date(this.clip.expires_at).getTime() - Date.now()) / 1000;
+    return h('span.quiet.left', {}, t('expires', { span: spanText(left) }));
+  }
+
+  updateProgress() {
+    const { progress } = this;
+    const percent = Number(progress.progress ?? Math.max(progress.download_progress ?? 0, progress.encoding_progress ?? 0));
+    if (this.bar && percent > 0) this.bar.value = percent;
+    else this.bar?.removeAttribute('value');
+    const waiting = progress.waiting_for || this.clip.waiting_for;
+    const phase = this.clip.status === 'pending' ? 'queued' : progress.current_phase || 'initializing';
+    const known = percent > 0 ? `${Math.floor(percent)} %` : '';
+    const left = progress.eta ? t('progress.left', { eta: progress.eta }) : '';
+    const words = waiting ? t(`waiting.${waiting}`) : t(`phase.${phase}`);
+    if (this.note) this.note.textContent = [words, known, progress.speed, left].filter(Boolean).join(' · ');
+  }
+
+  /** @param {(id: string) => Promise<void>} how */
+  async again(how) {
+    await how(this.clip.video_id);
+    this.started = true;
+    this.show({ ...this.clip, status: 'pending', error: null, progress: null });
+    await this.refresh();
+  }
+
+  async share() {
+    const url = await shareClip(this.clip.video_id);
+    if (typeof navigator.share === 'function' && matchMedia('(pointer: coarse)').matches) {
+      await navigator.share({ url, title: this.clip.title }).catch(() => undefined);
+      return;
+    }
+    const copied = await copy(url);
+    const link = h('input', { readonly: true, 'aria-label': t('share.link'), own: { value: url }, on: { focus: (/** @type {any} */ event) => event.target.select() } });
+    this.querySelector('.shared')?.remove();
+    this.append(h('div.shared', {}, [link, h('a.button', { href: url, target: '_blank', rel: 'noopener' }, t('share.open'))]));
+    announce(copied ? t('share.copied') : t('share.made'));
+  }
+
+  async remover() {
+    await deleteClip(this.clip.video_id);
+    announce(t('deleted'));
+    this.gone();
+  }
+
+  /**
+   * @param {string} name of the icon
+   * @param {string} key of the text
+   * @param {() => Promise<any>} act
+   * @param {string} [kind]
+   */
+  action(name, key, act, kind = 'plain') {
+    const button = h(`button.${kind}.${key}`, {}, [icon(name), t(key)]);
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      try {
+        await act();
+      } catch (error) {
+        announce(sentenceOf(error));
+      } finally {
+        button.disabled = false;
+      }
+    });
+    return button;
+  }
+}
+customElements.define('clip-row', ClipRow);
+
+/** @param {import('./clips-api.js').Clip} clip */
+function rangeText(clip) {
+  return `${timeText(clip.start_time)} – ${timeText(clip.end_time)} (${timeText(clip.end_time - clip.start_time)})`;
+}
+
+/**
+ * @param {number} actual
+ * @param {number} requested
+ */
+function differs(actual, requested) {
+  return typeof actual === 'number' && typeof requested === 'number' && Math.abs(actual - requested) > 0.1;
+}

@@ -1,0 +1,87 @@
+/** The view of the first visit: a field for a link, the chosen video, and the clips of this visit. */
+
+import { facts } from './api.js';
+import { ClipChooser } from './chooser.js';
+import { ClipRow } from './clip-row.js';
+import { createClip, statusOf } from './clips-api.js';
+import { announce, fill, h } from './dom.js';
+import { LinkField } from './lookup.js';
+import { noticeOf } from './problems.js';
+import { Selection } from './selection.js';
+import { requireUser } from './session.js';
+import { t } from './texts.js';
+
+/**
+ * Return the view; `link` is a link to begin with.
+ * @param {{ link?: string }} [given]
+ */
+export function homeView(given = {}) {
+  const field = new LinkField();
+  const chosen = h('div.chosen');
+  const problem = h('div.problem', { role: 'alert' });
+  const made = h('section.made', { 'aria-label': t('made.title'), hidden: true }, h('h2', {}, t('made.title')));
+  const view = h('div.home.empty', {}, [
+    h('header.hero', {}, [h('h1', {}, sentences(t('home.title'))), h('p', {}, t('home.lead'))]),
+    field,
+    chosen,
+    problem,
+    made,
+  ]);
+  field.addEventListener('found', (event) => found(/** @type {CustomEvent} */ (event).detail));
+  field.addEventListener('cleared', () => {
+    fill(chosen);
+    fill(problem);
+    view.classList.add('empty');
+  });
+  field.addEventListener('failed', () => fill(chosen));
+
+  /** @param {{ url: string, info: import('./selection.js').Info }} detail */
+  function found({ url, info }) {
+    const selection = new Selection(url, info, facts.longest_clip_seconds);
+    const chooser = new ClipChooser();
+    view.classList.remove('empty');
+    fill(problem);
+    fill(chosen, chooser);
+    chooser.show(selection);
+    chooser.addEventListener('create', (event) => create(chooser, selection, /** @type {CustomEvent} */ (event).detail));
+    announce(t('lookup.found', { title: info.title || t('video.untitled') }));
+  }
+
+  /**
+   * @param {ClipChooser} chooser
+   * @param {Selection} selection
+   * @param {{ resolution?: string, container?: string }} wanted
+   */
+  async function create(chooser, selection, wanted) {
+    fill(problem);
+    const user = await requireUser(t('session.why'));
+    if (!user) return;
+    chooser.setBusy(true);
+    try {
+      const id = await createClip(selection, wanted, user);
+      const row = new ClipRow();
+      row.show({ video_id: id, status: 'pending', title: selection.info.title, start_time: selection.start, end_time: selection.end });
+      made.hidden = false;
+      made.children[0].after(row);
+      row.show(await statusOf(id));
+      row.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+      announce(t('create.done'));
+    } catch (error) {
+      fill(problem, noticeOf(error));
+    } finally {
+      chooser.setBusy(false);
+    }
+  }
+
+  if (given.link) queueMicrotask(() => field.use(/** @type {string} */ (given.link)));
+  else queueMicrotask(() => matchMedia('(pointer: fine)').matches && field.focusField());
+  return view;
+}
+
+/**
+ * Return the sentences of a text, which are not broken where there is room for one in a line.
+ * @param {string} text
+ */
+function sentences(text) {
+  return text.split(/(?<=\.) /).flatMap((each) => [h('span', {}, each), ' ']);
+}

@@ -1,0 +1,163 @@
+/** Knows who is signed in, and opens the sheet that signs in or registers when something needs an account. */
+
+import { ApiError, HEADERS, call } from './api.js';
+import { fill, h, newId } from './dom.js';
+import { noticeOf, sentenceOf } from './problems.js';
+import { t } from './texts.js';
+
+/** @typedef {{ id: string, email: string }} User */
+
+/** Fires `change` when someone signs in or out. */
+export const session = Object.assign(new EventTarget(), { user: /** @type {User | null} */ (null) });
+
+/** @param {User | null} user */
+function become(user) {
+  const changed = session.user?.id !== user?.id;
+  session.user = user;
+  if (changed) session.dispatchEvent(new Event('change'));
+}
+
+/** Find out whether this browser is signed in already. */
+export async function restore() {
+  try {
+    become((await call('GET', 'api/auth/me')).user);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    become(null);
+  }
+}
+
+/** End this login. */
+export async function signOut() {
+  try {
+    await call('POST', 'api/auth/logout');
+  } finally {
+    delete HEADERS.Authorization;
+    become(null);
+  }
+}
+
+/** The login has ended elsewhere. */
+export function signedOut() {
+  become(null);
+}
+
+/**
+ * Sign in; an address that has no account gets one.
+ * @param {string} email
+ * @param {string} password
+ * @returns {Promise<boolean>} whether an account was created
+ */
+async function enter(email, password) {
+  try {
+    await signIn(email, password);
+    return false;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'CREDENTIALS_INVALID') throw error;
+    try {
+      await call('POST', 'api/auth/register', { email, password });
+    } catch (refused) {
+      // The address has an account: then the password was wrong, as the first answer says.
+      throw refused instanceof ApiError && refused.code === 'EMAIL_TAKEN' ? error : refused;
+    }
+    await signIn(email, password);
+    return true;
+  }
+}
+
+/**
+ * @param {string} email
+ * @param {string} password
+ */
+async function signIn(email, password) {
+  const reply = await call('POST', 'api/auth/login', { email, password });
+  await withoutCookie(reply.token);
+  become(reply.user);
+}
+
+/**
+ * Where the service sets no cookie, the login lasts as long as this page.
+ * @param {string} token
+ */
+async function withoutCookie(token) {
+  try {
+    await call('GET', 'api/auth/me');
+  } catch {
+    HEADERS.Authorization = `Bearer ${token}`;
+  }
+}
+
+/** @type {Promise<User | null> | null} */
+let asking = null;
+
+/**
+ * Return the user; ask for a login first if there is none. Null if the sheet was closed.
+ * @param {string} why
+ * @returns {Promise<User | null>}
+ */
+export async function requireUser(why) {
+  if (session.user) return session.user;
+  asking ??= ask(why).finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+/**
+ * @param {string} why
+ * @returns {Promise<User | null>}
+ */
+function ask(why) {
+  return new Promise((done) => {
+    const [email, password] = [newId(), newId()];
+    const problem = h('div', { role: 'alert' });
+    const submit = h('button.primary', { type: 'submit' }, t('session.enter'));
+    const emailField = h('input', { id: email, type: 'email', name: 'email', autocomplete: 'username', required: true });
+    const passwordField = h('input', {
+      id: password,
+      type: 'password',
+      name: 'password',
+      autocomplete: 'current-password',
+      minlength: 8,
+      required: true,
+    });
+    const form = h('form', { on: { submit: entered }, 'aria-labelledby': 'sheet-title' }, [
+      h('h2', { id: 'sheet-title' }, t('session.title')),
+      h('p.quiet', {}, why),
+      h('label', { for: email }, t('session.email')),
+      emailField,
+      h('label', { for: password }, t('session.password')),
+      passwordField,
+      h('p.hint', {}, t('session.hint')),
+      problem,
+      h('div.actions', {}, [
+        h('button.plain', { on: { click: () => sheet.close() } }, t('cancel')),
+        submit,
+      ]),
+    ]);
+    const sheet = h('dialog.sheet', { on: { close: closed } }, form);
+
+    /** @param {SubmitEvent} event */
+    async function entered(event) {
+      event.preventDefault();
+      submit.disabled = true;
+      fill(problem);
+      try {
+        await enter(emailField.value.trim(), passwordField.value);
+        sheet.close();
+      } catch (error) {
+        fill(problem, error instanceof ApiError && error.status < 500 ? h('p.bad', {}, sentenceOf(error)) : noticeOf(error));
+        passwordField.focus();
+      } finally {
+        submit.disabled = false;
+      }
+    }
+    function closed() {
+      sheet.remove();
+      done(session.user);
+    }
+    document.body.append(sheet);
+    sheet.showModal();
+    emailField.focus();
+  });
+}

@@ -1,0 +1,95 @@
+/** Gives every text of the page in the language of the reader; the tables are `texts.*.js`. */
+
+/** @typedef {Record<string, string>} Table */
+
+export const LANGUAGES = { en: 'English', de: 'Deutsch' };
+const STORED = 'yt-downloader.language';
+
+/** @type {Table} */
+let table = {};
+let language = 'en';
+
+/** Load the table of the language that was chosen, otherwise that of the browser, otherwise English. */
+export async function loadTexts() {
+  const wanted = [stored(), ...navigator.languages.map((each) => each.slice(0, 2).toLowerCase())];
+  language = wanted.find((each) => each in LANGUAGES) ?? 'en';
+  table = (language === 'de' ? await import('./texts.de.js') : await import('./texts.en.js')).TEXTS;
+  document.documentElement.lang = language;
+}
+
+/** Return the code of the language in use. */
+export function currentLanguage() {
+  return language;
+}
+
+/**
+ * Use another language from now on; the page is loaded again.
+ * @param {string} code
+ */
+export function chooseLanguage(code) {
+  try {
+    localStorage.setItem(STORED, code);
+  } catch {
+    // Without storage the choice cannot last.
+  }
+  location.reload();
+}
+
+function stored() {
+  try {
+    return localStorage.getItem(STORED) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * Return a text. `{name}` is replaced by the value of that name; with a number `n` the form `key.one` is used where
+ * the language wants it.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  const one = typeof values.n === 'number' && new Intl.PluralRules(language).select(values.n) === 'one';
+  const text = (one ? table[`${key}.one`] : undefined) ?? table[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/**
+ * Whether there is such a text.
+ * @param {string} key
+ */
+export function has(key) {
+  return key in table;
+}
+
+/**
+ * Return a size such as "1.2 MB".
+ * @param {number} bytes
+ */
+export function sizeText(bytes) {
+  const [unit, divisor] = bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e5 ? ['MB', 1e6] : ['kB', 1e3];
+  const digits = divisor === 1e3 ? 0 : 1;
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(bytes / divisor)} ${unit}`;
+}
+
+/**
+ * Return how long something lasts, in words: "2 h 5 min", "4 min", "30 s".
+ * @param {number} seconds
+ */
+export function spanText(seconds) {
+  const whole = Math.max(Math.round(seconds), 0);
+  if (whole < 60) return t('span.seconds', { seconds: whole });
+  if (whole < 3600) return t('span.minutes', { minutes: Math.round(whole / 60) });
+  if (whole < 48 * 3600) return t('span.hours', { hours: Math.floor(whole / 3600), minutes: Math.floor((whole % 3600) / 60) });
+  return t('span.days', { n: Math.round(whole / 86400) });
+}
+
+/**
+ * Return a day and time.
+ * @param {string} moment as in the API
+ */
+export function momentText(moment) {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
+}
