@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests' own tools that no wheel brings: installs the missing ones with apt, or says which and why.
+# The tests' own tools that no wheel brings: installs the missing ones with apt and npm, or says which and why.
 set -euo pipefail
 PATH=$PATH:/usr/sbin
 
@@ -17,10 +17,25 @@ need() { # package, reason, commands of which one must exist
 
 need curl "tells the story of README.md as a newcomer would" curl
 need chromium "opens the documentation page as a reader would" chromium chromium-browser google-chrome
+need nodejs "runs the tests of the page's modules" node
+need npm "installs the checker of the page's types" npm
 need nginx-light "checks deploy/nginx.conf.example" nginx
 need systemd "checks the service units (systemd-analyze verify)" systemd-analyze
 
-if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+page_tools() { # what the tests of the page need from npm, as package-lock.json says
+    local folder lock
+    folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/system/page" && pwd)
+    lock=$folder/package-lock.json
+    if [ "$folder/node_modules/.ready" -nt "$lock" ]; then return; fi
+    echo "Installing for the tests of the page: typescript, axe-core"
+    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent
+    touch "$folder/node_modules/.ready"
+}
+
+if [ ${#missing[@]} -eq 0 ]; then
+    page_tools
+    exit 0
+fi
 
 root=()
 if [ "$(id -u)" -ne 0 ]; then root=(sudo -n); fi
@@ -33,3 +48,4 @@ fi
 echo "Installing for the tests: ${missing[*]}"
 "${root[@]}" apt-get update -qq
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+page_tools

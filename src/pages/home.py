@@ -33,9 +33,6 @@ _LONGEST_LINK = 2000
 
 # What the page offers only where the API has it: a name, and the rule of the endpoint.
 _FEATURES = {
-    "info": "/api/video/info",
-    "start": "/api/video/start/<video_id>",
-    "storyboard": "/api/video/storyboard/<video_id>/<int:level>/<int:sheet>",
     "preview": "/api/video/preview",
     "bulk_delete": "/api/video/delete",
     "encodes": "/api/encode/list",

@@ -154,6 +154,10 @@ ROUTES = [
     ("GET", "/media/downloads/<folder>/<job_id>/<filename>", ANYONE, 403),
     ("GET", "/openapi.json", ANYONE, 200),
     ("GET", "/docs", ANYONE, 200),
+    ("GET", "/page/<path:name>", ANYONE, 404),
+    ("GET", "/page/facts.json", ANYONE, 200),
+    ("GET", "/manifest.webmanifest", ANYONE, 200),
+    ("GET", "/share", ANYONE, 302),
     ("GET", "/", ANYONE, 302),
 ]
 

@@ -1,6 +1,6 @@
 /** Creates, starts, shares and removes clips by the API. */
 
-import { address, call, offers, send } from './api.js';
+import { address, call, send } from './api.js';
 
 /** @typedef {Record<string, any> & { video_id: string, status: string }} Clip the status of a clip, as the API answers */
 
@@ -8,12 +8,11 @@ import { address, call, offers, send } from './api.js';
  * Save a range and start it.
  * @param {import('./selection.js').Selection} selection
  * @param {{ resolution?: string, container?: string }} wanted
- * @param {import('./session.js').User} user
  * @returns {Promise<string>} the id of the clip
  */
-export async function createClip(selection, wanted, user) {
+export async function createClip(selection, wanted) {
   const range = { url: selection.url, start_time: exact(selection.start), end_time: exact(selection.end) };
-  const saved = await call('POST', 'api/video/save', { ...range, user_id: user.id });
+  const saved = await call('POST', 'api/video/save', range);
   await startClip(saved.video_id, wanted);
   return saved.video_id;
 }
@@ -33,8 +32,7 @@ export function exact(seconds) {
  */
 export async function startClip(id, wanted = {}) {
   const json = { format_preference: wanted.container, resolution_preference: wanted.resolution };
-  if (offers('start')) await call('POST', `api/video/start/${id}`, json);
-  else await send('POST', `api/video/download/${id}`, { json, headers: { Prefer: 'respond-async' } });
+  await call('POST', `api/video/start/${id}`, json);
 }
 
 /**

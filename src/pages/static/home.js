@@ -54,11 +54,10 @@ export function homeView(given = {}) {
    */
   async function create(chooser, selection, wanted) {
     fill(problem);
-    const user = await requireUser(t('session.why'));
-    if (!user) return;
+    if (!(await requireUser(t('session.why')))) return;
     chooser.setBusy(true);
     try {
-      const id = await createClip(selection, wanted, user);
+      const id = await createClip(selection, wanted);
       const row = new ClipRow();
       row.show({ video_id: id, status: 'pending', title: selection.info.title, start_time: selection.start, end_time: selection.end });
       made.hidden = false;

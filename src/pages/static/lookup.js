@@ -1,6 +1,6 @@
 /** The field for links: looks up what a link leads to as soon as it is pasted. */
 
-import { call, offers } from './api.js';
+import { call } from './api.js';
 import { fill, h, icon, newId } from './dom.js';
 import { noticeOf } from './problems.js';
 import { t } from './texts.js';
@@ -120,9 +120,6 @@ customElements.define('link-field', LinkField);
  * @returns {Promise<import('./selection.js').Info>}
  */
 async function lookUp(url, signal) {
-  const info = offers('info')
-    ? await call('POST', 'api/video/info', { url }, signal)
-    : await call('POST', 'api/video/resolutions', { url }, signal);
-  return { title: null, author: null, duration: null, live_status: null, chapters: [], storyboard: null, ...info,
-    start_time: timeInLink(url) ?? info.start_time ?? null };
+  const info = await call('POST', 'api/video/info', { url }, signal);
+  return { ...info, start_time: info.start_time ?? timeInLink(url) };
 }

@@ -1,6 +1,6 @@
 /** Knows who is signed in, and opens the sheet that signs in or registers when something needs an account. */
 
-import { ApiError, HEADERS, call } from './api.js';
+import { ApiError, call } from './api.js';
 import { fill, h, newId } from './dom.js';
 import { noticeOf, sentenceOf } from './problems.js';
 import { t } from './texts.js';
@@ -32,7 +32,6 @@ export async function signOut() {
   try {
     await call('POST', 'api/auth/logout');
   } finally {
-    delete HEADERS.Authorization;
     become(null);
   }
 }
@@ -71,20 +70,7 @@ async function enter(email, password) {
  */
 async function signIn(email, password) {
   const reply = await call('POST', 'api/auth/login', { email, password });
-  await withoutCookie(reply.token);
   become(reply.user);
-}
-
-/**
- * Where the service sets no cookie, the login lasts as long as this page.
- * @param {string} token
- */
-async function withoutCookie(token) {
-  try {
-    await call('GET', 'api/auth/me');
-  } catch {
-    HEADERS.Authorization = `Bearer ${token}`;
-  }
 }
 
 /** @type {Promise<User | null> | null} */

@@ -106,5 +106,9 @@ export const TEXTS = {
   'error.UNKNOWN': 'Something went wrong.',
   'error.NETWORK_DOWN': 'The service cannot be reached.',
   'error.URL_INVALID': 'This link does not lead to a video that can be fetched.',
+  'error.MEDIA_FORBIDDEN': 'The media server refuses to deliver the video.',
+  'error.MEDIA_GONE': 'The media server no longer has the video.',
+  'error.NETWORK': 'The connection to the video site was lost.',
+  'error.NETWORK_TIMEOUT': 'The video site did not answer in time.',
   'error.CREDENTIALS_INVALID': 'This address has an account, and the password is wrong.',
 };

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.engines.clip.browser import program
 from tests.system.e2e.conftest import QUICK
@@ -22,6 +22,8 @@ __all__ = ["offline_youtube", "offline_youtube_session"]
 # "--no-sandbox": tests may run as root, in whose name Chromium refuses its own sandbox.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-background-networking", "--no-first-run"]
 LINK = "https://www.youtube.com/watch?v=ladder_____"
+
+expect.set_options(timeout=HANG_SECONDS * 1000)
 
 
 @pytest.fixture(scope="package")
@@ -97,6 +99,6 @@ def save_download(page: Page, folder: Path, press: str) -> Path:
     """Press the focused control and return the file that the browser saves."""
     with page.expect_download() as started:
         page.keyboard.press(press)
-    path = folder / started.value.suggested_filename
+    path = folder / str(started.value.suggested_filename)
     started.value.save_as(path)
     return path

@@ -1,0 +1,56 @@
+"""The modules of the page keep to their types, and what needs no browser is tested without one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.tools.live_service import ROOT
+
+pytestmark = [pytest.mark.slow]
+
+HERE = Path(__file__).parent
+STATIC = ROOT / "src/pages/static"
+KEY = re.compile(r"^  '([\w.-]+)': ", re.MULTILINE)
+
+
+def run(*command: str) -> str:
+    """Run a program in the folder of these tests; fail with what it printed."""
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def node() -> str:
+    """Node; ``make test`` installs it."""
+    found = shutil.which("node")
+    assert found is not None, "the tests of the page need Node: run scripts/test-packages.sh"
+    return found
+
+
+def test_the_types_of_the_modules_hold() -> None:
+    compiler = HERE / "node_modules/typescript/bin/tsc"
+    assert compiler.exists(), "the tests of the page need TypeScript: run scripts/test-packages.sh"
+    run(node(), str(compiler), "--project", str(ROOT / "src/pages/tsconfig.json"))
+
+
+def test_the_modules_without_a_browser() -> None:
+    assert "# fail 0" in run(node(), "--test", "--test-reporter=tap", *map(str, sorted(HERE.glob("modules/*.test.js"))))
+
+
+def test_every_language_has_every_text() -> None:
+    english = set(KEY.findall((STATIC / "texts.en.js").read_text()))
+    german = set(KEY.findall((STATIC / "texts.de.js").read_text()))
+    assert english - german == set()
+    # English sentences about errors come from the service; other languages have their own.
+    assert {key for key in german - english if not key.startswith(("error.", "note."))} == set()
+
+
+def test_every_text_that_is_used_exists() -> None:
+    english = set(KEY.findall((STATIC / "texts.en.js").read_text()))
+    used = {key for path in STATIC.glob("*.js") for key in re.findall(r"\bt\('([\w.-]+)'", path.read_text())}
+    assert used - english == set()
