@@ -15,6 +15,7 @@ from src.config import Settings
 from src.middleware import api_documents as documents
 from src.middleware import chat, errors, headers, limits, push, request_log
 from src.middleware import services_of_request as wiring
+from src.middleware.base_address import Below
 from src.middleware.uploads import StreamingRequest
 from src.pages import home
 from src.routes import ALWAYS, SURFACES, choose_surfaces
@@ -86,5 +87,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            Below(app.wsgi_app), x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+        )
     return app

@@ -239,7 +239,7 @@ class Settings(BaseModel):
     )
     fetch_connections: int = row(8, "Parallel connections with which one file is fetched.", ge=1, le=32)
     fetch_rate_limit_kb: int = row(0, "Highest download rate of one job, in kB per second; 0 is no limit.", ge=0)
-
+    preview_max_mb: Megabytes = row(20, "Largest preview, in MB; above it, a preview has fewer frames a second.", gt=0)
     clip_padding_seconds: float = row(
         2, "Seconds of source to retain around a clip, if cheap, so that its times can be changed; 0: none.", ge=0
     )

@@ -14,6 +14,7 @@ from src.models.params import (
     ClipParams,
     EncodeParams,
     LiveClipParams,
+    PreviewParams,
     StreamParams,
     TranscriptParams,
     VideoParams,
@@ -23,6 +24,9 @@ from src.services.audio.kind import AudioHandler
 from src.services.clips.batch import ClipBatchService
 from src.services.clips.batch_kind import BatchHandler
 from src.services.clips.kind import ClipHandler
+from src.services.clips.preview_attention import PreviewAttention
+from src.services.clips.preview_kind import PreviewHandler
+from src.services.clips.previews import PreviewService
 from src.services.downloads.transcript_kind import TranscriptHandler
 from src.services.downloads.video_kind import VideoHandler
 from src.services.egress.proxy import EgressProxy
@@ -57,6 +61,7 @@ class Tools:
     encoder: EncodingService
     audio: AudioService
     chunks: ChunkWorkers
+    attention: PreviewAttention | None = None
     live: LiveService | None = None
     audio_downloads: AudioDownloadService | None = None
 
@@ -85,6 +90,12 @@ def _batch(tools: Tools) -> BatchHandler:
     return BatchHandler(ClipBatchService(tools.settings, tools.youtube, tools.ffmpeg, tools.egress))
 
 
+def _preview(tools: Tools) -> PreviewHandler:
+    assert tools.attention is not None
+    previews = PreviewService(tools.settings, tools.youtube, tools.ffmpeg, tools.egress)
+    return PreviewHandler(previews, tools.attention, tools.clock)
+
+
 def _audio(tools: Tools) -> AudioHandler:
     downloads = tools.audio_downloads or AudioDownloadService(
         tools.settings, tools.youtube, tools.audio, tools.ffmpeg, egress=tools.egress
@@ -111,6 +122,7 @@ ROWS = (
     ),
     Row(JobKind(LiveClipParams, DOWNLOADS, urgent=True), _live),
     Row(JobKind(BatchParams, DOWNLOADS), _batch),
+    Row(JobKind(PreviewParams, DOWNLOADS), _preview),
     Row(JobKind(VideoParams, DOWNLOADS, long=True), lambda tools: VideoHandler(tools.videos)),
     Row(JobKind(TranscriptParams, DOWNLOADS), lambda tools: TranscriptHandler(tools.youtube)),
     Row(

@@ -21,6 +21,7 @@ from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
 from src.services.audio.download import AudioDownloadService
 from src.services.cache_service import CacheService
+from src.services.clips.preview_attention import PreviewAttention
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding.ability_store import AbilityStore
 from src.services.encoding.audio_extraction import AudioService
@@ -140,6 +141,7 @@ def build_production(
         encoder=encoder,
         audio=AudioService(ffmpeg),
         chunks=chunks,
+        attention=PreviewAttention(cache),
         live=given.live,
         audio_downloads=given.audio_downloads,
     )

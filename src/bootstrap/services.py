@@ -47,6 +47,8 @@ from src.services.chat.chat import ChatService
 from src.services.chat.cooldown import Cooldown
 from src.services.cleanup_service import CleanupService
 from src.services.clips.offers import MetadataService
+from src.services.clips.preview_attention import PreviewAttention
+from src.services.clips.preview_requests import PreviewRequests
 from src.services.clips.requests import ClipService
 from src.services.downloads.requests import DownloadService
 from src.services.downloads.work_plans import WorkPlanService
@@ -100,6 +102,7 @@ class Services:
     anonymous_saves: AnonymousSaves
     jobs: JobService
     clips: ClipService
+    previews: PreviewRequests
     channel_tokens: ChannelTokenService
     chat: ChatService
     uploads: UploadService
@@ -278,6 +281,9 @@ def build(
         admins=admins,
         jobs=jobs,
         clips=clips,
+        previews=PreviewRequests(
+            jobs, PreviewAttention(cache), counters, signer, clock, enabled=settings.rate_limit_enabled
+        ),
         channel_tokens=channel_tokens,
         chat=ChatService(
             clips,

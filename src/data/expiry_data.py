@@ -19,6 +19,7 @@ from src.data.repair_data import REPAIR_WAITS
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
 from src.data.video_data import VideoData
+from src.models.params import JobParams
 from src.models.video import Status, VideoJob
 
 _T = TypeVar("_T")
@@ -75,8 +76,8 @@ class ExpiryData:
         return done.matched_count == 1
 
     def delete_records(self, now: datetime, *, ended_before: datetime, saved_before: datetime) -> int:
-        """Delete records without files that expired long ago, saves that were never requested, and anonymous saves
-        that have expired; return how many."""
+        """Delete records without files that expired long ago, saves that were never requested, anonymous saves that
+        have expired, and previews without files; return how many."""
         old = [
             {
                 "expires_at": {"$lte": ended_before},
@@ -95,6 +96,12 @@ class ExpiryData:
                 "status": Status.PENDING.value,
                 "queued_at": None,
                 "expires_at": {"$lte": now},
+            },
+            {
+                "kind": {"$in": [kind for kind in JobParams.kinds() if kind not in JobParams.listed_kinds()]},
+                "expires_at": {"$lte": now},
+                "file_path": None,
+                "status": {"$ne": Status.PROCESSING.value},
             },
         ]
         with translated():

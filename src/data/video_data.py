@@ -15,6 +15,7 @@ from src.data.job_documents import Document, after_now, artifact_fields, by_id, 
 from src.data.leases import NO_LEASE
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
+from src.models.params import JobParams
 from src.models.video import ARCHIVE_ID, Owner, OwnerKind, RepairState, Status, VideoJob
 
 _NEVER_STARTED: Document = {"status": Status.PENDING.value, "queued_at": None}
@@ -88,7 +89,8 @@ class VideoData:
 
     def tally(self, owner: Owner | None = None) -> tuple[dict[Status, int], int]:
         """Return the number of jobs in each state and the bytes of their files, of one owner or of all."""
-        wanted = {} if owner is None else {"owner_id": owner.id, "owner_kind": owner.kind.value}
+        wanted: Document = {} if owner is None else {"owner_id": owner.id, "owner_kind": owner.kind.value}
+        wanted["kind"] = {"$in": JobParams.listed_kinds()}
         size = {"$cond": [{"$gt": ["$file_path", ""]}, {"$ifNull": ["$file_size_bytes", 0]}, 0]}
         grouped = {"_id": "$status", "number": {"$sum": 1}, "bytes": {"$sum": size}}
         with translated():
@@ -139,7 +141,9 @@ class VideoData:
         self, *, skip: int, limit: int, kind: str | None = None, status: str | None = None
     ) -> tuple[list[VideoJob], int]:
         """Return the jobs of all owners, newest first, and their total number."""
-        wanted: Document = {name: value for name, value in (("kind", kind), ("status", status)) if value}
+        wanted: Document = {"kind": kind or {"$in": JobParams.listed_kinds()}}
+        if status:
+            wanted["status"] = status
         with translated():
             total = self._videos.count_documents(wanted)
             found = list(self._videos.find(wanted).sort("_id", -1).skip(skip).limit(limit))
@@ -181,6 +185,7 @@ class VideoData:
         """
         wanted: Document = {
             "owner_id": owner.id,
+            "kind": {"$in": JobParams.listed_kinds()},
             "status": {"$in": [Status.PENDING.value, Status.PROCESSING.value]},
             "anonymous": True if anonymous else {"$ne": True},
         }

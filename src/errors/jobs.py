@@ -23,6 +23,12 @@ class VideoNotFound(AppError):
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
+class PreviewNotFound(AppError):
+    """There is no such preview, or it has expired: request it again."""
+
+    kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
+
+
 class StoryboardNotFound(AppError):
     """There is no such sheet: look the video up with POST /api/video/info first."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template_string
 
-from src.middleware.base_address import base_address
+from src.middleware.base_address import base_address, local_address
 from src.middleware.openapi import openapi
 
 TITLE, VERSION = "yt-downloader", "1.0.0"
@@ -30,7 +30,9 @@ def install(app: Flask) -> None:
 
     def docs() -> Response:
         template = files("src.middleware").joinpath("docs.html").read_text(encoding="utf-8")
-        page = render_template_string(template, api=document(), groups=_by_tag(document()), base=base_address())
+        page = render_template_string(
+            template, api=document(), groups=_by_tag(document()), base=base_address(), below=local_address("")
+        )
         response = Response(page, mimetype="text/html")
         style = page.partition("<style>")[2].partition("</style>")[0]
         allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -40,6 +40,7 @@ class Auth(Enum):
     GUEST = "guest"  # anyone; a guest session if its id is sent
     NETWORK = "network"  # a private token, or none from an allowed network
     ANY = "any"  # a guest session, a private token, or none from an allowed network
+    VISITOR = "visitor"  # anyone; a login or a guest session if sent
     PATH_TOKEN = "path"  # noqa: S105 (where the token is, not a token); a public or a channel token
     CHANNEL = "channel"  # a channel token in the path
 
@@ -76,6 +77,13 @@ class Caller:
         return ARCHIVE if self.identity is None else Owner.user(self.user_id)
 
     @property
+    def visitor(self) -> Owner:
+        """The owner of what everyone may request: the account, the guest session, or the network of the address."""
+        if self.session is None and self.identity is None:
+            return Owner(OwnerKind.ADDRESS, network_of(self.address))
+        return self.owner
+
+    @property
     def holder(self) -> Holder:
         """Whose limits a long-lasting reply counts against; for the shared archive, only those of the address."""
         owner = self.owner
@@ -107,11 +115,13 @@ def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = Fa
     address = request.remote_addr or "unknown"
     if auth is Auth.NONE:
         return Caller(address)
+    if auth is Auth.VISITOR and (token := _token_of_visitor(cookie=cookie)):
+        return _of_login(address, token)
     if key := _session_key(auth):
         guests = services().guests
         session = guests.open(key)
         return Caller(address, session=session, session_key=key.lower(), still_counts=lambda: guests.is_open(key))
-    if auth is Auth.GUEST:
+    if auth in (Auth.GUEST, Auth.VISITOR):
         return Caller(address)
     by_cookie = cookie and "Authorization" not in request.headers
     token = token_in_cookie() if by_cookie else None
@@ -149,8 +159,14 @@ def _of_login(address: str, token: str) -> Caller:
     return Caller(address, identity, still_counts=lambda: accounts.is_signed_in(token))
 
 
+def _token_of_visitor(*, cookie: bool) -> str | None:
+    if "Authorization" in request.headers:
+        return _bearer_token()
+    return token_in_cookie() if cookie else None
+
+
 def _session_key(auth: Auth) -> str:
-    if auth not in (Auth.SESSION, Auth.GUEST, Auth.ANY):
+    if auth not in (Auth.SESSION, Auth.GUEST, Auth.ANY, Auth.VISITOR):
         return ""
     key = request.headers.get(SESSION_HEADER, "").strip()
     return key or (_socket_credential("session") if auth is Auth.ANY else "")

@@ -58,6 +58,7 @@ class Limit(Enum):
     SAVE = "save"  # anyone may save for an account
     START = "start"  # starts a job
     LOOK_UP = "look up"  # sends requests to a video site
+    PREVIEW = "preview"  # starts a preview
     IMAGE = "image"  # fetches an image of a video that was looked up
     SIGN_IN = "sign in"
     TOKEN = "token"  # noqa: S105 (a class of requests)

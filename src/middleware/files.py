@@ -7,7 +7,6 @@ from urllib.parse import quote
 from flask import Response, request, send_file
 
 from src.errors import FileGone
-from src.middleware.base_address import base_address
 from src.middleware.services_of_request import services
 from src.models.video import Artifact, VideoJob
 from src.utils.filenames import content_disposition
@@ -16,11 +15,6 @@ from src.utils.filenames import content_disposition
 def file_reply(job: VideoJob) -> Response:
     """Return the finished file of a job: see ``artifact_reply``."""
     return artifact_reply(job.artifact)
-
-
-def public_address(path: str) -> str:
-    """Return a path as a URL."""
-    return base_address() + path
 
 
 def text_reply(text: str, content_type: str = "text/plain; charset=utf-8") -> Response:

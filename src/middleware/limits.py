@@ -31,6 +31,7 @@ RATES: dict[Limit, str] = {
     Limit.SAVE: "120/minute;1500/hour",
     Limit.START: "60/minute",
     Limit.LOOK_UP: "30/minute",
+    Limit.PREVIEW: "480/minute",  # of one owner 120: see clips/preview_requests.py
     Limit.IMAGE: "300/minute",
     Limit.SIGN_IN: "30/minute",
     Limit.TOKEN: "60/minute",

@@ -48,6 +48,7 @@ _SECURITY: dict[Auth, tuple[str, ...]] = {
     Auth.GUEST: ("", "guestSession"),
     Auth.NETWORK: ("", "privateToken"),
     Auth.ANY: ("", "guestSession", "privateToken"),
+    Auth.VISITOR: ("", "guestSession", "privateToken"),
 }
 _EVERYWHERE: tuple[type[AppError], ...] = (RateLimitExceeded, InternalError, StoreUnavailable)
 
@@ -242,7 +243,7 @@ def _responses(contract: Endpoint, method: str) -> Json:
 
 def _possible_errors(contract: Endpoint) -> list[type[AppError]]:
     errors = [*contract.errors, *_EVERYWHERE]
-    if contract.auth in (Auth.SESSION, Auth.GUEST):
+    if contract.auth in (Auth.SESSION, Auth.GUEST, Auth.VISITOR):
         errors += [SessionMissing, SessionInvalid]
     if contract.cookie:
         errors += [OriginRefused]

@@ -21,11 +21,18 @@ class JobParams(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     kind: ClassVar[str]
+    passing: ClassVar[bool] = False
+    """Whether jobs of this kind only help to make a request: they are in no list, event stream or count of jobs."""
 
     @staticmethod
     def kinds() -> tuple[str, ...]:
         """Return the names of all kinds of jobs."""
         return tuple(model.kind for model in JobParams.__subclasses__())
+
+    @staticmethod
+    def listed_kinds() -> tuple[str, ...]:
+        """Return the names of the kinds that are listed and counted."""
+        return tuple(model.kind for model in JobParams.__subclasses__() if not model.passing)
 
     @staticmethod
     def parse(kind: str, fields: dict[str, Any]) -> JobParams:
@@ -181,3 +188,19 @@ class AudioParams(JobParams):
     audio_format: AudioFormat = "mp3"
     audio_quality: AudioQuality = "best"
     normalize_loudness: bool = False
+
+
+class PreviewParams(JobParams):
+    """A small copy of a part of a video, in which a user chooses a moment. Times are seconds from its start.
+
+    It starts with a key frame, which is usually before ``start_time``.
+    """
+
+    kind = "preview"
+    passing = True
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str
+    start_time: float
+    end_time: float

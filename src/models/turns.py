@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+PREVIEWS = "previews"
+"""The owner that all previews without an account count for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kinds:

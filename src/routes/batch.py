@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from src import errors
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import local_address
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import file_reply
 from src.middleware.services_of_request import services
@@ -34,7 +35,7 @@ def save_batch(body: SaveBatch, caller: Caller) -> Reply:
         container=body.format_preference,
         resolution=body.resolution_preference,
     )
-    return Batch.of(job, None), 202, {"Location": f"/api/video/batch/{job.id}", "Retry-After": "2"}
+    return Batch.of(job, None), 202, {"Location": local_address(f"/api/video/batch/{job.id}"), "Retry-After": "2"}
 
 
 @bp.get("/<video_id>")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from src.errors import DiskFull, EncodeNotFound, FileGone, FormatRefused, NotOwner, VideoNotFound
+from src.errors import DiskFull, EncodeNotFound, FileGone, FileNotReady, FormatRefused, NotOwner, VideoNotFound
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
 from src.models.params import BatchParams, EncodeParams
 from src.models.video import Owner, VideoJob
-from src.routes.schemas.control import EncodeControlled, VideoControlled, WebhookSecret
+from src.routes.schemas.control import EncodeControlled, FileLinked, VideoControlled, WebhookSecret
 from src.services.clips.requests import KINDS as CLIP_KINDS
 
 bp = Blueprint("control", __name__, url_prefix="/api")
@@ -39,6 +39,20 @@ def cancel_video(video_id: str, caller: Caller) -> Reply:
 def retry_video(video_id: str, caller: Caller) -> Reply:
     """Start a failed or cancelled video again; others stay as they are."""
     return VideoControlled.of(services().jobs.retry(_video(video_id, caller)), False), 200
+
+
+@bp.post("/video/link/<video_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: FileLinked}, errors=(*OF_A_VIDEO, FileNotReady, FileGone))
+def link_video(video_id: str, caller: Caller) -> Reply:
+    """Get links with which a page shows the file and a still image of it, for about an hour; call again to renew."""
+    return _linked(_video(video_id, caller)), 200
+
+
+@bp.post("/encode/link/<encode_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: FileLinked}, errors=(*OF_AN_ENCODE, FileNotReady, FileGone))
+def link_encode(encode_id: str, caller: Caller) -> Reply:
+    """Get links with which a page shows the file and a still image of it, for about an hour; call again to renew."""
+    return _linked(_encode(encode_id, caller)), 200
 
 
 @bp.delete("/encode/<encode_id>")
@@ -76,6 +90,17 @@ def _video(video_id: str, caller: Caller) -> VideoJob:
 def _encode(encode_id: str, caller: Caller) -> VideoJob:
     kinds = (EncodeParams.kind,)
     return services().jobs.find(encode_id, Owner.user(caller.user_id), kinds, missing=EncodeNotFound)
+
+
+def _linked(job: VideoJob) -> FileLinked:
+    services().jobs.require_success(job)
+    if not job.ended:
+        raise FileNotReady()
+    links = services().file_links
+    file, poster = links.shown(job), links.shown(job, poster=True)
+    if file is None or poster is None:
+        raise FileGone()
+    return FileLinked(file_url=file.address, poster_url=poster.address, expires_at=file.expires_at)
 
 
 def _dismissed(job: VideoJob) -> tuple[VideoJob, bool]:

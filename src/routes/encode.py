@@ -20,6 +20,7 @@ from src.errors import (
     UploadTypeUnsupported,
 )
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import local_address
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
 from src.middleware.services_of_request import services
@@ -161,5 +162,5 @@ def _run(job: VideoJob, choice: EncodeChoice, wait_seconds: float) -> VideoJob:
 
 
 def _still_encoding(job: VideoJob) -> Reply:
-    again = {"Location": f"/api/encode/status/{job.id}", "Retry-After": "2"}
+    again = {"Location": local_address(f"/api/encode/status/{job.id}"), "Retry-After": "2"}
     return Processing(message="Video is currently being encoded", status="processing"), 202, again

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from src.errors import ClipRangeInvalid, ClipTooLong, FileGone, FileNotReady, NotOwner, ShareNotFound, VideoNotFound
 from src.middleware.auth import Auth, Caller
-from src.middleware.base_address import base_address
+from src.middleware.base_address import address, base_address, local_address
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
 from src.middleware.preferences import wants_page
@@ -33,7 +33,7 @@ def share_video(video_id: str, caller: Caller, body: ShareVideo | None = None) -
     """Create a link with which anyone can watch the finished clip on a small page."""
     life = timedelta(seconds=body.expires_in_seconds) if body and body.expires_in_seconds else None
     share, token = services().shares.create(_find(video_id, caller), life=life)
-    return Shared.of(share, f"{base_address()}/s/{token}", token), 201
+    return Shared.of(share, address(f"/s/{token}"), token), 201
 
 
 @bp.delete("/api/video/share/<video_id>")
@@ -49,7 +49,9 @@ def share_page(token: str) -> Reply:
     """Show a clip: player, poster, title, download, and the expiry of the link."""
     try:
         share, job = services().shares.open(token)
-        page = Response(render(share, job, base_address(), token), content_type="text/html; charset=utf-8")
+        page = Response(
+            render(share, job, base_address(), local_address(""), token), content_type="text/html; charset=utf-8"
+        )
     except ShareNotFound as error:
         if not wants_page():
             raise

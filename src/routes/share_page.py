@@ -26,8 +26,9 @@ POLICY = (
 """The Content-Security-Policy of the page."""
 
 
-def render(share: Share, job: VideoJob, base: str, token: str) -> str:
-    """Return the page; ``base`` is this service's address, for absolute links in previews on other sites."""
+def render(share: Share, job: VideoJob, base: str, below: str, token: str) -> str:
+    """Return the page; ``base`` is this service's address, for absolute links in previews on other sites; ``below`` is
+    the path below which the reader sees it."""
     assert job.artifact is not None
     actual = job.report.get("actual") or {}
     source = str(job.facts.get("title") or "")
@@ -50,9 +51,9 @@ def render(share: Share, job: VideoJob, base: str, token: str) -> str:
         "height": str(height),
         "poster_width": str(poster_width),
         "poster_height": str(poster_height),
-        "video_path": f"{path}/{file}",
-        "poster_path": f"{path}/poster.jpg",
-        "download_path": f"{path}/{file}?download=1",
+        "video_path": f"{below}{path}/{file}",
+        "poster_path": f"{below}{path}/poster.jpg",
+        "download_path": f"{below}{path}/{file}?download=1",
         "size": _size(job.artifact.size_bytes),
         "until": share.expires_at.strftime("%-d %B %Y, %H:%M UTC"),
         "until_iso": share.expires_at.isoformat(timespec="seconds"),

@@ -30,6 +30,7 @@ from src.errors import (
     UploadTypeUnsupported,
 )
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import local_address
 from src.middleware.contract import Empty, Limit, Reply, endpoint
 from src.middleware.services_of_request import services
 from src.models.upload import ResumableUpload
@@ -65,7 +66,7 @@ def announce(caller: Caller) -> Reply:
     _require_version()
     length = _number("Upload-Length")
     upload = services().resumable.create(Owner.user(caller.user_id), _filename(), length)
-    return Response(status=201, headers={"Location": f"{request.path}{upload.id}", **_expiry(upload)})
+    return Response(status=201, headers={"Location": local_address(f"{request.path}{upload.id}"), **_expiry(upload)})
 
 
 @bp.route("/<upload_id>", methods=["HEAD"], provide_automatic_options=False)

@@ -19,6 +19,7 @@ from src.errors import (
     VideoNotFound,
 )
 from src.middleware.auth import Auth, Caller
+from src.middleware.base_address import local_address
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
 from src.middleware.request_log import request_age
@@ -107,7 +108,7 @@ def start_video(video_id: str, caller: Caller, body: DownloadVideo | None = None
     if job.status is Status.COMPLETED and job.artifact is not None and not _differs(job, changes):
         return VideoStarted(video_id=job.id, status=job.shown_status.value), 200
     job = services().jobs.start_always(job, changes)
-    again = {"Location": f"/api/video/status/{job.id}", "Retry-After": "2"}
+    again = {"Location": local_address(f"/api/video/status/{job.id}"), "Retry-After": "2"}
     return VideoStarted(video_id=job.id, status=job.shown_status.value), 202, again
 
 
@@ -185,5 +186,5 @@ def _delivered(job: VideoJob) -> Reply:
     services().jobs.require_success(job)
     if job.status is Status.COMPLETED:
         return file_reply(job)
-    again = {"Location": f"/api/video/status/{job.id}", "Retry-After": "2"}
+    again = {"Location": local_address(f"/api/video/status/{job.id}"), "Retry-After": "2"}
     return Processing(message="Video is currently being processed", status="processing"), 202, again

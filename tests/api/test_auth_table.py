@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 UNKNOWN = "65a0000000000000000000ff"
 
 ANYONE = "anyone"
+VISITOR = "nobody, or a private token"
 PUBLIC = "a public or private token"
 PRIVATE = "a private token"
 IN_PATH = "a public or channel token in the path"
@@ -55,6 +56,8 @@ ROUTES = [
     ("GET", "/api/video/save/stream/<token>/<path:video_id>", IN_PATH, 400),
     ("POST", "/api/video/save/stream/<token>/<path:video_id>", IN_PATH, 400),
     ("POST", "/api/video/share/<video_id>", PRIVATE, 404),
+    ("POST", "/api/video/link/<video_id>", PRIVATE, 404),
+    ("POST", "/api/encode/link/<encode_id>", PRIVATE, 404),
     ("DELETE", "/api/video/share/<video_id>", PRIVATE, 404),
     ("PATCH", "/api/video/<video_id>", PRIVATE, 400),
     ("GET", "/s/<token>", ANYONE, 404),
@@ -78,6 +81,8 @@ ROUTES = [
     ("GET", "/api/video/formats/<video_id>", PRIVATE, 404),
     ("POST", "/api/video/resolutions", ANYONE, 400),
     ("POST", "/api/video/info", ANYONE, 400),
+    ("POST", "/api/video/preview", VISITOR, 400),
+    ("GET", "/api/video/preview/<preview_id>", VISITOR, 404),
     ("GET", "/api/video/storyboard/<video_id>/<level>/<sheet>", ANYONE, 400),
     ("POST", "/api/encode/upload", PRIVATE, 400),
     ("POST", "/api/encode/upload/audio", PRIVATE, 400),
@@ -152,6 +157,8 @@ ROUTES = [
     ("POST", "/audio_dl/api/auto-download/", ANYONE, 400),
     ("GET", "/audio_dl/api/history/", PRIVATE, 200),
     ("GET", "/media/downloads/<folder>/<job_id>/<filename>", ANYONE, 403),
+    ("GET", "/media/inline/<job_id>/<filename>", ANYONE, 403),
+    ("GET", "/media/posters/<job_id>/<filename>", ANYONE, 403),
     ("GET", "/openapi.json", ANYONE, 200),
     ("GET", "/docs", ANYONE, 200),
     ("GET", "/page/<path:name>", ANYONE, 404),
@@ -165,6 +172,7 @@ MAY_COME_IN = {
     ANYONE: None,
     SESSION: {"private"},
     NETWORK: {"nobody", "private"},  # the test's own address is a neighbour's
+    VISITOR: {"nobody", "private"},
     PUBLIC: {"public", "private"},
     PRIVATE: {"private"},
     OPERATOR: {"private"},
@@ -266,7 +274,9 @@ def test_a_route_lets_in_whom_the_table_says(table_api: Api, method: str, rule: 
         expected = {"nobody": "TOKEN_INVALID" if who in {IN_PATH, CHANNEL} else "TOKEN_MISSING"}
         expected |= {"nobody": "SESSION_MISSING"} if who == SESSION else {}
         expected |= (
-            {"expired private": "TOKEN_EXPIRED"} if who in {PRIVATE, PUBLIC, SESSION, NETWORK, OPERATOR, ADMIN} else {}
+            {"expired private": "TOKEN_EXPIRED"}
+            if who in {PRIVATE, PUBLIC, SESSION, NETWORK, OPERATOR, ADMIN, VISITOR}
+            else {}
         )
         expected |= {"expired public": "TOKEN_EXPIRED"} if who in {PUBLIC, IN_PATH} else {}
         assert body["code"] == expected.get(kind, "TOKEN_INVALID"), kind

@@ -160,3 +160,32 @@ def test_a_live_clip_is_moved_by_what_its_times_are(api: Api, anna: Person, tmp_
     anna.post(f"/api/video/download/{video_id}")
     assert (seen[-1].clip_offset, seen[-1].clip_duration, seen[-1].event_at) == (65, 130, seen[0].event_at)
     assert anna.status(video_id)["source"] == "live"
+
+
+def test_a_page_shows_a_file_by_a_link_until_the_file_or_the_account_is_gone(
+    api: Api, shared: tuple[str, dict[str, Any]], anna: Person
+) -> None:
+    video_id, _ = shared
+    linked = anna.post(f"/api/video/link/{video_id}")
+    assert linked.status_code == 200 and linked.json is not None, linked.text
+    file, poster = linked.json["file_url"], linked.json["poster_url"]
+    left = datetime.fromisoformat(linked.json["expires_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=54) < left <= timedelta(hours=1)
+    shown = api.call("GET", file, headers={"Range": "bytes=0-9"})
+    assert (shown.status_code, shown.headers["Content-Disposition"]) == (206, "inline")
+    assert api.call("GET", poster).data.startswith(b"\xff\xd8")
+    for wrong in (
+        file.replace("inline", "posters"),
+        file[:-1],
+        file.replace("expires=", "expires=9"),
+        file.split("?")[0],
+    ):
+        assert api.call("GET", wrong).status_code in (403, 404), wrong
+    assert api.person().post(f"/api/video/link/{video_id}").status_code == 403
+    api.services.accounts.switch(anna.email, active=False)
+    assert [api.call("GET", each).status_code for each in (file, poster)] == [404, 404]
+    api.services.accounts.switch(anna.email, active=True)
+    assert api.call("GET", file).status_code == 200
+    job = api.services.jobs.find_any(video_id)
+    api.services.jobs.forget(job)
+    assert [api.call("GET", each).status_code for each in (file, poster)] == [404, 404]

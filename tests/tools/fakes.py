@@ -218,5 +218,5 @@ def fake_handlers(engine: FakeEngine) -> dict[str, JobHandler[Any]]:
         live=given,
         audio_downloads=given,
     )
-    rows = {row.kind.name: row for row in ROWS if row.kind.name not in ("batch", "stream")}
+    rows = {row.kind.name: row for row in ROWS if row.kind.name not in ("batch", "stream", "preview")}
     return {name: row.build(tools) for name, row in rows.items()}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.models.turns import Running, Waiting
+from src.models.turns import PREVIEWS, Running, Waiting
 from src.services.jobs.turns import next_turns
 
 NOON = datetime(2026, 1, 18, 12, 0, tzinfo=UTC)
@@ -39,6 +39,19 @@ def test_with_one_worker_a_long_job_begins_when_nothing_else_waits() -> None:
     assert turns([group("a", long=True), group("a", minute=5)], "", 1) == "a"
     assert turns([group("a", long=True), group("b", minute=5)], "", 1) == "b"
     assert turns([group("a", long=True), group("b", long=True, minute=5)], "", 1) == "A"
+
+
+def test_previews_without_an_account_take_one_worker_and_none_while_others_wait() -> None:
+    previews = Waiting(PREVIEWS, False, 5, NOON)
+    assert [each.owner for each in next_turns([previews], [], 4)] == [PREVIEWS]
+    assert next_turns([previews], [Running(PREVIEWS)], 4) == []
+    begun = next_turns([previews, group("a", 2, minute=5)], [], 4)
+    assert [each.owner for each in begun] == ["a", "a", PREVIEWS], "then nothing else waits"
+    assert [each.owner for each in next_turns([previews, group("a", 9, minute=5)], [], 3)] == ["a", "a", "a"]
+    waiting = [previews, group("a", 9, long=True, minute=5)]
+    begun = next_turns(waiting, [Running("a", long=True)] * 2, 3)
+    assert [each.owner for each in begun] == [PREVIEWS], "long jobs may wait for hours"
+    assert [each.owner for each in next_turns([waiting[1], previews], [], 1)] == [PREVIEWS], "it has waited longer"
 
 
 def test_one_owner_holds_at_most_half_while_others_wait() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from src.middleware.files import public_address
+from src.middleware.base_address import address, local_address
 from src.utils.clock import utc_text
 
 MESSAGE_LENGTH = 500  # of a message about a clip
@@ -28,7 +28,9 @@ Seconds = Annotated[
 ]
 
 # A path, shown as an absolute URL.
-Address = Annotated[str, AfterValidator(public_address)]
+Address = Annotated[str, AfterValidator(address)]
+# The same for pages of this service: they may be open at another address than that of PUBLIC_URL.
+LocalAddress = Annotated[str, AfterValidator(local_address)]
 
 
 def of_job(*path: str, **default: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from src.models.video import Status, VideoJob
+from src.routes.schemas.common import LocalAddress, UtcTime
 
 
 class Controlled(BaseModel):
@@ -36,6 +37,17 @@ class EncodeControlled(Controlled):
     """An encode."""
 
     encode_id: str
+
+
+class FileLinked(BaseModel):
+    """Paths at this service's host that show a file and a still image of it without a token, until ``expires_at``.
+
+    They are refused as soon as the file is deleted or replaced, or its account is disabled.
+    """
+
+    file_url: LocalAddress
+    poster_url: LocalAddress
+    expires_at: UtcTime
 
 
 class WebhookSecret(BaseModel):

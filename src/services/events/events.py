@@ -103,7 +103,7 @@ class JobEvents:
         return listener
 
     def _newest(self, owner: Owner, states: Collection[Status]) -> list[VideoJob]:
-        found, _ = self._jobs.some(owner, JobParams.kinds(), offset=0, limit=_MOST_JOBS, states=states)
+        found, _ = self._jobs.some(owner, JobParams.listed_kinds(), offset=0, limit=_MOST_JOBS, states=states)
         return found[::-1]
 
     def _enter(
@@ -221,11 +221,11 @@ class _Owners:
         self._known: OrderedDict[str, Owner] = OrderedDict()
 
     def of(self, job_id: str) -> Owner | None:
-        """Return the owner of a job. Called only on the feed's thread."""
+        """Return the owner whose listeners hear of a job, if any. Called only on the feed's thread."""
         if job_id in self._known:
             return self._known[job_id]
         job = self._jobs.peek(job_id)
-        if job is None:
+        if job is None or job.params.passing:
             return None
         if job.owner.kind is OwnerKind.ADDRESS:
             return job.owner  # an account may still claim it

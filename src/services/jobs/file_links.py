@@ -16,6 +16,9 @@ from src.utils.signing import Signer
 ROOT = "/media/downloads"
 _PURPOSE = "media"
 _LONGEST = timedelta(days=7)
+INLINE_ROOT, POSTER_ROOT = "/media/inline", "/media/posters"
+INLINE_LIFE = timedelta(hours=1)
+_STEP_SECONDS = 300  # for so long, the links to one file are equal, so that browsers cache what they show
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,11 @@ class FileLink:
 
     path: str
     query: str
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the link becomes invalid."""
+        return datetime.fromtimestamp(int(self.query.removeprefix("expires=").partition("&")[0]), UTC)
 
     @property
     def address(self) -> str:
@@ -48,6 +56,31 @@ class FileLinks:
         signature = self._signer.sign(_PURPOSE, f"{path}\n{expires}")
         return FileLink(f"{ROOT}/{quote(path)}", f"expires={expires}&signature={signature}")
 
+    def shown(self, job: VideoJob, *, poster: bool = False) -> FileLink | None:
+        """Return a link with which a page shows a job's file, or its ``poster``; valid for about an hour.
+
+        It is renewed by another call. ``None`` without a file.
+        """
+        if job.artifact is None:
+            return None
+        latest = int((self._clock.now() + INLINE_LIFE).timestamp())
+        expires, name = latest - latest % _STEP_SECONDS, job.artifact.path.name
+        root = POSTER_ROOT if poster else INLINE_ROOT
+        signature = self._signer.sign(root, f"{job.id}/{name}\n{expires}")
+        return FileLink(f"{root}/{job.id}/{quote(name)}", f"expires={expires}&signature={signature}")
+
+    def open_shown(
+        self, job_id: str, name: str, expires: int, signature: str, *, poster: bool = False
+    ) -> Artifact | None:
+        """Return the file that a link of ``shown`` refers to. Raises as ``open``; also when the file was replaced."""
+        root = POSTER_ROOT if poster else INLINE_ROOT
+        if not self._is_valid(root, f"{job_id}/{name}", expires, signature):
+            raise LinkExpired()
+        artifact = self._artifact(job_id)
+        if artifact is None or artifact.path.name != name:
+            raise FileGone()
+        return artifact
+
     def open(self, folder: str, job_id: str, name: str, expires: int, signature: str) -> Artifact | None:
         """Return the file that a link refers to.
 
@@ -55,9 +88,15 @@ class FileLinks:
             LinkExpired: the signature is invalid, or the link has expired.
             FileGone: the job was deleted, or the account that it belongs to was deleted or disabled.
         """
-        signed = self._signer.is_signed(_PURPOSE, f"{folder}/{job_id}/{name}\n{expires}", signature)
-        if not signed or datetime.fromtimestamp(expires, UTC) < self._clock.now():
+        if not self._is_valid(_PURPOSE, f"{folder}/{job_id}/{name}", expires, signature):
             raise LinkExpired()
+        return self._artifact(job_id)
+
+    def _is_valid(self, purpose: str, path: str, expires: int, signature: str) -> bool:
+        signed = self._signer.is_signed(purpose, f"{path}\n{expires}", signature)
+        return signed and datetime.fromtimestamp(expires, UTC) >= self._clock.now()
+
+    def _artifact(self, job_id: str) -> Artifact | None:
         try:
             job = self._jobs.find_any(job_id)
         except VideoNotFound:

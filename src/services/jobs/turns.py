@@ -9,6 +9,9 @@ least one. Among the jobs that may start, the owner with the fewest running jobs
 If no waiting job may start, an owner that runs only long jobs may run one ordinary job beyond its share. Otherwise the
 clips of this owner would wait next to an idle worker until its recording ends, while the jobs of others wait for a
 second free worker or have used their share.
+
+Previews without an account have one owner together, take at most one worker, and start only while nothing waits but
+long jobs. No other job waits for them.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from src.models.turns import Running, Waiting
+from src.models.turns import PREVIEWS, Running, Waiting
 
 
 def next_turns(
@@ -40,6 +43,7 @@ def next_turns(
         able = [group for group in open_groups if _may_start(group, open_groups, held, free, workers)]
         if not able and workers >= 2:
             able = [group for group in open_groups if not group.long and not ordinary[group.owner]]
+            able = [group for group in able if group.owner != PREVIEWS]
         if not able:
             break
         chosen = min(able, key=lambda group: _rank(group, held))
@@ -52,11 +56,14 @@ def next_turns(
 
 
 def _may_start(group: Waiting, waiting: Iterable[Waiting], held: Counter[str], free: int, workers: int) -> bool:
+    others = [other for other in waiting if other.owner != PREVIEWS]  # who waits for no preview
+    if group.owner == PREVIEWS:
+        return not held[PREVIEWS] and all(other.long for other in others)
     if group.long and workers >= 2 and free < 2:
         return False
-    if group.long and workers < 2 and any(not other.long for other in waiting):
+    if group.long and workers < 2 and any(not other.long for other in others):
         return False
-    if any(other.owner != group.owner for other in waiting):
+    if any(other.owner != group.owner for other in others):
         return held[group.owner] < max(1, workers // 2)
     return True
 

@@ -68,7 +68,7 @@ class Rung:
         return told
 
 
-def _avc(height: int, fps: Fraction = Fraction(25)) -> Rung:
+def _avc(height: int, fps: Fraction = Fraction(25), start: Fraction = Fraction(0)) -> Rung:
     film = Film(
         codec="h264",
         size=(_WIDTHS[height], height),
@@ -78,6 +78,7 @@ def _avc(height: int, fps: Fraction = Fraction(25)) -> Rung:
         bframes=2,
         crf=36,
         audio=None,
+        start_seconds=start,
         fragmented="dash",
     )
     mime = f'video/mp4; codecs="avc1.6400{_AVC_LEVELS[height]}"'
@@ -154,6 +155,14 @@ RUNGS: dict[Formats, tuple[Rung, ...]] = {
     "no_audio": _PICTURES,
     "fps_30000_1001": (_avc(240, _NTSC), _vp9(240, _NTSC), *_SOUND),
     "fps_60": (_avc(240, Fraction(60)), _vp9(240, Fraction(60)), *_SOUND),
+    # As on the site, where only the larger formats have the full frame rate.
+    "mixed_rates": (
+        _avc(144, Fraction(15)),
+        _avc(240, Fraction(30)),
+        *(_avc(h, Fraction(60)) for h in (360, 480)),
+        *_SOUND,
+    ),
+    "late_low": (_avc(144, start=Fraction(1, 90)), _avc(480), *_SOUND),
     "progressive": (_PROGRESSIVE,),
     "hls": (),
     "live": (),

@@ -9,7 +9,18 @@ from typing import Literal
 from tests.tools.offline_youtube.faults import NO_FAULT, Fault
 
 Formats = Literal[
-    "ladder", "fps_30000_1001", "fps_60", "no_audio", "progressive", "hls", "live", "numbered", "withheld", "none"
+    "ladder",
+    "fps_30000_1001",
+    "fps_60",
+    "mixed_rates",
+    "late_low",
+    "no_audio",
+    "progressive",
+    "hls",
+    "live",
+    "numbered",
+    "withheld",
+    "none",
 ]
 Liveness = Literal["never", "now", "upcoming", "was", "processing"]
 
@@ -21,6 +32,8 @@ class VideoId(StrEnum):
     LADDER = "ladder_____"
     FPS_30000_1001 = "fps30000___"
     FPS_60 = "fps60______"
+    MIXED_RATES = "mixedrates_"
+    LATE_LOW = "latelow____"
     NO_AUDIO = "noaudio____"
     ONLY_PROGRESSIVE = "itag18only_"
     ONLY_HLS = "hlsonly____"
@@ -107,6 +120,8 @@ def _refused(status: str, reason: str, subreason: str | None = None, live: Liven
 _SITUATIONS: dict[VideoId, Situation] = {
     VideoId.FPS_30000_1001: Situation(formats="fps_30000_1001"),
     VideoId.FPS_60: Situation(formats="fps_60"),
+    VideoId.MIXED_RATES: Situation(formats="mixed_rates"),
+    VideoId.LATE_LOW: Situation(formats="late_low"),
     VideoId.NO_AUDIO: Situation(formats="no_audio"),
     VideoId.ONLY_PROGRESSIVE: Situation(formats="progressive"),
     VideoId.ONLY_HLS: Situation(formats="hls"),

@@ -41,8 +41,9 @@ _PATH = re.compile(r"/sb/(?P<id>[\w-]{11})/storyboard3_L(?P<level>\d)/(?:M(?P<sh
 
 
 def storyboard_spec(video_id: VideoId) -> dict[str, object] | None:
-    """The part of the player's answer that tells where the sheets are; ``None`` for films without files."""
-    if not RUNGS[situation(video_id).formats]:
+    """The part of the player's answer that tells where the sheets are; ``None`` for films without files that play."""
+    what = situation(video_id)
+    if not RUNGS[what.formats] or what.drm or what.formats == "withheld" or what.player != "good":
         return None
     address = f"https://i.ytimg.com/sb/{video_id}/storyboard3_L$L/$N.jpg?sqp=offline"
     levels = [

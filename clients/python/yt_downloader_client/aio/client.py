@@ -96,6 +96,15 @@ class AsyncClient:
         """What a link leads to: title, author, duration, chapters, resolutions, storyboard; needs no token."""
         return await self._json("POST", "/api/video/info", json={"url": url})
 
+    async def preview(self, url: str, at: float | str, seconds: float = 30) -> str:
+        """Start a small copy of a part of a video; its id."""
+        body = {"url": url, "at": at, "seconds": seconds}
+        return str((await self._json("POST", "/api/video/preview", json=body))["preview_id"])
+
+    async def preview_status(self, preview_id: str) -> dict[str, Any]:
+        """How far a preview is; at the end, the times of its frames and where its file is."""
+        return await self._json("GET", f"/api/video/preview/{preview_id}")
+
     async def clip(
         self,
         url: str,

@@ -58,6 +58,7 @@ class Job:
     check: Callable[[], None]
     progress: Callable[[float, int], None]
     ffmpeg: Path | None = None
+    from_key_frame: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,8 @@ class _Cutter:
             cut = VideoCut(demuxer, low, high, lambda: Encoder(source, target, {}, other=True), None, job.check)
             stream = output.add_new_video(demuxer, target)
         elif self._mode == "keyframe":
-            cut = KeyframeCut(demuxer, low, high, hide=self._family == "mp4", check=job.check)
+            hide = self._family == "mp4" and not job.from_key_frame
+            cut = KeyframeCut(demuxer, low, high, hide=hide, check=job.check)
             stream = output.add_video(demuxer, cut.join.header(None) if cut.join else None)
             self._note(NoteCode.KEY_FRAME_START, _ABOUT_KEYFRAME[self._family])
         elif self._mode == "reencode":

@@ -45,7 +45,7 @@ class CutOrder:
     captured segments are wall clock time (seconds since 1970). ``work_dir`` is an existing folder for temporary files.
     ``mode``: ``exact`` copies what it can and encodes the edges; ``keyframe`` encodes nothing and may show more;
     ``reencode`` encodes everything. ``ffmpeg`` is the program for frames that the linked encoders do not support (VP9
-    of more than 8 bits).
+    of more than 8 bits). ``from_key_frame``: with ``keyframe``, an MP4 also shows the frames before the range.
     """
 
     source: ClipSource | Captured
@@ -56,6 +56,7 @@ class CutOrder:
     mode: Mode = "exact"
     ffmpeg: Path | None = None
     keep: Keep | None = None
+    from_key_frame: bool = False
 
     @property
     def range(self) -> TimeRange:

@@ -182,7 +182,10 @@ class Session:
     def _attempt(
         self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode
     ) -> AttemptResult:
-        job = Job(self.fetcher, video, audio, wanted, output, self.check, self._wrote, self._order.ffmpeg)
+        order = self._order
+        job = Job(
+            self.fetcher, video, audio, wanted, output, self.check, self._wrote, order.ffmpeg, order.from_key_frame
+        )
         made = cut(job, mode)
         self._phase = Phase.VERIFYING
         self._tick()

@@ -1,0 +1,98 @@
+"""Accepts requests for previews of everyone, limits them, and shows a preview only to its owner."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from src.errors import ClipRangeInvalid, PreviewNotFound, RateLimitExceeded
+from src.models.params import PreviewParams
+from src.models.turns import PREVIEWS
+from src.models.video import Owner, OwnerKind, Status, VideoJob
+from src.services.clips.preview_attention import PreviewAttention
+from src.services.jobs.jobs import JobService
+from src.services.window_counters import WindowCounters
+from src.utils.clock import Clock
+from src.utils.signing import Signer
+from src.utils.timecode import parse_time
+from src.utils.validators import canonical_url, parse_video_id_from_url
+
+KINDS = (PreviewParams.kind,)
+PREVIEWS_A_MINUTE = 120
+PREVIEWS_AT_ONCE = 2
+MOST_SECONDS = 60.0
+KEPT_SECONDS = 600.0
+_MINUTE = 60
+_OPEN = (Status.PENDING, Status.PROCESSING)
+_PURPOSE = "preview"
+_ID_LENGTH = 24
+
+
+class PreviewRequests:
+    """Starts, finds and cancels previews. Their ids contain a signature, so that nobody can guess one."""
+
+    def __init__(
+        self,
+        jobs: JobService,
+        attention: PreviewAttention,
+        counters: WindowCounters,
+        signer: Signer,
+        clock: Clock,
+        *,
+        enabled: bool = True,
+    ) -> None:
+        """``enabled=False`` disables counting."""
+        self._jobs, self._attention, self._counters = jobs, attention, counters
+        self._signer, self._clock, self._enabled = signer, clock, enabled
+
+    def start(self, owner: Owner, url: str, at: object, seconds: float) -> str:
+        """Start a preview of ``seconds`` around ``at``, and cancel older ones of this owner; return its id.
+
+        Raises:
+            UrlInvalid, VideoIdInvalid, ClipRangeInvalid: the request is not valid.
+            RateLimitExceeded: the owner has requested too many.
+            DiskFull, QuotaExceeded: there is no room.
+        """
+        video_id = parse_video_id_from_url(url)
+        middle = float(parse_time(at))
+        if not 0 < seconds <= MOST_SECONDS:
+            raise ClipRangeInvalid(f"A preview may have at most {MOST_SECONDS:g} seconds.", max_seconds=MOST_SECONDS)
+        self._count(owner)
+        self._make_room(owner)
+        begin = max(middle - seconds / 2, 0.0)
+        params = PreviewParams(
+            url=canonical_url(video_id), youtube_video_id=video_id, start_time=begin, end_time=begin + seconds
+        )
+        facts = {"request": {"counts_for": PREVIEWS}} if owner.kind is not OwnerKind.USER else {}
+        expires_at = self._clock.now() + timedelta(seconds=KEPT_SECONDS)
+        job = self._jobs.save(owner, params, facts=facts, keep_seconds=KEPT_SECONDS, expires_at=expires_at)
+        self._attention.note(job.id)
+        self._jobs.start_new(job)
+        return job.id + self._signer.sign(_PURPOSE, job.id)
+
+    def find(self, preview_id: str, owner: Owner) -> VideoJob:
+        """Return the job of a preview of this owner, which stays as long as its owner asks for it.
+
+        Raises:
+            PreviewNotFound: there is none, it has expired, or it belongs to another owner.
+        """
+        job_id, signature = preview_id[:_ID_LENGTH], preview_id[_ID_LENGTH:]
+        if not self._signer.is_signed(_PURPOSE, job_id, signature):
+            raise PreviewNotFound()
+        job = self._jobs.find_of_kind(job_id, KINDS, PreviewNotFound)
+        if job.owner != owner or (job.status is Status.COMPLETED and job.artifact is None):
+            raise PreviewNotFound()
+        if not job.ended:
+            self._attention.note(job.id)
+        return job
+
+    def _make_room(self, owner: Owner) -> None:
+        open_jobs, _ = self._jobs.some(owner, KINDS, offset=0, limit=100, states=_OPEN)
+        for job in open_jobs[PREVIEWS_AT_ONCE - 1 :]:
+            self._jobs.cancel(job)
+
+    def _count(self, owner: Owner) -> None:
+        if not self._enabled:
+            return
+        count = self._counters.add(f"previews:{owner.kind.value}:{owner.id}", 1, window_seconds=_MINUTE)
+        if count.number > PREVIEWS_A_MINUTE:
+            raise RateLimitExceeded(retry_after_seconds=max(1, round(count.seconds_left)))

@@ -1,0 +1,133 @@
+"""Previews with the real engine against the offline site: their frames, their owners, their limits."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from typing import Any
+
+import av
+import pytest
+
+from src.services.clips.preview_requests import PREVIEWS_A_MINUTE
+from tests.api.actors import Api
+from tests.tools.media_kit.pattern import read_number
+from tests.tools.offline_youtube.site import OfflineYoutube
+from tests.tools.offline_youtube.situations import VideoId
+
+pytestmark = pytest.mark.slow
+PATH = "/api/video/preview"
+
+
+def body(video_id: str = VideoId.LADDER, at: object = 10, seconds: float = 4) -> dict[str, Any]:
+    return {"url": f"https://youtu.be/{video_id}", "at": at, "seconds": seconds}
+
+
+def started(api: Api, **options: Any) -> str:
+    reply = api.call("POST", PATH, json=body(), **options)
+    assert reply.status_code == 202 and reply.json is not None, reply.text
+    return str(reply.json["preview_id"])
+
+
+def status(api: Api, preview_id: str, **options: Any) -> dict[str, Any]:
+    reply = api.call("GET", f"{PATH}/{preview_id}", **options)
+    assert reply.status_code == 200 and reply.json is not None, reply.text
+    return dict(reply.json)
+
+
+def test_a_preview_starts_at_a_key_frame_and_tells_the_time_of_each_of_its_frames(
+    real: Api, site: OfflineYoutube
+) -> None:
+    site.reset()
+    preview_id = started(real)
+    real.notifier.finish()
+    told = status(real, preview_id)
+    assert (told["status"], told["percent"], told["error"]) == ("completed", 100, None), told
+    assert (told["start"], told["frames_per_step"]) == (8, 1) and told["end"] == pytest.approx(12, abs=0.1)
+    file = real.call("GET", told["file_url"])
+    assert (file.status_code, file.mimetype) == (200, "video/mp4")
+    assert file.headers["Content-Disposition"] == "inline"
+    part = real.call("GET", told["file_url"], headers={"Range": "bytes=0-99"})
+    assert (part.status_code, len(part.data)) == (206, 100)
+    with av.open(io.BytesIO(file.data), "r") as opened:
+        shown = [(frame.time, read_number(frame)) for frame in opened.decode(video=0)]
+        assert opened.streams.video[0].height == 144 and opened.streams.audio
+    base = Fraction(*told["frames"]["time_base"])
+    times = [each * base for each in told["frames"]["times"]]
+    assert times[: len(shown)] == [Fraction(number, 25) for _, number in shown[: len(times)]]
+    assert times[0] == 8 and times == sorted(times) and len(times) == len(shown)
+    assert [float(each - times[0]) for each in times] == pytest.approx([at for at, _ in shown], abs=1e-3)
+    fetched = {request.parameters["itag"] for request in site.media_requests(VideoId.LADDER)}
+    assert fetched == {"160", "139"}  # the smallest picture and the smallest sound
+
+
+def test_a_preview_has_the_frame_rate_of_the_clip(real: Api) -> None:
+    reply = real.call("POST", PATH, json=body(VideoId.MIXED_RATES, at=3, seconds=2))
+    real.notifier.finish()
+    told = status(real, (reply.json or {})["preview_id"])
+    assert (told["status"], told["fps"], told["frames_per_step"], told["start"]) == ("completed", 60, 1, 0), told
+    base = Fraction(*told["frames"]["time_base"])
+    assert [each * base for each in told["frames"]["times"]][:120] == [Fraction(number, 60) for number in range(120)]
+    late = real.call("POST", PATH, json=body(VideoId.LATE_LOW, at=5, seconds=1))
+    real.notifier.finish()
+    told = status(real, (late.json or {})["preview_id"])
+    base = Fraction(*told["frames"]["time_base"])
+    assert told["frames"]["times"][0] * base == pytest.approx(4 + 1 / 90, abs=1e-3)
+
+
+def test_only_its_owner_sees_a_preview_and_nothing_counts_it(api: Api) -> None:
+    anna, guest = api.person(), {"X-Session-ID": api.call("POST", "/api/sessions/").json["session_uuid"]}  # type: ignore[index]
+    there: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": "198.51.100.7"}}
+    ways: list[dict[str, Any]] = [{}, {"token": anna.token}, {"headers": guest}, there]
+    ids = [started(api, **way) for way in ways]
+    for number, way in enumerate(ways):
+        seen = [api.call("GET", f"{PATH}/{each}", **way).status_code for each in ids]
+        assert seen == [200 if place == number else 404 for place in range(len(ids))]
+    for wrong in (ids[0][:24], f"{ids[0][:-1]}x", f"{ids[0]}x", "x"):
+        reply = api.call("GET", f"{PATH}/{wrong}")
+        assert reply.status_code == 404 and reply.json is not None and reply.json["code"] == "PREVIEW_NOT_FOUND"
+    assert anna.get("/api/video/list").json["total"] == 0  # type: ignore[index]
+    assert api.call("GET", "/api/jobs/", headers=guest).json["total"] == 0  # type: ignore[index]
+    assert api.services.guests.tally().total == 0
+    assert api.services.jobs.page_of_all(page=1, per_page=10) == ([], 0)
+    owner = api.services.jobs.find_any(ids[1][:24]).owner
+    assert api.services.events._owners.of(ids[1][:24]) is None and owner.id == anna.id
+
+
+def test_a_newer_preview_cancels_an_older_one_and_a_minute_has_so_many(api: Api) -> None:
+    api.notifier.answer = None
+    ids = [started(api) for _ in range(4)]
+    states = [status(api, each)["status"] for each in ids]
+    assert states == ["cancelled", "cancelled", "pending", "pending"]
+    previews = api.services.previews
+    previews._enabled = True
+    found = [api.call("POST", PATH, json=body()).status_code for _ in range(PREVIEWS_A_MINUTE + 1)]
+    assert found == [202] * PREVIEWS_A_MINUTE + [429]
+    assert api.person().post(PATH, body()).status_code == 202
+
+
+def test_a_preview_that_nobody_asks_for_ends(real: Api) -> None:
+    run, real.notifier.answer = real.notifier.answer, None
+    preview_id = started(real)
+    real.services.cache.delete(f"preview:{preview_id[:24]}")  # ten seconds later
+    assert run is not None
+    run(preview_id[:24])
+    assert status(real, preview_id)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"seconds": 61}, "REQUEST_INVALID"),
+        ({"seconds": 0}, "REQUEST_INVALID"),
+        ({"seconds": "30"}, "REQUEST_INVALID"),
+        ({"at": "soon"}, "CLIP_RANGE_INVALID"),
+        ({"at": -1}, "CLIP_RANGE_INVALID"),
+        ({"at": None}, "REQUEST_INVALID"),
+        ({"url": "https://example.com/x"}, "URL_INVALID"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_previewed_has_a_code(api: Api, changes: dict[str, Any], code: str) -> None:
+    reply = api.call("POST", PATH, json={**body(), **changes})
+    assert (reply.status_code, (reply.json or {})["code"]) == (400, code)
