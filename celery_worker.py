@@ -13,6 +13,7 @@ from celery.signals import worker_init, worker_ready
 from src.config import SettingsError
 from src.launcher.forks import call_in_fork
 from src.launcher.readiness import notify_ready
+from src.launcher.template import ensure_template
 from src.services.operations.folder_claim import claim_folders
 from src.services.operations.settings_check import exit_with
 from src.tasks import celery_app, settings
@@ -35,6 +36,7 @@ def _claim_folders(**_: Any) -> None:
 @worker_init.connect
 def _share_memory(**_: Any) -> None:
     sandbox_kind.available()  # cached before the fork, for all children
+    ensure_template()
     # What is loaded now is never freed: the collector must not touch it in pool children, which would copy it.
     gc.collect()
     gc.freeze()

@@ -16,6 +16,7 @@ from src.launcher.forks import call_in_fork
 from src.launcher.outside_stores import require_answers
 from src.launcher.problems import CannotStart
 from src.launcher.slow_senders import SendingLimits
+from src.launcher.template import ensure_template
 from src.services.operations.folder_claim import claim_folders
 from src.services.operations.settings_check import exit_with, usable_settings_or_exit
 from src.utils.process import die_with_parent
@@ -78,6 +79,7 @@ def on_starting(server: Any) -> None:
     except (AppError, CannotStart, SettingsError) as error:
         exit_with(error)
     importlib.import_module("src.app")
+    ensure_template()
     gc.freeze()
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from tests.tools.media_kit import FFMPEG, Film, cached_file, make_film
 
-FPS, SECONDS, GOP_FRAMES = 30, 1200, 150
+FPS, SECONDS, GOP_FRAMES, SHORT_SECONDS = 30, 1200, 150, 45
 NOISY = (540, 720)
 RATE = "4M"
 NOISE = 6
@@ -30,6 +31,24 @@ def picture(codec: str) -> Path:
     """The picture, video only: an MP4 with sidx (h264) or a WebM with Cues (vp9)."""
     suffix = ".mp4" if codec == "h264" else ".webm"
     return cached_file(f"benchmark {codec} {_X264} {_VP9} {NOISY} {NOISE}", suffix, lambda path: _make(path, codec))
+
+
+def short_picture() -> Path:
+    """The first 45 s of such noise, H.264, for what does not depend on the length of a film."""
+
+    def make(path: Path) -> None:
+        film = replace(_film("h264", NOISY[0], NOISY[0] + SHORT_SECONDS), first_frame_number=0)
+        _wrap(make_film(path, film), path.suffix)
+
+    return cached_file(f"benchmark short h264 {_X264} {SHORT_SECONDS} {NOISE}", ".mp4", make)
+
+
+def short_sound() -> Path:
+    """The sound of ``short_picture``."""
+    film = _film(None, 0, SHORT_SECONDS, audio="aac")
+    return cached_file(
+        f"benchmark short sound {SHORT_SECONDS}", ".mp4", lambda path: _wrap(make_film(path, film), ".mp4")
+    )
 
 
 def sound(codec: str) -> Path:

@@ -22,6 +22,7 @@ from tests.tools.live_service import LiveService, descendants, running_service
 
 # Words in the command lines of the processes, the more exact ones first.
 _PROGRAMS = {
+    "cutting.template": "template",
     "mongod": "MongoDB",
     "valkey": "Valkey",
     "src.scheduler": "scheduler",
@@ -59,11 +60,13 @@ def main() -> None:
 
 def processor_seconds(service: LiveService) -> float:
     """What all processes of the service have used so far, which does not depend on what else runs here."""
-    ticks = 0
-    for pid in [service.pid, *descendants(service.pid)]:
-        stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += sum(map(int, stat[_TIMES]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return sum(processor_seconds_of(pid) for pid in [service.pid, *descendants(service.pid)])
+
+
+def processor_seconds_of(pid: int) -> float:
+    """What a process has used so far, with its children that have been waited for."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, stat[_TIMES])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(service: LiveService) -> tuple[dict[str, list[Size]], int]:

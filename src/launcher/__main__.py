@@ -25,6 +25,7 @@ from src.launcher.signals import SignalWait
 from src.launcher.sources import SourceWatch
 from src.launcher.stores import embedded_stores
 from src.launcher.supervisor import StopRequested, Supervisor
+from src.launcher.template import with_template
 from src.services.operations.settings_check import disk_warnings, usable_settings
 from src.utils import logs
 
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         call_in_fork(lambda: require_answers(settings))
         with ExitStack() as stack:
             children, ready_line, claim = stack.enter_context(_everything(settings, _role(options, settings)))
+            children = stack.enter_context(with_template(children))
             wait = stack.enter_context(SignalWait())
             if options.dev:  # changed code is only loaded by new programs
                 children = [dataclasses.replace(child, entry=None) for child in children]
@@ -184,7 +186,7 @@ def _reloader(supervisor: Supervisor) -> Callable[[], None]:
     def check() -> None:
         if watch.changed():
             log.info("a source file has changed: the processes are restarted")
-            supervisor.restart((Stage.API, Stage.WORKERS))
+            supervisor.restart((Stage.API, Stage.WORKERS, Stage.TEMPLATE))
 
     return check
 

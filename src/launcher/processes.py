@@ -24,19 +24,21 @@ class Stage(enum.IntEnum):
     """The order of starting and, reversed, of stopping. Only the stores must be ready before the rest starts."""
 
     STORES = 0
-    WORKERS = 1
-    API = 2
+    TEMPLATE = 1
+    WORKERS = 2
+    API = 3
 
 
 @dataclass(frozen=True)
 class ChildSpec:
     """The specification of a process. The process gets a separate group and ends with this process.
 
-    ``env`` is added to this process's environment. ``output`` is a file for its output; by default that goes to this
-    process's standard error, which leaves standard output to the line with the address.
+    ``env`` is added to this process's environment, or with ``only_env`` it is all of it. ``output`` is a file for its
+    output; by default that goes to this process's standard error, which leaves standard output to the line with the
+    address.
     ``ready`` returns whether it is ready.
     With ``entry`` the process is a fork of this one that calls it and has ``title`` as its command line. It must do
-    what ``argv`` does, which is run instead for development.
+    what ``argv`` does, which is run instead for development. The service works without an ``optional`` process.
     """
 
     name: str
@@ -49,6 +51,8 @@ class ChildSpec:
     stop_seconds: float = 10.0
     entry: Callable[[], None] | None = None
     title: str = ""
+    only_env: bool = False
+    optional: bool = False
 
 
 class Child:
@@ -89,7 +93,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=output or _STANDARD_ERROR,
             stderr=output,
-            env={**os.environ, **self.spec.env},
+            env={**({} if self.spec.only_env else os.environ), **self.spec.env},
             pass_fds=self.spec.pass_fds,
             preexec_fn=prepare,
             process_group=0,

@@ -89,10 +89,10 @@ class Supervisor:
         waiting = list(group)
         while waiting:
             for child in self._children:
-                if child.process is not None and not child.alive():
+                if child.process is not None and not child.alive() and not child.spec.optional:
                     failure = SettingsUnusable if child.needs_operator() else ChildFailed
                     raise failure(f"{child.spec.name} {child.ending()} while starting.{_end_of_log(child.spec)}")
-            waiting = [child for child in waiting if not child.is_ready()]
+            waiting = [child for child in waiting if not child.is_ready() and not child.spec.optional]
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(child.spec.name for child in waiting)
                 raise ChildFailed(f"Not ready in time: {names}.{''.join(_end_of_log(c.spec) for c in waiting)}")
@@ -129,9 +129,10 @@ class Supervisor:
         child.quick_deaths = child.quick_deaths + 1 if now - child.started < QUICK_DEATH_SECONDS else 1
         if child.was_killed():
             child.quick_deaths = min(child.quick_deaths, QUICK_DEATHS)
-        if child.needs_operator() and not self._forgiving:
+        forgiving = self._forgiving or child.spec.optional
+        if child.needs_operator() and not forgiving:
             raise SettingsUnusable(f"{child.spec.name} {child.ending()}.{_end_of_log(child.spec)}")
-        if child.quick_deaths > QUICK_DEATHS and not self._forgiving:
+        if child.quick_deaths > QUICK_DEATHS and not forgiving:
             raise ChildFailed(
                 f"{child.spec.name} {child.ending()}, {child.quick_deaths} times in a row within "
                 f"{QUICK_DEATH_SECONDS:.0f} seconds of its start.{_end_of_log(child.spec)}"

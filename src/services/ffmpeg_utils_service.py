@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from src.errors import EncodeFailed, FfmpegMissing, JobTimeout
 from src.models.progress import Monitor, SilentMonitor
 from src.utils.ffmpeg_limits import Limits
 from src.utils.ffmpeg_messages import failure
-from src.utils.process import dying_with
+from src.utils.process import ChildProcess, dying_with
 from src.utils.sandbox import SandboxRules, locked_into
 
 CHECK_SECONDS = 0.2  # the interval of calls to the monitor, independent of FFmpeg's output
@@ -266,7 +265,7 @@ class _Run:
         self.process.stderr.close()
 
 
-def stop_group(process: subprocess.Popen[Any]) -> None:
+def stop_group(process: ChildProcess) -> None:
     """Stop a process that leads its own group, and its children: terminate, wait one second, kill."""
     if process.poll() is None:
         _signal_group(process.pid, signal.SIGTERM)

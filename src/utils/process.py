@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
+import select
 import signal
 import sys
 from collections.abc import Callable
+from typing import IO, Protocol
 
 BACKGROUND_NICENESS = 10
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24  # include/uapi/linux/prctl.h
@@ -36,6 +39,41 @@ def die_with_parent(parent_pid: int | None = None, death_signal: int = signal.SI
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != expected:
         os.kill(os.getpid(), death_signal)
+
+
+class ChildProcess(Protocol):
+    """What ``subprocess.Popen`` and ``src.utils.template.ForkedChild`` have in common."""
+
+    stdin: IO[bytes] | None
+    stderr: IO[bytes] | None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def poll(self) -> int | None:
+        """Return the exit code (negative: the signal), or ``None`` while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, and return the exit code. Raises TimeoutExpired."""
+
+
+def die_with_peer(descriptor: int) -> None:
+    """Ask the kernel to kill this process as soon as nobody holds the other end of a socket any more.
+
+    Nobody may write to that socket. Unlike ``die_with_parent``, this watches a process that is not the parent. It holds
+    while the process waits, computes or keeps the interpreter's lock, because no code of its own takes part.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)  # man 2 fcntl: instead of SIGIO
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
+    ended = select.poll()
+    ended.register(descriptor, select.POLLIN)
+    if ended.poll(0):  # before the request was in force
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def dying_with(parent_pid: int, death_signal: int = signal.SIGKILL) -> Callable[[], None]:

@@ -27,7 +27,7 @@ from src.utils.sandbox_kind import (
     landlock_version,
 )
 
-__all__ = ["Kind", "SandboxRules", "available", "enter_namespaces", "lock_in", "locked_into"]
+__all__ = ["Kind", "SandboxRules", "available", "enter_namespaces", "leave_network", "lock_in", "locked_into"]
 
 _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -94,8 +94,7 @@ def locked_into(sandbox: SandboxRules) -> Iterator[Callable[[], None]]:
     def enter_it() -> None:
         if LIBC is None:
             return
-        if kind.namespaces and LIBC.unshare(kind.namespaces) != 0:
-            raise OSError(ctypes.get_errno(), "unshare failed")
+        leave_network(kind)
         _restrict(ruleset)
 
     try:
@@ -114,6 +113,16 @@ def enter_namespaces(kind: Kind) -> None:
     """
     if LIBC is not None and kind.namespaces:
         enter(kind.namespaces)
+
+
+def leave_network(kind: Kind) -> None:
+    """Move this process into a network without any device in use, irrevocably. See ``enter_namespaces``.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if LIBC is not None and kind.namespaces and LIBC.unshare(kind.namespaces) != 0:
+        raise OSError(ctypes.get_errno(), "unshare failed")
 
 
 def lock_in(sandbox: SandboxRules, kind: Kind) -> None:

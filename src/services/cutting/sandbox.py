@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import selectors
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,8 +23,10 @@ from src.services.cutting.sandbox_channel import SandboxChannel, engine_died, fi
 from src.services.cutting.sandbox_protocol import LISTENER, Task, send
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
-from src.utils.process import dying_with
+from src.utils.certificates import own_certificates
+from src.utils.process import ChildProcess, dying_with
 from src.utils.sandbox import SandboxRules, available
+from src.utils.template import ForkedChild, fork_child
 
 CHILD = "src.services.cutting.sandbox_child"
 _ROOT = Path(__file__).parents[3]
@@ -52,19 +53,7 @@ class SandboxedEngine:
         self._called = False
         self._channel, theirs = socket.socketpair()
         with theirs:
-            kind = available()
-            described = (kind.files, kind.network, str(kind.namespaces))
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", CHILD, str(theirs.fileno()), *described],
-                cwd=_ROOT,
-                env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1", "OPENSSL_CONF": os.devnull, **_certificates()},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                process_group=0,
-                preexec_fn=dying_with(os.getpid()),
-            )
+            self._process = _start(theirs)
 
     def __enter__(self) -> SandboxedEngine:
         return self
@@ -76,6 +65,8 @@ class SandboxedEngine:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+        if isinstance(self._process, ForkedChild):
+            self._process.close()
 
     def run(
         self, call: Call, order: CutOrder, monitor: Monitor, refresh: Callable[[], ClipSource] | None = None
@@ -110,7 +101,7 @@ class SandboxedEngine:
     def _rules(self, order: CutOrder) -> SandboxRules:
         """Python and its packages, our code, FFmpeg, the folders of the order, and the port of its proxy."""
         python = Path(sys.executable)
-        trusted = [Path(path) for path in _certificates().values()]
+        trusted = [Path(path) for path in own_certificates().values()]
         port = urlsplit(order.network.proxy).port if order.network.proxy else None
         return SandboxRules(
             reads=(Path(sys.prefix), Path(sys.base_prefix, "lib"), _ROOT / "src", *trusted, *order.reads),
@@ -133,8 +124,21 @@ class SandboxedEngine:
             raise engine_died(final_output(self._process))
 
 
-def _certificates() -> dict[str, str]:
-    """The operator's own certificates, where the environment names some: OpenSSL's variables (man 7 openssl-env)."""
-    paths = ssl.get_default_verify_paths()
-    found = {paths.openssl_cafile_env: paths.cafile, paths.openssl_capath_env: paths.capath}
-    return {name: path for name, path in found.items() if path and path != paths.openssl_cafile}
+def _start(channel: socket.socket) -> ChildProcess:
+    """The child: a fork of the template or, where there is none, a program that has to load the code first."""
+    kind = available()
+    described = (kind.files, kind.network, str(kind.namespaces))
+    fork = fork_child(CHILD, described, lent=(channel.fileno(),))
+    if fork is not None:
+        return fork
+    return subprocess.Popen(
+        [sys.executable, "-m", CHILD, str(channel.fileno()), *described],
+        cwd=_ROOT,
+        env={**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1", "OPENSSL_CONF": os.devnull, **own_certificates()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(channel.fileno(),),
+        process_group=0,
+        preexec_fn=dying_with(os.getpid()),
+    )

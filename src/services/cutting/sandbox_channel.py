@@ -21,6 +21,7 @@ from src.models.progress import Monitor, Progress
 from src.services.cutting.engine.model import ClipReport, Discontinuous
 from src.services.cutting.sandbox_protocol import send
 from src.services.ffmpeg_utils_service import CHECK_SECONDS
+from src.utils.process import ChildProcess
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class SandboxChannel:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: ChildProcess,
         channel: socket.socket,
         monitor: Monitor,
         refresh: Callable[[], ClipSource] | None,
@@ -140,8 +141,11 @@ def _stretches(value: object) -> list[tuple[Fraction, Fraction]]:
     return [(Fraction(one.get("start", 0)), Fraction(one.get("end", 0))) for one in found]
 
 
-def final_output(process: subprocess.Popen[bytes]) -> str:
+def final_output(process: ChildProcess) -> str:
     """The end of the stderr of a child that has ended."""
-    with suppress(subprocess.TimeoutExpired):
-        return process.communicate(timeout=2)[1].decode("utf-8", "replace")[-2000:] or "it did not start"
+    assert process.stderr is not None
+    with suppress(subprocess.TimeoutExpired, BlockingIOError):
+        process.wait(2)
+        os.set_blocking(process.stderr.fileno(), False)
+        return os.read(process.stderr.fileno(), _MOST_STDERR).decode("utf-8", "replace")[-2000:] or "it did not start"
     return "it did not start"

@@ -1,12 +1,15 @@
 """Runs one call of the clip engine in a sandboxed process.
 
 ``python -m src.services.cutting.sandbox_child SOCKET FILES NETWORK NAMESPACES``: a descriptor of a socket, and the kind
-of sandbox that the parent found. The parent is trusted: its messages come pickled, on stdin. This process is untrusted
-once it has read the bytes of a site: it sends lines of JSON on the socket, which the parent validates.
+of sandbox that the parent found. Usually it is a fork of the template, which loaded this code before. The parent is
+trusted: its messages come pickled, on stdin. This process is untrusted once it has read the bytes of a site: it sends
+lines of JSON on the socket, which the parent validates.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
 import logging
 import resource
 import socket
@@ -24,6 +27,24 @@ _LIMITS = (
 )
 
 
+def load() -> None:
+    """Load the engine and what it needs, which takes most of a second; a fork of the template finds it loaded."""
+    for name in ("engine.engine", "sandbox_protocol"):
+        importlib.import_module(f"src.services.cutting.{name}")
+    adapters()
+
+
+@functools.cache
+def adapters() -> tuple[Any, Any]:
+    """What writes progress and reports as JSON."""
+    from pydantic import TypeAdapter
+
+    from src.models.progress import Progress
+    from src.services.cutting.engine.model import ClipReport
+
+    return TypeAdapter(Progress), TypeAdapter(list[ClipReport])
+
+
 def main(arguments: Sequence[str], methods: Mapping[str, Callable[..., Any]] | None = None) -> None:
     """Do one task. ``methods`` replaces those of the engine in tests of the sandbox."""
     descriptor, kind = int(arguments[0]), Kind(arguments[1], arguments[2], int(arguments[3]))
@@ -37,11 +58,11 @@ def main(arguments: Sequence[str], methods: Mapping[str, Callable[..., Any]] | N
     from src.models.media_source import SourceUnreadable
     from src.models.progress import Progress
     from src.services.cutting.engine.engine import METHODS
-    from src.services.cutting.engine.model import ClipReport, Discontinuous
+    from src.services.cutting.engine.model import Discontinuous
     from src.services.cutting.sandbox_protocol import Task, receive
 
     channel = socket.socket(fileno=descriptor)
-    progress_line, reports_line = TypeAdapter(Progress), TypeAdapter(list[ClipReport])
+    progress_line, reports_line = adapters()
     lock = threading.Lock()
 
     def send_line(name: str, value: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -19,10 +20,13 @@ from src.services.media.forks import MediaForks
 from src.services.media.probe_child import NO_MEMORY
 from src.services.media.upload_turns import Turns, retry_later
 from src.utils.process import dying_with
-from src.utils.sandbox import locked_into
+from src.utils.sandbox import available, locked_into
+from src.utils.template import fork_child
 
 Need = Literal["video", "audio", "any"]
+FORK = "src.services.media.forked_probe"
 _MEBIBYTE = 2**20
+_MOST_BYTES = 512 * _MEBIBYTE  # a fork that writes more is killed: its output is not trusted
 UPLOAD_SECONDS = 60.0
 """The longest time to read an upload during a request; below nginx's timeouts (``deploy/nginx.conf.example``)."""
 # Reading an 8K video needs a core for a second or two, and 1 GB. Two API processes are the default.
@@ -117,7 +121,9 @@ def poster(path: Path) -> bytes:
 def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaForks | None = None) -> bytes:
     """Return the answer of a separate process for this file, without our environment, other files and a network."""
     try:
-        ended = (_in_process if forks is None else forks.read)(tasks, need, path, limits)
+        ended = _in_fork(tasks, need, path, limits)
+        if ended is None:
+            ended = (_in_process if forks is None else forks.read)(tasks, need, path, limits)
     except subprocess.TimeoutExpired:
         raise Busy("The machine is too busy to read this file; please try again shortly.", **retry_later()) from None
     if ended.code == 0:
@@ -125,6 +131,22 @@ def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaF
     if ended.code == 1 and ended.answer:
         raise MediaInvalid(ended.answer.decode("utf-8", "replace").strip())
     raise failure_of(ended.code, ended.errors, tasks, limits)
+
+
+def _in_fork(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended | None:
+    """How a fork of the template ended, or None where there is no template."""
+    kind = available()
+    child = fork_child(FORK, (kind.files, kind.network, str(kind.namespaces)), stdout=True)
+    if child is None:
+        return None
+    task = [tasks, need, str(path.absolute()), limits.cpu_seconds, limits.wall_seconds, limits.memory_bytes]
+    try:
+        answer, errors = child.communicate(json.dumps(task).encode() + b"\n", limits.wall_seconds, _MOST_BYTES)
+        return Ended(child.wait(), answer, errors.decode("utf-8", "replace"))
+    except OverflowError as error:
+        return Ended(1, b"", str(error))
+    finally:
+        child.close()
 
 
 def _in_process(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended:

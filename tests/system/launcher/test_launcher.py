@@ -104,7 +104,7 @@ def test_one_life(tmp_path: Path) -> None:
         url = launcher.ready_url()
         assert httpx.get(f"{url}/api/health", timeout=60).json()["status"] == "healthy"
         family = descendants(launcher.process.pid)
-        assert len(family) >= 8, "stores, API, workers and scheduler, with their own children"
+        assert len(family) >= 9, "stores, template, API, workers and scheduler, with their own children"
 
         with launched(tmp_path) as second:
             assert second.end() == 1

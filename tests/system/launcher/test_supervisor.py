@@ -104,6 +104,18 @@ def test_a_child_that_cannot_use_its_settings_is_given_up_at_once(tmp_path: Path
         eventually(lambda: (supervisor.tend(), False)[1], 30)
 
 
+def test_a_service_starts_and_goes_on_without_an_optional_child() -> None:
+    unusable = child("optional", python("raise SystemExit(2)"), optional=True, ready=lambda: False)
+    supervisor = Supervisor([unusable, child("needed", SLEEP)], first_pause_seconds=0.001)
+    try:
+        supervisor.start(timeout_seconds=30)
+        ended = supervisor._children[0]
+        eventually(lambda: (supervisor.tend(), ended.quick_deaths > QUICK_DEATHS)[1])
+        assert "needed" in supervisor.pids
+    finally:
+        supervisor.stop()
+
+
 def test_a_child_that_is_never_ready_is_not_waited_for_for_ever() -> None:
     supervisor = Supervisor([child("slow", SLEEP, ready=lambda: False)])
     try:
