@@ -45,6 +45,7 @@ from src.services.chat.answers import Answers
 from src.services.chat.channel_tokens import ChannelTokenService
 from src.services.chat.chat import ChatService
 from src.services.chat.cooldown import Cooldown
+from src.services.chat.moderation import ModerationService
 from src.services.cleanup_service import CleanupService
 from src.services.clips.offers import MetadataService
 from src.services.clips.preview_attention import PreviewAttention
@@ -105,6 +106,7 @@ class Services:
     previews: PreviewRequests
     channel_tokens: ChannelTokenService
     chat: ChatService
+    moderation: ModerationService
     uploads: UploadService
     resumable: ResumableUploadService
     metadata: MetadataService
@@ -297,6 +299,7 @@ def build(
             answers=Answers(cache, jobs),
             links=chat_links.for_answer,
         ),
+        moderation=ModerationService(jobs, clips),
         uploads=uploads,
         resumable=ResumableUploadService(
             UploadData(database), uploads, files, space, clock, max_bytes=settings.max_upload_size_mb * 1_000_000

@@ -76,10 +76,22 @@ class VideoData:
         return to_job(document, self._paths) if document else None
 
     def page(
-        self, owner: Owner, kinds: Collection[str], *, skip: int, limit: int, states: Collection[Status] = ()
+        self,
+        owner: Owner,
+        kinds: Collection[str],
+        *,
+        skip: int,
+        limit: int,
+        states: Collection[Status] = (),
+        shown: Status | None = None,
     ) -> tuple[list[VideoJob], int]:
-        """Return the owner's jobs of these kinds and states, newest first, and their total number."""
+        """Return the owner's jobs of these kinds and states, newest first, and their total number.
+
+        ``shown`` is a state as clients see it: ``VideoJob.shown_status``.
+        """
         wanted = _of_owner(owner, kinds)
+        if shown is not None:
+            wanted |= _shown_as(shown)
         if states:
             wanted["status"] = {"$in": [status.value for status in states]}
         with translated():
@@ -339,3 +351,11 @@ class VideoData:
 
 def _of_owner(owner: Owner, kinds: Collection[str]) -> Document:
     return {"owner_id": owner.id, "owner_kind": owner.kind.value, "kind": {"$in": list(kinds)}}
+
+
+def _shown_as(status: Status) -> Document:
+    """Return the filter for ``VideoJob.shown_status``: a pending job that waits for something is processing."""
+    postponed: Document = {"status": Status.PENDING.value, "waiting_for": {"$type": "string"}}
+    if status is Status.PROCESSING:
+        return {"$or": [{"status": status.value}, postponed]}
+    return {"status": status.value, **({"$nor": [postponed]} if status is Status.PENDING else {})}

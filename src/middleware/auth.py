@@ -48,6 +48,8 @@ class Auth(Enum):
 # All callers of the archive without a token have the same rights to all of it, so they share one owner.
 ARCHIVE = Owner(OwnerKind.ADDRESS, ARCHIVE_ID)
 SESSION_HEADER = "X-Session-ID"
+CHANNEL_HEADER = "X-Channel-Token"
+IN_HEADER = "-"  # in a path: the channel token is in the header, so that no log and no history has it
 SOCKET_PROTOCOLS = ("bearer", "session")  # offered together with a private token or the id of a guest session
 BY_COOKIE = (Auth.PUBLIC, Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 """Where the login cookie will do; never where callers need no token, such as chats, the archive and guests."""
@@ -130,6 +132,8 @@ def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = Fa
     if auth in (Auth.NETWORK, Auth.ANY):
         return _of_network(address, _socket_credential("bearer") if auth is Auth.ANY else "")
     accounts = services().accounts
+    if auth is Auth.CHANNEL and path_token == IN_HEADER:
+        path_token = request.headers.get(CHANNEL_HEADER, "")
     if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and has_token_prefix(path_token or "")):
         return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
     if auth is Auth.PATH_TOKEN:

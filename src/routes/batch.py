@@ -12,7 +12,8 @@ from src.middleware.files import file_reply
 from src.middleware.services_of_request import services
 from src.models.params import BatchParams
 from src.models.video import Owner, VideoJob
-from src.routes.schemas.batch import Batch, SaveBatch
+from src.routes.schemas.batch import Batch, BatchList, SaveBatch
+from src.routes.schemas.video import JobPage
 
 bp = Blueprint("batch", __name__, url_prefix="/api/video/batch")
 
@@ -36,6 +37,16 @@ def save_batch(body: SaveBatch, caller: Caller) -> Reply:
         resolution=body.resolution_preference,
     )
     return Batch.of(job, None), 202, {"Location": local_address(f"/api/video/batch/{job.id}"), "Retry-After": "2"}
+
+
+@bp.get("/list")
+@endpoint(auth=Auth.PRIVATE, replies={200: BatchList})
+def list_batches(caller: Caller, query: JobPage) -> Reply:
+    """List the caller's batches, newest first; all, or those in one state."""
+    owner, kinds = Owner.user(caller.user_id), (BatchParams.kind,)
+    found, total = services().jobs.page(owner, kinds, page=query.page, per_page=query.per_page, status=query.status)
+    listed = [Batch.of(job, services().jobs.progress(job)) for job in found]
+    return BatchList(batches=listed, page=query.page, per_page=query.per_page, total=total), 200
 
 
 @bp.get("/<video_id>")

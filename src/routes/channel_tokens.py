@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from src.errors import ChannelTokenNotFound, TokenInvalid, TooManyChannelTokens, VideoIdInvalid, WebhookInvalid
-from src.middleware.auth import Auth, Caller
+from src.middleware.auth import CHANNEL_HEADER, Auth, Caller
 from src.middleware.base_address import base_address
 from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
@@ -20,8 +20,6 @@ from src.routes.schemas.channel_tokens import (
 from src.services.chat.commands import commands_for
 
 bp = Blueprint("channel_tokens", __name__, url_prefix="/api/auth/tokens")
-
-TOKEN_HEADER = "X-Channel-Token"  # noqa: S105 (the name of a header)
 
 
 @bp.post("")
@@ -62,7 +60,7 @@ def token_commands(token_id: str, caller: Caller) -> Reply:
     The service stores only a hash of the token: send it as ``X-Channel-Token`` to have it filled in.
     """
     token = services().channel_tokens.find(token_id, caller.user_id)
-    secret = request.headers.get(TOKEN_HEADER)
+    secret = request.headers.get(CHANNEL_HEADER)
     if secret is not None and services().channel_tokens.identify(secret).id != token.id:
         raise TokenInvalid("This is another channel token.")
     return BotCommands(id=token.id, commands=commands_for(base_address(), secret, token.stream)), 200

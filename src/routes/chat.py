@@ -40,7 +40,12 @@ _DOCUMENTED = "/api/video/save/stream/<token>"
 @bp.route(f"{_DOCUMENTED}/<video_id>", methods=["GET", "POST"])
 @bp.route(f"{_DOCUMENTED}/<path:video_id>", methods=["GET", "POST"], endpoint="save_stream_clip_of_link")
 @speaks_to_bots
-@endpoint(auth=Auth.PATH_TOKEN, limit=Limit.SAVE, replies={201: StreamClipSaved}, errors=(*_REFUSALS, *_NOT_NOW))
+@endpoint(
+    auth=Auth.PATH_TOKEN,
+    limit=Limit.SAVE,
+    replies={201: StreamClipSaved, 200: ChatAnswered},
+    errors=(*_REFUSALS, *_NOT_NOW),
+)
 def save_stream_clip(video_id: str, caller: Caller, query: StreamClipQuery) -> Reply:
     """Save a clip around this moment of a live stream.
 
@@ -93,6 +98,7 @@ def _answer(stream: str, user_id: str, caller: Caller, query: ChatQuery) -> Repl
         bot=bot.bot,
         response_url=bot.response_url,
         base=base_address(),
+        dry_run=query.dry_run,
         most=bot.most,
     )
     reply = services().chat.answer(request)

@@ -11,6 +11,7 @@ from src.middleware.services_of_request import services
 from src.models.params import BatchParams, EncodeParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.control import EncodeControlled, FileLinked, VideoControlled, WebhookSecret
+from src.routes.schemas.video import DeleteVideos, VideosDeleted
 from src.services.clips.requests import KINDS as CLIP_KINDS
 
 bp = Blueprint("control", __name__, url_prefix="/api")
@@ -25,6 +26,21 @@ OF_AN_ENCODE = (NotOwner, EncodeNotFound)
 def delete_video(video_id: str, caller: Caller) -> Reply:
     """Cancel a video that is waiting or running, otherwise delete it with its file."""
     return VideoControlled.of(*_dismissed(_video(video_id, caller))), 200
+
+
+@bp.post("/video/delete")
+@endpoint(auth=Auth.PRIVATE, replies={200: VideosDeleted})
+def delete_videos(caller: Caller, body: DeleteVideos) -> Reply:
+    """Delete up to 200 videos with their files, as with DELETE; those that are waiting or running are cancelled."""
+    told = VideosDeleted(deleted=[], cancelled=[], missing=[])
+    for video_id in dict.fromkeys(body.ids):
+        try:
+            _, deleted = _dismissed(_video(video_id, caller))
+        except (VideoNotFound, NotOwner):  # nobody learns which videos others have
+            told.missing.append(video_id)
+            continue
+        (told.deleted if deleted else told.cancelled).append(video_id)
+    return told, 200
 
 
 @bp.post("/video/<video_id>/cancel")

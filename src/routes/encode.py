@@ -23,6 +23,7 @@ from src.middleware.auth import Auth, Caller
 from src.middleware.base_address import local_address
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
+from src.middleware.posters import poster_address
 from src.middleware.services_of_request import services
 from src.middleware.uploads import received_file
 from src.models.params import EncodeParams
@@ -32,12 +33,15 @@ from src.routes.schemas.encode import (
     AudioMade,
     AudioUploaded,
     Codecs,
+    EncodeList,
+    EncodeListed,
     EncodeStatus,
     StartEncoding,
     TakeAudio,
     VideoEncoded,
     VideoUploaded,
 )
+from src.routes.schemas.video import JobPage
 from src.services.uploads.uploads import EncodeChoice
 
 bp = Blueprint("encode", __name__, url_prefix="/api/encode")
@@ -144,11 +148,28 @@ def download_encoded(encode_id: str, caller: Caller) -> Reply:
     return _still_encoding(job)
 
 
+@bp.get("/list")
+@endpoint(auth=Auth.PRIVATE, replies={200: EncodeList})
+def list_encodes(caller: Caller, query: JobPage) -> Reply:
+    """List the caller's uploads and encodes, newest first; all, or those in one state."""
+    owner = Owner.user(caller.user_id)
+    found, total = services().jobs.page(owner, KINDS, page=query.page, per_page=query.per_page, status=query.status)
+    listed = [
+        EncodeListed.of(job, services().jobs.progress(job)).model_copy(update={"poster": _poster(job)}) for job in found
+    ]
+    return EncodeList(encodes=listed, page=query.page, per_page=query.per_page, total=total), 200
+
+
 @bp.get("/codecs")
 @endpoint(auth=Auth.NONE, replies={200: Codecs})
 def supported_codecs() -> Reply:
     """List the codecs and their quality presets."""
     return Codecs(codecs=services().encoder.supported_codecs()), 200
+
+
+def _poster(job: VideoJob) -> str | None:
+    path = poster_address(job)
+    return None if path is None else local_address(path)
 
 
 def _find(encode_id: str, caller: Caller) -> VideoJob:

@@ -22,6 +22,7 @@ from src.middleware.auth import Auth, Caller
 from src.middleware.base_address import local_address
 from src.middleware.contract import File, Limit, Reply, endpoint
 from src.middleware.files import file_reply
+from src.middleware.posters import poster_address
 from src.middleware.request_log import request_age
 from src.middleware.services_of_request import services
 from src.models.video import Owner, Status, VideoJob
@@ -30,12 +31,12 @@ from src.routes.schemas.video import (
     AnonymousSavesCleared,
     DownloadVideo,
     Formats,
-    Page,
     Resolutions,
     ResolutionsOf,
     SaveVideo,
     VideoList,
     VideoListed,
+    VideoPage,
     VideoSaved,
     VideoStarted,
     VideoStatus,
@@ -143,10 +144,13 @@ def clear_anonymous_saves(caller: Caller) -> Reply:
 
 @bp.get("/list")
 @endpoint(auth=Auth.PRIVATE, replies={200: VideoList})
-def list_videos(caller: Caller, query: Page) -> Reply:
-    """List the caller's videos, newest first."""
-    found, total = services().jobs.page(_owner(caller), KINDS, page=query.page, per_page=query.per_page)
-    listed = [VideoListed.of(job) for job in found]
+def list_videos(caller: Caller, query: VideoPage) -> Reply:
+    """List the caller's videos, newest first; all, or those of one kind or state."""
+    kinds = KINDS if query.kind is None else (query.kind,)
+    found, total = services().jobs.page(
+        _owner(caller), kinds, page=query.page, per_page=query.per_page, status=query.status
+    )
+    listed = [VideoListed.of(job, poster_address(job)) for job in found]
     return VideoList(videos=listed, page=query.page, per_page=query.per_page, total=total), 200
 
 

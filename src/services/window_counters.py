@@ -41,6 +41,17 @@ class WindowCounters:
             return self._memory.add(key, number, window_seconds)
         return Count(int(total), max(0, milliseconds) / 1000)
 
+    def read(self, key: str) -> Count:
+        """Return the state of a counter without opening its window."""
+        pipeline = self._cache.client.pipeline(transaction=True)
+        pipeline.get(key)
+        pipeline.pttl(key)
+        try:
+            number, milliseconds = self._cache.attempt(lambda _: pipeline.execute())
+        except CacheUnavailable:
+            return self._memory.read(key)
+        return Count(int(number or 0), max(0, milliseconds) / 1000)
+
     def clear(self, key: str) -> None:
         """Reset a counter to 0."""
         self._cache.delete(key)
@@ -66,6 +77,12 @@ class _Memory:
                 self._make_room(now)
             self._windows[key] = (total + number, end)
             return Count(total + number, end - now)
+
+    def read(self, key: str) -> Count:
+        now = self._clock.monotonic()
+        with self._lock:
+            number, end = self._windows.get(key, (0, 0.0))
+        return Count(number, end - now) if end > now else Count(0, 0.0)
 
     def clear(self, key: str) -> None:
         with self._lock:

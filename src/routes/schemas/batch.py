@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, StrictBool, StrictStr
+from pydantic import BaseModel, Field, StrictBool, StrictStr
 
 from src.models.params import BatchParams
 from src.models.video import VideoJob
@@ -40,6 +40,7 @@ class Batch(OutcomeShown):
     """A batch. Without ``join`` its file is a ZIP of clips, in the order of the ranges."""
 
     video_id: str
+    kind: str = BatchParams.kind
     url: str
     status: str
     ranges: list[tuple[float, float]]
@@ -81,3 +82,12 @@ class Batch(OutcomeShown):
             code=code,
             **job.outcome,
         )
+
+
+class BatchList(BaseModel):
+    """A page of a user's batches, newest first."""
+
+    batches: list[Batch]
+    page: int
+    per_page: int
+    total: int

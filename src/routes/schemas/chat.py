@@ -31,6 +31,7 @@ class ChatQuery(RequestBody):
     duration: float | None = Field(default=None, gt=0, le=43_200)
     latency: Annotated[str | None, AfterValidator(_latency)] = Field(default=None, max_length=20)
     format: str = ""
+    dry_run: bool = Field(default=False, description="Check everything and answer as in the chat, but save nothing.")
 
 
 class StreamClipQuery(ChatQuery):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictStr
 from src.errors import CodecUnsupported, RequestInvalid
 from src.models.params import AudioFormat, AudioQuality, Codec, EncodeParams, Quality
 from src.models.video import VideoJob
-from src.routes.schemas.common import OutcomeShown, RequestBody, UtcTime, megabytes, plain_number
+from src.routes.schemas.common import LocalAddress, OutcomeShown, RequestBody, UtcTime, megabytes, plain_number
 from src.routes.schemas.video import ErrorFact, error_of
 from src.services.uploads.uploads import EncodeChoice, Uploaded
 
@@ -151,6 +151,7 @@ class EncodeStatus(OutcomeShown):
     expires_at: UtcTime | None
     file_available: bool
     file_size_mb: float
+    file_size_bytes: int
     speed: str | None = None
     eta: str | None = None
     fps: float | None = None
@@ -159,7 +160,7 @@ class EncodeStatus(OutcomeShown):
     report: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> EncodeStatus:
+    def of(cls, job: VideoJob, progress: dict[str, Any] | None) -> Self:
         """Return the status of a job with its latest progress."""
         params = job.params
         assert isinstance(params, EncodeParams)
@@ -181,6 +182,7 @@ class EncodeStatus(OutcomeShown):
             expires_at=job.expires_at,
             file_available=job.artifact is not None,
             file_size_mb=megabytes(size),
+            file_size_bytes=size,
             speed=reading.get("speed"),
             eta=reading.get("eta"),
             fps=reading.get("fps"),
@@ -189,6 +191,24 @@ class EncodeStatus(OutcomeShown):
             report=job.report or None,
             **job.outcome,
         )
+
+
+class EncodeListed(EncodeStatus):
+    """An entry in the list of encodes."""
+
+    kind: str = EncodeParams.kind
+    poster: LocalAddress | None = Field(
+        default=None, description="A still image of the file: a path at this service's host, valid for an hour."
+    )
+
+
+class EncodeList(BaseModel):
+    """A page of a user's encodes, newest first."""
+
+    encodes: list[EncodeListed]
+    page: int
+    per_page: int
+    total: int
 
 
 class Codecs(BaseModel):

@@ -9,7 +9,15 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictBool
 from src.models.params import ClipParams, LiveClipParams
 from src.models.progress import Phase
 from src.models.video import VideoJob
-from src.routes.schemas.common import MESSAGE_LENGTH, OutcomeShown, RepairShown, RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import (
+    MESSAGE_LENGTH,
+    LocalAddress,
+    OutcomeShown,
+    RepairShown,
+    RequestBody,
+    Seconds,
+    UtcTime,
+)
 from src.services.clips.requests import ClipRequest
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
@@ -75,6 +83,36 @@ class Page(RequestBody):
 
     page: int = Field(default=1, ge=1, le=1_000_000)
     per_page: int = Field(default=50, ge=1, le=200)
+
+
+State = Literal["pending", "processing", "completed", "failed", "cancelled"]
+
+
+class VideoPage(Page):
+    """A page of the list of videos, all or some of them."""
+
+    status: State | None = None
+    kind: Literal["clip", "live_clip"] | None = None
+
+
+class JobPage(Page):
+    """A page of a list of jobs, all or those in one state."""
+
+    status: State | None = None
+
+
+class DeleteVideos(RequestBody):
+    """The videos to delete; batches too."""
+
+    ids: list[StrictStr] = Field(min_length=1, max_length=200)
+
+
+class VideosDeleted(BaseModel):
+    """What became of each id."""
+
+    deleted: list[str]
+    cancelled: list[str] = Field(description="They were running, and are stopped within seconds.")
+    missing: list[str] = Field(description="The caller has no such videos.")
 
 
 class VideoSaved(BaseModel):
@@ -143,7 +181,14 @@ class VideoListed(OutcomeShown):
     end_time: Seconds | None
     status: str
     created_at: UtcTime
+    kind: str
     file_available: bool
+    file_size_bytes: int | None = None
+    duration: Seconds | None = Field(default=None, description="Of the file; before it exists, of the requested range.")
+    poster: LocalAddress | None = Field(
+        default=None, description="A still image of the file: a path at this service's host, valid for an hour."
+    )
+    error: ErrorFact | None = None
     title: str | None = None
     anonymous: bool = Field(default=False, description="Saved by another client, with a public token.")
     expires_at: UtcTime | None = Field(
@@ -153,9 +198,9 @@ class VideoListed(OutcomeShown):
     waiting_for: WaitingFor = None
 
     @classmethod
-    def of(cls, job: VideoJob) -> VideoListed:
-        """Return the entry for a job."""
-        return cls(**_common(job))
+    def of(cls, job: VideoJob, poster: str | None = None) -> VideoListed:
+        """Return the entry for a job; ``poster`` is the path of a still image of its file."""
+        return cls(**_common(job), poster=poster)
 
 
 class VideoStatus(VideoListed):
@@ -170,8 +215,6 @@ class VideoStatus(VideoListed):
     clip_offset: Seconds | None = None
     started_at: UtcTime | None = None
     completed_at: UtcTime | None = None
-    file_size_bytes: int | None = None
-    error: ErrorFact | None = None
     error_message: str | None = None
     requested: dict[str, Any]
     actual: dict[str, Any] | None = None
@@ -181,10 +224,9 @@ class VideoStatus(VideoListed):
     @classmethod
     def of_job(cls, job: VideoJob, progress: dict[str, Any] | None) -> VideoStatus:
         """Return the status of a job with its latest progress."""
-        params, error = job.params, error_of(job)
+        params = job.params
         assert isinstance(params, ClipParams | LiveClipParams)
         reading = ProgressReading(**progress) if progress else None
-        size = job.artifact.size_bytes if job.artifact else None
         common = _common(job)
         if progress and progress.get("waiting_for"):
             common["waiting_for"] = progress["waiting_for"]
@@ -199,9 +241,7 @@ class VideoStatus(VideoListed):
             clip_offset=params.clip_offset,
             started_at=job.started_at,
             completed_at=job.completed_at,
-            file_size_bytes=size,
-            error=error,
-            error_message=error.message if error else None,
+            error_message=job.failure.message if job.failure else None,
             requested=job.report.get("requested")
             or {
                 "resolution": params.resolution_preference,
@@ -216,6 +256,17 @@ class VideoStatus(VideoListed):
         )
 
 
+def _duration(job: VideoJob) -> float | None:
+    actual = (job.report.get("actual") or {}).get("duration")
+    if actual is not None:
+        return float(actual)
+    params = job.params
+    if isinstance(params, LiveClipParams):
+        return params.clip_duration
+    assert isinstance(params, ClipParams)
+    return params.end_time - params.start_time
+
+
 def _common(job: VideoJob) -> dict[str, Any]:
     params = job.params
     assert isinstance(params, ClipParams | LiveClipParams)
@@ -226,7 +277,11 @@ def _common(job: VideoJob) -> dict[str, Any]:
         "end_time": params.end_time,
         "status": job.shown_status.value,
         "created_at": job.created_at,
+        "kind": job.kind,
         "file_available": job.artifact is not None,
+        "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
+        "duration": _duration(job),
+        "error": error_of(job),
         "title": job.facts.get("title"),
         "anonymous": job.anonymous,
         "expires_at": job.expires_at,

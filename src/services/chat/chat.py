@@ -93,6 +93,8 @@ class ChatService:
         if adjustments.command is None:
             return self._save(request, adjustments)
         command = functools.partial(self._execute, adjustments.command, request, adjustments.title)
+        if request.dry_run:
+            return replace(command(), job=None)
         return self._answers.once(request, command)
 
     def _execute(self, command: Command, request: ChatRequest, title: str | None) -> ChatReply:
@@ -126,14 +128,15 @@ class ChatService:
             anonymous=token is None,
         )
         reply = sentences.requested(offset, duration, adjustments.title)
+        if request.dry_run:
+            self._check(request, moment)
+            return ChatReply(reply)
         for known_id in (job_id, *earlier):
             if (existing := self._jobs.peek(known_id)) is not None:
                 return ChatReply(reply, existing)
         chat = self._count(request)
         try:
-            known = self._streams.known_live_stream(moment.stream)
-            if known is not None:
-                moment = replace(moment, stream=name_of_video(known))
+            moment = self._named(moment)
             job = self._save_and_notify(request, moment, job_id)
         except AppError:
             if chat:
@@ -142,6 +145,17 @@ class ChatService:
         if token is not None:
             self._tokens.note_used(token)
         return ChatReply(reply, job)
+
+    def _check(self, request: ChatRequest, moment: MomentRequest) -> None:
+        chat, of_channel, of_viewer = self._cooldown_of(request)
+        if chat is not None:
+            self._cooldown.check(chat, request.viewer, channel_seconds=of_channel, viewer_seconds=of_viewer)
+        self._clips.check_moment(request.user_id, self._named(moment))
+
+    def _named(self, moment: MomentRequest) -> MomentRequest:
+        """Return the moment with the video of its channel, if it is known."""
+        known = self._streams.known_live_stream(moment.stream)
+        return moment if known is None else replace(moment, stream=name_of_video(known))
 
     def _save_and_notify(self, request: ChatRequest, moment: MomentRequest, job_id: str) -> VideoJob:
         """Register who is to be notified, then save: so no message is lost if the process dies in between."""
@@ -176,15 +190,19 @@ class ChatService:
 
     def _count(self, request: ChatRequest) -> str | None:
         """Count a clip and return the name under which it was counted."""
-        if request.token is not None:
-            chat, of_channel = request.token.id, request.token.cooldown_seconds
-            of_viewer = request.token.viewer_cooldown_seconds
-        elif request.bot:
-            chat, of_channel, of_viewer = f"user {request.user_id}", 0, VIEWER_COOLDOWN_SECONDS
-        else:
-            return None
-        self._cooldown.count(chat, request.viewer, channel_seconds=of_channel, viewer_seconds=of_viewer)
+        chat, of_channel, of_viewer = self._cooldown_of(request)
+        if chat is not None:
+            self._cooldown.count(chat, request.viewer, channel_seconds=of_channel, viewer_seconds=of_viewer)
         return chat
+
+    @staticmethod
+    def _cooldown_of(request: ChatRequest) -> tuple[str | None, int, int]:
+        """Return under which name a request is counted, and the pauses of the channel and of a viewer in seconds."""
+        if request.token is not None:
+            return request.token.id, request.token.cooldown_seconds, request.token.viewer_cooldown_seconds
+        if request.bot:
+            return f"user {request.user_id}", 0, VIEWER_COOLDOWN_SECONDS
+        return None, 0, 0
 
     # --- moderators' commands -------------------------------------------------------------------------------------
 
@@ -200,17 +218,19 @@ class ChatService:
     def _delete(self, request: ChatRequest) -> ChatReply:
         job = self._newest(request, to_change=True)
         title = getattr(job.params, "additional_message", None)
-        if not job.ended:
-            self._jobs.cancel(job)
-        # A running job ends within a second and is then listed as cancelled.
-        self._jobs.forget(job)
+        if not request.dry_run:
+            if not job.ended:
+                self._jobs.cancel(job)
+            # A running job ends within a second and is then listed as cancelled.
+            self._jobs.forget(job)
         return ChatReply(f"The last clip{echo(title)} was deleted.", job)
 
     def _rename(self, request: ChatRequest, title: str | None) -> ChatReply:
         if not title:
             return ChatReply("Write the new title behind rename.")
         job = self._newest(request, to_change=True)
-        self._jobs.set_facts(job.id, {"additional_message": title})
+        if not request.dry_run:
+            self._jobs.set_facts(job.id, {"additional_message": title})
         return ChatReply(f"The last clip is now called{echo(title)}.", job)
 
     def _newest(self, request: ChatRequest, *, to_change: bool = False) -> VideoJob:

@@ -16,7 +16,8 @@ class ChatRequest:
 
     ``stream``: the bot's name of the stream; ``channel``: the channel that the bot reports; ``message_id``: the chat's
     id of the message; ``bot``: whether a chat bot sends the request, which repeats requests and shows sentences.
-    ``base``: the address of this service, for links; ``most``: the longest answer.
+    ``base``: the address of this service, for links; ``most``: the longest answer. ``dry_run``: check and answer as if
+    it were executed, but save and change nothing.
     Seconds that are ``None`` are taken from the token or the defaults; ``waited``: how long ago the command was sent.
     """
 
@@ -34,6 +35,7 @@ class ChatRequest:
     bot: bool = True
     response_url: str = ""
     base: str = ""
+    dry_run: bool = False
     most: int = MOST_CHARACTERS
 
 

@@ -208,12 +208,26 @@ class ClipService:
             UserUnknown: the account does not exist.
             TooManyPending, DiskFull: there is no room for the clip.
         """
+        params = self._moment(user_id, request)
+        job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id, anonymous=request.anonymous)
+        if job.status is not Status.PENDING or job.waiting:
+            return job
+        # Without an immediate capture the moment is lost soon, so an error is better than a clip that waits in vain.
+        return self._jobs.start_new(job)
+
+    def check_moment(self, user_id: str, request: MomentRequest) -> None:
+        """Raise what ``save_moment`` would raise now, and save nothing."""
+        params = self._moment(user_id, request)
+        self._jobs.require_possible(Owner.user(user_id), params, anonymous=request.anonymous)
+
+    def _moment(self, user_id: str, request: MomentRequest) -> LiveClipParams:
         if not request.duration > 0 or request.offset < 0:
             raise ClipRangeInvalid("The duration must be above 0, and the offset not below.")
         self._require_allowed_length(request.duration)
+        self._require_user(user_id)
         name = request.stream.value
         video_id, stream = (name, None) if request.stream.kind is NameKind.VIDEO else (None, name)
-        params = LiveClipParams(
+        return LiveClipParams(
             url=request.stream.url,
             youtube_video_id=video_id,
             stream=stream,
@@ -226,12 +240,6 @@ class ClipService:
             additional_message=request.message,
             **self._defaults,
         )
-        self._require_user(user_id)
-        job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id, anonymous=request.anonymous)
-        if job.status is not Status.PENDING or job.waiting:
-            return job
-        # Without an immediate capture the moment is lost soon, so an error is better than a clip that waits in vain.
-        return self._jobs.start_new(job)
 
     def _save_past_seconds(
         self, user_id: str, request: ClipRequest, video_id: str, start: Fraction, end: Fraction, *, anonymous: bool

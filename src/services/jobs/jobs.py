@@ -107,6 +107,12 @@ class JobService:
             raise
         return job
 
+    def require_possible(self, owner: Owner, params: JobParams, *, anonymous: bool = False) -> None:
+        """Raise what saving and starting such a job would raise now: TooManyPending, DiskFull, QuotaExceeded."""
+        now = self._clock.now()
+        self._limits.require_before_save(VideoJob("", owner, params, Status.PENDING, now, anonymous=anonymous))
+        self.require_room(owner)
+
     def clear_anonymous(self, owner: Owner) -> int:
         """Delete all jobs that others saved for this owner and that were never started; return their number."""
         deleted = self._jobs.delete_anonymous(owner)
@@ -240,9 +246,12 @@ class JobService:
         states = (Status.PENDING, Status.PROCESSING) if running else (Status.PENDING,)
         return self._jobs.count_of_kinds(kinds, states, owner)
 
-    def page(self, owner: Owner, kinds: Collection[str], *, page: int, per_page: int) -> tuple[list[VideoJob], int]:
-        """Return one page (from 1) of the owner's jobs, newest first, and their total number."""
-        return self._jobs.page(owner, kinds, skip=(page - 1) * per_page, limit=per_page)
+    def page(
+        self, owner: Owner, kinds: Collection[str], *, page: int, per_page: int, status: str | None = None
+    ) -> tuple[list[VideoJob], int]:
+        """Return one page (from 1) of the owner's jobs, newest first, and their total number. ``status``: as shown."""
+        shown = None if status is None else Status(status)
+        return self._jobs.page(owner, kinds, skip=(page - 1) * per_page, limit=per_page, shown=shown)
 
     def some(
         self, owner: Owner, kinds: Collection[str], *, offset: int, limit: int, states: Collection[Status] = ()

@@ -145,10 +145,23 @@ class Client:
         """How far a ``video`` or an ``encode`` is."""
         return status_of(self._json("GET", f"/api/{what}/status/{job_id}"))
 
-    def videos(self, page: int = 1, per_page: int = 50) -> list[dict[str, Any]]:
-        """The account's videos, newest first."""
+    def videos(
+        self, page: int = 1, per_page: int = 50, *, status: str | None = None, kind: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The account's videos, newest first; all, or those in a state, or of a kind (``clip``, ``live_clip``)."""
+        query = {"page": page, "per_page": per_page, "status": status, "kind": kind}
+        given = {name: value for name, value in query.items() if value is not None}
+        return list((self._json("GET", "/api/video/list", params=given))["videos"])
+
+    def encodes(self, page: int = 1, per_page: int = 50) -> list[dict[str, Any]]:
+        """The account's uploads and encodes, newest first."""
         query = {"page": page, "per_page": per_page}
-        return list((self._json("GET", "/api/video/list", params=query))["videos"])
+        return list((self._json("GET", "/api/encode/list", params=query))["encodes"])
+
+    def batches(self, page: int = 1, per_page: int = 50) -> list[dict[str, Any]]:
+        """The account's batches, newest first."""
+        query = {"page": page, "per_page": per_page}
+        return list((self._json("GET", "/api/video/batch/list", params=query))["batches"])
 
     def cancel(self, job_id: str, what: str = "video") -> None:
         """Stop a job."""
@@ -157,6 +170,10 @@ class Client:
     def delete(self, job_id: str, what: str = "video") -> None:
         """Cancel a job that goes on, forget another."""
         self._json("DELETE", f"/api/{what}/{job_id}")
+
+    def delete_many(self, video_ids: list[str]) -> list[str]:
+        """Delete up to 200 videos; the ids of those that are gone. Running ones are cancelled."""
+        return list((self._json("POST", "/api/video/delete", json={"ids": video_ids}))["deleted"])
 
     def clear_anonymous_saves(self) -> int:
         """Forget all clips that others saved for the account and that were never started; how many there were."""
