@@ -49,6 +49,17 @@ export class ClipChooser extends HTMLElement {
     );
     selection.addEventListener('change', () => this.update());
     this.update();
+    if (selection.duration) void this.showTimeline(selection);
+  }
+
+  /** @param {import('./selection.js').Selection} selection */
+  async showTimeline(selection) {
+    const { FrameChooser } = await import('./frame-chooser.js');
+    if (this.selection !== selection || !this.stage) return;
+    const timeline = new FrameChooser();
+    fill(this.stage, timeline);
+    timeline.show(selection);
+    timeline.addEventListener('create', () => this.submit());
   }
 
   containerChosen = false;

@@ -24,13 +24,15 @@ export function timeField(label, changed) {
     })
   );
   let shown = 0;
+  let text = '';
 
   function read() {
+    if (input.value === text) return; // what is shown is rounded: it must not replace the exact time
     const seconds = parseTime(input.value);
     input.setAttribute('aria-invalid', String(seconds === null));
     problem.textContent = seconds === null ? t('time.bad') : '';
     if (seconds !== null && Math.abs(seconds - shown) > 1e-9) changed(seconds);
-    else if (seconds !== null) input.value = timeText(shown);
+    else if (seconds !== null) input.value = text;
   }
 
   /** @param {KeyboardEvent} event */
@@ -50,7 +52,8 @@ export function timeField(label, changed) {
     /** @param {number} seconds */
     show(seconds) {
       shown = seconds;
-      input.value = timeText(seconds);
+      text = timeText(seconds);
+      input.value = text;
       input.removeAttribute('aria-invalid');
       problem.textContent = '';
     },
