@@ -1,6 +1,6 @@
 /** One clip: its progress while it is produced, then the file, or what went wrong and who can help. */
 
-import { cancelClip, deleteClip, downloadClip, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
+import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
 import { notice, retryHelps, sentenceOf } from './problems.js';
@@ -75,7 +75,7 @@ export class ClipRow extends HTMLElement {
 
   render() {
     // While only numbers change, the row stays as it is, so that focus and a playing video are not lost.
-    const shape = [this.state, this.clip.title, this.clip.file_url, this.clip.error?.code].join('|');
+    const shape = [this.state, this.clip.title, this.clip.file_size_bytes, this.clip.error?.code].join('|');
     if (shape !== this.shape) {
       this.shape = shape;
       this.build();
@@ -115,10 +115,10 @@ export class ClipRow extends HTMLElement {
     }
     if (state === 'completed') {
       return [
-        clip.file_url ? h('video', { src: clip.file_url, poster: clip.poster, controls: true, playsinline: true, preload: 'metadata' }) : null,
+        this.player(),
         this.outcome(),
         h('div.actions', {}, [
-          this.action('download', 'download', () => downloadClip(clip), 'primary'),
+          this.action('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
           this.action('share', 'share', () => this.share()),
           remove,
           this.countdown(),
@@ -131,6 +131,18 @@ export class ClipRow extends HTMLElement {
     }
     const again = state === 'saved' ? 'start' : 'again';
     return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [this.action('retry', again, () => this.again(startClip), 'primary'), remove])];
+  }
+
+  /** The file, as soon as there is a link to it; a press on its picture plays it. */
+  player() {
+    const video = h('video', { controls: true, playsinline: true, preload: 'none', 'aria-label': this.clip.title || t('video.untitled') });
+    const renew = () => linksOf(this.clip.video_id).then(({ file_url: file, poster_url: poster }) => {
+      video.poster = poster;
+      video.src = file;
+    }).catch(() => video.remove());
+    video.addEventListener('error', renew, { once: true }); // the link has expired
+    void renew();
+    return video;
   }
 
   outcome() {

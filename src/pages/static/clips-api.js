@@ -1,6 +1,6 @@
 /** Creates, starts, shares and removes clips by the API. */
 
-import { address, call, send } from './api.js';
+import { call } from './api.js';
 
 /** @typedef {Record<string, any> & { video_id: string, status: string }} Clip the status of a clip, as the API answers */
 
@@ -69,22 +69,28 @@ export async function shareClip(id) {
 }
 
 /**
- * Give the file to the browser, which saves it under the name that the service sends.
- * @param {Clip} clip
+ * Return the addresses with which a page shows the file and a still picture of it, for about an hour.
+ * @param {string} id
+ * @param {'video' | 'encode'} [kind]
+ * @returns {Promise<{ file_url: string, poster_url: string }>}
  */
-export async function downloadClip(clip) {
+export function linksOf(id, kind = 'video') {
+  return call('POST', `api/${kind}/link/${id}`);
+}
+
+/**
+ * Have the browser save the file, named after its title.
+ * @param {string} id
+ * @param {string} title
+ * @param {'video' | 'encode'} [kind]
+ */
+export async function download(id, title, kind = 'video') {
+  const { file_url: url } = await linksOf(id, kind);
+  const ending = /\.\w+(?=\?|$)/.exec(url)?.[0] ?? '.mp4';
   const anchor = document.createElement('a');
-  if (clip.file_url) {
-    anchor.href = address(clip.file_url);
-    anchor.download = '';
-  } else {
-    const reply = await send('GET', `api/video/download/${clip.video_id}`);
-    const name = /filename\*=UTF-8''([^;]+)/i.exec(reply.headers.get('Content-Disposition') ?? '')?.[1];
-    anchor.href = URL.createObjectURL(await reply.blob());
-    anchor.download = name ? decodeURIComponent(name) : `${clip.title ?? 'clip'}.mp4`;
-  }
+  anchor.href = url;
+  anchor.download = (title || 'clip').replace(/[\\/:*?"<>|\u0000-\u001f]+/g, '_').slice(0, 120) + ending;
   document.body.append(anchor);
   anchor.click();
   anchor.remove();
-  if (anchor.href.startsWith('blob:')) setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000);
 }

@@ -44,13 +44,16 @@ export class FrameChooser extends HTMLElement {
     fill(this, [
       this.board.level || this.previews ? this.screen.element : null,
       this.previews ? this.buttons() : null,
-      this.detail?.element,
       this.overview.element,
+      this.detail?.element,
     ]);
     this.addEventListener('keydown', (event) => onKey(event, this));
     selection.addEventListener('change', (event) => this.changed(/** @type {CustomEvent} */ (event).detail));
-    this.go(selection.start);
+    this.changed({ moved: 'start' });
   }
+
+  /** @type {Which | null} the end of the range that is on the screen, if it is one */
+  follows = null;
 
   /** @param {Previews} previews */
   withPreviews(previews) {
@@ -80,7 +83,7 @@ export class FrameChooser extends HTMLElement {
     if (!part) return;
     this.screen?.say(part.grid.perStep > 1 ? t('timeline.coarse', { n: part.grid.perStep }) : '');
     this.screen?.use(part);
-    this.screen?.show(this.position ?? 0);
+    this.place(this.follows ? this.frameTime(this.follows) : this.position ?? 0);
     this.detail?.span(Math.max(part.start, part.grid.at(0)), part.end);
     this.peaks = await Peaks.of(part.bytes);
     this.detail?.paint();
@@ -114,6 +117,7 @@ export class FrameChooser extends HTMLElement {
   go(seconds) {
     const latest = this.selection?.duration ?? 0;
     this.screen?.pause();
+    this.follows = null;
     this.place(Math.min(Math.max(seconds, 0), latest));
     this.settle();
   }
@@ -139,6 +143,7 @@ export class FrameChooser extends HTMLElement {
   /** @param {{ moved: Which }} detail */
   changed({ moved }) {
     this.go(this.frameTime(moved));
+    this.follows = moved;
   }
 
   /** @param {Which} which @param {number} seconds */

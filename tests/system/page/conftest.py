@@ -28,7 +28,7 @@ expect.set_options(timeout=HANG_SECONDS * 1000)
 
 @pytest.fixture(scope="package")
 def service(offline_youtube_session: OfflineYoutube) -> Iterator[LiveService]:
-    with running_service({**offline_youtube_session.environment(), **QUICK}) as running:
+    with running_service({**offline_youtube_session.environment(), **QUICK, "JOB_RETRY_LIMIT": "1"}) as running:
         yield running
 
 
