@@ -144,9 +144,7 @@ class Settings(BaseModel):
     # Limits.
     max_video_duration: int = row(3600, "Longest clip, in seconds.", gt=0)
     max_upload_size_mb: Megabytes = row(500, "Largest upload, in MB.", gt=0)
-    max_pending_per_user: int = row(
-        200, "Saved or waiting jobs that one account may have, without those that others saved for it.", gt=0
-    )
+    max_pending_per_user: int = row(200, "Open jobs of one account, without those that others saved for it.", gt=0)
     video_retention_minutes: int = row(30, "Finished files are deleted after this time, in minutes.", gt=0)
     record_retention_days: int = row(7, "Records are deleted this long after their file, in days.", ge=0)
     saved_retention_days: int = row(30, "Saved jobs that are never started are deleted after this time, in days.", gt=0)
@@ -155,9 +153,7 @@ class Settings(BaseModel):
         20, "How long a download or encode request waits for the result before the reply is 202.", ge=0, le=60
     )
     rate_limit_enabled: bool = row(True, "Limit attempts and requests per address and account.")
-    anonymous_saves_per_hour: int = row(
-        600, "Clips per hour that others than the owner may save for one account.", ge=1
-    )
+    anonymous_saves_per_hour: int = row(600, "Clips per hour that others may save for one account.", ge=1)
     anonymous_save_hours: float = row(
         168,
         "Clips that others saved for an account and that its owner does not start expire after this time, in hours.",
@@ -273,6 +269,9 @@ class Settings(BaseModel):
 
     # Jobs.
     download_workers: int = row(3, "Downloads that one host runs at once.", ge=1, le=1000)
+    captures_at_once: int = row(128, "Clips for which one host captures running streams at once.", ge=1, le=1000)
+    captures_mb: Megabytes = row(0, "Disk space for the segments that captures share, in MB; 0 is no limit.", ge=0)
+    captures_mbit: float = row(0, "Highest download rate of all captures of a host, in Mbit/s; 0 is no limit.", ge=0)
     encode_workers: int = row(1, "Encodes that one host runs at once.", ge=1, le=1000)
     encode_helpers: int | None = row(
         None, "Workers that are asked to help with one long encode. Empty: ENCODE_WORKERS less one; 0: none.", ge=0

@@ -8,16 +8,25 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import billiard.process
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutting_down,
+)
 
 from src.bootstrap import Services, build
 from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, CeleryNotifier, make_celery
 from src.data.worker_data import WorkerData
 from src.errors import StoreUnavailable
+from src.models.job_kinds import CAPTURES
+from src.services.jobs.lane import Lane
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.operations.settings_check import usable_settings_or_exit
@@ -30,6 +39,7 @@ settings = usable_settings_or_exit()
 celery_app = make_celery(settings)
 _services: list[Services] = []
 _presences: list[Presence] = []
+_lane: list[Lane] = []
 
 HAND_BACK = signal.SIGUSR2
 shutdown = ShutdownFlag()
@@ -40,7 +50,7 @@ if threading.current_thread() is threading.main_thread():
 
 def worker_name() -> str:
     """Return the name of this process, unique among all hosts."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return _lane[0].worker if _lane else f"{socket.gethostname()}:{os.getpid()}"
 
 
 def services() -> Services:
@@ -58,11 +68,12 @@ def services() -> Services:
     return _services[0]
 
 
-@celery_app.task(name=RUN_JOB)
-def run_job(job_id: str) -> None:
-    """Run a job, if it is still available and its turn has come."""
+@celery_app.task(name=RUN_JOB, bind=True)
+def run_job(task: Any, job_id: str) -> None:
+    """Run a job, if it is still available in the queue of this message and its turn has come."""
+    delivery = task.request.delivery_info or {}
     with _context(job_id):
-        services().runner.run(job_id)
+        services().runner.run(job_id, delivery.get("routing_key"))
 
 
 @celery_app.task(name=HELP_JOB)
@@ -110,6 +121,26 @@ def _start_child(**_: Any) -> None:
     _presences.append(presence)
 
 
+@worker_init.connect
+def _start_lane(sender: Any, **_: Any) -> None:
+    # One process runs all captures in threads. It starts no programs, so nothing has to end with it.
+    if CAPTURES in sender.app.amqp.queues.consume_from and "thread" in str(sender.pool_cls):
+        _lane.append(Lane.enter(settings.data_dir, socket.gethostname()))
+
+
+@worker_ready.connect
+def _open_lane(**_: Any) -> None:
+    for lane in _lane:
+        workers = WorkerData(services().database)
+        presence = Presence(workers, lane.worker, [CAPTURES], shutdown)
+        presence.start()
+        _presences.append(presence)
+        if lane.predecessor is not None:
+            with suppress(StoreUnavailable):  # then their leases decide
+                workers.drop(lane.predecessor)
+                services().runner.take_over(lane.predecessor)
+
+
 @worker_process_shutdown.connect
 def _end_child(**_: Any) -> None:
     for presence in _presences:
@@ -118,6 +149,8 @@ def _end_child(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def _hand_jobs_back(**_: Any) -> None:
+    if _lane:
+        shutdown.set()
     # The children would work on for hours: on this signal they return their jobs to the queue at once.
     for child in billiard.process.active_children():
         if child.pid:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.config import Settings
-from src.models.job_kinds import JobKind, KindTable
+from src.models.job_kinds import CAPTURES, DOWNLOADS, ENCODES, JobKind, KindTable
 from src.models.params import (
     AudioParams,
     BatchParams,
@@ -44,8 +44,6 @@ from src.services.uploads.kind import EncodeHandler
 from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
-
-DOWNLOADS, ENCODES = "downloads", "encodes"
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ ROWS = (
         ),
         _clip,
     ),
-    Row(JobKind(LiveClipParams, DOWNLOADS, urgent=True), _live),
+    Row(JobKind(LiveClipParams, DOWNLOADS, urgent=True, starts_in=CAPTURES), _live),
     Row(JobKind(BatchParams, DOWNLOADS), _batch),
     Row(JobKind(PreviewParams, DOWNLOADS), _preview),
     Row(JobKind(VideoParams, DOWNLOADS, long=True), lambda tools: VideoHandler(tools.videos)),
@@ -133,7 +131,7 @@ ROWS = (
     Row(JobKind(EncodeParams, ENCODES), lambda tools: EncodeHandler(tools.encoder, tools.audio, tools.chunks)),
 )
 
-KINDS = KindTable(row.kind for row in ROWS)
+KINDS = KindTable((row.kind for row in ROWS), stand_ins={CAPTURES: DOWNLOADS})
 
 
 def build_handlers(tools: Tools) -> dict[str, JobHandler[Any]]:

@@ -14,12 +14,13 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from src.data.job_documents import Document, after_now, by_id, to_job
+from src.data.job_documents import Document, after_now, by_id, of_queue, to_job
 from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
 from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS, RepairData, finished_fields, waiting_repair
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
 from src.data.video_data import VideoData
+from src.models.turns import Kinds
 from src.models.video import Failure, Finished, Lease, Status, VideoJob, WaitsFor
 
 # A notification further in the future than this was recorded before the server's clock was set back.
@@ -38,9 +39,12 @@ class ClaimData:
         """Return the writes for this attempt: those of a job, or those of the repair of its file."""
         return self.repairs if job.repairing else self
 
-    def claim(self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
+    def claim(
+        self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int, kinds: Kinds | None = None
+    ) -> VideoJob | None:
         """Claim a job that waits or whose lease has expired, or a repair that is due; ``None`` if it cannot be
-        claimed."""
+        claimed, or (with ``kinds``) belongs to another queue than these."""
+        wanted = {**by_id(job_id), "$and": [{} if kinds is None else of_queue(kinds)]}
         claimable = {
             "attempts": {"$lt": max_attempts},
             "$expr": {
@@ -73,10 +77,10 @@ class ClaimData:
         }
         with translated():
             document = self._videos.find_one_and_update(
-                {**by_id(job_id), **claimable}, [{"$set": taken}], return_document=ReturnDocument.AFTER
+                {**wanted, **claimable}, [{"$set": taken}], return_document=ReturnDocument.AFTER
             )
         if document is None:
-            return self.repairs.claim(job_id, worker, lease_seconds=lease_seconds, max_attempts=max_attempts)
+            return self.repairs.claim(wanted, worker, lease_seconds=lease_seconds, max_attempts=max_attempts)
         return to_job(document, self._paths)
 
     def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
@@ -131,11 +135,12 @@ class ClaimData:
         count_attempt: bool,
         follows: str | None = None,
         waiting_for: WaitsFor | None = None,
+        queue: str | None = None,
     ) -> VideoJob | None:
         """Return a job to the queue, for another worker or a later time; see ``release_followers`` for ``follows``.
 
         ``count_attempt`` counts the attempt as failed; otherwise it is not counted at all. ``waiting_for``: what the
-        job waits for, which is shown to its owner.
+        job waits for, which is shown to its owner. ``queue``: another queue that it waits in from now on.
         """
         changes: Document = {
             "status": Status.PENDING.value,
@@ -144,6 +149,8 @@ class ClaimData:
             "follows": follows,
             "waiting_for": waiting_for.value if waiting_for else "$$REMOVE",
         }
+        if queue is not None:
+            changes["queue"] = queue
         if count_attempt:
             changes["retries"] = {"$add": [{"$ifNull": ["$retries", 0]}, 1]}
         else:
@@ -169,6 +176,15 @@ class ClaimData:
         with translated():
             document = self._videos.find_one(wanted, sort=[("started_at", 1)])
         return to_job(document, self._paths) if document else None
+
+    def end_leases_of(self, worker: str) -> list[VideoJob]:
+        """Let others claim the jobs of a worker that has ended for certain; return them."""
+        held = {"worker": worker, "status": Status.PROCESSING.value}
+        with translated():
+            found = list(self._videos.find(held))
+            if found:
+                self._videos.update_many(held, [{"$set": {"lease_until": "$$NOW"}}])
+        return [to_job(document, self._paths) for document in found]
 
     def is_at_work(self, job_id: str) -> bool:
         """Return whether a worker is processing this job."""

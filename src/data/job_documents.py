@@ -12,6 +12,7 @@ from bson.objectid import ObjectId
 from src.data.stored_paths import StoredPaths
 from src.data.translated import object_id
 from src.models.params import JobParams
+from src.models.turns import Kinds
 from src.models.video import (
     Artifact,
     Failure,
@@ -87,6 +88,7 @@ def to_job(document: Document, paths: StoredPaths) -> VideoJob:
         repair=_repair(document),
         waiting_for=WaitsFor(document["waiting_for"]) if document.get("waiting_for") else None,
         not_before=document.get("not_before"),
+        queue=document.get("queue"),
     )
 
 
@@ -98,6 +100,11 @@ def by_id(job_id: str) -> Document:
 def after_now(seconds: float) -> Document:
     """Return an expression for the database server's time plus ``seconds``, for updates and ``$expr`` filters."""
     return {"$add": ["$$NOW", round(seconds * 1000)]}
+
+
+def of_queue(kinds: Kinds) -> Document:
+    """Return the filter for the jobs of one queue: those that name it, and those of its kinds that name none."""
+    return {"$or": [{"queue": kinds.queue}, {"queue": None, "kind": {"$in": sorted(kinds.all)}}]}
 
 
 def artifact_fields(artifact: Artifact | None, paths: StoredPaths) -> Document:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pymongo.database import Database
 
-from src.data.job_documents import Document, after_now, by_id
+from src.data.job_documents import Document, after_now, by_id, of_queue
 from src.data.leases import lease_is_over, wait_is_over
 from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS
 from src.data.translated import translated
@@ -40,7 +40,7 @@ class QueueData:
             "declined": {"$push": declined},
         }
         pipeline: list[Document] = [
-            {"$match": {"$or": _startable(kinds, max_attempts)}},
+            {"$match": {"$or": _startable(kinds, max_attempts), "$and": [of_queue(kinds)]}},
             {"$sort": {"queued_at": 1}},
             {"$group": grouped},
             {"$set": {"declined": {"$slice": ["$declined", _MOST_IDS]}}},
@@ -62,7 +62,7 @@ class QueueData:
         """Return the jobs that run now."""
         wanted = {
             "status": {"$in": [Status.PROCESSING.value, Status.COMPLETED.value]},
-            "kind": {"$in": sorted(kinds.all)},
+            **of_queue(kinds),
             "lease_until": {"$ne": None},
             "$expr": {"$not": [lease_is_over()]},
         }
@@ -90,7 +90,7 @@ class QueueData:
             return []
         wanted: Document = {
             "kind": {"$in": sorted(kinds.urgent)},
-            "$or": _due(max_attempts),
+            "$and": [{"$or": _due(max_attempts)}, of_queue(kinds)],
             "$nor": [_is_old()],
         }
         if missed_seconds is not None:

@@ -55,8 +55,8 @@ class RepairData:
         self._paths = paths
         self._videos = database[VideoData.COLLECTION]
 
-    def claim(self, job_id: str, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
-        """Claim a repair that is due or whose worker is gone; ``None`` when there is none."""
+    def claim(self, wanted: Document, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
+        """Claim the repair of the wanted job if it is due or its worker is gone; ``None`` when there is none."""
         claimable = {**REPAIR_WAITS, "repair.attempts": {"$lt": max_attempts}, "$expr": {"$and": [*REPAIR_IS_DUE]}}
         taken = {
             "worker": worker,
@@ -65,7 +65,7 @@ class RepairData:
             **lease_for(lease_seconds),
             "declined_at": None,
         }
-        return self._update({**by_id(job_id), **claimable}, taken)
+        return self._update({**wanted, **claimable}, taken)
 
     def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
         """Extend the lease; ``None`` when it is lost, also because the job was deleted or started again."""
@@ -89,6 +89,7 @@ class RepairData:
         count_attempt: bool,
         follows: str | None = None,
         waiting_for: WaitsFor | None = None,
+        queue: str | None = None,
     ) -> VideoJob | None:
         """Postpone the repair. Its attempts are counted only if their worker dies."""
         changes = {"repair.at": after_now(delay_seconds), "repair.attempts": 0, "rung_at": None}

@@ -11,11 +11,12 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_document, to_job
+from src.data.job_documents import Document, after_now, artifact_fields, by_id, of_queue, to_document, to_job
 from src.data.leases import NO_LEASE
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import object_id, translated
 from src.models.params import JobParams
+from src.models.turns import Kinds, OpenJobs
 from src.models.video import ARCHIVE_ID, Owner, OwnerKind, RepairState, Status, VideoJob
 
 _NEVER_STARTED: Document = {"status": Status.PENDING.value, "queued_at": None}
@@ -109,8 +110,8 @@ class VideoData:
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
         return {Status(each["_id"]): each["number"] for each in found}, sum(each["bytes"] for each in found)
 
-    def backlog(self) -> list[tuple[str, Status, int, datetime | None]]:
-        """Return (kind, state, number, time of the earliest request) of all waiting and running jobs."""
+    def backlog(self) -> list[OpenJobs]:
+        """Return the numbers of all waiting and running jobs, by kind, queue and state."""
         wanted = {
             "$or": [
                 {"status": Status.PENDING.value, "queued_at": {"$ne": None}},
@@ -118,16 +119,28 @@ class VideoData:
             ]
         }
         grouped = {
-            "_id": {"kind": "$kind", "status": "$status"},
+            "_id": {"kind": "$kind", "status": "$status", "queue": "$queue"},
             "number": {"$sum": 1},
             "oldest": {"$min": "$queued_at"},
         }
         with translated():
             found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
-        return [(each["_id"]["kind"], Status(each["_id"]["status"]), each["number"], each["oldest"]) for each in found]
+        return [
+            OpenJobs(
+                each["_id"]["kind"],
+                each["_id"].get("queue"),
+                Status(each["_id"]["status"]),
+                each["number"],
+                each["oldest"],
+            )
+            for each in found
+        ]
 
-    def overdue_kinds(self, seconds: float) -> set[str]:
-        """Return the kinds with a job that could have started ``seconds`` ago, or has had no worker for as long."""
+    def overdue_kinds(self, seconds: float) -> set[tuple[str, str | None]]:
+        """Return (kind, queue) of the jobs that could have started ``seconds`` ago, or have had no worker for as long.
+
+        The queue is ``None`` for records that name none.
+        """
         waits = {
             "status": Status.PENDING.value,
             "queued_at": {"$ne": None},
@@ -140,12 +153,13 @@ class VideoData:
         }
         wanted = {"$or": [waits, orphaned]}
         with translated():
-            found = list(self._videos.aggregate([{"$match": wanted}, {"$group": {"_id": "$kind"}}]))
-        return {each["_id"] for each in found}
+            grouped = {"_id": {"kind": "$kind", "queue": "$queue"}}
+            found = list(self._videos.aggregate([{"$match": wanted}, {"$group": grouped}]))
+        return {(each["_id"]["kind"], each["_id"].get("queue")) for each in found}
 
-    def started_lately(self, kinds: Collection[str], seconds: float) -> bool:
-        """Return whether a job of these kinds started within the last ``seconds``."""
-        wanted = {"kind": {"$in": list(kinds)}, "$expr": {"$gt": ["$started_at", after_now(-seconds)]}}
+    def started_lately(self, kinds: Kinds, seconds: float) -> bool:
+        """Return whether a job of this queue started within the last ``seconds``."""
+        wanted = {**of_queue(kinds), "$expr": {"$gt": ["$started_at", after_now(-seconds)]}}
         with translated():
             return self._videos.find_one(wanted, {"_id": True}) is not None
 
@@ -257,13 +271,16 @@ class VideoData:
         with translated():
             return self._videos.count_documents(wanted)
 
-    def enqueue(self, job_id: str, changes: Mapping[str, Any], *, seen: VideoJob | None = None) -> VideoJob | None:
+    def enqueue(
+        self, job_id: str, changes: Mapping[str, Any], *, seen: VideoJob | None = None, queue: str | None = None
+    ) -> VideoJob | None:
         """Queue a job that is not running; ``None`` when it is queued or running already.
 
         With ``seen``, the job as the caller read it, also ``None`` if it has ended since: the caller decided without
         this result, and it must not be replaced.
 
-        ``changes`` are fields of its parameters. Results of an earlier run are cleared from the record; the caller
+        ``changes`` are fields of its parameters. ``queue``: the queue that it waits in first, if that is not the one of
+        its kind. Results of an earlier run are cleared from the record; the caller
         deletes its file. The time comes from the database server, as in every step of a job: with a fast clock of the
         caller, all workers would wait until that time.
         """
@@ -291,6 +308,7 @@ class VideoData:
             "report": None,
             "repair": "$$REMOVE",
             "waiting_for": "$$REMOVE",
+            "queue": queue or "$$REMOVE",
             **NO_LEASE,  # of a repair: its worker loses it
             "started_at": None,
             "completed_at": None,

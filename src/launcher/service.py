@@ -18,7 +18,7 @@ from src.launcher.readiness import ReadySocket, answers_http
 
 # Threads share two memory pools instead of up to 8 per core: man 3 mallopt, M_ARENA_MAX.
 _LEAN = {"MALLOC_ARENA_MAX": "2"}
-# Lookups wait for the network and share one process. Work with FFmpeg needs processes that can be killed.
+# Lookups and captures wait for the network and share a process. Work with FFmpeg needs processes that can be killed.
 _METADATA_THREADS = 4
 
 
@@ -86,6 +86,7 @@ def api_child(listener: Listener, env: Mapping[str, str]) -> ChildSpec:
 def worker_children(settings: Settings, env: Mapping[str, str]) -> list[ChildSpec]:
     """Return one Celery worker per queue, each with a limit, so that long jobs of one kind never delay another."""
     pools = {
+        "captures": ("threads", settings.captures_at_once),
         "downloads": ("prefork", settings.download_workers),
         "encodes": ("prefork", settings.encode_workers),
         "metadata": ("threads", _METADATA_THREADS),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from src.models.params import JobParams
 from src.models.turns import Kinds
+from src.models.video import VideoJob
+
+DOWNLOADS, CAPTURES, ENCODES = "downloads", "captures", "encodes"
+"""The queues of the workers. One process serves that of captures, and only waits and reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """A kind of job; workers of ``queue`` run it.
+    """A kind of job; workers of ``queue`` run it, after those of ``starts_in``, if that is set.
 
     ``long``: it may take hours. ``urgent``: it captures media that soon cannot be fetched any more. ``same``: two jobs
     with equal parameters in these fields produce the same file, so the second one takes the file of the first.
@@ -22,6 +26,7 @@ class JobKind:
     long: bool = False
     urgent: bool = False
     same: tuple[str, ...] = ()
+    starts_in: str | None = None
 
     @property
     def name(self) -> str:
@@ -30,17 +35,26 @@ class JobKind:
 
 
 class KindTable:
-    """All kinds by name."""
+    """All kinds by name.
 
-    def __init__(self, kinds: Iterable[JobKind]) -> None:
+    A record may name the queue that its job waits in now; otherwise that is the queue of its kind.
+    """
+
+    def __init__(self, kinds: Iterable[JobKind], stand_ins: Mapping[str, str] | None = None) -> None:
+        """``stand_ins``: by queue, the queue whose workers take its jobs while it has no worker of its own."""
         self._kinds = {kind.name: kind for kind in kinds}
-        self.queues = tuple(sorted({kind.queue for kind in self._kinds.values()}))
+        self.stand_ins = dict(stand_ins or {})
+        self.queues = tuple(sorted({kind.queue for kind in self._kinds.values()} | {*self.stand_ins}))
 
     def __getitem__(self, name: str) -> JobKind:
         return self._kinds[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._kinds
+
+    def queue_of(self, job: VideoJob) -> str:
+        """Return the queue that a job waits in, or was taken from."""
+        return job.queue or self._kinds[job.kind].queue
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all kinds."""
@@ -53,4 +67,5 @@ class KindTable:
             frozenset(kind.name for kind in found),
             frozenset(kind.name for kind in found if kind.long),
             frozenset(kind.name for kind in found if kind.urgent),
+            queue,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from src.models.video import Status
+
 PREVIEWS = "previews"
 """The owner that all previews without an account count for."""
 
@@ -14,12 +16,26 @@ class Kinds:
     """The kinds of jobs of one queue.
 
     ``long`` ones are recordings and whole downloads, which may take hours; ``urgent`` ones capture a moment of a live
-    stream, which soon cannot be fetched any more.
+    stream, which soon cannot be fetched any more. ``queue``: jobs whose records name this queue belong to it, whatever
+    their kind; ``all`` are the kinds whose jobs belong to it when their records name none.
     """
 
     all: frozenset[str]
     long: frozenset[str] = field(default_factory=frozenset)
     urgent: frozenset[str] = field(default_factory=frozenset)
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJobs:
+    """A number of jobs of one kind and state. ``queue``: the one that their records name, if any. ``since``: when the
+    first of them was requested."""
+
+    kind: str
+    queue: str | None
+    status: Status
+    number: int
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,8 @@ class VideoJob:
     """Set while the job is postponed, until its next attempt ends."""
     not_before: datetime | None = None
     """When a postponed job continues."""
+    queue: str | None = None
+    """The queue that it waits in, if that is not, or not always, the one of its kind."""
 
     @property
     def kind(self) -> str:

@@ -9,6 +9,8 @@ import stat
 from pathlib import Path
 
 _COPIED_BYTES = 1024 * 1024
+# Another disk; a file system without links, or one whose files may have no more of them.
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 def move_file(made: Path, target: Path) -> None:
@@ -28,6 +30,26 @@ def move_file(made: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         _move_to_other_disk(made, target)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that is never changed a second name; where the file system has no links, copy it.
+
+    A target that exists is left as it is.
+
+    Raises:
+        OSError: the file has no second name.
+    """
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        half = target.with_name(target.name + ".half")
+        _copy(source, half)
+        half.replace(target)
 
 
 def _move_to_other_disk(made: Path, target: Path) -> None:

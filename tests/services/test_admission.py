@@ -426,18 +426,19 @@ def test_a_queue_in_which_jobs_wait_and_none_begins_is_named(start: Any) -> None
     job = make_clip()
     service.jobs.insert(job)
     service.jobs.enqueue(job.id, {})
-    hour = timedelta(hours=1)
+    hour, clips = timedelta(hours=1), KINDS.in_queue("downloads")
     videos = service.database["videos"]
     videos.update_one({}, {"$set": {"not_before": datetime.now(UTC) - hour}})
-    assert service.jobs.overdue_kinds(60) == {"clip"} and not service.jobs.started_lately(["clip"], 60)
+    assert service.jobs.overdue_kinds(60) == {("clip", None)} and not service.jobs.started_lately(clips, 60)
     other = make_clip(BERT)
     service.jobs.insert(other)
     service.jobs.enqueue(other.id, {})
     assert service.claims.claim(other.id, "w", lease_seconds=30, max_attempts=5) is not None
-    assert service.jobs.started_lately(["clip"], 60) and not service.jobs.started_lately(["encode"], 60)
+    encodes = KINDS.in_queue("encodes")
+    assert service.jobs.started_lately(clips, 60) and not service.jobs.started_lately(encodes, 60)
     videos.update_one({"status": "processing"}, {"$set": {"started_at": datetime.now(UTC) - hour}})
-    assert not service.jobs.started_lately(["clip"], 60), "one that runs since long is no beginning"
+    assert not service.jobs.started_lately(clips, 60), "one that runs since long is no beginning"
     videos.delete_one({"status": "pending"})
     assert service.jobs.overdue_kinds(60) == set(), "its worker is there"
     videos.update_one({}, {"$set": {"lease_until": datetime.now(UTC) - hour}})
-    assert service.jobs.overdue_kinds(60) == {"clip"}, "its worker is gone, and no other has taken it"
+    assert service.jobs.overdue_kinds(60) == {("clip", None)}, "its worker is gone, and no other has taken it"

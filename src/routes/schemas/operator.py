@@ -178,7 +178,7 @@ class AnyJob(BaseModel):
         return cls(
             job_id=job.id,
             kind=job.kind,
-            queue=KINDS[job.kind].queue,
+            queue=KINDS.queue_of(job),
             owner_kind=job.owner.kind.value,
             owner_id=job.owner.id,
             status=job.status.value,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from src.errors import LiveNotStarted, LiveNotSupported
+from src.models.job_kinds import DOWNLOADS
 from src.models.params import ClipParams
-from src.services.jobs.handler import JobContext, JobHandler, JobResult
+from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postponed
 from src.services.jobs.results import cut
 from src.services.video_service import VideoService
 
@@ -35,6 +36,8 @@ class ClipHandler(JobHandler[ClipParams]):
         """Produce ``clip.mp4`` or ``clip.webm``: exactly the frames of [start, end)."""
         if self._streams is not None and self._streams.has_started(context):
             return self._streams.cut(params, context)
+        if context.in_lane:  # what the first attempt found is lost
+            raise Postponed(1, "a worker must look at it again", queue=DOWNLOADS)
         try:
             return cut(self._videos, params, params.start_time, params.end_time, context, retain=True)
         except LiveNotStarted:

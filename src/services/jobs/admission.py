@@ -48,15 +48,19 @@ class Admission:
         self._claims, self._queue, self._workers, self._locks, self._kinds = claims, queue, workers, locks, kinds
         self._worker, self._lease_seconds, self._max_attempts = worker, lease_seconds, max_attempts
 
+    def has_workers(self, queue: str) -> bool:
+        """Return whether this queue has a registered worker."""
+        return self._workers.count(queue) > 0
+
     def claim(self, job_id: str, queue: str) -> VideoJob | None:
         """Claim the job. ``None`` if it is unavailable, or if it is not its turn; then it is marked."""
         kinds = self._kinds.in_queue(queue)
         # Without registered workers (a test, or a program that runs one job) there are no turns to respect.
         if not kinds.all or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
-            return self._claim(job_id)
+            return self._claim(job_id, kinds)
         group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
         if group is None:
-            return self._claim(job_id)
+            return self._claim(job_id, kinds)
         holder, name = f"{self._worker} {uuid.uuid4()}", f"turn:{queue}"
         if not self._take(name, holder):
             self._claims.note_missed(job_id)
@@ -64,7 +68,7 @@ class Admission:
         job, lawful, left = None, False, False
         try:
             if any((turn.owner, turn.long) == group for turn in self._turns(queue, kinds)):
-                job = self._claim(job_id)
+                job = self._claim(job_id, kinds)
             else:
                 left = True
         finally:
@@ -104,7 +108,7 @@ class Admission:
             time.sleep(_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 (not a secret)
         return True
 
-    def _claim(self, job_id: str) -> VideoJob | None:
+    def _claim(self, job_id: str, kinds: Kinds) -> VideoJob | None:
         return self._claims.claim(
-            job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
+            job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts, kinds=kinds
         )

@@ -29,7 +29,7 @@ class CompletionEstimates:
         if job.status is Status.PROCESSING:
             started = job.started_at or now
             return now + timedelta(seconds=_left(view.percent / 100, (now - started).total_seconds(), usual))
-        return now + timedelta(seconds=usual * (1 + self._rounds_before(self._jobs.kinds[job.params.kind].queue)))
+        return now + timedelta(seconds=usual * (1 + self._rounds_before(self._jobs.kinds.queue_of(job))))
 
     def _usual_seconds(self, kind: str) -> float:
         durations = self._counters.read().durations.get(kind)

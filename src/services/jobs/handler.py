@@ -16,14 +16,21 @@ class Postponed(Exception):
     """Signals that the job waits for an external event and continues later. It is not a failure and is not reported."""
 
     def __init__(
-        self, seconds: float, why: str, *, follows: str | None = None, waiting_for: WaitsFor | None = None
+        self,
+        seconds: float,
+        why: str,
+        *,
+        follows: str | None = None,
+        waiting_for: WaitsFor | None = None,
+        queue: str | None = None,
     ) -> None:
         """Postpone for ``seconds``, or until the job with the id ``follows`` has ended.
 
-        Postponing costs no attempt; ``retained_dir`` stays. ``waiting_for`` is shown to the owner.
+        Postponing costs no attempt; ``retained_dir`` stays. ``waiting_for`` is shown to the owner. ``queue``: the
+        workers of another queue continue the job.
         """
         super().__init__(why)
-        self.seconds, self.follows, self.waiting_for = seconds, follows, waiting_for
+        self.seconds, self.follows, self.waiting_for, self.queue = seconds, follows, waiting_for, queue
 
 
 P = TypeVar("P", bound=JobParams)
@@ -34,13 +41,15 @@ class JobContext:
     """One attempt: the claimed job, a private work folder, and the monitor.
 
     A handler may create ``retained_dir`` for data that later attempts of the job can continue from. It is deleted when
-    the job ends, or together with the job's file (``JobResult.retains_source``).
+    the job ends, or together with the job's file (``JobResult.retains_source``). ``in_lane``: the process runs many
+    jobs in threads, so this one may wait as long as it likes, and must not start programs.
     """
 
     job: VideoJob
     work_dir: Path
     retained_dir: Path
     monitor: Monitor
+    in_lane: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,9 @@ class JobService:
         if job.failure is not None and not job.failure.reported and not other:
             return job
         self.require_room(job.owner)
-        queued = self._jobs.enqueue(job.id, dict(changes or {}), seen=None if other else job)
+        queued = self._jobs.enqueue(
+            job.id, dict(changes or {}), seen=None if other else job, queue=self.kinds[job.kind].starts_in
+        )
         if queued is None:
             return self._jobs.find(job.id) or job
         if job.artifact is not None:
@@ -271,8 +273,9 @@ class JobService:
 
     def idle_queues(self, seconds: float) -> list[str]:
         """Return the queues in which a job has been due for ``seconds`` while no job has started."""
-        waiting = sorted({self.kinds[kind].queue for kind in self._jobs.overdue_kinds(seconds)})
-        return [queue for queue in waiting if not self._jobs.started_lately(self.kinds.in_queue(queue).all, seconds)]
+        overdue = self._jobs.overdue_kinds(seconds)
+        waiting = sorted({queue or self.kinds[kind].queue for kind, queue in overdue})
+        return [queue for queue in waiting if not self._jobs.started_lately(self.kinds.in_queue(queue), seconds)]
 
     def progress(self, job: VideoJob) -> dict[str, Any] | None:
         """Return the last reading of a job that is being processed.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from src.models.job_kinds import KindTable
+from src.models.turns import OpenJobs
 from src.models.video import Status
 
 
@@ -20,18 +21,18 @@ class Queue:
     oldest_seconds: float
 
 
-def queues_of(
-    kinds: KindTable, open_jobs: Iterable[tuple[str, Status, int, datetime | None]], now: datetime
-) -> tuple[Queue, ...]:
-    """Return all queues, also empty ones, from (kind, state, number, time of the oldest request)."""
+def queues_of(kinds: KindTable, open_jobs: Iterable[OpenJobs], now: datetime) -> tuple[Queue, ...]:
+    """Return all queues, also empty ones."""
     names = kinds.queues
     waiting, running = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     oldest = dict.fromkeys(names, 0.0)
-    for kind, status, number, since in open_jobs:
-        queue = kinds[kind].queue
-        if status is Status.PROCESSING:
-            running[queue] += number
+    for jobs in open_jobs:
+        queue = jobs.queue or kinds[jobs.kind].queue
+        if queue not in waiting:  # of a newer release
+            continue
+        if jobs.status is Status.PROCESSING:
+            running[queue] += jobs.number
         else:
-            waiting[queue] += number
-            oldest[queue] = max(oldest[queue], (now - since).total_seconds() if since else 0.0)
+            waiting[queue] += jobs.number
+            oldest[queue] = max(oldest[queue], (now - jobs.since).total_seconds() if jobs.since else 0.0)
     return tuple(Queue(name, waiting[name], running[name], round(oldest[name], 1)) for name in names)

@@ -84,14 +84,17 @@ class JobRunner:
         self._end_process = end_process
         self.shutdown = shutdown or ShutdownFlag()
 
-    def run(self, job_id: str) -> None:
-        """Run a job if it is available. Errors of the job end it and are never raised."""
+    def run(self, job_id: str, queue: str | None = None) -> None:
+        """Run a job if it is available. Errors of the job end it and are never raised.
+
+        ``queue``: where the notification came from. A job that waits in another queue by now is left to that one.
+        """
         if self.shutdown.is_set():
             with suppress(StoreUnavailable):
                 self._claims.note_missed(job_id)
             return
         claimed_at = time.monotonic()
-        job = self._claim(job_id)
+        job = self._claim(job_id, queue)
         if job is None or job.lease is None:
             log.info("job %s is not available", job_id)
             return
@@ -109,7 +112,7 @@ class JobRunner:
                 self._progress,
                 lease_seconds=self._lease_seconds,
                 hard_limit_seconds=self._hard_limit_seconds,
-                stall_seconds=self._stall_seconds if self._kinds[job.kind].queue in _WATCHED_QUEUES else math.inf,
+                stall_seconds=self._stall_seconds if self._kinds.queue_of(job) in _WATCHED_QUEUES else math.inf,
                 shutdown=self.shutdown,
                 claimed_at=claimed_at,
                 limits=watch.check,
@@ -121,7 +124,8 @@ class JobRunner:
                     raise Cancelled()
                 if not job.repairing:
                     result = self._reuse.existing_result(job, work_dir)
-                result = result or handler.run(job.params, self._context(job, work_dir, renewer))
+                in_lane = queue in self._kinds.stand_ins
+                result = result or handler.run(job.params, self._context(job, work_dir, renewer, in_lane=in_lane))
                 renewer.check()
                 if not result.truncated:
                     watch.hold_result(result.path.stat().st_size)
@@ -156,7 +160,7 @@ class JobRunner:
         """
         self._progress.announce_end(job.id)
         self._notify_followers(job.id)
-        self._notify_next(self._kinds[job.kind].queue if job.kind in self._handlers else None)
+        self._notify_next(self._kinds.queue_of(job) if job.kind in self._handlers else None)
         if job.ended:
             self._counters.ended(job.kind, job.status.value, seconds, job.failure.code if job.failure else None)
             if job.kind in self._handlers:
@@ -196,9 +200,21 @@ class JobRunner:
                 notified += reachable
         return notified
 
+    def take_over(self, worker: str) -> int:
+        """Notify workers of the jobs of a process that has ended for certain; return how many."""
+        left = self._claims.end_leases_of(worker)
+        if left:
+            log.warning("%s has ended: %d jobs go on", worker, len(left))
+        return sum(self.notify(job) for job in left)
+
     def notify(self, job: VideoJob) -> bool:
         """Notify a worker of this job and record it; return whether the message was sent."""
-        return self._notify(job.id, self._kinds[job.kind].queue)
+        queue = self._kinds.queue_of(job)
+        stand_in = self._kinds.stand_ins.get(queue)
+        with suppress(StoreUnavailable):
+            if stand_in is not None and not self._has_workers(queue):
+                queue = stand_in
+        return self._notify(job.id, queue)
 
     def _notify(self, job_id: str, queue: str) -> bool:
         self._claims.note_notified(job_id)
@@ -210,14 +226,23 @@ class JobRunner:
             return False
         return True
 
-    def _claim(self, job_id: str) -> VideoJob | None:
+    def _has_workers(self, queue: str) -> bool:
+        return self._admission is not None and self._admission.has_workers(queue)
+
+    def _claim(self, job_id: str, taken_from: str | None) -> VideoJob | None:
         """Claim a job if it is available and its turn; notify workers of other jobs whose turn it is."""
         found = self._jobs.find(job_id) if self._admission else None
         if self._admission is None or found is None or found.kind not in self._handlers:
             return self._claims.claim(
                 job_id, self._worker, lease_seconds=self._lease_seconds, max_attempts=self._max_attempts
             )
-        queue = self._kinds[found.kind].queue
+        queue = self._kinds.queue_of(found)
+        if taken_from not in (None, queue):
+            stands_in = self._kinds.stand_ins.get(queue) == taken_from
+            if not stands_in or self._has_workers(queue):
+                if found.waiting:
+                    self.notify(found)
+                return None
         job = self._admission.claim(job_id, queue)
         self._notify_next(queue)
         return job
@@ -247,15 +272,21 @@ class JobRunner:
         except StoreUnavailable:
             log.warning("job %s: the jobs that wait for it continue after their own delay", job_id)
 
-    def _context(self, job: VideoJob, work_dir: Path, renewer: LeaseRenewer) -> JobContext:
-        return JobContext(job, work_dir, self._files.retained_folder(job.id), renewer)
+    def _context(self, job: VideoJob, work_dir: Path, renewer: LeaseRenewer, *, in_lane: bool) -> JobContext:
+        return JobContext(job, work_dir, self._files.retained_folder(job.id), renewer, in_lane)
 
     def _postpone(self, job: VideoJob, lease: Lease, wait: Postponed) -> VideoJob | None:
         seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)
         log.info("job %s waits %.0f s: %s", job.id, seconds, wait)
         try:
             handed = self._hand_back(
-                job, lease, seconds, count_attempt=False, follows=wait.follows, waiting_for=wait.waiting_for
+                job,
+                lease,
+                seconds,
+                count_attempt=False,
+                follows=wait.follows,
+                waiting_for=wait.waiting_for,
+                queue=wait.queue,
             )
         except StoreUnavailable:
             log.warning("job %s cannot be handed back; the lease will expire", job.id)
@@ -264,6 +295,9 @@ class JobRunner:
             with suppress(StoreUnavailable):  # then it continues after its own delay
                 if not self._claims.is_at_work(wait.follows):
                     self._notify_followers(wait.follows)  # it ended before this job was registered as waiting
+        if handed is not None and wait.queue is not None and seconds == 0 and handed.waiting:
+            with suppress(StoreUnavailable):  # then the reconciler notifies
+                self.notify(handed)
         return handed
 
     def _abandon(self, job: VideoJob, reason: AppError, claimed_at: float) -> None:
@@ -287,7 +321,7 @@ class JobRunner:
             self.finish(ended, seconds, retains=retains)
             return
         self._repairs.finish(ended, retains=retains)
-        self._notify_next(self._kinds[ended.kind].queue)
+        self._notify_next(self._kinds.queue_of(ended))
 
     def _hand_back(
         self,
@@ -298,9 +332,16 @@ class JobRunner:
         count_attempt: bool,
         follows: str | None = None,
         waiting_for: WaitsFor | None = None,
+        queue: str | None = None,
     ) -> VideoJob | None:
         back = self._claims.of(job).hand_back(
-            job.id, lease, delay_seconds=seconds, count_attempt=count_attempt, follows=follows, waiting_for=waiting_for
+            job.id,
+            lease,
+            delay_seconds=seconds,
+            count_attempt=count_attempt,
+            follows=follows,
+            waiting_for=waiting_for,
+            queue=queue,
         )
         if back is not None and back.cancel_requested:  # a cancellation too late for this attempt
             with suppress(StoreUnavailable):  # then the next attempt ends it

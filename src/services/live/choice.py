@@ -15,6 +15,20 @@ def select_numbered(video: Extraction, resolution: str) -> Selection | None:
     return _select(video.numbered, resolution)
 
 
+def numbered_formats(
+    video: Extraction, resolution: str, known: Sequence[str | None]
+) -> tuple[SourceFormat, ...] | None:
+    """Return the formats with these ids, or those that fit now if one of them is gone; None if there are none."""
+    by_id = {entry.id: entry for entry in video.numbered}
+    found = [by_id[name] for name in known if name in by_id]
+    if len(found) == len(known):
+        return tuple(found)
+    selection = select_numbered(video, resolution)
+    if selection is None:
+        return None
+    return tuple(entry for entry in (selection.video, selection.audio) if entry is not None)
+
+
 def select_segmented(video: Extraction, resolution: str) -> Selection | None:
     """Return the formats to capture from playlists, whatever the container of the clip; None if there are none."""
     return _select([entry for entry in video.info.formats if entry.segmented], resolution)

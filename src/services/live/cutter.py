@@ -33,13 +33,17 @@ class LiveReport:
 
 @dataclass(frozen=True, slots=True)
 class LiveTask:
-    """One clip. ``retained_dir`` outlives the attempt. ``last_chance``: use what is available, do not wait."""
+    """One clip. ``retained_dir`` outlives the attempt. ``last_chance``: use what is available, do not wait.
+
+    ``in_lane``: the process does nothing else than to wait and to read, so the end of the window is awaited in it.
+    """
 
     params: LiveClipParams
     work_dir: Path
     retained_dir: Path
     monitor: Monitor
     last_chance: bool = False
+    in_lane: bool = False
 
     @property
     def window(self) -> Window:

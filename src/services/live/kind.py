@@ -3,6 +3,9 @@
 A moment is a wall-clock time. While the stream runs its segments are captured; once the recording exists, it contains
 the same moment, counted from the time when the stream was released. A file that lacks something is repaired from the
 recording (see the decision in ``docs/adr/0016-repairs.md``).
+
+A job has two stages (``docs/adr/0017-capture-lane.md``): in the queue ``captures`` the segments are stored, then a
+worker of the queue ``downloads`` cuts them, or the recording.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from src.errors import AppError, LiveEndedNotReady, LiveMomentGone, LiveNotStarted
+from src.models.job_kinds import CAPTURES, DOWNLOADS
 from src.models.params import LiveClipParams
 from src.models.progress import Monitor, Phase, Progress
 from src.models.video import RepairPlan, WaitsFor
@@ -62,9 +66,17 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
     def _make(self, params: LiveClipParams, context: JobContext) -> JobResult:
         patient = self._is_patient(context)
         monitor = _CaptureMonitor(context.monitor)
-        task = LiveTask(params, context.work_dir, context.retained_dir, monitor, last_chance=not patient)
+        task = LiveTask(
+            params, context.work_dir, context.retained_dir, monitor, last_chance=not patient, in_lane=context.in_lane
+        )
+        if context.job.queue not in (CAPTURES, DOWNLOADS):  # of an older release, or a range of a running stream
+            raise Postponed(0, "its segments are to be captured", queue=CAPTURES)
         try:
-            report = self._live.make(task)
+            if context.job.queue == CAPTURES:
+                self._live.capture(task)
+            if context.in_lane:
+                raise Postponed(0, "a worker can cut it", queue=DOWNLOADS)
+            report = self._live.cut(task)
             if report is not None:
                 return _result_of(report, context)
             clock = self._live.stream_clock(context.retained_dir)
@@ -75,13 +87,16 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
             return self._of_captured(task, context, error, patient=patient)
 
     def _of_captured(self, task: LiveTask, context: JobContext, error: AppError, *, patient: bool) -> JobResult:
-        """There is no recording yet: return what was captured, or wait if nothing was."""
-        report = None if isinstance(error, LiveMomentGone) else self._live.of_captured(task)
+        """There is no recording yet: return what was captured, or wait if nothing was.
+
+        After the wait, the stream is looked at first: it may run again.
+        """
+        report = None if isinstance(error, LiveMomentGone) or context.in_lane else self._live.of_captured(task)
         if report is not None:
             return _result_of(report, context)
         if not patient or isinstance(error, LiveNotStarted):
             raise error
-        raise Postponed(self._pause(context), error.message, waiting_for=WaitsFor.RECORDING) from None
+        raise Postponed(self._pause(context), error.message, waiting_for=WaitsFor.RECORDING, queue=CAPTURES) from None
 
     def _repair(self, params: LiveClipParams, context: JobContext) -> JobResult:
         """Return the moment from the recording, once that is better than the first file.

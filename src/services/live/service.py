@@ -1,14 +1,18 @@
 """LiveService: a moment of a stream becomes a file while the stream still runs.
 
-The segments are fetched as soon as a worker has the job; what is still to come is waited for outside of the
-worker (`StreamNotReady`), and every attempt goes on with what the earlier ones left.
+First its segments are captured, which one process does for many clips; then a worker cuts it. Every attempt goes on
+with what the earlier ones left.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from src.config import Settings
@@ -16,7 +20,7 @@ from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, Live
 from src.models.captured import Captured
 from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
-from src.models.progress import Phase, Progress
+from src.models.progress import Phase, Progress, SilentMonitor
 from src.models.source import Extraction, LiveStatus
 from src.models.video import WaitsFor
 from src.services.cutting.cutter import CutterFactory
@@ -25,12 +29,14 @@ from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live.capture import Capture, StreamSilent, TailToCome
-from src.services.live.choice import select_numbered, select_segmented, track_of
+from src.services.live.capture import PATIENCE_SECONDS, Capture, StreamSilent, TailToCome
+from src.services.live.choice import numbered_formats, select_numbered, select_segmented, track_of
 from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
 from src.services.live.numbered.capture import NumbersUnavailable
-from src.services.live.numbered.links import LinkLife, Links
-from src.services.live.numbered.run import NumberedRun
+from src.services.live.numbered.links import Links
+from src.services.live.shared.captures import StreamCaptures
+from src.services.live.shared.clip_segments import ClipSegments
+from src.services.live.shared.run import ClipWish, NumberedRun
 from src.services.live.state import CaptureState
 from src.services.live.store import SegmentStore
 from src.services.live.stream_clock import Anchor, StreamClock
@@ -75,7 +81,9 @@ class LiveService:
         self._clock = clock or SystemClock()
         self._given_network = network
         self._network, self._limits = media_network(settings), Limits.of_job(settings)
-        self._link_life = LinkLife()
+        # A capture may run for longer than a job, and fetch more.
+        unlimited = Limits(requests=None, bytes=None, seconds=None)
+        self._captures = StreamCaptures(lambda: self._way_out(unlimited), self._clock)
         self._cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
 
     def video_of(self, task: LiveTask) -> str:
@@ -89,30 +97,37 @@ class LiveService:
         state = CaptureState.load(task.retained_dir)
         return state.video_id if state else self._youtube.live_stream(_name_of(task.params))
 
-    def make(self, task: LiveTask) -> LiveReport | None:
-        """The clip, or None: the stream is over, and its recording is where the moment is to be found.
+    def capture(self, task: LiveTask) -> None:
+        """Store what the stream has of the moment, and return when there is nothing left to wait for.
+
+        Then ``cut`` finds what is there: all of it, a part of it, or nothing because the stream is over. No program is
+        started.
 
         Raises:
             StreamNotReady: come back later.
             LiveNotStarted, LiveMomentGone, ClipRangeInvalid: there is no such moment.
-            SourceError, DiskFull, EncodeFailed, ClipIncomplete.
+            SourceError, DiskFull.
         """
         task.monitor.report(Progress(Phase.INITIALIZING))
         task.retained_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = CaptureState.load(task.retained_dir)
         if state is not None and state.done:
-            there = self._there(task, state)
-            if task.last_chance or not there.holes(task.window):
-                return self._cutter.cut(task, state, there)
+            if task.last_chance or not self._there(task, state).holes(task.window):
+                return
+            state = replace(state, done=False, ended=False)
+            state.save(task.retained_dir)
         if state is None or self._clock.now() - state.extracted_at > LINKS_LAST:
             state = self._look(task, state)
         for _ in range(_MOST_RENEWALS):
             if state is None:
-                return self._without_stream(task, CaptureState.load(task.retained_dir))
+                return
             try:
                 captured = self._capture(task, state)
             except TailToCome as tail:
                 raise StreamNotReady(tail.seconds, "the moment is still on air") from None
+            except LiveNotStarted:
+                self._require_over(task)
+                return
             except MediaForbidden:
                 state = self._look(task, state)
                 continue
@@ -121,14 +136,31 @@ class LiveService:
                 state = self._look(task, None, by_number=False)
                 continue
             except StreamSilent as silence:
-                return self._after_silence(task, state, str(silence))
+                self._after_silence(task, state, str(silence))
+                return
             latest = CaptureState.load(task.retained_dir) or state  # with the links that the capture took last
-            return self._finish(task, replace(latest, done=True), captured)
+            self._finish(task, latest, captured)
+            return
         raise MediaForbidden()
+
+    def cut(self, task: LiveTask) -> LiveReport | None:
+        """The clip of what ``capture`` stored, or None: the moment is to be found in the recording of the stream.
+
+        Raises:
+            DiskFull, EncodeFailed, ClipIncomplete.
+        """
+        state = CaptureState.load(task.retained_dir)
+        if state is None:
+            return None
+        there = self._there(task, state)
+        holes = there.holes(task.window)
+        if holes == [task.window] or (holes and not state.done and not task.last_chance):
+            return None
+        return self._cutter.cut(task, state, there)
 
     def of_captured(self, task: LiveTask) -> LiveReport | None:
         """The clip of what was captured of the moment, as far as it goes; None if that is nothing."""
-        return self._without_stream(replace(task, last_chance=True), CaptureState.load(task.retained_dir))
+        return self.cut(replace(task, last_chance=True))
 
     def stream_clock(self, retained_dir: Path) -> StreamClock:
         """The wall clock of the stream's recording, as far as captured segments state it."""
@@ -165,9 +197,8 @@ class LiveService:
             # The encoder of a stream that has been running is away for a moment, or does not come back.
             if earlier is None:
                 raise
-            if self._is_over(task):
-                return None
-            raise StreamNotReady(STALLED_SECONDS, "the stream is interrupted", WaitsFor.STREAM) from None
+            self._require_over(task)
+            return None
         status = video.info.live_status
         if status is LiveStatus.IS_UPCOMING:
             raise LiveNotStarted()
@@ -180,6 +211,15 @@ class LiveService:
         if state is not None:
             state.save(task.retained_dir)
         return state
+
+    def _require_over(self, task: LiveTask) -> None:
+        """Have the moment asked again later while the stream may go on.
+
+        Raises:
+            StreamNotReady.
+        """
+        if not self._is_over(task):
+            raise StreamNotReady(STALLED_SECONDS, "the stream is interrupted", WaitsFor.STREAM) from None
 
     def _state(self, task: LiveTask, video: Extraction, *, by_number: bool = False) -> CaptureState | None:
         select = select_numbered if by_number else select_segmented
@@ -204,17 +244,17 @@ class LiveService:
             released_at=video.info.release_at,
         )
 
-    def _after_silence(self, task: LiveTask, state: CaptureState, why: str) -> LiveReport | None:
+    def _after_silence(self, task: LiveTask, state: CaptureState, why: str) -> None:
         """Nothing comes: take what there is, have it asked again later, or go to the recording."""
         fresh = self._look(task, state)
         if fresh is not None and fresh.numbered and fresh.source != "live" and state.source == "live":
             raise StreamNotReady(1, "the stream has ended, and its segments are still there")
         if fresh is None or fresh.source != "live":
-            return self._without_stream(task, CaptureState.load(task.retained_dir))
+            return
         log.info("%s: %s, and the site says that it runs", state.video_id, why)
         if not self._is_over(task):
             raise StreamNotReady(STALLED_SECONDS, "the stream stands still", WaitsFor.STREAM)
-        return self._finish(task, replace(fresh, done=True), self._there(task, fresh))
+        self._finish(task, fresh, self._there(task, fresh))
 
     def _is_over(self, task: LiveTask) -> bool:
         """Whether nothing more of the moment is to be expected of the stream."""
@@ -223,56 +263,89 @@ class LiveService:
     # --- capturing ----------------------------------------------------------------------------------------------
 
     def _capture(self, task: LiveTask, state: CaptureState) -> Captured:
+        if state.numbered:
+            return self._capture_by_number(task, state)
+        with self._way_out(self._limits) as network:
+            return self._playlist_capture(task, state, network).run()
+
+    def _capture_by_number(self, task: LiveTask, state: CaptureState) -> Captured:
+        links, parent = _links_of(state), task.retained_dir.parent
+        wish = ClipWish(task.retained_dir, task.window, patience_seconds=_patience(task))
+        renew = partial(self._renewed, state.video_id, task.params.resolution_preference)
+        with self._captures.join(state.video_id, links, parent, renew=renew, lingers=task.in_lane) as capture:
+            run = NumberedRun(capture, links, wish, clock=self._clock, monitor=task.monitor)
+            try:
+                return run.run()
+            finally:
+                _with_links(state, capture.links).save(task.retained_dir)
+
+    @contextmanager
+    def _way_out(self, limits: Limits) -> Iterator[NetworkSettings]:
         if self._given_network is not None:
-            return self._capture_of(task, state, self._given_network).run()
-        with self._egress.session(self._limits) as way:
-            return self._capture_of(task, state, replace(self._network, proxy=way.proxy_url)).run()
+            yield self._given_network
+            return
+        with self._egress.session(limits) as way:
+            yield replace(self._network, proxy=way.proxy_url)
 
     def _there(self, task: LiveTask, state: CaptureState) -> Captured:
-        return self._capture_of(task, state, self._given_network or self._network).captured()
-
-    def _capture_of(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture | NumberedRun:
         if state.numbered:
-            return NumberedRun(
-                _links_of(state),
-                task.retained_dir,
-                task.window,
-                network=network,
-                clock=self._clock,
-                monitor=task.monitor,
-                renew=lambda links: self._renewed(task, replace(state, extracted_at=links.extracted_at)),
-                life=self._link_life,
-            )
+            return ClipSegments(task.retained_dir, state.tracks).captured(ended=state.ended)
+        there = self._playlist_capture(task, state, self._network).captured()
+        return replace(there, ended=there.ended or state.ended)
+
+    def _playlist_capture(self, task: LiveTask, state: CaptureState, network: NetworkSettings) -> Capture:
         return Capture(
-            state.tracks, task.retained_dir, task.window, network=network, clock=self._clock, monitor=task.monitor
+            state.tracks,
+            task.retained_dir,
+            task.window,
+            network=network,
+            clock=self._clock,
+            monitor=task.monitor,
+            patience_seconds=_patience(task),
         )
 
-    def _renewed(self, task: LiveTask, state: CaptureState) -> Links | None:
-        fresh = self._look(task, state)
-        return _links_of(fresh) if fresh is not None and fresh.numbered else None
+    def _renewed(self, video_id: str, resolution: str, links: Links) -> Links | None:
+        """Return newer links in the same formats, or in those that fit now. Belongs to no clip in particular.
 
-    def _finish(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport | None:
-        """Cut what was captured; None: nothing of the moment was there, and the stream is over."""
-        if captured.holes(task.window) == [task.window]:
-            if captured.ended or state.source != "live":
-                return None
+        Raises:
+            LiveNotStarted: the stream is interrupted. SourceError.
+        """
+        try:
+            video = self._youtube.extract(video_id, SilentMonitor(), instead_of=links.extracted_at, numbered=True)
+        except LiveEndedNotReady:
+            return None
+        if video.info.live_status is LiveStatus.IS_UPCOMING:
+            raise LiveNotStarted()
+        formats = numbered_formats(video, resolution, [track.format_id for track in links.tracks])
+        if formats is None or video.info.live_status not in (LiveStatus.IS_LIVE, LiveStatus.POST_LIVE):
+            return None
+        tracks = tuple(track_of(video, entry) for entry in formats)
+        return Links(tracks, video.looked_at, ended=video.info.live_status is not LiveStatus.IS_LIVE)
+
+    def _finish(self, task: LiveTask, state: CaptureState, captured: Captured) -> None:
+        """Record that the capture is complete, unless nothing of the moment was there because the stream is over.
+
+        Raises:
+            LiveMomentGone: nothing of the moment is there, and the stream runs.
+        """
+        if captured.holes(task.window) != [task.window]:
+            replace(state, done=True, ended=captured.ended).save(task.retained_dir)
+        elif not captured.ended and state.source == "live":
             raise LiveMomentGone()
-        state.save(task.retained_dir)
-        return self._cutter.cut(task, state, captured)
 
-    def _without_stream(self, task: LiveTask, state: CaptureState | None) -> LiveReport | None:
-        """The stream is gone: what was captured will do if it is all of the moment, or if nothing better comes."""
-        if state is None:
-            return None
-        there = self._there(task, state)
-        holes = there.holes(task.window)
-        if holes == [task.window] or (holes and not task.last_chance):
-            return None
-        return self._cutter.cut(task, state, there)
+
+def _patience(task: LiveTask) -> float:
+    return math.inf if task.in_lane else PATIENCE_SECONDS
 
 
 def _links_of(state: CaptureState) -> Links:
     return Links(state.tracks, state.extracted_at, ended=state.source != "live")
+
+
+def _with_links(state: CaptureState, links: Links) -> CaptureState:
+    """Return the state with the links that the capture has now."""
+    source = "post_live" if links.ended else "live"
+    return replace(state, tracks=links.tracks, extracted_at=links.extracted_at, source=source)
 
 
 def _name_of(params: LiveClipParams) -> StreamName:

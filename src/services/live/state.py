@@ -17,7 +17,8 @@ _FILE = "capture.json"
 @dataclass(frozen=True, slots=True)
 class CaptureState:
     """``extracted_at`` is when the links were extracted; ``source`` is ``live`` or ``post_live``; ``done``: the capture
-    is complete. ``facts`` describes the video, in JSON values."""
+    is complete, as far as it can be. ``ended``: the stream ended before it was. ``facts`` describes the video, in JSON
+    values."""
 
     video_id: str
     tracks: tuple[LiveTrack, ...]
@@ -27,6 +28,7 @@ class CaptureState:
     facts: dict[str, Any]
     released_at: datetime | None = None
     done: bool = False
+    ended: bool = False
 
     @property
     def numbered(self) -> bool:

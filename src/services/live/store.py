@@ -14,6 +14,7 @@ from typing import Any
 
 from src.models.captured import Record
 from src.services.live.timeline import Placed, Timeline
+from src.utils.moved_file import link_or_copy
 from src.utils.whole_file import write_whole
 
 _LIST, _STATE = "segments.jsonl", "timeline.json"
@@ -35,6 +36,9 @@ class SegmentStore:
         with self._lock:
             return sorted(self._records.values(), key=lambda record: (record.epoch, record.number))
 
+    def __len__(self) -> int:
+        return len(self._records)
+
     def has(self, placed: Placed) -> bool:
         """Return whether this segment is stored."""
         return (placed.epoch, placed.segment.number) in self._records
@@ -52,6 +56,33 @@ class SegmentStore:
         write_whole(self.folder / record.file, content)
         with self._lock:
             self._append(record if init is None else replace(record, init=self._store_init(init)))
+
+    def link(self, record: Record, folder: Path, epoch: int) -> None:
+        """Store a segment that another store has in ``folder``, without a copy where the file system can do that.
+
+        Raises:
+            OSError: one of the files is gone, or there is no room.
+        """
+        own = replace(record, epoch=epoch, file=f"{epoch}-{record.number}")
+        if record.init is not None:
+            link_or_copy(folder / record.init, self.folder / record.init)
+        link_or_copy(folder / record.file, self.folder / own.file)
+        with self._lock:
+            self._append(own)
+
+    def drop_before(self, moment: Fraction) -> int:
+        """Delete the segments that ended before a moment; return how many. The files of initialisations stay."""
+        with self._lock:
+            old = [record for record in self._records.values() if record.span.end < moment]
+            if not old:
+                return 0
+            for record in old:
+                del self._records[record.epoch, record.number]
+            lines = (json.dumps(_to_fields(record)) + "\n" for record in self._records.values())
+            write_whole(self.folder / _LIST, "".join(lines).encode("ascii"))
+        for record in old:
+            (self.folder / record.file).unlink(missing_ok=True)
+        return len(old)
 
     def get(self, epoch: int, number: int) -> Record | None:
         """Return the record of a stored segment."""

@@ -51,7 +51,9 @@ class Desk:
         work = self.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        return self.service.make(LiveTask(params, work, self.folder / "kept", SilentMonitor(), last_chance))
+        task = LiveTask(params, work, self.folder / "kept", SilentMonitor(), last_chance)
+        self.service.capture(task)
+        return self.service.cut(task)
 
     def to_the_end(self, params: LiveClipParams) -> LiveReport | None:
         """As the worker does it: come back when told to."""

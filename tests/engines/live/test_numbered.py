@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import math
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -23,17 +25,18 @@ from src.services.cutting.sandbox import EngineSandbox
 from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live.capture import TailToCome
 from src.services.live.numbered.capture import NumberedCapture
 from src.services.live.numbered.links import LinkLife, Links
-from src.services.live.numbered.run import NumberedRun
 from src.services.live.numbered.server import SegmentServer
+from src.services.live.shared.captures import StreamCaptures
+from src.services.live.shared.run import ClipWish, NumberedRun
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.engines.live.bench import DiesAfter, WorkerDied, window_at
 from tests.tools.live_origin import VirtualClock
 from tests.tools.media_kit import av_offset, frame_numbers
 from tests.tools.numbered import HANG, NumberedSite, NumberedStream, aac_track, avc_track, jittered, vp9_track
 from tests.tools.numbered.server import NumberedServer
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -74,23 +77,14 @@ class Bench:
     def capture(self, window: Window, folder: Path | None = None, monitor: Monitor | None = None) -> Captured:
         folder = folder or self.folder / f"kept{next(self._numbers)}"
         folder.mkdir(exist_ok=True)
-        links = self.server.issue(path_form=self.path_form)
-        while True:
-            run = NumberedRun(
-                links,
-                folder,
-                window,
-                network=self.network,
-                clock=self.server.clock,
-                monitor=monitor or SilentMonitor(),
-                renew=self.renew,
-                life=self.life,
-                padding_seconds=self.padding,
-            )
-            try:
-                return run.run()
-            except TailToCome as wait:
-                self.server.clock.sleep(wait.seconds)
+        links, clock = self.server.issue(path_form=self.path_form), self.server.clock
+        captures = StreamCaptures(lambda: contextlib.nullcontext(self.network), clock, self.life)
+        wish = ClipWish(folder, window, self.padding, patience_seconds=math.inf)
+        try:
+            with captures.join("s", links, self.folder, renew=self.renew, lingers=False) as capture:
+                return NumberedRun(capture, links, wish, clock=clock, monitor=monitor or SilentMonitor()).run()
+        finally:
+            eventually(lambda: not captures.runs("s"))  # with the padding, for which the clip does not wait
 
     def cut(self, captured: Captured, window: Window, *, hear: bool = False) -> tuple[CutResult, list[int]]:
         """(the clip, numbers of its frames). ``hear``: its sound has to fit."""
@@ -291,7 +285,7 @@ def test_what_is_too_old_is_clamped(bench: Bench) -> None:
         bench.go(80)
         window = window_at(BEGAN + 20, Fraction(40))
         captured = bench.capture(window)
-        assert captured.oldest == broadcast.ingested[20]
+        assert captured.records["video"][0].number == 20
         _, numbers = bench.cut(captured, window)
         assert numbers == broadcast.frames(broadcast.ingested[20], window.end)
 
@@ -315,20 +309,7 @@ def test_a_broadcast_that_starts_again_at_number_0(bench: Bench, same_links: boo
     window = Window(first.end - 10, first.end + 25)
     folder = bench.folder / "kept"
     folder.mkdir()
-    run = NumberedRun(
-        bench.server.issue(),
-        folder,
-        window,
-        network=bench.network,
-        clock=bench.server.clock,
-        monitor=SilentMonitor(),
-        renew=bench.renew,
-        life=bench.life,
-        padding_seconds=bench.padding,
-    )
-    with pytest.raises(TailToCome) as caught:
-        run.run()
-    bench.server.clock.sleep(caught.value.seconds)
+    bench.capture(Window(first.end - 10, first.end - 8), folder)
     if same_links:
         bench.site.broadcasts.clear()
     bench.site.broadcasts.append(second)

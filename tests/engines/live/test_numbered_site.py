@@ -69,7 +69,9 @@ class Place:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir()
             try:
-                return self.service.make(LiveTask(params, work, self.folder / "kept", SilentMonitor()))
+                task = LiveTask(params, work, self.folder / "kept", SilentMonitor())
+                self.service.capture(task)
+                return self.service.cut(task)
             except StreamNotReady as later:
                 self.clock.sleep(later.seconds)
 
@@ -128,7 +130,7 @@ def test_a_stream_that_ends_meanwhile_is_completed_from_its_segments(place: Plac
     work.mkdir()
     task = LiveTask(params, work, place.folder / "kept", SilentMonitor())
     with pytest.raises(StreamNotReady):
-        place.service.make(task)
+        place.service.capture(task)
     place.clock.sleep(30)
     ended_at = place.site.live.now
     place.site.live.end()

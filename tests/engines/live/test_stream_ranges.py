@@ -45,6 +45,7 @@ class Worker:
     folder: Path
     broadcast: Broadcast
     waits: list[float]
+    queue: str | None = None
 
     def attempt(self, start: float, end: float, *, when_live: bool = False) -> JobResult:
         work = self.folder / "work"
@@ -59,8 +60,12 @@ class Worker:
             when_live=when_live,
         )
         now = BEGAN + timedelta(seconds=200)
-        job = VideoJob("1", Owner.user("1"), params, Status.PROCESSING, now, queued_at=now)
-        return self.handler.run(params, JobContext(job, work, self.folder / "kept", SilentMonitor()))
+        job = VideoJob("1", Owner.user("1"), params, Status.PROCESSING, now, queued_at=now, queue=self.queue)
+        try:
+            return self.handler.run(params, JobContext(job, work, self.folder / "kept", SilentMonitor()))
+        except Postponed as wait:
+            self.queue = wait.queue or self.queue
+            raise
 
     def to_the_end(self, start: float, end: float) -> JobResult:
         """Come back as late as a postponed job does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -12,7 +13,7 @@ from src.models.captured import LiveTrack
 from src.services.live.numbered.links import Links
 from tests.tools.live_origin import VirtualClock
 from tests.tools.loopback import LoopbackServer
-from tests.tools.numbered.answers import HANG, NumberedSite
+from tests.tools.numbered.answers import HANG, NumberedSite, parameters
 
 
 class _QuietServer(ThreadingHTTPServer):
@@ -27,6 +28,8 @@ class NumberedServer(LoopbackServer):
         self.clock = clock
         self.site = NumberedSite([])
         self.issued = 0
+        self.complete: Counter[str] = Counter()
+        """How often each segment was sent completely."""
         self._closing = threading.Event()
         origin = self
 
@@ -40,6 +43,9 @@ class NumberedServer(LoopbackServer):
                     origin._closing.wait(60)
                     self.close_connection = True
                     return
+                values = parameters(self.path)
+                if self.command == "GET" and answer.status == 200 and "sq" in values:
+                    origin.complete[f"{values['itag']}/{values['sq']}"] += 1
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, f"http:{value}" if name == "Location" else value)

@@ -89,20 +89,33 @@ class NumberedCapture:
         if window not in self._windows:
             self._windows.append(window)
 
+    def want_only(self, windows: Iterable[Window]) -> None:
+        """Fetch these ranges, and no others any more."""
+        self._windows = list(dict.fromkeys(windows))
+
+    def is_done(self, window: Window) -> bool:
+        """Return whether all segments of a range are stored that exist or will exist."""
+        return self._is_done(window)
+
     def captured(self) -> Captured:
         """Return all that is stored, placed in time."""
         records = {name: placed(store.records) for name, store in self._stores.items()}
-        ended = self._epoch.last is not None
-        return Captured(self.links.tracks, self._folder, records, ended=ended, oldest=self._epoch.oldest)
+        return Captured(self.links.tracks, self._folder, records, ended=self.ended, oldest=self._epoch.oldest)
 
-    def covered_by_all(self) -> list[Window]:
-        """Return the times for which all tracks are stored, roughly: as the segments state them."""
-        stores = list(self._stores.values())
-        return [
-            record.span
-            for record in stores[0].records
-            if all(store.get(record.epoch, record.number) is not None for store in stores[1:])
-        ]
+    @property
+    def stores(self) -> dict[str, SegmentStore]:
+        """What is stored, by track. Other threads may read it."""
+        return self._stores
+
+    @property
+    def broadcasts(self) -> list[str]:
+        """The names of the epochs of the stored segments."""
+        return self._broadcasts.names
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream is over, as far as known."""
+        return self._epoch.last is not None
 
     @property
     def target(self) -> Fraction:
@@ -327,7 +340,6 @@ class NumberedCapture:
     # --- the end of a step --------------------------------------------------------------------------------------
 
     def _is_done(self, window: Window) -> bool:
-        """Return whether all segments of a range are stored that exist or will exist."""
         numbers = list(self._numbers(window))
         if not numbers:
             return self._epoch.last is not None and self._now() >= window.end
@@ -361,6 +373,14 @@ class NumberedCapture:
         fresh = self._renew(self.links)
         if fresh is None:
             raise StreamGone()
+        self.use(fresh)
+
+    def use(self, fresh: Links) -> None:
+        """Continue with newer links, perhaps of another broadcast or of a stream that is over by now.
+
+        Raises:
+            NumbersUnavailable: they have other tracks.
+        """
         if {track.name for track in fresh.tracks} != set(self._stores):
             raise NumbersUnavailable("its formats have changed")
         before = self.links.broadcast

@@ -121,6 +121,15 @@ class Broadcasts:
         known = [place for place, entry in enumerate(self._names) if entry.split(" ")[0] == name]
         return known[-1] if known else self.begin(name)
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all epochs."""
+        return list(self._names)
+
+    def index_of(self, name: str) -> int:
+        """Return the epoch with exactly this name, which may be a new one."""
+        return self._names.index(name) if name in self._names else self.begin(name)
+
     def begin(self, name: str) -> int:
         """Return a new epoch."""
         self._names.append(name)
