@@ -117,8 +117,8 @@ def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = Fa
     address = request.remote_addr or "unknown"
     if auth is Auth.NONE:
         return Caller(address)
-    if auth is Auth.VISITOR and (token := _token_of_visitor(cookie=cookie)):
-        return _of_login(address, token)
+    if auth is Auth.VISITOR and (visitor := _signed_in_visitor(address, cookie=cookie)):
+        return visitor
     if key := _session_key(auth):
         guests = services().guests
         session = guests.open(key)
@@ -163,10 +163,14 @@ def _of_login(address: str, token: str) -> Caller:
     return Caller(address, identity, still_counts=lambda: accounts.is_signed_in(token))
 
 
-def _token_of_visitor(*, cookie: bool) -> str | None:
+def _signed_in_visitor(address: str, *, cookie: bool) -> Caller | None:
     if "Authorization" in request.headers:
-        return _bearer_token()
-    return token_in_cookie() if cookie else None
+        return _of_login(address, _bearer_token())
+    token = token_in_cookie() if cookie else None
+    try:
+        return _of_login(address, token) if token else None
+    except (TokenInvalid, TokenExpired):
+        return None  # a page whose login has ended is that of any visitor
 
 
 def _session_key(auth: Auth) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
+_NEITHER = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # Replies are data: they must not run scripts, be framed, or reveal the page that opened them.
 POLICY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Content-Security-Policy": f"default-src 'none'; {_NEITHER}; sandbox",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
@@ -24,9 +25,7 @@ def install(app: Flask) -> None:
             response.headers.setdefault(name, value)
         csp = response.headers["Content-Security-Policy"]
         if "frame-ancestors" not in csp:
-            response.headers["Content-Security-Policy"] = (
-                f"{csp}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-            )
+            response.headers["Content-Security-Policy"] = f"{csp}; {_NEITHER}"
         if request.is_secure:
             response.headers.setdefault("Strict-Transport-Security", HSTS)
         if response.mimetype == "application/json":

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
-from src.middleware.auth import Auth
+from src.middleware.auth import BY_COOKIE, Auth
 from src.middleware.contract import contract_of
 from src.middleware.login_cookie import COOKIE
 from tests.api.actors import LINK, PASSWORD, Api, Person
@@ -68,7 +68,10 @@ def test_it_counts_as_a_login_and_a_logout_ends_it(api: Api, anna: Person, cooki
     assert send(api, "GET", "/api/events", cookie).status_code == 200
     out = send(api, "POST", "/api/auth/logout", cookie)
     assert "Max-Age=0" in out.headers["Set-Cookie"] and value_in(out) == ""
-    assert code(send(api, "GET", "/api/auth/me", cookie)) == (401, "TOKEN_INVALID")
+    ended = send(api, "GET", "/api/auth/me", cookie)
+    assert code(ended) == (401, "TOKEN_INVALID") and "Max-Age=0" in ended.headers["Set-Cookie"]
+    preview = {"url": LINK, "at": 5}
+    assert send(api, "POST", "/api/video/preview", cookie, json=preview).status_code == 202, "as any visitor"
     assert anna.get("/api/auth/me").status_code == 200
     assert "Set-Cookie" not in anna.post("/api/auth/logout").headers
 
@@ -109,7 +112,7 @@ def test_it_never_counts_where_no_login_is_needed(api: Api) -> None:
         for rule in api.app.url_map.iter_rules()
         if (contract := contract_of(api.app.view_functions[rule.endpoint])) is not None and contract.cookie
     }
-    assert set(by_cookie.values()) == {Auth.PUBLIC, Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR, Auth.SESSION}
+    assert set(by_cookie.values()) == {*BY_COOKIE, Auth.SESSION, Auth.VISITOR}
     sessions = {rule for rule, auth in by_cookie.items() if auth is Auth.SESSION}
     assert sessions == {"/api/events", "/api/jobs/<job_id>/events", "/api/webhooks/secret"}
     chats = ("/c/", "/s/", "/jobs", "/storage", "/metadata", "/download", "/stats", "/api/sessions", "/ws")

@@ -162,7 +162,9 @@ class JobRunner:
         self._notify_followers(job.id)
         self._notify_next(self._kinds.queue_of(job) if job.kind in self._handlers else None)
         if job.ended:
-            self._counters.ended(job.kind, job.status.value, seconds, job.failure.code if job.failure else None)
+            if not job.params.passing:
+                code = job.failure.code if job.failure else None
+                self._counters.ended(job.kind, job.status.value, seconds, code)
             if job.kind in self._handlers:
                 self._handlers[job.kind].ended(job.id)
             if not retains:
