@@ -26,7 +26,7 @@ from src.errors import (
 )
 from src.middleware.bots import hints
 from src.middleware.chat import text
-from src.middleware.login_cookie import clearing_header, is_page
+from src.middleware.login_cookie import clearing_header, is_used
 from src.services.chat.chat import sentence_of
 from src.utils.clock import utc_text
 from src.utils.long_addresses import CHAT_PATHS
@@ -109,7 +109,7 @@ def install(
             response.headers.update({"Sec-WebSocket-Version": "13", "Upgrade": "websocket"})
         if response.status_code == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
-        if isinstance(error, TokenInvalid | TokenExpired) and "Authorization" not in request.headers and is_page():
+        if isinstance(error, TokenInvalid | TokenExpired) and is_used():
             response.headers.update(clearing_header())  # a page cannot delete the cookie of a login that has ended
         return response
 

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from src.data.idempotency_data import StoredReply
 from src.middleware.auth import SESSION_HEADER, Caller
-from src.middleware.login_cookie import COOKIE
+from src.middleware.login_cookie import cookie_name
 from src.middleware.services_of_request import services
 from src.utils.addresses import network_of
 
@@ -67,7 +67,7 @@ def _once(key: str, sent: dict[str, Any], create: Callable[[], Response]) -> Res
 
 def _scope() -> str:
     """Return the caller and the endpoint: a hash of the caller's secret, if any, otherwise of its address."""
-    login = request.headers.get("Authorization") or request.cookies.get(COOKIE)
+    login = request.headers.get("Authorization") or request.cookies.get(cookie_name())
     who = login or request.headers.get(SESSION_HEADER) or request.remote_addr or ""
     return f"{hashlib.sha256(who.encode()).hexdigest()} {request.method} {request.path}"
 

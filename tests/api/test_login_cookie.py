@@ -52,6 +52,7 @@ def test_it_is_set_only_on_request_and_says_what_browsers_may_do(api: Api, anna:
     assert flags.partition("; ")[2].endswith("Max-Age=604800; HttpOnly; Path=/; SameSite=Strict"), flags
     secure = api.call("POST", "/api/auth/login", json=body, headers=PAGE, base_url="https://localhost")
     assert "; Secure; HttpOnly; Path=/" in secure.headers["Set-Cookie"]
+    assert secure.headers["Set-Cookie"].startswith(f"__Host-{COOKIE}="), "no other subdomain can set it"
     below = api.call("POST", "/api/auth/login", json=body, headers=PAGE, base_url="http://localhost/clips")
     assert "; Path=/clips/;" in below.headers["Set-Cookie"]
     new = {"email": "new@example.com", "password": PASSWORD}
@@ -100,6 +101,18 @@ def test_it_is_refused_from_elsewhere(
     assert code(reply) == expected, reply.text
     if expected[1] == "ORIGIN_REFUSED":  # nor is a new one set there
         assert code(sign_in(api, anna, **headers)) == expected
+
+
+def test_over_https_a_cookie_that_a_subdomain_may_have_set_is_none(api: Api, cookie: str) -> None:
+    secure = {"base_url": "https://localhost"}
+    assert code(send(api, "GET", "/api/auth/me", cookie, **secure)) == (401, "TOKEN_MISSING")
+    assert send(api, "GET", "/api/auth/me", f"x; __Host-{COOKIE}={cookie}", **secure).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://example.org"}], ids=str)
+def test_another_token_that_is_invalid_ends_no_login(api: Api, cookie: str, headers: dict[str, str]) -> None:
+    reply = send(api, "GET", "/c/nonsense/clips", cookie, headers=headers)
+    assert code(reply) == (401, "TOKEN_INVALID") and "Set-Cookie" not in reply.headers
 
 
 def test_two_cookies_are_none(api: Api, cookie: str) -> None:
