@@ -88,6 +88,10 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            Below(app.wsgi_app), x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+            Below(app.wsgi_app),
+            x_for=hops,
+            x_proto=hops,
+            x_host=hops,
+            x_prefix=hops if settings.forwarded_prefix else 0,
         )
     return app

@@ -305,6 +305,7 @@ class Settings(BaseModel):
         "STREAM_PROXY may be used as a proxy only.",
     )
     trusted_proxies: int = row(0, "Number of reverse proxies in front whose X-Forwarded-For is trusted.", ge=0, le=100)
+    forwarded_prefix: bool = row(False, "Believe the path in X-Forwarded-Prefix; a trusted proxy must set or clear it.")
     public_url: str = row(
         "", "Address in links: scheme, host, path. Empty: that of the request; messages without one have no links."
     )

@@ -1,6 +1,7 @@
 """Builds every address of this service in replies, also where a proxy serves it below a path of another site.
 
-A proxy with ``TRUSTED_PROXIES`` names that path in ``X-Forwarded-Prefix``; it may remove it from the requests or not.
+A trusted proxy names that path in ``X-Forwarded-Prefix``, if ``FORWARDED_PREFIX`` is on; it may remove the path from
+the requests or not. The setting is off by default: a proxy that was set up before passes on what a client claims.
 """
 
 from __future__ import annotations

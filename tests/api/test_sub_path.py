@@ -24,8 +24,10 @@ _FIRST = {rule.split("/")[1].partition("?")[0] for _, rule, _, _ in ROUTES} | {"
 class Proxy:
     """A proxy in front that serves the app below ``/clips``, with or without removing the path."""
 
-    def __init__(self, api: Api, *, removes: bool = True, prefix: str = "/clips", trusted: int = 1) -> None:
-        settings = api.services.settings.model_copy(update={"trusted_proxies": trusted})
+    def __init__(
+        self, api: Api, *, removes: bool = True, prefix: str = "/clips", trusted: int = 1, on: bool = True
+    ) -> None:
+        settings = api.services.settings.model_copy(update={"trusted_proxies": trusted, "forwarded_prefix": on})
         self.client = create_app(settings, api.services).test_client(use_cookies=False)
         self._removes, self._prefix = removes, prefix
 
@@ -102,6 +104,7 @@ def test_a_path_that_is_none_counts_as_none(api: Api, prefix: str) -> None:
 
 def test_only_trusted_proxies_name_a_path(api: Api) -> None:
     assert Proxy(api, trusted=0).call("GET", "/").headers["Location"] == "/docs"
+    assert Proxy(api, on=False).call("GET", "/").headers["Location"] == "/docs", "an older proxy passes on any claim"
     assert Proxy(api, prefix="/clips/").call("GET", "/").headers["Location"] == "/clips/docs"
 
 

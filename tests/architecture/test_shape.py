@@ -31,7 +31,7 @@ def test_every_file_says_first_what_it_is_for(path: Path) -> None:
     text = path.read_text()
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), "the first line of a file says what it is for"
-    if path.parts[-2] != "errors":  # a catalogue
+    if path.parts[-2] != "errors" and path.name != "config.py":  # catalogues
         assert len(text.splitlines()) <= 430, "a file of this length has more than one reason to exist"
 
 
