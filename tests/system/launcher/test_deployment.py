@@ -162,6 +162,9 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert run("systemd-analyze", "verify", *(tmp_path / name for name in UNITS)) == ""
 
 
+POLICY = "default-src 'none'; sandbox"
+
+
 class _Upstream(BaseHTTPRequestHandler):
     """Stands where the API stands: remembers what arrives, and has nginx send a file."""
 
@@ -178,6 +181,7 @@ class _Upstream(BaseHTTPRequestHandler):
             number = int(self.path.rsplit("/", 1)[1])
             self.send_header("X-Accel-Redirect", "/_files/" + quote(NAMES[number]))
             self.send_header("Content-Type", "video/mp4")
+            self.send_header("Content-Security-Policy", POLICY)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -214,6 +218,7 @@ def test_nginx_tells_the_truth_about_the_client_sends_files_and_logs_no_token(pr
 
     part = httpx.get(f"{proxy}/api/video/download/0", headers={"Range": "bytes=2-4"}, timeout=60)
     assert (part.status_code, part.content, part.headers["Content-Type"]) == (206, b"234", "video/mp4")
+    assert part.headers["X-Content-Type-Options"] == "nosniff" and part.headers["Content-Security-Policy"] == POLICY
     assert httpx.get(f"{proxy}/_files/my%20clip.mp4", timeout=60).status_code == 404, "only the API may hand out files"
 
     for path in (f"/c/{TOKEN}", f"/c/{TOKEN}/livestream", f"/s/{TOKEN}/poster.jpg", f"/api/sessions/{SESSION}"):
@@ -255,6 +260,9 @@ def test_nginx_writes_no_token_into_its_error_log_while_the_api_is_away(proxy: s
             f"/api/video/save/stream/{TOKEN}/dQw4w9WgXcQ?user_id=1",
             f"/api/sessions/{SESSION}",
             f"/media/downloads/video/1/a.mp4?expires=1&signature={TOKEN}",
+            f"/media/inline/1/a.mp4?expires=1&signature={TOKEN}",
+            f"/media/posters/1.jpg?expires=1&signature={TOKEN}",
+            f"/api/video/preview/{TOKEN}",
         ):
             assert httpx.get(proxy + path, timeout=60).status_code == 502, path
         assert httpx.get(f"{proxy}/api/video/list", timeout=60).status_code == 502
