@@ -25,8 +25,9 @@ from src.data.queue_data import QueueData
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
 from src.models.job_kinds import KindTable
-from src.models.params import LiveClipParams, StreamParams
-from src.models.video import Owner, Status, VideoJob
+from src.models.params import LiveClipParams, PreviewParams, StreamParams
+from src.models.turns import PREVIEWS
+from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
@@ -146,6 +147,10 @@ class Service:
         job = make_clip(owner, **({"facts": params.pop("facts")} if "facts" in params else {}))
         if kind == "stream":
             job = replace(job, params=StreamParams(url="https://example.com/a.m3u8"))
+        if kind == "preview":
+            url = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+            preview = PreviewParams(url=url, youtube_video_id="dQw4w9WgXcQ", start_time=0, end_time=30)
+            job = replace(job, params=preview, facts={"request": {"counts_for": PREVIEWS}})
         if kind == "live_clip":
             job = replace(job, params=live_params(**params))
         self.jobs.insert(job)
@@ -219,6 +224,21 @@ def test_endless_streams_of_one_visitor_leave_a_worker_for_everybody_else(start:
     running = next(each for each in streams if service.running(each))
     service.end(running)
     eventually(lambda: service.running(*streams) == 2, PATIENCE)
+
+
+def test_previews_of_visitors_share_a_worker_and_clips_go_first(start: Any) -> None:
+    service = start(2)
+    visitors = [Owner(OwnerKind.ADDRESS, f"203.0.113.{number}") for number in range(2)]
+    previews = [service.ask(visitor, "preview") for visitor in visitors]
+    service.settled()
+    assert service.running(*previews) == 1, "one worker together, although another one is free"
+    clips = [service.ask(ANNA), service.ask(BERT)]
+    eventually(lambda: service.running(*clips) == 1, PATIENCE)
+    service.end(next(each for each in previews if service.running(each)))
+    eventually(lambda: service.running(*clips) == 2, PATIENCE)
+    assert service.running(*previews) == 0
+    service.end(clips[0])
+    eventually(lambda: service.running(*previews) == 1, PATIENCE)
 
 
 def test_a_single_worker_takes_a_recording_when_nothing_else_waits(start: Any) -> None:
