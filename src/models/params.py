@@ -193,7 +193,8 @@ class AudioParams(JobParams):
 class PreviewParams(JobParams):
     """A small copy of a part of a video, in which a user chooses a moment. Times are seconds from its start.
 
-    It starts with a key frame, which is usually before ``start_time``.
+    It starts with a key frame, which is usually before ``start_time``. The preferences are those of the later clip;
+    ``None`` for the defaults.
     """
 
     kind = "preview"
@@ -204,3 +205,5 @@ class PreviewParams(JobParams):
     youtube_video_id: str
     start_time: float
     end_time: float
+    format_preference: Container | None = None
+    resolution_preference: str | None = None

@@ -27,7 +27,14 @@ def start_preview(body: StartPreview, caller: Caller) -> Reply:
     It belongs to the account, the guest session or the network address of the caller, expires after ten minutes, and is
     cancelled when its status has not been requested for ten seconds.
     """
-    preview_id = services().previews.start(caller.visitor, body.url, body.at, body.seconds)
+    preview_id = services().previews.start(
+        caller.visitor,
+        body.url,
+        body.at,
+        body.seconds,
+        container=body.format_preference,
+        resolution=body.resolution_preference,
+    )
     return PreviewStarted(preview_id=preview_id), 202
 
 

@@ -30,7 +30,7 @@ def live(api: Api) -> None:
         return LiveReport(path, {"source": "live"}, {"start_time": 100.0, "end_time": 220.0})
 
     handler: Any = api.services.runner._handlers["live_clip"]
-    handler._live.make = make
+    handler._live.capture, handler._live.cut = lambda task: None, make
     api.engine.info = VideoInfo(VIDEO, "A stream", "", live_status=LiveStatus.IS_LIVE)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 import av
 import pytest
+from bson.objectid import ObjectId
 
 from src.services.clips.preview_requests import PREVIEWS_A_MINUTE
 from tests.api.actors import Api
 from tests.tools.media_kit.pattern import read_number
 from tests.tools.offline_youtube.site import OfflineYoutube
 from tests.tools.offline_youtube.situations import VideoId
+from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
 PATH = "/api/video/preview"
@@ -35,13 +38,19 @@ def status(api: Api, preview_id: str, **options: Any) -> dict[str, Any]:
     return dict(reply.json)
 
 
+def ended(api: Api, preview_id: str) -> dict[str, Any]:
+    """The status at the end. It is asked for until then: otherwise the preview would be cancelled."""
+    eventually(lambda: status(api, preview_id)["status"] not in ("pending", "processing"))
+    api.notifier.finish()
+    return status(api, preview_id)
+
+
 def test_a_preview_starts_at_a_key_frame_and_tells_the_time_of_each_of_its_frames(
     real: Api, site: OfflineYoutube
 ) -> None:
     site.reset()
     preview_id = started(real)
-    real.notifier.finish()
-    told = status(real, preview_id)
+    told = ended(real, preview_id)
     assert (told["status"], told["percent"], told["error"]) == ("completed", 100, None), told
     assert (told["start"], told["frames_per_step"]) == (8, 1) and told["end"] == pytest.approx(12, abs=0.1)
     file = real.call("GET", told["file_url"])
@@ -63,14 +72,17 @@ def test_a_preview_starts_at_a_key_frame_and_tells_the_time_of_each_of_its_frame
 
 def test_a_preview_has_the_frame_rate_of_the_clip(real: Api) -> None:
     reply = real.call("POST", PATH, json=body(VideoId.MIXED_RATES, at=3, seconds=2))
-    real.notifier.finish()
-    told = status(real, (reply.json or {})["preview_id"])
+    told = ended(real, (reply.json or {})["preview_id"])
     assert (told["status"], told["fps"], told["frames_per_step"], told["start"]) == ("completed", 60, 1, 0), told
     base = Fraction(*told["frames"]["time_base"])
     assert [each * base for each in told["frames"]["times"]][:120] == [Fraction(number, 60) for number in range(120)]
+    again = real.call("POST", PATH, json=body(VideoId.MIXED_RATES, at=3, seconds=2))
+    assert again.json == reply.json, "a finished one is used again"
+    low = {**body(VideoId.MIXED_RATES, at=3, seconds=2), "resolution_preference": "240p"}
+    smaller = real.call("POST", PATH, json=low)
+    assert ended(real, (smaller.json or {})["preview_id"])["fps"] == 30, "as the clip"
     late = real.call("POST", PATH, json=body(VideoId.LATE_LOW, at=5, seconds=1))
-    real.notifier.finish()
-    told = status(real, (late.json or {})["preview_id"])
+    told = ended(real, (late.json or {})["preview_id"])
     base = Fraction(*told["frames"]["time_base"])
     assert told["frames"]["times"][0] * base == pytest.approx(4 + 1 / 90, abs=1e-3)
 
@@ -115,19 +127,31 @@ def test_a_preview_that_nobody_asks_for_ends(real: Api) -> None:
     assert status(real, preview_id)["status"] == "cancelled"
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"seconds": 61}, "REQUEST_INVALID"),
-        ({"seconds": 0}, "REQUEST_INVALID"),
-        ({"seconds": "30"}, "REQUEST_INVALID"),
-        ({"at": "soon"}, "CLIP_RANGE_INVALID"),
-        ({"at": -1}, "CLIP_RANGE_INVALID"),
-        ({"at": None}, "REQUEST_INVALID"),
-        ({"url": "https://example.com/x"}, "URL_INVALID"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_previewed_has_a_code(api: Api, changes: dict[str, Any], code: str) -> None:
-    reply = api.call("POST", PATH, json={**body(), **changes})
-    assert (reply.status_code, (reply.json or {})["code"]) == (400, code)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"seconds": 61}, "REQUEST_INVALID"),
+    ({"seconds": 0}, "REQUEST_INVALID"),
+    ({"seconds": "30"}, "REQUEST_INVALID"),
+    ({"at": "soon"}, "CLIP_RANGE_INVALID"),
+    ({"at": -1}, "CLIP_RANGE_INVALID"),
+    ({"at": None}, "REQUEST_INVALID"),
+    ({"resolution_preference": "99p"}, "REQUEST_INVALID"),
+    ({"url": "https://example.com/x"}, "URL_INVALID"),
+]
+
+
+def test_what_cannot_be_previewed_has_a_code(api: Api) -> None:
+    for changes, code in WRONG:
+        reply = api.call("POST", PATH, json={**body(), **changes})
+        assert (reply.status_code, (reply.json or {})["code"]) == (400, code), changes
+
+
+def test_the_record_of_a_preview_goes_with_its_file(real: Api) -> None:
+    preview_id = started(real)
+    ended(real, preview_id)
+    job = real.services.jobs.find_any(preview_id[:24])
+    assert job.expires_at is not None and job.completed_at is not None and job.artifact is not None
+    assert (job.expires_at - job.completed_at).total_seconds() == 600
+    past = job.completed_at - timedelta(seconds=1)
+    real.services.database["videos"].update_one({"_id": ObjectId(job.id)}, {"$set": {"expires_at": past}})
+    real.services.cleanup.run()
+    assert not job.artifact.path.exists() and real.services.jobs.peek(job.id) is None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr
 
 from src.models.video import Status, VideoJob
 from src.routes.schemas.common import LocalAddress, RequestBody, Seconds
-from src.routes.schemas.video import ErrorFact, TimeText, error_of
+from src.routes.schemas.video import ErrorFact, Resolution, TimeText, error_of
 from src.services.clips.preview_requests import MOST_SECONDS
 from src.services.progress_cache import overall_percent
 
@@ -20,6 +20,10 @@ class StartPreview(RequestBody):
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
     at: TimeText = Field(description="The middle of the part.", examples=[60])
     seconds: StrictInt | StrictFloat = Field(default=30, gt=0, le=MOST_SECONDS)
+    format_preference: Literal["mp4", "webm", "best"] | None = Field(
+        default=None, description="What the clip will be: the preview has its frames."
+    )
+    resolution_preference: Resolution | None = None
 
 
 class PreviewStarted(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from src.errors import ClipRangeInvalid, PreviewNotFound, RateLimitExceeded
-from src.models.params import PreviewParams
+from src.models.params import Container, PreviewParams
 from src.models.turns import PREVIEWS
 from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.clips.preview_attention import PreviewAttention
@@ -22,6 +22,8 @@ PREVIEWS_AT_ONCE = 2
 MOST_SECONDS = 60.0
 KEPT_SECONDS = 600.0
 _MINUTE = 60
+_MOST_LOOKED_AT = 20
+_LEFT_SECONDS = 120.0  # a finished preview that is used again stays for this long at least
 _OPEN = (Status.PENDING, Status.PROCESSING)
 _PURPOSE = "preview"
 _ID_LENGTH = 24
@@ -44,8 +46,19 @@ class PreviewRequests:
         self._jobs, self._attention, self._counters = jobs, attention, counters
         self._signer, self._clock, self._enabled = signer, clock, enabled
 
-    def start(self, owner: Owner, url: str, at: object, seconds: float) -> str:
+    def start(
+        self,
+        owner: Owner,
+        url: str,
+        at: object,
+        seconds: float,
+        *,
+        container: Container | None = None,
+        resolution: str | None = None,
+    ) -> str:
         """Start a preview of ``seconds`` around ``at``, and cancel older ones of this owner; return its id.
+
+        A finished one of the same part, for a clip of the same ``container`` and ``resolution``, is used again.
 
         Raises:
             UrlInvalid, VideoIdInvalid, ClipRangeInvalid: the request is not valid.
@@ -57,17 +70,25 @@ class PreviewRequests:
         if not 0 < seconds <= MOST_SECONDS:
             raise ClipRangeInvalid(f"A preview may have at most {MOST_SECONDS:g} seconds.", max_seconds=MOST_SECONDS)
         self._count(owner)
-        self._make_room(owner)
         begin = max(middle - seconds / 2, 0.0)
         params = PreviewParams(
-            url=canonical_url(video_id), youtube_video_id=video_id, start_time=begin, end_time=begin + seconds
+            url=canonical_url(video_id),
+            youtube_video_id=video_id,
+            start_time=begin,
+            end_time=begin + seconds,
+            format_preference=container,
+            resolution_preference=resolution,
         )
+        known = self._finished(owner, params)
+        if known is not None:
+            return self._id_of(known)
+        self._make_room(owner)
         facts = {"request": {"counts_for": PREVIEWS}} if owner.kind is not OwnerKind.USER else {}
         expires_at = self._clock.now() + timedelta(seconds=KEPT_SECONDS)
         job = self._jobs.save(owner, params, facts=facts, keep_seconds=KEPT_SECONDS, expires_at=expires_at)
         self._attention.note(job.id)
         self._jobs.start_new(job)
-        return job.id + self._signer.sign(_PURPOSE, job.id)
+        return self._id_of(job)
 
     def find(self, preview_id: str, owner: Owner) -> VideoJob:
         """Return the job of a preview of this owner, which stays as long as its owner asks for it.
@@ -84,6 +105,21 @@ class PreviewRequests:
         if not job.ended:
             self._attention.note(job.id)
         return job
+
+    def _id_of(self, job: VideoJob) -> str:
+        return job.id + self._signer.sign(_PURPOSE, job.id)
+
+    def _finished(self, owner: Owner, params: PreviewParams) -> VideoJob | None:
+        found, _ = self._jobs.some(owner, KINDS, offset=0, limit=_MOST_LOOKED_AT, states=(Status.COMPLETED,))
+        good_until = self._clock.now() + timedelta(seconds=_LEFT_SECONDS)
+        return next(
+            (
+                job
+                for job in found
+                if job.params == params and job.artifact and job.expires_at and job.expires_at > good_until
+            ),
+            None,
+        )
 
     def _make_room(self, owner: Owner) -> None:
         open_jobs, _ = self._jobs.some(owner, KINDS, offset=0, limit=100, states=_OPEN)

@@ -65,7 +65,10 @@ class PreviewService:
 
     def __init__(self, settings: Settings, youtube: YouTubeService, ffmpeg: FFmpeg, egress: EgressProxy) -> None:
         self._youtube, self._most_bytes = youtube, settings.preview_max_mb * 1_000_000
-        self._preferences = Preferences(settings.default_video_format, settings.default_video_resolution)
+        self._default_format, self._default_resolution = (
+            settings.default_video_format,
+            settings.default_video_resolution,
+        )
         self._cutters = CutterFactory(settings, ffmpeg, egress)
 
     def make(self, params: PreviewParams, folder: Path, monitor: Monitor) -> Preview:
@@ -82,8 +85,12 @@ class PreviewService:
             video = self._youtube.extract(params.youtube_video_id, monitor)
             require_recorded(video.info)
             seconds = float(wanted.end - wanted.start)
+            preferences = Preferences(
+                params.format_preference or self._default_format,
+                params.resolution_preference or self._default_resolution,
+            )
             selection, per_step = choose_preview(
-                video.info.formats, self._preferences, seconds=seconds, most_bytes=self._most_bytes
+                video.info.formats, preferences, seconds=seconds, most_bytes=self._most_bytes
             )
             chosen = ChosenFormats.of(self._youtube, video, selection)
             order = CutOrder(
