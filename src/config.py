@@ -215,12 +215,10 @@ class Settings(BaseModel):
         pattern=r"^(ultra-low|low|normal|\d{1,3}(\.\d+)?)$",
     )
     live_repair_hours: float = row(
-        48,
-        "For how long after the request a live clip that lacks something is completed from the stream's recording, "
-        "in hours.",
-        ge=0,
-        le=720,
+        48, "How long after the request a live clip is completed from the stream's recording, in hours.", ge=0, le=720
     )
+    recording_max_hours: float = row(12, "A recording of a whole live stream ends after this time, in hours.", gt=0)
+    recording_max_mb: Megabytes = row(20_000, "A recording of a whole live stream ends at this size, in MB.", gt=0)
     ytdlp_proxy: str = row("", "HTTP proxy for everything that is fetched from video sites.")
     ytdlp_verify_tls: bool = row(True, "Check the certificates of video sites.")
     ytdlp_cookies_file: Path | None = row(None, "Cookies in Netscape format; each job works on a copy.")

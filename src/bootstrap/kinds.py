@@ -15,6 +15,7 @@ from src.models.params import (
     EncodeParams,
     LiveClipParams,
     PreviewParams,
+    RecordingParams,
     StreamParams,
     TranscriptParams,
     VideoParams,
@@ -27,6 +28,7 @@ from src.services.clips.kind import ClipHandler
 from src.services.clips.preview_attention import PreviewAttention
 from src.services.clips.preview_kind import PreviewHandler
 from src.services.clips.previews import PreviewService
+from src.services.cutting.cutter import CutterFactory
 from src.services.downloads.transcript_kind import TranscriptHandler
 from src.services.downloads.video_kind import VideoHandler
 from src.services.egress.proxy import EgressProxy
@@ -37,6 +39,8 @@ from src.services.jobs.handler import JobHandler
 from src.services.live.kind import LiveClipHandler
 from src.services.live.ranges import StreamRanges
 from src.services.live.service import LiveService
+from src.services.live.whole.kind import RecordingHandler, RecordingLimits
+from src.services.live.whole.output import RecordingCutter
 from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import ChunkWorkers
@@ -44,6 +48,8 @@ from src.services.uploads.kind import EncodeHandler
 from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
+
+_LONGEST_CAPTURE_SECONDS = 900  # of a recording by one attempt, after which others that wait have their turn
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,22 @@ def _live(tools: Tools) -> LiveClipHandler:
     )
     hours = tools.settings.live_repair_hours
     return LiveClipHandler(live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
+
+
+def _recording(tools: Tools) -> RecordingHandler:
+    settings = tools.settings
+    live = LiveService(
+        settings,
+        tools.youtube,
+        tools.encoder,
+        tools.ffmpeg,
+        clock=tools.clock,
+        egress=tools.egress,
+        cutter=RecordingCutter(CutterFactory(settings, tools.ffmpeg, tools.egress)),
+    )
+    attempt_seconds = min(settings.job_hard_limit_seconds / 4, _LONGEST_CAPTURE_SECONDS)
+    limits = RecordingLimits(settings.recording_max_hours, settings.recording_max_mb * 1e6, attempt_seconds)
+    return RecordingHandler(live, tools.youtube, limits, clock=tools.clock)
 
 
 def _clip(tools: Tools) -> ClipHandler:
@@ -119,6 +141,7 @@ ROWS = (
         _clip,
     ),
     Row(JobKind(LiveClipParams, DOWNLOADS, urgent=True, starts_in=CAPTURES), _live),
+    Row(JobKind(RecordingParams, DOWNLOADS, starts_in=CAPTURES, delivers=True), _recording),
     Row(JobKind(BatchParams, DOWNLOADS), _batch),
     Row(JobKind(PreviewParams, DOWNLOADS), _preview),
     Row(JobKind(VideoParams, DOWNLOADS, long=True), lambda tools: VideoHandler(tools.videos)),

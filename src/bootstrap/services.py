@@ -223,6 +223,7 @@ def build(
         notifier,
         clock,
         max_seconds=settings.max_video_duration,
+        recording_keep_seconds=settings.stream_retention_days * 86_400,
         default_format=settings.default_video_format,
         default_resolution=settings.default_video_resolution,
     )

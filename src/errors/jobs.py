@@ -71,6 +71,12 @@ class ChannelTokenNotFound(AppError):
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
+class TooManyRecordings(AppError):
+    """This account records as many whole streams as it may: end one of them first."""
+
+    kind, remedy = ErrorKind.TOO_MANY, Remedy.USER
+
+
 class TooManyChannelTokens(AppError):
     """This account has reached its limit of channel tokens: revoke one first."""
 

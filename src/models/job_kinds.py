@@ -19,6 +19,7 @@ class JobKind:
 
     ``long``: it may take hours. ``urgent``: it captures media that soon cannot be fetched any more. ``same``: two jobs
     with equal parameters in these fields produce the same file, so the second one takes the file of the first.
+    ``delivers``: a cancelled job ends with the file of what it has so far.
     """
 
     params: type[JobParams]
@@ -27,6 +28,7 @@ class JobKind:
     urgent: bool = False
     same: tuple[str, ...] = ()
     starts_in: str | None = None
+    delivers: bool = False
 
     @property
     def name(self) -> str:

@@ -94,6 +94,32 @@ class LiveClipParams(JobParams):
     additional_message: str | None = None
 
 
+class RecordingParams(JobParams):
+    """A running stream from now on, or from its start, until it ends.
+
+    ``requested_at`` is when the request arrived, and ``end_requested_at`` when its owner ended the recording.
+    ``start_time`` and ``end_time`` (seconds from the start of the stream) are known at the end. ``when_live``: a stream
+    that has not started is awaited.
+    """
+
+    kind = "recording"
+
+    source_type: Literal["youtube"] = "youtube"
+    url: str
+    youtube_video_id: str
+    requested_at: datetime
+    end_requested_at: datetime | None = None
+    from_start: bool = False
+    when_live: bool = False
+    start_time: float | None = None
+    end_time: float | None = None
+    format_preference: Container = "mp4"
+    resolution_preference: str = "1080p"
+    compatibility: None = None
+    additional_message: str | None = None
+    clip_offset: float | None = None
+
+
 class EncodeParams(JobParams):
     """An uploaded file that is converted to an MP4 or to an audio file; which one is chosen when the job is started.
 

@@ -39,6 +39,9 @@ class Progress:
     segments_done: int | None = None
     segments_total: int | None = None
     written: float = 0.0
+    recorded_seconds: float | None = None
+    recorded_bytes: int | None = None
+    """How much of a running stream is recorded so far, by all attempts."""
     waiting_for: str | None = None
     """What the work waits for now, as in ``VideoJob.waiting_for``."""
 

@@ -46,7 +46,10 @@ def delete_videos(caller: Caller, body: DeleteVideos) -> Reply:
 @bp.post("/video/<video_id>/cancel")
 @endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
 def cancel_video(video_id: str, caller: Caller) -> Reply:
-    """Stop a video that is waiting or running; one that has ended stays as it is."""
+    """Stop a video that is waiting or running; one that has ended stays as it is.
+
+    The recording of a whole stream ends early, with the file of what was recorded so far.
+    """
     return VideoControlled.of(services().jobs.cancel(_video(video_id, caller)), False), 200
 
 

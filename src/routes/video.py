@@ -13,6 +13,7 @@ from src.errors import (
     NotOwner,
     RequestInvalid,
     TooManyPending,
+    TooManyRecordings,
     UrlInvalid,
     UserUnknown,
     VideoIdInvalid,
@@ -25,6 +26,7 @@ from src.middleware.files import file_reply
 from src.middleware.posters import poster_address
 from src.middleware.request_log import request_age
 from src.middleware.services_of_request import services
+from src.models.params import RecordingParams
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing
 from src.routes.schemas.video import (
@@ -53,13 +55,23 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
     auth=Auth.PUBLIC,
     limit=Limit.SAVE,
     replies={201: VideoSaved},
-    errors=(UrlInvalid, ClipRangeInvalid, ClipTooLong, UserUnknown, TooManyPending, AnonymousSavesOff, NotOwner),
+    errors=(
+        UrlInvalid,
+        ClipRangeInvalid,
+        ClipTooLong,
+        UserUnknown,
+        TooManyPending,
+        TooManyRecordings,
+        AnonymousSavesOff,
+        NotOwner,
+    ),
     creates="video_id",
 )
 def save_video(body: SaveVideo, caller: Caller) -> Reply:
     """Save a time range of a video, for the caller or for another user who accepts this.
 
-    Times below 0 count back from now in a running stream; that range is captured at once.
+    Times below 0 count back from now in a running stream; that range is captured at once. A start at 0 or "now" without
+    an end records the whole stream.
     """
     by = caller.identity.user_id if caller.identity else None
     user_id = by if body.user_id is None else body.user_id
@@ -85,7 +97,8 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
     202: send the request again. A new request for a failed video tries it again.
     """
     job = _find(video_id, caller)
-    changes = body.changes() if body else {}
+    # A recording is what it is: its stream cannot be recorded again.
+    changes = body.changes() if body and not isinstance(job.params, RecordingParams) else {}
     if job.status is not Status.COMPLETED or job.artifact is None or _differs(job, changes):
         job = services().jobs.wait(services().jobs.start(job, changes), wait_seconds)
     return _delivered(job)

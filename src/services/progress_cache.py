@@ -39,6 +39,9 @@ def to_fields(progress: Progress) -> dict[str, Any]:
         fields["fps"] = round(progress.fps, 1)
     if progress.waiting_for is not None:
         fields["waiting_for"] = progress.waiting_for
+    if progress.recorded_bytes is not None:
+        seconds = round(progress.recorded_seconds or 0.0, 1)
+        fields |= {"recorded_seconds": seconds, "recorded_bytes": progress.recorded_bytes}
     if progress.segments_total is not None:
         fields |= {"segments_done": progress.segments_done, "segments_total": progress.segments_total}
     return fields

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from src.models.params import ClipParams, LiveClipParams
+from src.models.params import ClipParams, LiveClipParams, RecordingParams
 from src.models.progress import Phase
 from src.models.video import VideoJob
 from src.routes.schemas.common import (
@@ -29,13 +29,21 @@ class SaveVideo(RequestBody):
 
     They count from the start of the video or stream, also while a stream runs. Of a running stream, both may be
     negative or zero: then they count back from the arrival of this request, and the range is captured at once.
+    A start at 0 or ``now`` without an end records a running stream until it ends, is cancelled or reaches
+    ``RECORDING_MAX_HOURS`` or ``RECORDING_MAX_MB``, which needs the login of the owner.
     """
 
     url: StrictStr = Field(max_length=2000, examples=["https://youtube.com/watch?v=dQw4w9WgXcQ"])
     start_time: TimeText | None = Field(
-        default=None, description="Optional when the link has a t=. -90 is 90 seconds ago, on air.", examples=[60]
+        default=None,
+        description="Optional when the link has a t=. -90 is 90 seconds ago, on air; now starts a recording.",
+        examples=[60],
     )
-    end_time: TimeText | None = Field(default=None, description="With a negative start, 0 is now.", examples=[120])
+    end_time: TimeText | None = Field(
+        default=None,
+        description="With a negative start, 0 is now. Absent for the recording of a whole stream.",
+        examples=[120],
+    )
     user_id: StrictStr | None = Field(
         default=None,
         max_length=64,
@@ -156,6 +164,8 @@ class ProgressReading(BaseModel):
     fps: float | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
+    recorded_seconds: float | None = Field(default=None, description="Of a whole stream, so far.")
+    recorded_bytes: int | None = Field(default=None, description="Of a whole stream, so far.")
 
 
 class ErrorFact(BaseModel):
@@ -225,7 +235,7 @@ class VideoStatus(VideoListed):
     def of_job(cls, job: VideoJob, progress: dict[str, Any] | None) -> VideoStatus:
         """Return the status of a job with its latest progress."""
         params = job.params
-        assert isinstance(params, ClipParams | LiveClipParams)
+        assert isinstance(params, ClipParams | LiveClipParams | RecordingParams)
         reading = ProgressReading(**progress) if progress else None
         common = _common(job)
         if progress and progress.get("waiting_for"):
@@ -263,13 +273,15 @@ def _duration(job: VideoJob) -> float | None:
     params = job.params
     if isinstance(params, LiveClipParams):
         return params.clip_duration
+    if isinstance(params, RecordingParams):
+        return None
     assert isinstance(params, ClipParams)
     return params.end_time - params.start_time
 
 
 def _common(job: VideoJob) -> dict[str, Any]:
     params = job.params
-    assert isinstance(params, ClipParams | LiveClipParams)
+    assert isinstance(params, ClipParams | LiveClipParams | RecordingParams)
     return {
         "video_id": job.id,
         "url": params.url,

@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from src.data.user_data import UserData
-from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, NotOwner, UserUnknown
-from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams
+from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, NotOwner, TooManyRecordings, UserUnknown
+from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams, RecordingParams
 from src.models.video import Owner, Status, VideoJob
 from src.services.jobs.jobs import JobService
 from src.services.jobs.notifier import WorkerNotifier
@@ -19,7 +19,12 @@ from src.utils.stream_names import NameKind, StreamName, name_of_video
 from src.utils.timecode import parse_signed_time, parse_time, time_in_url
 from src.utils.validators import canonical_url, parse_video_id_from_url
 
-KINDS = (ClipParams.kind, LiveClipParams.kind)
+KINDS = (ClipParams.kind, LiveClipParams.kind, RecordingParams.kind)
+NOW = "now"
+"""The start of a recording that starts with the arrival of its request."""
+MOST_RECORDINGS = 2
+"""Unfinished recordings of one account. Each takes the bandwidth of a stream for hours, and a worker again and again;
+two are enough for a stream and another one that overlaps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,19 @@ class MomentRequest:
     saved_with: str | None = None
     job_id: str | None = None
     anonymous: bool = False
+
+
+def _is_whole(request: ClipRequest) -> bool:
+    """Return whether a running stream is wanted until it ends.
+
+    Raises:
+        ClipRangeInvalid: ``NOW`` has an end, or the start cannot be read.
+    """
+    if request.start_time == NOW and request.end_time is not None:
+        raise ClipRangeInvalid("A recording that starts now has no end_time: it ends with the stream.")
+    if request.start_time is None or request.end_time is not None:
+        return False
+    return request.start_time == NOW or parse_signed_time(request.start_time) == 0
 
 
 def _times_before_now(request: ClipRequest) -> tuple[Fraction, Fraction] | None:
@@ -139,20 +157,24 @@ class ClipService:
         max_seconds: int,
         default_format: Any,
         default_resolution: str,
+        recording_keep_seconds: float | None = None,
     ) -> None:
+        """``recording_keep_seconds``: how long files of whole streams stay; None: as long as those of clips."""
         self._jobs, self._users, self._notifier, self._clock = jobs, users, notifier, clock
-        self._max_seconds = max_seconds
+        self._max_seconds, self._recording_keep_seconds = max_seconds, recording_keep_seconds
         self._defaults = {"format_preference": default_format, "resolution_preference": default_resolution}
 
     def save(self, user_id: str, request: ClipRequest, *, anonymous: bool = False) -> VideoJob:
         """Save a time range of a video for this user. ``anonymous``: another caller requests it.
 
-        Negative times mean the last seconds of a running stream, which are captured at once.
+        Negative times mean the last seconds of a running stream, which are captured at once. A start at 0 or ``NOW``
+        without an end means a running stream until it ends.
 
         Raises:
             UrlInvalid: the link is not one to a YouTube video.
             ClipRangeInvalid, ClipTooLong: the range cannot be cut.
-            NotOwner: another caller than the owner wants a stream to be awaited.
+            NotOwner: another caller than the owner wants a stream to be awaited, or recorded as a whole.
+            TooManyRecordings: two others of the owner have not ended.
             UserUnknown: the account does not exist.
             TooManyPending: the owner has too many open jobs.
             DiskFull, QuotaExceeded: there is no room for what must be captured at once.
@@ -160,6 +182,8 @@ class ClipService:
         if request.when_live and anonymous:
             raise NotOwner("Waiting for a stream needs the login of its owner.")
         video_id = parse_video_id_from_url(request.url)
+        if _is_whole(request):
+            return self._save_recording(user_id, request, video_id, anonymous=anonymous)
         if (times := _times_before_now(request)) is not None:
             return self._save_past_seconds(user_id, request, video_id, *times, anonymous=anonymous)
         start, end = self._range(request)
@@ -254,6 +278,30 @@ class ClipService:
         )
         return self.save_moment(user_id, moment)
 
+    def _save_recording(self, user_id: str, request: ClipRequest, video_id: str, *, anonymous: bool) -> VideoJob:
+        if anonymous:
+            raise NotOwner("Recording a whole stream needs the login of its owner.")
+        self._require_user(user_id)
+        owner, kinds = Owner.user(user_id), (RecordingParams.kind,)
+        if self._jobs.count_open(kinds, owner) >= MOST_RECORDINGS:
+            raise TooManyRecordings(limit=MOST_RECORDINGS)
+        params = RecordingParams(
+            url=canonical_url(video_id),
+            youtube_video_id=video_id,
+            requested_at=self._clock.now() - timedelta(seconds=request.waited),
+            from_start=request.start_time != NOW,
+            when_live=request.when_live,
+            additional_message=request.message,
+            clip_offset=request.offset,
+            resolution_preference=self._defaults["resolution_preference"],
+        )
+        job = self._jobs.save(owner, params, keep_seconds=self._recording_keep_seconds)
+        if self._jobs.count_open(kinds, owner) > MOST_RECORDINGS:  # others arrived at the same time
+            self._jobs.forget(job)
+            raise TooManyRecordings(limit=MOST_RECORDINGS)
+        self._notifier.describe(job.id)
+        return self._jobs.start_new(job)
+
     def move(self, job: VideoJob, move: Mapping[str, float]) -> tuple[VideoJob, bool]:
         """Cut a clip again with other times; return the job and whether its source must be fetched again.
 
@@ -270,6 +318,8 @@ class ClipService:
         if job.status is Status.PROCESSING or job.waiting:
             raise ClipBusy()
         params = job.params
+        if isinstance(params, RecordingParams):
+            raise ClipRangeInvalid("The recording of a whole stream has no times to change.")
         changes = _moved_live(params, move) if isinstance(params, LiveClipParams) else _moved(params, move)
         length = changes.get("clip_duration") or changes["end_time"] - changes["start_time"]
         self._require_allowed_length(length)

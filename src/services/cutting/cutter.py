@@ -166,6 +166,28 @@ class ClipCutter:
         expected = Expectation(float(report.length), _frames(report), sound, to_the_end=True)
         return CutResult(order.output, report, report.method, accept(order.output, expected, monitor), parts)
 
+    def copies(self, order: CutOrder, monitor: Monitor) -> CutResult:
+        """All captured segments of the range as one file, which is not encoded unless the stream changed its layout.
+        ``parts`` are wall clock time.
+
+        Raises like ``runs``.
+        """
+        assert isinstance(order.source, Captured)
+        reports = self._engine.run("copies", order, monitor)
+        if not reports:
+            raise ClipRangeInvalid("No frame of this stream was captured.")
+        if len(reports) > 1:
+            text = f"The video of the stream changed its format: {len(reports)} parts were joined and encoded"
+            report = self._joined(order, reports, text, monitor)
+        else:
+            report = reports[0]
+            order.part(0).replace(order.output)
+        parts = tuple(one.actual for one in reports)
+        _require_overlap(parts, order.range)
+        _report_verifying(monitor)
+        expected = Expectation(float(report.length), _frames(report), _seconds(report.sound), to_the_end=True)
+        return CutResult(order.output, report, report.method, accept(order.output, expected, monitor), parts)
+
     def _by_engine(
         self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor
     ) -> tuple[ClipReport, tuple[TimeRange, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -50,6 +51,13 @@ class JobContext:
     retained_dir: Path
     monitor: Monitor
     in_lane: bool = False
+    latest: Callable[[], VideoJob] | None = None
+    """Returns the job as the last renewal of the lease read it; a change by its owner is there within seconds."""
+
+    @property
+    def params_now(self) -> JobParams:
+        """The parameters as they are now."""
+        return (self.job if self.latest is None else self.latest()).params
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,25 @@ class JobService:
         return {**reading, "waiting_for": job.waiting_for.value}
 
     def cancel(self, job: VideoJob) -> VideoJob:
-        """Cancel a job: at once if it waits, within seconds if it runs. A job that has ended stays as it is."""
+        """Cancel a job: at once if it waits, within seconds if it runs. A job that has ended stays as it is.
+
+        One of a kind that ``delivers`` ends early instead, with the file of what it has; without any it is cancelled.
+        """
+        if self.kinds[job.kind].delivers and job.queued_at is not None:
+            return self._end_early(job)
+        return self._cancel(job)
+
+    def _end_early(self, job: VideoJob) -> VideoJob:
+        if job.ended:
+            return job
+        ended_at = getattr(job.params, "end_requested_at", None)
+        if ended_at is None or ended_at < job.queued_at:
+            self._jobs.set_facts(job.id, {"end_requested_at": self._clock.now(), "not_before": None})
+            self._progress.ask_cancel(job.id)  # a worker that has it reads the record at once
+            self._runner.notify(job)
+        return self._jobs.find(job.id) or job
+
+    def _cancel(self, job: VideoJob) -> VideoJob:
         cancelled = self._jobs.cancel(job.id, keep_seconds=self._keep_seconds)
         if cancelled is None:
             return self._jobs.find(job.id) or job
@@ -307,7 +325,7 @@ class JobService:
     def dismiss(self, job: VideoJob) -> tuple[VideoJob, bool]:
         """Cancel a job that is open, delete one that has ended; return the job and whether it was deleted."""
         if not job.ended:
-            return self.cancel(job), False
+            return self._cancel(job), False
         return job, self.forget(job)
 
     def forget(self, job: VideoJob) -> bool:

@@ -102,13 +102,14 @@ class JobRunner:
         watch: SpaceWatch | None = None
         result: JobResult | None = None
         ended: VideoJob | None = None
+        latest = [job]
         try:
             watch = SpaceWatch(self._space, self._files, job)
             handler = self._handlers[job.kind]
             work_dir = self._files.work_folder(job.id, job.lease.fence)
             renewer = LeaseRenewer(
                 job.id,
-                functools.partial(self._renew, job, job.lease),
+                functools.partial(self._renew, job, job.lease, latest),
                 self._progress,
                 lease_seconds=self._lease_seconds,
                 hard_limit_seconds=self._hard_limit_seconds,
@@ -125,7 +126,8 @@ class JobRunner:
                 if not job.repairing:
                     result = self._reuse.existing_result(job, work_dir)
                 in_lane = queue in self._kinds.stand_ins
-                result = result or handler.run(job.params, self._context(job, work_dir, renewer, in_lane=in_lane))
+                context = self._context(job, work_dir, renewer, latest, in_lane=in_lane)
+                result = result or handler.run(job.params, context)
                 renewer.check()
                 if not result.truncated:
                     watch.hold_result(result.path.stat().st_size)
@@ -259,10 +261,11 @@ class JobRunner:
         except StoreUnavailable:
             log.warning("the queue %s could not be read; the reconciler repeats it", queue)
 
-    def _renew(self, job: VideoJob, lease: Lease) -> None:
+    def _renew(self, job: VideoJob, lease: Lease, latest: list[VideoJob]) -> None:
         found = self._claims.of(job).renew(job.id, lease, lease_seconds=self._lease_seconds)
         if found is None:
             raise LeaseLost()
+        latest[0] = found
         if found.cancel_requested:
             raise Cancelled()
 
@@ -274,8 +277,12 @@ class JobRunner:
         except StoreUnavailable:
             log.warning("job %s: the jobs that wait for it continue after their own delay", job_id)
 
-    def _context(self, job: VideoJob, work_dir: Path, renewer: LeaseRenewer, *, in_lane: bool) -> JobContext:
-        return JobContext(job, work_dir, self._files.retained_folder(job.id), renewer, in_lane)
+    def _context(
+        self, job: VideoJob, work_dir: Path, renewer: LeaseRenewer, latest: list[VideoJob], *, in_lane: bool
+    ) -> JobContext:
+        return JobContext(
+            job, work_dir, self._files.retained_folder(job.id), renewer, in_lane, latest=lambda: latest[0]
+        )
 
     def _postpone(self, job: VideoJob, lease: Lease, wait: Postponed) -> VideoJob | None:
         seconds = min(wait.seconds, LONGEST_WAIT_SECONDS)

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 from src.errors import QuotaExceeded, StoreUnavailable
-from src.models.params import StreamParams
+from src.models.params import RecordingParams, StreamParams
 from src.models.progress import Phase, Progress
 from src.models.video import VideoJob
 from src.services.file_store import FileStore
@@ -34,7 +34,7 @@ class SpaceWatch:
         # Data of earlier attempts counts too; otherwise each attempt could fetch up to the whole quota again.
         self._before = files.retained_bytes(job.id)
         # A recording is joined into a second file before its parts are deleted.
-        self._joined = job.kind == StreamParams.kind
+        self._joined = job.kind in (StreamParams.kind, RecordingParams.kind)
 
     def check(self, progress: Progress) -> None:
         """Check a reading against the owner's quota and the disk.

@@ -112,6 +112,9 @@ class Capture:
         rounds_left = _LOST_ROUNDS
         for each in self._following:
             each.advanced_at = self._now()
+            if each.store.records:  # of earlier attempts: the stream may have stood still since then
+                each.newest = max(record.span.end for record in each.store.records)
+                each.advanced_at = min(each.advanced_at, each.newest)
         with SegmentSource(self._network, self._clock) as source, ThreadPoolExecutor(self._network.connections) as pool:
             while True:
                 done = [self._round(each, source, pool) for each in self._following]
@@ -207,5 +210,13 @@ class Capture:
             shares.append(1 - float(sum((hole.end - hole.start for hole in holes), Fraction(0)) / whole))
         # The rest takes at least until the end of the window is on air.
         left = max(float(self._need.end - self._now()), 0.0)
-        percent = 100 * max(min(shares), 0.0)
-        self._monitor.report(Progress(Phase.DOWNLOADING, download_percent=percent, eta_seconds=left or None))
+        share = max(min(shares), 0.0)
+        self._monitor.report(
+            Progress(
+                Phase.DOWNLOADING,
+                download_percent=100 * share,
+                eta_seconds=left or None,
+                recorded_seconds=share * float(whole),
+                recorded_bytes=sum(each.store.added_bytes for each in self._following),
+            )
+        )

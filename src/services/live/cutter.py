@@ -79,7 +79,7 @@ class LiveCutter:
             result = cutter.runs(order, task.monitor)
         cut = LiveCut.of(result)
         path, media, encoded, encode_notes = self._encode(task, result)
-        notes = (*clamped_notes(window, cut, captured), *_resolution_note(params, state))
+        notes = (*clamped_notes(window, cut, captured), *resolution_note(params, state))
         notes = (*notes, *result.report.notes, *encode_notes)
         start, end = stream_times(cut.span, state.released_at)
         requested = {
@@ -104,7 +104,8 @@ class LiveCutter:
         return target, probe(target), "lossless-h265", report.notes
 
 
-def _resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[Note, ...]:
+def resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[Note, ...]:
+    """Say that the captured resolution is not the requested one."""
     wanted = params.resolution_preference
     if wanted in ("best", state.resolution):
         return ()

@@ -141,7 +141,7 @@ class _CaptureMonitor:
         # A capture only reports a time left while the moment is still to be broadcast.
         if progress.phase is Phase.DOWNLOADING and progress.eta_seconds is not None:
             progress = replace(progress, waiting_for=WaitsFor.SEGMENTS.value)
-        self._monitor.report(progress)
+        self._monitor.report(replace(progress, recorded_seconds=None, recorded_bytes=None))
 
     def check(self) -> None:
         self._monitor.check()

@@ -92,14 +92,8 @@ class StreamRanges:
         Raises:
             Postponed.
         """
-        now = self._clock.now()
-        if now >= (context.job.queued_at or context.job.created_at) + LONGEST_WAIT:
-            return
         scheduled_at = self._youtube.get_video_info(params.youtube_video_id or "").release_at
-        left = _LONGEST_PAUSE_SECONDS if scheduled_at is None else (scheduled_at - now).total_seconds()
-        overdue = -left / 2  # half of what was waited already
-        seconds = min(max(left, overdue, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-        raise Postponed(seconds, "the stream has not started", waiting_for=WaitsFor.STREAM)
+        wait_for_start(context, scheduled_at, self._clock.now())
 
     def _first(self, params: ClipParams, context: JobContext) -> _FirstAttempt:
         info = self._youtube.get_video_info(params.youtube_video_id or "")
@@ -120,6 +114,20 @@ class StreamRanges:
         left = (starts_at - self._clock.now()).total_seconds() - _EARLY_SECONDS
         if left > 0:
             raise Postponed(left, "the range has not been broadcast yet", waiting_for=WaitsFor.SEGMENTS)
+
+
+def wait_for_start(context: JobContext, scheduled_at: datetime | None, now: datetime) -> None:
+    """Let a stream that has not started be awaited without a worker, until ``LONGEST_WAIT`` after the request.
+
+    Raises:
+        Postponed.
+    """
+    if now >= (context.job.queued_at or context.job.created_at) + LONGEST_WAIT:
+        return
+    left = _LONGEST_PAUSE_SECONDS if scheduled_at is None else (scheduled_at - now).total_seconds()
+    overdue = -left / 2  # half of what was waited already
+    seconds = min(max(left, overdue, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+    raise Postponed(seconds, "the stream has not started", waiting_for=WaitsFor.STREAM)
 
 
 def _patient_after(moment: LiveClipParams, context: JobContext) -> JobContext:

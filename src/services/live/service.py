@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from src.config import Settings
 from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, LiveNotStarted, MediaForbidden
@@ -22,6 +23,7 @@ from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress, SilentMonitor
 from src.models.source import Extraction, LiveStatus
+from src.models.time_window import Window
 from src.models.video import WaitsFor
 from src.services.cutting.cutter import CutterFactory
 from src.services.cutting.sources import media_network
@@ -61,6 +63,13 @@ class StreamNotReady(Exception):
         self.seconds, self.why, self.waiting_for = seconds, why, waiting_for
 
 
+class Cutter(Protocol):
+    """Turns what was captured into a file."""
+
+    def cut(self, task: LiveTask, state: CaptureState, captured: Captured) -> LiveReport:
+        """Produce the file of the task's window, as far as it was captured."""
+
+
 class LiveService:
     """Captures and cuts. The recording of a stream that has ended is not its business."""
 
@@ -74,8 +83,10 @@ class LiveService:
         clock: Clock | None = None,
         network: NetworkSettings | None = None,
         egress: EgressProxy | None = None,
+        cutter: Cutter | None = None,
     ) -> None:
-        """``network`` replaces what the settings say about fetching media, way out included."""
+        """``network`` replaces what the settings say about fetching media, way out included. ``cutter`` replaces the
+        exact cut of a moment."""
         self._youtube = youtube
         self._egress = egress or EgressProxy.of(settings)
         self._clock = clock or SystemClock()
@@ -84,7 +95,7 @@ class LiveService:
         # A capture may run for longer than a job, and fetch more.
         unlimited = Limits(requests=None, bytes=None, seconds=None)
         self._captures = StreamCaptures(lambda: self._way_out(unlimited), self._clock)
-        self._cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
+        self._cutter = cutter or LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
 
     def video_of(self, task: LiveTask) -> str:
         """The id of the stream's video; the same for all attempts, whatever the channel streams by then.
@@ -161,6 +172,16 @@ class LiveService:
     def of_captured(self, task: LiveTask) -> LiveReport | None:
         """The clip of what was captured of the moment, as far as it goes; None if that is nothing."""
         return self.cut(replace(task, last_chance=True))
+
+    def captured_span(self, task: LiveTask) -> Window | None:
+        """From the first to the last captured segment of the window by the wall clock; None if there is none."""
+        state = CaptureState.load(task.retained_dir)
+        if state is None:
+            return None
+        found = self._there(task, state)
+        first = next((track for track in found.tracks if track.has_video), found.tracks[0])
+        spans = [record.span for record in found.records[first.name] if record.span.overlaps(task.window)]
+        return Window(min(span.start for span in spans), max(span.end for span in spans)) if spans else None
 
     def stream_clock(self, retained_dir: Path) -> StreamClock:
         """The wall clock of the stream's recording, as far as captured segments state it."""

@@ -28,6 +28,8 @@ class SegmentStore:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
+        self.added_bytes = 0
+        """The bytes of the segments that this object has stored."""
         self._records = {(record.epoch, record.number): record for record in self._read()}
 
     @property
@@ -55,6 +57,7 @@ class SegmentStore:
         """Store the content of a segment in the file that ``record`` names, and its ``init`` like ``add``."""
         write_whole(self.folder / record.file, content)
         with self._lock:
+            self.added_bytes += len(content)
             self._append(record if init is None else replace(record, init=self._store_init(init)))
 
     def link(self, record: Record, folder: Path, epoch: int) -> None:

@@ -10,13 +10,14 @@ from src.errors import EncodeFailed, MediaInvalid
 from src.models.media import MediaInfo, Timeline
 from src.models.outcome import Gap, Note, NoteCode
 from src.models.progress import Monitor
+from src.services.cutting.engine.parts import Part
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import examine
 from src.services.streams import hints
 from src.services.streams.converting import Converter, playlist_options
 from src.services.streams.direct import TAGS
 from src.services.streams.gaps import gaps_of, without_replaced
-from src.services.streams.muxing import Part, mux
+from src.services.streams.muxing import mux
 from src.services.streams.placing import KINDS, Kind, Placement, TrackSegment, place
 from src.services.streams.recorded_track import ListedSegment, RecordedTrack
 from src.services.streams.segment_probe import probe_segments

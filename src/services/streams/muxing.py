@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from src.models.progress import Monitor
+from src.services.cutting.engine.parts import Part
 from src.services.streams.child import run_in_child
 from src.services.streams.placing import Kind
 
 _MODULE = "src.services.streams.packets"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The packets of one stream in files of FFmpeg's ``format``, read one after the other. ``shift``: seconds from
-    their clock to the time line of the MP4; ``first``: the first time of the stream on its clock."""
-
-    paths: tuple[Path, ...]
-    format: str
-    shift: float
-    first: float
 
 
 def mux(

@@ -22,7 +22,8 @@ from src.utils.clock_turns import nearest_turn
 _MAX_JUMP = Fraction(1, 4)  # seconds: the largest error of a segment's stated duration
 _SAME_CLOCK = 2  # seconds: the largest offset between the stated clocks of video and audio
 _HEAD_BYTES = 188 * 2048
-_ONLY_MEDIA = {"format_whitelist": AUDIO_FORMATS}  # a script or a list would name other files
+ONLY_MEDIA = {"format_whitelist": AUDIO_FORMATS}
+"""Options for reading segments: a script or a list would name other files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def read_start(record: Record, folder: Path) -> SegmentStart | None:
 def _start_of(content: bytes) -> SegmentStart | None:
     container = "mpegts" if content[:1] == b"\x47" else None
     try:
-        with av.open(io.BytesIO(content), "r", format=container, container_options=_ONLY_MEDIA) as opened:
+        with av.open(io.BytesIO(content), "r", format=container, container_options=ONLY_MEDIA) as opened:
             stream = next(iter(opened.streams.video), None) or next(iter(opened.streams.audio), None)
             if stream is None or stream.codec_context is None:  # None: a codec without a decoder
                 return None

@@ -90,12 +90,20 @@ def runs(order: CutOrder, monitor: Monitor, refresh: Refresh | None = None) -> l
     return cut_runs(order, monitor)
 
 
+def copies(order: CutOrder, monitor: Monitor, refresh: Refresh | None = None) -> list[ClipReport]:
+    """Copy all captured segments of the range, as ``order.part(n)`` for each layout of the video."""
+    from src.services.cutting.engine.captured_copy import copy_runs
+
+    return copy_runs(order, monitor)
+
+
 METHODS: dict[Call, Callable[[CutOrder, Monitor, Refresh | None], list[ClipReport]]] = {
     "clip": clip,
     "clips": clips,
     "parts": parts,
     "whole": whole,
     "runs": runs,
+    "copies": copies,
 }
 
 

@@ -12,7 +12,7 @@ from src.models.media_source import ClipSource, Mode, NetworkSettings, SourceUnr
 from src.models.outcome import Note
 
 Method = Literal["smart", "copy", "reencode"]
-Call = Literal["clip", "clips", "parts", "whole", "runs"]
+Call = Literal["clip", "clips", "parts", "whole", "runs", "copies"]
 """What the engine can be asked to do with an order; see ``cutting/engine/engine.py``."""
 
 
