@@ -10,7 +10,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -180,8 +179,9 @@ def _end_of(record: Record, folder: Path) -> Fraction | None:
     times, length = _times(_content(record, folder), "video")
     if not times:
         return None
-    steps = [late - early for early, late in pairwise(times)]
-    return times[-1] + (length or (steps[-1] if steps else Fraction(0)))
+    if not length and len(times) > 1:
+        length = times[-1] - times[-2]
+    return times[-1] + length
 
 
 def _first_sound(record: Record, folder: Path) -> Fraction | None:

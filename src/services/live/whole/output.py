@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from src.models.captured import Captured, Record, follows_in_time
+from src.models.captured import Captured, Record
 from src.models.media_source import TimeRange
 from src.models.outcome import Gap, Note, NoteCode, outcome_fields
 from src.models.time_window import Window, joined
@@ -85,10 +85,13 @@ def _between(records: Sequence[Record]) -> list[Window]:
     return [
         Window(one.span.end, other.start)
         for one, other in pairwise(records)
-        if not follows_in_time(one, other)
-        and other.start > one.span.end
-        and (other.number != one.number + 1 if one.epoch == other.epoch else other.number > 0)
+        if other.start > one.span.end and _lacks_some(one, other)
     ]
+
+
+def _lacks_some(one: Record, other: Record) -> bool:
+    """Return whether the stream had segments between these two."""
+    return other.number != one.number + 1 if one.epoch == other.epoch else other.number > 0
 
 
 def _gap(gap: Window, begins_at: Fraction) -> Gap:
