@@ -164,8 +164,13 @@ class ProgressReading(BaseModel):
     fps: float | None = None
     bytes_done: int | None = None
     bytes_total: int | None = None
-    recorded_seconds: float | None = Field(default=None, description="Of a whole stream, so far.")
-    recorded_bytes: int | None = Field(default=None, description="Of a whole stream, so far.")
+
+
+class Recorded(BaseModel):
+    """How much of a whole stream is recorded so far."""
+
+    seconds: float
+    bytes: int
 
 
 class ErrorFact(BaseModel):
@@ -230,6 +235,7 @@ class VideoStatus(VideoListed):
     actual: dict[str, Any] | None = None
     source: str | None = Field(default=None, description="For a live clip: live, post_live or vod.")
     attempts: int = 0
+    recorded: Recorded | None = Field(default=None, description="Set while a whole stream is recorded.")
 
     @classmethod
     def of_job(cls, job: VideoJob, progress: dict[str, Any] | None) -> VideoStatus:
@@ -263,6 +269,7 @@ class VideoStatus(VideoListed):
             actual=job.report.get("actual"),
             source=job.report.get("source"),
             attempts=job.attempts,
+            recorded=_recorded(progress),
         )
 
 
@@ -277,6 +284,12 @@ def _duration(job: VideoJob) -> float | None:
         return None
     assert isinstance(params, ClipParams)
     return params.end_time - params.start_time
+
+
+def _recorded(progress: dict[str, Any] | None) -> Recorded | None:
+    if not progress or "recorded_bytes" not in progress:
+        return None
+    return Recorded(seconds=progress["recorded_seconds"], bytes=progress["recorded_bytes"])
 
 
 def _common(job: VideoJob) -> dict[str, Any]:
