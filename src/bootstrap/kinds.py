@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from src.config import Settings
@@ -78,25 +78,27 @@ class Row:
     build: Callable[[Tools], JobHandler[Any]]
 
 
-def _live(tools: Tools) -> LiveClipHandler:
-    live = tools.live or LiveService(
-        tools.settings, tools.youtube, tools.encoder, tools.ffmpeg, clock=tools.clock, egress=tools.egress
-    )
-    hours = tools.settings.live_repair_hours
-    return LiveClipHandler(live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
-
-
-def _recording(tools: Tools) -> RecordingHandler:
-    settings = tools.settings
-    live = LiveService(
-        settings,
+def _live_service(tools: Tools) -> LiveService:
+    cutters = CutterFactory(tools.settings, tools.ffmpeg, tools.egress)
+    return LiveService(
+        tools.settings,
         tools.youtube,
         tools.encoder,
         tools.ffmpeg,
         clock=tools.clock,
         egress=tools.egress,
-        cutter=RecordingCutter(CutterFactory(settings, tools.ffmpeg, tools.egress)),
+        whole_cutter=RecordingCutter(cutters),
     )
+
+
+def _live(tools: Tools) -> LiveClipHandler:
+    live = tools.live or _live_service(tools)
+    hours = tools.settings.live_repair_hours
+    return LiveClipHandler(live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
+
+
+def _recording(tools: Tools) -> RecordingHandler:
+    live, settings = tools.live or _live_service(tools), tools.settings
     attempt_seconds = min(settings.job_hard_limit_seconds / 4, _LONGEST_CAPTURE_SECONDS)
     limits = RecordingLimits(settings.recording_max_hours, settings.recording_max_mb * 1e6, attempt_seconds)
     return RecordingHandler(live, tools.youtube, limits, clock=tools.clock)
@@ -158,5 +160,6 @@ KINDS = KindTable((row.kind for row in ROWS), stand_ins={CAPTURES: DOWNLOADS})
 
 
 def build_handlers(tools: Tools) -> dict[str, JobHandler[Any]]:
-    """Return the handlers of all kinds by name."""
+    """Return the handlers of all kinds by name. Those for running streams share their captures."""
+    tools = replace(tools, live=tools.live or _live_service(tools))
     return {row.kind.name: row.build(tools) for row in ROWS}

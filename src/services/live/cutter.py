@@ -36,6 +36,7 @@ class LiveTask:
     """One clip. ``retained_dir`` outlives the attempt. ``last_chance``: use what is available, do not wait.
 
     ``in_lane``: the process does nothing else than to wait and to read, so the end of the window is awaited in it.
+    ``whole``: this is the recording of a whole stream.
     """
 
     params: LiveClipParams
@@ -44,6 +45,7 @@ class LiveTask:
     monitor: Monitor
     last_chance: bool = False
     in_lane: bool = False
+    whole: bool = False
 
     @property
     def window(self) -> Window:

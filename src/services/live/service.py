@@ -38,7 +38,9 @@ from src.services.live.numbered.capture import NumbersUnavailable
 from src.services.live.numbered.links import Links
 from src.services.live.shared.captures import StreamCaptures
 from src.services.live.shared.clip_segments import ClipSegments
+from src.services.live.shared.recording_run import RecordingRun, RecordingWish
 from src.services.live.shared.run import ClipWish, NumberedRun
+from src.services.live.shared.stream_capture import StreamCapture
 from src.services.live.state import CaptureState
 from src.services.live.store import SegmentStore
 from src.services.live.stream_clock import Anchor, StreamClock
@@ -83,10 +85,10 @@ class LiveService:
         clock: Clock | None = None,
         network: NetworkSettings | None = None,
         egress: EgressProxy | None = None,
-        cutter: Cutter | None = None,
+        whole_cutter: Cutter | None = None,
     ) -> None:
-        """``network`` replaces what the settings say about fetching media, way out included. ``cutter`` replaces the
-        exact cut of a moment."""
+        """``network`` replaces what the settings say about fetching media, way out included. ``whole_cutter``
+        makes the files of whole streams."""
         self._youtube = youtube
         self._egress = egress or EgressProxy.of(settings)
         self._clock = clock or SystemClock()
@@ -95,7 +97,8 @@ class LiveService:
         # A capture may run for longer than a job, and fetch more.
         unlimited = Limits(requests=None, bytes=None, seconds=None)
         self._captures = StreamCaptures(lambda: self._way_out(unlimited), self._clock)
-        self._cutter = cutter or LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
+        cutter: Cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
+        self._cutters = {False: cutter, True: whole_cutter or cutter}
 
     def video_of(self, task: LiveTask) -> str:
         """The id of the stream's video; the same for all attempts, whatever the channel streams by then.
@@ -167,7 +170,7 @@ class LiveService:
         holes = there.holes(task.window)
         if holes == [task.window] or (holes and not state.done and not task.last_chance):
             return None
-        return self._cutter.cut(task, state, there)
+        return self._cutters[task.whole].cut(task, state, there)
 
     def of_captured(self, task: LiveTask) -> LiveReport | None:
         """The clip of what was captured of the moment, as far as it goes; None if that is nothing."""
@@ -291,14 +294,20 @@ class LiveService:
 
     def _capture_by_number(self, task: LiveTask, state: CaptureState) -> Captured:
         links, parent = _links_of(state), task.retained_dir.parent
-        wish = ClipWish(task.retained_dir, task.window, patience_seconds=_patience(task))
         renew = partial(self._renewed, state.video_id, task.params.resolution_preference)
         with self._captures.join(state.video_id, links, parent, renew=renew, lingers=task.in_lane) as capture:
-            run = NumberedRun(capture, links, wish, clock=self._clock, monitor=task.monitor)
             try:
-                return run.run()
+                return self._run_of(task, capture, links).run()
             finally:
                 _with_links(state, capture.links).save(task.retained_dir)
+
+    def _run_of(self, task: LiveTask, capture: StreamCapture, links: Links) -> NumberedRun | RecordingRun:
+        patience = _patience(task)
+        if task.whole:
+            wish = RecordingWish(task.retained_dir, task.window, patience)
+            return RecordingRun(capture, links, wish, clock=self._clock, monitor=task.monitor)
+        clip = ClipWish(task.retained_dir, task.window, patience_seconds=patience)
+        return NumberedRun(capture, links, clip, clock=self._clock, monitor=task.monitor)
 
     @contextmanager
     def _way_out(self, limits: Limits) -> Iterator[NetworkSettings]:

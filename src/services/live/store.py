@@ -31,6 +31,8 @@ class SegmentStore:
         self.added_bytes = 0
         """The bytes of the segments that this object has stored."""
         self._records = {(record.epoch, record.number): record for record in self._read()}
+        self.seconds = sum((record.duration for record in self._records.values()), Fraction(0))
+        """The length of all segments, as they state it."""
 
     @property
     def records(self) -> list[Record]:
@@ -70,7 +72,9 @@ class SegmentStore:
         if record.init is not None:
             link_or_copy(folder / record.init, self.folder / record.init)
         link_or_copy(folder / record.file, self.folder / own.file)
+        size = (self.folder / own.file).stat().st_size
         with self._lock:
+            self.added_bytes += size
             self._append(own)
 
     def drop_before(self, moment: Fraction) -> int:
@@ -81,6 +85,7 @@ class SegmentStore:
                 return 0
             for record in old:
                 del self._records[record.epoch, record.number]
+                self.seconds -= record.duration
             lines = (json.dumps(_to_fields(record)) + "\n" for record in self._records.values())
             write_whole(self.folder / _LIST, "".join(lines).encode("ascii"))
         for record in old:
@@ -95,6 +100,7 @@ class SegmentStore:
         with (self.folder / _LIST).open("a", encoding="ascii") as file:
             file.write(json.dumps(_to_fields(record)) + "\n")
         self._records[(record.epoch, record.number)] = record
+        self.seconds += record.duration
 
     def timeline(self) -> Timeline:
         """Return the timeline of earlier attempts, or a new one."""

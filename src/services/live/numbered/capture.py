@@ -118,11 +118,6 @@ class NumberedCapture:
         return self._epoch.last is not None
 
     @property
-    def fetched_bytes(self) -> int:
-        """The bytes of the segments that this object has stored."""
-        return sum(store.added_bytes for store in self._stores.values())
-
-    @property
     def target(self) -> Fraction:
         """The usual length of a segment in seconds."""
         return self._epoch.target

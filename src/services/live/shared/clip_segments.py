@@ -32,6 +32,16 @@ class ClipSegments:
         records = {name: placed(store.records) for name, store in self._stores.items()}
         return Captured(self._tracks, self._folder, records, ended=ended)
 
+    @property
+    def seconds(self) -> Fraction:
+        """The length of what the clip has, roughly: as the segments state it."""
+        return min(store.seconds for store in self._stores.values())
+
+    @property
+    def added_bytes(self) -> int:
+        """The bytes of the segments that this object has stored."""
+        return sum(store.added_bytes for store in self._stores.values())
+
     def covered_share(self, window: Window) -> float:
         """Return which part of the window is there, roughly: as the segments state it."""
         first, *others = self._stores.values()

@@ -1,7 +1,7 @@
 """Handles the kind ``recording``: a running stream becomes a file, from its start or from now on, until it ends.
 
-An attempt captures what there is and hands the worker back; the next one continues in the same folder. See the decision
-in ``docs/adr/0018-recordings.md``.
+It is captured in the queue of captures, where each attempt continues in the same folder; in the end a worker joins what
+was captured. See the decision in ``docs/adr/0018-recordings.md``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from src.errors import (
     QuotaExceeded,
     SourceError,
 )
+from src.models.job_kinds import CAPTURES, DOWNLOADS
 from src.models.outcome import Note, NoteCode
 from src.models.params import LiveClipParams, RecordingParams
 from src.models.progress import Monitor
@@ -58,7 +59,7 @@ class RecordingHandler(JobHandler[RecordingParams]):
     def __init__(
         self, live: LiveService, youtube: YouTubeService, limits: RecordingLimits, *, clock: Clock | None = None
     ) -> None:
-        """``live`` has a ``RecordingCutter``."""
+        """``live`` has a ``RecordingCutter`` for whole streams."""
         self._live, self._youtube, self._limits, self._clock = live, youtube, limits, clock or SystemClock()
 
     def run(self, params: RecordingParams, context: JobContext) -> JobResult:
@@ -70,21 +71,22 @@ class RecordingHandler(JobHandler[RecordingParams]):
             AppError: this is no running stream, or it cannot be captured.
         """
         state = RecordingState.load(context.retained_dir)
-        end_requested_at = _end_requested_at(context)
-        if state is None and end_requested_at is not None:
+        if state is None and _end_requested_at(context) is not None:
             raise Cancelled()
         state = state or self._begin(params, context)
-        try:
-            if state.ending is not None or end_requested_at is not None:
-                raise EndRequested()
-            report, state = self._captured(params, context, state)
-        except EndRequested:
-            report, state = self._ended(params, context, state)
-        except LargestSize:
-            report, state = self._at_limit(params, context, state, Ending.BYTES)
-        except (DiskFull, QuotaExceeded):
-            report, state = self._at_limit(params, context, state, Ending.SPACE)
-        return _result_of(report, context, state, self._limits)
+        if context.job.queue not in (CAPTURES, DOWNLOADS):
+            raise Postponed(0, "its segments are to be captured", queue=CAPTURES)
+        if state.ending is None:
+            state = self._captured(params, context, state)
+            state.save(context.retained_dir)
+        if context.in_lane:
+            raise Postponed(0, "a worker can join it", queue=DOWNLOADS)
+        report = self._live.of_captured(self._task(params, context, state, context.monitor))
+        if report is not None:
+            return _result_of(report, context, state, self._limits)
+        if state.ending is Ending.CANCELLED:
+            raise Cancelled()
+        raise LiveMomentGone("The stream ended before anything of it could be recorded.")
 
     def _begin(self, params: RecordingParams, context: JobContext) -> RecordingState:
         info = self._youtube.get_video_info(params.youtube_video_id)
@@ -100,75 +102,55 @@ class RecordingHandler(JobHandler[RecordingParams]):
         state.save(context.retained_dir)
         return state
 
-    def _captured(
-        self, params: RecordingParams, context: JobContext, state: RecordingState
-    ) -> tuple[LiveReport, RecordingState]:
-        """Capture; return the report of the file once the stream is over.
+    def _captured(self, params: RecordingParams, context: JobContext, state: RecordingState) -> RecordingState:
+        """Capture; return when nothing more is to be captured, with the reason.
 
         Raises:
-            Postponed, EndRequested, LargestSize, AppError.
+            Postponed, AppError.
         """
         monitor = self._monitor(context, self._limits.attempt_seconds, lambda: _end_requested_at(context))
         task = self._task(params, context, state, monitor)
         try:
-            report = self._live.make(task) or self._of_captured(params, context, state)
+            self._live.capture(task)
         except StreamNotReady as later:
             self._note_first(task, context, state)
             raise Postponed(later.seconds, later.why, waiting_for=later.waiting_for) from None
         except AttemptOver:
             self._note_first(task, context, state)
             raise Postponed(0, "the attempt is over", waiting_for=WaitsFor.SEGMENTS) from None
+        except EndRequested:
+            return self._ended(params, context, state)
+        except LargestSize:
+            return replace(state, ending=Ending.BYTES)
+        except (DiskFull, QuotaExceeded):
+            return replace(state, ending=Ending.SPACE)
         except (LiveMomentGone, LiveEndedNotReady):
-            report = self._of_captured(params, context, state)
+            return replace(state, ending=Ending.STREAM)
         except SourceError as error:
-            self._require_patience(task, monitor, error)
-            report = self._of_captured(params, context, state)
+            self._require_patience(task, error)
+            return replace(state, ending=Ending.STREAM)
         is_longest = to_seconds(self._clock.now()) >= task.window.end
-        return report, replace(state, ending=Ending.HOURS) if is_longest else state
+        return replace(state, ending=Ending.HOURS if is_longest else Ending.STREAM)
 
-    def _require_patience(self, task: LiveTask, monitor: RecordingMonitor, error: SourceError) -> None:
+    def _require_patience(self, task: LiveTask, error: SourceError) -> None:
         """Let a failed capture be repeated: what was captured must not be lost for a failure that may pass.
 
         Raises:
-            Postponed. SourceError: nothing was captured, or the file could not be produced.
+            Postponed. SourceError: nothing was captured.
         """
-        there = self._live.captured_span(task) if monitor.capturing else None
+        there = self._live.captured_span(task)
         if there is None:
             raise error
         if to_seconds(self._clock.now()) < there.end + _GIVE_UP_SECONDS:
             raise Postponed(_PAUSE_SECONDS, error.message, waiting_for=WaitsFor.STREAM) from None
 
-    def _ended(
-        self, params: RecordingParams, context: JobContext, state: RecordingState
-    ) -> tuple[LiveReport, RecordingState]:
-        """Produce the file up to the moment at which its owner ended the recording."""
-        end_requested_at = _end_requested_at(context)
-        if end_requested_at is not None and state.ending is None:
-            state = replace(state, ending=Ending.CANCELLED)
-            monitor = self._monitor(context, _LAST_SECONDS)
-            task = self._task(params, context, state, monitor, until=end_requested_at)
-            with suppress(StreamNotReady, AttemptOver, LargestSize, SourceError):
-                report = self._live.make(replace(task, last_chance=True))
-                if report is not None:
-                    return report, state
-            state.save(context.retained_dir)
-        report = self._live.of_captured(self._task(params, context, state, context.monitor, until=end_requested_at))
-        if report is None:
-            raise Cancelled()
-        return report, state
-
-    def _at_limit(
-        self, params: RecordingParams, context: JobContext, state: RecordingState, ending: Ending
-    ) -> tuple[LiveReport, RecordingState]:
-        state = replace(state, ending=ending)
-        state.save(context.retained_dir)
-        return self._of_captured(params, context, state), state
-
-    def _of_captured(self, params: RecordingParams, context: JobContext, state: RecordingState) -> LiveReport:
-        report = self._live.of_captured(self._task(params, context, state, context.monitor))
-        if report is None:
-            raise LiveMomentGone("The stream ended before anything of it could be recorded.")
-        return report
+    def _ended(self, params: RecordingParams, context: JobContext, state: RecordingState) -> RecordingState:
+        """Capture what was broadcast up to the moment at which its owner ended the recording."""
+        state = replace(state, ending=Ending.CANCELLED, ends_at=_end_requested_at(context))
+        task = self._task(params, context, state, self._monitor(context, _LAST_SECONDS))
+        with suppress(StreamNotReady, AttemptOver, LargestSize, SourceError, DiskFull, QuotaExceeded):
+            self._live.capture(replace(task, last_chance=True, in_lane=False))
+        return state
 
     def _monitor(
         self, context: JobContext, seconds: float, end_requested_at: Callable[[], datetime | None] = lambda: None
@@ -188,13 +170,11 @@ class RecordingHandler(JobHandler[RecordingParams]):
         context: JobContext,
         state: RecordingState,
         monitor: Monitor,
-        *,
-        until: datetime | None = None,
     ) -> LiveTask:
-        """Return the recording as a moment: of the longest time that it may last, or ``until`` its end."""
+        """Return the recording as a moment: of the longest time that it may last, or until its requested end."""
         early = _EARLY_SECONDS if state.from_start else 0.0
         longest = timedelta(hours=self._limits.hours)
-        ends_at = (state.first_at or state.begins_at) + longest if until is None else until
+        ends_at = state.ends_at or (state.first_at or state.begins_at) + longest
         moment = LiveClipParams(
             url=params.url,
             youtube_video_id=params.youtube_video_id,
@@ -203,7 +183,8 @@ class RecordingHandler(JobHandler[RecordingParams]):
             clip_duration=(ends_at - state.begins_at).total_seconds() + early,
             resolution_preference=params.resolution_preference,
         )
-        return LiveTask(moment, context.work_dir, context.retained_dir, monitor)
+        folders = context.work_dir, context.retained_dir
+        return LiveTask(moment, *folders, monitor, in_lane=context.in_lane, whole=True)
 
     def _note_first(self, task: LiveTask, context: JobContext, state: RecordingState) -> None:
         """Count the longest time from what is really there: a stream may be offered from hours after its start on."""
@@ -229,7 +210,7 @@ def _result_of(report: LiveReport, context: JobContext, state: RecordingState, l
         Ending.CANCELLED: (NoteCode.ENDS_EARLY, "The recording was ended by its owner"),
     }
     fields = report.fields
-    if state.ending is not None:
+    if state.ending in texts:
         note = Note(*texts[state.ending]).to_fields()
         fields = {**fields, "notes": [note, *fields["notes"]]}
     suffix = report.path.suffix
