@@ -198,7 +198,7 @@ def test_progress_shows_what_is_recorded(desk: Desk) -> None:
     desk.monitor = Monitor()
     desk.waited()
     then = desk.monitor.readings[-1]
-    assert (then.recorded_seconds or 0) - (first.recorded_seconds or 0) == pytest.approx(30, abs=4)
+    assert 20 < (then.recorded_seconds or 0) - (first.recorded_seconds or 0) < 60
     assert (then.recorded_bytes or 0) > (first.recorded_bytes or 0) > (then.bytes_done or 0) > 0
 
 
@@ -250,6 +250,7 @@ def test_the_longest_time_and_the_largest_size(desk: Desk) -> None:
     assert 500_000 < result.path.stat().st_size < 1_500_000
 
 
+@pytest.mark.matrix(100)
 def test_a_site_that_fails_for_long_ends_the_recording_with_what_there_is(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

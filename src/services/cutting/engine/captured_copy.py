@@ -155,9 +155,10 @@ def _after(record: Record) -> tuple[int, int, int, str | None]:
 
 
 def _part(records: list[Record], folder: Path, shift: Fraction, first: Fraction) -> Part:
+    paths = [folder / record.file for record in records]
     init = records[0].init
-    paths = [folder / name for name in ([] if init is None else [init])]
-    paths += [folder / record.file for record in records]
+    if init is not None:
+        paths.insert(0, folder / init)
     return Part(tuple(paths), _format_of(paths[0]), float(shift), float(first))
 
 
@@ -197,13 +198,16 @@ def _times(content: bytes, kind: str) -> tuple[list[Fraction], Fraction]:
     try:
         with av.open(io.BytesIO(content), "r", format=container, container_options=ONLY_MEDIA) as opened:
             stream = next(iter(getattr(opened.streams, kind)), None)
-            for packet in opened.demux(stream) if stream is not None else ():
+            packets = [] if stream is None else opened.demux(stream)
+            for packet in packets:
                 if packet.pts is not None and packet.time_base is not None:
                     found.append((packet.pts * packet.time_base, (packet.duration or 0) * packet.time_base))
     except FFmpegError:
         return [], Fraction(0)
     found.sort()
-    return [start for start, _ in found], found[-1][1] if found else Fraction(0)
+    if not found:
+        return [], Fraction(0)
+    return [start for start, _ in found], found[-1][1]
 
 
 def _written(file: _File, order: CutOrder, path: Path, monitor: Monitor, segments: int) -> ClipReport:
