@@ -8,7 +8,7 @@ from pathlib import Path
 from src.errors import ClipIncomplete, MediaInvalid
 from src.models.media import MediaInfo, StreamTimeline, Timeline, VideoStream
 from src.models.progress import Monitor
-from src.services.media.probe import Need, examine
+from src.services.media.probe import Need, WaitingProbe, examine
 from src.utils.background import in_background, result_of
 
 # How much later than the video the audio may start, and how much earlier it may end; also where the source ends.
@@ -39,13 +39,15 @@ class Accepted:
     frames: int
 
 
-def accept(path: Path, expected: Expectation, monitor: Monitor) -> Accepted:
+def accept(path: Path, expected: Expectation, monitor: Monitor, waiting: WaitingProbe | None = None) -> Accepted:
     """Read the file back: its streams, every packet's time, all key frames, the last frames and all audio decoded.
+
+    ``waiting``: a child that has started already.
 
     Raises:
         ClipIncomplete: it is not what was expected; the message says in one sentence why.
     """
-    media, timeline = _read_back(path, "video", monitor)
+    media, timeline = _read_back(path, "video", monitor, waiting)
     video, axis = media.main_video, timeline.video
     if video is None or axis is None or axis.units == 0:
         raise ClipIncomplete("The clip has no video")
@@ -63,7 +65,9 @@ def accept(path: Path, expected: Expectation, monitor: Monitor) -> Accepted:
     return Accepted(media, video, axis.units)
 
 
-def accept_audio(path: Path, sound: tuple[float, float] | None, monitor: Monitor) -> MediaInfo:
+def accept_audio(
+    path: Path, sound: tuple[float, float] | None, monitor: Monitor, waiting: WaitingProbe | None = None
+) -> MediaInfo:
     """Read back a file of which only the audio matters: every packet's time, and all audio decoded.
 
     ``sound`` is from when to when there must be audio, in seconds.
@@ -71,14 +75,14 @@ def accept_audio(path: Path, sound: tuple[float, float] | None, monitor: Monitor
     Raises:
         ClipIncomplete: it is not what was expected; the message says in one sentence why.
     """
-    media, timeline = _read_back(path, "audio", monitor)
+    media, timeline = _read_back(path, "audio", monitor, waiting)
     start, end = sound or (0.0, 0.0)
     _require_sound(timeline.audio, start, end, to_the_end=True)
     return media
 
 
-def _read_back(path: Path, need: Need, monitor: Monitor) -> tuple[MediaInfo, Timeline]:
-    reading = in_background(lambda: examine(path, need=need, check=True), "check")
+def _read_back(path: Path, need: Need, monitor: Monitor, waiting: WaitingProbe | None) -> tuple[MediaInfo, Timeline]:
+    reading = in_background(lambda: examine(path, need=need, check=True, waiting=waiting), "check")
     try:
         media, timeline = result_of(reading, monitor.check)
     except MediaInvalid as error:

@@ -27,6 +27,7 @@ from src.services.cutting.video_joining import join_videos
 from src.services.egress.policy import Limits
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
+from src.services.media.probe import WaitingProbe
 
 log = logging.getLogger(__name__)
 _AT_THE_END_SECONDS = 2  # sites report lengths in whole seconds, and audio may end before the video
@@ -75,15 +76,17 @@ class CutterFactory:
             if not offline:
                 session = stack.enter_context(self._egress.session(self._limits))
                 network = replace(network, proxy=session.proxy_url)
-            yield ClipCutter(ffmpeg, engine, network)
+            yield ClipCutter(ffmpeg, engine, network, stack.enter_context(WaitingProbe()))
 
 
 class ClipCutter:
     """The methods of cutting, and their order. For one job."""
 
-    def __init__(self, ffmpeg: FFmpeg, engine: Engine, network: NetworkSettings) -> None:
-        """``network`` is for the orders of this job."""
-        self._ffmpeg, self._engine, self.network = ffmpeg, engine, network
+    def __init__(
+        self, ffmpeg: FFmpeg, engine: Engine, network: NetworkSettings, waiting: WaitingProbe | None = None
+    ) -> None:
+        """``network`` is for the orders of this job. ``waiting`` reads the first finished file."""
+        self._ffmpeg, self._engine, self.network, self._waiting = ffmpeg, engine, network, waiting
 
     @property
     def program(self) -> Path:
@@ -102,7 +105,7 @@ class ClipCutter:
         name = chosen.video.info.id
         try:
             report, parts = self._by_engine(order, chosen, monitor)
-            return _verified(order.output, order.range, order, report, report.method, parts, monitor)
+            return self._verified(order.output, order.range, order, report, report.method, parts, monitor)
         except (SourceUnreadable, ClipIncomplete) as reason:
             log.warning("%s: the clip engine could not cut it (%s); reading the section", name, reason)
         except EngineInterrupted:
@@ -112,7 +115,7 @@ class ClipCutter:
         except Exception:  # a fault of the engine, for the log; the user can still have the clip
             log.exception("%s: the clip engine failed; reading the section", name)
         report = self._by_section(order, chosen, monitor)
-        return _verified(order.output, order.range, order, report, "section", (report.actual,), monitor)
+        return self._verified(order.output, order.range, order, report, "section", (report.actual,), monitor)
 
     def clips(self, order: CutOrder, chosen: ChosenFormats, monitor: Monitor) -> list[CutResult]:
         """A clip for each range, from one fetch of what they share.
@@ -124,7 +127,7 @@ class ClipCutter:
         except SourceUnreadable as reason:
             raise ClipIncomplete(f"The video cannot be cut in several places: {reason}") from reason
         return [
-            _verified(path, wanted, order, report, report.method, (report.actual,), monitor)
+            self._verified(path, wanted, order, report, report.method, (report.actual,), monitor)
             for path, wanted, report in zip(order.outputs, order.ranges, reports, strict=True)
         ]
 
@@ -138,7 +141,7 @@ class ClipCutter:
         except SourceUnreadable as reason:
             raise ClipIncomplete(f"The audio cannot be read: {reason}") from reason
         _report_verifying(monitor)
-        return accept_audio(order.output, _seconds(report.sound), monitor)
+        return accept_audio(order.output, _seconds(report.sound), monitor, self._waiting)
 
     def runs(self, order: CutOrder, monitor: Monitor) -> CutResult:
         """What captured segments hold of the range, their runs joined. ``parts`` are wall clock time.
@@ -164,7 +167,8 @@ class ClipCutter:
                 sound = 0.0, float(report.length)
         _require_overlap(parts, order.range)
         expected = Expectation(float(report.length), _frames(report), sound, to_the_end=True)
-        return CutResult(order.output, report, report.method, accept(order.output, expected, monitor), parts)
+        accepted = accept(order.output, expected, monitor, self._waiting)
+        return CutResult(order.output, report, report.method, accepted, parts)
 
     def copies(self, order: CutOrder, monitor: Monitor) -> CutResult:
         """All captured segments of the range as one file, which is not encoded unless the stream changed its layout.
@@ -225,29 +229,29 @@ class ClipCutter:
         except MediaForbidden:
             return download_section(replace(order, source=chosen.refreshed(monitor)), self._ffmpeg, monitor)
 
-
-def _verified(
-    path: Path,
-    wanted: TimeRange,
-    order: CutOrder,
-    report: ClipReport,
-    method: CutMethod,
-    parts: tuple[TimeRange, ...],
-    monitor: Monitor,
-) -> CutResult:
-    """The result, once the file has been read back. Raises ClipIncomplete."""
-    _report_verifying(monitor)
-    _require_overlap(parts, wanted)
-    assert isinstance(order.source, ClipSource)
-    length = order.source.duration_seconds
-    expected = Expectation(
-        seconds=float(report.actual.end - report.actual.start),
-        # A copy from the key frame before may hold more frames than it shows.
-        frames=None if order.mode == "keyframe" else _frames(report),
-        sound=_seconds(report.sound),
-        to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
-    )
-    return CutResult(path, report, method, accept(path, expected, monitor), parts)
+    def _verified(
+        self,
+        path: Path,
+        wanted: TimeRange,
+        order: CutOrder,
+        report: ClipReport,
+        method: CutMethod,
+        parts: tuple[TimeRange, ...],
+        monitor: Monitor,
+    ) -> CutResult:
+        """The result, once the file has been read back. Raises ClipIncomplete."""
+        _report_verifying(monitor)
+        _require_overlap(parts, wanted)
+        assert isinstance(order.source, ClipSource)
+        length = order.source.duration_seconds
+        expected = Expectation(
+            seconds=float(report.actual.end - report.actual.start),
+            # A copy from the key frame before may hold more frames than it shows.
+            frames=None if order.mode == "keyframe" else _frames(report),
+            sound=_seconds(report.sound),
+            to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
+        )
+        return CutResult(path, report, method, accept(path, expected, monitor, self._waiting), parts)
 
 
 def _require_overlap(parts: tuple[TimeRange, ...], wanted: TimeRange) -> None:

@@ -27,8 +27,14 @@ _LIMITS = (
 )
 
 
+_UNUSED = ("click", "pygments", "rich")
+"""What httpx loads for its command line, because it is installed."""
+
+
 def load() -> None:
     """Load the engine and what it needs, which takes most of a second; a fork of the template finds it loaded."""
+    for name in _UNUSED:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # an import fails as if it were not installed
     for name in ("engine.engine", "sandbox_protocol"):
         importlib.import_module(f"src.services.cutting.{name}")
     adapters()
@@ -52,6 +58,7 @@ def main(arguments: Sequence[str], methods: Mapping[str, Callable[..., Any]] | N
     logging.getLogger("httpx").setLevel(logging.WARNING)
     enter_namespaces(kind)  # while there is one thread
     # What takes time is loaded while the parent still looks the video up: there is no untrusted input yet.
+    load()
     from pydantic import TypeAdapter
 
     from src.errors import AppError

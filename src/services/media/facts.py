@@ -138,8 +138,10 @@ def light_level(data: bytes) -> LightLevel | None:
 class Axis:
     """Collects the times of one stream's packets or frames while they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, time_base: Fraction | None = None) -> None:
+        """``time_base``: that of all packets of the stream, which saves asking each of thousands for it."""
         self.units = self.keyframes = 0
+        self._base = time_base
         self._started = False
         self.times: list[float] = []
         self.spans: list[tuple[float, float]] = []
@@ -156,11 +158,14 @@ class Axis:
                 continue
             self.units += 1
             self.keyframes += key
-            if unit.pts is None or unit.time_base is None:
+            base = self._base if packet and self._base is not None else unit.time_base
+            pts = unit.pts
+            if pts is None or base is None:
                 continue
-            start = float(unit.pts * unit.time_base)
+            top, bottom = base.numerator, base.denominator
+            start = pts * top / bottom  # rounded once, as float(Fraction) does
+            length = (unit.duration or 0) * top / bottom
             self.times.append(start)
-            length = float((unit.duration or 0) * unit.time_base)
             self.spans.append((start, start + length))
             self.end = max(self.end or start, start + length)
 

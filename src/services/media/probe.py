@@ -21,7 +21,7 @@ from src.services.media.probe_child import NO_MEMORY
 from src.services.media.upload_turns import Turns, retry_later
 from src.utils.process import dying_with
 from src.utils.sandbox import available, locked_into
-from src.utils.template import fork_child
+from src.utils.template import ForkedChild, fork_child
 
 Need = Literal["video", "audio", "any"]
 FORK = "src.services.media.forked_probe"
@@ -34,6 +34,9 @@ upload_turns = Turns(max((os.cpu_count() or 1) // 2, 1), longest_queue=32)
 
 log = logging.getLogger(__name__)
 
+
+# Made once, because each takes as long as reading a clip of some seconds.
+_INFO, _TIMELINE, _FRAMES = TypeAdapter(MediaInfo), TypeAdapter(Timeline), TypeAdapter(FrameIndex)
 
 UNHURRIED = ProbeLimits(wall_seconds=120.0)  # for jobs, which can wait on a busy machine
 SCAN_LIMITS = ProbeLimits(cpu_seconds=1800, wall_seconds=1800.0)
@@ -48,7 +51,7 @@ def probe(path: Path, *, need: Need = "video", limits: ProbeLimits | None = None
             crash, time or memory if the child process failed.
         Busy: the machine is too busy.
     """
-    return TypeAdapter(MediaInfo).validate_json(_read("probe", path, need, limits or UNHURRIED))
+    return _INFO.validate_json(_read("probe", path, need, limits or UNHURRIED))
 
 
 def probe_upload(
@@ -70,7 +73,7 @@ def inspect_output(path: Path, *, decode: bool = False) -> Timeline:
     Raises:
         MediaInvalid: it cannot be read.
     """
-    return TypeAdapter(Timeline).validate_json(_read("decode" if decode else "scan", path, "any", SCAN_LIMITS))
+    return _TIMELINE.validate_json(_read("decode" if decode else "scan", path, "any", SCAN_LIMITS))
 
 
 def check_output(path: Path) -> Timeline:
@@ -80,15 +83,21 @@ def check_output(path: Path) -> Timeline:
     Raises:
         MediaInvalid: it cannot be read.
     """
-    return TypeAdapter(Timeline).validate_json(_read("check", path, "any", SCAN_LIMITS))
+    return _TIMELINE.validate_json(_read("check", path, "any", SCAN_LIMITS))
 
 
 def examine(
-    path: Path, *, need: Need = "video", check: bool = False, proven: bool = False, forks: MediaForks | None = None
+    path: Path,
+    *,
+    need: Need = "video",
+    check: bool = False,
+    proven: bool = False,
+    forks: MediaForks | None = None,
+    waiting: WaitingProbe | None = None,
 ) -> tuple[MediaInfo, Timeline]:
     """Do ``probe`` and ``inspect_output`` (with ``check``: ``check_output``) in one process, because its start takes as
     long as encoding a second of video. ``proven``: every frame of the video was already decoded and compared, so only
-    the audio is decoded. ``forks`` reads several files of a job with one start.
+    the audio is decoded. ``forks`` reads several files of a job with one start; ``waiting`` has started already.
 
     Raises:
         MediaInvalid: the file cannot be read.
@@ -96,8 +105,8 @@ def examine(
     reading = "scan"
     if check:
         reading = "check_audio" if proven else "check"
-    info, timeline = _read(f"probe,{reading}", path, need, SCAN_LIMITS, forks).splitlines()
-    return TypeAdapter(MediaInfo).validate_json(info), TypeAdapter(Timeline).validate_json(timeline)
+    info, timeline = _read(f"probe,{reading}", path, need, SCAN_LIMITS, forks, waiting).splitlines()
+    return _INFO.validate_json(info), _TIMELINE.validate_json(timeline)
 
 
 def index_frames(path: Path, forks: MediaForks | None = None) -> FrameIndex:
@@ -106,7 +115,7 @@ def index_frames(path: Path, forks: MediaForks | None = None) -> FrameIndex:
     Raises:
         MediaInvalid: it cannot be read, or its packets do not correspond to frames.
     """
-    return TypeAdapter(FrameIndex).validate_json(_read("index", path, "video", SCAN_LIMITS, forks))
+    return _FRAMES.validate_json(_read("index", path, "video", SCAN_LIMITS, forks))
 
 
 def poster(path: Path) -> bytes:
@@ -118,11 +127,46 @@ def poster(path: Path) -> bytes:
     return _read("poster", path, "video", ProbeLimits())
 
 
-def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaForks | None = None) -> bytes:
+class WaitingProbe:
+    """A child that has started, is in its network of its own, and waits for the one file that it will read.
+
+    Used as a context. After that file, or where there is no template, the next one is read by a child that starts then.
+    """
+
+    def __init__(self) -> None:
+        self._child = _forked()
+
+    def __enter__(self) -> WaitingProbe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        child = self.take()
+        if child is not None:
+            child.close()
+
+    def take(self) -> ForkedChild | None:
+        """The child, once, if it still waits."""
+        child, self._child = self._child, None
+        if child is not None and child.poll() is not None:  # the template has ended meanwhile
+            child.close()
+            return None
+        return child
+
+
+def _read(
+    tasks: str,
+    path: Path,
+    need: Need,
+    limits: ProbeLimits,
+    forks: MediaForks | None = None,
+    waiting: WaitingProbe | None = None,
+) -> bytes:
     """Return the answer of a separate process for this file, without our environment, other files and a network."""
     try:
-        ended = _in_fork(tasks, need, path, limits)
-        if ended is None:
+        child = (waiting.take() if waiting is not None else None) or _forked()
+        if child is not None:
+            ended = _in_fork(child, tasks, need, path, limits)
+        else:
             ended = (_in_process if forks is None else forks.read)(tasks, need, path, limits)
     except subprocess.TimeoutExpired:
         raise Busy("The machine is too busy to read this file; please try again shortly.", **retry_later()) from None
@@ -133,12 +177,14 @@ def _read(tasks: str, path: Path, need: Need, limits: ProbeLimits, forks: MediaF
     raise failure_of(ended.code, ended.errors, tasks, limits)
 
 
-def _in_fork(tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended | None:
-    """How a fork of the template ended, or None where there is no template."""
+def _forked() -> ForkedChild | None:
+    """A fork of the template that waits for a file, or None where there is no template."""
     kind = available()
-    child = fork_child(FORK, (kind.files, kind.network, str(kind.namespaces)), stdout=True)
-    if child is None:
-        return None
+    return fork_child(FORK, (kind.files, kind.network, str(kind.namespaces)), stdout=True)
+
+
+def _in_fork(child: ForkedChild, tasks: str, need: Need, path: Path, limits: ProbeLimits) -> Ended:
+    """Read the file in a fork of the template. Returns how that ended."""
     task = [tasks, need, str(path.absolute()), limits.cpu_seconds, limits.wall_seconds, limits.memory_bytes]
     try:
         answer, errors = child.communicate(json.dumps(task).encode() + b"\n", limits.wall_seconds, _MOST_BYTES)

@@ -27,7 +27,7 @@ from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.media import probe as probing
 from src.services.media.child import ProbeLimits
-from src.services.media.probe import SCAN_LIMITS, examine, poster, probe
+from src.services.media.probe import SCAN_LIMITS, WaitingProbe, examine, poster, probe
 from src.utils import template as requests
 from src.utils.sandbox import available
 from src.utils.template import ForkedChild, fork_child, use_template
@@ -150,6 +150,24 @@ def test_the_probe_answers_the_same_with_the_same_limits(
     assert len(asked) == 6 and None not in asked
     monkeypatch.setattr(requests, "_used", [])
     assert (examine(film, check=True), probe(film), poster(film)) == forked_answers
+
+
+def test_a_child_that_waits_reads_one_file_and_its_death_costs_nothing(template: subprocess.Popen[bytes]) -> None:
+    film = cached_film(FILM)
+    with WaitingProbe() as waiting:
+        child = waiting._child
+        assert child is not None and not gone(child.pid)
+        assert examine(film, check=True, waiting=waiting) == examine(film, check=True, waiting=waiting)
+        assert waiting._child is None and child.returncode == 0, "it was used, once"
+    with WaitingProbe() as waiting:
+        assert waiting._child is not None
+        waiting._child.kill()
+        waiting._child.wait(HANG_SECONDS)
+        assert examine(film, waiting=waiting)[0].main_video is not None
+    with WaitingProbe() as unused:
+        assert unused._child is not None
+        pid = unused._child.pid
+    eventually(lambda: not state(pid))
 
 
 # --- the ends ---------------------------------------------------------------------------------------------------------

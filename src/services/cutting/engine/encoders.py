@@ -27,7 +27,9 @@ _ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "
 # Quality: constant, at or below the value that the encoders' authors call visually transparent
 # (x264 17-18, x265 about 20, VP9 about 20 of 63, SVT-AV1 about 20 of 63). Edges favour speed, whole clips size.
 _EDGE: dict[str, dict[str, str]] = {
-    "h264": {"preset": "ultrafast", "crf": "15"},  # with the tools of _private, twice as fast as superfast
+    # With the tools of _private, twice as fast as superfast. A fixed quantiser needs no half-size copy of each frame to
+    # estimate its complexity, which takes a quarter of the time; the pictures are as good as with CRF 15.
+    "h264": {"preset": "ultrafast", "qp": "16"},
     "hevc": {"preset": "ultrafast", "crf": "16"},
     "vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "14", "b": "0", "row-mt": "1", "lag-in-frames": "0"},
     "av1": {"preset": "8", "crf": "18"},  # 10 and faster show artefacts
@@ -38,6 +40,8 @@ _WHOLE: dict[str, dict[str, str]] = {
     "vp9": {"deadline": "good", "cpu-used": "4", "crf": "20", "b": "0", "row-mt": "1"},
     "av1": {"preset": "8", "crf": "20"},
 }
+_EDGE_THREADS = max((os.cpu_count() or 2) - 1, 1)
+"""For H.264: the decoder of the same frames uses the other core, and each thread of x264 costs a tenth more."""
 _H264_PROFILES = {"Constrained Baseline": "baseline", "Baseline": "baseline", "Main": "main", "High": "high"}
 
 
@@ -126,7 +130,7 @@ class Encoder:
             context.flags |= Flags.global_header
         elif context.pix_fmt not in [f.name for f in context.codec.video_formats or []]:
             context.pix_fmt = "yuv420p"
-        context.thread_count = 0
+        context.thread_count = 0 if whole or codec != "h264" else _EDGE_THREADS
         context.options = {**(_WHOLE if whole else _EDGE)[codec], **_private(stream, codec, options, whole=whole)}
         try:
             context.open()
