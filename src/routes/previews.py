@@ -19,7 +19,7 @@ bp = Blueprint("preview", __name__, url_prefix="/api/video/preview")
     cookie=True,
     limit=Limit.PREVIEW,
     replies={202: PreviewStarted},
-    errors=(errors.UrlInvalid, errors.VideoIdInvalid, errors.ClipRangeInvalid, errors.DiskFull),
+    errors=(errors.UrlInvalid, errors.VideoIdInvalid, errors.ClipRangeInvalid, errors.DiskFull, errors.QueueFull),
 )
 def start_preview(body: StartPreview, caller: Caller) -> Reply:
     """Start a small copy of a part of a video; needs no token. A newer one cancels the older ones, except the last.

@@ -11,6 +11,7 @@ import av
 import pytest
 from bson.objectid import ObjectId
 
+from src.services.clips import preview_requests
 from src.services.clips.preview_requests import PREVIEWS_A_MINUTE
 from tests.api.actors import Api
 from tests.tools.media_kit.pattern import read_number
@@ -106,7 +107,9 @@ def test_only_its_owner_sees_a_preview_and_nothing_counts_it(api: Api) -> None:
     assert api.services.events._owners.of(ids[1][:24]) is None and owner.id == anna.id
 
 
-def test_a_newer_preview_cancels_an_older_one_and_a_minute_has_so_many(api: Api) -> None:
+def test_a_newer_preview_cancels_an_older_one_and_a_minute_has_so_many(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.notifier.answer = None
     ids = [started(api) for _ in range(4)]
     states = [status(api, each)["status"] for each in ids]
@@ -116,6 +119,11 @@ def test_a_newer_preview_cancels_an_older_one_and_a_minute_has_so_many(api: Api)
     found = [api.call("POST", PATH, json=body()).status_code for _ in range(PREVIEWS_A_MINUTE + 1)]
     assert found == [202] * PREVIEWS_A_MINUTE + [429]
     assert api.person().post(PATH, body()).status_code == 202
+    monkeypatch.setattr(preview_requests, "PREVIEWS_WAITING", 1)
+    there: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": "198.51.100.7"}}
+    full = api.call("POST", PATH, json=body(), **there)
+    assert (full.status_code, (full.json or {})["code"]) == (503, "QUEUE_FULL")
+    assert api.person().post(PATH, body()).status_code == 202, "accounts have turns of their own"
 
 
 def test_a_preview_that_nobody_asks_for_ends(real: Api) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from src.errors import ClipRangeInvalid, PreviewNotFound, RateLimitExceeded
+from src.errors import ClipRangeInvalid, PreviewNotFound, QueueFull, RateLimitExceeded
 from src.models.params import Container, PreviewParams
 from src.models.turns import PREVIEWS
 from src.models.video import Owner, OwnerKind, Status, VideoJob
@@ -19,6 +19,7 @@ from src.utils.validators import canonical_url, parse_video_id_from_url
 KINDS = (PreviewParams.kind,)
 PREVIEWS_A_MINUTE = 120
 PREVIEWS_AT_ONCE = 2
+PREVIEWS_WAITING = 100  # of all visitors together
 MOST_SECONDS = 60.0
 KEPT_SECONDS = 600.0
 _MINUTE = 60
@@ -62,7 +63,7 @@ class PreviewRequests:
 
         Raises:
             UrlInvalid, VideoIdInvalid, ClipRangeInvalid: the request is not valid.
-            RateLimitExceeded: the owner has requested too many.
+            RateLimitExceeded: the owner has requested too many. QueueFull: all visitors together have.
             DiskFull, QuotaExceeded: there is no room.
         """
         video_id = parse_video_id_from_url(url)
@@ -83,6 +84,9 @@ class PreviewRequests:
         if known is not None:
             return self._id_of(known)
         self._make_room(owner)
+        waiting = 0 if owner.kind is OwnerKind.USER else self._jobs.count_open(KINDS, running=False)
+        if waiting >= PREVIEWS_WAITING:
+            raise QueueFull()
         facts = {"request": {"counts_for": PREVIEWS}} if owner.kind is not OwnerKind.USER else {}
         expires_at = self._clock.now() + timedelta(seconds=KEPT_SECONDS)
         job = self._jobs.save(owner, params, facts=facts, keep_seconds=KEPT_SECONDS, expires_at=expires_at)
