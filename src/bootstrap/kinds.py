@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from src.config import Settings
@@ -28,7 +28,6 @@ from src.services.clips.kind import ClipHandler
 from src.services.clips.preview_attention import PreviewAttention
 from src.services.clips.preview_kind import PreviewHandler
 from src.services.clips.previews import PreviewService
-from src.services.cutting.cutter import CutterFactory
 from src.services.downloads.transcript_kind import TranscriptHandler
 from src.services.downloads.video_kind import VideoHandler
 from src.services.egress.proxy import EgressProxy
@@ -40,7 +39,6 @@ from src.services.live.kind import LiveClipHandler
 from src.services.live.ranges import StreamRanges
 from src.services.live.service import LiveService
 from src.services.live.whole.kind import RecordingHandler, RecordingLimits
-from src.services.live.whole.output import RecordingCutter
 from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import ChunkWorkers
@@ -54,7 +52,7 @@ _LONGEST_CAPTURE_SECONDS = 900  # of a recording by one attempt, after which oth
 
 @dataclass(frozen=True)
 class Tools:
-    """The services that handlers use. ``live`` and ``audio_downloads`` are set where a test replaces these services."""
+    """The services that handlers use. ``audio_downloads`` is set where a test replaces this service."""
 
     settings: Settings
     clock: Clock
@@ -65,8 +63,8 @@ class Tools:
     encoder: EncodingService
     audio: AudioService
     chunks: ChunkWorkers
+    live: LiveService
     attention: PreviewAttention | None = None
-    live: LiveService | None = None
     audio_downloads: AudioDownloadService | None = None
 
 
@@ -78,27 +76,13 @@ class Row:
     build: Callable[[Tools], JobHandler[Any]]
 
 
-def _live_service(tools: Tools) -> LiveService:
-    cutters = CutterFactory(tools.settings, tools.ffmpeg, tools.egress)
-    return LiveService(
-        tools.settings,
-        tools.youtube,
-        tools.encoder,
-        tools.ffmpeg,
-        clock=tools.clock,
-        egress=tools.egress,
-        whole_cutter=RecordingCutter(cutters),
-    )
-
-
 def _live(tools: Tools) -> LiveClipHandler:
-    live = tools.live or _live_service(tools)
     hours = tools.settings.live_repair_hours
-    return LiveClipHandler(live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
+    return LiveClipHandler(tools.live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
 
 
 def _recording(tools: Tools) -> RecordingHandler:
-    live, settings = tools.live or _live_service(tools), tools.settings
+    live, settings = tools.live, tools.settings
     attempt_seconds = min(settings.job_hard_limit_seconds / 4, _LONGEST_CAPTURE_SECONDS)
     limits = RecordingLimits(settings.recording_max_hours, settings.recording_max_mb * 1e6, attempt_seconds)
     return RecordingHandler(live, tools.youtube, limits, clock=tools.clock)
@@ -161,5 +145,4 @@ KINDS = KindTable((row.kind for row in ROWS), stand_ins={CAPTURES: DOWNLOADS})
 
 def build_handlers(tools: Tools) -> dict[str, JobHandler[Any]]:
     """Return the handlers of all kinds by name. Those for running streams share their captures."""
-    tools = replace(tools, live=tools.live or _live_service(tools))
     return {row.kind.name: row.build(tools) for row in ROWS}

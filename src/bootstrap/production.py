@@ -22,6 +22,7 @@ from src.data.worker_data import WorkerData
 from src.services.audio.download import AudioDownloadService
 from src.services.cache_service import CacheService
 from src.services.clips.preview_attention import PreviewAttention
+from src.services.cutting.cutter import CutterFactory
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding.ability_store import AbilityStore
 from src.services.encoding.audio_extraction import AudioService
@@ -36,6 +37,7 @@ from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
+from src.services.live.whole.output import RecordingCutter
 from src.services.progress_cache import ProgressCache
 from src.services.uploads.chunk_workers import ChunkWorkers
 from src.services.video_service import VideoService
@@ -142,7 +144,17 @@ def build_production(
         audio=AudioService(ffmpeg),
         chunks=chunks,
         attention=PreviewAttention(cache),
-        live=given.live,
+        live=given.live
+        or LiveService(
+            settings,
+            youtube,
+            encoder,
+            ffmpeg,
+            clock=clock,
+            egress=egress,
+            whole_cutter=RecordingCutter(CutterFactory(settings, ffmpeg, egress)),
+            count=counters.captured,
+        ),
         audio_downloads=given.audio_downloads,
     )
     admission = Admission(

@@ -30,6 +30,7 @@ from src.data.user_data import UserData
 from src.data.video_data import VideoData
 from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
+from src.data.worker_data import WorkerData
 from src.models.video import Owner
 from src.services import db_service
 from src.services.accounts.accounts import AccountService, build_accounts
@@ -258,6 +259,8 @@ def build(
         redis=cache.ping,
         ffmpeg_programs=production.programs.paths,
         notices=cleanup.notices,
+        has_workers=lambda queue: WorkerData(database).count(queue) > 0,
+        most_capture_bytes=int(settings.captures_mb * 1_000_000) or None,
     )
     channel_tokens = ChannelTokenService(
         ChannelTokenData(database), users, webhooks, clock, max_seconds=settings.max_video_duration

@@ -19,6 +19,12 @@ class FfmpegMissing(AppError):
     kind, remedy = ErrorKind.INTERNAL, Remedy.OPERATOR
 
 
+class CapturesFull(AppError):
+    """The disk space for captures of running streams is used up."""
+
+    kind, remedy, retried = ErrorKind.STORAGE_FULL, Remedy.OPERATOR, True
+
+
 class DiskFull(AppError):
     """The disk is full."""
 

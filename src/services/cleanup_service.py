@@ -124,7 +124,7 @@ class CleanupService:
             left += [folder for folder in {*folders}.difference(ours) if is_old_folder(folder, UNKNOWN_SECONDS)]
         for folder in left:
             self._files.drop_folder(folder)
-        return deleted + len(left)
+        return deleted + len(left) + self._files.drop_unused_pools()
 
     def notices(self) -> list[str]:
         """Report to operators why files are not deleted that should be.

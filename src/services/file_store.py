@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 from src.errors import DiskFull, disk_fault
 from src.utils.allocation import allocate
+from src.utils.capture_pools import bytes_of_pools, delete_unused, is_pool, pools_in
 from src.utils.moved_file import move_file
 
 # A resumable upload is deleted after this time without new data.
@@ -159,8 +160,16 @@ class FileStore:
         return [path for path in self.incoming.iterdir() if _is_abandoned(path) and not _is_locked(path)]
 
     def work_folders(self) -> list[Path]:
-        """Return the folders of all attempts, and the folders with retained data."""
-        return list(self._work.iterdir())
+        """Return the folders of all attempts, and the folders with retained data; without those of captures."""
+        return [path for path in self._work.iterdir() if not is_pool(path)]
+
+    def drop_unused_pools(self) -> int:
+        """Delete what captures of running streams left, unless a process uses it or did so lately; return how many."""
+        return sum(delete_unused(pool) for pool in pools_in(self._work))
+
+    def capture_bytes(self) -> int:
+        """Return the size of the segments that captures of running streams share now."""
+        return bytes_of_pools(self._work)
 
     def drop_folder(self, folder: Path) -> None:
         """Delete a folder that ``work_folders`` returned."""

@@ -36,11 +36,14 @@ class JobCounts:
     ended: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     retries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    captured_segments: int = 0
+    captured_bytes: int = 0
 
 
 class JobCounters:
     """Writes and reads one hash with the fields ``ended:<kind>:<state>``, ``failed:<kind>:<code>``,
-    ``retried:<kind>:<code>``, ``took:<kind>:<bound>`` and ``seconds:<kind>``. No method raises."""
+    ``retried:<kind>:<code>``, ``took:<kind>:<bound>``, ``seconds:<kind>``, ``captured:segments`` and
+    ``captured:bytes``. No method raises."""
 
     def __init__(self, cache: CacheService) -> None:
         self._cache = cache
@@ -59,6 +62,10 @@ class JobCounters:
         """Count a failed attempt that will be repeated."""
         self._add({f"retried:{kind}:{code}": 1}, {})
 
+    def captured(self, segments: int, size: int) -> None:
+        """Count segments of running streams, and their bytes."""
+        self._add({"captured:segments": segments, "captured:bytes": size}, {})
+
     def read(self) -> JobCounts:
         """Return all counts; empty while Redis is unavailable."""
         try:
@@ -75,6 +82,8 @@ class JobCounters:
             ended=_whole(counts.get("ended", {})),
             failures=_whole(counts.get("failed", {})),
             retries=_whole(counts.get("retried", {})),
+            captured_segments=int(counts.get("captured", {}).get(("segments", ""), 0)),
+            captured_bytes=int(counts.get("captured", {}).get(("bytes", ""), 0)),
         )
 
     def _add(self, counts: Mapping[str, int], sums: Mapping[str, float]) -> None:

@@ -38,6 +38,7 @@ from src.services.live.numbered.capture import NumbersUnavailable
 from src.services.live.numbered.links import Links
 from src.services.live.shared.captures import StreamCaptures
 from src.services.live.shared.clip_segments import ClipSegments
+from src.services.live.shared.limits import CaptureLimits, Count
 from src.services.live.shared.recording_run import RecordingRun, RecordingWish
 from src.services.live.shared.run import ClipWish, NumberedRun
 from src.services.live.shared.stream_capture import StreamCapture
@@ -86,9 +87,10 @@ class LiveService:
         network: NetworkSettings | None = None,
         egress: EgressProxy | None = None,
         whole_cutter: Cutter | None = None,
+        count: Count | None = None,
     ) -> None:
-        """``network`` replaces what the settings say about fetching media, way out included. ``whole_cutter``
-        makes the files of whole streams."""
+        """``network`` replaces what the settings say about fetching media, way out included. ``whole_cutter`` makes the
+        files of whole streams. ``count`` adds to the metrics of captures."""
         self._youtube = youtube
         self._egress = egress or EgressProxy.of(settings)
         self._clock = clock or SystemClock()
@@ -96,7 +98,11 @@ class LiveService:
         self._network, self._limits = media_network(settings), Limits.of_job(settings)
         # A capture may run for longer than a job, and fetch more.
         unlimited = Limits(requests=None, bytes=None, seconds=None)
-        self._captures = StreamCaptures(lambda: self._way_out(unlimited), self._clock)
+        limits = CaptureLimits(settings.captures_mb * 1_000_000 or None, settings.captures_mbit * 125_000 or None)
+        if count is not None:
+            limits.count = count
+        self.captures = StreamCaptures(lambda: self._way_out(unlimited), self._clock, limits=limits)
+        """The captures that run in this process, of all that needs a stream."""
         cutter: Cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
         self._cutters = {False: cutter, True: whole_cutter or cutter}
 
@@ -295,7 +301,7 @@ class LiveService:
     def _capture_by_number(self, task: LiveTask, state: CaptureState) -> Captured:
         links, parent = _links_of(state), task.retained_dir.parent
         renew = partial(self._renewed, state.video_id, task.params.resolution_preference)
-        with self._captures.join(state.video_id, links, parent, renew=renew, lingers=task.in_lane) as capture:
+        with self.captures.join(state.video_id, links, parent, renew=renew, lingers=task.in_lane) as capture:
             try:
                 return self._run_of(task, capture, links).run()
             finally:

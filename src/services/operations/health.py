@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from src.errors import StoreUnavailable
+from src.models.job_kinds import CAPTURES
 from src.services.accounts.guests import GuestService, Tally
 from src.services.file_store import FileStore
 from src.services.jobs.counters import JobCounters, JobCounts
@@ -48,6 +49,7 @@ class Metrics:
     queues: tuple[Queue, ...]
     counts: JobCounts
     ffmpeg_processes: int | None
+    capture_bytes: int = 0
 
 
 class HealthService:
@@ -68,12 +70,16 @@ class HealthService:
         redis: Callable[[], bool],
         ffmpeg_programs: Sequence[Path],
         notices: Callable[[], Sequence[str]] = tuple,
+        has_workers: Callable[[str], bool] = lambda queue: True,
+        most_capture_bytes: int | None = None,
     ) -> None:
         """Set the checks. ``mongodb`` and ``redis`` return whether the store answers, ``notices`` further messages
-        for operators."""
+        for operators, ``has_workers`` whether a queue has a registered worker. ``most_capture_bytes``: the limit for
+        the segments that captures share."""
         self._guests, self._jobs, self._counters = guests, jobs, counters
         self._files, self._clock, self._ffmpeg_programs = files, clock, ffmpeg_programs
         self._mongodb, self._redis, self._notices = mongodb, redis, notices
+        self._has_workers, self._most_capture_bytes = has_workers, most_capture_bytes
         self._started = clock.monotonic()
 
     def health(self) -> HealthReading:
@@ -107,7 +113,21 @@ class HealthService:
             queues=self._jobs.queues(),
             counts=self._counters.read(),
             ffmpeg_processes=count_processes(self._ffmpeg_programs),
+            capture_bytes=self._files.capture_bytes(),
         )
+
+    def _of_captures(self) -> list[str]:
+        """Return what is wrong with the captures of running streams. Raises StoreUnavailable."""
+        found = []
+        waiting = sum(queue.waiting for queue in self._jobs.queues() if queue.name == CAPTURES)
+        if waiting and not self._has_workers(CAPTURES):
+            found.append(
+                "No process captures running streams (worker-captures): the workers for downloads do that one by one, "
+                "so many clips at once may lose what their streams drop."
+            )
+        if self._most_capture_bytes is not None and self._files.capture_bytes() >= self._most_capture_bytes:
+            found.append("Captures of running streams wait for disk space: CAPTURES_MB is used up.")
+        return found
 
     def _pressure(self, mongodb: bool) -> list[str]:
         machine = read_machine(self._files.downloads)
@@ -124,7 +144,7 @@ class HealthService:
             with contextlib.suppress(StoreUnavailable):
                 active = self._guests.active_sessions()
                 idle = self._jobs.idle_queues(self.patience_seconds)
-                notices = self._notices()
+                notices = [*self._of_captures(), *self._notices()]
         reasons += [
             f"Jobs wait in the queue {name}, and none of them has started for {self.patience_seconds:g} s: "
             "do its workers run, and are there enough?"

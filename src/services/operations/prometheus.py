@@ -46,6 +46,7 @@ def _gauges(metrics: Metrics) -> Iterable[Family]:
         ("cpu_load_percent", "gauge", "Load of the last minute per core.", one(machine.cpu_percent)),
         ("memory_used_percent", "gauge", "Share of the memory that is used.", one(machine.memory_percent)),
         ("ffmpeg_processes", "gauge", "FFmpeg processes on this host.", one(metrics.ffmpeg_processes)),
+        ("capture_pool_bytes", "gauge", "Bytes of segments that captures share now.", one(metrics.capture_bytes)),
         ("uptime_seconds", "gauge", "Seconds since this process started.", one(metrics.uptime_seconds)),
     ]
 
@@ -65,6 +66,11 @@ def _counters(metrics: Metrics) -> Iterable[Family]:
             *("job_retries_total", "counter", "Attempts that failed and are repeated, by kind and code."),
             [({"kind": kind, "code": code}, number) for (kind, code), number in counts.retries.items()],
         ),
+        (
+            *("capture_segments_total", "counter", "Segments of running streams that were fetched."),
+            [({}, counts.captured_segments)],
+        ),
+        ("capture_bytes_total", "counter", "Bytes of these segments.", [({}, counts.captured_bytes)]),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from src.config import Settings
 from src.errors import LiveEndedNotReady
 from src.models.params import LiveClipParams
 from src.models.progress import SilentMonitor
-from src.models.source import LiveStatus
+from src.models.source import Extraction, LiveStatus
 from src.models.time_window import Window
 from src.services.cutting.sources import media_network
 from src.services.encoding_service import EncodingService
@@ -36,6 +37,15 @@ pytestmark = pytest.mark.slow
 VIDEO = SITUATIONS.LIVE_BY_NUMBER
 
 
+class TimedYouTube(YouTubeService):
+    """Looks up at the time of the test."""
+
+    clock: VirtualClock
+
+    def extract(self, *args: Any, **how: Any) -> Extraction:
+        return replace(super().extract(*args, **how), looked_at=self.clock.now())
+
+
 class Place:
     """A service over the offline site, whose time passes only when somebody waits."""
 
@@ -52,7 +62,8 @@ class Place:
             data_dir=folder / "data",
         )
         ffmpeg = FFmpeg(find_ffmpeg(""))
-        self.youtube = YouTubeService(settings, lookup_cache=LookupCache(folder / "lookups"))
+        self.youtube = TimedYouTube(settings, lookup_cache=LookupCache(folder / "lookups"))
+        self.youtube.clock = self.clock
         network = replace(media_network(settings), proxy=site.proxy_url)
         self.service = LiveService(
             settings, self.youtube, EncodingService(ffmpeg), ffmpeg, clock=self.clock, network=network

@@ -71,10 +71,15 @@ class NumberedCapture:
         renew: Renew,
         life: LinkLife | None = None,
         pool: Executor | None = None,
+        on_fetched: Callable[[int], None] = lambda size: None,
     ) -> None:
-        """``pool`` runs the requests of a step at the same time; without one they are made one after the other."""
+        """``pool`` runs the requests of a step at the same time; without one they are made one after the other.
+
+        ``on_fetched`` is called with the size of each segment, in the thread that fetched it.
+        """
         self.links, self._folder, self._server, self._clock = links, folder, server, clock
         self._renew, self._life, self._pool = renew, life or LinkLife(), pool
+        self._on_fetched = on_fetched
         self._stores = {track.name: SegmentStore(folder / track.name) for track in links.tracks}
         self._windows: list[Window] = []
         self._broadcasts = Broadcasts(folder)
@@ -311,6 +316,7 @@ class NumberedCapture:
         reply = self._server.segment(track, number)
         if reply.facts is not None:
             self._store(track, reply.facts, reply.content)
+            self._on_fetched(len(reply.content))
         return replace(reply, content=b"")
 
     def _store(self, track: LiveTrack, facts: Facts, content: bytes) -> None:

@@ -13,8 +13,9 @@ from src.models.media_source import NetworkSettings
 from src.services.live.numbered.capture import Renew
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.shared.clip_segments import names_of
-from src.services.live.shared.pool import POOL_SECONDS, Pool
+from src.services.live.shared.limits import CaptureLimits
 from src.services.live.shared.stream_capture import CaptureTools, StreamCapture
+from src.utils.capture_pools import POOL_SECONDS, Pool
 from src.utils.clock import Clock
 
 _REQUESTS_AT_ONCE = 16
@@ -39,9 +40,11 @@ class StreamCaptures:
         network: Callable[[], AbstractContextManager[NetworkSettings]],
         clock: Clock,
         life: LinkLife | None = None,
+        limits: CaptureLimits | None = None,
     ) -> None:
         """``network`` opens the way out of one capture; what it raises ends the capture."""
         self._network, self._clock, self._life = network, clock, life or LinkLife()
+        self._limits = limits or CaptureLimits()
         self._lock = threading.Condition()
         self._running: dict[Key, StreamCapture] = {}
         self._requests: ThreadPoolExecutor | None = None
@@ -86,7 +89,7 @@ class StreamCaptures:
             capture = StreamCapture(
                 links,
                 _opened(parent, key),
-                CaptureTools(self._network, self._clock, self._life, self._requests),
+                CaptureTools(self._network, self._clock, self._life, self._requests, self._limits),
                 renew=renew,
                 linger_seconds=POOL_SECONDS if lingers else 0.0,
                 on_end=lambda ended: self._forget(key, ended, delete=lingers),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from src.errors import CapturesFull
 from src.models.captured import Captured
 from src.models.progress import Monitor, Phase, Progress
 from src.models.time_window import Window
@@ -17,6 +18,7 @@ from src.services.live.shared.stream_capture import StreamCapture, Wanted
 from src.utils.clock import Clock, to_seconds
 
 _CHECK_SECONDS = 0.5
+_FULL_SECONDS = 60
 _LONGEST_AWAY_SECONDS = 30.0  # a stream that ends meanwhile still has what is missing then
 
 
@@ -55,11 +57,13 @@ class NumberedRun:
             TailToCome, StreamSilent: see ``Capture``.
             NumbersUnavailable: its segments cannot be read by number.
             MediaForbidden: fresh links are refused too.
+            CapturesFull: the disk space for all captures is used up, and other clips still need it.
             AppError: the network, the disk, or what ``monitor`` raises.
         """
         padded = self._wish.padded
-        # The same start as the padded window: it is searched for once.
-        needed = self._capture.want(Window(padded.start, self._wish.window.end))
+        # The same start as the padded window: it is searched for once. A segment whose first half contains the end of
+        # the window is the last one that is needed; nothing needs the next one, which tells how long it is.
+        needed = self._capture.want(Window(padded.start, self._wish.window.end - self._capture.target / 2))
         padding = self._capture.want(padded)
         stays = False
         try:
@@ -90,7 +94,17 @@ class NumberedRun:
             if complete:
                 wanted.copy_to(self._segments)
                 return self._segments.captured(ended=self._capture.ended)
+            self._require_room()
             self._require_patience()
+
+    def _require_room(self) -> None:
+        """Wait for disk space until some time after the end of the window.
+
+        Raises:
+            CapturesFull.
+        """
+        if self._capture.is_full and to_seconds(self._clock.now()) > self._wish.window.end + _FULL_SECONDS:
+            raise CapturesFull()
 
     def _require_patience(self) -> None:
         left = float(self._wish.window.end + 2 * self._capture.target - to_seconds(self._clock.now()))

@@ -20,13 +20,14 @@ from src.services.live.numbered.capture import NumberedCapture, NumbersUnavailab
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.numbered.server import SegmentServer
 from src.services.live.shared.clip_segments import ClipSegments
-from src.services.live.shared.pool import POOL_SECONDS, Pool
+from src.services.live.shared.limits import CaptureLimits
+from src.utils.capture_pools import POOL_SECONDS, Pool
 from src.utils.clock import Clock, to_seconds
 
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 0.3
-_TRIM_SECONDS = 60.0
+_TRIM_SECONDS, _FULL_SECONDS = 60.0, 2.0
 _SILENT_TARGETS, _SILENT_SECONDS = 6, 30
 Problem = AppError | NumbersUnavailable | StreamSilent
 
@@ -39,6 +40,7 @@ class CaptureTools:
     clock: Clock
     life: LinkLife
     requests: Executor
+    limits: CaptureLimits
     requests_at_once: int = 8
 
 
@@ -109,6 +111,8 @@ class StreamCapture:
         """Whether the stream is over, as far as known."""
         self.is_idle = False
         """Whether there is nothing to fetch before the stream has broadcast more."""
+        self.is_full = False
+        """Whether it waits for disk space: the limit of all captures is reached."""
         self.has_lingered = False
         """Whether it ended because nobody used it for long enough."""
         self._tools, self._renew, self._linger, self._on_end = tools, renew, linger_seconds, on_end
@@ -212,6 +216,7 @@ class StreamCapture:
                     renew=self._renew,
                     life=self._tools.life,
                     pool=self._requests,
+                    on_fetched=self._tools.limits.fetched,
                 )
                 while self._is_needed():
                     self._advance(self._numbered)
@@ -241,6 +246,11 @@ class StreamCapture:
     def _advance(self, numbered: NumberedCapture) -> None:
         with self._changed:
             wanted, self._has_new_wishes = list(self._wanted), False
+        self.is_full = not self._tools.limits.has_room(self.pool.folder.parent)
+        if self.is_full:
+            self._trim(numbered, spare_seconds=0)
+            self._rest(_FULL_SECONDS)
+            return
         numbered.want_only(each.window for each in wanted)
         try:
             if self._offered.extracted_at > numbered.links.extracted_at:
@@ -261,7 +271,8 @@ class StreamCapture:
                 self.news += 1
                 self._changed.notify_all()
         _call(complete)
-        self._trim(numbered)
+        if time.monotonic() - self._trimmed_at >= _TRIM_SECONDS:
+            self._trim(numbered)
         if step.seconds > 0 and not step.done:
             self._require_news(numbered)
             self._rest(step.seconds)
@@ -277,13 +288,10 @@ class StreamCapture:
             self._tools.clock.sleep(min(seconds, _CHECK_SECONDS))
             seconds -= _CHECK_SECONDS
 
-    def _trim(self, numbered: NumberedCapture) -> None:
-        """Delete segments that nobody has wanted for a while, so that a long stream does not fill the disk."""
-        now = time.monotonic()
-        if now - self._trimmed_at < _TRIM_SECONDS:
-            return
-        self._trimmed_at = now
-        oldest = to_seconds(self._tools.clock.now()) - Fraction(POOL_SECONDS)
+    def _trim(self, numbered: NumberedCapture, spare_seconds: float = POOL_SECONDS) -> None:
+        """Delete old segments that no range needs, so that a long stream does not fill the disk."""
+        self._trimmed_at = time.monotonic()
+        oldest = to_seconds(self._tools.clock.now()) - Fraction(spare_seconds)
         with self._changed:
             starts = [each.window.start for each in self._wanted]
         for store in numbered.stores.values():

@@ -66,6 +66,17 @@ def pools_in(parent: Path) -> Iterator[Path]:
         yield from (path for path in parent.iterdir() if is_pool(path))
 
 
+def bytes_of_pools(parent: Path) -> int:
+    """Return the size of all segments in the pools of a folder."""
+    total = 0
+    for pool in pools_in(parent):
+        for folder, _, names in os.walk(pool):
+            for name in names:
+                with suppress(OSError):  # it was deleted meanwhile
+                    total += Path(folder, name).stat().st_size
+    return total
+
+
 def is_pool(folder: Path) -> bool:
     """Return whether this is a pool, by its name and its contents."""
     return _NAME.fullmatch(folder.name) is not None and (folder / _LOCK).is_file()
