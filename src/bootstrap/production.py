@@ -166,6 +166,7 @@ def build_production(
         worker=process.worker,
         lease_seconds=settings.job_lease_seconds,
         max_attempts=settings.job_max_attempts,
+        lane_places=settings.captures_at_once,
     )
     runner = JobRunner(
         jobs=VideoData(database, paths),

@@ -66,7 +66,7 @@ class QueueData:
             "lease_until": {"$ne": None},
             "$expr": {"$not": [lease_is_over()]},
         }
-        shown = {"owner": _OWNER, "kind": True, "event_at": True, "started_at": True, "status": True}
+        shown = {"owner": _OWNER, "kind": True, "queue": True, "event_at": True, "started_at": True, "status": True}
         with translated():
             found = list(self._videos.find(wanted, shown))
         return [_running(each, kinds) for each in found]
@@ -89,7 +89,7 @@ class QueueData:
         if not kinds.urgent:
             return []
         wanted: Document = {
-            "kind": {"$in": sorted(kinds.urgent)},
+            **_to_capture(kinds),
             "$and": [{"$or": _due(max_attempts)}, of_queue(kinds)],
             "$nor": [_is_old()],
         }
@@ -102,7 +102,7 @@ class QueueData:
         """Return whether this job is a capture that cannot wait. A repair can."""
         if not kinds.urgent:
             return False
-        wanted = {**by_id(job_id), "kind": {"$in": sorted(kinds.urgent)}, "status": {"$ne": Status.COMPLETED.value}}
+        wanted = {**by_id(job_id), **_to_capture(kinds), "status": {"$ne": Status.COMPLETED.value}}
         with translated():
             return self._videos.find_one({**wanted, "$nor": [_is_old()]}, {"_id": True}) is not None
 
@@ -146,14 +146,26 @@ def _running(document: Document, kinds: Kinds) -> Running:
     moment, started = document.get("event_at"), document.get("started_at")
     fresh = moment is not None and started is not None and started - moment <= timedelta(seconds=URGENT_SECONDS)
     repairs = document["status"] == Status.COMPLETED.value
-    if fresh and not repairs and document["kind"] in kinds.urgent:
+    captures = document["kind"] in kinds.urgent and document.get("queue") is None
+    if fresh and not repairs and captures:
         return Running(None)
     return Running(document["owner"], long=document["kind"] in kinds.long)
 
 
 def _ordinary(kinds: Kinds) -> list[Document]:
     """Return filters, one of which matches a job of these kinds that is not urgent."""
-    return [{"kind": {"$in": sorted(kinds.all - kinds.urgent)}}, {"kind": {"$in": sorted(kinds.urgent)}, **_is_old()}]
+    urgent = sorted(kinds.urgent)
+    return [
+        {"kind": {"$in": sorted(kinds.all - kinds.urgent)}},
+        {"kind": {"$in": urgent}, "queue": {"$ne": None}},
+        {"kind": {"$in": urgent}, **_is_old()},
+    ]
+
+
+def _to_capture(kinds: Kinds) -> Document:
+    """Return the filter for jobs that capture something. Those that name a queue were handed over to it: what they
+    need is captured."""
+    return {"kind": {"$in": sorted(kinds.urgent)}, "queue": None}
 
 
 def _is_old() -> Document:

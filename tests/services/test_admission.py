@@ -44,7 +44,7 @@ pytestmark = pytest.mark.slow
 
 CARL = Owner.user("65a000000000000000000003")
 PATIENCE = 60.0
-KINDS = KindTable(replace(row.kind, same=()) for row in ROWS)
+KINDS = KindTable((replace(row.kind, same=()) for row in ROWS), stand_ins={"captures": "downloads"})
 """All kinds, as if no two jobs ever produced the same file."""
 
 
@@ -116,7 +116,7 @@ class Service:
         for thread in self.threads:
             thread.start()
 
-    def admission(self, name: str) -> Admission:
+    def admission(self, name: str, lane_places: int = 2) -> Admission:
         return Admission(
             self.claims,
             QueueData(self.database),
@@ -126,6 +126,7 @@ class Service:
             worker=name,
             lease_seconds=300,
             max_attempts=5,
+            lane_places=lane_places,
         )
 
     def notify(self, job_id: str, queue: str) -> None:
@@ -158,6 +159,10 @@ class Service:
         assert started is not None
         self.runners[0].notify(started)
         return started
+
+    def hand_over(self, job: VideoJob) -> None:
+        """Make a waiting job one that was captured and is to be cut."""
+        self.database["videos"].update_one({"_id": ObjectId(job.id)}, {"$set": {"queue": "downloads"}})
 
     def end(self, job: VideoJob) -> None:
         self.handlers[job.kind].gate(job.id).set()
@@ -295,6 +300,32 @@ def test_a_capture_of_a_live_moment_takes_the_last_worker_and_an_old_moment_wait
     assert service.running(old) == 0, "its moment lies in the recording by now: it has to wait like others"
     service.end(later)
     eventually(lambda: service.running(old) == 1, PATIENCE)
+
+
+def test_a_live_clip_that_is_captured_waits_its_turn(start: Any) -> None:
+    service = start(1)
+    first = service.ask(ANNA)
+    eventually(lambda: service.running(first) == 1, PATIENCE)
+    clip = service.ask(BERT)
+    captured = service.ask(ANNA, "live_clip")
+    service.hand_over(captured)
+    service.end(first)
+    eventually(lambda: service.running(clip) == 1, PATIENCE)
+    assert service.running(captured) == 0, "its segments are stored, so it has no reason to come first"
+    service.end(clip)
+    eventually(lambda: service.running(captured) == 1, PATIENCE)
+
+
+def test_one_owner_gets_half_of_the_places_for_captures(start: Any) -> None:
+    service = start(1)
+    lane = service.admission("lane", lane_places=4)
+    jobs = [replace(make_clip(owner), params=live_params()) for owner in (ANNA, ANNA, ANNA, BERT)]
+    for job in jobs:
+        service.jobs.insert(job)
+        assert service.jobs.enqueue(job.id, {}, queue="captures") is not None
+    assert [lane.claim(job.id, "captures") is not None for job in jobs] == [True, True, False, True]
+    missed = service.claims.unattended(notified_before_seconds=30, max_attempts=5)
+    assert [job.id for job in missed] == [jobs[2].id], "it is tried again soon"
 
 
 def test_a_job_that_waits_is_notified_of_once_and_not_again_and_again(start: Any) -> None:

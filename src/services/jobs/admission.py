@@ -44,7 +44,10 @@ class Admission:
         worker: str,
         lease_seconds: float,
         max_attempts: int,
+        lane_places: int = 2,
     ) -> None:
+        """``lane_places``: how many jobs the process of a queue with a stand-in runs at once; one owner gets half."""
+        self._lane_places = lane_places
         self._claims, self._queue, self._workers, self._locks, self._kinds = claims, queue, workers, locks, kinds
         self._worker, self._lease_seconds, self._max_attempts = worker, lease_seconds, max_attempts
 
@@ -55,6 +58,9 @@ class Admission:
     def claim(self, job_id: str, queue: str) -> VideoJob | None:
         """Claim the job. ``None`` if it is unavailable, or if it is not its turn; then it is marked."""
         kinds = self._kinds.in_queue(queue)
+        if queue in self._kinds.stand_ins and self._has_its_share(job_id, kinds):
+            self._claims.note_missed(job_id)
+            return None
         # Without registered workers (a test, or a program that runs one job) there are no turns to respect.
         if not kinds.all or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
             return self._claim(job_id, kinds)
@@ -93,6 +99,13 @@ class Admission:
         for group, number in self._turns(queue, kinds).items():
             found += [job_id for job_id in group.declined[:number] if self._queue.take_declined(job_id)]
         return found
+
+    def _has_its_share(self, job_id: str, kinds: Kinds) -> bool:
+        """Return whether the owner of a job holds half of the process that serves its queue alone."""
+        group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
+        if group is None:
+            return False
+        return sum(each.owner == group[0] for each in self._queue.running(kinds)) >= max(self._lane_places // 2, 1)
 
     def _turns(self, queue: str, kinds: Kinds) -> Counter[Waiting]:
         waiting = self._queue.waiting(kinds, max_attempts=self._max_attempts)
