@@ -142,9 +142,10 @@ class FileStore:
     def retained_bytes(self, job_id: str) -> int:
         """Return the size of the data that earlier attempts of a job left for later ones."""
         total = 0
-        with suppress(FileNotFoundError):
-            for path in self.retained_folder(job_id).iterdir():
-                total += path.stat().st_size
+        for folder, _, names in os.walk(self.retained_folder(job_id)):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    total += Path(folder, name).stat().st_size
         return total
 
     def is_writable(self) -> bool:

@@ -225,6 +225,15 @@ def test_a_disk_that_cannot_be_read_when_an_attempt_starts_ends_it(
     assert failed.failure.code == "DISK_UNWRITABLE"
 
 
+def test_what_earlier_attempts_left_counts_at_any_depth(bench: Bench) -> None:
+    folder = bench.files.retained_folder("a" * 24) / "video"
+    folder.mkdir(parents=True)
+    (folder / "0-1").write_bytes(bytes(700))
+    (folder.parent / "capture.json").write_bytes(bytes(50))
+    assert bench.files.retained_bytes("a" * 24) == 750
+    assert bench.files.retained_bytes("b" * 24) == 0
+
+
 def test_reservations_end_without_reading_the_disk(
     mongo_database: Database[dict[str, Any]], bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

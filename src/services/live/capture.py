@@ -211,12 +211,14 @@ class Capture:
         # The rest takes at least until the end of the window is on air.
         left = max(float(self._need.end - self._now()), 0.0)
         share = max(min(shares), 0.0)
+        stored = sum(each.store.added_bytes for each in self._following)
         self._monitor.report(
             Progress(
                 Phase.DOWNLOADING,
                 download_percent=100 * share,
                 eta_seconds=left or None,
                 recorded_seconds=share * float(whole),
-                recorded_bytes=sum(each.store.added_bytes for each in self._following),
+                recorded_bytes=stored,
+                bytes_done=stored,
             )
         )

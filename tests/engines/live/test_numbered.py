@@ -17,7 +17,7 @@ import pytest
 
 from src.models.captured import Captured
 from src.models.media_source import NetworkSettings, TimeRange
-from src.models.progress import Monitor, SilentMonitor
+from src.models.progress import Monitor, Progress, SilentMonitor
 from src.models.time_window import Window
 from src.services.cutting.cutter import ClipCutter, CutResult
 from src.services.cutting.engine.model import CutOrder
@@ -181,6 +181,21 @@ def test_what_a_dead_worker_fetched_is_not_fetched_again(bench: Bench) -> None:
     _, numbers = bench.cut(bench.capture(window, folder), window)
     assert numbers == broadcast.frames(window.start, window.end)
     assert {count for name, count in bench.site.requests.items() if name.startswith("160/")} == {1}
+
+
+def test_what_a_clip_fetches_counts_against_its_owner(bench: Bench) -> None:
+    class Listening(SilentMonitor):
+        most = 0
+
+        def report(self, progress: Progress) -> None:
+            self.most = max(self.most, progress.bytes_done or 0)
+
+    bench.on_air(stream())
+    bench.go(150)
+    monitor, folder = Listening(), bench.folder / "kept"
+    bench.capture(window_at(BEGAN + 60, Fraction(20)), folder, monitor)
+    stored = sum(path.stat().st_size for path in folder.glob("*/?-*"))
+    assert 0 < monitor.most <= stored
 
 
 def test_any_moment_of_the_past(bench: Bench) -> None:

@@ -101,6 +101,7 @@ class RecordingRun:
                 Phase.DOWNLOADING,
                 recorded_seconds=float(self._segments.seconds),
                 recorded_bytes=self._segments.added_bytes,
+                bytes_done=self._segments.added_bytes,
             )
         )
 

@@ -115,7 +115,12 @@ class NumberedRun:
         share = self._segments.covered_share(self._wish.padded)
         left = max(float(self._wish.window.end - to_seconds(self._clock.now())), 0.0)
         self._monitor.report(
-            Progress(Phase.DOWNLOADING, download_percent=100 * max(share, 0.0), eta_seconds=left or None)
+            Progress(
+                Phase.DOWNLOADING,
+                download_percent=100 * max(share, 0.0),
+                eta_seconds=left or None,
+                bytes_done=self._segments.added_bytes,
+            )
         )
 
 
