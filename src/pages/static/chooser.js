@@ -1,6 +1,7 @@
 /** Shows a video that was looked up and lets its range, resolution and container be chosen. */
 
 import { fill, h, newId } from './dom.js';
+import { liveButtons } from './live.js';
 import { timeField } from './time-field.js';
 import { t } from './texts.js';
 import { timeText } from './times.js';
@@ -41,10 +42,11 @@ export class ClipChooser extends HTMLElement {
       h('section.card.chooser', { 'aria-label': title }, [
         h('header', {}, [h('h2', {}, title), h('p.quiet', {}, factsOf(info))]),
         (this.stage = h('div.stage')),
+        selection.live ? liveButtons((seconds) => this.saveMoment(seconds)) : null,
         info.chapters.length ? this.chapters() : null,
-        h('div.range', {}, [this.start.element, this.end.element, h('div.field', {}, [h('span.label', {}, t('range.length')), this.length])]),
+        selection.live ? null : h('div.range', {}, [this.start.element, this.end.element, h('div.field', {}, [h('span.label', {}, t('range.length')), this.length])]),
         this.problem,
-        h('div.choices', {}, [resolution.element, container.element, this.create]),
+        selection.live ? null : h('div.choices', {}, [resolution.element, container.element, this.create]),
       ]),
     );
     selection.addEventListener('change', () => this.update());
@@ -99,6 +101,11 @@ export class ClipChooser extends HTMLElement {
     if (!this.selection || this.selection.problem || this.busy) return;
     const detail = { resolution: this.resolution?.value, container: this.container?.value };
     this.dispatchEvent(new CustomEvent('create', { detail }));
+  }
+
+  /** @param {number} seconds */
+  saveMoment(seconds) {
+    return new Promise((done) => this.dispatchEvent(new CustomEvent('moment', { detail: { seconds, done } })));
   }
 
   chapters() {

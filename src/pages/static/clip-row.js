@@ -4,6 +4,7 @@ import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startC
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
 import { notice, retryHelps, sentenceOf } from './problems.js';
+import { moveClip, trimPanel } from './trim.js';
 import { has, sizeText, spanText, t } from './texts.js';
 import { timeText } from './times.js';
 
@@ -17,6 +18,8 @@ export class ClipRow extends HTMLElement {
   /** @type {Record<string, any>} */
   progress = {};
   started = true;
+  /** In a list: a poster that opens the player. */
+  compact = false;
   shape = '';
 
   /** @param {import('./clips-api.js').Clip} clip */
@@ -86,11 +89,12 @@ export class ClipRow extends HTMLElement {
   build() {
     const { clip, state } = this;
     this.bar = null;
-    this.className = `row card ${state}`;
+    this.className = `row card ${state}${this.compact ? ' compact' : ''}`;
     this.setAttribute('role', 'group');
     this.setAttribute('aria-label', clip.title || t('video.untitled'));
-    const times = clip.start_time === null || clip.end_time === null ? '' : rangeText(clip);
+    const times = typeof clip.start_time !== 'number' || typeof clip.end_time !== 'number' ? '' : rangeText(clip);
     fill(this, [
+      this.compact && state === 'completed' ? this.poster() : null,
       h('div.about', {}, [
         h('h3', {}, clip.title || t('video.untitled')),
         h('p.quiet', {}, [times, this.details()].filter(Boolean).join(' · ')),
@@ -115,11 +119,12 @@ export class ClipRow extends HTMLElement {
     }
     if (state === 'completed') {
       return [
-        this.player(),
+        this.compact ? null : this.player(),
         this.outcome(),
         h('div.actions', {}, [
           this.action('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
           this.action('share', 'share', () => this.share()),
+          this.action('move', 'trim', () => this.trim()),
           remove,
           this.countdown(),
         ]),
@@ -143,6 +148,31 @@ export class ClipRow extends HTMLElement {
     video.addEventListener('error', renew, { once: true }); // the link has expired
     void renew();
     return video;
+  }
+
+  poster() {
+    const { clip } = this;
+    const image = clip.poster ? h('img', { src: clip.poster, alt: '', loading: 'lazy' }) : null;
+    const button = h('button.poster', { 'aria-label': t('clips.play', { title: clip.title || t('video.untitled') }), on: { click: () => {
+      const video = this.player();
+      video.autoplay = true;
+      button.replaceWith(video);
+    } } }, [image, icon('play')]);
+    return button;
+  }
+
+  async trim() {
+    const known = this.querySelector('.trim-panel');
+    if (known) return known.remove();
+    if (this.compact) /** @type {HTMLElement | null} */ (this.querySelector('.poster'))?.click();
+    const { clip } = this;
+    const length = Number(clip.actual?.duration ?? clip.duration ?? (clip.end_time ?? 0) - (clip.start_time ?? 0));
+    const panel = trimPanel(this.querySelector('video'), length, (move) => moveClip(clip.video_id, move), () => {
+      announce(t('trim.done'));
+      this.shape = '';
+      void this.refresh();
+    });
+    return this.append(panel);
   }
 
   outcome() {

@@ -171,7 +171,7 @@ export class FrameChooser extends HTMLElement {
     const frame = grid.shownAt(seconds);
     if (!large) return frame + way < 0 || frame + way >= grid.count ? seconds + way * grid.usualGap : grid.at(frame + way);
     const there = seconds + way;
-    return grid.covers(there) ? grid.at(grid.shownAt(there)) : there;
+    return grid.covers(there) ? grid.at(grid.shownAt(there + grid.usualGap / 2)) : there;
   }
 
   /**
@@ -222,7 +222,7 @@ export class FrameChooser extends HTMLElement {
     });
     showState();
     const step = (/** @type {number} */ way, /** @type {boolean} */ large, /** @type {string} */ key, /** @type {string} */ text) =>
-      h('button.plain.step', { 'aria-label': t(key), title: t(key), on: { click: () => this.step(way, large) } }, text);
+      h('button.plain.step', { 'aria-label': `${text}: ${t(key)}`, title: t(key), on: { click: () => this.step(way, large) } }, text);
     return h('div.transport', {}, [
       h('button.plain.set', { on: { click: () => this.setHere('start') } }, [h('span.bracket', { 'aria-hidden': 'true' }, '['), t('timeline.set-start')]),
       h('div.steps', {}, [

@@ -5,6 +5,7 @@ import { ClipChooser } from './chooser.js';
 import { ClipRow } from './clip-row.js';
 import { createClip, statusOf } from './clips-api.js';
 import { announce, fill, h } from './dom.js';
+import { saveMoment } from './live.js';
 import { LinkField } from './lookup.js';
 import { noticeOf } from './problems.js';
 import { Selection } from './selection.js';
@@ -44,6 +45,11 @@ export function homeView(given = {}) {
     fill(chosen, chooser);
     chooser.show(selection);
     chooser.addEventListener('create', (event) => create(chooser, selection, /** @type {CustomEvent} */ (event).detail));
+    chooser.addEventListener('moment', async (event) => {
+      const { seconds, done } = /** @type {CustomEvent} */ (event).detail;
+      await make(chooser, () => saveMoment(selection.url, seconds), { title: selection.info.title });
+      done();
+    });
     announce(t('lookup.found', { title: info.title || t('video.untitled') }));
   }
 
@@ -52,14 +58,24 @@ export function homeView(given = {}) {
    * @param {Selection} selection
    * @param {{ resolution?: string, container?: string }} wanted
    */
-  async function create(chooser, selection, wanted) {
+  function create(chooser, selection, wanted) {
+    const about = { title: selection.info.title, start_time: selection.start, end_time: selection.end };
+    return make(chooser, () => createClip(selection, wanted), about);
+  }
+
+  /**
+   * @param {ClipChooser} chooser
+   * @param {() => Promise<string>} how
+   * @param {Record<string, unknown>} about
+   */
+  async function make(chooser, how, about) {
     fill(problem);
     if (!(await requireUser(t('session.why')))) return;
     chooser.setBusy(true);
     try {
-      const id = await createClip(selection, wanted);
+      const id = await how();
       const row = new ClipRow();
-      row.show({ video_id: id, status: 'pending', title: selection.info.title, start_time: selection.start, end_time: selection.end });
+      row.show({ video_id: id, status: 'pending', ...about });
       made.hidden = false;
       made.children[0].after(row);
       row.show(await statusOf(id));
@@ -72,8 +88,7 @@ export function homeView(given = {}) {
     }
   }
 
-  if (given.link) queueMicrotask(() => field.use(/** @type {string} */ (given.link)));
-  else queueMicrotask(() => matchMedia('(pointer: fine)').matches && field.focusField());
+  field.first = given.link ?? '';
   return view;
 }
 

@@ -37,7 +37,12 @@ export class LinkField extends HTMLElement {
       h('button.primary', { type: 'submit' }, t('lookup.go')),
     ]);
     this.append(form, this.state);
+    if (this.first) this.use(this.first);
+    else if (matchMedia('(pointer: fine)').matches) this.input.focus();
   }
+
+  /** A link to look up as soon as the field is shown. */
+  first = '';
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   timer;
@@ -53,10 +58,6 @@ export class LinkField extends HTMLElement {
     if (!this.input) return;
     this.input.value = url;
     this.look();
-  }
-
-  focusField() {
-    this.input?.focus();
   }
 
   typed() {

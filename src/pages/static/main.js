@@ -5,7 +5,7 @@ import { fill, h, icon } from './dom.js';
 import './events.js';
 import { homeView } from './home.js';
 import { noticeOf } from './problems.js';
-import { requireUser, restore, session, signOut } from './session.js';
+import { requireUser, restore, session } from './session.js';
 import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './texts.js';
 
 /** @typedef {{ title: string, icon: string, view: (given: Record<string, string>) => Node | Promise<Node>, account?: boolean }} View */
@@ -13,6 +13,10 @@ import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './text
 /** @type {Record<string, View>} */
 const VIEWS = {
   '': { title: 'nav.home', icon: 'clip', view: (given) => homeView({ link: withTime(given.url, given.t) }) },
+  clips: { title: 'nav.clips', icon: 'list', account: true, view: async () => (await import('./clips.js')).clipsView() },
+  uploads: { title: 'nav.uploads', icon: 'upload', account: true, view: async () => (await import('./uploads.js')).uploadsView() },
+  bots: { title: 'nav.bots', icon: 'chat', account: true, view: async () => (await import('./bots.js')).botsView() },
+  account: { title: 'nav.account', icon: 'user', account: true, view: async () => (await import('./account.js')).accountView() },
 };
 
 /** @type {Node | null} */
@@ -41,23 +45,46 @@ function place() {
   return { name: '', given: Object.fromEntries(new URLSearchParams(text)) };
 }
 
+let visit = 0;
+
 async function navigate() {
   const { name, given } = place();
-  const { view, title } = /** @type {View} */ (VIEWS[name]);
+  const mine = (visit += 1);
+  const { title } = /** @type {View} */ (VIEWS[name]);
   document.title = name ? `${t(title)} – yt-downloader` : 'yt-downloader';
+  document.body.classList.toggle('moderating', Boolean(given.m));
   for (const link of document.querySelectorAll('nav a')) {
     if (link.getAttribute('href') === `#${name}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  // What was chosen on the first view is kept while others are visited.
-  if (!name && given.url) home = null;
-  const content = name ? await view(given) : (home ??= await view(given));
-  fill(main, content);
   if (given.url) history.replaceState(null, '', location.pathname);
+  const content = await contentOf(name, given).catch(noticeOf);
+  if (mine !== visit) return; // another view was opened meanwhile
+  fill(main, content);
+  scrollTo(0, 0);
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string>} given
+ */
+async function contentOf(name, given) {
+  const { view, account, title } = /** @type {View} */ (VIEWS[name]);
+  if (given.m) return (await import('./moderate.js')).moderateView(given.m);
+  // What was chosen on the first view is kept while others are visited.
+  if (!name) {
+    if (given.url || !home) home = await view(given);
+    return home;
+  }
+  if (account && !session.user) {
+    const open = h('button.primary', { on: { click: () => requireUser(t('session.why-open')) } }, t('session.open'));
+    return h('div.prompt', {}, [h('h1', {}, t(title)), h('p.quiet', {}, t('account.needed')), open]);
+  }
+  return view(given);
 }
 
 function frame() {
-  const links = Object.entries(VIEWS).map(([name, { title, icon: symbol }]) =>
+  const links = Object.entries(VIEWS).filter(([name]) => name !== 'account').map(([name, { title, icon: symbol }]) =>
     h('a', { href: `#${name}` }, [icon(symbol), h('span', {}, t(title))]),
   );
   const account = h('div.account');
@@ -86,7 +113,7 @@ function skip(event) {
 
 function accountButton() {
   if (!session.user) return h('button.plain', { on: { click: () => requireUser(t('session.why-open')) } }, [icon('user'), h('span', {}, t('session.open'))]);
-  return [h('span.quiet.who', {}, session.user.email), h('button.plain', { on: { click: () => signOut() } }, t('session.leave'))];
+  return h('a.button', { href: '#account', title: session.user.email }, [icon('user'), h('span.who', {}, session.user.email)]);
 }
 
 try {
@@ -94,6 +121,18 @@ try {
   await restore();
   frame();
   addEventListener('hashchange', () => void navigate());
+  session.addEventListener('change', () => {
+    if (VIEWS[place().name]?.account) void navigate();
+  });
+  addEventListener('dragover', (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault());
+  addEventListener('drop', async (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    const files = [...event.dataTransfer.files];
+    (await import('./uploads.js')).take(files);
+    if (place().name === 'uploads') await navigate();
+    else location.hash = 'uploads';
+  });
   await navigate();
 } catch (error) {
   fill(document.body, h('main.plain', {}, noticeOf(error)));

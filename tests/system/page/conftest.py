@@ -28,7 +28,15 @@ expect.set_options(timeout=HANG_SECONDS * 1000)
 
 @pytest.fixture(scope="package")
 def service(offline_youtube_session: OfflineYoutube) -> Iterator[LiveService]:
-    with running_service({**offline_youtube_session.environment(), **QUICK, "JOB_RETRY_LIMIT": "1"}) as running:
+    with running_service(
+        {
+            **offline_youtube_session.environment(),
+            **QUICK,
+            "JOB_RETRY_LIMIT": "1",
+            "TRUSTED_PROXIES": "1",
+            "FORWARDED_PREFIX": "on",
+        }
+    ) as running:
         yield running
 
 

@@ -1,0 +1,159 @@
+/** One upload: what it shall become, its progress, and the encoded file. */
+
+import { call, send } from './api.js';
+import { download } from './clips-api.js';
+import { announce, fill, h, icon, newId } from './dom.js';
+import { feed } from './events.js';
+import { notice, retryHelps, sentenceOf } from './problems.js';
+import { sizeText, spanText, t } from './texts.js';
+
+const POLL_MILLISECONDS = 2000;
+const RUNNING = ['pending', 'processing'];
+
+export class EncodeRow extends HTMLElement {
+  /** @type {any} */
+  encode = {};
+  /** @type {Record<string, string[]>} */
+  codecs = {};
+  shape = '';
+
+  /** @param {any} encode @param {Record<string, string[]>} [codecs] */
+  show(encode, codecs = this.codecs) {
+    this.encode = encode;
+    this.codecs = codecs;
+    const shape = [encode.status, encode.video_codec, encode.file_available].join('|');
+    if (shape !== this.shape) this.build(shape);
+    this.update(encode);
+    return this;
+  }
+
+  connectedCallback() {
+    this.listener = (/** @type {Event} */ event) => {
+      const { job_id: id, status, ...rest } = /** @type {CustomEvent} */ (event).detail;
+      if (id !== this.encode.encode_id) return;
+      if (status !== this.encode.status || !RUNNING.includes(status)) void this.refresh();
+      else this.update(rest);
+    };
+    feed.addEventListener('job', this.listener);
+    this.timer = setInterval(() => {
+      if (this.running && !feed.open) void this.refresh();
+    }, POLL_MILLISECONDS);
+  }
+
+  disconnectedCallback() {
+    if (this.listener) feed.removeEventListener('job', this.listener);
+    clearInterval(this.timer);
+  }
+
+  get running() {
+    return RUNNING.includes(this.encode.status) && Boolean(this.encode.video_codec || this.encode.audio_format);
+  }
+
+  async refresh() {
+    try {
+      this.show(await call('GET', `api/encode/status/${this.encode.encode_id}`));
+    } catch (error) {
+      if (/** @type {any} */ (error).status === 404) this.remove();
+    }
+  }
+
+  /** @param {string} shape */
+  build(shape) {
+    this.shape = shape;
+    this.bar = null;
+    const { encode } = this;
+    this.className = 'row card';
+    this.setAttribute('role', 'group');
+    this.setAttribute('aria-label', encode.original_filename);
+    const wanted = [encode.video_codec?.toUpperCase(), encode.quality_preset && t(`preset.${encode.quality_preset}`)].filter(Boolean).join(' · ');
+    fill(this, [h('div.about', {}, [h('h3', {}, encode.original_filename), (this.facts = h('p.quiet', {}, wanted))]), this.body()]);
+  }
+
+  body() {
+    const { encode } = this;
+    const remove = this.action('trash', 'delete', async () => {
+      await call('DELETE', `api/encode/${encode.encode_id}`);
+      announce(t('deleted'));
+      this.remove();
+    });
+    if (this.running) {
+      this.bar = /** @type {HTMLProgressElement} */ (h('progress', { max: 100, 'aria-label': t('progress') }));
+      this.note = h('p.quiet.note');
+      return [h('div.progress', {}, [this.bar, this.note]), h('div.actions', {}, this.action('close', 'cancel', () => call('POST', `api/encode/${encode.encode_id}/cancel`)))];
+    }
+    if (encode.status === 'pending') return [this.form(), h('div.actions', {}, remove)];
+    if (encode.status === 'failed') {
+      const { code, message } = encode.error ?? { code: 'UNKNOWN', message: '' };
+      const retry = retryHelps(code) ? this.action('retry', 'retry', () => call('POST', `api/encode/${encode.encode_id}/retry`).then(() => this.refresh()), 'primary') : null;
+      return [notice(code, message), h('div.actions', {}, [retry, remove])];
+    }
+    if (encode.status === 'completed' && encode.file_available) {
+      const left = encode.expires_at ? (new Date(encode.expires_at).getTime() - Date.now()) / 1000 : 0;
+      const notes = (encode.notes ?? []).map((/** @type {any} */ each) => h('li', {}, each.text));
+      const name = encode.original_filename.replace(/\.[^.]+$/, '') + (encode.video_codec ? `_${encode.video_codec}` : '');
+      return [
+        notes.length ? h('ul.notes', {}, notes) : null,
+        h('div.actions', {}, [
+          this.action('download', 'download', () => download(encode.encode_id, name, 'encode'), 'primary'),
+          remove,
+          left > 0 ? h('span.quiet.left', {}, t('expires', { span: spanText(left) })) : null,
+        ]),
+      ];
+    }
+    return [h('p.quiet', {}, t(encode.status === 'cancelled' ? 'state.cancelled' : 'state.expired')), h('div.actions', {}, remove)];
+  }
+
+  form() {
+    const [codec, preset] = [newId(), newId()];
+    const codecField = h('select', { id: codec, on: { change: showPresets } }, Object.keys(this.codecs).map((each) => h('option', { value: each }, t(`codec.${each}`))));
+    const presetField = h('select', { id: preset });
+    const codecs = this.codecs;
+    function showPresets() {
+      fill(presetField, (codecs[codecField.value] ?? []).map((each) => h('option', { value: each, selected: each === 'high' }, t(`preset.${each}`))));
+    }
+    showPresets();
+    return h('div.choices', {}, [
+      h('div.field', {}, [h('label', { for: codec }, t('uploads.codec')), codecField]),
+      h('div.field', {}, [h('label', { for: preset }, t('uploads.preset')), presetField]),
+      this.action('', 'uploads.start', async () => {
+        const json = { video_codec: codecField.value, quality_preset: presetField.value };
+        await send('POST', `api/encode/start/${this.encode.encode_id}`, { json, headers: { Prefer: 'respond-async' } });
+        await this.refresh();
+      }, 'primary'),
+    ]);
+  }
+
+  /** @param {any} reading */
+  update(reading) {
+    const percent = Number(reading.progress ?? 0);
+    if (this.bar && percent > 0) this.bar.value = percent;
+    const left = reading.eta ? t('progress.left', { eta: reading.eta }) : '';
+    if (this.bar && this.note) this.note.textContent = [t('phase.encoding-file'), percent > 0 ? `${Math.floor(percent)} %` : '', reading.speed, left].filter(Boolean).join(' · ');
+    if (this.encode.status === 'completed' && this.facts && !this.facts.dataset.sized) {
+      this.facts.dataset.sized = 'yes';
+      this.facts.append(` · ${sizeText(this.encode.file_size_mb * 1e6)}`);
+    }
+  }
+
+  /**
+   * @param {string} symbol
+   * @param {string} key
+   * @param {() => Promise<any>} act
+   * @param {string} [kind]
+   */
+  action(symbol, key, act, kind = 'plain') {
+    const button = h(`button.${kind}`, {}, [symbol ? icon(symbol) : null, t(key)]);
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      try {
+        await act();
+      } catch (error) {
+        announce(sentenceOf(error));
+      } finally {
+        button.disabled = false;
+      }
+    });
+    return button;
+  }
+}
+customElements.define('encode-row', EncodeRow);

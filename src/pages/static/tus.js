@@ -1,0 +1,121 @@
+/** Sends a file in pieces by tus 1.0.0, so that an upload can be paused, and resumed after the page was closed. */
+
+import { ApiError, send } from './api.js';
+
+const PIECE_BYTES = 4 * 1024 * 1024;
+const PAUSES = [1000, 3000, 8000, 20000];
+const STORED = 'yt-downloader.uploads';
+const VERSION = { 'Tus-Resumable': '1.0.0' };
+
+/** @typedef {{ id: string, name: string, size: number, changed: number }} Unfinished */
+
+/** @returns {Unfinished[]} uploads that this browser has begun */
+export function unfinished() {
+  try {
+    return JSON.parse(localStorage.getItem(STORED) ?? '[]');
+  } catch {
+    return [];
+  }
+}
+
+/** @param {Unfinished[]} uploads */
+function store(uploads) {
+  try {
+    localStorage.setItem(STORED, JSON.stringify(uploads.slice(-20)));
+  } catch {
+    // Without storage an upload cannot be resumed after the page was closed.
+  }
+}
+
+/** @param {string} id */
+export function forget(id) {
+  store(unfinished().filter((each) => each.id !== id));
+}
+
+/** Fires `progress`, `state`, and at the end `done` or `problem` with an error. */
+export class Upload extends EventTarget {
+  /** @param {File} file */
+  constructor(file) {
+    super();
+    this.file = file;
+    this.sent = 0;
+    this.id = unfinished().find((each) => each.name === file.name && each.size === file.size && each.changed === file.lastModified)?.id ?? '';
+    /** @type {AbortController | null} */
+    this.current = null;
+  }
+
+  get running() {
+    return this.current !== null;
+  }
+
+  pause() {
+    this.current?.abort();
+    this.current = null;
+    this.dispatchEvent(new Event('state'));
+  }
+
+  async run() {
+    const mine = new AbortController();
+    this.current = mine;
+    this.dispatchEvent(new Event('state'));
+    let failures = 0;
+    while (this.current === mine) {
+      try {
+        await this.sendRest(mine.signal);
+        this.current = null;
+        forget(this.id);
+        this.dispatchEvent(new CustomEvent('done', { detail: this.id }));
+        return;
+      } catch (error) {
+        if (mine.signal.aborted) return;
+        const temporary = error instanceof ApiError && (error.status === 0 || error.status === 409 || error.status >= 500);
+        if (!temporary || failures >= PAUSES.length) {
+          this.pause();
+          this.dispatchEvent(new CustomEvent('problem', { detail: error }));
+          return;
+        }
+        await new Promise((done) => setTimeout(done, PAUSES[failures]));
+        failures += 1;
+      }
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async sendRest(signal) {
+    await this.begin(signal);
+    while (this.sent < this.file.size) {
+      const piece = this.file.slice(this.sent, this.sent + PIECE_BYTES);
+      const headers = { ...VERSION, 'Upload-Offset': String(this.sent), 'Content-Type': 'application/offset+octet-stream' };
+      const reply = await send('PATCH', `api/encode/tus/${this.id}`, { body: piece, headers, signal });
+      this.sent = Number(reply.headers.get('Upload-Offset'));
+      this.dispatchEvent(new Event('progress'));
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async begin(signal) {
+    if (this.id) {
+      try {
+        const reply = await send('HEAD', `api/encode/tus/${this.id}`, { headers: VERSION, signal });
+        this.sent = Number(reply.headers.get('Upload-Offset'));
+        this.dispatchEvent(new Event('progress'));
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        forget(this.id); // it has expired: from the beginning
+      }
+    }
+    const name = btoa(String.fromCharCode(...new TextEncoder().encode(this.file.name)));
+    const headers = { ...VERSION, 'Upload-Length': String(this.file.size), 'Upload-Metadata': `filename ${name}` };
+    const reply = await send('POST', 'api/encode/tus/', { headers, signal });
+    this.id = (reply.headers.get('Location') ?? '').split('/').pop() ?? '';
+    this.sent = 0;
+    store([...unfinished(), { id: this.id, name: this.file.name, size: this.file.size, changed: this.file.lastModified }]);
+  }
+
+  async cancel() {
+    this.pause();
+    forget(this.id);
+    if (this.id) await send('DELETE', `api/encode/tus/${this.id}`, { headers: VERSION }).catch(() => undefined);
+  }
+}
