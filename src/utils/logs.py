@@ -28,6 +28,7 @@ _SECRETS = (
     (re.compile(r"(/save/stream/|/c/|/s/)[^/\s?\"']+"), r"\1[token]"),
     # The id of a guest session is its only credential.
     (re.compile(r"(?i)(/api/sessions/)[0-9a-f-]{20,}"), r"\1[session]"),
+    (re.compile(r"(/api/video/preview/)[\w-]{20,}"), r"\1[preview]"),
     (re.compile(r"(?i)([?&](?:token|sig|signature|lsig|key|secret|password|n|pot)=)[^&\s'\"]+"), r"\1[redacted]"),
     (
         re.compile(r"(?i)(\"?(?:password|current_password|new_password|secret|token)\"?\s*[:=]\s*\"?)[^\s,\"'}]+"),

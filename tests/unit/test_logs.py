@@ -26,6 +26,7 @@ ROWS = [
     "GET /api/video/save/stream/c2VjcmV0LXRva2Vu/dQw4w9WgXcQ 201",
     "GET /c/chan-c2VjcmV0LXRva2Vu?user=x",
     "GET /s/c2VjcmV0LXRva2Vu/poster.jpg",
+    "GET /api/video/preview/65a0000000000000000000ffc2VjcmV0LXRva2Vu 200",
     "Authorization: Bearer c2VjcmV0LXRva2Vu",
     "https://rr1.googlevideo.com/videoplayback?expire=1&sig=c2VjcmV0LXRva2Vu&n=c2VjcmV0LXRva2Vu",
     '{"email": "a@b.c", "password": "c2VjcmV0LXRva2Vu"}',
