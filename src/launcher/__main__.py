@@ -136,7 +136,8 @@ def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec]
             listener = service.listen(settings)
             stack.callback(listener.socket.close)
             children.append(service.api_child(listener, env))
-            page = f"  web page: {listener.url}/" if settings.page else ""
+            has_page = settings.page and (not settings.surfaces or "backend" in settings.surfaces)
+            page = f"  web page: {listener.url}/" if has_page else ""
             ready_line = f"yt-downloader is ready: {listener.url}{page}  docs: {listener.url}/docs"
         yield children, ready_line, partial(_claim, settings, embedded=own_database)
 

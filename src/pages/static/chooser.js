@@ -1,6 +1,6 @@
 /** Shows a video that was looked up and lets its range, resolution and container be chosen. */
 
-import { fill, h, newId } from './dom.js';
+import { fill, h, icon, newId } from './dom.js';
 import { liveButtons } from './live.js';
 import { timeField } from './time-field.js';
 import { t } from './texts.js';
@@ -45,6 +45,7 @@ export class ClipChooser extends HTMLElement {
         selection.live ? liveButtons((seconds) => this.saveMoment(seconds)) : null,
         info.chapters.length ? this.chapters() : null,
         selection.live ? null : h('div.range', {}, [this.start.element, this.end.element, h('div.field', {}, [h('span.label', {}, t('range.length')), this.length])]),
+        selection.live ? null : (this.collected = h('div.collected', { role: 'group', 'aria-label': t('ranges') })),
         this.problem,
         selection.live ? null : h('div.choices', {}, [resolution.element, container.element, this.create]),
       ]),
@@ -82,16 +83,53 @@ export class ClipChooser extends HTMLElement {
     if (this.length) this.length.textContent = timeText(Math.max(length, 0));
     if (this.problem) this.problem.textContent = problem ? t(problem, { longest: timeText(longest) }) : '';
     this.create.disabled = Boolean(problem) || this.busy;
+    const n = this.wanted().length;
+    this.create.textContent = this.busy ? t('create.busy') : n > 1 ? t('create.several', { n }) : t('create');
+    this.showRanges();
     for (const chip of this.querySelectorAll('.chapters button')) {
       const [from, to] = [Number(chip.getAttribute('data-start')), Number(chip.getAttribute('data-end'))];
       chip.setAttribute('aria-pressed', String(Math.abs(from - start) < 1e-6 && Math.abs(to - end) < 1e-6));
     }
   }
 
+  /** Ranges that were put aside, to be created together. @type {{ start: number, end: number }[]} */
+  ranges = [];
+
+  /** Return the collected ranges and the one that is chosen now. */
+  wanted() {
+    const { start, end } = /** @type {import('./selection.js').Selection} */ (this.selection);
+    const others = this.ranges.filter((each) => each.start !== start || each.end !== end);
+    return [...others, { start, end }];
+  }
+
+  /** @param {{ start: number, end: number }} range that need not be created any more */
+  drop({ start, end }) {
+    this.ranges = this.ranges.filter((each) => each.start !== start || each.end !== end);
+    this.update();
+  }
+
+  showRanges() {
+    if (!this.collected) return;
+    const chips = this.ranges.map((range) => {
+      const text = `${timeText(range.start, 2)} – ${timeText(range.end, 2)}`;
+      const remove = () => {
+        this.drop(range);
+        this.start?.input.focus();
+      };
+      return h('button.chip', { 'aria-label': `${text}: ${t('ranges.remove')}`, on: { click: remove } }, [text, icon('close')]);
+    });
+    const add = () => {
+      this.ranges = this.wanted();
+      this.update();
+      this.start?.input.focus();
+    };
+    const known = this.ranges.length === this.wanted().length;
+    fill(this.collected, [chips, h('button.chip', { disabled: known || Boolean(this.selection?.problem), on: { click: add } }, [icon('plus'), t('ranges.add')])]);
+  }
+
   /** @param {boolean} busy */
   setBusy(busy) {
     this.busy = busy;
-    this.create.textContent = busy ? t('create.busy') : t('create');
     this.update();
   }
 
@@ -99,7 +137,7 @@ export class ClipChooser extends HTMLElement {
     this.start?.read();
     this.end?.read();
     if (!this.selection || this.selection.problem || this.busy) return;
-    const detail = { resolution: this.resolution?.value, container: this.container?.value };
+    const detail = { resolution: this.resolution?.value, container: this.container?.value, ranges: this.wanted() };
     this.dispatchEvent(new CustomEvent('create', { detail }));
   }
 

@@ -6,7 +6,7 @@ import { call } from './api.js';
 
 /**
  * Save a range and start it.
- * @param {import('./selection.js').Selection} selection
+ * @param {{ url: string, start: number, end: number }} selection
  * @param {{ resolution?: string, container?: string }} wanted
  * @returns {Promise<string>} the id of the clip
  */

@@ -56,11 +56,15 @@ export function homeView(given = {}) {
   /**
    * @param {ClipChooser} chooser
    * @param {Selection} selection
-   * @param {{ resolution?: string, container?: string }} wanted
+   * @param {{ resolution?: string, container?: string, ranges: { start: number, end: number }[] }} wanted
    */
-  function create(chooser, selection, wanted) {
-    const about = { title: selection.info.title, start_time: selection.start, end_time: selection.end };
-    return make(chooser, () => createClip(selection, wanted), about);
+  async function create(chooser, selection, wanted) {
+    for (const { start, end } of wanted.ranges) {
+      const about = { title: selection.info.title, start_time: start, end_time: end };
+      const done = await make(chooser, () => createClip({ url: selection.url, start, end }, wanted), about);
+      if (!done) return;
+      chooser.drop({ start, end });
+    }
   }
 
   /**
@@ -70,7 +74,7 @@ export function homeView(given = {}) {
    */
   async function make(chooser, how, about) {
     fill(problem);
-    if (!(await requireUser(t('session.why')))) return;
+    if (!(await requireUser(t('session.why')))) return false;
     chooser.setBusy(true);
     try {
       const id = await how();
@@ -81,8 +85,10 @@ export function homeView(given = {}) {
       row.show(await statusOf(id));
       row.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
       announce(t('create.done'));
+      return true;
     } catch (error) {
       fill(problem, noticeOf(error));
+      return false;
     } finally {
       chooser.setBusy(false);
     }

@@ -99,6 +99,21 @@ def test_the_story_by_touch(phone: Visit, offline_youtube: OfflineYoutube) -> No
     expect(page.get_by_text("No clips yet")).to_be_visible()
 
 
+def test_several_ranges_are_created_together(visit: Visit, offline_youtube: OfflineYoutube) -> None:
+    page = visit.open(f"/#url={LINK}")
+    page.get_by_label("Resolution").select_option("144p")
+    page.get_by_role("button", name="0:10 Middle").click()
+    page.get_by_role("button", name="Keep this range").click()
+    page.get_by_role("textbox", name="Start").fill("3")
+    page.get_by_role("textbox", name="End").fill("5")
+    page.get_by_role("button", name="Create 2 clips").click()
+    sign_in(page, "ranges@example.com")
+    expect(page.locator("clip-row.completed")).to_have_count(2)
+    expect(page.locator("clip-row", has_text="0:10 – 0:15")).to_have_count(1)
+    expect(page.locator("clip-row", has_text="0:03 – 0:05")).to_have_count(1)
+    expect(page.get_by_role("button", name="Create clip")).to_be_visible()
+
+
 def test_the_whole_line_shows_the_pictures_of_its_times(visit: Visit, offline_youtube: OfflineYoutube) -> None:
     page = visit.open(f"/#url={LINK}")
     expect(page.locator(".screen.ready")).to_be_visible()
