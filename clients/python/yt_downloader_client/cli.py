@@ -1,4 +1,4 @@
-"""The command ``yt-downloader``: clip, audio, encode, status, login.
+"""The command ``yt-downloader``: info, clip, audio, encode, status, login.
 
 Exit codes: 0 done; 1 not, and a line of the error output says why; 2 a command line that is not understood; 130 Ctrl-C.
 """
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     login.add_argument("email")
     login.add_argument("--password", help="asked for when it is not given")
     login.add_argument("--register", action="store_true", help="create the account first")
+    info = commands.add_parser("info", parents=[shared], help="what a link leads to; needs no login")
+    info.add_argument("url")
     clip = commands.add_parser("clip", parents=[shared], help="a time range of a video")
     clip.add_argument("url")
     clip.add_argument("start", help="90, 1:30 or 1m30s")
@@ -98,6 +100,18 @@ def _login(options: argparse.Namespace) -> int:
             path.chmod(0o600)  # one that was there keeps its own mode otherwise
             json.dump({"server": client.base_url, "token": token}, file)
     print(f"signed in as {options.email}")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    with Client(options.url_of_service) as client:
+        told = client.info(options.url)
+    seconds = told["duration"]
+    length = f"{seconds:g} s" if seconds else told["live_status"]
+    print(f"{told['title']} ({told['author'] or 'unknown'}, {length})")
+    print(" ".join(told["resolutions"]))
+    for chapter in told["chapters"]:
+        print(f"{chapter['start_time']:g} s: {chapter['title']}")
     return 0
 
 

@@ -67,6 +67,9 @@ def test_the_command_line(service: LiveService, offline_youtube: OfflineYoutube,
     assert "signed in" in run([*command, *login], tmp_path)
     assert (tmp_path / "yt-downloader" / "login.json").stat().st_mode & 0o777 == 0o600
     link = offline_youtube.url(VideoId.LADDER)
+    told = run([*command, "info", link], tmp_path).splitlines()
+    assert told[0] == "Offline film: ladder (Offline Films, 20 s)" and told[1].startswith("2160p 1440p 1080p")
+    assert told[2:] == ["0 s: Beginning", "10 s: Middle", "15 s: End"]
     run([*command, "clip", link, "0:03", "0:05", "-o", "out.mp4", "--resolution", "240p"], tmp_path)
     assert decode_errors(tmp_path / "out.mp4") == ""
     assert [frame.number for frame in frame_numbers(tmp_path / "out.mp4")] == list(range(75, 125))
@@ -96,6 +99,7 @@ def test_the_async_client(service: LiveService, user: User, offline_youtube: Off
             target = tmp_path / "clip.webm"
             link = offline_youtube.url(VideoId.LADDER)
             await client.clip(link, 1, 3, target, container="webm", resolution="240p", watch=readings.append)
+            assert len(await client.delete_many([(await client.videos(kind="clip"))[0]["video_id"]])) == 1
             with pytest.raises(JobFailed) as failed:
                 await client.clip(offline_youtube.url(VideoId.PRIVATE), 1, 3, target)
             assert failed.value.code == "VIDEO_PRIVATE"
