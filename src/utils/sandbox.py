@@ -1,6 +1,7 @@
 """Restricts child processes that read untrusted files to their own files, without network (Linux).
 
-Landlock, which needs no privileges and no program, restricts the files; a network namespace removes the network.
+Landlock, which needs no privileges and no program, restricts the files; a network namespace removes the network; a
+filter of system calls the sockets that neither of them covers.
 ``available()`` returns how much of this the kernel supports; all of that is used. Numbers are those of
 include/uapi/linux/landlock.h.
 """
@@ -26,6 +27,7 @@ from src.utils.sandbox_kind import (
     enter,
     landlock_version,
 )
+from src.utils.socket_filter import deny_other_sockets
 
 __all__ = ["Kind", "SandboxRules", "available", "enter_namespaces", "leave_network", "lock_in", "locked_into"]
 
@@ -91,11 +93,13 @@ def locked_into(sandbox: SandboxRules) -> Iterator[Callable[[], None]]:
     kind = available()
     ruleset = _make_ruleset(sandbox, kind) if kind.files == "landlock" else None
 
+    filtered = _filters_sockets(sandbox)
+
     def enter_it() -> None:
         if LIBC is None:
             return
         leave_network(kind)
-        _restrict(ruleset)
+        _restrict(ruleset, filtered)
 
     try:
         yield enter_it
@@ -131,21 +135,29 @@ def lock_in(sandbox: SandboxRules, kind: Kind) -> None:
     Raises:
         OSError: the kernel refused.
     """
-    if LIBC is None or kind.files != "landlock":
+    if LIBC is None:
         return
-    ruleset = _make_ruleset(sandbox, kind)
+    ruleset = _make_ruleset(sandbox, kind) if kind.files == "landlock" else None
     try:
-        _restrict(ruleset)
+        _restrict(ruleset, _filters_sockets(sandbox))
     finally:
-        os.close(ruleset)
+        if ruleset is not None:
+            os.close(ruleset)
 
 
-def _restrict(ruleset: int | None) -> None:
+def _filters_sockets(sandbox: SandboxRules) -> bool:
+    """Whether only sockets of the internet are left; drivers of video hardware need others."""
+    return not (sandbox.devices and any(_existing(_DEVICES)))
+
+
+def _restrict(ruleset: int | None, filtered: bool) -> None:
     assert LIBC is not None
     if LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS) failed")
     if ruleset is not None and LIBC.syscall(RESTRICT_SELF, ruleset, 0) != 0:
         raise OSError(ctypes.get_errno(), "landlock_restrict_self failed")
+    if filtered:
+        deny_other_sockets()
 
 
 def _make_ruleset(sandbox: SandboxRules, kind: Kind) -> int:
