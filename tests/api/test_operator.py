@@ -180,6 +180,7 @@ def test_prometheus_is_told_queues_durations_failures_and_programs(named: Api) -
     named.services.runner.run(waiting(anna))
     text = named.call("GET", "/metrics").text
     assert 'ytdl_queue_depth{queue="downloads"} 1\n' in text and 'ytdl_queue_running{queue="downloads"} 0\n' in text
+    assert "ytdl_capture_segments_total 0\n" in text and "ytdl_capture_pool_bytes 0\n" in text
     assert 'ytdl_queue_oldest_seconds{queue="downloads"} ' in text and "ytdl_ffmpeg_processes " in text
     assert 'ytdl_jobs_ended_total{kind="transcript",status="completed"} 1\n' in text
     assert 'ytdl_job_duration_seconds_bucket{kind="transcript",le="+Inf"} 1\n' in text

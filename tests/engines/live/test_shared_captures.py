@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from src.errors import CapturesFull
 from src.models.captured import Captured
 from src.models.media_source import NetworkSettings
 from src.models.progress import SilentMonitor
@@ -22,6 +23,7 @@ from src.models.time_window import Window
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.shared.captures import StreamCaptures
 from src.services.live.shared.clip_segments import ClipSegments
+from src.services.live.shared.limits import CaptureLimits
 from src.services.live.shared.run import ClipWish, NumberedRun
 from src.utils.capture_pools import Pool, delete_unused, pools_in
 from tests.engines.live.bench import window_at
@@ -71,9 +73,9 @@ class Place:
         clock.stop_at(BEGAN + 10_000)
         clock.set(BEGAN + 100)
 
-    def process(self) -> StreamCaptures:
+    def process(self, limits: CaptureLimits | None = None) -> StreamCaptures:
         """The captures of another process."""
-        return StreamCaptures(lambda: contextlib.nullcontext(NetworkSettings()), self.clock, LinkLife())
+        return StreamCaptures(lambda: contextlib.nullcontext(NetworkSettings()), self.clock, LinkLife(), limits)
 
     def renew(self, _: Links) -> Links:
         self.renewals += 1
@@ -189,6 +191,19 @@ def test_the_process_that_follows_a_dead_one_goes_on_with_its_pool(place: Place)
         os.close(capture.pool._lock)  # as the end of its process does
     assert shows(place, place.clip("c", window, place.process()), window)
     assert sum(place.fetched().values()) == fetched
+
+
+def test_captures_stay_below_their_limits_and_are_counted(place: Place) -> None:
+    counted: list[int] = []
+    limits = CaptureLimits(disk_bytes=10**9, count=lambda segments, size: counted.append(size))
+    one, other = window_at(BEGAN + 70, Fraction(6)), window_at(BEGAN + 20, Fraction(40))
+    captures = place.process(limits)
+    assert shows(place, place.clip("one", one, captures, padding=0), one)
+    limits.disk_bytes, limits._has_room = 1, False  # measured again at once
+    with pytest.raises(CapturesFull):
+        place.clip("other", other, captures, padding=0)
+    assert place.clock.seconds > other.end + 60, "until then it waited"
+    assert len(counted) == sum(place.fetched().values())
 
 
 def test_a_pool_is_deleted_when_nobody_uses_it_for_a_while(tmp_path: Path) -> None:

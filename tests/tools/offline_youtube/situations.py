@@ -43,6 +43,13 @@ class VideoId(StrEnum):
     WAS_LIVE = "waslive____"
     LIVE_NOW = "livenow____"
     LIVE_BY_NUMBER = "bynumber___"
+    LIVE_BY_NUMBER_2 = "bynumber__2"
+    LIVE_BY_NUMBER_3 = "bynumber__3"
+    LIVE_BY_NUMBER_4 = "bynumber__4"
+    LIVE_BY_NUMBER_5 = "bynumber__5"
+    LIVE_BY_NUMBER_6 = "bynumber__6"
+    LIVE_BY_NUMBER_7 = "bynumber__7"
+    LIVE_BY_NUMBER_8 = "bynumber__8"
     MARKUP_IN_TITLE = "markup_____"
 
     # What does not play, and the site says so.
@@ -117,7 +124,11 @@ def _refused(status: str, reason: str, subreason: str | None = None, live: Liven
     return Situation(formats="none", refusal=Playability(status=status, reason=reason, subreason=subreason), live=live)
 
 
+LIVE_BY_NUMBER = tuple(video_id for video_id in VideoId if video_id.name.startswith("LIVE_BY_NUMBER"))
+"""Eight streams that run at the same time, with the same segments."""
+
 _SITUATIONS: dict[VideoId, Situation] = {
+    **dict.fromkeys(LIVE_BY_NUMBER, Situation(formats="numbered", live="now")),
     VideoId.FPS_30000_1001: Situation(formats="fps_30000_1001"),
     VideoId.FPS_60: Situation(formats="fps_60"),
     VideoId.MIXED_RATES: Situation(formats="mixed_rates"),
@@ -129,7 +140,6 @@ _SITUATIONS: dict[VideoId, Situation] = {
     VideoId.CAPTIONS_RATE_LIMITED: Situation(captions=True, fault=Fault(captions_status=429)),
     VideoId.ENCIPHERED: Situation(enciphered=True),
     VideoId.WAS_LIVE: Situation(live="was"),
-    VideoId.LIVE_BY_NUMBER: Situation(formats="numbered", live="now"),
     VideoId.LIVE_NOW: Situation(formats="live", live="now"),
     VideoId.PRIVATE: _refused("LOGIN_REQUIRED", "Private video", "Sign in if you've been granted access to this video"),
     VideoId.REMOVED: _refused("ERROR", "Video unavailable", "This video has been removed by the uploader"),
