@@ -216,7 +216,7 @@ def test_the_diagnostics_name_every_part_and_try_it(api: Api, anna: Person) -> N
         "reasons": list(available().reasons),
     }
     assert told["stores"]["mongodb"] and told["stores"]["redis"].startswith(("valkey ", "redis "))
-    assert told["system"]["disk_free_bytes"] > 0 and set(told["queues"]) == {"downloads", "encodes"}
+    assert told["system"]["disk_free_bytes"] > 0 and set(told["queues"]) == {"captures", "downloads", "encodes"}
     assert list(api.services.files.downloads.glob(".self-test*")) == [], "nothing is left on the disk"
 
 
