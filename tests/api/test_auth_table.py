@@ -71,7 +71,7 @@ ROUTES = [
     ("POST", "/c/<token>/<path:stream>", CHANNEL, 400),
     ("GET", "/c/<token>/clips", CHANNEL, 403),
     ("PATCH", "/c/<token>/clips/<video_id>", CHANNEL, 400),
-    ("POST", "/c/<token>/clips/<video_id>/move", CHANNEL, 403),
+    ("POST", "/c/<token>/clips/<video_id>/move", CHANNEL, 400),
     ("DELETE", "/c/<token>/clips/<video_id>", CHANNEL, 403),
     ("POST", "/api/auth/tokens", PRIVATE, 400),
     ("GET", "/api/auth/tokens", PRIVATE, 200),
