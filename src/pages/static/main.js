@@ -41,7 +41,7 @@ function withTime(url, time) {
 /** Read the part of the address after "#": the name of a view, or fields for the first one. */
 function place() {
   const text = location.hash.slice(1);
-  if (!text.includes('=')) return { name: text in VIEWS ? text : '', given: /** @type {Record<string, string>} */ ({}) };
+  if (!text.includes('=')) return { name: Object.hasOwn(VIEWS, text) ? text : '', given: /** @type {Record<string, string>} */ ({}) };
   return { name: '', given: Object.fromEntries(new URLSearchParams(text)) };
 }
 

@@ -21,7 +21,7 @@ export async function moderateView(token) {
   const save = async (/** @type {number} */ seconds) => {
     try {
       const query = new URLSearchParams({ offset: String(seconds), duration: String(seconds), format: 'text', user: t('bots.moderators') });
-      const reply = await send('GET', `c/${token}?${query}`, { headers: { Accept: 'text/plain' } });
+      const reply = await send('GET', `c/-?${query}`, { headers: { Accept: 'text/plain', 'X-Channel-Token': token } });
       announce(await reply.text());
       await refresh();
     } catch (error) {
