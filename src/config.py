@@ -217,6 +217,8 @@ class Settings(BaseModel):
     live_repair_hours: float = row(
         48, "How long after the request a live clip is completed from the stream's recording, in hours.", ge=0, le=720
     )
+    rolling_captures: int = row(2, "Streams whose last minutes are captured all the time, of one host.", ge=0, le=100)
+    rolling_mb: Megabytes = row(500, "The most that one of these captures stores, in MB.", gt=0)
     recording_max_hours: float = row(12, "A recording of a whole live stream ends after this time, in hours.", gt=0)
     recording_max_mb: Megabytes = row(20_000, "A recording of a whole live stream ends at this size, in MB.", gt=0)
     ytdlp_proxy: str = row("", "HTTP proxy for everything that is fetched from video sites.")

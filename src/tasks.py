@@ -139,6 +139,7 @@ def _open_lane(**_: Any) -> None:
             with suppress(StoreUnavailable):  # then their leases decide
                 workers.drop(lane.predecessor)
                 services().runner.take_over(lane.predecessor)
+        services().rolling.start()
 
 
 @worker_process_shutdown.connect
@@ -151,6 +152,7 @@ def _end_child(**_: Any) -> None:
 def _hand_jobs_back(**_: Any) -> None:
     if _lane:
         shutdown.set()
+        services().rolling.stop()
     # The children would work on for hours: on this signal they return their jobs to the queue at once.
     for child in billiard.process.active_children():
         if child.pid:

@@ -12,7 +12,7 @@ from typing import Any
 import redis
 from pymongo.database import Database
 
-from src.bootstrap.kinds import KINDS
+from src.bootstrap.kinds import KINDS, Tools
 from src.bootstrap.production import Process, Replacements, build_production
 from src.config import Settings
 from src.data.admin_data import AdminData
@@ -69,6 +69,7 @@ from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
+from src.services.live.shared.rolling import RollingCaptures
 from src.services.operations.diagnostics import DiagnosticsService
 from src.services.operations.folder_claim import owner_of_folders
 from src.services.operations.folder_owner import FolderOwner
@@ -138,6 +139,7 @@ class Services:
     upload_space: Callable[[Owner, str, int], UploadSpace]
     progress: ProgressCache
     locks: LockData
+    rolling: RollingCaptures
 
 
 def build(
@@ -360,4 +362,20 @@ def build(
         upload_space=functools.partial(UploadSpace, space, files),
         progress=production.progress,
         locks=locks,
+        rolling=_rolling(settings, tools, ChannelTokenData(database), files, clock),
+    )
+
+
+def _rolling(
+    settings: Settings, tools: Tools, tokens: ChannelTokenData, files: FileStore, clock: Clock
+) -> RollingCaptures:
+    live, resolution = tools.live, settings.default_video_resolution
+    assert live is not None
+    return RollingCaptures(
+        tokens,
+        functools.partial(live.shared_capture, resolution=resolution),
+        files.retained_folder("pools").parent,
+        clock,
+        most=settings.rolling_captures,
+        most_bytes=settings.rolling_mb * 1e6,
     )

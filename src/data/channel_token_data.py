@@ -69,6 +69,25 @@ class ChannelTokenData:
                 {"_id": object_id(token_id) or "no such id"}, {"$set": {"last_used_at": now}, "$inc": {"uses": 1}}
             )
 
+    def set_rolling(self, token_id: str, user_id: str, rolling: bool) -> bool:
+        """Switch the rolling capture of a token of this account; return whether it exists."""
+        wanted = {"_id": object_id(token_id) or "no such id", "user_id": object_id(user_id) or "none"}
+        with translated():
+            return self._tokens.update_one(wanted, {"$set": {"rolling": rolling}}).matched_count == 1
+
+    def rolling(self) -> list[ChannelToken]:
+        """Return the tokens with a rolling capture, oldest first."""
+        with translated():
+            found = list(self._tokens.find({"rolling": True}).sort("created_at", ASCENDING))
+        return [_to_token(document) for document in found]
+
+    def note_rolling(self, token_id: str, covers: tuple[datetime, datetime] | None, size_bytes: int) -> None:
+        """Record what the rolling capture of a token has; ``None``: nothing."""
+        start, end = covers or (None, None)
+        changes = {"rolling_from": start, "rolling_to": end, "rolling_bytes": size_bytes}
+        with translated():
+            self._tokens.update_one({"_id": object_id(token_id) or "no such id"}, {"$set": changes})
+
     def _find(self, wanted: Document) -> ChannelToken | None:
         with translated():
             document = self._tokens.find_one(wanted)

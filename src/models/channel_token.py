@@ -21,7 +21,9 @@ class ChannelToken:
     Times are seconds: ``cooldown_seconds`` between two clips of the channel, ``viewer_cooldown_seconds`` between two of
     one viewer, ``latency_seconds`` between an event and when viewers see it. ``stream`` is the stream to use when a
     bot names none; ``webhook`` is the address to notify when a clip is ready. ``share``: whether replies and messages
-    contain a link with which everyone in the chat can watch a finished clip.
+    contain a link with which everyone in the chat can watch a finished clip. ``rolling``: the last
+    minutes of ``stream`` are captured while it runs; ``rolling_from`` to ``rolling_to`` is what is there now, and
+    ``rolling_bytes`` its size.
     """
 
     id: str
@@ -38,5 +40,9 @@ class ChannelToken:
     stream: str | None = None
     webhook: str | None = None
     share: bool = False
+    rolling: bool = False
+    rolling_from: datetime | None = None
+    rolling_to: datetime | None = None
+    rolling_bytes: int = 0
     last_used_at: datetime | None = None
     uses: int = 0

@@ -11,6 +11,7 @@ from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
 from src.routes.schemas.channel_tokens import (
     BotCommands,
+    ChannelTokenChange,
     ChannelTokenMade,
     ChannelTokenRevoked,
     ChannelTokens,
@@ -42,6 +43,14 @@ def list_tokens(caller: Caller) -> Reply:
     """List the tokens of this account, with the time of their last use."""
     found = services().channel_tokens.of_user(caller.user_id)
     return ChannelTokens(tokens=[ChannelTokenShown.of(token) for token in found]), 200
+
+
+@bp.patch("/<token_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: ChannelTokenShown}, errors=(ChannelTokenNotFound,))
+def change_token(token_id: str, caller: Caller, body: ChannelTokenChange) -> Reply:
+    """Switch the rolling capture of a token on or off."""
+    token = services().channel_tokens.set_rolling(token_id, caller.user_id, body.rolling)
+    return ChannelTokenShown.of(token), 200
 
 
 @bp.delete("/<token_id>")

@@ -75,6 +75,7 @@ ROUTES = [
     ("DELETE", "/c/<token>/clips/<video_id>", CHANNEL, 403),
     ("POST", "/api/auth/tokens", PRIVATE, 400),
     ("GET", "/api/auth/tokens", PRIVATE, 200),
+    ("PATCH", "/api/auth/tokens/<token_id>", PRIVATE, 400),
     ("DELETE", "/api/auth/tokens/<token_id>", PRIVATE, 404),
     ("GET", "/api/auth/tokens/<token_id>/commands", PRIVATE, 404),
     ("POST", "/api/video/download/<video_id>", PRIVATE, 404),

@@ -31,6 +31,10 @@ class NewChannelToken(RequestBody):
         default=False, description="Whether the chat gets links with which everyone can watch the finished clips."
     )
 
+    rolling: StrictBool = Field(
+        default=False, description="Whether the last minutes of ``stream`` are captured all the time while it runs."
+    )
+
     @field_validator("latency")
     @classmethod
     def _known_latency(cls, value: str | float) -> float:
@@ -49,7 +53,22 @@ class NewChannelToken(RequestBody):
             stream=self.stream,
             webhook=self.webhook,
             share=self.share,
+            rolling=self.rolling,
         )
+
+
+class ChannelTokenChange(RequestBody):
+    """What can be changed of a token."""
+
+    rolling: StrictBool
+
+
+class RollingShown(BaseModel):
+    """What a rolling capture has now."""
+
+    covers_from: UtcTime
+    covers_to: UtcTime
+    bytes: int
 
 
 class ChannelTokenShown(BaseModel):
@@ -67,6 +86,8 @@ class ChannelTokenShown(BaseModel):
     viewer_cooldown_seconds: int
     webhook: str | None
     share: bool
+    rolling: bool
+    rolling_capture: RollingShown | None = Field(description="Set while a rolling capture runs.")
     created_at: UtcTime
     last_used_at: UtcTime | None
     uses: int
@@ -111,6 +132,12 @@ class BotCommands(BaseModel):
     commands: dict[str, str]
 
 
+def _rolling_of(token: ChannelToken) -> RollingShown | None:
+    if not token.rolling or token.rolling_from is None or token.rolling_to is None:
+        return None
+    return RollingShown(covers_from=token.rolling_from, covers_to=token.rolling_to, bytes=token.rolling_bytes)
+
+
 def _shown(token: ChannelToken) -> dict[str, Any]:
     return {
         "id": token.id,
@@ -125,6 +152,8 @@ def _shown(token: ChannelToken) -> dict[str, Any]:
         "viewer_cooldown_seconds": token.viewer_cooldown_seconds,
         "webhook": token.webhook,
         "share": token.share,
+        "rolling": token.rolling,
+        "rolling_capture": _rolling_of(token),
         "created_at": token.created_at,
         "last_used_at": token.last_used_at,
         "uses": token.uses,

@@ -35,6 +35,7 @@ class TokenRequest:
     stream: str | None = None
     webhook: str | None = None
     share: bool = False
+    rolling: bool = False
 
 
 def has_token_prefix(text: str) -> bool:
@@ -66,6 +67,8 @@ class ChannelTokenService:
         if request.webhook:
             self._webhooks.require_valid(request.webhook)
         stream = read_stream_name(request.stream) if request.stream else None
+        if request.rolling and stream is None:
+            raise RequestInvalid("rolling: name the stream of this token, too.")
         secret = PREFIX + secrets.token_urlsafe(32)
         token = ChannelToken(
             id=ChannelTokenData.new_id(),
@@ -82,6 +85,7 @@ class ChannelTokenService:
             stream=stream.value if stream else None,
             webhook=request.webhook,
             share=request.share,
+            rolling=request.rolling,
         )
         self._tokens.insert(token, _hash(secret))
         return token, secret
@@ -96,6 +100,18 @@ class ChannelTokenService:
         if token is None or token.user_id != user_id:
             raise ChannelTokenNotFound()
         return token
+
+    def set_rolling(self, token_id: str, user_id: str, rolling: bool) -> ChannelToken:
+        """Switch the rolling capture of a token; return it.
+
+        Raises:
+            ChannelTokenNotFound. RequestInvalid: the token has no stream.
+        """
+        if rolling and self.find(token_id, user_id).stream is None:
+            raise RequestInvalid("rolling: this token has no stream; create one that names it.")
+        if not self._tokens.set_rolling(token_id, user_id, rolling):
+            raise ChannelTokenNotFound()
+        return self.find(token_id, user_id)
 
     def revoke(self, token_id: str, user_id: str) -> None:
         """Revoke a token. Raises ChannelTokenNotFound."""

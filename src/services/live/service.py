@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Protocol
 
 from src.config import Settings
-from src.errors import ClipRangeInvalid, LiveEndedNotReady, LiveMomentGone, LiveNotStarted, MediaForbidden
+from src.errors import (
+    ChannelNotLive,
+    ClipRangeInvalid,
+    LiveEndedNotReady,
+    LiveMomentGone,
+    LiveNotStarted,
+    LiveNotSupported,
+    MediaForbidden,
+)
 from src.models.captured import Captured
 from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
@@ -191,6 +199,29 @@ class LiveService:
         first = next((track for track in found.tracks if track.has_video), found.tracks[0])
         spans = [record.span for record in found.records[first.name] if record.span.overlaps(task.window)]
         return Window(min(span.start for span in spans), max(span.end for span in spans)) if spans else None
+
+    @contextmanager
+    def shared_capture(self, stream: str, parent: Path, resolution: str) -> Iterator[StreamCapture]:
+        """Join the capture of a running stream, in the formats that clips of it have; its pool is in ``parent``.
+
+        Raises:
+            ChannelNotLive, LiveNotStarted, LiveEndedNotReady, SourceError: it does not run, or cannot be read.
+            LiveNotSupported: its segments have no numbers.
+        """
+        name = read_stream_name(stream)
+        if name is None:
+            raise ChannelNotLive()
+        video = self._youtube.extract(self._youtube.live_stream(name), SilentMonitor(), numbered=True)
+        if video.info.live_status is not LiveStatus.IS_LIVE:
+            raise ChannelNotLive()
+        selection = select_numbered(video, resolution)
+        if selection is None:
+            raise LiveNotSupported()
+        chosen = [entry for entry in (selection.video, selection.audio) if entry is not None]
+        links = Links(tuple(track_of(video, entry) for entry in chosen), video.looked_at)
+        renew = partial(self._renewed, video.info.id, resolution)
+        with self.captures.join(video.info.id, links, parent, renew=renew, lingers=True) as capture:
+            yield capture
 
     def stream_clock(self, retained_dir: Path) -> StreamClock:
         """The wall clock of the stream's recording, as far as captured segments state it."""

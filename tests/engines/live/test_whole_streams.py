@@ -96,9 +96,15 @@ class Desk:
 
     def handler(self) -> RecordingHandler:
         """That of a worker which has just started."""
+        live = self.live_service()
+        return RecordingHandler(live, self.youtube, self.limits, clock=self.clock)
+
+    def live_service(self) -> LiveService:
         ffmpeg, egress = FFmpeg(find_ffmpeg("")), EgressProxy.of(self.settings)
-        youtube = YouTubeService(self.settings, lookup_cache=LookupCache(self.folder / f"looks{len(self.waits)}"))
-        live = LiveService(
+        youtube = self.youtube = YouTubeService(
+            self.settings, lookup_cache=LookupCache(self.folder / f"looks{len(self.waits)}")
+        )
+        return LiveService(
             self.settings,
             youtube,
             EncodingService(ffmpeg),
@@ -107,7 +113,6 @@ class Desk:
             network=replace(media_network(self.settings), proxy=self.site.proxy_url),
             whole_cutter=RecordingCutter(CutterFactory(self.settings, ffmpeg, egress)),
         )
-        return RecordingHandler(live, youtube, self.limits, clock=self.clock)
 
     def attempt(self) -> JobResult:
         work = self.folder / "work"

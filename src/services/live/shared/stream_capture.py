@@ -119,6 +119,8 @@ class StreamCapture:
         self._requests = _Requests(tools.requests, tools.requests_at_once)
         self._changed = threading.Condition()
         self._wanted: list[Wanted] = []
+        self.spare_seconds = POOL_SECONDS
+        """How long segments stay that nobody wants."""
         self.news = 0
         """Grows when something new is stored."""
         self._users = self._stored = 0
@@ -196,6 +198,14 @@ class StreamCapture:
         """Whether ranges are wanted that are not complete."""
         with self._changed:
             return bool(self._wanted)
+
+    def covers(self) -> Window | None:
+        """Return from when to when segments are stored; None if there are none."""
+        stores = list(self._numbered.stores.values()) if self._numbered is not None else []
+        records = [record for store in stores for record in store.records]
+        if not records:
+            return None
+        return Window(min(record.start for record in records), max(record.span.end for record in records))
 
     @property
     def target(self) -> Fraction:
@@ -288,10 +298,11 @@ class StreamCapture:
             self._tools.clock.sleep(min(seconds, _CHECK_SECONDS))
             seconds -= _CHECK_SECONDS
 
-    def _trim(self, numbered: NumberedCapture, spare_seconds: float = POOL_SECONDS) -> None:
+    def _trim(self, numbered: NumberedCapture, spare_seconds: float | None = None) -> None:
         """Delete old segments that no range needs, so that a long stream does not fill the disk."""
         self._trimmed_at = time.monotonic()
-        oldest = to_seconds(self._tools.clock.now()) - Fraction(spare_seconds)
+        spare = self.spare_seconds if spare_seconds is None else spare_seconds
+        oldest = to_seconds(self._tools.clock.now()) - Fraction(spare)
         with self._changed:
             starts = [each.window.start for each in self._wanted]
         for store in numbered.stores.values():

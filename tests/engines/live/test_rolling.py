@@ -1,0 +1,99 @@
+"""The last minutes of a stream without rewind are there when somebody asks for a moment of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from src.models.channel_token import ChannelToken, Scope
+from src.models.params import LiveClipParams
+from src.models.progress import SilentMonitor
+from src.models.time_window import Window
+from src.services.live.cutter import LiveTask
+from src.services.live.service import StreamNotReady
+from src.services.live.shared.rolling import RollingCaptures
+from src.utils.clock import to_datetime
+from tests.engines.live.test_whole_streams import VIDEO, Desk
+from tests.tools.media_kit import frame_numbers
+from tests.tools.offline_youtube import OfflineYoutube
+from tests.tools.waiting import eventually
+
+pytest_plugins = ["tests.tools.offline_youtube.fixtures"]
+pytestmark = pytest.mark.slow
+
+
+class Tokens:
+    """Those of two channels; remembers what is recorded about them."""
+
+    def __init__(self) -> None:
+        self.wanted = [self.token("1", str(VIDEO)), self.token("2", "@nobody")]
+        self.noted: dict[str, tuple[datetime, datetime] | None] = {}
+        self.bytes = 0
+
+    @staticmethod
+    def token(name: str, stream: str) -> ChannelToken:
+        return ChannelToken(name, "1", "bot", (Scope.SAVE,), datetime.now(UTC), "", 0, 0, 0, 0, 0, stream, rolling=True)
+
+    def rolling(self) -> list[ChannelToken]:
+        return list(self.wanted)
+
+    def note_rolling(self, token_id: str, covers: tuple[datetime, datetime] | None, size_bytes: int) -> None:
+        self.noted[token_id], self.bytes = covers, size_bytes
+
+    def covered_seconds(self) -> float:
+        covers = self.noted.get("1")
+        return 0.0 if covers is None else (covers[1] - covers[0]).total_seconds()
+
+
+@pytest.fixture
+def desk(offline_youtube: OfflineYoutube, tmp_path: Path) -> Iterator[Desk]:
+    kept = offline_youtube.live
+    try:
+        yield Desk(offline_youtube, tmp_path)
+    finally:
+        offline_youtube.live = kept
+
+
+def test_a_moment_that_the_site_no_longer_offers(desk: Desk) -> None:
+    live, tokens = desk.live_service(), Tokens()
+    join = functools.partial(live.shared_capture, resolution="144p")
+    none = RollingCaptures(tokens, join, desk.folder, desk.clock, most=0, most_bytes=1e9)
+    none.tick()
+    assert live.captures.running() == []
+    rolling = RollingCaptures(tokens, join, desk.folder, desk.clock, most=2, most_bytes=1e9)
+    rolling.tick()
+    eventually(lambda: tokens.covered_seconds() > 40)
+    (capture,) = live.captures.running()
+    start = to_datetime(capture.covers().start)  # type: ignore[union-attr]
+    desk.numbers.oldest = desk.stream.head(desk.clock.seconds)
+    moment = LiveClipParams(
+        url="",
+        youtube_video_id=VIDEO,
+        resolution_preference="144p",
+        event_at=start + timedelta(seconds=10),
+        clip_offset=5,
+        clip_duration=12,
+    )
+    work = desk.folder / "clip-work"
+    work.mkdir()
+    task = LiveTask(moment, work, desk.folder / "clip", SilentMonitor(), in_lane=True)
+    for _ in range(5):
+        try:
+            live.capture(task)
+            break
+        except StreamNotReady:
+            continue
+    report = live.cut(task)
+    assert report is not None
+    window = Window.around(moment.event_at, 5, 12)
+    numbers = [frame.number for frame in frame_numbers(report.path)]
+    assert numbers == desk.stream.frames(window.start, window.end)
+    assert live.captures.running() == [capture], "the clip used the capture that ran"
+    tokens.wanted.clear()
+    rolling.tick()
+    rolling.join()
+    assert tokens.noted == {"1": None, "2": None} and tokens.bytes == 0
