@@ -1,6 +1,6 @@
 """Captures the last minutes of running streams all the time, for the channels whose owners want that.
 
-A stream without rewind has lost a moment when somebody asks for it. The segments stay in the pool of the stream's
+A stream without rewind has lost a moment when a viewer asks for it. The segments stay in the pool of the stream's
 shared capture, where clips of the same process find them.
 """
 
