@@ -54,8 +54,8 @@ class RecordingNotifier:
         self.notified.append((job_id, queue))
         if self.answer is not None:
             thread = threading.Thread(target=self.answer, args=(job_id,))
-            self.threads.append(thread)
             thread.start()
+            self.threads.append(thread)
 
     def request_help(self, job_id: str) -> None:
         self.helped.append(job_id)
