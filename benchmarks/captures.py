@@ -92,7 +92,7 @@ def report(site: OfflineYoutube, found: list[dict[str, Any]], peak: list[int]) -
     print("| clips ended | complete | extractions | segments | fetched twice | memory MB | p50 s | p95 s |")
     print("|---|---|---|---|---|---|---|---|")
     twice = sum(count - 1 for count in whole.values())
-    p95 = statistics.quantiles(took, n=20)[-1]
+    p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
     print(
         f"| {len(found)} | {len(complete)} | {extractions} | {len(whole)} | {twice} | {max(peak) / 1e6:.0f} "
         f"| {statistics.median(took):.1f} | {p95:.1f} |"
