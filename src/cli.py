@@ -16,12 +16,13 @@ from pathlib import Path
 from src.bootstrap import Services, build
 from src.config import Settings, SettingsError
 from src.data.installation_data import InstallationData
+from src.data.older_release import OlderRelease
 from src.data.path_data import PathData
 from src.data.stored_paths import StoredPaths
 from src.errors import AppError
 from src.launcher import data_folder
 from src.launcher.joining import join
-from src.launcher.problems import CannotStart, DataFolderInUse
+from src.launcher.problems import CannotStart, DataFolderInUse, RecordsTooNew
 from src.launcher.stores import embedded_stores
 from src.launcher.supervisor import Supervisor
 from src.services import db_service
@@ -126,7 +127,16 @@ def _store_absolute_paths(_: argparse.Namespace, settings: Settings) -> str:
     with _database(settings) as reachable:
         database = db_service.connect(reachable.mongodb_uri)
         with database.client:
-            number = PathData(database, StoredPaths.below(*_folders(settings))).make_absolute()
+            paths = StoredPaths.below(*_folders(settings))
+            older = OlderRelease(database, paths)
+            if number := older.recordings():
+                raise RecordsTooNew(
+                    f"The older version cannot read {number} recordings of whole streams: start this version again, "
+                    "fetch and delete them, then stop it and repeat this command"
+                )
+            for path in older.drop_previews():
+                path.unlink(missing_ok=True)
+            number = PathData(database, paths).make_absolute()
     return f"{number} absolute paths were stored: now start the older version; do not start this one before"
 
 

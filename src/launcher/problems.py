@@ -24,6 +24,10 @@ class DataFolderInUse(CannotStart):
     """Another instance uses this folder."""
 
 
+class RecordsTooNew(CannotStart):
+    """An older version could not read some records."""
+
+
 class EngineTooOld(CannotStart):
     """The data were written by another or a newer engine than the available one."""
 

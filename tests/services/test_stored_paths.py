@@ -15,10 +15,12 @@ from pymongo.database import Database
 from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.expiry_data import ExpiryData
+from src.data.older_release import OlderRelease
 from src.data.path_data import PathData
 from src.data.stored_paths import AS_THEY_ARE, Root, StoredPaths
 from src.data.video_data import VideoData
 from src.models.archive import StoredVideo
+from src.models.params import JobParams
 from src.models.video import Artifact, Finished, Owner, OwnerKind
 from src.services.cleanup_service import CleanupReport, CleanupService
 from src.services.file_store import FileStore, attempt_of
@@ -157,6 +159,22 @@ def test_forward_and_back_loses_no_file(mongo_database: Mongo, tmp_path: Path) -
     assert old.read() == content
     again = Installation(mongo_database, tmp_path)
     assert again.cleanup.run() == NOTHING and again.read() == content
+
+
+def test_what_the_older_version_cannot_read_is_found(mongo_database: Mongo, tmp_path: Path) -> None:
+    new = Installation(mongo_database, tmp_path)
+    older = OlderRelease(mongo_database, new.paths)
+    new.jobs.insert(make_clip())
+    assert (older.recordings(), older.drop_previews()) == (0, [])
+    source = {"url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "youtube_video_id": "dQw4w9WgXcQ"}
+    recording = JobParams.parse("recording", {**source, "requested_at": datetime.now(UTC)})
+    preview = JobParams.parse("preview", {**source, "start_time": 0, "end_time": 6})
+    for params in (recording, preview):
+        new.jobs.insert(make_clip(params=params))
+    mongo_database["videos"].update_one({"kind": "preview"}, {"$set": {"file_path": "preview.mp4"}})
+    assert older.recordings() == 1
+    assert older.drop_previews() == [tmp_path / "downloads" / "preview.mp4"]
+    assert mongo_database["videos"].distinct("kind") == ["clip", "recording"]
 
 
 def test_the_older_version_would_delete_everything_without_the_command(mongo_database: Mongo, tmp_path: Path) -> None:
