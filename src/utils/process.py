@@ -10,11 +10,13 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
 from typing import IO, Protocol
 
 BACKGROUND_NICENESS = 10
-_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24  # include/uapi/linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER = 1, 24, 36  # include/uapi/linux/prctl.h
 _CAP_SYS_NICE, _CAPABILITY_VERSION_3 = 23, 0x20080522  # include/uapi/linux/capability.h
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -39,6 +41,29 @@ def die_with_parent(parent_pid: int | None = None, death_signal: int = signal.SI
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != expected:
         os.kill(os.getpid(), death_signal)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # Linux 3.4
+
+
+def end_orphans(known: Collection[int]) -> None:
+    """Kill and collect all children of this process, which has one thread, but the ``known`` ones."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")  # man 5 proc; absent where the kernel was built without it
+    while True:
+        try:
+            orphans = [pid for pid in map(int, listed.read_text().split()) if pid not in known]
+        except OSError:
+            return
+        if not orphans:
+            return
+        for pid in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)  # its own children are orphans now
 
 
 class ChildProcess(Protocol):

@@ -23,7 +23,7 @@ from typing import NoReturn
 
 from src.services.cutting import sandbox_child
 from src.services.media import forked_probe
-from src.utils.process import die_with_parent, die_with_peer, stand_back
+from src.utils.process import adopt_orphans, die_with_parent, die_with_peer, end_orphans, stand_back
 from src.utils.template import MOST_DESCRIPTORS, REFUSED, STARTED
 
 Program = Callable[[Sequence[str]], int | None]
@@ -92,6 +92,8 @@ class Template:
                 if fork.ended and fork.forgotten:
                     os.waitpid(fork.pid, 0)
                     os.close(fork.pidfd)
+                    # Who left the group of its fork became a child of the template when the fork ended.
+                    end_orphans({each.data.pid for each in self._selector.get_map().values() if each.data is not None})
 
     def _take_request(self) -> bool:
         """Fork for the next request. Returns whether there was one."""
@@ -173,6 +175,7 @@ def _close_all_but(kept: set[int]) -> None:
 def main(arguments: Sequence[str], programs: Mapping[str, Program] = PROGRAMS) -> None:
     """Load the code and serve. ``programs`` replaces those of the service in tests of the sandbox."""
     requests = socket.socket(fileno=int(arguments[0]))
+    adopt_orphans()
     sandbox_child.load()
     gc.collect()
     gc.freeze()  # the collector would copy the memory that the forks share

@@ -267,6 +267,13 @@ def program_runs(place: Place) -> None:
     assert examine(film)[0].main_video is not None
 
 
+def test_a_process_that_escaped_from_its_fork_ends_with_the_job(engine: SandboxedEngine, place: Place) -> None:
+    run(engine, "escape", place, work=str(place.work))
+    escaped = int((place.work / "pids").read_text())
+    engine.__exit__()
+    eventually(lambda: gone(escaped))
+
+
 def test_a_template_that_hangs_is_replaced_by_programs_after_one_wait(
     template: subprocess.Popen[bytes], hostile: None, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
