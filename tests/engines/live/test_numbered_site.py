@@ -140,6 +140,15 @@ def test_links_that_die_after_half_a_minute(place: Place) -> None:
     assert place.site.extractions(VIDEO) <= 6
 
 
+def test_a_moment_in_which_the_audio_goes_back_by_half_a_packet(place: Place) -> None:
+    """As where an encoder starts again; the offline film does so at its end, every 180 s."""
+    seam = datetime.fromtimestamp(float(place.numbers.stream.ingested[0]) + 360, UTC)
+    params = place.default_moment().model_copy(update={"event_at": seam, "clip_offset": 10, "clip_duration": 20})
+    report = place.make(params)
+    assert shown(report) == place.frames(params)
+    assert report is not None and report.fields["actual"]["notes"] == []
+
+
 def test_a_stream_that_ends_meanwhile_is_completed_from_its_segments(place: Place) -> None:
     params = place.default_moment()
     work = place.folder / "work"

@@ -50,16 +50,22 @@ class AudioCopy:
         self._first = floor((start + demuxer.shift - roll) / demuxer.time_base)
 
     def packets(self) -> Iterator[Pack]:
-        """Read the packets in order. The last one's duration ends with the cut."""
+        """Read the packets in order. The last one's duration ends with the cut.
+
+        A packet that does not start after the one before is left out: no container can hold it, and what it repeats is
+        there. Encoders of running streams write such packets where they start again.
+        """
+        before: int | None = None
         for pack in self._demuxer.packets():
             self._check()
-            if pack.pts + pack.duration <= self._first:
+            if pack.pts + pack.duration <= self._first or (before is not None and pack.dts <= before):
                 continue
             if pack.pts >= self._high:
                 self.reached = True
                 return
             if self.codec == "vorbis" and pack.pts < self._low:
                 continue  # containers cannot hide the start of Vorbis
+            before = pack.dts
             yield pack
             if pack.pts + pack.duration >= self._high:
                 self.reached = True
@@ -146,10 +152,12 @@ class AudioEncode:
             for frame in frames:
                 at = self._demuxer.time_of(frame.pts) if frame.pts is not None else position
                 position = at + Fraction(frame.samples, frame.sample_rate)
-                trimmed = _trim(frame, at, self._start, self._end)
+                repeated = written - at > _ROUNDING  # the source goes back in time
+                trimmed = _trim(frame, at, written if repeated else self._start, self._end)
                 if trimmed is not None:
-                    yield from _silence(trimmed, max(at, self._start) - written)
-                    written = max(at, self._start) + Fraction(trimmed.samples, trimmed.sample_rate)
+                    begin = written if repeated else max(at, self._start)
+                    yield from _silence(trimmed, begin - written)
+                    written = begin + Fraction(trimmed.samples, trimmed.sample_rate)
                     yield trimmed
 
 
