@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_representatives(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect all but every n-th row of each table marked ``matrix(n)``. A test that is asked for by its id runs."""
+    """Deselect all but every n-th row of each table marked ``matrix(n)``, and all for 0. A test that is asked for by its id runs."""
     asked = [argument for argument in config.args if "[" in argument]
     rows: Counter[str] = Counter()
     left: list[pytest.Item] = []
@@ -43,7 +43,7 @@ def _leave_representatives(config: pytest.Config, items: list[pytest.Item]) -> N
         place = 0
         if marker is not None and not asked:
             table = item.nodeid.split("[", 1)[0]
-            place = rows[table] % marker.args[0]
+            place = rows[table] % marker.args[0] if marker.args[0] else 1
             rows[table] += 1
         (others if place else left).append(item)
     if others:

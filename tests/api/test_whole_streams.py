@@ -73,7 +73,7 @@ def test_a_recording_that_its_owner_ends_is_delivered(live: Api, site: OfflineYo
     live.notifier.finish()
     status = person.status(video_id)
     assert (status["status"], status["waiting_for"]) == ("processing", "segments"), status
-    assert status["recorded"]["seconds"] > 5 and status["recorded"]["bytes"] > 50_000
+    assert status["recorded"]["seconds"] > 0 and status["recorded"]["bytes"] > 0, "as far as the last reading knew"
     assert person.post(f"/api/video/{video_id}/cancel").status_code == 200
     live.notifier.finish()
     eventually(lambda: person.status(video_id)["status"] == "completed")

@@ -17,7 +17,7 @@ from src.services.progress_cache import overall_percent
 class RenameClip(RequestBody):
     """The new title of a clip."""
 
-    title: StrictStr = Field(min_length=1, max_length=MESSAGE_LENGTH)
+    title: StrictStr = Field(min_length=1, max_length=MESSAGE_LENGTH, examples=["The jump over the fence"])
 
 
 class ModeratedClip(BaseModel):

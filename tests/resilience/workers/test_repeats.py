@@ -7,9 +7,12 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from bson import ObjectId
 from celery import Celery
+from pymongo.database import Database
 
 from src.broker import DESCRIBE_JOB, HELP_JOB, RUN_JOB, make_celery
 from src.config import Settings
@@ -18,7 +21,7 @@ from src.launcher.joining import join
 from src.services import db_service
 from src.utils.sandbox_kind import available
 from tests.system.e2e.conftest import User
-from tests.tools.live_service import LiveService, descendants
+from tests.tools.live_service import LiveService
 from tests.tools.media_kit import frame_numbers
 from tests.tools.offline_youtube.faults import Fault
 from tests.tools.offline_youtube.site import OfflineYoutube
@@ -43,9 +46,7 @@ def test_all_tasks_are_known_here() -> None:
 
 
 def test_every_worker_is_counted_in_its_queue(service: LiveService) -> None:
-    own = {**os.environ, "DATA_DIR": str(service.folder / "data"), "MONGODB_URI": "", "REDIS_URI": ""}
-    settings = join(Settings.load(own, None, None))
-    workers = WorkerData(db_service.connect(settings.mongodb_uri))
+    workers = WorkerData(_database(service))
     wanted = {"downloads": 3, "encodes": 2, "metadata": 0}  # of the service under test; look-ups share one process
     eventually(lambda: {queue: workers.count(queue) for queue in wanted} == wanted, 30)
     told = (service.folder / "app.log").read_text().count(f"the sandbox around media is {available()}")
@@ -98,8 +99,10 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_changes_nothing_any
     user.begin(video_id, resolution_preference="144p")
     log = service.folder / "app.log"
     eventually(lambda: (user.status(video_id)["progress"] or {}).get("current_phase") == "downloading", 30)
-    below = [pid for pid in service.processes("celery") if "-Q downloads" in _command(pid)]
-    (holder,) = [pid for pid in below[1:] if descendants(pid)]  # who makes a clip has an engine
+    record = _database(service)["videos"].find_one({"_id": ObjectId(video_id)})
+    assert record is not None
+    holder = int(record["worker"].split(":")[1])
+    assert "-Q downloads" in _command(holder)
     os.kill(holder, signal.SIGSTOP)
     try:
         eventually(lambda: user.status(video_id)["attempts"] == 2, 60)
@@ -113,6 +116,11 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_changes_nothing_any
     assert len(made) == 1 and made[0].name.startswith(f"{video_id}.2.")
     (tmp_path / "clip.mp4").write_bytes(user.fetch(video_id).content)
     assert [frame.number for frame in frame_numbers(tmp_path / "clip.mp4")] == list(range(326, 351))
+
+
+def _database(service: LiveService) -> Database[dict[str, Any]]:
+    own = {**os.environ, "DATA_DIR": str(service.folder / "data"), "MONGODB_URI": "", "REDIS_URI": ""}
+    return db_service.connect(join(Settings.load(own, None, None)).mongodb_uri)
 
 
 def _command(pid: int) -> str:

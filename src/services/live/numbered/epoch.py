@@ -25,8 +25,8 @@ class Epoch:
     """One broadcast; its numbers start at 0. ``starts`` has the first number of each range by the range's start.
 
     ``head`` is the newest number, learned at ``head_at``; ``advanced_at`` is when it last grew; ``last`` is it after
-    the end of the stream. ``arrived_at``: when the newest segment of earlier attempts was ingested. ``skipped`` numbers
-    are given up. ``oldest`` is the start of what the stream still has, if something wanted was older.
+    the end of the stream. ``arrived`` is the newest segment of earlier attempts. ``skipped`` numbers are given up.
+    ``oldest`` is the start of what the stream still has, if something wanted was older.
     """
 
     index: int
@@ -36,7 +36,7 @@ class Epoch:
     head: int | None = None
     head_at: Fraction = Fraction(0)
     advanced_at: Fraction = Fraction(0)
-    arrived_at: Fraction = Fraction(0)
+    arrived: Facts | None = None
     last: int | None = None
     oldest: Fraction | None = None
     init: dict[str, bytes] = field(default_factory=dict)
@@ -48,7 +48,8 @@ class Epoch:
             if record.epoch == self.index:
                 facts = Facts(record.number, record.start, record.media_at, record.duration)
                 self.known.setdefault(record.number, facts)
-                self.arrived_at = max(self.arrived_at, record.start)
+                if self.arrived is None or facts.number > self.arrived.number:
+                    self.arrived = facts
 
     @property
     def newest_known(self) -> int:
@@ -63,9 +64,9 @@ class Epoch:
 
     def advance(self, head: int, now: Fraction) -> None:
         """Learn of a number that exists."""
-        if self.head is None and head <= self.newest_known + _ENDED_EXTRA:
+        if self.head is None and self.arrived is not None and head <= self.arrived.number + _ENDED_EXTRA:
             # As far as an earlier attempt came: the stream may have stood still, or ended, since then.
-            self.head, self.advanced_at = head, min(now, self.arrived_at)
+            self.head, self.advanced_at = head, min(now, self.arrived.ingested)
         elif self.head is None or head > self.head:
             self.head, self.advanced_at = head, now
 
