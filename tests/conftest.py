@@ -33,7 +33,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_representatives(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect all but every n-th row of each table marked ``matrix(n)``, and all for 0. A test that is asked for by its id runs."""
+    """Deselect all but every n-th row of each table marked ``matrix(n)``, and all for 0.
+
+    A test that is asked for by its id runs.
+    """
     asked = [argument for argument in config.args if "[" in argument]
     rows: Counter[str] = Counter()
     left: list[pytest.Item] = []
