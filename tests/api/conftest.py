@@ -102,3 +102,12 @@ def real(
     prepare_database(mongo_database)
     yield Api(create_app(settings, services), services, FakeEngine(), notifier)
     notifier.finish()
+
+
+@pytest.fixture
+def live(real: Api, site: Any) -> Iterator[Api]:
+    """``real`` beside streams that began a minute ago."""
+    site.reset()
+    site.live.begin()
+    yield real
+    site.live.begin()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -21,15 +20,6 @@ pytestmark = pytest.mark.slow
 
 FPS = 25
 STREAM = f"https://youtu.be/{VideoId.LIVE_NOW}"
-
-
-@pytest.fixture
-def live(real: Api, site: OfflineYoutube) -> Iterator[Api]:
-    """A stream that began a minute ago and can be rewound for half a minute."""
-    site.reset()
-    site.live.begin()
-    yield real
-    site.live.begin()
 
 
 def save(person: Person, **body: Any) -> str:

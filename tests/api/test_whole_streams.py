@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,6 @@ from tests.tools.offline_youtube.situations import VideoId
 from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def live(real: Api, site: OfflineYoutube) -> Iterator[Api]:
-    """A stream that began a minute ago, whose segments have numbers."""
-    site.reset()
-    site.live.begin()
-    yield real
-    site.live.begin()
 
 
 def record(person: Person, **body: Any) -> Any:

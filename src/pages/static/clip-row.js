@@ -1,9 +1,10 @@
 /** One clip: its progress while it is produced, then the file, or what went wrong and who can help. */
 
+import { actionButton } from './action-button.js';
 import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
-import { notice, retryHelps, sentenceOf } from './problems.js';
+import { notice, retryHelps } from './problems.js';
 import { moveClip, trimPanel } from './trim.js';
 import { has, sizeText, spanText, t } from './texts.js';
 import { timeText } from './times.js';
@@ -111,20 +112,20 @@ export class ClipRow extends HTMLElement {
 
   body() {
     const { clip, state } = this;
-    const remove = this.action('trash', 'delete', () => this.remover());
+    const remove = actionButton('trash', 'delete', () => this.remover());
     if (RUNNING.includes(state)) {
       this.bar = /** @type {HTMLProgressElement} */ (h('progress', { max: 100, 'aria-label': t('progress') }));
       this.note = h('p.quiet.note');
-      return [h('div.progress', {}, [this.bar, this.note]), h('div.actions', {}, this.action('close', 'cancel', () => cancelClip(clip.video_id)))];
+      return [h('div.progress', {}, [this.bar, this.note]), h('div.actions', {}, actionButton('close', 'cancel', () => cancelClip(clip.video_id)))];
     }
     if (state === 'completed') {
       return [
         this.compact ? null : this.player(),
         this.outcome(),
         h('div.actions', {}, [
-          this.action('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
-          this.action('share', 'share', () => this.share()),
-          this.action('move', 'trim', () => this.trim()),
+          actionButton('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
+          actionButton('share', 'share', () => this.share()),
+          actionButton('move', 'trim', () => this.trim()),
           remove,
           this.countdown(),
         ]),
@@ -132,10 +133,10 @@ export class ClipRow extends HTMLElement {
     }
     if (state === 'failed') {
       const { code, message } = clip.error ?? { code: 'UNKNOWN', message: '' };
-      return [notice(code, message), h('div.actions', {}, [retryHelps(code) ? this.action('retry', 'retry', () => this.again(retryClip), 'primary') : null, remove])];
+      return [notice(code, message), h('div.actions', {}, [retryHelps(code) ? actionButton('retry', 'retry', () => this.again(retryClip), 'primary') : null, remove])];
     }
     const again = state === 'saved' ? 'start' : 'again';
-    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [this.action('retry', again, () => this.again(startClip), 'primary'), remove])];
+    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [actionButton('retry', again, () => this.again(startClip), 'primary'), remove])];
   }
 
   /** The file, as soon as there is a link to it; a press on its picture plays it. */
@@ -227,27 +228,6 @@ export class ClipRow extends HTMLElement {
     await deleteClip(this.clip.video_id);
     announce(t('deleted'));
     this.gone();
-  }
-
-  /**
-   * @param {string} name of the icon
-   * @param {string} key of the text
-   * @param {() => Promise<any>} act
-   * @param {string} [kind]
-   */
-  action(name, key, act, kind = 'plain') {
-    const button = h(`button.${kind}.${key}`, {}, [icon(name), t(key)]);
-    button.addEventListener('click', async () => {
-      button.disabled = true;
-      try {
-        await act();
-      } catch (error) {
-        announce(sentenceOf(error));
-      } finally {
-        button.disabled = false;
-      }
-    });
-    return button;
   }
 }
 customElements.define('clip-row', ClipRow);

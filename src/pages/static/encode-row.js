@@ -1,10 +1,11 @@
 /** One upload: what it shall become, its progress, and the encoded file. */
 
+import { actionButton } from './action-button.js';
 import { call, send } from './api.js';
 import { download } from './clips-api.js';
-import { announce, fill, h, icon, newId } from './dom.js';
+import { announce, fill, h, newId } from './dom.js';
 import { feed } from './events.js';
-import { notice, retryHelps, sentenceOf } from './problems.js';
+import { notice, retryHelps } from './problems.js';
 import { sizeText, spanText, t } from './texts.js';
 
 const POLL_MILLISECONDS = 2000;
@@ -71,7 +72,7 @@ export class EncodeRow extends HTMLElement {
 
   body() {
     const { encode } = this;
-    const remove = this.action('trash', 'delete', async () => {
+    const remove = actionButton('trash', 'delete', async () => {
       await call('DELETE', `api/encode/${encode.encode_id}`);
       announce(t('deleted'));
       this.remove();
@@ -79,12 +80,12 @@ export class EncodeRow extends HTMLElement {
     if (this.running) {
       this.bar = /** @type {HTMLProgressElement} */ (h('progress', { max: 100, 'aria-label': t('progress') }));
       this.note = h('p.quiet.note');
-      return [h('div.progress', {}, [this.bar, this.note]), h('div.actions', {}, this.action('close', 'cancel', () => call('POST', `api/encode/${encode.encode_id}/cancel`)))];
+      return [h('div.progress', {}, [this.bar, this.note]), h('div.actions', {}, actionButton('close', 'cancel', () => call('POST', `api/encode/${encode.encode_id}/cancel`)))];
     }
     if (encode.status === 'pending') return [this.form(), h('div.actions', {}, remove)];
     if (encode.status === 'failed') {
       const { code, message } = encode.error ?? { code: 'UNKNOWN', message: '' };
-      const retry = retryHelps(code) ? this.action('retry', 'retry', () => call('POST', `api/encode/${encode.encode_id}/retry`).then(() => this.refresh()), 'primary') : null;
+      const retry = retryHelps(code) ? actionButton('retry', 'retry', () => call('POST', `api/encode/${encode.encode_id}/retry`).then(() => this.refresh()), 'primary') : null;
       return [notice(code, message), h('div.actions', {}, [retry, remove])];
     }
     if (encode.status === 'completed' && encode.file_available) {
@@ -94,7 +95,7 @@ export class EncodeRow extends HTMLElement {
       return [
         notes.length ? h('ul.notes', {}, notes) : null,
         h('div.actions', {}, [
-          this.action('download', 'download', () => download(encode.encode_id, name, 'encode'), 'primary'),
+          actionButton('download', 'download', () => download(encode.encode_id, name, 'encode'), 'primary'),
           remove,
           left > 0 ? h('span.quiet.left', {}, t('expires', { span: spanText(left) })) : null,
         ]),
@@ -115,7 +116,7 @@ export class EncodeRow extends HTMLElement {
     return h('div.choices', {}, [
       h('div.field', {}, [h('label', { for: codec }, t('uploads.codec')), codecField]),
       h('div.field', {}, [h('label', { for: preset }, t('uploads.preset')), presetField]),
-      this.action('', 'uploads.start', async () => {
+      actionButton('', 'uploads.start', async () => {
         const json = { video_codec: codecField.value, quality_preset: presetField.value };
         await send('POST', `api/encode/start/${this.encode.encode_id}`, { json, headers: { Prefer: 'respond-async' } });
         await this.refresh();
@@ -133,27 +134,6 @@ export class EncodeRow extends HTMLElement {
       this.facts.dataset.sized = 'yes';
       this.facts.append(` · ${sizeText(this.encode.file_size_mb * 1e6)}`);
     }
-  }
-
-  /**
-   * @param {string} symbol
-   * @param {string} key
-   * @param {() => Promise<any>} act
-   * @param {string} [kind]
-   */
-  action(symbol, key, act, kind = 'plain') {
-    const button = h(`button.${kind}`, {}, [symbol ? icon(symbol) : null, t(key)]);
-    button.addEventListener('click', async () => {
-      button.disabled = true;
-      try {
-        await act();
-      } catch (error) {
-        announce(sentenceOf(error));
-      } finally {
-        button.disabled = false;
-      }
-    });
-    return button;
   }
 }
 customElements.define('encode-row', EncodeRow);
