@@ -209,7 +209,7 @@ def _send(contract: Endpoint, reply: Reply) -> Response:
     model, status, headers = reply if len(reply) == 3 else (*reply, {})
     if not isinstance(model, contract.replies[status]):  # type: ignore[arg-type]
         raise TypeError(f"{type(model).__name__} is not a declared reply of this endpoint with {HTTPStatus(status)}")
-    response = jsonify(model.model_dump(mode="json", exclude_none=False))
+    response = jsonify(model.model_dump(mode="json", by_alias=True))
     response.status_code = status
     response.headers.update(headers)
     return response

@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
+from pymongo.database import Database
 
+from src.data.video_data import VideoData
 from src.errors import NetworkTimeout, RateLimited, VideoPrivate
 from src.models.source import LiveStatus, SourceFormat, VideoInfo
 from src.models.video import Status
@@ -418,6 +421,21 @@ def test_status_while_it_is_being_made(api: Api, anna: Person) -> None:
         "bytes_done": None,
         "bytes_total": None,
     }
+
+
+def test_a_gap_has_its_wall_clock_under_the_documented_names(
+    api: Api, anna: Person, mongo_database: Database[dict[str, Any]]
+) -> None:
+    video_id = anna.save()
+    anna.post(f"/api/video/download/{video_id}")
+    gap = {"start": 2.0, "end": 4.5, "from": "2026-01-18T10:00:02.000Z", "to": "2026-01-18T10:00:04.500Z"}
+    stored = mongo_database[VideoData.COLLECTION].update_one(
+        {"_id": ObjectId(video_id)}, {"$set": {"report.gaps": [gap], "report.complete": False}}
+    )
+    assert stored.modified_count == 1
+    assert anna.status(video_id)["gaps"] == [gap]
+    listed = anna.get("/api/video/list").json["videos"]
+    assert [job["gaps"] for job in listed if job["video_id"] == video_id] == [[gap]]
 
 
 def test_formats_of_a_saved_video_arrive_from_the_worker(api: Api, anna: Person) -> None:
