@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.encode_page import write_table
-from benchmarks.encode_runs import ENCODERS, LOSSLESS, PROGRAM, Measured, ours, plain, vmaf
+from benchmarks.encode_runs import ENCODERS, LOSSLESS, PROGRAM, Measured, ours, plain, same_video, vmaf
 from benchmarks.videos import VIDEOS, Video, made
 from src.models.params import Codec, Quality
 from src.services.encoding.presets import CRF, encoder_options
@@ -87,7 +87,8 @@ def compare(video: Video, codec: Codec, quality: Quality, rounds: int | None = N
         if quality == "lossless":
             both = our_seconds / plain_seconds, our_bytes / plain_bytes
             return Compared(plain_seconds, plain_bytes, 0.0, our_seconds, our_bytes, 0.0, *both)
-        plain_vmaf, our_vmaf = vmaf(source, theirs), vmaf(source, mine)
+        plain_vmaf = vmaf(source, theirs)
+        our_vmaf = plain_vmaf if same_video(theirs, mine) else vmaf(source, mine)
         equal_seconds, equal_bytes = plain_seconds, float(plain_bytes)
         if abs(our_vmaf - plain_vmaf) > SAME_VMAF:
             step = STEP if our_vmaf < plain_vmaf else -STEP

@@ -76,6 +76,15 @@ def vmaf(source: Path, encoded: Path) -> float:
         return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
 
 
+def same_video(first: Path, second: Path) -> bool:
+    """Whether the video streams of both files have the same packets, byte for byte."""
+    hashes = []
+    for path in (first, second):
+        command = [PROGRAM, "-v", "error", "-i", str(path), "-map", "0:v:0", "-c", "copy", "-f", "streamhash", "-"]
+        hashes.append(subprocess.run(command, check=True, capture_output=True).stdout)
+    return hashes[0] == hashes[1]
+
+
 def plain(source: Path, out: Path, encoder: str, options: Sequence[str]) -> Measured:
     """The command that everybody types."""
     began = time.monotonic()

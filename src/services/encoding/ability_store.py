@@ -148,5 +148,5 @@ def _version(program: Path, *_facts: str) -> str:
 def _trials_of_ours() -> str:
     """Return a name of the trials and of the settings that they use."""
     parts = (trials.LOSSLESS, trials.LOSSY, trials.LIGHT, trials.FILTERS, trials.ENCODERS)
-    settings = (presets.LOSSLESS, presets.TUNED, presets.CRF)
+    settings = (presets.LOSSLESS, presets.SPEED, presets.CRF)
     return hashlib.sha256(repr((parts, settings)).encode()).hexdigest()

@@ -17,21 +17,14 @@ CRF: Final[dict[Codec, dict[Quality, int]]] = {
     "av1": {"high": 23, "medium": 30},
 }
 
-# Differences from the encoders' defaults, for which the documented factors are meant, as (option, value): they take
-# less time at the same quality and size (docs/benchmarks/encode.md). libx264: no 8x8 partitions in B-frames, up to five
-# B-frames, a lookahead of 20 frames, simple weights. libx265: rate-distortion level 2, two references, two merge
-# candidates. SVT-AV1 has no setting that is faster without larger files.
-TUNED: Final[dict[str, Options]] = {
-    "libx264": (
-        ("preset", "medium"),
-        ("bf", "5"),
-        ("x264-params", "partitions=i4x4,i8x8,p8x8:rc-lookahead=20:weightp=1"),
-    ),
+# The speed of each encoder for high and medium. libx264, libx265 and SVT-AV1 have the settings of the plain command: no
+# faster ones were found that keep quality and size on every kind of video (docs/benchmarks/encode.md).
+SPEED: Final[dict[str, Options]] = {
+    "libx264": (("preset", "medium"),),
     "libx265": (("preset", "medium"),),
     "libsvtav1": (("preset", "8"),),
     "libaom-av1": (("cpu-used", "6"), ("row-mt", "1"), ("b", "0")),
 }
-_TUNED_X265: Final = {"rd": "2", "ref": "2", "max-merge": "2"}
 # Lossless files of faster presets are up to 16 % (libx264, libx265) and 42 % (SVT-AV1) larger. libx264 writes no
 # B-frames here, so it does not need its lookahead.
 LOSSLESS: Final[dict[str, Options]] = {
@@ -64,10 +57,9 @@ def encoder_options(
         private |= {} if encoder.startswith("libx264") else {"lossless": "1"}
     else:
         factor = CRF[codec][quality] if crf is None else crf
-        named |= dict(TUNED[encoder]) | {"crf": f"{factor:g}"}
+        named |= dict(SPEED[encoder]) | {"crf": f"{factor:g}"}
     if encoder == "libx265":
         private |= {"log-level": "error"} | ({"ctu": "16", "min-cu-size": "8"} if small else {})
-        private |= {} if quality == "lossless" else _TUNED_X265
     if private:
         name = {"libx265": "x265-params", "libsvtav1": "svtav1-params", "libaom-av1": "aom-params"}[encoder]
         named[name] = ":".join(f"{key}={value}" for key, value in private.items())
