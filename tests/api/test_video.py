@@ -434,7 +434,7 @@ def test_a_gap_has_its_wall_clock_under_the_documented_names(
     )
     assert stored.modified_count == 1
     assert anna.status(video_id)["gaps"] == [gap]
-    listed = anna.get("/api/video/list").json["videos"]
+    listed = (anna.get("/api/video/list").json or {})["videos"]
     assert [job["gaps"] for job in listed if job["video_id"] == video_id] == [[gap]]
 
 
