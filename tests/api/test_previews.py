@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from fractions import Fraction
+from threading import Barrier
 from typing import Any
 
 import av
 import pytest
 from bson.objectid import ObjectId
 
+from src.models.video import Owner, Status
 from src.services.clips import preview_requests
 from src.services.clips.preview_requests import PREVIEWS_A_MINUTE
 from tests.api.actors import Api
 from tests.tools.media_kit.pattern import read_number
 from tests.tools.offline_youtube.site import OfflineYoutube
 from tests.tools.offline_youtube.situations import VideoId
-from tests.tools.waiting import eventually
+from tests.tools.waiting import HANG_SECONDS, eventually
 
 pytestmark = pytest.mark.slow
 PATH = "/api/video/preview"
@@ -124,6 +127,20 @@ def test_a_newer_preview_cancels_an_older_one_and_a_minute_has_so_many(
     full = api.call("POST", PATH, json=body(), **there)
     assert (full.status_code, (full.json or {})["code"]) == (503, "QUEUE_FULL")
     assert api.person().post(PATH, body()).status_code == 202, "accounts have turns of their own"
+
+
+def test_two_are_left_of_many_at_once(api: Api) -> None:
+    api.notifier.answer = None
+    everyone, anna = Barrier(8), Owner.user(api.person().id)
+
+    def start(number: int) -> str:
+        everyone.wait(HANG_SECONDS)
+        return api.services.previews.start(anna, body()["url"], number, 4)[:24]
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(start, range(8)))
+    states = [api.services.jobs.find_any(each).status for each in ids]
+    assert sorted(states) == [Status.CANCELLED] * 6 + [Status.PENDING] * 2
 
 
 def test_a_preview_that_nobody_asks_for_ends(real: Api) -> None:

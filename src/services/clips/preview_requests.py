@@ -83,13 +83,13 @@ class PreviewRequests:
         known = self._finished(owner, params)
         if known is not None:
             return self._id_of(known)
-        self._make_room(owner)
         waiting = 0 if owner.kind is OwnerKind.USER else self._jobs.count_open(KINDS, running=False)
         if waiting >= PREVIEWS_WAITING:
             raise QueueFull()
         facts = {"request": {"counts_for": PREVIEWS}} if owner.kind is not OwnerKind.USER else {}
         expires_at = self._clock.now() + timedelta(seconds=KEPT_SECONDS)
         job = self._jobs.save(owner, params, facts=facts, keep_seconds=KEPT_SECONDS, expires_at=expires_at)
+        self._make_room(owner)  # after it was saved: of requests at the same time, the last one sees all
         self._attention.note(job.id)
         self._jobs.start_new(job)
         return self._id_of(job)
@@ -127,7 +127,7 @@ class PreviewRequests:
 
     def _make_room(self, owner: Owner) -> None:
         open_jobs, _ = self._jobs.some(owner, KINDS, offset=0, limit=100, states=_OPEN)
-        for job in open_jobs[PREVIEWS_AT_ONCE - 1 :]:
+        for job in open_jobs[PREVIEWS_AT_ONCE:]:
             self._jobs.cancel(job)
 
     def _count(self, owner: Owner) -> None:

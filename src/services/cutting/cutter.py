@@ -30,6 +30,7 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.media.probe import WaitingProbe
 
 log = logging.getLogger(__name__)
+_ENCODED_BYTES = 1 << 30  # edges that are encoded may have more bytes than what was fetched of them
 _AT_THE_END_SECONDS = 2  # sites report lengths in whole seconds, and audio may end before the video
 
 
@@ -62,6 +63,7 @@ class CutterFactory:
         """``network`` replaces what the settings say about fetching media."""
         self._ffmpeg, self._egress = ffmpeg, egress
         self._network, self._limits = network or media_network(settings), Limits.of_job(settings)
+        self._file_bytes = settings.job_max_fetch_mb * 1_000_000 + _ENCODED_BYTES
 
     @contextmanager
     def start(self, *, offline: bool = False) -> Iterator[ClipCutter]:
@@ -71,7 +73,9 @@ class CutterFactory:
         """
         ffmpeg = FFmpeg(self._ffmpeg.program)  # one job uses one program, the one that its sandbox allows
         with ExitStack() as stack:
-            engine = stack.enter_context(EngineSandbox(ffmpeg.program, self._egress).engine())
+            engine = stack.enter_context(
+                EngineSandbox(ffmpeg.program, self._egress, file_bytes=self._file_bytes).engine()
+            )
             network = self._network
             if not offline:
                 session = stack.enter_context(self._egress.session(self._limits))

@@ -33,23 +33,24 @@ _ROOT = Path(__file__).parents[3]
 
 
 class EngineSandbox:
-    """Starts sandboxed engines. ``egress`` answers their requests to the network."""
+    """Starts sandboxed engines. ``egress`` answers their requests to the network; ``file_bytes`` is the size of the
+    largest file that they may write."""
 
-    def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
-        self._ffmpeg, self._egress = ffmpeg, egress
+    def __init__(self, ffmpeg: Path, egress: EgressProxy, *, file_bytes: int | None = None) -> None:
+        self._ffmpeg, self._egress, self._file_bytes = ffmpeg, egress, file_bytes
 
     @contextmanager
     def engine(self) -> Iterator[SandboxedEngine]:
         """An engine that is starting; all of it ends with the block."""
-        with SandboxedEngine(self._ffmpeg, self._egress) as engine:
+        with SandboxedEngine(self._ffmpeg, self._egress, self._file_bytes) as engine:
             yield engine
 
 
 class SandboxedEngine:
     """The methods of ``cutting/engine``, each call in a child process. For the thread that created it."""
 
-    def __init__(self, ffmpeg: Path, egress: EgressProxy) -> None:
-        self._ffmpeg, self._egress = ffmpeg, egress
+    def __init__(self, ffmpeg: Path, egress: EgressProxy, file_bytes: int | None = None) -> None:
+        self._ffmpeg, self._egress, self._file_bytes = ffmpeg, egress, file_bytes
         self._called = False
         self._channel, theirs = socket.socketpair()
         with theirs:
@@ -78,7 +79,7 @@ class SandboxedEngine:
             Exception: whatever the engine, ``monitor`` and ``refresh`` raise.
         """
         if self._called:
-            with SandboxedEngine(self._ffmpeg, self._egress) as another:
+            with SandboxedEngine(self._ffmpeg, self._egress, self._file_bytes) as another:
                 return another.run(call, order, monitor, refresh)
         self._called = True
         if order.keep is not None:  # Landlock opens only folders that exist
@@ -86,7 +87,7 @@ class SandboxedEngine:
         rules = self._rules(order)
         assert self._process.stdin is not None
         try:
-            send(self._process.stdin, Task(call, order, rules, refresh is not None))
+            send(self._process.stdin, Task(call, order, rules, refresh is not None, self._file_bytes))
         except BrokenPipeError:
             raise engine_died("it did not start") from None
         with ExitStack() as stack:

@@ -8,6 +8,7 @@ lines of JSON on the socket, which the parent validates.
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import logging
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str], methods: Mapping[str, Callable[..., Any]] | N
     load()
     from pydantic import TypeAdapter
 
-    from src.errors import AppError
+    from src.errors import AppError, DiskFull
     from src.models.media_source import SourceUnreadable
     from src.models.progress import Progress
     from src.services.cutting.engine.engine import METHODS
@@ -93,6 +94,8 @@ def main(arguments: Sequence[str], methods: Mapping[str, Callable[..., Any]] | N
     _lend_listener(channel, task.sandbox, kind)
     for name, most in _LIMITS:
         use_at_most(name, most)
+    if task.file_bytes is not None:
+        use_at_most(resource.RLIMIT_FSIZE, task.file_bytes)
     lock_in(task.sandbox, kind)
     method = (methods or METHODS)[task.call]
     try:
@@ -103,8 +106,19 @@ def main(arguments: Sequence[str], methods: Mapping[str, Callable[..., Any]] | N
     except SourceUnreadable as reason:
         send_line("unreadable", TypeAdapter(str).dump_json(str(reason)))
     except AppError as error:
-        fields = {"code": error.code, "message": error.message, "missing": error.details.get("missing", [])}
-        send_line("failed", TypeAdapter(dict[str, Any]).dump_json(fields))
+        send_line("failed", _failure(error))
+    except OSError as error:
+        if error.errno != errno.EFBIG:  # the limit of this task, not a fault of the engine
+            raise
+        send_line("failed", _failure(DiskFull("The file would be larger than one job may write.")))
+
+
+def _failure(error: Any) -> bytes:
+    """Return an ``AppError`` as JSON."""
+    from pydantic import TypeAdapter
+
+    fields = {"code": error.code, "message": error.message, "missing": error.details.get("missing", [])}
+    return TypeAdapter(dict[str, Any]).dump_json(fields)
 
 
 def _lend_listener(channel: socket.socket, sandbox: SandboxRules, kind: Kind) -> None:

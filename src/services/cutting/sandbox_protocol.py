@@ -17,12 +17,16 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One call of the engine. ``refreshes``: the parent can answer one request for fresh links."""
+    """One call of the engine. ``refreshes``: the parent can answer one request for fresh links.
+
+    ``file_bytes``: the size of the largest file that may be written; ``None`` is unlimited.
+    """
 
     call: Call
     order: CutOrder
     sandbox: SandboxRules
     refreshes: bool
+    file_bytes: int | None = None
 
 
 def send(stream: IO[bytes], value: object) -> None:

@@ -80,6 +80,13 @@ def hang(monitor: Monitor) -> list[ClipReport]:
     return []
 
 
+def fill(monitor: Monitor, work: str, count: int) -> list[ClipReport]:
+    """Write a file of this many bytes."""
+    with Path(work, "large").open("wb") as file:
+        file.truncate(count)
+    return told("done")
+
+
 def modules(monitor: Monitor) -> list[ClipReport]:
     """Tell in the notes which modules this process has loaded."""
     return told(*sorted(sys.modules))
@@ -91,7 +98,9 @@ def told(*texts: str) -> list[ClipReport]:
     return [ClipReport(_NOWHERE, _NOWHERE, "smart", 0, 0, 0, notes)]
 
 
-ACTS: dict[str, Callable[..., list[ClipReport]]] = {act.__name__: act for act in (misbehave, die, lie, hang, modules)}
+ACTS: dict[str, Callable[..., list[ClipReport]]] = {
+    act.__name__: act for act in (misbehave, die, lie, hang, fill, modules)
+}
 
 
 def order_to(act: str, folder: Path, network: NetworkSettings, /, **given: Any) -> CutOrder:

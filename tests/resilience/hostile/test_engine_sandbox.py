@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from src.errors import (
     AppError,
     Cancelled,
     ClipIncomplete,
+    DiskFull,
     EngineInterrupted,
     InternalError,
     MediaGone,
@@ -104,6 +106,16 @@ def test_the_child_loads_nothing_of_its_parent(engine: SandboxedEngine, place: P
     packages = {name.split(".")[0] for name in loaded}
     assert not packages & {"yt_dlp", "pymongo", "flask", "celery", "redis"}
     assert not [name for name in loaded if name.startswith(("src.services.egress", "src.services.youtube_service"))]
+
+
+@pytest.mark.parametrize(("count", "error"), [(1 << 20, None), ((1 << 20) + 1, DiskFull)], ids=["as allowed", "more"])
+def test_no_file_is_larger_than_a_job_may_write(
+    hostile: None, place: Place, count: int, error: type[AppError] | None
+) -> None:
+    expected = pytest.raises(error) if error else nullcontext()
+    with EngineSandbox(Path(FFMPEG), EgressProxy(Policy()), file_bytes=1 << 20).engine() as engine, expected:
+        run(engine, "fill", place, work=str(place.work), count=count)
+    assert (place.work / "large").stat().st_size == (0 if error else count)
 
 
 @pytest.mark.skipif(str(available()) != "files: landlock, network: namespace", reason="this kernel has less")
