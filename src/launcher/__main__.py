@@ -14,6 +14,7 @@ from pathlib import Path
 
 from src.config import SECRET_NAMES, Settings, SettingsError, unknown_settings
 from src.launcher import data_folder, secrets, service
+from src.launcher.first_hint import first_hint
 from src.launcher.forks import call_in_fork
 from src.launcher.joining import join, joinable
 from src.launcher.outside_stores import require_answers
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.warning("%s", hint)
         call_in_fork(lambda: require_answers(settings))
         with ExitStack() as stack:
-            children, ready_line, claim = stack.enter_context(_everything(settings, _role(options, settings)))
+            children, (ready_line, hint), claim = stack.enter_context(_everything(settings, _role(options, settings)))
             children = stack.enter_context(with_template(children))
             wait = stack.enter_context(SignalWait())
             if options.dev:  # changed code is only loaded by new programs
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 )
                 sys.stdout.write(ready_line + "\n")
                 sys.stdout.flush()
+                sys.stderr.write(hint)
                 notify_ready(notify_address)
                 supervisor.run(_reloader(supervisor) if options.dev else None)
             except StopRequested:
@@ -112,8 +114,9 @@ def _role(options: argparse.Namespace, settings: Settings) -> str:
 
 
 @contextmanager
-def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec], str, Callable[[], None]]]:
-    """Yield all children to run, the line to print when they are ready, and a function that claims their folders.
+def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec], tuple[str, str], Callable[[], None]]]:
+    """Yield all children to run, what to print when they are ready (on standard output, on standard error), and a
+    function that claims their folders.
 
     Raises:
         CannotStart, SettingsError: something is missing or in use.
@@ -121,13 +124,14 @@ def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec]
     with ExitStack() as stack:
         children: list[ChildSpec] = []
         own_database = role == "all" and not settings.mongodb_uri
+        is_first = own_database and data_folder.is_unused(settings.data_dir)
         if role != "all":
             settings = join(settings)
         elif settings.embedded:
             settings, stores = stack.enter_context(_embedded(settings))
             children += stores
         env = _environment(settings.require_complete())
-        ready_line = "yt-downloader workers are ready"
+        ready_line, hint = "yt-downloader workers are ready", ""
         if role != "api":
             children += service.worker_children(settings, env)
         if role == "all":
@@ -139,7 +143,9 @@ def _everything(settings: Settings, role: str) -> Iterator[tuple[list[ChildSpec]
             has_page = settings.page and (not settings.surfaces or "backend" in settings.surfaces)
             page = f"  web page: {listener.url}/" if has_page else ""
             ready_line = f"yt-downloader is ready: {listener.url}{page}  docs: {listener.url}/docs"
-        yield children, ready_line, partial(_claim, settings, embedded=own_database)
+            if has_page and is_first:
+                hint = first_hint(listener.url, settings.host)
+        yield children, (ready_line, hint), partial(_claim, settings, embedded=own_database)
 
 
 @contextmanager

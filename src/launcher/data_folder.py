@@ -24,6 +24,11 @@ SOCKET_PATH_BYTES = 107
 _LONGEST_SOCKET_NAME = "mongodb.sock"
 
 
+def is_unused(folder: Path) -> bool:
+    """Return whether no instance has ever used this data folder."""
+    return not folder.exists() or not any(folder.iterdir())
+
+
 def make_private(folder: Path) -> Path:
     """Return the folder as an absolute path, created if needed, with access for its owner only (0700).
 

@@ -104,6 +104,7 @@ def test_one_life(tmp_path: Path) -> None:
         url = launcher.ready_url()
         assert httpx.get(f"{url}/api/health", timeout=60).json()["status"] == "healthy"
         family = descendants(launcher.process.pid)
+        assert f"Open {url}/ in your browser." in launcher.said.read_text()
         assert len(family) >= 9, "stores, template, API, workers and scheduler, with their own children"
 
         with launched(tmp_path) as second:
