@@ -17,6 +17,7 @@ from src.models.params import LiveClipParams
 from src.models.video import Owner, VideoJob
 from src.routes.schemas.share import Moved, MoveTimes, Shared, SharesEnded, ShareVideo
 from src.routes.share_page import POLICY, render, render_gone
+from src.routes.share_texts import LANGUAGES, texts_in
 from src.services.clips.requests import KINDS
 from src.services.sharing.share_links import poster_of
 
@@ -47,15 +48,17 @@ def end_shares(video_id: str, caller: Caller) -> Reply:
 @endpoint(auth=Auth.NONE, replies={200: File("text/html")}, errors=(ShareNotFound,))
 def share_page(token: str) -> Reply:
     """Show a clip: player, poster, title, download, and the expiry of the link."""
+    words = texts_in(request.accept_languages.best_match(LANGUAGES))
     try:
         share, job = services().shares.open(token)
         page = Response(
-            render(share, job, base_address(), local_address(""), token), content_type="text/html; charset=utf-8"
+            render(share, job, base_address(), local_address(""), token, words), content_type="text/html; charset=utf-8"
         )
-    except ShareNotFound as error:
+    except ShareNotFound:
         if not wants_page():
             raise
-        page = Response(render_gone(error.message), 404, content_type="text/html; charset=utf-8")
+        page = Response(render_gone(words), 404, content_type="text/html; charset=utf-8")
+    page.headers["Vary"] = "Accept, Accept-Language"
     page.headers["Content-Security-Policy"] = POLICY
     page.headers["Cache-Control"] = "private, no-cache"
     page.headers["X-Robots-Tag"] = "noindex"

@@ -11,6 +11,7 @@ from string import Template
 from src.models.params import LiveClipParams
 from src.models.share import Share
 from src.models.video import VideoJob
+from src.routes.share_texts import ShareTexts
 from src.services.media.poster import poster_size
 
 _HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ POLICY = (
 """The Content-Security-Policy of the page."""
 
 
-def render(share: Share, job: VideoJob, base: str, below: str, token: str) -> str:
+def render(share: Share, job: VideoJob, base: str, below: str, token: str, words: ShareTexts) -> str:
     """Return the page; ``base`` is this service's address, for absolute links in previews on other sites; ``below`` is
     the path below which the reader sees it."""
     assert job.artifact is not None
@@ -39,6 +40,9 @@ def render(share: Share, job: VideoJob, base: str, below: str, token: str) -> st
     width, height = int(actual.get("width") or 1280), int(actual.get("height") or 720)
     poster_width, poster_height = poster_size(width, height)
     texts = {
+        "language": words.language,
+        "download": words.download,
+        "available_until": words.until,
         "title": title,
         "source": source if source != title else "",
         "description": " · ".join(filter(None, [_length(seconds), str(actual.get("resolution") or ""), source])),
@@ -54,29 +58,31 @@ def render(share: Share, job: VideoJob, base: str, below: str, token: str) -> st
         "video_path": f"{below}{path}/{file}",
         "poster_path": f"{below}{path}/poster.jpg",
         "download_path": f"{below}{path}/{file}?download=1",
-        "size": _size(job.artifact.size_bytes),
-        "until": share.expires_at.strftime("%-d %B %Y, %H:%M UTC"),
+        "size": words.number(_size(job.artifact.size_bytes)),
+        "until": words.moment(share.expires_at),
         "until_iso": share.expires_at.isoformat(timespec="seconds"),
     }
     escaped = {name: html.escape(text) for name, text in texts.items()}
-    return _PAGE.substitute(escaped, style=_STYLE, facts=_facts(job, seconds))
+    return _PAGE.substitute(escaped, style=_STYLE, facts=_facts(job, seconds, words))
 
 
-def render_gone(why: str) -> str:
-    """Return the page for a link that is no longer valid; ``why`` is one sentence."""
-    return _GONE.substitute(why=html.escape(why), style=_STYLE)
+def render_gone(words: ShareTexts) -> str:
+    """Return the page for a link that is no longer valid."""
+    texts = {"language": words.language, "gone": words.gone, "why": words.why_gone, "made_again": words.made_again}
+    return _GONE.substitute({name: html.escape(text) for name, text in texts.items()}, style=_STYLE)
 
 
-def _facts(job: VideoJob, seconds: float) -> str:
+def _facts(job: VideoJob, seconds: float, words: ShareTexts) -> str:
     actual = job.report.get("actual") or {}
     fps = actual.get("fps")
-    rows = [("Length", _length(seconds))]
+    rows = [(words.length, _length(seconds))]
     if actual.get("resolution"):
-        rows.append(("Picture", str(actual["resolution"]) + (f", {fps:g} fps" if fps else "")))
+        rate = f", {words.number(f'{fps:g}')} {words.frames}" if fps else ""
+        rows.append((words.picture, str(actual["resolution"]) + rate))
     if isinstance(job.params, LiveClipParams):
-        rows.append(("Seen live", job.params.event_at.strftime("%-d %B %Y, %H:%M UTC")))
+        rows.append((words.seen_live, words.moment(job.params.event_at)))
         if job.params.viewer:
-            rows.append(("Clipped by", job.params.viewer))
+            rows.append((words.clipped_by, job.params.viewer))
     return "\n".join(f"<div><dt>{html.escape(a)}</dt><dd>{html.escape(b)}</dd></div>" for a, b in rows if b)
 
 

@@ -111,6 +111,17 @@ def test_a_browser_with_a_dead_link_is_shown_a_page(api: Api) -> None:
     assert api.call("GET", f"/s/{'x' * 46}/clip.mp4", headers={"Accept": browser}).mimetype == "application/json"
 
 
+def test_the_page_speaks_the_language_of_its_reader(api: Api, shared: tuple[str, dict[str, Any]]) -> None:
+    headers = {"Accept": "text/html", "Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+    page = api.call("GET", f"/s/{shared[1]['token']}", headers=headers)
+    assert '<html lang="de"' in page.text and ">Herunterladen<" in page.text
+    assert "Verfügbar bis" in page.text and "Accept-Language" in page.headers["Vary"]
+    gone = api.call("GET", f"/s/{'x' * 46}", headers=headers)
+    assert gone.status_code == 404 and "Diesen Clip gibt es nicht mehr" in gone.text
+    french = api.call("GET", f"/s/{shared[1]['token']}", headers={**headers, "Accept-Language": "fr"})
+    assert '<html lang="en"' in french.text and ">Download<" in french.text
+
+
 def test_only_what_is_finished_is_shared(anna: Person) -> None:
     reply = anna.post(f"/api/video/share/{anna.save()}")
     assert reply.status_code == 404 and reply.json is not None and reply.json["code"] == "FILE_NOT_READY"
