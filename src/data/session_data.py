@@ -52,6 +52,7 @@ class SessionData:
                     "token": session.token_hash,
                     "created_at": session.created_at,
                     "expires_at": session.expires_at,
+                    "client": session.client,
                 }
             )
 
@@ -122,4 +123,5 @@ def _to_session(document: Document) -> Session:
         token_hash=document["token"],
         created_at=document["created_at"],
         expires_at=document["expires_at"],
+        client=document.get("client"),  # older releases stored none
     )

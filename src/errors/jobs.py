@@ -71,6 +71,12 @@ class ChannelTokenNotFound(AppError):
     kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
 
 
+class LoginNotFound(AppError):
+    """The account has no such login, or it has ended."""
+
+    kind, remedy = ErrorKind.NOT_FOUND, Remedy.USER
+
+
 class TooManyRecordings(AppError):
     """This account records as many whole streams as it may: end one of them first."""
 

@@ -22,6 +22,7 @@ COOKIE = "yt-downloader-login"
 _OF_THIS_HOST = "__Host-"  # browsers take such a cookie from this host only: RFC 6265bis, 4.1.3.2
 HEADER, VALUE = "X-Requested-With", "yt-downloader"
 _MOST_CHARACTERS = 4096
+_LONGEST_NAME = 300
 
 
 def is_page() -> bool:
@@ -60,6 +61,11 @@ def cookie_name() -> str:
     site, no name prevents that.
     """
     return _OF_THIS_HOST + COOKIE if _is_secure() and not request.script_root else COOKIE
+
+
+def client_name() -> str | None:
+    """Return what the program of this request calls itself, for the list of logins; ``None`` if it does not."""
+    return request.headers.get("User-Agent", "")[:_LONGEST_NAME] or None
 
 
 def is_used() -> bool:

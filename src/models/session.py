@@ -15,6 +15,8 @@ class Session:
     token_hash: str = field(repr=False)
     created_at: datetime
     expires_at: datetime
+    client: str | None = None
+    """What the program of the login called itself (``User-Agent``); other people's text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,21 @@ from src.errors import (
     CurrentPasswordWrong,
     EmailInvalid,
     EmailTaken,
+    LoginNotFound,
     OriginRefused,
     PasswordInvalid,
     TooManyAttempts,
 )
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Limit, Reply, endpoint
-from src.middleware.login_cookie import clearing_header, cookie_header, is_page
+from src.middleware.login_cookie import clearing_header, client_name, cookie_header, is_page
 from src.middleware.services_of_request import services
 from src.routes.schemas.auth import (
     ChangePassword,
     Credentials,
     LoggedIn,
     LoggedOut,
+    Logins,
     Me,
     PasswordChanged,
     Preferences,
@@ -46,7 +48,7 @@ def register(body: Credentials, caller: Caller) -> Reply:
     user = services().accounts.register(body.email, body.password)
     if not from_page:
         return Registered(user_id=user.id), 201
-    opened = services().accounts.login(body.email, body.password, address=caller.address)
+    opened = services().accounts.login(body.email, body.password, address=caller.address, client=client_name())
     return Registered(user_id=user.id), 201, cookie_header(opened.token)
 
 
@@ -64,7 +66,7 @@ def login(body: Credentials, caller: Caller) -> Reply:
     ``X-Requested-With: yt-downloader`` the token is not in the reply but in a cookie that no script can read.
     """
     from_page = is_page()
-    opened = services().accounts.login(body.email, body.password, address=caller.address)
+    opened = services().accounts.login(body.email, body.password, address=caller.address, client=client_name())
     if from_page:
         return LoggedIn.of(opened.user, None), 200, cookie_header(opened.token)
     return LoggedIn.of(opened.user, opened.token), 200
@@ -76,6 +78,22 @@ def logout(caller: Caller) -> Reply:
     """End this login; its token is invalid from now on."""
     services().accounts.logout(caller.signed_in)
     return LoggedOut(), 200, clearing_header()
+
+
+@bp.get("/logins")
+@endpoint(auth=Auth.PRIVATE, replies={200: Logins})
+def logins(caller: Caller) -> Reply:
+    """List the valid logins of the account, newest first."""
+    identity = caller.signed_in
+    return Logins.of(services().accounts.logins(identity), identity), 200
+
+
+@bp.delete("/logins/<login_id>")
+@endpoint(auth=Auth.PRIVATE, replies={200: LoggedOut}, errors=(LoginNotFound,))
+def end_login(login_id: str, caller: Caller) -> Reply:
+    """End one login of the account; its token is invalid from now on."""
+    services().accounts.end_login(caller.signed_in, login_id)
+    return LoggedOut(), 200
 
 
 @bp.post("/change-password")

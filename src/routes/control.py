@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint
 
 from src.errors import DiskFull, EncodeNotFound, FileGone, FileNotReady, FormatRefused, NotOwner, VideoNotFound
@@ -9,8 +11,15 @@ from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
 from src.models.params import BatchParams, EncodeParams
-from src.models.video import Owner, VideoJob
-from src.routes.schemas.control import EncodeControlled, FileLinked, VideoControlled, WebhookSecret
+from src.models.video import Owner, Status, VideoJob
+from src.routes.schemas.control import (
+    EncodeControlled,
+    FileLinked,
+    FilesZipped,
+    VideoControlled,
+    WebhookSecret,
+    ZipVideos,
+)
 from src.routes.schemas.video import DeleteVideos, VideosDeleted
 from src.services.clips.requests import KINDS as CLIP_KINDS
 
@@ -41,6 +50,22 @@ def delete_videos(caller: Caller, body: DeleteVideos) -> Reply:
             continue
         (told.deleted if deleted else told.cancelled).append(video_id)
     return told, 200
+
+
+@bp.post("/video/zip")
+@endpoint(auth=Auth.PRIVATE, replies={200: FilesZipped}, errors=(FileGone,))
+def zip_videos(caller: Caller, body: ZipVideos) -> Reply:
+    """Get a link to one ZIP file with the files of up to 100 videos, valid for about an hour."""
+    found: list[VideoJob] = []
+    for video_id in dict.fromkeys(body.ids):
+        with suppress(VideoNotFound, NotOwner):  # nobody learns which videos others have
+            found.append(_video(video_id, caller))
+    found = [job for job in found if job.status is Status.COMPLETED and job.artifact is not None]
+    missing = [video_id for video_id in body.ids if video_id not in {job.id for job in found}]
+    if not found:
+        raise FileGone()
+    link = services().file_links.zipped(found)
+    return FilesZipped(url=link.address, files=len(found), missing=missing, expires_at=link.expires_at), 200
 
 
 @bp.post("/video/<video_id>/cancel")

@@ -9,6 +9,7 @@ from src.middleware.auth import Auth
 from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
 from src.middleware.services_of_request import services
+from src.middleware.zip_reply import zip_reply
 from src.routes.schemas.media import LinkQuery
 from src.services.sharing.share_links import poster_of
 
@@ -34,6 +35,13 @@ def shown_file(job_id: str, filename: str, query: LinkQuery) -> Reply:
         reply.headers["Content-Disposition"] = "inline"
     reply.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return reply
+
+
+@bp.get("/zip/<ids>")
+@endpoint(auth=Auth.NONE, replies={200: File("application/zip")}, errors=OF_A_LINK)
+def zipped_files(ids: str, query: LinkQuery) -> Reply:
+    """Download several files as one ZIP file by their link, which is valid for about an hour."""
+    return zip_reply(services().file_links.open_zipped(ids, query.expires, query.signature), "clips.zip")
 
 
 @bp.get("/posters/<job_id>/<filename>")

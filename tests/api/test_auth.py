@@ -251,3 +251,18 @@ def test_a_private_token_may_save_and_a_public_one_may_not_read(api: Api, anna: 
     body = {"url": "https://youtu.be/dQw4w9WgXcQ", "start_time": 1, "end_time": 2, "user_id": anna.id}
     assert anna.post("/api/video/save", json=body).status_code == 201
     assert_error(api.call("GET", "/api/video/list", token=api.public_token()), 401, "TOKEN_INVALID")
+
+
+def test_logins_are_listed_and_ended_one_by_one(api: Api) -> None:
+    anna, bert = api.person(), api.person()
+    again = {"email": anna.email, "password": PASSWORD}
+    other = api.call("POST", "/api/auth/login", json=again, headers={"User-Agent": "A browser <b>"}).json["token"]  # type: ignore[index]
+    found = anna.get("/api/auth/logins").json["logins"]  # type: ignore[index]
+    assert found[0]["client"] == "A browser <b>" and [row["current"] for row in found] == [False, True]
+    path = f"/api/auth/logins/{found[0]['id']}"
+    assert api.call("DELETE", path, token=bert.token).json["code"] == "LOGIN_NOT_FOUND"  # type: ignore[index]
+    assert api.call("GET", "/api/auth/me", token=other).status_code == 200
+    assert api.call("DELETE", path, token=anna.token).status_code == 200
+    assert api.call("GET", "/api/auth/me", token=other).status_code == 401
+    assert api.call("DELETE", path, token=anna.token).status_code == 404
+    assert len(anna.get("/api/auth/logins").json["logins"]) == 1  # type: ignore[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from fractions import Fraction
 from typing import Any
 
@@ -92,3 +94,32 @@ def test_many_are_deleted_at_once_and_nothing_of_others(api: Api, anna: Person, 
     for wrong in ([], ["x"] * 201, [1], None):
         assert anna.post("/api/video/delete", {"ids": wrong}).status_code == 400
     assert api.services.jobs.some(Owner.user(anna.id), ("clip",), offset=0, limit=5) == ([], 0)
+
+
+def test_several_files_come_as_one_zip(api: Api, anna: Person, bert: Person) -> None:
+    ids, saved, other = [anna.save(additional_message="A / jump") for _ in range(2)], anna.save(), bert.save()
+    for video_id in ids:
+        assert anna.post(f"/api/video/download/{video_id}").status_code == 200
+    told = anna.post("/api/video/zip", {"ids": [*ids, saved, other, "nonsense"]}).json
+    assert told is not None and told["files"] == 2 and told["missing"] == [saved, other, "nonsense"]
+    reply = api.call("GET", told["url"])
+    assert (reply.status_code, reply.mimetype) == (200, "application/zip")
+    assert (
+        reply.headers["Content-Disposition"].startswith("attachment") and "no-store" in reply.headers["Cache-Control"]
+    )
+    with zipfile.ZipFile(io.BytesIO(reply.data)) as archive:
+        assert archive.testzip() is None
+        assert [archive.read(name) for name in archive.namelist()] == [api.engine.content] * 2
+        assert archive.namelist() == ["jump.mp4", "jump (2).mp4"]
+    for wrong in (told["url"][:-1], told["url"].replace(ids[0], other), told["url"].split("?")[0]):
+        assert api.call("GET", wrong).status_code == 403
+    assert bert.post("/api/video/zip", {"ids": ids}).json["code"] == "FILE_GONE"  # type: ignore[index]
+    anna.post("/api/video/delete", {"ids": ids})
+    assert api.call("GET", told["url"]).status_code == 404
+
+
+def test_a_list_tells_what_waits_from_what_is_only_saved(api: Api, anna: Person) -> None:
+    api.notifier.answer = None
+    saved, queued = anna.save(), anna.save()
+    anna.post(f"/api/video/start/{queued}")
+    assert {row["video_id"]: row["queued"] for row in listed(anna)} == {saved: False, queued: True}

@@ -2,9 +2,10 @@
 
 import { BASE, ApiError, call } from './api.js';
 import { announce, fill, h, icon, newId } from './dom.js';
+import { loginsCard } from './logins.js';
 import { noticeOf, sentenceOf } from './problems.js';
 import { restore, session, signOut } from './session.js';
-import { sizeText, t } from './texts.js';
+import { has, sizeText, t } from './texts.js';
 
 /** @returns {Promise<HTMLElement>} */
 export async function accountView() {
@@ -19,6 +20,7 @@ export async function accountView() {
       h('p.quiet', {}, space),
       h('div.actions', {}, h('button.plain', { on: { click: () => signOut() } }, t('session.leave'))),
     ]),
+    await loginsCard(),
     passwordCard(),
     toolsCard(),
     await operationsCard(),
@@ -58,10 +60,10 @@ function toolsCard() {
     event.preventDefault();
     announce(t('account.drag'));
   } } }, [icon('clip'), t('account.bookmark')]);
+  const canDrag = matchMedia('(pointer: fine)').matches;
   return h('section.card.part-card', {}, [
     h('h2', {}, t('account.tools')),
-    h('p.quiet', {}, t('account.bookmark-how')),
-    h('div.actions', {}, link),
+    canDrag ? [h('p.quiet', {}, t('account.bookmark-how')), h('div.actions', {}, link)] : null,
     h('p.quiet', {}, t(isSecureContext ? 'account.install' : 'account.install-https')),
   ]);
 }
@@ -78,13 +80,13 @@ async function operationsCard() {
   const { files, network } = found.sandbox;
   const rows = [
     ['operations.whole', found.ok ? t('operations.good') : found.reasons.join(' '), found.ok],
-    ...Object.entries(found.self_test).map(([name, part]) => [name, part.ok ? t('operations.good') : part.problem, part.ok]),
+    ...Object.entries(found.self_test).map(([name, part]) => [`operations.part-${name}`, part.ok ? t('operations.good') : part.problem, part.ok]),
     ['operations.sandbox', [files, network].filter(Boolean).join(', ') || t('operations.none'), Boolean(files && network)],
     ['operations.ytdlp', t('operations.days', { n: found.ytdlp_age_days ?? 0 }), (found.ytdlp_age_days ?? 0) < 60],
-    ...Object.entries(found.queues ?? {}).map(([name, queue]) => [t('operations.queue', { name }), t('operations.jobs', { waiting: queue.waiting, running: queue.running }), true]),
+    ...Object.entries(found.queues ?? {}).map(([name, queue]) => [t('operations.queue', { name: t(`queue.${name}`) }), t('operations.jobs', { waiting: queue.waiting, running: queue.running }), true]),
   ];
   return h('section.card.part-card', {}, [
     h('h2', {}, t('operations.title')),
-    h('dl.parts', {}, rows.map(([name, text, good]) => [h('dt', {}, t(name).replaceAll('_', ' ')), h('dd', { class: good ? 'good' : 'bad' }, text)])),
+    h('dl.parts', {}, rows.map(([name, text, good]) => [h('dt', {}, has(name) ? t(name) : name.replace('operations.part-', '')), h('dd', { class: good ? 'good' : 'bad' }, text)])),
   ]);
 }

@@ -1,5 +1,6 @@
 /** The view of chat bots: a command to copy, a test that saves nothing, and links for moderators. */
 
+import { removalButton } from './action-button.js';
 import { BASE, call, offers, send } from './api.js';
 import { announce, copy, fill, h, icon, newId } from './dom.js';
 import { noticeOf, sentenceOf } from './problems.js';
@@ -80,16 +81,12 @@ export async function botsView() {
 
   async function showTokens() {
     const found = (await call('GET', 'api/auth/tokens')).tokens;
-    fill(tokens, found.map((/** @type {any} */ token) => {
-      const revoke = h('button.plain', { on: { click: async () => {
-        try {
-          await call('DELETE', `api/auth/tokens/${token.id}`);
-          announce(t('bots.revoked'));
-          await showTokens();
-        } catch (error) {
-          announce(sentenceOf(error));
-        }
-      } } }, [icon('trash'), t('bots.revoke')]);
+    fill(tokens, found.length ? h('h2', {}, t('bots.tokens')) : null, found.map((/** @type {any} */ token) => {
+      const revoke = removalButton(async () => {
+        await call('DELETE', `api/auth/tokens/${token.id}`);
+        announce(t('bots.revoked'));
+        await showTokens();
+      }, 'bots.revoke');
       const used = token.last_used_at ? t('bots.used', { n: token.uses, when: momentText(token.last_used_at) }) : t('bots.unused');
       return h('div.card.row.token', { role: 'group', 'aria-label': token.name }, [
         h('div.about', {}, [h('h3', {}, token.name), h('p.quiet', {}, [[token.hint, token.stream, used].filter(Boolean).join(' · ')])]),

@@ -1,6 +1,6 @@
 /** One clip: its progress while it is produced, then the file, or what went wrong and who can help. */
 
-import { actionButton } from './action-button.js';
+import { actionButton, removalButton } from './action-button.js';
 import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
@@ -18,14 +18,13 @@ export class ClipRow extends HTMLElement {
   clip = { video_id: '', status: 'pending' };
   /** @type {Record<string, any>} */
   progress = {};
-  started = true;
   /** In a list: a poster that opens the player. */
   compact = false;
   shape = '';
 
   /** @param {import('./clips-api.js').Clip} clip */
   show(clip) {
-    this.clip = clip;
+    this.clip = { ...clip, title: clip.title ?? this.clip.title };
     this.progress = clip.progress ?? {};
     this.render();
   }
@@ -49,6 +48,7 @@ export class ClipRow extends HTMLElement {
     this.progress = { ...this.progress, ...event };
     const ended = !RUNNING.includes(event.status);
     this.clip.status = event.status;
+    this.clip.queued ||= event.status === 'pending'; // of a clip that is only saved, there are no events
     if (event.title) this.clip.title = event.title;
     if (ended) void this.refresh(true);
     else this.render();
@@ -72,7 +72,7 @@ export class ClipRow extends HTMLElement {
 
   get state() {
     const { status } = this.clip;
-    if (status === 'pending' && !this.clip.queued && !this.started) return 'saved';
+    if (status === 'pending' && !this.clip.queued) return 'saved';
     if (status === 'completed' && !this.clip.file_available) return 'expired';
     return status;
   }
@@ -93,12 +93,11 @@ export class ClipRow extends HTMLElement {
     this.className = `row card ${state}${this.compact ? ' compact' : ''}`;
     this.setAttribute('role', 'group');
     this.setAttribute('aria-label', clip.title || t('video.untitled'));
-    const times = typeof clip.start_time !== 'number' || typeof clip.end_time !== 'number' ? '' : rangeText(clip);
     fill(this, [
       this.compact && state === 'completed' ? this.poster() : null,
       h('div.about', {}, [
-        h('h3', {}, clip.title || t('video.untitled')),
-        h('p.quiet', {}, [times, this.details()].filter(Boolean).join(' · ')),
+        h('h3', {}, clip.title || t(RUNNING.includes(state) ? 'clips.new' : 'video.untitled')),
+        h('p.quiet', {}, [rangeText(clip), this.details()].filter(Boolean).join(' · ')),
       ]),
       this.body(),
     ]);
@@ -112,7 +111,7 @@ export class ClipRow extends HTMLElement {
 
   body() {
     const { clip, state } = this;
-    const remove = actionButton('trash', 'delete', () => this.remover());
+    const remove = removalButton(() => this.remover());
     if (RUNNING.includes(state)) {
       this.bar = /** @type {HTMLProgressElement} */ (h('progress', { max: 100, 'aria-label': t('progress') }));
       this.note = h('p.quiet.note');
@@ -126,6 +125,7 @@ export class ClipRow extends HTMLElement {
           actionButton('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
           actionButton('share', 'share', () => this.share()),
           actionButton('move', 'trim', () => this.trim()),
+          this.chooseAgain(),
           remove,
           this.countdown(),
         ]),
@@ -133,10 +133,17 @@ export class ClipRow extends HTMLElement {
     }
     if (state === 'failed') {
       const { code, message } = clip.error ?? { code: 'UNKNOWN', message: '' };
-      return [notice(code, message), h('div.actions', {}, [retryHelps(code) ? actionButton('retry', 'retry', () => this.again(retryClip), 'primary') : null, remove])];
+      return [notice(code, message), h('div.actions', {}, [retryHelps(code) ? actionButton('retry', 'retry', () => this.again(retryClip), 'primary') : null, this.chooseAgain(), remove])];
     }
     const again = state === 'saved' ? 'start' : 'again';
-    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [actionButton('retry', again, () => this.again(startClip), 'primary'), remove])];
+    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [actionButton('retry', again, () => this.again(startClip), 'primary'), this.chooseAgain(), remove])];
+  }
+
+  /** In a list: a link to the first view with the same video and range. */
+  chooseAgain() {
+    const { url, kind, start_time: from, end_time: to } = this.clip;
+    if (!this.compact || kind !== 'clip') return null;
+    return h('a.button', { href: `#${new URLSearchParams({ url, from, to })}` }, [icon('clip'), t('choose-again')]);
   }
 
   /** The file, as soon as there is a link to it; a press on its picture plays it. */
@@ -173,7 +180,8 @@ export class ClipRow extends HTMLElement {
       this.shape = '';
       void this.refresh();
     });
-    return this.append(panel);
+    this.append(panel);
+    return panel.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   }
 
   outcome() {
@@ -200,14 +208,13 @@ export class ClipRow extends HTMLElement {
     const known = percent > 0 ? `${Math.floor(percent)} %` : '';
     const left = progress.eta ? t('progress.left', { eta: progress.eta }) : '';
     const words = waiting ? t(`waiting.${waiting}`) : t(`phase.${phase}`);
-    if (this.note) this.note.textContent = [words, known, progress.speed, left].filter(Boolean).join(' · ');
+    if (this.note) this.note.textContent = [words, known, parseFloat(progress.speed) > 0 && progress.speed, percent > 0 && left].filter(Boolean).join(' · ');
   }
 
   /** @param {(id: string) => Promise<void>} how */
   async again(how) {
     await how(this.clip.video_id);
-    this.started = true;
-    this.show({ ...this.clip, status: 'pending', error: null, progress: null });
+    this.show({ ...this.clip, status: 'pending', queued: true, error: null, progress: null });
     await this.refresh();
   }
 
@@ -234,6 +241,9 @@ customElements.define('clip-row', ClipRow);
 
 /** @param {import('./clips-api.js').Clip} clip */
 function rangeText(clip) {
+  if (typeof clip.start_time !== 'number' || typeof clip.end_time !== 'number') return '';
+  // Where a stream began is of no use to anyone: its moments have no place that a reader could find again.
+  if (clip.kind === 'live_clip') return timeText(clip.end_time - clip.start_time, 1);
   return `${timeText(clip.start_time)} – ${timeText(clip.end_time)} (${timeText(clip.end_time - clip.start_time)})`;
 }
 

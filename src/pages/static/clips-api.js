@@ -79,6 +79,17 @@ export function linksOf(id, kind = 'video') {
 }
 
 /**
+ * Have the browser save the files of several clips as one ZIP file.
+ * @param {string[]} ids
+ * @returns {Promise<{ files: number, missing: string[] }>}
+ */
+export async function downloadZip(ids) {
+  const zipped = await call('POST', 'api/video/zip', { ids });
+  save(zipped.url, 'clips.zip');
+  return zipped;
+}
+
+/**
  * Have the browser save the file, named after its title.
  * @param {string} id
  * @param {string} title
@@ -87,9 +98,14 @@ export function linksOf(id, kind = 'video') {
 export async function download(id, title, kind = 'video') {
   const { file_url: url } = await linksOf(id, kind);
   const ending = /\.\w+(?=\?|$)/.exec(url)?.[0] ?? '.mp4';
+  save(url, (title || 'clip').replace(/[\\/:*?"<>|\u0000-\u001f]+/g, '_').slice(0, 120) + ending);
+}
+
+/** @param {string} url @param {string} name */
+function save(url, name) {
   const anchor = document.createElement('a');
   anchor.href = url;
-  anchor.download = (title || 'clip').replace(/[\\/:*?"<>|\u0000-\u001f]+/g, '_').slice(0, 120) + ending;
+  anchor.download = name;
   document.body.append(anchor);
   anchor.click();
   anchor.remove();

@@ -1,7 +1,9 @@
 /** The view of all clips of the account: by state, several at once, a page at a time. */
 
+import { actionButton, removalButton } from './action-button.js';
 import { call, offers } from './api.js';
 import { ClipRow } from './clip-row.js';
+import { downloadZip } from './clips-api.js';
 import { announce, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
 import { noticeOf } from './problems.js';
@@ -48,7 +50,6 @@ export async function clipsView() {
   function row(clip) {
     const element = new ClipRow();
     element.compact = true;
-    element.started = clip.status !== 'pending' || Boolean(clip.started_at);
     element.show(clip);
     if (offers('bulk_delete')) {
       const box = h('input', { type: 'checkbox', 'aria-label': t('clips.choose', { title: clip.title || t('video.untitled') }), on: { change: () => {
@@ -65,19 +66,20 @@ export async function clipsView() {
     bar.hidden = chosen.size === 0;
     fill(bar, [
       h('span', {}, t('clips.chosen', { n: chosen.size })),
-      h('button.plain', { on: { click: remove } }, [icon('trash'), t('delete')]),
+      h('div.actions', {}, [actionButton('zip', 'clips.zip', zip), removalButton(remove)]),
     ]);
   }
 
+  async function zip() {
+    const { missing } = await downloadZip([...chosen]);
+    if (missing.length) announce(t('clips.zip-missing', { n: missing.length }));
+  }
+
   async function remove() {
-    try {
-      const n = chosen.size;
-      await call('POST', 'api/video/delete', { ids: [...chosen] });
-      announce(t('clips.deleted', { n }));
-      await show(page);
-    } catch (error) {
-      fill(problem, noticeOf(error));
-    }
+    const n = chosen.size;
+    await call('POST', 'api/video/delete', { ids: [...chosen] });
+    announce(t('clips.deleted', { n }));
+    await show(page);
   }
 
   /** @param {Event} event a clip that was made elsewhere appears */

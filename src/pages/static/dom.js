@@ -68,6 +68,7 @@ const ICONS = {
   check: 'M5 12.500l4.500 4.500L19 7',
   alert: 'M12 8v5M12 16.500v.100M12 3l9.500 17h-19z',
   keys: 'M3 7h18v11H3zM7 11h.100M11 11h.100M15 11h.100M8 15h8',
+  zip: 'M5 3h9l5 5v13H5zM14 3v5h5M10 11h3M10 14h3M10 17h3',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
   plus: 'M12 5v14M5 12h14',
   server: 'M4 5h16v6H4zM4 13h16v6H4zM8 8h.100M8 16h.100',
@@ -102,15 +103,16 @@ let voice = null;
 /**
  * Tell screen readers, and for a moment everyone, what has happened.
  * @param {string} text
+ * @param {{ seen?: boolean }} [given] `seen`: the page shows it already, so that only screen readers are told
  */
-export function announce(text) {
+export function announce(text, { seen = false } = {}) {
   if (!voice) {
     voice = /** @type {HTMLElement} */ (h('div.toast', { role: 'status', 'aria-live': 'polite' }));
     document.body.append(voice);
   }
   const current = voice;
   current.textContent = text;
-  current.classList.add('shown');
+  current.classList.toggle('shown', !seen);
   setTimeout(() => {
     if (current.textContent === text) current.classList.remove('shown');
   }, 3500);

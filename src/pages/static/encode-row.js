@@ -1,6 +1,6 @@
 /** One upload: what it shall become, its progress, and the encoded file. */
 
-import { actionButton } from './action-button.js';
+import { actionButton, removalButton } from './action-button.js';
 import { call, send } from './api.js';
 import { download } from './clips-api.js';
 import { announce, fill, h, newId } from './dom.js';
@@ -72,7 +72,7 @@ export class EncodeRow extends HTMLElement {
 
   body() {
     const { encode } = this;
-    const remove = actionButton('trash', 'delete', async () => {
+    const remove = removalButton(async () => {
       await call('DELETE', `api/encode/${encode.encode_id}`);
       announce(t('deleted'));
       this.remove();

@@ -13,8 +13,8 @@ import { requireUser } from './session.js';
 import { t } from './texts.js';
 
 /**
- * Return the view; `link` is a link to begin with.
- * @param {{ link?: string }} [given]
+ * Return the view; `link` is a link to begin with, and `range` what to choose of it.
+ * @param {{ link?: string, range?: { start: number, end: number } }} [given]
  */
 export function homeView(given = {}) {
   const field = new LinkField();
@@ -40,6 +40,8 @@ export function homeView(given = {}) {
   function found({ url, info }) {
     const selection = new Selection(url, info, facts.longest_clip_seconds);
     const chooser = new ClipChooser();
+    const { range } = given;
+    if (range && url === given.link && range.end <= (selection.duration || Infinity)) selection.set(range.start, range.end);
     view.classList.remove('empty');
     fill(problem);
     fill(chosen, chooser);
@@ -50,7 +52,7 @@ export function homeView(given = {}) {
       await make(chooser, () => saveMoment(selection.url, seconds), { title: selection.info.title });
       done();
     });
-    announce(t('lookup.found', { title: info.title || t('video.untitled') }));
+    announce(t('lookup.found', { title: info.title || t('video.untitled') }), { seen: true });
   }
 
   /**
@@ -79,12 +81,12 @@ export function homeView(given = {}) {
     try {
       const id = await how();
       const row = new ClipRow();
-      row.show({ video_id: id, status: 'pending', ...about });
+      row.show({ video_id: id, status: 'pending', queued: true, ...about });
       made.hidden = false;
       made.children[0].after(row);
       row.show(await statusOf(id));
       row.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
-      announce(t('create.done'));
+      announce(t('create.done'), { seen: true });
       return true;
     } catch (error) {
       fill(problem, noticeOf(error));

@@ -5,7 +5,6 @@ import { h, icon } from './dom.js';
 import { t } from './texts.js';
 
 const LENGTHS = [30, 60, 120];
-const BEFORE_SECONDS = 15;
 
 /**
  * Return the buttons; `save` is called with the seconds of the moment.
@@ -25,13 +24,13 @@ export function liveButtons(save) {
 }
 
 /**
- * Save the last seconds of a stream, and some before them to choose from.
+ * Save the last seconds of a stream; the service retains some more on both sides, so that it can be trimmed.
  * @param {string} url
  * @param {number} seconds
  * @returns {Promise<string>} the id of the clip
  */
 export async function saveMoment(url, seconds) {
-  const saved = await call('POST', 'api/video/save', { url, start_time: -(seconds + BEFORE_SECONDS), end_time: 0 });
+  const saved = await call('POST', 'api/video/save', { url, start_time: -seconds, end_time: 0 });
   await call('POST', `api/video/start/${saved.video_id}`, {});
   return saved.video_id;
 }

@@ -12,7 +12,7 @@ import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './text
 
 /** @type {Record<string, View>} */
 const VIEWS = {
-  '': { title: 'nav.home', icon: 'clip', view: (given) => homeView({ link: withTime(given.url, given.t) }) },
+  '': { title: 'nav.home', icon: 'clip', view: (given) => homeView({ link: withTime(given.url, given.t), range: rangeOf(given) }) },
   clips: { title: 'nav.clips', icon: 'list', account: true, view: async () => (await import('./clips.js')).clipsView() },
   uploads: { title: 'nav.uploads', icon: 'upload', account: true, view: async () => (await import('./uploads.js')).uploadsView() },
   bots: { title: 'nav.bots', icon: 'chat', account: true, view: async () => (await import('./bots.js')).botsView() },
@@ -36,6 +36,12 @@ function withTime(url, time) {
   } catch {
     return url;
   }
+}
+
+/** @param {Record<string, string>} given */
+function rangeOf({ from, to }) {
+  const [start, end] = [Number(from), Number(to)];
+  return from && to && start >= 0 && end > start ? { start, end } : undefined;
 }
 
 /** Read the part of the address after "#": the name of a view, or fields for the first one. */

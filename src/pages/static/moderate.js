@@ -1,5 +1,6 @@
 /** The page of a channel's moderators, who have a link and no account: save the last moments, and tidy the last clips. */
 
+import { removalButton } from './action-button.js';
 import { send } from './api.js';
 import { announce, fill, h, icon } from './dom.js';
 import { liveButtons } from './live.js';
@@ -77,7 +78,8 @@ export async function moderateView(token) {
  * @param {() => Promise<void>} changed
  */
 function row(token, clip, changed) {
-  const name = clip.title || clip.source_title || t('video.untitled');
+  const running = clip.status === 'pending' || clip.status === 'processing';
+  const name = clip.title || clip.source_title || t(running ? 'clips.new' : 'video.untitled');
   const ask = (/** @type {string} */ method, /** @type {string} */ path, /** @type {unknown} */ json = undefined) =>
     send(method, `c/-/clips/${clip.video_id}${path}`, { json, headers: { 'X-Channel-Token': token } });
   const title = h('input', { 'aria-label': t('moderate.name'), maxlength: 200, own: { value: clip.title ?? '' }, placeholder: clip.source_title ?? '' });
@@ -91,7 +93,11 @@ function row(token, clip, changed) {
       announce(sentenceOf(error));
     }
   };
-  const running = clip.status === 'pending' || clip.status === 'processing';
+  function trim() {
+    if (extra.firstChild) return fill(extra);
+    fill(extra, trimPanel(video, clip.duration, (move) => ask('POST', '/move', move), changed));
+    return extra.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+  }
   const facts = [t(`state.${clip.status}`), clip.viewer, clip.expires_at && t('expires', { span: spanText((new Date(clip.expires_at).getTime() - Date.now()) / 1000) })];
   return h('div.card.row', { role: 'group', 'aria-label': name }, [
     h('div.about', {}, [h('h3', {}, name), h('p.quiet', {}, facts.filter(Boolean).join(' · '))]),
@@ -103,8 +109,11 @@ function row(token, clip, changed) {
       void act(() => ask('PATCH', '', { title: title.value }))();
     } } }, [title, h('button.plain', { type: 'submit' }, t('moderate.rename'))]),
     h('div.actions', {}, [
-      video ? h('button.plain', { on: { click: () => fill(extra, trimPanel(video, clip.duration, (move) => ask('POST', '/move', move), changed)) } }, [icon('move'), t('trim')]) : null,
-      h('button.plain', { on: { click: act(() => ask('DELETE', '')) } }, [icon('trash'), t('delete')]),
+      video ? h('button.plain', { on: { click: trim } }, [icon('move'), t('trim')]) : null,
+      removalButton(async () => {
+        await ask('DELETE', '');
+        await changed();
+      }),
     ]),
     extra,
   ]);

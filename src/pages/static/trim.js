@@ -7,6 +7,7 @@ import { t } from './texts.js';
 import { timeText } from './times.js';
 
 const STEPS = [-1, -0.1, 0.1, 1];
+const LAST_FRAME_SECONDS = 0.04;
 
 /**
  * Return the panel. `send` gets the seconds to add to both ends; `done` is called when the clip is cut again.
@@ -21,17 +22,36 @@ export function trimPanel(video, length, send, done) {
   const problem = h('div', { role: 'alert' });
   const apply = h('button.primary', { on: { click: sent } }, t('trim.apply'));
 
+  if (video) video.preload = 'auto'; // so that it can show the new ends
+
   function update() {
     const now = length - moved.start + moved.end;
-    const sign = (/** @type {number} */ value) => `${value < 0 ? '−' : '+'}${timeText(Math.abs(value), 2)}`;
-    shown.textContent = t('trim.shown', { start: sign(moved.start), end: sign(moved.end), length: timeText(now, 2) });
+    const words = [];
+    if (moved.start) words.push(t(moved.start < 0 ? 'trim.start-earlier' : 'trim.start-later', { span: timeText(Math.abs(moved.start), 2) }));
+    if (moved.end) words.push(t(moved.end < 0 ? 'trim.end-earlier' : 'trim.end-later', { span: timeText(Math.abs(moved.end), 2) }));
+    if (words.length) words.push(t(now > 0 ? 'trim.length' : 'range.empty', { length: timeText(now, 2) }));
+    if (moved.start < 0 || moved.end > 0) words.push(t('trim.outside'));
+    shown.textContent = words.join(' ') || t('trim.how');
     apply.disabled = now <= 0 || (!moved.start && !moved.end);
+  }
+
+  /** Show the frame at an end that was moved, as far as it is in the file. @param {'start' | 'end'} which */
+  function showEnd(which) {
+    if (!video) return;
+    video.pause();
+    video.currentTime = which === 'start' ? Math.max(moved.start, 0) : Math.max(length + Math.min(moved.end, 0) - LAST_FRAME_SECONDS, 0);
   }
 
   /** @param {'start' | 'end'} which @param {number} seconds */
   function move(which, seconds) {
     moved[which] = Math.round(seconds * 1000) / 1000;
     update();
+  }
+
+  /** @param {'start' | 'end'} which @param {number} seconds */
+  function step(which, seconds) {
+    move(which, moved[which] + seconds);
+    showEnd(which);
   }
 
   async function sent() {
@@ -52,10 +72,10 @@ export function trimPanel(video, length, send, done) {
     return h('div.side', { role: 'group', 'aria-label': t(`range.${which}`) }, [
       h('span.label', {}, t(`range.${which}`)),
       h('div.actions', {}, [
-        STEPS.map((step) => {
-          const text = `${step < 0 ? '−' : '+'}${Math.abs(step)} s`;
-          const name = `${text}: ${t(step < 0 ? 'trim.earlier' : 'trim.later')}`;
-          return h('button.plain.step', { 'aria-label': name, on: { click: () => move(which, moved[which] + step) } }, text);
+        STEPS.map((seconds) => {
+          const text = `${seconds < 0 ? '−' : '+'}${Math.abs(seconds)} s`;
+          const name = `${text}: ${t(seconds < 0 ? 'trim.earlier' : 'trim.later')}`;
+          return h('button.plain.step', { 'aria-label': name, on: { click: () => step(which, seconds) } }, text);
         }),
         video ? h('button.plain', { on: { click: here } }, t(`trim.${which}-here`)) : null,
       ]),

@@ -27,7 +27,7 @@ export async function uploadsView() {
   } } }));
   const zone = h('div.drop', { on: { dragover: over, dragleave: () => zone.classList.remove('over'), drop: dropped } }, [
     icon('upload'),
-    h('p', {}, t('uploads.drop')),
+    h('p.drop-words', {}, t('uploads.drop')),
     input,
     h('label.button.primary', { for: 'files' }, t('uploads.choose')),
     h('p.quiet.small', {}, t('uploads.limit', { size: sizeText(facts.largest_upload_bytes) })),
@@ -109,7 +109,7 @@ function uploadRow(upload, codecs) {
   });
   upload.addEventListener('problem', (event) => fill(problem, noticeOf(/** @type {CustomEvent} */ (event).detail)));
   upload.addEventListener('done', async (event) => {
-    announce(t('uploads.done', { name: file.name }));
+    announce(t('uploads.done', { name: file.name }), { seen: true });
     try {
       const encode = await call('GET', `api/encode/status/${/** @type {CustomEvent} */ (event).detail}`);
       row.replaceWith(new EncodeRow().show(encode, codecs));

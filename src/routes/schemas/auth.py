@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, Field, StrictBool, StrictStr
 
-from src.models.session import Identity
+from src.models.session import Identity, Session
 from src.models.user import User
-from src.routes.schemas.common import RequestBody, megabytes
+from src.routes.schemas.common import RequestBody, UtcTime, megabytes
 from src.services.jobs.owner_space import Usage
 
 
@@ -55,6 +57,38 @@ class LoggedOut(BaseModel):
     """The login has ended."""
 
     message: str = "Logout successful"
+
+
+class LoginShown(BaseModel):
+    """A valid login of the account."""
+
+    id: str
+    created_at: UtcTime
+    expires_at: UtcTime
+    client: str | None = Field(description="What the program that signed in called itself.")
+    current: bool = Field(description="Whether it is the login of this request.")
+
+
+class Logins(BaseModel):
+    """The valid logins of the account, newest first."""
+
+    logins: list[LoginShown]
+
+    @classmethod
+    def of(cls, sessions: Sequence[Session], identity: Identity) -> Logins:
+        """Return the reply for this caller."""
+        return cls(
+            logins=[
+                LoginShown(
+                    id=each.id,
+                    created_at=each.created_at,
+                    expires_at=each.expires_at,
+                    client=each.client,
+                    current=each.id == identity.session_id,
+                )
+                for each in sessions
+            ]
+        )
 
 
 class PasswordChanged(BaseModel):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StrictStr
 
 from src.models.video import Status, VideoJob
-from src.routes.schemas.common import LocalAddress, UtcTime
+from src.routes.schemas.common import LocalAddress, RequestBody, UtcTime
 
 
 class Controlled(BaseModel):
@@ -47,6 +47,21 @@ class FileLinked(BaseModel):
 
     file_url: LocalAddress
     poster_url: LocalAddress
+    expires_at: UtcTime
+
+
+class ZipVideos(RequestBody):
+    """The videos of a ZIP file; batches too."""
+
+    ids: list[StrictStr] = Field(min_length=1, max_length=100)
+
+
+class FilesZipped(BaseModel):
+    """A path at this service's host that returns all files as one ZIP file without a token, until ``expires_at``."""
+
+    url: LocalAddress
+    files: int
+    missing: list[str] = Field(description="The caller has no such videos, or they have no file.")
     expires_at: UtcTime
 
 

@@ -197,6 +197,9 @@ class VideoListed(OutcomeShown):
     status: str
     created_at: UtcTime
     kind: str
+    queued: bool = Field(
+        default=False, description="Whether it waits for a worker; a pending video that is not queued is only saved."
+    )
     file_available: bool
     file_size_bytes: int | None = None
     duration: Seconds | None = Field(default=None, description="Of the file; before it exists, of the requested range.")
@@ -303,6 +306,7 @@ def _common(job: VideoJob) -> dict[str, Any]:
         "status": job.shown_status.value,
         "created_at": job.created_at,
         "kind": job.kind,
+        "queued": job.waiting,
         "file_available": job.artifact is not None,
         "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
         "duration": _duration(job),

@@ -13,11 +13,12 @@ from src.errors import (
     CredentialsInvalid,
     CurrentPasswordWrong,
     EmailInvalid,
+    LoginNotFound,
     TokenExpired,
     TokenInvalid,
     UserUnknown,
 )
-from src.models.session import Identity
+from src.models.session import Identity, Session
 from src.models.user import User
 from src.services.accounts.administrators import AdminAccounts
 from src.services.accounts.login_cache import SessionCache
@@ -79,8 +80,8 @@ class AccountService:
         check_password(password)
         return self._users.insert(normalised, self._hasher.hash(password), self._clock.now())
 
-    def login(self, email: str, password: str, *, address: str) -> Login:
-        """Log in from a network address.
+    def login(self, email: str, password: str, *, address: str, client: str | None = None) -> Login:
+        """Log in from a network address. ``client``: what the program calls itself, for the list of logins.
 
         An unknown e-mail address and a wrong password give the same answer after the same work.
         """
@@ -89,7 +90,7 @@ class AccountService:
         user = self._users.find_by_email(account)
         if not self._hasher.verify(password, user.password_hash if user else None) or user is None or user.disabled:
             raise CredentialsInvalid()
-        token, session = self._sessions.open(user)
+        token, session = self._sessions.open(user, client)
         # The password may have been changed during the check. A login that was stored after that change ended all
         # others must not stay valid.
         current = self._users.find(user.id)
@@ -102,6 +103,19 @@ class AccountService:
     def logout(self, identity: Identity) -> None:
         """End this login: its token is not accepted any more."""
         self._sessions.end(identity.token_hash)
+
+    def logins(self, identity: Identity) -> list[Session]:
+        """Return the valid logins of this user, newest first."""
+        return self._sessions.of_user(identity.user_id)
+
+    def end_login(self, identity: Identity, login_id: str) -> None:
+        """End one of the user's logins: its token is not accepted any more.
+
+        Raises:
+            LoginNotFound: the user has no such login.
+        """
+        if not self._sessions.end_one(identity.user_id, login_id):
+            raise LoginNotFound()
 
     def change_password(self, identity: Identity, current: str, new: str, *, address: str) -> None:
         """Set a new password and end every login of the user, including this one."""

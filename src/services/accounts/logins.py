@@ -57,12 +57,15 @@ class SessionService:
         self._clock = clock
         self._renewing = threading.Lock()
 
-    def open(self, user: User) -> tuple[str, Session]:
-        """Create a login of this user; return its token, which is not stored, and its record."""
+    def open(self, user: User, client: str | None = None) -> tuple[str, Session]:
+        """Create a login of this user; return its token, which is not stored, and its record.
+
+        ``client``: what the program that signs in calls itself.
+        """
         now = self._clock.now()
         session_id = self._sessions.new_id()
         token = self._tokens.issue_private(user.id, session_id, now)
-        session = Session(session_id, user.id, token_hash(token), now, now + self._tokens.private_life)
+        session = Session(session_id, user.id, token_hash(token), now, now + self._tokens.private_life, client)
         self._sessions.insert(session)
         self._cache.fill(session, user.email, now)
         return token, session
@@ -86,6 +89,19 @@ class SessionService:
         session = self._sessions.find(session_token_hash, self._clock.now())
         if session:
             self._end([session])
+
+    def of_user(self, user_id: str) -> list[Session]:
+        """Return the valid logins of this user, newest first."""
+        now = self._clock.now()
+        valid = [session for session in self._sessions.of_user(user_id) if session.expires_at > now]
+        return sorted(valid, key=lambda session: session.created_at, reverse=True)
+
+    def end_one(self, user_id: str, session_id: str) -> bool:
+        """End this login of the user, as ``end``; return whether there is one."""
+        found = [session for session in self._sessions.of_user(user_id) if session.id == session_id]
+        if found:
+            self._end(found)
+        return bool(found)
 
     def end_all(self, user_id: str) -> None:
         """End every login of this user. When this returns, their tokens are not accepted any more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -16,7 +18,7 @@ from src.utils.signing import Signer
 ROOT = "/media/downloads"
 _PURPOSE = "media"
 _LONGEST = timedelta(days=7)
-INLINE_ROOT, POSTER_ROOT = "/media/inline", "/media/posters"
+INLINE_ROOT, POSTER_ROOT, ZIP_ROOT = "/media/inline", "/media/posters", "/media/zip"
 INLINE_LIFE = timedelta(hours=1)
 _STEP_SECONDS = 300  # for so long, the links to one file are equal, so that browsers cache what they show
 
@@ -81,6 +83,30 @@ class FileLinks:
             raise FileGone()
         return artifact
 
+    def zipped(self, jobs: Sequence[VideoJob]) -> FileLink:
+        """Return a link to one ZIP file with the files of these jobs, valid for about an hour."""
+        ids = ".".join(job.id for job in jobs)
+        expires = int((self._clock.now() + INLINE_LIFE).timestamp())
+        signature = self._signer.sign(ZIP_ROOT, f"{ids}\n{expires}")
+        return FileLink(f"{ZIP_ROOT}/{ids}", f"expires={expires}&signature={signature}")
+
+    def open_zipped(self, ids: str, expires: int, signature: str) -> list[VideoJob]:
+        """Return the jobs of a link of ``zipped`` whose files are still there.
+
+        Raises:
+            LinkExpired: as ``open``. FileGone: none of the files is there.
+        """
+        if not self._is_valid(ZIP_ROOT, ids, expires, signature):
+            raise LinkExpired()
+        found = []
+        for job_id in ids.split("."):
+            with suppress(FileGone):
+                found.append(self._job(job_id))
+        there = [job for job in found if job.artifact is not None and job.artifact.path.is_file()]
+        if not there:
+            raise FileGone()
+        return there
+
     def open(self, folder: str, job_id: str, name: str, expires: int, signature: str) -> Artifact | None:
         """Return the file that a link refers to.
 
@@ -97,10 +123,13 @@ class FileLinks:
         return signed and datetime.fromtimestamp(expires, UTC) >= self._clock.now()
 
     def _artifact(self, job_id: str) -> Artifact | None:
+        return self._job(job_id).artifact
+
+    def _job(self, job_id: str) -> VideoJob:
         try:
             job = self._jobs.find_any(job_id)
         except VideoNotFound:
             raise FileGone() from None
         if job.owner.kind is OwnerKind.USER and not self._users.is_active(job.owner.id):
             raise FileGone()
-        return job.artifact
+        return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -95,7 +96,15 @@ def test_the_story_by_touch(phone: Visit, offline_youtube: OfflineYoutube) -> No
     expect(page.get_by_role("heading", name="My clips")).to_be_visible()
     page.get_by_role("checkbox", name="Select Offline film: ladder").check()
     assert narrow(page)
-    page.locator(".bulk").get_by_role("button", name="Delete").tap()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download as ZIP").tap()
+    assert started.value.suggested_filename == "clips.zip"
+    with zipfile.ZipFile(started.value.path()) as archive:
+        assert archive.testzip() is None and archive.namelist() == ["Offline film ladder.mp4"]
+    remove = page.locator(".bulk").locator(".removal")
+    remove.tap()
+    expect(remove).to_have_text("Press again to delete")
+    remove.tap()
     expect(page.get_by_text("No clips yet")).to_be_visible()
 
 
@@ -231,6 +240,30 @@ def test_everything_works_below_a_path(browser: Browser, service: LiveService, o
     outside = [url for url in visit.requested if "//" in url[:8] and f"{service.base}/clips/" not in url]
     assert [url for url in outside if not url.startswith(("blob:", "data:"))] == [] and visit.problems == []
     visit.context.close()
+
+
+def test_a_login_elsewhere_is_ended(visit: Visit, phone: Visit) -> None:
+    page = visit.open("/#account")
+    enter(page, "logins@example.com")
+    other = phone.open("/#clips")
+    enter(other, "logins@example.com")
+    expect(other.get_by_text("No clips yet")).to_be_visible()
+    page.reload()
+    logins = page.locator(".login")
+    expect(logins).to_have_count(2)
+    expect(logins.filter(has_text="this browser")).to_have_count(1)
+    end = logins.locator(".removal")
+    end.click()
+    end.click()
+    expect(logins).to_have_count(1)
+    other.reload()
+    expect(other.get_by_text("Sign in to see this.")).to_be_visible()
+
+
+def test_a_clip_of_the_list_is_chosen_again(visit: Visit, offline_youtube: OfflineYoutube) -> None:
+    page = visit.open(f"/#url={LINK}&from=4&to=6.5")
+    expect(page.get_by_label("Start", exact=True)).to_have_value("0:04")
+    expect(page.get_by_label("End", exact=True)).to_have_value("0:06.5")
 
 
 def test_the_keys_can_be_switched_off(visit: Visit, offline_youtube: OfflineYoutube) -> None:

@@ -175,6 +175,23 @@ class Client:
         """Delete up to 200 videos; the ids of those that are gone. Running ones are cancelled."""
         return list((self._json("POST", "/api/video/delete", json={"ids": video_ids}))["deleted"])
 
+    def zip(self, video_ids: list[str], output: Path | str) -> Path:
+        """The files of up to 100 videos as one ZIP file; those without a file are left out.
+
+        Raises:
+            ServiceError: none of them has a file.
+        """
+        told = self._json("POST", "/api/video/zip", json={"ids": video_ids})
+        return self.fetch(str(told["url"]), output)
+
+    def logins(self) -> list[dict[str, Any]]:
+        """The valid logins of the account, newest first."""
+        return list((self._json("GET", "/api/auth/logins"))["logins"])
+
+    def end_login(self, login_id: str) -> None:
+        """End one login of the account: its token is invalid from now on."""
+        self._json("DELETE", f"/api/auth/logins/{login_id}")
+
     def clear_anonymous_saves(self) -> int:
         """Forget all clips that others saved for the account and that were never started; how many there were."""
         return int((self._json("DELETE", "/api/video/anonymous"))["deleted"])
