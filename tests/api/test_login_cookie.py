@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ def test_it_is_refused_from_elsewhere(api: Api, anna: Person, cookie: str) -> No
         assert code(reply) == expected, (headers, reply.text)
         if expected[1] == "ORIGIN_REFUSED":  # nor is a new one set there
             assert code(sign_in(api, anna, **headers)) == expected
+
+
+def test_no_route_takes_it_from_another_site(api: Api, cookie: str) -> None:
+    """Every route that it opens, with what a form and a script of another site can send."""
+    tried = 0
+    for rule in api.app.url_map.iter_rules():
+        contract = contract_of(api.app.view_functions[rule.endpoint])
+        if contract is None or not contract.cookie or contract.auth not in BY_COOKIE:
+            continue
+        path = re.sub(r"<[^>]+>", "65a0000000000000000000ff", rule.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            by_form = send(api, method, path, cookie, headers={"X-Requested-With": ""})
+            by_script = send(api, method, path, cookie, headers={"Origin": "https://example.org"})
+            assert code(by_form) == (401, "TOKEN_MISSING"), (method, path)
+            assert code(by_script) == (403, "ORIGIN_REFUSED"), (method, path)
+            assert "Access-Control-Allow-Credentials" not in by_script.headers
+            tried += 1
+    assert tried > 30
 
 
 def test_over_https_a_cookie_that_a_subdomain_may_have_set_is_none(api: Api, cookie: str) -> None:
