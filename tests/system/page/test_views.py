@@ -78,6 +78,31 @@ def test_a_second_is_chosen_by_keyboard(
     assert numbers[0] == round(began * rate)
 
 
+def test_frames_of_different_lengths_are_chosen(visit: Visit, offline_youtube: OfflineYoutube, tmp_path: Path) -> None:
+    page = visit.open()
+    page.get_by_label("Link to a video").fill(f"{offline_youtube.url(VideoId.FPS_VARIABLE)}&t=4")
+    screen = page.locator(".screen.ready")
+    expect(screen).to_be_visible()
+    page.get_by_role("group", name="Timeline").focus()
+    numbers = [number for number in range(100, 130) if number % 10 != 3 and number % 15 != 7]  # of 25 a second
+    for number in numbers[:3]:
+        expect(screen).to_have_attribute("data-shown", f"{number / 25:g}")
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("i")
+    for number in numbers[4:14]:
+        page.keyboard.press("ArrowRight")
+        expect(screen).to_have_attribute("data-shown", f"{number / 25:g}")
+    page.keyboard.press("o")
+    page.get_by_label("Resolution").select_option("240p")
+    page.get_by_role("button", name="Create clip").click()
+    sign_in(page, "variable@example.com")
+    expect(page.locator("clip-row.completed")).to_be_visible()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download").click()
+    started.value.save_as(tmp_path / "clip.mp4")
+    assert [frame.number for frame in frame_numbers(tmp_path / "clip.mp4")] == numbers[3:14]
+
+
 def test_the_story_by_touch(phone: Visit, offline_youtube: OfflineYoutube) -> None:
     page = phone.open(f"/#url={LINK}%26t%3D3")
     expect(page.locator(".screen.ready")).to_be_visible()

@@ -68,11 +68,12 @@ class Rung:
         return told
 
 
-def _avc(height: int, fps: Fraction = Fraction(25), start: Fraction = Fraction(0)) -> Rung:
+def _avc(height: int, fps: Fraction = Fraction(25), start: Fraction = Fraction(0), *, vfr: bool = False) -> Rung:
     film = Film(
         codec="h264",
         size=(_WIDTHS[height], height),
         fps=fps,
+        vfr=vfr,
         seconds=Fraction(SECONDS),
         gop_frames=round(GROUP_SECONDS * fps),
         bframes=2,
@@ -155,6 +156,7 @@ RUNGS: dict[Formats, tuple[Rung, ...]] = {
     "no_audio": _PICTURES,
     "fps_30000_1001": (_avc(240, _NTSC), _vp9(240, _NTSC), *_SOUND),
     "fps_60": (_avc(240, Fraction(60)), _vp9(240, Fraction(60)), *_SOUND),
+    "variable": (*(_avc(h, vfr=True) for h in (144, 240)), *_SOUND),
     # As on the site, where only the larger formats have the full frame rate.
     "mixed_rates": (
         _avc(144, Fraction(15)),

@@ -12,6 +12,7 @@ Formats = Literal[
     "ladder",
     "fps_30000_1001",
     "fps_60",
+    "variable",
     "mixed_rates",
     "late_low",
     "no_audio",
@@ -32,6 +33,7 @@ class VideoId(StrEnum):
     LADDER = "ladder_____"
     FPS_30000_1001 = "fps30000___"
     FPS_60 = "fps60______"
+    FPS_VARIABLE = "fpsvariable"
     MIXED_RATES = "mixedrates_"
     LATE_LOW = "latelow____"
     NO_AUDIO = "noaudio____"
@@ -131,6 +133,7 @@ _SITUATIONS: dict[VideoId, Situation] = {
     **dict.fromkeys(LIVE_BY_NUMBER, Situation(formats="numbered", live="now")),
     VideoId.FPS_30000_1001: Situation(formats="fps_30000_1001"),
     VideoId.FPS_60: Situation(formats="fps_60"),
+    VideoId.FPS_VARIABLE: Situation(formats="variable"),
     VideoId.MIXED_RATES: Situation(formats="mixed_rates"),
     VideoId.LATE_LOW: Situation(formats="late_low"),
     VideoId.NO_AUDIO: Situation(formats="no_audio"),
