@@ -55,5 +55,9 @@ def test_every_view(
         expect(page.locator("main h1")).to_be_attached()
         assert violations(page) == [], name
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), name
+    page.goto(f"/#url={LINK}")
+    expect(page.locator(".screen.ready")).to_be_visible()
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     visit.context.close()
     assert visit.problems == []

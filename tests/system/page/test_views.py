@@ -128,7 +128,7 @@ def test_the_story_by_touch(phone: Visit, offline_youtube: OfflineYoutube) -> No
         assert archive.testzip() is None and archive.namelist() == ["Offline film ladder.mp4"]
     remove = page.locator(".bulk").locator(".removal")
     remove.tap()
-    expect(remove).to_have_text("Press again to delete")
+    expect(remove).to_have_text("Really delete?")
     remove.tap()
     expect(page.get_by_text("No clips yet")).to_be_visible()
 
