@@ -59,7 +59,7 @@ async function enter(email, password) {
       // The address has an account: then the password was wrong, as the first answer says.
       throw refused instanceof ApiError && refused.code === 'EMAIL_TAKEN' ? error : refused;
     }
-    await signIn(email, password);
+    await restore(); // the answer of the registration has signed in
     return true;
   }
 }

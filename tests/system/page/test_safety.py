@@ -91,4 +91,5 @@ def test_no_module_makes_elements_from_text(path: Path) -> None:
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser", text
     )
     assert not re.search(r"['\"`]https?://(?!www\.w3\.org/|\$\{bare)", text), "no address of another host"
-    assert len(text.splitlines()) <= 300, "a module of this length has more than one reason to exist"
+    is_table = path.name.startswith("texts.") and path.name != "texts.js"
+    assert is_table or len(text.splitlines()) <= 300, "a module of this length has more than one reason to exist"
