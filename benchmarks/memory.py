@@ -29,6 +29,7 @@ _PROGRAMS = {
     "gunicorn": "API",
     "downloads": "workers: downloads",
     "encodes": "workers: encodes",
+    "captures": "worker: captures",
     "metadata": "worker: metadata",
     "start_server": "launcher",
 }

@@ -26,7 +26,7 @@ OF_NUMBERS = ("many", "-1", "nan", "inf", "1e300")
 OF_NAMES = ("other", " ")
 OF_SWITCHES = ("maybe", "2")
 # ``{}`` is the folder of the test; it has a file ``file``, a file ``cookies.json`` and one that is not text.
-OF_FOLDERS = ("{}/file", "{}/file/below")
+OF_FOLDERS = ("/proc/none/x", "{}/file", "{}/file/below")
 OF_PROXIES = ("socks5://127.0.0.1:1080", "http://", "http://here:port", "http://no such host:80", "https://a.example")
 BAD = {
     "host": ("no such host", "127.0.0.1:5000", "http://127.0.0.1"),
@@ -59,7 +59,7 @@ BAD = {
     "x_accel_prefix": ("_files", "https://example.com/_files/", "/a b/"),
     "log_level": OF_NAMES,
     "log_format": OF_NAMES,
-    "log_file": ("{}", "{}/file/app.log"),
+    "log_file": ("{}", "{}/file/app.log", "/proc/none/app.log"),
 }
 BY_TYPE = {"int": OF_WHOLE_NUMBERS, "float": OF_NUMBERS, "bool": OF_SWITCHES, "int | None": OF_WHOLE_NUMBERS}
 

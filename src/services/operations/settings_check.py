@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import pwd
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -272,11 +274,27 @@ def _unusable(folder: Path) -> str | None:
             return f"{place.absolute()} is not a folder"
     except OSError as error:
         return f"{folder.absolute()} cannot be used ({error.strerror})"
-    if os.access(place, os.R_OK | os.W_OK | os.X_OK):
+    reason = _trial(place) if os.access(place, os.R_OK | os.W_OK | os.X_OK) else errno.EACCES
+    if not reason:
         return None
     if os.statvfs(place).f_flag & os.ST_RDONLY:
         return f"{place.absolute()} is on a file system that is mounted read-only"
-    return _not_permitted(place)
+    if reason in (errno.EACCES, errno.EPERM):
+        return _not_permitted(place)
+    return f"nothing can be created in {place.absolute()} ({os.strerror(reason)})"
+
+
+def _trial(place: Path) -> int:
+    """Create a file without a name there; return the number of the error, 0 if there is none.
+
+    To root every folder seems writable, also one of /proc or of a server that refuses root. A full disk is no problem
+    here: the cleanup makes room.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return 0
+    except OSError as error:
+        return 0 if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.errno or errno.EIO
 
 
 def _not_permitted(path: Path) -> str:
