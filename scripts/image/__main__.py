@@ -152,6 +152,7 @@ def _serves(container: Container, site: OfflineYoutube, folder: Path) -> None:
             raise NotAsExpected(f"health check: {health.stdout}")
         _say("the health check passes")
         story = Story(f"http://127.0.0.1:{container.environment['PORT']}", site, folder / "downloads", folder, _say)
+        story.page()
         clip = story.clip()
         story.live_clip()
         story.lossless_av1(clip)

@@ -1,8 +1,9 @@
-"""Uses a running service as a client would: a clip, a live clip and a lossless AV1 encode, each checked."""
+"""Uses a running service as a client would: the page, a clip, a live clip and a lossless AV1 encode, each checked."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,15 @@ class Story:
         token = self._sent("POST", "/auth/login", json=_ACCOUNT).json()["token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
+    def page(self) -> None:
+        """Fetch the web page and every module and style that it names."""
+        shown = httpx.get(f"{self.base}/", timeout=self.patience_seconds)
+        named = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', shown.text)
+        answers = [httpx.get(f"{self.base}/{path}", timeout=self.patience_seconds) for path in named]
+        if not named or any(answer.status_code != httpx.codes.OK for answer in [shown, *answers]):
+            raise NotAsExpected(f"the web page: {shown.status_code} {shown.text[:300]} {answers}")
+        self.say(f"the web page answers at /, with {len(named)} files")
+
     def clip(self) -> Path:
         """Save five seconds of a video, and fetch them."""
         started = time.monotonic()
@@ -65,7 +75,7 @@ class Story:
         wanted |= {"viewer_cooldown_seconds": 0, "cooldown_seconds": 0}
         token = self._sent("POST", "/auth/tokens", json=wanted).json()["token"]
         answer = httpx.get(f"{self.base}/c/{token}?format=text&message=wow", headers=_BOT, timeout=60)
-        if "saved" not in answer.text:
+        if "requested" not in answer.text:
             raise NotAsExpected(answer.text)
         video_id = self._sent("GET", "/video/list").json()["videos"][0]["video_id"]
         status = self._completed(f"/video/status/{video_id}")

@@ -18,3 +18,6 @@ class ApiLog(Logger):  # type: ignore[misc]
         form = formatter(Settings.load().log_format)
         for handler in self.error_log.handlers:
             handler.setFormatter(form)
+
+    def close_on_exec(self) -> None:
+        """Do nothing: Python's files are closed on exec anyway, and to visit all loggers copies them in each fork."""

@@ -51,6 +51,7 @@ def connect_redis(uri: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> redi
             decode_responses=True,
             socket_timeout=timeout_seconds,
             health_check_interval=10,
+            driver_info=None,  # to find the version of the driver, each process would parse its package's description
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             **of_tcp,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -58,10 +60,25 @@ def connect(uri: str, **options: Any) -> Database[Document]:
         given = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
         given |= {"journal"} if "j" in given else set()
         defaults = {name: value for name, value in _OPTIONS.items() if name.lower() not in given}
-        client: MongoClient[Document] = MongoClient(uri, **{**defaults, **options})
+        with _without_stacks():
+            client: MongoClient[Document] = MongoClient(uri, **{**defaults, **options})
         return client.get_default_database(DEFAULT_DATABASE)
     except (InvalidURI, ConfigurationError, ValueError) as error:
         raise SettingsError(f"MONGODB_URI cannot be used: {error}") from None
+
+
+@contextmanager
+def _without_stacks() -> Iterator[None]:
+    """Keep the driver from reading the source of all its callers, 1 MB, for a note of who created the client."""
+    before = getattr(sys, "tracebacklimit", None)
+    sys.tracebacklimit = 0
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.tracebacklimit
+        else:
+            sys.tracebacklimit = before
 
 
 def ensure_indexes(database: Database[Document], collections: Iterable[Collection]) -> None:

@@ -58,5 +58,6 @@ def find_ffmpeg(settings_value: str) -> Path:
 def _bundled() -> list[Path]:
     """Return the executable programs in the wheel."""
     # Not get_ffmpeg_exe(): that runs the program once in each process to check it.
-    programs = (Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*")
-    return [program for program in sorted(programs) if os.access(program, os.X_OK)]
+    folder = Path(imageio_ffmpeg.__file__).parent / "binaries"
+    programs = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [each for each in programs if each.name.startswith("ffmpeg-") and os.access(each, os.X_OK)]

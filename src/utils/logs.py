@@ -125,9 +125,15 @@ def configure(level: str, log_file: str, log_format: LogFormat = "text") -> None
         old.close()
     for handler in handlers:
         root.addHandler(handler)
-    root.setLevel(level)
+    _set_level(root, logging.getLevelName(level))
     for chatty in ("pymongo", "urllib3", "httpx", "httpcore", "apscheduler", "kombu", "amqp", "werkzeug"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+        _set_level(logging.getLogger(chatty), max(logging.WARNING, root.level))
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    """Set another level only: to set one touches all loggers, which a fork shares with the launcher until then."""
+    if logger.level != level:
+        logger.setLevel(level)
 
 
 def _rotated(path: Path) -> logging.Handler:

@@ -28,8 +28,8 @@ _LIMITS = (
 )
 
 
-_UNUSED = ("click", "pygments", "rich")
-"""What httpx loads for its command line, because it is installed."""
+_UNUSED = ("cffi", "click", "pygments", "rich")
+"""What httpx loads for its command line, and PyCryptodome instead of ctypes, because it is installed."""
 
 
 def load() -> None:

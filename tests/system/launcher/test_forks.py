@@ -112,10 +112,26 @@ def test_loading_the_code_opens_nothing_that_a_fork_would_share() -> None:
         preload()
         print(threading.active_count(), len(os.listdir("/proc/self/task")))
         print(sorted(set(os.listdir("/proc/self/fd")) - before))
-        print([name for name in ("src.tasks", "celery_worker", "yt_dlp", "rich") if sys.modules.get(name)])
+        unused = ("src.tasks", "celery_worker", "yt_dlp", "rich", "pygments", "cryptography", "cffi", "numpy")
+        print([name for name in unused if sys.modules.get(name)])
+        print("cffi" in sys.modules)
         """
     )
-    assert said.stdout.splitlines() == ["1 1", "[]", "[]"], said.stdout + said.stderr
+    assert said.stdout.splitlines() == ["1 1", "[]", "[]", "False"], said.stdout + said.stderr
+
+
+def test_the_template_loads_the_engine_and_nothing_of_the_service() -> None:
+    said = program(
+        """
+        import sys
+        from src.services.cutting import sandbox_child, template
+        sandbox_child.load()
+        unused = ("yt_dlp", "flask", "celery", "pymongo", "redis", "dotenv", "src.config", "src.bootstrap", "src.data")
+        unused += ("cffi", "click", "rich", "pygments", "cryptography", "numpy")
+        print([name for name in unused if sys.modules.get(name)])
+        """
+    )
+    assert said.stdout == "[]\n", said.stdout + said.stderr
 
 
 def test_nothing_is_forked_beside_threads() -> None:
