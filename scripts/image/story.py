@@ -47,7 +47,7 @@ class Story:
 
     def page(self) -> None:
         """Fetch the web page and every module and style that it names."""
-        shown = httpx.get(f"{self.base}/", timeout=self.patience_seconds)
+        shown = httpx.get(f"{self.base}/", headers={"Accept": "text/html"}, timeout=self.patience_seconds)
         named = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', shown.text)
         answers = [httpx.get(f"{self.base}/{path}", timeout=self.patience_seconds) for path in named]
         if not named or any(answer.status_code != httpx.codes.OK for answer in [shown, *answers]):
