@@ -164,9 +164,7 @@ class Settings(BaseModel):
         "Space for all files of one account, including uploads to its archive, in MB; 0 is no limit.",
         ge=0,
     )
-    anonymous_quota_mb: Megabytes = row(
-        5000, "Space for all files of one guest session or address, in MB; 0 is no limit.", ge=0
-    )
+    anonymous_quota_mb: Megabytes = row(5000, "Space for files of one guest session or address, in MB; 0: all.", ge=0)
     anonymous_disk_percent: float = row(
         20,
         "Space for the files of all owners without an account together, in percent of the disk; 0 is no limit.",
@@ -180,6 +178,7 @@ class Settings(BaseModel):
     # Guest sessions and the archive.
     session_limit: int = row(100, "Guest sessions that may exist at once.", ge=1)
     session_job_limit: int = row(10, "Jobs that one guest session may have.", ge=1)
+    guest_clips: bool = row(False, "Guest sessions may make clips too, without an account, within SESSION_JOB_LIMIT.")
     session_hours: float = row(24, "A guest session ends after this time without use, in hours.", gt=0)
     sessions_per_address: int = row(20, "Guest sessions that one network address may create in an hour.", ge=1)
     sessions_open_per_address: int = row(10, "Guest sessions that one network address may have at once.", ge=1)

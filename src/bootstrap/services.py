@@ -223,6 +223,7 @@ def build(
     clips = ClipService(
         jobs,
         users,
+        guests,
         notifier,
         clock,
         max_seconds=settings.max_video_duration,

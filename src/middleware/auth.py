@@ -79,6 +79,12 @@ class Caller:
         return ARCHIVE if self.identity is None else Owner.user(self.user_id)
 
     @property
+    def clip_owner(self) -> Owner:
+        """The owner of the caller's clips: the account or, with ``GUEST_CLIPS``, the guest session; others get
+        ``TokenMissing``."""
+        return Owner.user(self.user_id) if self.session is None else self.owner
+
+    @property
     def visitor(self) -> Owner:
         """The owner of what everyone may request: the account, the guest session, or the network of the address."""
         if self.session is None and self.identity is None:
@@ -104,8 +110,9 @@ class Caller:
         return self.identity
 
 
-def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = False) -> Caller:
-    """Return the sender of the current request. ``cookie``: the login cookie of the web page will do.
+def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = False, guests: bool = False) -> Caller:
+    """Return the sender of the current request. ``cookie``: the login cookie of the web page will do. ``guests``: so
+    will a guest session, if ``GUEST_CLIPS`` is on.
 
     Raises:
         TokenMissing, TokenInvalid, TokenExpired, SessionMissing, SessionInvalid: the caller does not meet ``auth``.
@@ -119,10 +126,10 @@ def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = Fa
         return Caller(address)
     if auth is Auth.VISITOR and (visitor := _signed_in_visitor(address, cookie=cookie)):
         return visitor
-    if key := _session_key(auth):
-        guests = services().guests
-        session = guests.open(key)
-        return Caller(address, session=session, session_key=key.lower(), still_counts=lambda: guests.is_open(key))
+    if key := _session_key(auth, guests=guests):
+        known = services().guests
+        session = known.open(key)
+        return Caller(address, session=session, session_key=key.lower(), still_counts=lambda: known.is_open(key))
     if auth in (Auth.GUEST, Auth.VISITOR):
         return Caller(address)
     by_cookie = cookie and "Authorization" not in request.headers
@@ -173,7 +180,9 @@ def _signed_in_visitor(address: str, *, cookie: bool) -> Caller | None:
         return None  # a page whose login has ended is that of any visitor
 
 
-def _session_key(auth: Auth) -> str:
+def _session_key(auth: Auth, *, guests: bool) -> str:
+    if guests and services().settings.guest_clips and "Authorization" not in request.headers:
+        return request.headers.get(SESSION_HEADER, "").strip()
     if auth not in (Auth.SESSION, Auth.GUEST, Auth.ANY, Auth.VISITOR):
         return ""
     key = request.headers.get(SESSION_HEADER, "").strip()

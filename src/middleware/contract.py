@@ -79,6 +79,7 @@ class Endpoint:
     form_fields: type[BaseModel] | None = None
     creates: str | None = None
     cookie: bool = False
+    guests: bool = False
     summary: str = ""
     view: View = field(default=lambda: None, repr=False)
 
@@ -93,12 +94,14 @@ def endpoint(
     form_fields: type[BaseModel] | None = None,
     creates: str | None = None,
     cookie: bool | None = None,
+    guests: bool = False,
 ) -> Callable[[View], View]:
     """Declare who may call a view, its replies, and the errors that are part of its contract.
 
     ``form_file`` names the multipart field of an upload, which the view reads itself; ``form_fields`` are the other
     fields of its form.
-    ``cookie``: whether the login cookie of the web page will do, by default where a login does.
+    ``cookie``: whether the login cookie of the web page will do, by default where a login does. ``guests``: whether a
+    guest session will do, if ``GUEST_CLIPS`` is on.
     ``creates`` names the field of the reply or path with the id of the created job: such a request may have an
     ``Idempotency-Key`` header, and a ``webhook_url`` in its body.
     """
@@ -118,6 +121,7 @@ def endpoint(
             form_fields=form_fields,
             creates=creates,
             cookie=auth in BY_COOKIE if cookie is None else cookie,
+            guests=guests,
             summary=inspect.getdoc(view) or "",
             view=view,
         )
@@ -150,7 +154,8 @@ def _arguments(
 ) -> tuple[dict[str, Any], Any, Caller]:
     # The caller is identified before any other untrusted input is read.
     in_path = contract.auth in (Auth.PATH_TOKEN, Auth.CHANNEL)
-    caller = authenticate(contract.auth, path.pop("token", None) if in_path else None, cookie=contract.cookie)
+    token = path.pop("token", None) if in_path else None
+    caller = authenticate(contract.auth, token, cookie=contract.cookie, guests=contract.guests)
     given: dict[str, Any] = dict(path)
     sent: Any = None
     if "caller" in parameters:

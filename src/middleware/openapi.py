@@ -144,6 +144,8 @@ def _operation(rule: Rule, method: str, contract: Endpoint, schemas: Json) -> Js
         operation["security"] = [{scheme: []} for scheme in schemes if scheme]
         if contract.cookie:
             operation["security"].append({"loginCookie": []})
+        if contract.guests:
+            operation["security"].append({"guestSession": []})
         if "" in schemes:
             operation["security"].insert(0, {})
     if contract.body is not None and method != "GET":
@@ -243,7 +245,7 @@ def _responses(contract: Endpoint, method: str) -> Json:
 
 def _possible_errors(contract: Endpoint) -> list[type[AppError]]:
     errors = [*contract.errors, *_EVERYWHERE]
-    if contract.auth in (Auth.SESSION, Auth.GUEST, Auth.VISITOR):
+    if contract.guests or contract.auth in (Auth.SESSION, Auth.GUEST, Auth.VISITOR):
         errors += [SessionMissing, SessionInvalid]
     if contract.cookie:
         errors += [OriginRefused]

@@ -79,6 +79,7 @@ def facts() -> Response:
             "largest_upload_bytes": settings.max_upload_size_mb * 1_000_000,
             "retention_minutes": settings.video_retention_minutes,
             "default_resolution": settings.default_video_resolution,
+            "guest_clips": settings.guest_clips,
             "features": [name for name, rule in _FEATURES.items() if rule in rules],
             "who": _remedies(),
         }

@@ -31,14 +31,14 @@ OF_AN_ENCODE = (NotOwner, EncodeNotFound)
 
 
 @bp.delete("/video/<video_id>")
-@endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=OF_A_VIDEO)
 def delete_video(video_id: str, caller: Caller) -> Reply:
     """Cancel a video that is waiting or running, otherwise delete it with its file."""
     return VideoControlled.of(*_dismissed(_video(video_id, caller))), 200
 
 
 @bp.post("/video/delete")
-@endpoint(auth=Auth.PRIVATE, replies={200: VideosDeleted})
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideosDeleted})
 def delete_videos(caller: Caller, body: DeleteVideos) -> Reply:
     """Delete up to 200 videos with their files, as with DELETE; those that are waiting or running are cancelled."""
     told = VideosDeleted(deleted=[], cancelled=[], missing=[])
@@ -53,7 +53,7 @@ def delete_videos(caller: Caller, body: DeleteVideos) -> Reply:
 
 
 @bp.post("/video/zip")
-@endpoint(auth=Auth.PRIVATE, replies={200: FilesZipped}, errors=(FileGone,))
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: FilesZipped}, errors=(FileGone,))
 def zip_videos(caller: Caller, body: ZipVideos) -> Reply:
     """Get a link to one ZIP file with the files of up to 100 videos, valid for about an hour."""
     found: list[VideoJob] = []
@@ -69,7 +69,7 @@ def zip_videos(caller: Caller, body: ZipVideos) -> Reply:
 
 
 @bp.post("/video/<video_id>/cancel")
-@endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=OF_A_VIDEO)
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=OF_A_VIDEO)
 def cancel_video(video_id: str, caller: Caller) -> Reply:
     """Stop a video that is waiting or running; one that has ended stays as it is.
 
@@ -79,14 +79,14 @@ def cancel_video(video_id: str, caller: Caller) -> Reply:
 
 
 @bp.post("/video/<video_id>/retry")
-@endpoint(auth=Auth.PRIVATE, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull))
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull))
 def retry_video(video_id: str, caller: Caller) -> Reply:
     """Start a failed or cancelled video again; others stay as they are."""
     return VideoControlled.of(services().jobs.retry(_video(video_id, caller)), False), 200
 
 
 @bp.post("/video/link/<video_id>")
-@endpoint(auth=Auth.PRIVATE, replies={200: FileLinked}, errors=(*OF_A_VIDEO, FileNotReady, FileGone))
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: FileLinked}, errors=(*OF_A_VIDEO, FileNotReady, FileGone))
 def link_video(video_id: str, caller: Caller) -> Reply:
     """Get links with which a page shows the file and a still image of it, for about an hour; call again to renew."""
     return _linked(_video(video_id, caller)), 200
@@ -128,7 +128,7 @@ def webhook_secret(caller: Caller) -> Reply:
 
 
 def _video(video_id: str, caller: Caller) -> VideoJob:
-    return services().jobs.find(video_id, Owner.user(caller.user_id), VIDEO_KINDS, missing=VideoNotFound)
+    return services().jobs.find(video_id, caller.clip_owner, VIDEO_KINDS, missing=VideoNotFound)
 
 
 def _encode(encode_id: str, caller: Caller) -> VideoJob:
@@ -149,5 +149,9 @@ def _linked(job: VideoJob) -> FileLinked:
 
 def _dismissed(job: VideoJob) -> tuple[VideoJob, bool]:
     if job.ended or job.queued_at is not None:
-        return services().jobs.dismiss(job)
-    return job, services().jobs.forget(job)  # a job that is only saved needs no cancelling
+        dismissed, deleted = services().jobs.dismiss(job)
+    else:
+        dismissed, deleted = job, services().jobs.forget(job)  # a job that is only saved needs no cancelling
+    if deleted:
+        services().guests.release(job.owner, job.id)
+    return dismissed, deleted

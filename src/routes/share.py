@@ -14,7 +14,7 @@ from src.middleware.files import artifact_reply
 from src.middleware.preferences import wants_page
 from src.middleware.services_of_request import services
 from src.models.params import LiveClipParams
-from src.models.video import Owner, VideoJob
+from src.models.video import VideoJob
 from src.routes.schemas.share import Moved, MoveTimes, Shared, SharesEnded, ShareVideo
 from src.routes.share_page import POLICY, render, render_gone
 from src.routes.share_texts import LANGUAGES, texts_in
@@ -96,6 +96,7 @@ def share_media(token: str, name: str) -> Reply:
 @bp.patch("/api/video/<video_id>")
 @endpoint(
     auth=Auth.PRIVATE,
+    guests=True,
     replies={202: Moved},
     errors=(NotOwner, VideoNotFound, ClipRangeInvalid, ClipTooLong),
 )
@@ -123,4 +124,4 @@ def move_times(video_id: str, caller: Caller, body: MoveTimes) -> Reply:
 
 
 def _find(video_id: str, caller: Caller) -> VideoJob:
-    return services().jobs.find(video_id, Owner.user(caller.user_id), KINDS, missing=VideoNotFound)
+    return services().jobs.find(video_id, caller.clip_owner, KINDS, missing=VideoNotFound)

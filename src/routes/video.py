@@ -53,6 +53,7 @@ bp = Blueprint("video", __name__, url_prefix="/api/video")
 @bp.post("/save")
 @endpoint(
     auth=Auth.PUBLIC,
+    guests=True,
     limit=Limit.SAVE,
     replies={201: VideoSaved},
     errors=(
@@ -73,18 +74,21 @@ def save_video(body: SaveVideo, caller: Caller) -> Reply:
     Times below 0 count back from now in a running stream; that range is captured at once. A start at 0 or "now" without
     an end records the whole stream.
     """
+    if caller.session is not None:
+        return VideoSaved(video_id=services().clips.save(caller.owner, body.to_request(request_age())).id), 201
     by = caller.identity.user_id if caller.identity else None
     user_id = by if body.user_id is None else body.user_id
     if user_id is None:
         raise RequestInvalid("user_id: required without a login", fields=[USER_ID_REQUIRED])
     services().anonymous_saves.require_permission(user_id, by=by)
-    job = services().clips.save(user_id, body.to_request(request_age()), anonymous=by != user_id)
+    job = services().clips.save(Owner.user(user_id), body.to_request(request_age()), anonymous=by != user_id)
     return VideoSaved(video_id=job.id), 201
 
 
 @bp.post("/download/<video_id>")
 @endpoint(
     auth=Auth.PRIVATE,
+    guests=True,
     limit=Limit.START,
     replies={200: File(), 202: Processing},
     errors=(NotOwner, VideoNotFound, FileGone),
@@ -107,6 +111,7 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
 @bp.post("/start/<video_id>")
 @endpoint(
     auth=Auth.PRIVATE,
+    guests=True,
     limit=Limit.START,
     replies={200: VideoStarted, 202: VideoStarted},
     errors=(NotOwner, VideoNotFound),
@@ -129,6 +134,7 @@ def start_video(video_id: str, caller: Caller, body: DownloadVideo | None = None
 @bp.get("/download/<video_id>")
 @endpoint(
     auth=Auth.PRIVATE,
+    guests=True,
     replies={200: File(), 202: Processing},
     errors=(NotOwner, VideoNotFound, FileNotReady, FileGone),
 )
@@ -141,7 +147,7 @@ def fetch_video(video_id: str, caller: Caller) -> Reply:
 
 
 @bp.get("/status/<video_id>")
-@endpoint(auth=Auth.PRIVATE, replies={200: VideoStatus}, errors=(NotOwner, VideoNotFound))
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoStatus}, errors=(NotOwner, VideoNotFound))
 def video_status(video_id: str, caller: Caller) -> Reply:
     """Return the progress of a video, what was requested and what was produced."""
     job = _find(video_id, caller)
@@ -156,7 +162,7 @@ def clear_anonymous_saves(caller: Caller) -> Reply:
 
 
 @bp.get("/list")
-@endpoint(auth=Auth.PRIVATE, replies={200: VideoList})
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoList})
 def list_videos(caller: Caller, query: VideoPage) -> Reply:
     """List the caller's videos, newest first; all, or those of one kind or state."""
     kinds = KINDS if query.kind is None else (query.kind,)
@@ -188,7 +194,7 @@ def resolutions(body: ResolutionsOf) -> Reply:
 
 
 def _owner(caller: Caller) -> Owner:
-    return Owner.user(caller.user_id)
+    return caller.clip_owner
 
 
 def _find(video_id: str, caller: Caller) -> VideoJob:

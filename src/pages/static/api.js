@@ -27,6 +27,7 @@ export class ApiError extends Error {
  * @property {number} largest_upload_bytes
  * @property {number} retention_minutes
  * @property {string} default_resolution
+ * @property {boolean} guest_clips
  * @property {string[]} features
  * @property {Record<string, string[]>} who
  */
@@ -37,6 +38,7 @@ export let facts = {
   largest_upload_bytes: 500e6,
   retention_minutes: 30,
   default_resolution: '1080p',
+  guest_clips: false,
   features: [],
   who: {},
 };
@@ -69,6 +71,30 @@ export function whoCanAct(code) {
  */
 export const HEADERS = { 'X-Requested-With': 'yt-downloader' };
 
+const STORED_GUEST = 'yt-downloader.guest';
+
+/** The guest session of this tab, which makes clips where the service allows it; a login comes first. */
+export const guest = {
+  key: '',
+  /** @type {() => boolean} */
+  isUsed: () => false,
+};
+try {
+  guest.key = sessionStorage.getItem(STORED_GUEST) ?? '';
+} catch {
+  // Without storage the session ends with the page.
+}
+
+/** @param {string} key */
+export function keepGuest(key) {
+  guest.key = key;
+  try {
+    sessionStorage.setItem(STORED_GUEST, key);
+  } catch {
+    // As above.
+  }
+}
+
 /**
  * Return the full address of a path of this service.
  * @param {string} path without a slash at the beginning
@@ -87,6 +113,7 @@ export function address(path) {
 export async function send(method, path, given = {}) {
   /** @type {Record<string, string>} */
   const headers = { ...HEADERS, Accept: 'application/json', ...given.headers };
+  if (guest.key && guest.isUsed()) headers['X-Session-ID'] = guest.key;
   let body = given.body;
   if (given.json !== undefined) {
     headers['Content-Type'] = 'application/json';

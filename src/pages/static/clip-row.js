@@ -5,6 +5,7 @@ import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startC
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
 import { notice, retryHelps } from './problems.js';
+import { session } from './session.js';
 import { moveClip, trimPanel } from './trim.js';
 import { has, sizeText, spanText, t } from './texts.js';
 import { timeText } from './times.js';
@@ -123,7 +124,7 @@ export class ClipRow extends HTMLElement {
         this.outcome(),
         h('div.actions', {}, [
           actionButton('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
-          actionButton('share', 'share', () => this.share()),
+          session.user ? actionButton('share', 'share', () => this.share()) : null,
           actionButton('move', 'trim', () => this.trim()),
           this.chooseAgain(),
           remove,

@@ -9,7 +9,7 @@ import { saveMoment } from './live.js';
 import { LinkField } from './lookup.js';
 import { noticeOf } from './problems.js';
 import { Selection } from './selection.js';
-import { requireUser } from './session.js';
+import { requireOwner } from './session.js';
 import { t } from './texts.js';
 
 /**
@@ -76,9 +76,9 @@ export function homeView(given = {}) {
    */
   async function make(chooser, how, about) {
     fill(problem);
-    if (!(await requireUser(t('session.why')))) return false;
     chooser.setBusy(true);
     try {
+      if (!(await requireOwner(t('session.why')))) return false;
       const id = await how();
       const row = new ClipRow();
       row.show({ video_id: id, status: 'pending', queued: true, ...about });

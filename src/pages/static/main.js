@@ -1,6 +1,6 @@
 /** Starts the page: texts, login, and the view that the address names. */
 
-import { loadFacts } from './api.js';
+import { guest, loadFacts } from './api.js';
 import { fill, h, icon } from './dom.js';
 import './events.js';
 import { homeView } from './home.js';
@@ -82,7 +82,8 @@ async function contentOf(name, given) {
     if (given.url || !home) home = await view(given);
     return home;
   }
-  if (account && !session.user) {
+  const isGuests = name === 'clips' && guest.key && guest.isUsed();
+  if (account && !session.user && !isGuests) {
     const open = h('button.primary', { on: { click: () => requireUser(t('session.why-open')) } }, t('session.open'));
     return h('div.prompt', {}, [h('h1', {}, t(title)), h('p.quiet', {}, t('account.needed')), open]);
   }

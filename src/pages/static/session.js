@@ -1,6 +1,6 @@
 /** Knows who is signed in, and opens the sheet that signs in or registers when something needs an account. */
 
-import { ApiError, call } from './api.js';
+import { ApiError, call, facts, guest, keepGuest } from './api.js';
 import { fill, h, newId } from './dom.js';
 import { noticeOf, sentenceOf } from './problems.js';
 import { t } from './texts.js';
@@ -9,6 +9,23 @@ import { t } from './texts.js';
 
 /** Fires `change` when someone signs in or out. */
 export const session = Object.assign(new EventTarget(), { user: /** @type {User | null} */ (null) });
+
+guest.isUsed = () => facts.guest_clips && session.user === null;
+
+/**
+ * Whether clips can be made and listed: by a user, or by a guest where the service allows it.
+ * @param {string} why an account is needed
+ * @returns {Promise<boolean>}
+ */
+export async function requireOwner(why) {
+  if (session.user || !facts.guest_clips) return (await requireUser(why)) !== null;
+  const known = guest.key && (await call('GET', 'api/sessions/').catch(() => null))?.total;
+  if (!known) {
+    guest.key = '';
+    keepGuest((await call('POST', 'api/sessions/')).session_uuid);
+  }
+  return true;
+}
 
 /** @param {User | null} user */
 function become(user) {

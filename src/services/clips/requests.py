@@ -9,9 +9,11 @@ from fractions import Fraction
 from typing import Any
 
 from src.data.user_data import UserData
+from src.data.video_data import VideoData
 from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, NotOwner, TooManyRecordings, UserUnknown
 from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams, RecordingParams
-from src.models.video import Owner, Status, VideoJob
+from src.models.video import Owner, OwnerKind, Status, VideoJob
+from src.services.accounts.guests import GuestService
 from src.services.jobs.jobs import JobService
 from src.services.jobs.notifier import WorkerNotifier
 from src.utils.clock import Clock
@@ -151,6 +153,7 @@ class ClipService:
         self,
         jobs: JobService,
         users: UserData,
+        guests: GuestService,
         notifier: WorkerNotifier,
         clock: Clock,
         *,
@@ -160,12 +163,13 @@ class ClipService:
         recording_keep_seconds: float | None = None,
     ) -> None:
         """``recording_keep_seconds``: how long files of whole streams stay; None: as long as those of clips."""
-        self._jobs, self._users, self._notifier, self._clock = jobs, users, notifier, clock
+        self._jobs, self._users, self._guests = jobs, users, guests
+        self._notifier, self._clock = notifier, clock
         self._max_seconds, self._recording_keep_seconds = max_seconds, recording_keep_seconds
         self._defaults = {"format_preference": default_format, "resolution_preference": default_resolution}
 
-    def save(self, user_id: str, request: ClipRequest, *, anonymous: bool = False) -> VideoJob:
-        """Save a time range of a video for this user. ``anonymous``: another caller requests it.
+    def save(self, owner: Owner, request: ClipRequest, *, anonymous: bool = False) -> VideoJob:
+        """Save a time range of a video for this account or guest session. ``anonymous``: another caller requests it.
 
         Negative times mean the last seconds of a running stream, which are captured at once. A start at 0 or ``NOW``
         without an end means a running stream until it ends.
@@ -176,19 +180,20 @@ class ClipService:
             NotOwner: another caller than the owner wants a stream to be awaited, or recorded as a whole.
             TooManyRecordings: two others of the owner have not ended.
             UserUnknown: the account does not exist.
-            TooManyPending: the owner has too many open jobs.
+            TooManyPending, SessionFull: the owner has too many jobs.
             DiskFull, QuotaExceeded: there is no room for what must be captured at once.
         """
-        if request.when_live and anonymous:
+        stranger = anonymous or owner.kind is not OwnerKind.USER
+        if request.when_live and stranger:
             raise NotOwner("Waiting for a stream needs the login of its owner.")
         video_id = parse_video_id_from_url(request.url)
         if _is_whole(request):
-            return self._save_recording(user_id, request, video_id, anonymous=anonymous)
+            return self._save_recording(owner, request, video_id, anonymous=stranger)
         if (times := _times_before_now(request)) is not None:
-            return self._save_past_seconds(user_id, request, video_id, *times, anonymous=anonymous)
+            return self._save_past_seconds(owner, request, video_id, *times, anonymous=anonymous)
         start, end = self._range(request)
         job = self._save(
-            user_id,
+            owner,
             ClipParams(
                 url=canonical_url(video_id),
                 youtube_video_id=video_id,
@@ -211,7 +216,7 @@ class ClipService:
         ranges = [self._range(request) for request in requests]
         self._require_allowed_length(float(sum(end - start for start, end in ranges)))
         job = self._save(
-            user_id,
+            Owner.user(user_id),
             BatchParams(
                 url=canonical_url(video_id),
                 youtube_video_id=video_id,
@@ -232,8 +237,11 @@ class ClipService:
             UserUnknown: the account does not exist.
             TooManyPending, DiskFull: there is no room for the clip.
         """
-        params = self._moment(user_id, request)
-        job = self._jobs.save(Owner.user(user_id), params, job_id=request.job_id, anonymous=request.anonymous)
+        return self._save_moment(Owner.user(user_id), request)
+
+    def _save_moment(self, owner: Owner, request: MomentRequest) -> VideoJob:
+        params = self._moment(owner, request)
+        job = self._saved(owner, params, job_id=request.job_id, anonymous=request.anonymous)
         if job.status is not Status.PENDING or job.waiting:
             return job
         # Without an immediate capture the moment is lost soon, so an error is better than a clip that waits in vain.
@@ -241,14 +249,15 @@ class ClipService:
 
     def check_moment(self, user_id: str, request: MomentRequest) -> None:
         """Raise what ``save_moment`` would raise now, and save nothing."""
-        params = self._moment(user_id, request)
-        self._jobs.require_possible(Owner.user(user_id), params, anonymous=request.anonymous)
+        owner = Owner.user(user_id)
+        params = self._moment(owner, request)
+        self._jobs.require_possible(owner, params, anonymous=request.anonymous)
 
-    def _moment(self, user_id: str, request: MomentRequest) -> LiveClipParams:
+    def _moment(self, owner: Owner, request: MomentRequest) -> LiveClipParams:
         if not request.duration > 0 or request.offset < 0:
             raise ClipRangeInvalid("The duration must be above 0, and the offset not below.")
         self._require_allowed_length(request.duration)
-        self._require_user(user_id)
+        self._require_user(owner)
         name = request.stream.value
         video_id, stream = (name, None) if request.stream.kind is NameKind.VIDEO else (None, name)
         return LiveClipParams(
@@ -266,7 +275,7 @@ class ClipService:
         )
 
     def _save_past_seconds(
-        self, user_id: str, request: ClipRequest, video_id: str, start: Fraction, end: Fraction, *, anonymous: bool
+        self, owner: Owner, request: ClipRequest, video_id: str, start: Fraction, end: Fraction, *, anonymous: bool
     ) -> VideoJob:
         moment = MomentRequest(
             name_of_video(video_id),
@@ -276,13 +285,13 @@ class ClipService:
             message=request.message,
             anonymous=anonymous,
         )
-        return self.save_moment(user_id, moment)
+        return self._save_moment(owner, moment)
 
-    def _save_recording(self, user_id: str, request: ClipRequest, video_id: str, *, anonymous: bool) -> VideoJob:
+    def _save_recording(self, owner: Owner, request: ClipRequest, video_id: str, *, anonymous: bool) -> VideoJob:
         if anonymous:
             raise NotOwner("Recording a whole stream needs the login of its owner.")
-        self._require_user(user_id)
-        owner, kinds = Owner.user(user_id), (RecordingParams.kind,)
+        self._require_user(owner)
+        kinds = (RecordingParams.kind,)
         if self._jobs.count_open(kinds, owner) >= MOST_RECORDINGS:
             raise TooManyRecordings(limit=MOST_RECORDINGS)
         params = RecordingParams(
@@ -333,14 +342,25 @@ class ClipService:
             raise ClipBusy()
         return started, not retained
 
-    def _save(self, user_id: str, params: JobParams, *, anonymous: bool = False) -> VideoJob:
-        self._require_user(user_id)
-        job = self._jobs.save(Owner.user(user_id), params, anonymous=anonymous)
+    def _save(self, owner: Owner, params: JobParams, *, anonymous: bool = False) -> VideoJob:
+        self._require_user(owner)
+        job = self._saved(owner, params, anonymous=anonymous)
         self._notifier.describe(job.id)
         return job
 
-    def _require_user(self, user_id: str) -> None:
-        if not self._users.is_active(user_id):
+    def _saved(self, owner: Owner, params: JobParams, *, job_id: str | None = None, anonymous: bool) -> VideoJob:
+        if owner.kind is OwnerKind.USER:
+            return self._jobs.save(owner, params, job_id=job_id, anonymous=anonymous)
+        job_id = VideoData.new_id()
+        self._guests.reserve(owner, job_id)
+        try:
+            return self._jobs.save(owner, params, job_id=job_id)
+        except BaseException:
+            self._guests.release(owner, job_id)
+            raise
+
+    def _require_user(self, owner: Owner) -> None:
+        if owner.kind is OwnerKind.USER and not self._users.is_active(owner.id):
             raise UserUnknown()
 
     def _range(self, request: ClipRequest) -> tuple[Fraction, Fraction]:
