@@ -183,12 +183,12 @@ class ClipService:
             TooManyPending, SessionFull: the owner has too many jobs.
             DiskFull, QuotaExceeded: there is no room for what must be captured at once.
         """
-        stranger = anonymous or owner.kind is not OwnerKind.USER
-        if request.when_live and stranger:
+        without_login = anonymous or owner.kind is not OwnerKind.USER
+        if request.when_live and without_login:
             raise NotOwner("Waiting for a stream needs the login of its owner.")
         video_id = parse_video_id_from_url(request.url)
         if _is_whole(request):
-            return self._save_recording(owner, request, video_id, anonymous=stranger)
+            return self._save_recording(owner, request, video_id, anonymous=without_login)
         if (times := _times_before_now(request)) is not None:
             return self._save_past_seconds(owner, request, video_id, *times, anonymous=anonymous)
         start, end = self._range(request)

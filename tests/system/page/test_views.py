@@ -200,7 +200,7 @@ def test_an_upload_is_paused_and_resumed_after_a_reload(visit: Visit, tmp_path: 
 def test_the_last_seconds_of_a_stream_are_saved_and_trimmed(visit: Visit, offline_youtube: OfflineYoutube) -> None:
     page = visit.open()
     url = offline_youtube.url(VideoId.LIVE_BY_NUMBER_2)  # not that of the next test, which begins it again
-    page.get_by_label("Link to a video").fill(url))
+    page.get_by_label("Link to a video").fill(url)
     page.get_by_role("button", name="Last 30 s").click()
     sign_in(page, "live@example.com")
     row = page.locator("clip-row.completed")
