@@ -9,11 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from src.models.time_window import Window, missing
+from src.models.time_window import Window, joined, missing
 
 # Seconds by which the clocks of two neighbouring segments may differ from their media. Of calm streams, segments came
 # up to 0.25 s late; the shortest interruption that is known took several seconds.
 MOST_JITTER = Fraction(1, 2)
+# Seconds by which the clocks of the playlists of video and audio may differ.
+MOST_BETWEEN_CLOCKS = Fraction(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,40 @@ class Captured:
     oldest: Fraction | None = None
     estimated: bool = False
 
+    @property
+    def main(self) -> LiveTrack:
+        """The track with the video, or with the audio in a stream without video."""
+        return next((track for track in self.tracks if track.has_video), self.tracks[0])
+
+    @property
+    def separate_audio(self) -> LiveTrack | None:
+        """The track that has the audio, where the main one has none."""
+        if self.main.has_audio:
+            return None
+        return next((track for track in self.tracks if track.has_audio), None)
+
     def holes(self, window: Window) -> list[Window]:
-        """Return the parts of the window for which video (or audio, in a stream without video) is missing."""
-        first = next((track for track in self.tracks if track.has_video), self.tracks[0])
-        return missing(window, covered(self.records[first.name]))
+        """Return the parts of the window for which video or audio is missing."""
+        return joined([*missing(window, covered(self.records[self.main.name])), *self.silent(window)])
+
+    def silent(self, window: Window) -> list[Window]:
+        """Return the parts of the window for which a separate audio track is missing."""
+        audio = self.separate_audio
+        if audio is None:
+            return []
+        records = self.records[audio.name]
+        spans = covered(records)
+        if spans and not records[0].own_clock:
+            slack = MOST_BETWEEN_CLOCKS
+            if self.estimated:
+                slack = max(slack, *(record.duration for record in records))
+            spans = [Window(spans[0].start - slack, spans[0].end), *spans[1:]]
+            spans[-1] = Window(spans[-1].start, spans[-1].end + slack)
+        return missing(window, spans)
+
+    def has_video_of(self, window: Window) -> bool:
+        """Return whether something of the window is there, in the main track."""
+        return missing(window, covered(self.records[self.main.name])) != [window]
 
 
 def covered(records: Sequence[Record]) -> list[Window]:

@@ -18,7 +18,8 @@ from src.models.media import MediaInfo
 from src.models.media_source import ClipSource, NetworkSettings, SourceUnreadable, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
-from src.services.cutting.acceptance import Accepted, Expectation, accept, accept_audio
+from src.models.time_window import Window
+from src.services.cutting.acceptance import SOUND_TOLERANCE_AT_END_SECONDS, Accepted, Expectation, accept, accept_audio
 from src.services.cutting.engine.model import Call, ClipReport, CutOrder, Discontinuous
 from src.services.cutting.sandbox import EngineSandbox
 from src.services.cutting.section import download_section
@@ -167,7 +168,7 @@ class ClipCutter:
         else:
             report, sound = reports[0], _seconds(reports[0].sound)
             order.part(0).replace(order.output)
-            if sound is None and any(track.has_audio for track in order.source.tracks):
+            if sound is None and _has_captured_audio(order.source, Window(parts[0].start, parts[0].end)):
                 sound = 0.0, float(report.length)
         _require_overlap(parts, order.range)
         expected = Expectation(float(report.length), _frames(report), sound, to_the_end=True)
@@ -256,6 +257,14 @@ class ClipCutter:
             to_the_end=length is not None and report.actual.end >= length - _AT_THE_END_SECONDS,
         )
         return CutResult(path, report, method, accept(path, expected, monitor, self._waiting), parts)
+
+
+def _has_captured_audio(captured: Captured, part: Window) -> bool:
+    """Return whether audio was captured in this part; what is shorter than the tolerance counts as none."""
+    if not any(track.has_audio for track in captured.tracks):
+        return False
+    silent = sum((hole.end - hole.start for hole in captured.silent(part)), Fraction(0))
+    return part.end - part.start - silent > SOUND_TOLERANCE_AT_END_SECONDS
 
 
 def _require_overlap(parts: tuple[TimeRange, ...], wanted: TimeRange) -> None:

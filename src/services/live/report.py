@@ -12,7 +12,7 @@ from src.models.captured import Captured
 from src.models.download import CutMethod, decimal_seconds, exact_range
 from src.models.media import MediaInfo
 from src.models.outcome import Gap, Note, NoteCode
-from src.models.time_window import Window, missing
+from src.models.time_window import Window, joined, missing
 from src.services.cutting.cutter import CutResult
 from src.services.live.state import CaptureState
 from src.utils.clock import clock_text, to_seconds
@@ -108,6 +108,9 @@ def clamped_notes(window: Window, cut: LiveCut, captured: Captured) -> tuple[Not
     for hole in missing(cut.span, cut.parts):
         text = f"Missing in the stream: {float(hole.end - hole.start):.1f} s from {clock_text(hole.start)}"
         notes.append(Note(NoteCode.SEGMENTS_MISSING, text))
+    for hole in _silent(cut.span.common(window), captured):
+        text = f"The audio is missing in the stream: {float(hole.end - hole.start):.1f} s from {clock_text(hole.start)}"
+        notes.append(Note(NoteCode.SEGMENTS_MISSING, text))
     if captured.estimated:
         text = "The stream has no clock: the times were estimated from when its segments appeared"
         notes.append(Note(NoteCode.CLOCK_ESTIMATED, text))
@@ -122,7 +125,8 @@ def gaps_of(window: Window, cut: LiveCut, captured: Captured) -> list[Gap]:
     end = min(window.end, cut.span.end) if captured.ended else window.end
     if end <= window.start:
         return []
-    holes = missing(Window(window.start, end), cut.parts)
+    part = Window(window.start, end)
+    holes = joined([*missing(part, cut.parts), *_silent(part, captured)])
     return [
         Gap(
             float(hole.start - window.start),
@@ -133,6 +137,10 @@ def gaps_of(window: Window, cut: LiveCut, captured: Captured) -> list[Gap]:
         for hole in holes
         if hole.end - hole.start > _REPORTED_SECONDS
     ]
+
+
+def _silent(window: Window, captured: Captured) -> list[Window]:
+    return [hole for hole in captured.silent(window) if hole.end - hole.start > _REPORTED_SECONDS]
 
 
 def stream_times(span: Window, released_at: datetime | None) -> tuple[float | None, float | None]:

@@ -34,6 +34,11 @@ class NumberedSite:
     and 401 by turns. ``life`` is how many seconds links work. ``ended``: the stream is over, and the newest number is
     stated two too high. ``lags``: every third answer is of a server that is so many numbers behind. ``moves_to``:
     requests are redirected to this host first. ``ranges``: ranges are honoured. ``dead``: all links are refused.
+    ``withheld``: segments of single formats that answer 404 until a moment, or for ever (``None``).
+    ``bare``: what a GET without a number answers: the newest segment, nothing, or 404; ``head_status``: the answer to
+    HEAD. ``in_text``: a redirect is status 200 with the new address as text (``alr=yes``). ``rewind``: how many of the
+    newest numbers are stored where the broadcaster has switched rewind off. ``whole_file``: a premiere, of which every
+    number answers with the complete film.
     """
 
     broadcasts: list[NumberedStream]
@@ -49,6 +54,12 @@ class NumberedSite:
     ranges: bool = True
     dead: bool = False
     lags: int = 0
+    bare: Literal["newest", "empty", "404"] = "empty"
+    head_status: Literal[200, 404, 405] = 200
+    in_text: bool = False
+    rewind: int | None = None
+    whole_file: bool = False
+    withheld: dict[tuple[int, int], Fraction | None] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -77,6 +88,8 @@ class NumberedSite:
         values = parameters(target)
         self.requests[f"{values['itag']}/{values.get('sq', 'head')}"] += 1
         if self.moves_to is not None and host != self.moves_to:
+            if self.in_text and method == "GET":
+                return Answer(200, {"Content-Type": "text/plain"}, f"http://{self.moves_to}{target}".encode())
             return Answer(302, {"Location": f"//{self.moves_to}{target}"})
         expired = self.life is not None and now - Fraction(values["issued"]) >= self.life
         if self.dead or expired:
@@ -88,15 +101,26 @@ class NumberedSite:
         if self.head_by == "head" or (self.head_by == "segments" and "sq" in values):
             headers["X-Head-Seqnum"] = str(newest + 2 * self.ended)
             headers["X-Head-Time-Millis"] = str(round(stream.media_at[newest] * 1000))
+        if self.whole_file:
+            film = b"".join(stream.content(track, number) for number in range(20))
+            return Answer(200, {}, film if method == "GET" else b"")
+        if method == "HEAD" and self.head_status != 200:
+            return Answer(self.head_status)
         if "sq" not in values:
-            return Answer(200, headers)
+            if method == "HEAD" or self.bare == "empty":
+                return Answer(200, headers)
+            return Answer(404, headers) if self.bare == "404" else Answer(200, headers, stream.content(track, newest))
         number = int(values["sq"])
         if number > newest:
             return Answer(self.future, headers)
-        if number < self.oldest:
+        if number < self.oldest or (self.rewind is not None and number <= newest - self.rewind):
             return Answer(self.old, headers)
         if number in self.refused or number in stream.lost:
             return Answer(403, headers)
+        if (track.itag, number) in self.withheld:
+            until = self.withheld[track.itag, number]
+            if until is None or now < until:
+                return Answer(404, headers)
         if self.flaky and number % self.flaky == 0 and self.requests[f"{values['itag']}/{number}"] == 1:
             return Answer(401 if number % (2 * self.flaky) else 503, headers)
         body = stream.content(track, number) if method == "GET" else b""

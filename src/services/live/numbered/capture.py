@@ -285,7 +285,16 @@ class NumberedCapture:
                 break
             if attempt + 1 < TRIES:
                 self._clock.sleep(_RETRY_SECONDS)
-        return reply.meaning
+        return reply.meaning if self._epoch.is_recent(number) else self._facts_elsewhere(number) or reply.meaning
+
+    def _facts_elsewhere(self, number: int) -> Facts | None:
+        """Return the facts of a number that the main track lacks from another track: they are the same for all."""
+        for track in self.links.tracks:
+            facts = None if track is self._main else self._server.facts(track, number).facts
+            if facts is not None:
+                self._epoch.known[number] = facts
+                return facts
+        return None
 
     def _fetch(self, batch: list[tuple[int, LiveTrack]]) -> bool:
         """Fetch and store; return whether something failed that should be tried again soon."""
@@ -346,10 +355,12 @@ class NumberedCapture:
     # --- the end of a step --------------------------------------------------------------------------------------
 
     def _is_done(self, window: Window) -> bool:
-        numbers = list(self._numbers(window))
-        if not numbers:
+        first = self._start(window)
+        numbers = [] if first is None else list(self._epoch.numbers(window, first))
+        if first is None or (not numbers and first not in self._epoch.skipped):
             return self._epoch.last is not None and self._now() >= window.end
-        return self._epoch.reaches(window, numbers) and all(self._has(number) for number in numbers)
+        last = numbers[-1] if numbers else first
+        return self._epoch.reaches(window, last) and all(self._has(number) for number in numbers)
 
     def _has(self, number: int) -> bool:
         return all(store.get(self._epoch.index, number) is not None for store in self._stores.values())

@@ -107,12 +107,20 @@ class Epoch:
                     return  # its own time decides, once it is known
             number += 1
 
-    def reaches(self, window: Window, numbers: list[int]) -> bool:
-        """Return whether the last of these numbers is later than the range, or the last one of the stream."""
+    def reaches(self, window: Window, last: int) -> bool:
+        """Return whether nothing after this number belongs to the range: what follows is later, or does not exist.
+
+        What follows may be given up because one track lacks it; its time is known from another track.
+        """
         if self.last is not None:
             return True
-        last = self.known.get(numbers[-1])
-        return last is not None and last.ingested >= window.end
+        number = last
+        while number == last or number in self.skipped:
+            facts = self.known.get(number)
+            if facts is not None and facts.ingested >= window.end:
+                return True
+            number += 1
+        return False
 
 
 class Broadcasts:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from src.models.captured import Captured, Record
+from src.models.captured import MOST_BETWEEN_CLOCKS, Captured, Record
 from src.models.media_source import TimeRange
 from src.models.outcome import Gap, Note, NoteCode, outcome_fields
 from src.models.time_window import Window, joined
@@ -66,10 +66,17 @@ class RecordingCutter:
 def _gaps(task: LiveTask, captured: Captured) -> list[Window]:
     """Return what the stream had and the recording lacks, by the wall clock."""
     begins_at, gaps = to_seconds(task.params.event_at), []
-    for track in captured.tracks:
-        records = [record for record in captured.records[track.name] if record.span.overlaps(task.window)]
+    by_track = [
+        [record for record in captured.records[track.name] if record.span.overlaps(task.window)]
+        for track in captured.tracks
+    ]
+    last = max((records[-1] for records in by_track if records), key=lambda record: record.span.end)
+    for records in by_track:
         if not records:
+            gaps.append(Window(begins_at, last.span.end))
             continue
+        if _ends_before(records[-1], last):
+            gaps.append(Window(records[-1].span.end, last.span.end))
         late = records[0].start - begins_at
         if late > _REPORTED_SECONDS and (records[0].number > 0 or late > _START_TOLERANCE_SECONDS):
             gaps.append(Window(begins_at, records[0].start))
@@ -87,6 +94,13 @@ def _between(records: Sequence[Record]) -> list[Window]:
         for one, other in pairwise(records)
         if other.start > one.span.end and _lacks_some(one, other)
     ]
+
+
+def _ends_before(one: Record, last: Record) -> bool:
+    """Return whether a track that ends with ``one`` lacks its end. ``last``: the last segment of all tracks."""
+    if last.own_clock:  # all tracks share their numbers
+        return (one.epoch, one.number) < (last.epoch, last.number)
+    return last.span.end - one.span.end > MOST_BETWEEN_CLOCKS + last.duration
 
 
 def _lacks_some(one: Record, other: Record) -> bool:
