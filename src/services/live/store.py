@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from src.models.captured import Record
+from src.models.time_window import Window
 from src.services.live.timeline import Placed, Timeline
 from src.utils.moved_file import link_or_copy
 from src.utils.whole_file import write_whole
 
 _LIST, _STATE = "segments.jsonl", "timeline.json"
+_UNORDERED_SECONDS = 60
 
 
 class SegmentStore:
@@ -31,6 +34,7 @@ class SegmentStore:
         self.added_bytes = 0
         """The bytes of the segments that this object has stored."""
         self._records = {(record.epoch, record.number): record for record in self._read()}
+        self._in_order = sorted(self._records.values(), key=_place)
         self.seconds = sum((record.duration for record in self._records.values()), Fraction(0))
         """The length of all segments, as they state it."""
 
@@ -38,7 +42,20 @@ class SegmentStore:
     def records(self) -> list[Record]:
         """All segments in the order in which they were broadcast."""
         with self._lock:
-            return sorted(self._records.values(), key=lambda record: (record.epoch, record.number))
+            return list(self._in_order)
+
+    def around(self, window: Window, beside: int) -> list[Record]:
+        """Return the segments of a window, and so many before and after them, in the order of ``records``.
+
+        The work depends on the length of the window and not on the number of segments.
+        """
+        with self._lock:
+            # Times grow with the numbers, but for some seconds: a new broadcast may start before the end of another.
+            early, late = window.start - _UNORDERED_SECONDS, window.end + _UNORDERED_SECONDS
+            low = bisect_left(self._in_order, early, key=lambda record: record.start)
+            high = bisect_right(self._in_order, late, key=lambda record: record.start)
+            inside = [place for place in range(low, high) if self._in_order[place].span.overlaps(window)]
+            return self._in_order[max(inside[0] - beside, 0) : inside[-1] + 1 + beside] if inside else []
 
     def __len__(self) -> int:
         return len(self._records)
@@ -86,6 +103,7 @@ class SegmentStore:
             for record in old:
                 del self._records[record.epoch, record.number]
                 self.seconds -= record.duration
+            self._in_order = [record for record in self._in_order if _place(record) in self._records]
             lines = (json.dumps(_to_fields(record)) + "\n" for record in self._records.values())
             write_whole(self.folder / _LIST, "".join(lines).encode("ascii"))
         for record in old:
@@ -99,8 +117,14 @@ class SegmentStore:
     def _append(self, record: Record) -> None:
         with (self.folder / _LIST).open("a", encoding="ascii") as file:
             file.write(json.dumps(_to_fields(record)) + "\n")
-        self._records[(record.epoch, record.number)] = record
-        self.seconds += record.duration
+        known = self._records.get(_place(record))
+        if known is None:
+            insort(self._in_order, record, key=_place)
+            self.seconds += record.duration
+        else:
+            self._in_order[bisect_left(self._in_order, _place(record), key=_place)] = record
+            self.seconds += record.duration - known.duration
+        self._records[_place(record)] = record
 
     def timeline(self) -> Timeline:
         """Return the timeline of earlier attempts, or a new one."""
@@ -137,6 +161,10 @@ class SegmentStore:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
                     file.write(b"\n")
+
+
+def _place(record: Record) -> tuple[int, int]:
+    return record.epoch, record.number
 
 
 def _to_fields(record: Record) -> dict[str, Any]:

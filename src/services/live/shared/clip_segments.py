@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 from src.errors import DiskFull
@@ -31,6 +30,11 @@ class ClipSegments:
         """Return all that the clip has, placed in time. ``ended``: the stream is over."""
         records = {name: placed(store.records) for name, store in self._stores.items()}
         return Captured(self._tracks, self._folder, records, ended=ended)
+
+    @property
+    def broadcasts(self) -> list[str]:
+        """The names of the epochs."""
+        return self._broadcasts.names
 
     @property
     def seconds(self) -> Fraction:
@@ -61,7 +65,7 @@ class ClipSegments:
             FileNotFoundError: the clip was deleted.
         """
         for name, store in self._stores.items():
-            for record in _around(pool[name].records, window):
+            for record in pool[name].around(window, _BESIDE):
                 epoch = self._broadcasts.index_of(broadcasts[record.epoch])
                 if store.get(epoch, record.number) is None:
                     self._take(store, record, pool[name].folder, epoch)
@@ -75,13 +79,6 @@ class ClipSegments:
                 raise
         except OSError as error:
             raise DiskFull() from error
-
-
-def _around(records: Sequence[Record], window: Window) -> Iterator[Record]:
-    """Yield the records of a window and some beside it."""
-    inside = [place for place, record in enumerate(records) if record.span.overlaps(window)]
-    if inside:
-        yield from islice(records, max(inside[0] - _BESIDE, 0), inside[-1] + 1 + _BESIDE)
 
 
 def names_of(tracks: Collection[LiveTrack]) -> list[str]:
