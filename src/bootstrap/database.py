@@ -18,6 +18,7 @@ from src.data.idempotency_data import IdempotencyData
 from src.data.session_data import RevocationData, SessionData
 from src.data.share_data import ShareData
 from src.data.space_data import SpaceData
+from src.data.stream_clock_data import StreamClockData
 from src.data.upload_data import UploadData
 from src.data.user_data import UserData
 from src.data.video_data import VideoData
@@ -46,6 +47,7 @@ COLLECTIONS = (
     IdempotencyData,
     ShareData,
     SpaceData,
+    StreamClockData,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from src.config import Settings
@@ -38,6 +38,7 @@ from src.services.jobs.handler import JobHandler
 from src.services.live.kind import LiveClipHandler
 from src.services.live.ranges import StreamRanges
 from src.services.live.service import LiveService
+from src.services.live.shared.rolling import ChatCommands
 from src.services.live.whole.kind import RecordingHandler, RecordingLimits
 from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
@@ -66,6 +67,7 @@ class Tools:
     live: LiveService
     attention: PreviewAttention | None = None
     audio_downloads: AudioDownloadService | None = None
+    commands: ChatCommands = field(default_factory=ChatCommands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,14 @@ class Row:
 
 def _live(tools: Tools) -> LiveClipHandler:
     hours = tools.settings.live_repair_hours
-    return LiveClipHandler(tools.live, tools.videos, tools.youtube, repair_hours=hours, clock=tools.clock)
+    return LiveClipHandler(
+        tools.live,
+        tools.videos,
+        tools.youtube,
+        repair_hours=hours,
+        clock=tools.clock,
+        on_command=tools.commands.add,
+    )
 
 
 def _recording(tools: Tools) -> RecordingHandler:

@@ -17,6 +17,7 @@ from src.data.lock_data import LockData
 from src.data.queue_data import QueueData
 from src.data.space_data import SpaceData
 from src.data.stored_paths import StoredPaths
+from src.data.stream_clock_data import StreamClockData
 from src.data.video_data import VideoData
 from src.data.worker_data import WorkerData
 from src.services.audio.download import AudioDownloadService
@@ -110,6 +111,7 @@ def build_production(
         anonymous_quota_bytes=settings.anonymous_quota_mb * 1_000_000,
         anonymous_percent=settings.anonymous_disk_percent,
     )
+    clocks = StreamClockData(database)
     progress, counters = ProgressCache(cache), JobCounters(cache)
     programs = FFmpegPrograms(find_programs(settings.ffmpeg_path), AbilityStore(settings.data_dir / "ffmpeg"))
     ffmpeg, egress = programs.software(), EgressProxy.of(settings)
@@ -139,7 +141,8 @@ def build_production(
         ffmpeg=ffmpeg,
         egress=egress,
         youtube=youtube,
-        videos=given.videos or VideoService(settings, youtube, encoder, ffmpeg, egress=egress),
+        videos=given.videos
+        or VideoService(settings, youtube, encoder, ffmpeg, egress=egress, stream_clock=clocks.find),
         encoder=encoder,
         audio=AudioService(ffmpeg),
         chunks=chunks,
@@ -154,6 +157,7 @@ def build_production(
             egress=egress,
             whole_cutter=RecordingCutter(CutterFactory(settings, ffmpeg, egress)),
             count=counters.captured,
+            clocks=clocks,
         ),
         audio_downloads=given.audio_downloads,
     )

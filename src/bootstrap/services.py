@@ -379,4 +379,5 @@ def _rolling(
         clock,
         most=settings.rolling_captures,
         most_bytes=settings.rolling_mb * 1e6,
+        commands=tools.commands,
     )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 
 from src.models.outcome import Note, outcome_fields
 from src.utils.clock import clock_text
@@ -71,6 +71,16 @@ class Actual:
     exact: ExactRange
 
 
+class RecordingClock(Protocol):
+    """The wall clock of the recording of a stream; ranges are in seconds from its start."""
+
+    def times(self, start: float, end: float) -> dict[str, str]:
+        """Return the range by the wall clock, as reports show it."""
+
+    def uncertainty_of(self, start: float, end: float) -> float:
+        """Return by how many seconds these times may be wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class WallClock:
     """The wall clock of the recording of a stream: ``zero`` is the time of its position 0, in seconds since 1970.
@@ -80,6 +90,10 @@ class WallClock:
 
     zero: Fraction
     uncertainty: float
+
+    def uncertainty_of(self, start: float, end: float) -> float:
+        """Return by how many seconds the times of this range may be wrong."""
+        return self.uncertainty
 
     def times(self, start: float, end: float) -> dict[str, str]:
         """Return the range by the wall clock, as reports show it."""
@@ -100,7 +114,7 @@ class DownloadReport:
     notes: tuple[Note, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     kept: tuple[float, float] | None = None
-    clock: WallClock | None = None
+    clock: RecordingClock | None = None
     """Set if the video is the recording of a stream."""
 
     def to_fields(self) -> dict[str, Any]:
@@ -113,5 +127,5 @@ class DownloadReport:
         if self.clock is not None:
             requested |= self.clock.times(self.requested.start, self.requested.end)
             actual_fields |= self.clock.times(self.actual.start, self.actual.end)
-            actual_fields["clock_uncertainty"] = self.clock.uncertainty
+            actual_fields["clock_uncertainty"] = self.clock.uncertainty_of(self.actual.start, self.actual.end)
         return {"requested": requested, "actual": actual_fields, **outcome_fields(self.notes)}

@@ -11,14 +11,23 @@ from pathlib import Path
 from typing import Literal
 
 from src.config import Settings
-from src.errors import ClipIncomplete, FileTooLarge
-from src.models.download import Actual, DownloadReport, Requested, WallClock, decimal_seconds, exact_range
+from src.errors import ClipIncomplete, FileTooLarge, StoreUnavailable
+from src.models.download import (
+    Actual,
+    DownloadReport,
+    RecordingClock,
+    Requested,
+    WallClock,
+    decimal_seconds,
+    exact_range,
+)
 from src.models.media import MediaInfo
 from src.models.media_source import Mode, NetworkSettings, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.models.params import Container
 from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, LiveStatus, VideoInfo
+from src.models.stream_clock import StreamClock
 from src.services.cutting.cutter import ClipCutter, CutResult, CutterFactory
 from src.services.cutting.engine.model import CutOrder
 from src.services.cutting.retained_source import RetainedSource
@@ -52,8 +61,14 @@ class VideoService:
         *,
         network: NetworkSettings | None = None,
         egress: EgressProxy | None = None,
+        stream_clock: Callable[[str], StreamClock] = lambda video_id: StreamClock(()),
     ) -> None:
-        """``network`` replaces what the settings say about fetching media; ``egress`` is shared with others."""
+        """``network`` replaces what the settings say about fetching media; ``egress`` is shared with others.
+
+        ``stream_clock`` returns what is known of the wall clock of the stream that was recorded as this video; it may
+        raise ``StoreUnavailable``.
+        """
+        self._stream_clock = stream_clock
         self._youtube, self._encoder = youtube, encoder
         self._settings, self._high_resolution_mp4 = settings, settings.high_resolution_mp4
         self._cutters = CutterFactory(settings, ffmpeg, egress or EgressProxy.of(settings), network)
@@ -195,8 +210,18 @@ class VideoService:
             notes=(*_notes(video, selection, wanted, cut.report.actual), *cut.report.notes, *notes),
             facts=_facts(video.info),
             kept=None if kept_range is None else (float(kept_range.start), float(kept_range.end)),
-            clock=wall_clock_of(video.info),
+            clock=self._clock_of(video.info),
         )
+
+    def _clock_of(self, info: VideoInfo) -> RecordingClock | None:
+        """Return the wall clock of a recording: of its segments, if the stream was captured, otherwise the site's."""
+        reported = wall_clock_of(info)
+        if reported is None:
+            return None
+        try:
+            return self._stream_clock(info.id) or reported
+        except StoreUnavailable:  # the clip is finished, and its times are known well enough
+            return reported
 
     def _encode(
         self, cut: CutResult, selection: Selection, monitor: Monitor

@@ -29,6 +29,10 @@ def test_a_rolling_capture_is_switched_with_the_token(api: Api, anna: Person, be
     api.call("PATCH", path, token=anna.token, json={"rolling": False})
     (shown,) = (anna.get("/api/auth/tokens").json or {})["tokens"]
     assert (shown["rolling"], shown["rolling_capture"], tokens.rolling()) == (False, None, [])
+    api.call("PATCH", path, token=anna.token, json={"rolling": True})
+    assert len(tokens.rolling()) == 1
+    assert api.call("DELETE", path, token=anna.token).status_code in (200, 204)
+    assert tokens.rolling() == [], "the end of the token is the end of its capture"
 
 
 def test_a_rolling_capture_needs_a_stream(api: Api, anna: Person) -> None:

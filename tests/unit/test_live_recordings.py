@@ -14,9 +14,9 @@ from src.errors import LiveEndedNotReady, SegmentMissing
 from src.models.params import LiveClipParams
 from src.models.progress import SilentMonitor
 from src.models.source import LiveStatus, SourceFormat, VideoInfo
+from src.models.stream_clock import Anchor, StreamClock
 from src.services.jobs.handler import JobContext
 from src.services.live.recording import Recordings, longest_piece
-from src.services.live.stream_clock import Anchor, StreamClock
 from src.utils.clock import to_seconds
 from tests.tools.factories import make_clip
 

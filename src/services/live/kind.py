@@ -10,7 +10,7 @@ worker of the queue ``downloads`` cuts them, or the recording.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,8 +44,11 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         *,
         repair_hours: float = REPAIR_HOURS,
         clock: Clock | None = None,
+        on_command: Callable[[str], None] = lambda token_id: None,
     ) -> None:
-        """``repair_hours``: how long after the request the recording is waited for."""
+        """``repair_hours``: how long after the request the recording is waited for. ``on_command`` is called in the
+        process of captures with the channel token of each clip that was requested with one."""
+        self._on_command = on_command
         self._live, self._recordings = live, Recordings(videos, youtube)
         self._patience, self._clock = timedelta(hours=repair_hours), clock or SystemClock()
 
@@ -58,6 +61,8 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         """
         if context.job.repairing:
             return self._repair(params, context)
+        if context.in_lane and params.saved_with is not None:
+            self._on_command(params.saved_with)
         result = self._make(params, context)
         if result.report.get("complete", True) or params.moved or not self._is_patient(context):
             return result
@@ -79,8 +84,9 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
             report = self._live.cut(task)
             if report is not None:
                 return _result_of(report, context)
-            clock = self._live.stream_clock(context.retained_dir)
-            return self._recordings.cut(params, self._live.video_of(task), context, clock=clock)
+            video_id = self._live.video_of(task)
+            clock = self._live.stream_clock(context.retained_dir, video_id)
+            return self._recordings.cut(params, video_id, context, clock=clock)
         except StreamNotReady as later:
             raise Postponed(later.seconds, later.why, waiting_for=later.waiting_for) from None
         except (LiveMomentGone, LiveEndedNotReady, LiveNotStarted) as error:
@@ -107,7 +113,7 @@ class LiveClipHandler(JobHandler[LiveClipParams]):
         assert video_id is not None, "the first file named its stream"
         earlier, patient = context.job.report, self._is_patient(context)
         try:
-            clock = self._live.stream_clock(context.retained_dir)
+            clock = self._live.stream_clock(context.retained_dir, video_id)
             result = self._recordings.cut(
                 params, video_id, context, clock=clock, better_than=earlier, is_final=not patient
             )

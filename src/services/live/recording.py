@@ -14,10 +14,10 @@ from src.models.media_source import TimeRange
 from src.models.outcome import Gap, Note, NoteCode, outcome_fields
 from src.models.params import LiveClipParams
 from src.models.source import LiveStatus, VideoInfo
+from src.models.stream_clock import Placement, StreamClock
 from src.models.time_window import Window
 from src.services.jobs.handler import JobContext, JobResult
 from src.services.jobs.results import cut
-from src.services.live.stream_clock import Placement, StreamClock
 from src.services.video_service import VideoService, wall_clock_of
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import clock_text

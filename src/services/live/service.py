@@ -31,6 +31,7 @@ from src.models.media_source import NetworkSettings
 from src.models.params import LiveClipParams
 from src.models.progress import Phase, Progress, SilentMonitor
 from src.models.source import Extraction, LiveStatus
+from src.models.stream_clock import StreamClock
 from src.models.time_window import Window
 from src.models.video import WaitsFor
 from src.services.cutting.cutter import CutterFactory
@@ -41,6 +42,7 @@ from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import PATIENCE_SECONDS, Capture, StreamSilent, TailToCome
 from src.services.live.choice import numbered_formats, select_numbered, select_segmented, track_of
+from src.services.live.clocks import CapturedTimes, StreamClocks, places_in
 from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
 from src.services.live.numbered.capture import NumbersUnavailable
 from src.services.live.numbered.links import Links
@@ -51,8 +53,6 @@ from src.services.live.shared.recording_run import RecordingRun, RecordingWish
 from src.services.live.shared.run import ClipWish, NumberedRun
 from src.services.live.shared.stream_capture import StreamCapture
 from src.services.live.state import CaptureState
-from src.services.live.store import SegmentStore
-from src.services.live.stream_clock import Anchor, StreamClock
 from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock, to_seconds
@@ -96,12 +96,14 @@ class LiveService:
         egress: EgressProxy | None = None,
         whole_cutter: Cutter | None = None,
         count: Count | None = None,
+        clocks: StreamClocks | None = None,
     ) -> None:
         """``network`` replaces what the settings say about fetching media, way out included. ``whole_cutter`` makes the
-        files of whole streams. ``count`` adds to the metrics of captures."""
+        files of whole streams. ``count`` adds to the metrics of captures. ``clocks`` stores the times of segments."""
         self._youtube = youtube
         self._egress = egress or EgressProxy.of(settings)
         self._clock = clock or SystemClock()
+        self._times = CapturedTimes(clocks, self._clock)
         self._given_network = network
         self._network, self._limits = media_network(settings), Limits.of_job(settings)
         # A capture may run for longer than a job, and fetch more.
@@ -181,8 +183,8 @@ class LiveService:
         if state is None:
             return None
         there = self._there(task, state)
-        holes = there.holes(task.window)
-        if holes == [task.window] or (holes and not state.done and not task.last_chance):
+        unfinished = not state.done and not task.last_chance and there.holes(task.window)
+        if unfinished or not there.has_video_of(task.window):
             return None
         return self._cutters[task.whole].cut(task, state, there)
 
@@ -196,8 +198,7 @@ class LiveService:
         if state is None:
             return None
         found = self._there(task, state)
-        first = next((track for track in found.tracks if track.has_video), found.tracks[0])
-        spans = [record.span for record in found.records[first.name] if record.span.overlaps(task.window)]
+        spans = [record.span for record in found.records[found.main.name] if record.span.overlaps(task.window)]
         return Window(min(span.start for span in spans), max(span.end for span in spans)) if spans else None
 
     @contextmanager
@@ -223,20 +224,9 @@ class LiveService:
         with self.captures.join(video.info.id, links, parent, renew=renew, lingers=True) as capture:
             yield capture
 
-    def stream_clock(self, retained_dir: Path) -> StreamClock:
-        """The wall clock of the stream's recording, as far as captured segments state it."""
-        state = CaptureState.load(retained_dir)
-        for track in state.tracks if state is not None else ():
-            records = SegmentStore(retained_dir / track.name).records
-            anchors = [
-                Anchor(record.start, record.duration, record.media_at)
-                for record in records
-                if record.own_clock and record.media_at is not None
-            ]
-            # Media times restart with each broadcast, and nobody knows where the next one starts in the recording.
-            if anchors and len({record.epoch for record in records}) == 1:
-                return StreamClock(anchors)
-        return StreamClock(())
+    def stream_clock(self, retained_dir: Path, video_id: str | None = None) -> StreamClock:
+        """The wall clock of the stream's recording, as far as segments state it that this or other jobs captured."""
+        return self._times.clock_of(retained_dir, video_id)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -332,11 +322,13 @@ class LiveService:
     def _capture_by_number(self, task: LiveTask, state: CaptureState) -> Captured:
         links, parent = _links_of(state), task.retained_dir.parent
         renew = partial(self._renewed, state.video_id, task.params.resolution_preference)
+        known = places_in(task.retained_dir, state) if task.whole else set()
         with self.captures.join(state.video_id, links, parent, renew=renew, lingers=task.in_lane) as capture:
             try:
                 return self._run_of(task, capture, links).run()
             finally:
                 _with_links(state, capture.links).save(task.retained_dir)
+                self._times.note(task.retained_dir, state, known)
 
     def _run_of(self, task: LiveTask, capture: StreamCapture, links: Links) -> NumberedRun | RecordingRun:
         patience = _patience(task)
@@ -395,7 +387,7 @@ class LiveService:
         Raises:
             LiveMomentGone: nothing of the moment is there, and the stream runs.
         """
-        if captured.holes(task.window) != [task.window]:
+        if captured.has_video_of(task.window):
             replace(state, done=True, ended=captured.ended).save(task.retained_dir)
         elif not captured.ended and state.source == "live":
             raise LiveMomentGone()

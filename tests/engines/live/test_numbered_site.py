@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from src.config import Settings
+from src.data.stream_clock_data import StreamClockData
 from src.errors import LiveEndedNotReady
 from src.models.params import LiveClipParams
 from src.models.progress import SilentMonitor
@@ -70,9 +72,14 @@ class Place:
         self.youtube = TimedYouTube(settings, lookup_cache=LookupCache(folder / "lookups"))
         self.youtube.clock = self.clock
         network = replace(media_network(settings), proxy=site.proxy_url)
-        self.service = LiveService(
-            settings, self.youtube, EncodingService(ffmpeg), ffmpeg, clock=self.clock, network=network
+        self._build = functools.partial(
+            LiveService, settings, self.youtube, EncodingService(ffmpeg), ffmpeg, clock=self.clock, network=network
         )
+        self.service = self._build()
+
+    def remember(self, clocks: StreamClockData) -> None:
+        """Have the times of segments stored from now on."""
+        self.service = self._build(clocks=clocks)
 
     @property
     def numbers(self) -> NumberedSite:

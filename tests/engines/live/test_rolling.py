@@ -15,7 +15,7 @@ from src.models.progress import SilentMonitor
 from src.models.time_window import Window
 from src.services.live.cutter import LiveTask
 from src.services.live.service import StreamNotReady
-from src.services.live.shared.rolling import RollingCaptures
+from src.services.live.shared.rolling import ChatCommands, RollingCaptures
 from src.utils.clock import to_datetime
 from tests.engines.live.test_whole_streams import VIDEO, Desk
 from tests.tools.media_kit import frame_numbers
@@ -33,16 +33,21 @@ class Tokens:
         self.wanted = [self.token("1", str(VIDEO)), self.token("2", "@nobody")]
         self.noted: dict[str, tuple[datetime, datetime] | None] = {}
         self.bytes = 0
+        self.sizes: list[int] = []
+        self.asked = 0
 
     @staticmethod
     def token(name: str, stream: str) -> ChannelToken:
         return ChannelToken(name, "1", "bot", (Scope.SAVE,), datetime.now(UTC), "", 0, 0, 0, 0, 0, stream, rolling=True)
 
     def rolling(self) -> list[ChannelToken]:
+        self.asked += 1
         return list(self.wanted)
 
     def note_rolling(self, token_id: str, covers: tuple[datetime, datetime] | None, size_bytes: int) -> None:
         self.noted[token_id], self.bytes = covers, size_bytes
+        if covers is not None:
+            self.sizes.append(size_bytes)
 
     def covered_seconds(self) -> float:
         covers = self.noted.get("1")
@@ -97,3 +102,37 @@ def test_a_moment_that_the_site_no_longer_offers(desk: Desk) -> None:
     rolling.tick()
     rolling.join()
     assert tokens.noted == {"1": None, "2": None} and tokens.bytes == 0
+
+
+def test_the_first_chat_command_starts_it(desk: Desk) -> None:
+    """Not the next check, which is up to a minute away; and only the stream of this command."""
+    live, tokens, commands = desk.live_service(), Tokens(), ChatCommands()
+    join = functools.partial(live.shared_capture, resolution="144p")
+    wanted, tokens.wanted = tokens.wanted, []
+    rolling = RollingCaptures(tokens, join, desk.folder, desk.clock, most=2, most_bytes=1e9, commands=commands)
+    rolling.start()
+    try:
+        eventually(lambda: tokens.asked == 1)
+        tokens.wanted = wanted
+        commands.add("1")
+        eventually(lambda: tokens.covered_seconds() > 0)
+        assert tokens.asked == 2 and "2" not in tokens.noted
+    finally:
+        rolling.stop()
+        rolling.join()
+
+
+def test_one_capture_stores_no_more_than_its_limit(desk: Desk) -> None:
+    live, tokens = desk.live_service(), Tokens()
+    join = functools.partial(live.shared_capture, resolution="144p")
+    tokens.wanted.pop()
+    eleven_segments = 11 * sum(
+        len(desk.stream.content(track, 5)) for track in desk.stream.tracks if track.itag in (140, 160)
+    )
+    limit = 5 * eleven_segments
+    rolling = RollingCaptures(tokens, join, desk.folder, desk.clock, most=2, most_bytes=limit)
+    rolling.tick()
+    eventually(lambda: len(tokens.sizes) >= 12)
+    rolling.stop()
+    rolling.join()
+    assert max(tokens.sizes) < 1.25 * limit and min(tokens.sizes[4:]) > limit / 4

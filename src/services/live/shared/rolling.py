@@ -7,11 +7,12 @@ shared capture, where clips of the same process find them.
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Container, Iterable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -48,13 +49,50 @@ Open = Callable[[str, Path], AbstractContextManager[StreamCapture]]
 """Joins the capture of the stream with this name. Raises AppError: it does not run, or has no numbered segments."""
 
 
+class ChatCommands:
+    """The channel tokens with which clips were requested since the last look. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._tokens: set[str] = set()
+        self._woken = False
+
+    def add(self, token_id: str) -> None:
+        """Add a token, and end a wait."""
+        with self._changed:
+            self._tokens.add(token_id)
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """End a wait."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> set[str]:
+        """Return the tokens that were added, as soon as there are some; none after so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._tokens) or self._woken, max(seconds, 0))
+            found, self._tokens, self._woken = self._tokens, set(), False
+            return found
+
+
 class RollingCaptures:
     """Keeps the captures running that are wanted, at most ``most`` at once, in a thread for each."""
 
     def __init__(
-        self, tokens: RollingTokens, join: Open, folder: Path, clock: Clock, *, most: int, most_bytes: float
+        self,
+        tokens: RollingTokens,
+        join: Open,
+        folder: Path,
+        clock: Clock,
+        *,
+        most: int,
+        most_bytes: float,
+        commands: ChatCommands | None = None,
     ) -> None:
-        """``folder``: for the pools. ``most_bytes``: of one capture."""
+        """``folder``: for the pools. ``most_bytes``: of one capture. ``commands`` start captures at once."""
+        self._commands = commands or ChatCommands()
         self._tokens, self._join, self._folder, self._clock = tokens, join, folder, clock
         self._most, self._most_bytes = most, most_bytes
         self._wanted: set[str] = set()
@@ -68,16 +106,23 @@ class RollingCaptures:
     def stop(self) -> None:
         """End all captures."""
         self._done.set()
+        self._commands.wake()
 
-    def tick(self) -> None:
-        """Start captures that are wanted, and let those end that are not. Raises StoreUnavailable."""
-        streams = {each.stream: each.id for each in reversed(self._tokens.rolling()) if each.stream is not None}
+    def tick(self, only: Container[str] | None = None) -> None:
+        """Start captures that are wanted, of all tokens or ``only`` these, and let those end that are not.
+
+        Raises:
+            StoreUnavailable.
+        """
+        tokens = self._tokens.rolling()
+        streams = {each.stream: each.id for each in reversed(tokens) if each.stream is not None}
+        called = {each.stream for each in tokens if only is None or each.id in only}
         self._wanted = set(streams)
         self._running = {name: thread for name, thread in self._running.items() if thread.is_alive()}
         for name, token_id in reversed(streams.items()):
             if len(self._running) >= self._most:
                 return
-            if name not in self._running:
+            if name in called and name not in self._running:
                 thread = threading.Thread(target=self._run, args=(name, token_id), name="rolling", daemon=True)
                 self._running[name] = thread
                 thread.start()
@@ -88,12 +133,17 @@ class RollingCaptures:
             thread.join()
 
     def _check(self) -> None:
+        called: set[str] = set()
+        checked_at = -math.inf
         while not self._done.is_set():
+            is_due = time.monotonic() - checked_at >= CHECK_SECONDS
+            if is_due:
+                checked_at = time.monotonic()
             try:
-                self.tick()
+                self.tick(None if is_due else called)
             except StoreUnavailable:
                 log.warning("the channels with a rolling capture could not be read; they are read again soon")
-            self._done.wait(CHECK_SECONDS)
+            called = self._commands.wait(checked_at + CHECK_SECONDS - time.monotonic())
 
     def _run(self, name: str, token_id: str) -> None:
         try:
@@ -124,10 +174,12 @@ class RollingCaptures:
 
     def _trim(self, token_id: str, capture: StreamCapture) -> None:
         """Delete what is too old or too much, and record what is left."""
-        size = _size_of(capture.pool.folder)
-        share = Fraction(min(self._most_bytes / size, 1.0)) if size else Fraction(1)
-        capture.spare_seconds = float(max(KEPT_SECONDS * share, Fraction(_LEAST_SECONDS)))
-        covers = capture.covers()
+        size, covers = _size_of(capture.pool.folder), capture.covers()
+        kept = float(KEPT_SECONDS)
+        if size and covers is not None:
+            # One more stretch is stored before the next look.
+            kept = min(kept, float(covers.end - covers.start) * self._most_bytes / size - _STRETCH_SECONDS)
+        capture.keep(max(kept, _LEAST_SECONDS))
         with suppress(StoreUnavailable):
             span = None if covers is None else (to_datetime(covers.start), to_datetime(covers.end))
             self._tokens.note_rolling(token_id, span, _size_of(capture.pool.folder))

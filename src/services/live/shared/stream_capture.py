@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.3
 _TRIM_SECONDS, _FULL_SECONDS = 60.0, 2.0
 _SILENT_TARGETS, _SILENT_SECONDS = 6, 30
+_BEFORE_SECONDS = 30  # segments before a range decide where it starts
 Problem = AppError | NumbersUnavailable | StreamSilent
 
 
@@ -119,8 +120,7 @@ class StreamCapture:
         self._requests = _Requests(tools.requests, tools.requests_at_once)
         self._changed = threading.Condition()
         self._wanted: list[Wanted] = []
-        self.spare_seconds = POOL_SECONDS
-        """How long segments stay that nobody wants."""
+        self._spare_seconds = POOL_SECONDS
         self.news = 0
         """Grows when something new is stored."""
         self._users = self._stored = 0
@@ -192,6 +192,10 @@ class StreamCapture:
         """See ``Wanted.copy_to``."""
         if self._numbered is not None:
             segments.take(self._numbered.stores, self._numbered.broadcasts, window)
+
+    def keep(self, seconds: float) -> None:
+        """Have segments that nobody wants deleted at this age: older ones soon, later ones when they reach it."""
+        self._spare_seconds, self._trimmed_at = seconds, -_TRIM_SECONDS
 
     @property
     def has_wishes(self) -> bool:
@@ -301,12 +305,12 @@ class StreamCapture:
     def _trim(self, numbered: NumberedCapture, spare_seconds: float | None = None) -> None:
         """Delete old segments that no range needs, so that a long stream does not fill the disk."""
         self._trimmed_at = time.monotonic()
-        spare = self.spare_seconds if spare_seconds is None else spare_seconds
+        spare = self._spare_seconds if spare_seconds is None else spare_seconds
         oldest = to_seconds(self._tools.clock.now()) - Fraction(spare)
         with self._changed:
-            starts = [each.window.start for each in self._wanted]
+            starts = [each.window.start - _BEFORE_SECONDS for each in self._wanted]
         for store in numbered.stores.values():
-            store.drop_before(min([oldest, *starts]) - Fraction(_SILENT_SECONDS))
+            store.drop_before(min([oldest, *starts]))
 
     def _end(self, problem: Problem | None) -> None:
         self._requests.settle()
