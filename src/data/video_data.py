@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ class VideoData:
     INDEXES = (
         IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="user_id"),
         IndexModel([("owner_id", ASCENDING), ("kind", ASCENDING), ("created_at", DESCENDING)], name="owner_id"),
+        IndexModel([("owner_id", ASCENDING), ("status", ASCENDING)], name="owner_status"),
         IndexModel([("owner_kind", ASCENDING), ("file_path", ASCENDING)], name="owner_kind"),
         IndexModel([("status", ASCENDING), ("queued_at", ASCENDING)], name="status"),
         IndexModel([("expires_at", ASCENDING)], name="expires_at"),
@@ -75,6 +76,14 @@ class VideoData:
         with translated():
             document = self._videos.find_one(by_id(job_id))
         return to_job(document, self._paths) if document else None
+
+    def find_first(self, job_ids: Sequence[str]) -> VideoJob | None:
+        """Return the job with the first of these ids that exists."""
+        places = {known: place for place, text in enumerate(job_ids) if (known := object_id(text)) is not None}
+        with translated():
+            found = list(self._videos.find({"_id": {"$in": list(places)}}))
+        first = min(found, key=lambda document: places[document["_id"]], default=None)
+        return to_job(first, self._paths) if first is not None else None
 
     def page(
         self,
@@ -204,8 +213,9 @@ class VideoData:
             found = list(self._videos.find(wanted).sort("completed_at", 1).limit(limit))
         return [to_job(document, self._paths) for document in found]
 
-    def count_open(self, owner: Owner, now: datetime, *, anonymous: bool) -> int:
-        """Return how many jobs of this owner are saved, waiting or running, without expired anonymous saves.
+    def count_open(self, owner: Owner, now: datetime, *, anonymous: bool, most: int) -> int:
+        """Return how many jobs of this owner are saved, waiting or running, without expired anonymous saves; not more
+        than ``most``.
 
         ``anonymous`` selects the jobs that others saved for the owner, otherwise those of the owner itself.
         """
@@ -218,7 +228,7 @@ class VideoData:
         if anonymous:
             wanted["$nor"] = [{**_NEVER_STARTED, "expires_at": {"$lte": now}}]
         with translated():
-            return self._videos.count_documents(wanted)
+            return self._videos.count_documents(wanted, limit=most)
 
     def delete_anonymous(self, owner: Owner) -> list[str]:
         """Delete the jobs that others saved for this owner and that were never requested; return their ids."""
@@ -272,7 +282,13 @@ class VideoData:
             return self._videos.count_documents(wanted)
 
     def enqueue(
-        self, job_id: str, changes: Mapping[str, Any], *, seen: VideoJob | None = None, queue: str | None = None
+        self,
+        job_id: str,
+        changes: Mapping[str, Any],
+        *,
+        seen: VideoJob | None = None,
+        queue: str | None = None,
+        notified: bool = False,
     ) -> VideoJob | None:
         """Queue a job that is not running; ``None`` when it is queued or running already.
 
@@ -280,9 +296,9 @@ class VideoData:
         this result, and it must not be replaced.
 
         ``changes`` are fields of its parameters. ``queue``: the queue that it waits in first, if that is not the one of
-        its kind. Results of an earlier run are cleared from the record; the caller
-        deletes its file. The time comes from the database server, as in every step of a job: with a fast clock of the
-        caller, all workers would wait until that time.
+        its kind. ``notified``: the caller notifies a worker now. Results of an earlier run are cleared from the record;
+        the caller deletes its file. The time comes from the database server, as in every step of a job: with a fast
+        clock of the caller, all workers would wait until that time.
         """
         startable = {
             "$or": [
@@ -297,7 +313,7 @@ class VideoData:
             "status": Status.PENDING.value,
             "queued_at": "$$NOW",
             "not_before": "$$NOW",
-            "rung_at": None,
+            "rung_at": "$$NOW" if notified else None,
             "declined_at": None,
             "attempts": 0,
             "retries": 0,

@@ -211,6 +211,21 @@ def test_a_channel_that_is_known_costs_no_look_up(api: Api, anna: Person) -> Non
     assert reply.json["youtube_video_id"] == VIDEO
 
 
+def test_a_command_needs_few_operations_of_the_database(api: Api, anna: Person, _mongo_client: Any) -> None:
+    """Fifty commands at once are answered in time because of this number. The database itself counts."""
+    secret, database = make_token(anna)["token"], _mongo_client["test_chat"]
+    database.command("profile", 2)
+    try:
+        assert api.call("GET", f"/c/{secret}/{VIDEO}?format=text&id=1").status_code == 200
+    finally:
+        database.command("profile", 0)
+    found = [each for each in database["system.profile"].find() if not each["ns"].endswith("system.profile")]
+    names = [(each["ns"].partition(".")[2], each["op"], each.get("planSummary", "")) for each in found]
+    assert len(names) <= 8, names
+    scanned = {name for name, _, plan in names if plan.startswith("COLLSCAN")}
+    assert scanned <= {"workers"}, "a handful of documents"
+
+
 def test_a_channel_that_is_known_not_to_be_live_is_told_at_once(api: Api, anna: Person) -> None:
     api.engine.live["@somebody"] = ""
     secret = make_token(anna)["token"]

@@ -131,9 +131,8 @@ class ChatService:
         if request.dry_run:
             self._check(request, moment)
             return ChatReply(reply)
-        for known_id in (job_id, *earlier):
-            if (existing := self._jobs.peek(known_id)) is not None:
-                return ChatReply(reply, existing)
+        if (existing := self._jobs.peek_first((job_id, *earlier))) is not None:
+            return ChatReply(reply, existing)
         chat = self._count(request)
         try:
             moment = self._named(moment)

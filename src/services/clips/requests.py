@@ -257,7 +257,8 @@ class ClipService:
         if not request.duration > 0 or request.offset < 0:
             raise ClipRangeInvalid("The duration must be above 0, and the offset not below.")
         self._require_allowed_length(request.duration)
-        self._require_user(owner)
+        if request.saved_with is None:  # otherwise the account was looked up with its channel token
+            self._require_user(owner)
         name = request.stream.value
         video_id, stream = (name, None) if request.stream.kind is NameKind.VIDEO else (None, name)
         return LiveClipParams(

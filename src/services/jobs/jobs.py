@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -95,7 +95,6 @@ class JobService:
             keep_seconds=keep_seconds,
             anonymous=anonymous,
         )
-        self._limits.require_before_save(job)
         if job_id is None:
             self._jobs.insert(job)
         elif not self._jobs.insert_once(job):
@@ -138,14 +137,18 @@ class JobService:
             return job
         self.require_room(job.owner)
         queued = self._jobs.enqueue(
-            job.id, dict(changes or {}), seen=None if other else job, queue=self.kinds[job.kind].starts_in
+            job.id,
+            dict(changes or {}),
+            seen=None if other else job,
+            queue=self.kinds[job.kind].starts_in,
+            notified=True,
         )
         if queued is None:
             return self._jobs.find(job.id) or job
         if job.artifact is not None:
             self._files.delete(job.artifact.path)
         self._progress.clear(job.id)
-        self._runner.notify(queued)
+        self._runner.notify(queued, noted=True)
         self._progress.announce_change(job.id)
         return queued
 
@@ -354,6 +357,10 @@ class JobService:
     def peek(self, job_id: str) -> VideoJob | None:
         """Return the job with this id for internal use, or ``None``."""
         return self._jobs.find(job_id)
+
+    def peek_first(self, job_ids: Sequence[str]) -> VideoJob | None:
+        """Return the first of these jobs that exists, for internal use, or ``None``."""
+        return self._jobs.find_first(job_ids)
 
     def find_any(self, job_id: str) -> VideoJob:
         """Return the job with this id for internal use.

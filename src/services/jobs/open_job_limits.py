@@ -29,7 +29,7 @@ class OpenJobLimits:
         self._require(job, more=1)
 
     def require_after_save(self, job: VideoJob) -> None:
-        """Check again after the job is stored, so that concurrent requests cannot exceed the limit together.
+        """Check after the job is stored, so that concurrent requests cannot exceed the limit together.
 
         Raises:
             TooManyPending: the limit is exceeded.
@@ -40,7 +40,8 @@ class OpenJobLimits:
         if job.params.passing:
             return
         limit = MOST_ANONYMOUS_SAVES if job.anonymous else self._most
-        if self._jobs.count_open(job.owner, self._clock.now(), anonymous=job.anonymous) + more <= limit:
+        now, most = self._clock.now(), limit + 1
+        if self._jobs.count_open(job.owner, now, anonymous=job.anonymous, most=most) + more <= limit:
             return
         if job.anonymous:
             raise TooManyPending("Others have saved too many clips for this user.", limit=limit)

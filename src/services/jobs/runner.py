@@ -211,17 +211,19 @@ class JobRunner:
             log.warning("%s has ended: %d jobs go on", worker, len(left))
         return sum(self.notify(job) for job in left)
 
-    def notify(self, job: VideoJob) -> bool:
-        """Notify a worker of this job and record it; return whether the message was sent."""
+    def notify(self, job: VideoJob, *, noted: bool = False) -> bool:
+        """Notify a worker of this job and record it; return whether the message was sent. ``noted``: its record says so
+        already."""
         queue = self._kinds.queue_of(job)
         stand_in = self._kinds.stand_ins.get(queue)
         with suppress(StoreUnavailable):
             if stand_in is not None and not self._has_workers(queue):
                 queue = stand_in
-        return self._notify(job.id, queue)
+        return self._notify(job.id, queue, noted=noted)
 
-    def _notify(self, job_id: str, queue: str) -> bool:
-        self._claims.note_notified(job_id)
+    def _notify(self, job_id: str, queue: str, *, noted: bool = False) -> bool:
+        if not noted:
+            self._claims.note_notified(job_id)
         try:
             self._notifier.notify(job_id, queue)
         except ConnectionError as error:
