@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from src.app import create_app
@@ -19,7 +21,9 @@ from src.errors import VideoPrivate
 from src.routes import choose_surfaces
 from src.services.file_store import DATABASE_FILE
 from src.utils import logs
+from src.utils.capture_pools import Pool
 from tests.api.actors import LINK, Api, Person
+from tests.api.conftest import api_settings, app_over
 from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -244,6 +248,23 @@ def test_health_tells_when_the_disk_is_full(api: Api, guest: Guest) -> None:
     reply = api.call("GET", "/api/health")
     assert reply.status_code == 503 and reply.json is not None and reply.json["status"] == "unhealthy"
     assert guest.create().status_code == 507
+
+
+def test_health_tells_what_is_wrong_with_captures(
+    mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    api = app_over(api_settings(tmp_path, captures_mb=1), mongo_database, redis_client, runs=False)
+    wish = {"url": f"https://www.youtube.com/watch?v={'x' * 11}", "start_time": "-60", "end_time": "0"}
+    assert api.person().post("/api/video/save", json=wish).status_code == 201
+
+    def reasons() -> str:
+        return " ".join((api.call("GET", "/api/health").json or {})["reasons"])
+
+    assert "(worker-captures)" in reasons() and "CAPTURES_MB" not in reasons()
+    pool = Pool.open(api.services.files.retained_folder("pools").parent, ["a stream"])
+    (pool.folder / "0-1").write_bytes(bytes(1_100_000))
+    assert "CAPTURES_MB" in reasons()
+    pool.close()
 
 
 def test_the_key_of_a_session_reaches_no_log() -> None:

@@ -27,6 +27,8 @@ class CaptureLimits:
     disk_bytes: int | None = None
     bytes_per_second: float | None = None
     count: Count = _no_count
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _free_at: float = 0.0
     _measured_at: float = -_MEASURE_SECONDS
@@ -38,18 +40,18 @@ class CaptureLimits:
         if self.bytes_per_second is None:
             return
         with self._lock:
-            now = time.monotonic()
+            now = self.monotonic()
             self._free_at = max(self._free_at, now - _BURST_SECONDS) + size / self.bytes_per_second
             pause = self._free_at - now
         if pause > 0:
-            time.sleep(pause)
+            self.sleep(pause)
 
     def has_room(self, parent: Path) -> bool:
         """Return whether the pools in a folder may grow; measured every few seconds."""
         if self.disk_bytes is None:
             return True
         with self._lock:
-            now = time.monotonic()
+            now = self.monotonic()
             if now - self._measured_at >= _MEASURE_SECONDS or not self._has_room:
                 self._measured_at = now
                 self._has_room = bytes_of_pools(parent) < self.disk_bytes
