@@ -25,7 +25,7 @@ from src.services.cutting.sandbox import EngineSandbox
 from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
-from src.services.live.numbered.capture import NumberedCapture
+from src.services.live.numbered.capture import NumberedCapture, NumbersUnavailable
 from src.services.live.numbered.links import LinkLife, Links
 from src.services.live.numbered.server import SegmentServer
 from src.services.live.shared.captures import StreamCaptures
@@ -231,6 +231,9 @@ AWKWARD: dict[str, Callable[[], tuple[NumberedStream, dict[str, object]]]] = {
     "503 and 401": lambda: (stream(), {"flaky": 3}),
     "a server that lags": lambda: (stream(), {"lags": 6}),
     "no ranges": lambda: (stream(), {"ranges": False}),
+    "HEAD is refused": lambda: (stream(), {"head_status": 405}),
+    "HEAD is not found": lambda: (stream(), {"head_status": 404, "bare": "404"}),
+    "the newest without a number": lambda: (stream(), {"head_by": "segments", "bare": "newest"}),
 }
 
 
@@ -262,6 +265,35 @@ def test_a_redirect_to_another_host_is_kept(bench: Bench) -> None:
     bench.go(100)
     bench.assert_exact(60, 20)
     assert bench.site.statuses[302] <= 10
+
+
+def test_a_redirect_as_text_is_followed(bench: Bench) -> None:
+    bench.on_air(stream(), moves_to=f"localhost:{bench.server.port}", in_text=True)
+    bench.go(100)
+    bench.assert_exact(60, 10)
+    asked = bench.site.requests["160/32"]
+    assert asked <= 2, "only the first answer of a format is an address"
+
+
+def test_without_rewind_what_is_left_is_exact(bench: Bench) -> None:
+    """The broadcaster has switched it off: the site answers for the ten newest numbers."""
+    broadcast = bench.on_air(stream(), rewind=10)
+    bench.go(100)
+    window = window_at(BEGAN + 60, Fraction(60))
+    captured = bench.capture(window)
+    first = captured.records["video"][0]
+    assert 70 < first.start - BEGAN < 86
+    _, numbers = bench.cut(captured, window)
+    assert numbers == broadcast.frames(first.start, window.end)
+
+
+def test_a_premiere_of_whole_files_has_no_numbers(bench: Bench) -> None:
+    """Each number answers with the complete film: nothing of it is stored, and nothing waits for more."""
+    bench.on_air(stream(), whole_file=True)
+    bench.go(100)
+    with pytest.raises(NumbersUnavailable):
+        bench.capture(window_at(BEGAN + 60, Fraction(20)))
+    assert not list(bench.folder.glob("kept*/video/0-*"))
 
 
 def test_a_number_that_is_always_refused_is_a_gap(bench: Bench) -> None:

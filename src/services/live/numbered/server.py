@@ -19,6 +19,7 @@ from src.services.live.numbered.facts import HEAD_BYTES, Facts, read_facts
 
 _HEAD_NUMBER = "x-head-seqnum"
 _MOST_HEAD_BYTES = 16_384  # where the text is not found in the usual place
+_MOST_ADDRESS_BYTES = 4096
 
 
 class Meaning(Enum):
@@ -73,7 +74,8 @@ class SegmentServer:
         newest = _head_of(answer.headers)
         if newest is not None:
             return Reply(Meaning.FOUND, head=newest)
-        return Reply(_meaning(answer.status))
+        # Some servers answer HEAD not at all: then the segments tell.
+        return Reply(Meaning.EMPTY if answer.status in (405, 501) else _meaning(answer.status))
 
     def facts(self, track: LiveTrack, number: int) -> Reply:
         """Read only what a segment states about itself."""
@@ -92,6 +94,10 @@ class SegmentServer:
 
     def _segment(self, track: LiveTrack, number: int, stretch: Stretch | None) -> Reply:
         answer = self._ask(track, segment_url(self._link(track), number), MOST_SEGMENT_BYTES, stretch)
+        there = None if isinstance(answer, Reply) else _address_in(answer)
+        if there is not None:  # a redirect in the form of a text
+            self._hosts[track.url] = there
+            answer = self._ask(track, segment_url(self._link(track), number), MOST_SEGMENT_BYTES, stretch)
         if isinstance(answer, Reply):
             return answer
         newest, meaning = _head_of(answer.headers), _meaning(answer.status)
@@ -118,6 +124,16 @@ class SegmentServer:
     def _link(self, track: LiveTrack) -> str:
         there = self._hosts.get(track.url)
         return track.url if there is None else moved(track.url, there)
+
+
+def _address_in(answer: RawAnswer) -> str | None:
+    """Return the address that an answer consists of, if it is a link instead of media."""
+    if answer.status not in (200, 206) or len(answer.content) > _MOST_ADDRESS_BYTES:
+        return None
+    if not answer.content.startswith((b"https://", b"http://")):
+        return None
+    text = answer.content.decode("ascii", "replace").strip()
+    return text if text.isprintable() and " " not in text else None
 
 
 def _head_of(headers: Mapping[str, str]) -> int | None:
