@@ -21,6 +21,7 @@ from src.models.time_window import Window, missing
 from src.services.hls.live_playlist import LivePlaylist, read_live_playlist
 from src.services.hls.variants import best_variant
 from src.services.live.download import SegmentSource
+from src.services.live.recent_pieces import RecentPieces
 from src.services.live.store import SegmentStore
 from src.services.live.timeline import Placed, Timeline
 from src.utils.clock import Clock, to_seconds
@@ -78,11 +79,14 @@ class Capture:
         monitor: Monitor,
         padding_seconds: float = PADDING_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
+        recent: RecentPieces | None = None,
     ) -> None:
         """``padding_seconds`` are captured on both sides of the window, so that its edges can be moved later.
-        ``patience_seconds`` is the longest wait inside ``run`` for the end of the window."""
+        ``patience_seconds`` is the longest wait inside ``run`` for the end of the window. ``recent`` has what other
+        captures of the process fetched just now."""
         self._tracks, self._folder, self._window, self._padding = tuple(tracks), folder, window, padding_seconds
         self._network, self._clock, self._monitor, self._patience = network, clock, monitor, patience_seconds
+        self._recent = recent or RecentPieces(0)
         padding = Fraction(padding_seconds)
         self._need = window.padded(padding, padding)
         self._following = []
@@ -157,9 +161,11 @@ class Capture:
 
     def _fetch(self, each: _Following, wanted: list[Placed], source: SegmentSource, pool: ThreadPoolExecutor) -> None:
         def load(placed: Placed) -> None:
-            segment, headers = placed.segment, each.track.headers
-            content = source.segment(segment.piece, segment.number, headers)
-            init = source.content(segment.init, 0, headers) if segment.init is not None else None
+            segment, init, headers = placed.segment, None, each.track.headers
+            piece, number = segment.piece, segment.number
+            content = self._recent.get(piece, number, lambda: source.segment(piece, number, headers))
+            if (first := segment.init) is not None:
+                init = self._recent.get(first, 0, lambda: source.content(first, 0, headers))
             each.store.add(placed, content, init)  # here: results that wait for their turn would fill the memory
 
         wanted = [one for one in wanted if not one.segment.gap and not each.store.has(one)]

@@ -46,6 +46,7 @@ from src.services.live.clocks import CapturedTimes, StreamClocks, places_in
 from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
 from src.services.live.numbered.capture import NumbersUnavailable
 from src.services.live.numbered.links import Links
+from src.services.live.recent_pieces import RecentPieces
 from src.services.live.shared.captures import StreamCaptures
 from src.services.live.shared.clip_segments import ClipSegments
 from src.services.live.shared.limits import CaptureLimits, Count
@@ -113,6 +114,7 @@ class LiveService:
             limits.count = count
         self.captures = StreamCaptures(lambda: self._way_out(unlimited), self._clock, limits=limits)
         """The captures that run in this process, of all that needs a stream."""
+        self._recent = RecentPieces()
         cutter: Cutter = LiveCutter(encoder, CutterFactory(settings, ffmpeg, self._egress))
         self._cutters = {False: cutter, True: whole_cutter or cutter}
 
@@ -361,6 +363,7 @@ class LiveService:
             clock=self._clock,
             monitor=task.monitor,
             patience_seconds=_patience(task),
+            recent=self._recent,
         )
 
     def _renewed(self, video_id: str, resolution: str, links: Links) -> Links | None:

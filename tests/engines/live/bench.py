@@ -20,6 +20,7 @@ from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import Capture, TailToCome
+from src.services.live.recent_pieces import RecentPieces
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.tools.live_origin import LiveOrigin
 from tests.tools.live_origin.packaging import FPS
@@ -55,6 +56,7 @@ class Bench:
     patience: float = 15
     attempts: int = 0
     sound_late: float = 0
+    recent: RecentPieces | None = None
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def tracks(self, name: str) -> list[LiveTrack]:
@@ -78,6 +80,7 @@ class Bench:
                 monitor=monitor or SilentMonitor(),
                 padding_seconds=self.padding,
                 patience_seconds=self.patience,
+                recent=self.recent,
             )
             try:
                 return capture.run()

@@ -13,6 +13,7 @@ import pytest
 from src.models.media_source import NetworkSettings
 from src.models.progress import SilentMonitor
 from src.services.live.capture import Capture, StreamSilent, TailToCome
+from src.services.live.recent_pieces import RecentPieces
 from tests.engines.live.bench import Bench, DiesAfter, WorkerDied, window_at
 from tests.tools.live_origin import Broadcast, LiveOrigin, Part, Stream, VirtualClock, programme
 
@@ -99,6 +100,20 @@ def test_what_a_dead_worker_had_fetched_is_still_there_when_the_stream_has_dropp
     assert captured.oldest is not None and captured.oldest > window.start + 20
     assert captured.holes(window) == []
     assert broadcast.requests["both-0-40.ts"] == 1, "nothing is fetched twice"
+
+
+def test_clips_of_one_process_fetch_each_segment_once(bench: Bench) -> None:
+    """The playlist has no numbers to share a capture by, but the links of its segments are the same for all."""
+    broadcast = on_air(bench.origin, plain())
+    now = began() + 100
+    bench.origin.clock.set(now)
+    bench.recent = RecentPieces()
+    for start in (20, 18, 16):
+        window = window_at(now - start, Fraction(8))
+        folder = bench.folder / f"kept {start}"
+        assert bench.capture("s", window, folder).holes(window) == []
+    counts = {name: count for name, count in broadcast.requests.items() if name != "playlist"}
+    assert len(counts) > 8 and set(counts.values()) == {1}
 
 
 def test_a_worker_does_not_wait_for_a_tail_that_comes_much_later(bench: Bench) -> None:
