@@ -103,3 +103,28 @@ def test_downloads_that_hang_do_not_delay_a_capture(
     shows_what_was_on_air(user, site, video_id, tmp_path / "clip.mp4")
     for each in hanging:
         user.http.delete(f"/video/{each}", headers=user.private)
+
+
+VICTIMS = {
+    "API": "gunicorn",
+    "a worker for downloads": "-Q downloads",
+    "captures": "-Q captures",
+    "scheduler": "src.scheduler",
+    "Redis": "redis-server",
+    "MongoDB": "mongod",
+}
+
+
+@pytest.mark.matrix(0)
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_no_death_of_one_process_costs_a_moment(
+    service: LiveService, user: User, site: OfflineYoutube, tmp_path: Path, victim: str
+) -> None:
+    """Killed while the clip is captured and a half of it is still to come; the stream can be rewound."""
+    before = len(fetched(site))
+    video_id = chat_clip(user, offset=20, duration=40)
+    eventually(lambda: len(fetched(site)) >= before + 12)
+    pid, *_ = service.processes(VICTIMS[victim])
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{pid}").exists() or service.processes(VICTIMS[victim])[:1] != [pid])
+    shows_what_was_on_air(user, site, video_id, tmp_path / "clip.mp4")

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.resilience.workers.test_capture_deaths import chat_clip, fetched, shows_what_was_on_air
 from tests.resilience.workers.test_deaths import workers
 from tests.system.e2e.conftest import QUICK, User, signed_in
 from tests.tools.live_service import LiveService, running_service
@@ -95,3 +96,40 @@ def _ends_well(user: User, site: OfflineYoutube, tower: ClockTower, video_id: st
     assert log.read_text().count(f"job {video_id} is completed") == 1
     made = [each for each in (tower.service.folder / "downloads").iterdir() if each.name.startswith(video_id)]
     assert len(made) == 1
+
+
+@pytest.mark.matrix(0)
+def test_a_recording_that_appears_six_hours_later_repairs_a_clip(
+    tower: ClockTower, offline_youtube: OfflineYoutube, tmp_path: Path
+) -> None:
+    """The capture was killed while the stream dropped what was on air, and all workers died again before the end."""
+    site, numbers = offline_youtube, offline_youtube.live.numbered
+    site.live.begin()  # a minute ago; its recording has the first three
+    try:
+        with httpx.Client(base_url=f"{tower.service.base}/api", timeout=60) as http:
+            user = signed_in(http, "six@example.com")
+            before = len(fetched(site))
+            video_id = chat_clip(user, offset=20, duration=40)
+            eventually(lambda: len(fetched(site)) >= before + 12)
+            (lane,) = tower.service.processes("-Q captures")
+            numbers().oldest = int(site.live.position_seconds) // 2 + 6
+            os.kill(lane, signal.SIGKILL)
+            eventually(lambda: user.status(video_id)["status"] not in {"pending", "processing"}, 120)
+            first = user.status(video_id)
+            assert first["status"] == "completed" and first["complete"] is False, first
+            assert first["repair"]["state"] == "waiting" and first["gaps"], first
+            site.live.end()
+            for pid in [*tower.service.processes("-Q captures"), *workers(tower.service)]:
+                os.kill(pid, signal.SIGKILL)
+            tower.turn(6 * HOURS)
+            eventually(lambda: f"job {video_id} is not repaired yet" in log_of(tower), 90)
+            site.live.recorded = True
+            tower.turn(7 * HOURS)
+            eventually(lambda: user.status(video_id)["repair"]["state"] == "done", 120)
+            shows_what_was_on_air(user, site, video_id, tmp_path / "clip.mp4")
+    finally:
+        site.live.begin()
+
+
+def log_of(tower: ClockTower) -> str:
+    return (tower.service.folder / "app.log").read_text()
