@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -136,6 +137,19 @@ def test_the_default_moment_where_the_playlist_covers_half_a_minute(place: Place
     assert place.site.extractions(VIDEO) == 1
     playlists = [r for r in place.site.requests if r.path.startswith("/api/manifest/hls_playlist")]
     assert playlists == []
+
+
+@pytest.mark.matrix(0)
+@pytest.mark.parametrize("states_time", [True, False], ids=["half a minute", "half a minute without a clock"])
+@pytest.mark.parametrize("seed", range(100))
+def test_a_hundred_random_moments(place: Place, seed: int, states_time: bool) -> None:
+    """The default window at any instant, whatever the playlist has."""
+    place.site.live.states_time = states_time
+    place.clock.sleep(random.Random(seed).randrange(600_000) / 1000)
+    params = place.default_moment()
+    report = place.make(params)
+    assert shown(report) == place.frames(params)
+    assert report is not None and report.fields["complete"] is True and report.fields["actual"]["notes"] == []
 
 
 def test_links_that_die_after_half_a_minute(place: Place) -> None:

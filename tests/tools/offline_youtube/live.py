@@ -34,6 +34,8 @@ class LiveStream:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        self.states_time = True
+        """Whether its playlists say when their segments were broadcast."""
         self.begin()
 
     def begin(self) -> None:
@@ -94,8 +96,9 @@ class LiveStream:
         for number in window:
             if number and number % loop == 0:
                 lines.append("#EXT-X-DISCONTINUITY")
-            shown_at = dt.datetime.fromtimestamp(self.began_at + number * rendition.segment_seconds, dt.UTC)
-            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{shown_at.isoformat(timespec='milliseconds')}")
+            if self.states_time:
+                shown_at = dt.datetime.fromtimestamp(self.began_at + number * rendition.segment_seconds, dt.UTC)
+                lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{shown_at.isoformat(timespec='milliseconds')}")
             lines += [f"#EXTINF:{rendition.segment_seconds:.3f},", address.format(number)]
         return playlist([*lines, *([] if self.length_seconds is None else ["#EXT-X-ENDLIST"])])
 

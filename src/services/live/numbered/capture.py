@@ -16,7 +16,7 @@ from src.models.time_window import Window
 from src.services.live.numbered.epoch import BEHIND, TRIES, USUAL_SECONDS, Broadcasts, Epoch
 from src.services.live.numbered.facts import Facts, init_of
 from src.services.live.numbered.links import LinkLife, Links
-from src.services.live.numbered.placing import placed
+from src.services.live.numbered.placing import placed_tracks
 from src.services.live.numbered.search import Absence, find_number
 from src.services.live.numbered.server import Meaning, Reply, SegmentServer
 from src.services.live.store import SegmentStore
@@ -104,7 +104,7 @@ class NumberedCapture:
 
     def captured(self) -> Captured:
         """Return all that is stored, placed in time."""
-        records = {name: placed(store.records) for name, store in self._stores.items()}
+        records = placed_tracks({name: store.records for name, store in self._stores.items()})
         return Captured(self.links.tracks, self._folder, records, ended=self.ended, oldest=self._epoch.oldest)
 
     @property

@@ -15,13 +15,21 @@ The rule, for the segments of one broadcast:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 from src.models.captured import MOST_JITTER, Record
 
 LOOK_AHEAD_SECONDS = 30
+
+
+def placed_tracks(tracks: Mapping[str, Sequence[Record]]) -> dict[str, list[Record]]:
+    """Return the records of all tracks of a stream, placed together: their numbers and times are the same, so a segment
+    that one track lacks still tells how long the one before it is."""
+    known = {(record.epoch, record.number): record for records in tracks.values() for record in records}
+    times = {(one.epoch, one.number): one for one in placed([known[place] for place in sorted(known)])}
+    return {name: [_at_time_of(record, times) for record in records] for name, records in tracks.items()}
 
 
 def placed(records: Sequence[Record]) -> list[Record]:
@@ -34,6 +42,11 @@ def placed(records: Sequence[Record]) -> list[Record]:
             start = max(start, found[-1].start)
         found.append(replace(record, start=start))
     return found
+
+
+def _at_time_of(record: Record, times: Mapping[tuple[int, int], Record]) -> Record:
+    same = times[record.epoch, record.number]
+    return replace(record, start=same.start, duration=same.duration)
 
 
 def _lasting(records: Sequence[Record], place: int) -> Record:

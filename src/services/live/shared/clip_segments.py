@@ -10,7 +10,7 @@ from src.errors import DiskFull
 from src.models.captured import Captured, LiveTrack, Record
 from src.models.time_window import Window, missing
 from src.services.live.numbered.epoch import Broadcasts
-from src.services.live.numbered.placing import placed
+from src.services.live.numbered.placing import placed_tracks
 from src.services.live.store import SegmentStore
 
 # Segments around a window that are taken as well: the next ones decide when the last one of the window was broadcast.
@@ -28,7 +28,7 @@ class ClipSegments:
 
     def captured(self, *, ended: bool = False) -> Captured:
         """Return all that the clip has, placed in time. ``ended``: the stream is over."""
-        records = {name: placed(store.records) for name, store in self._stores.items()}
+        records = placed_tracks({name: store.records for name, store in self._stores.items()})
         return Captured(self._tracks, self._folder, records, ended=ended)
 
     @property
