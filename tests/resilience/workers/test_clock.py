@@ -122,7 +122,7 @@ def test_a_recording_that_appears_six_hours_later_repairs_a_clip(
             for pid in [*tower.service.processes("-Q captures"), *workers(tower.service)]:
                 os.kill(pid, signal.SIGKILL)
             tower.turn(6 * HOURS)
-            eventually(lambda: f"job {video_id} is not repaired yet" in log_of(tower), 90)
+            eventually(lambda: "its recording is not ready yet" in log_of(tower), 90)
             site.live.recorded = True
             tower.turn(7 * HOURS)
             eventually(lambda: user.status(video_id)["repair"]["state"] == "done", 120)
