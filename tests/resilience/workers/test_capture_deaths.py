@@ -9,6 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.system.e2e.conftest import User
@@ -110,7 +111,7 @@ VICTIMS = {
     "a worker for downloads": "-Q downloads",
     "captures": "-Q captures",
     "scheduler": "src.scheduler",
-    "Redis": "redis-server",
+    "Redis": "-server unixsocket",
     "MongoDB": "mongod",
 }
 
@@ -128,4 +129,13 @@ def test_no_death_of_one_process_costs_a_moment(
     pid, *_ = service.processes(VICTIMS[victim])
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not Path(f"/proc/{pid}").exists() or service.processes(VICTIMS[victim])[:1] != [pid])
+    eventually(lambda: answers(user, video_id), 60)
     shows_what_was_on_air(user, site, video_id, tmp_path / "clip.mp4")
+
+
+def answers(user: User, video_id: str) -> bool:
+    """Whether the service and its stores have started again."""
+    try:
+        return user.http.get(f"/video/status/{video_id}", headers=user.private).status_code == 200
+    except httpx.HTTPError:
+        return False
