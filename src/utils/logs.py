@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from concurrent_log_handler import ConcurrentRotatingFileHandler
-
 LINE = "%(asctime)s %(levelname)-7s [%(context)s] %(name)s: %(message)s"
 MAX_BYTES, BACKUP_FILES = 10_000_000, 5
 ERROR_FILE = "error.log"
@@ -137,4 +135,7 @@ def _set_level(logger: logging.Logger, level: int) -> None:
 
 
 def _rotated(path: Path) -> logging.Handler:
+    # Imported here because it ends with a traceback where there is no folder for temporary files, before any check.
+    from concurrent_log_handler import ConcurrentRotatingFileHandler
+
     return ConcurrentRotatingFileHandler(str(path), maxBytes=MAX_BYTES, backupCount=BACKUP_FILES, encoding="utf-8")

@@ -186,3 +186,11 @@ def test_a_machine_without_shared_memory_is_named() -> None:
     assert machine_problems() == []
     (line,) = machine_problems(refuse)
     assert line.startswith("Shared memory: Read-only file system: ") and "mount" in line
+
+
+def test_a_machine_without_a_folder_for_temporary_files_is_named() -> None:
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    (line,) = machine_problems(temporary_folder=refuse)
+    assert line.startswith("Temporary files: ") and "mount" in line

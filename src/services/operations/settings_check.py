@@ -86,16 +86,28 @@ def setting_problems(settings: Settings) -> list[str]:
     return problems + settings.secret_problems()
 
 
-def machine_problems(make_semaphore: Callable[[], object] = multiprocessing.Semaphore) -> list[str]:
-    """Return a line for what this machine lacks that no setting replaces.
+def machine_problems(
+    make_semaphore: Callable[[], object] = multiprocessing.Semaphore,
+    temporary_folder: Callable[[], str] = tempfile.gettempdir,
+) -> list[str]:
+    """Return a line for each thing that this machine lacks and that no setting replaces.
 
     Workers and their parent share semaphores, which Linux stores in /dev/shm (sem_overview(7)).
     """
+    problems = []
     try:
         make_semaphore()
     except OSError as error:
-        return [f"Shared memory: {error.strerror}: the workers need it: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"]
-    return []
+        reason = f"{error.strerror}: the workers need it: mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
+        problems.append(f"Shared memory: {reason}")
+    try:
+        temporary_folder()
+    except OSError:
+        problems.append(
+            "Temporary files: neither TMPDIR nor /tmp can be written: mount -t tmpfs -o mode=1777 tmpfs /tmp "
+            "(for a container: --tmpfs /tmp)"
+        )
+    return problems
 
 
 def disk_warnings(settings: Settings) -> list[str]:
