@@ -124,8 +124,7 @@ function accountButton() {
 }
 
 try {
-  await Promise.all([loadTexts(), loadFacts()]);
-  await restore();
+  await Promise.all([loadTexts(), loadFacts(), restore()]);
   frame();
   addEventListener('hashchange', () => void navigate());
   session.addEventListener('change', () => {

@@ -59,6 +59,10 @@ def test_the_first_view_is_small(visit: Visit, service: LiveService) -> None:
     expect(page.get_by_label("Link to a video")).to_be_visible()
     sizes = {url: len(httpx.get(url, headers={"Accept": "text/html"}).content) for url in set(visit.requested)}
     assert sum(sizes.values()) <= FIRST_VIEW_BYTES, sizes
+    # None is only found while another one is read: that would be a round trip more for each.
+    modules = {name for url in sizes if (name := url.rpartition("/")[2]).endswith(".js") and "texts." not in name}
+    preloaded = set(re.findall(r'modulepreload" href="page/([\w.-]+)"', (ROOT / "src/pages/shell.html").read_text()))
+    assert modules - {"main.js"} == preloaded - {"texts.js"}
 
 
 class Inline(HTMLParser):
