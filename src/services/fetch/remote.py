@@ -19,6 +19,11 @@ class RemoteFile:
         """Request the start; does not wait."""
         self.fetcher.want(self.resource, 0, SPECULATIVE_BYTES, _INDEX_PRIORITY)
 
+    def request(self, start: int, size: int) -> None:
+        """Request bytes that will be read soon, and no others; does not wait."""
+        if size > 0:
+            self.fetcher.want(self.resource, start, start + size, _INDEX_PRIORITY)
+
     @property
     def size(self) -> int | None:
         """Size in bytes, None if the server does not send it. Blocks until the first answer."""

@@ -10,6 +10,7 @@ from src.models.media_source import SourceUnreadable
 from src.models.outcome import Note
 from src.services.cutting.engine.indexes import mp4_boxes as boxes
 from src.services.cutting.engine.indexes.layout import Index, Layout, Unit, pick_units
+from src.services.cutting.engine.indexes.mp4_moov import MoovReader
 from src.services.cutting.engine.indexes.mp4_samples import SampleTableIndex, TrackHead
 from src.services.fetch.reader import Part
 from src.services.fetch.remote import RemoteFile
@@ -25,7 +26,7 @@ def read_mp4(remote: RemoteFile) -> Index:
     Raises:
         SourceUnreadable: it has no usable index. DrmProtected: its samples are encrypted.
     """
-    moov: bytes | None = None
+    moov: MoovReader | None = None
     sidx: tuple[int, bytes] | None = None
     position, size = 0, remote.size
     while size is None or position < size:
@@ -36,7 +37,11 @@ def read_mp4(remote: RemoteFile) -> Index:
         if box.kind == b"moov":
             if box.end > _MOST_MOOV_BYTES:
                 raise SourceUnreadable("its moov is too large")
-            moov = remote.read(position, box.end)
+            if size is not None and position + box.end > size:
+                raise SourceUnreadable("its moov is broken")
+            moov = MoovReader(remote, position, box)
+            if not moov.fragmented:
+                return _sample_index(remote, moov)
         elif box.kind == b"sidx":
             sidx = (position, remote.read(position, box.end))
         if (box.kind in (b"moof", b"mdat") or sidx) and moov:
@@ -46,12 +51,17 @@ def read_mp4(remote: RemoteFile) -> Index:
         position += box.end
     if moov is None:
         raise SourceUnreadable("it has no moov")
-    tracks = read_tracks(moov)
-    if boxes.find(moov, "moov/mvex") is None:
-        return SampleTableIndex(remote.resource, moov, tracks)
     if sidx is None:
         raise SourceUnreadable("its fragments have no index")
-    return SidxIndex(remote, moov, tracks, *sidx)
+    content = moov.content()
+    return SidxIndex(remote, content, read_tracks(content), *sidx)
+
+
+def _sample_index(remote: RemoteFile, moov: MoovReader) -> SampleTableIndex:
+    content = moov.content()
+    tracks = read_tracks(content)
+    tables = {place: moov.tables(place) for place, track in enumerate(tracks) if track.kind in ("vide", "soun")}
+    return SampleTableIndex(remote.resource, content, tracks, tables)
 
 
 def read_tracks(moov: bytes) -> list[TrackHead]:
