@@ -235,10 +235,10 @@ class Settings(BaseModel):
     fetch_connections: int = row(8, "Parallel connections with which one file is fetched.", ge=1, le=32)
     fetch_rate_limit_kb: int = row(0, "Highest download rate of one job, in kB per second; 0 is no limit.", ge=0)
     preview_max_mb: Megabytes = row(20, "Largest preview, in MB; above it, a preview has fewer frames a second.", gt=0)
-    clip_padding_seconds: float = row(
-        2, "Seconds of source to retain around a clip, if cheap, so that its times can be changed; 0: none.", ge=0
-    )
+    clip_padding_seconds: float = row(2, "Seconds of source to retain around a clip, if that is cheap; 0: none.", ge=0)
     clip_kept_mb: Megabytes = row(500, "Largest retained source of one clip, in MB.", ge=0)
+    shared_media_mb: Megabytes = row(1000, "Fetched media that clips of one video share, in MB; 0 is none.", ge=0)
+    shared_media_minutes: float = row(30, "How long fetched media are shared, in minutes.", gt=0)
 
     # Streams of other sites, and audio.
     stream_limit_per_address: int = row(5, "Unfinished streams that one network address may have.", ge=1)

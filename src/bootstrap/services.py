@@ -52,6 +52,7 @@ from src.services.clips.offers import MetadataService
 from src.services.clips.preview_attention import PreviewAttention
 from src.services.clips.preview_requests import PreviewRequests
 from src.services.clips.requests import ClipService
+from src.services.cutting.shared_media import SharedMedia
 from src.services.downloads.requests import DownloadService
 from src.services.downloads.work_plans import WorkPlanService
 from src.services.encoding_service import EncodingService
@@ -250,6 +251,7 @@ def build(
         record_days=settings.record_retention_days,
         saved_days=settings.saved_retention_days,
         lookups=production.lookups,
+        shared=SharedMedia.of(settings),
         owner=folders,
     )
     health = HealthService(

@@ -10,6 +10,7 @@ from pathlib import Path
 from src.data.expiry_data import ExpiryData, KnownJobs
 from src.data.installation_data import HeldBack
 from src.models.params import EncodeParams
+from src.services.cutting.shared_media import SharedMedia
 from src.services.file_store import FileStore, attempt_of, is_old_file, is_old_folder
 from src.services.operations.folder_owner import FolderOwner
 from src.services.youtube.lookup_cache import LookupCache
@@ -70,9 +71,11 @@ class CleanupService:
         record_days: int,
         saved_days: int,
         lookups: LookupCache | None = None,
+        shared: SharedMedia | None = None,
         owner: FolderOwner | None = None,
     ) -> None:
         self._expiry, self._files, self._clock, self._lookups, self._owner = expiry, files, clock, lookups, owner
+        self._shared = shared
         self._record_days, self._saved_days = record_days, saved_days
 
     def run(self) -> CleanupReport:
@@ -82,6 +85,8 @@ class CleanupService:
         """
         if self._lookups is not None:
             self._lookups.prune()
+        if self._shared is not None:
+            self._shared.prune()
         problem = self._owner.problem() if self._owner is not None else None
         if problem is not None:
             log.error("cleanup: nothing is deleted: %s", problem)

@@ -24,6 +24,8 @@ DATABASE_FILE = ".database-id"
 """Holds the id of the database that owns the files of the folder: see ``src/services/operations/folder_owner.py``."""
 MARKS = frozenset({".gitkeep", BELONGS_FILE, DATABASE_FILE})
 WORK_FOLDER, INCOMING_FOLDER = ".work", ".incoming"
+SHARED_FOLDER = "fetched.shared"
+"""In ``WORK_FOLDER``: the fetched media that clips share, see ``src/services/cutting/shared_media.py``."""
 # A partial upload without a lock may be one that is about to be locked.
 _ARRIVING_SECONDS = 60.0
 _RESUMABLE = "tus-"
@@ -161,8 +163,9 @@ class FileStore:
         return [path for path in self.incoming.iterdir() if _is_abandoned(path) and not _is_locked(path)]
 
     def work_folders(self) -> list[Path]:
-        """Return the folders of all attempts, and the folders with retained data; without those of captures."""
-        return [path for path in self._work.iterdir() if not is_pool(path)]
+        """Return the folders of all attempts, and the folders with retained data; without those of captures and
+        without the media that clips share."""
+        return [path for path in self._work.iterdir() if not is_pool(path) and path.name != SHARED_FOLDER]
 
     def drop_unused_pools(self) -> int:
         """Delete what captures of running streams left, unless a process uses it or did so lately; return how many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -29,8 +29,9 @@ from src.models.progress import Monitor, Phase, Progress, SilentMonitor
 from src.models.source import Extraction, LiveStatus, VideoInfo
 from src.models.stream_clock import StreamClock
 from src.services.cutting.cutter import ClipCutter, CutResult, CutterFactory
-from src.services.cutting.engine.model import CutOrder
+from src.services.cutting.engine.model import CutOrder, Sharing
 from src.services.cutting.retained_source import RetainedSource
+from src.services.cutting.shared_media import SharedMedia
 from src.services.cutting.sources import ChosenFormats
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
@@ -72,6 +73,7 @@ class VideoService:
         self._youtube, self._encoder = youtube, encoder
         self._settings, self._high_resolution_mp4 = settings, settings.high_resolution_mp4
         self._cutters = CutterFactory(settings, ffmpeg, egress or EgressProxy.of(settings), network)
+        self._shared = SharedMedia.of(settings)
 
     def download_video_segment(
         self,
@@ -88,13 +90,15 @@ class VideoService:
         mode: Mode = "exact",
         monitor: Monitor | None = None,
         retained_dir: Path | None = None,
+        owner: str | None = None,
     ) -> DownloadReport:
         """Write exactly the frames of [start_time, end_time) of a YouTube video, with their sound, to a file.
 
         Times are seconds or texts that ``utils.timecode`` reads. The container gives ``output_path`` its suffix; the
         report says where the file is. ``video_id`` only names the work in the log. Progress goes to
         ``progress_callback`` and to ``monitor``, which may also stop the work. What an earlier call for the same video
-        left at ``retained_dir`` is used, and the report says what this one leaves there.
+        left at ``retained_dir`` is used, and the report says what this one leaves there. ``owner`` names who may see
+        the file: where the site may show others something else, fetched media are shared with nobody else.
 
         Raises:
             UrlInvalid, VideoIdInvalid, ClipRangeInvalid, RequestInvalid: nothing was requested from anyone, or only
@@ -113,7 +117,10 @@ class VideoService:
             kept = RetainedSource.take(retained_dir, Path(folder) / "source", self._settings)
             source_id, video = self._look_up(url, watch, kept)
             name = video_id or source_id
-            report = self._make(name, video, preferences, wanted, output_path, watch, cutter, mode=mode, kept=kept)
+            shared = _Shared(self._shared, owner)
+            report = self._make(
+                name, video, preferences, wanted, output_path, watch, cutter, mode=mode, kept=kept, shared=shared
+            )
             if kept is not None and retained_dir is not None:
                 kept.leave(retained_dir, worth_it=report.kept is not None)
         return report
@@ -169,6 +176,7 @@ class VideoService:
         mode: Mode,
         max_bytes: int | None = None,
         kept: RetainedSource | None = None,
+        shared: _Shared | None = None,
     ) -> DownloadReport:
         is_whole = wanted.end >= _FOREVER
         possible = wanted if is_whole else available_range(wanted, video.info.duration_seconds)
@@ -181,6 +189,7 @@ class VideoService:
         if max_bytes is not None and size > max_bytes:
             raise FileTooLarge(size_bytes=size, max_bytes=max_bytes)
         with tempfile.TemporaryDirectory(prefix=".clip-", dir=output_path.parent) as folder:
+            share = shared.of(chosen, Path(folder)) if shared is not None else None
             order = CutOrder(
                 source=chosen.source(),
                 ranges=(possible,),
@@ -190,8 +199,11 @@ class VideoService:
                 mode=mode,
                 ffmpeg=cutter.program,
                 keep=None if kept is None else kept.of(selection),
+                share=share,
             )
             cut = cutter.clip(order, chosen, watch)
+            if shared is not None:
+                shared.store(order, cut)
             watch.downloaded = True
             result, media, notes = self._encode(cut, selection, watch)
             final = result.replace(output_path.with_suffix(f".{selection.container}"))
@@ -234,6 +246,24 @@ class VideoService:
         if report.frames != cut.accepted.frames:
             raise ClipIncomplete(f"{cut.accepted.frames} frames were cut, {report.frames} were encoded")
         return target, probe(target), report.notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What a clip of an owner shares with others."""
+
+    media: SharedMedia
+    owner: str | None
+
+    def of(self, chosen: ChosenFormats, folder: Path) -> Sharing | None:
+        """Return where the engine finds and leaves what it fetches of these formats."""
+        formats = [entry.id for entry in chosen.formats]
+        return self.media.sharing(chosen.video.info.id, formats, self.owner, folder / "shared")
+
+    def store(self, order: CutOrder, cut: CutResult) -> None:
+        """Share what the engine fetched for this verified clip."""
+        if order.share is not None and cut.method != "section":
+            self.media.store(order.share, order.share.spool if order.keep is None else order.keep.spool)
 
 
 class _Watch:

@@ -11,7 +11,7 @@ from typing import Protocol
 import httpx
 
 from src.errors import AppError, MediaForbidden, MediaGone, Network
-from src.models.media_source import NetworkSettings
+from src.models.media_source import NetworkSettings, SourceUnreadable
 from src.services.fetch.http import (
     Interrupted,
     LinkRefused,
@@ -20,6 +20,7 @@ from src.services.fetch.http import (
     content_length,
     content_range,
     translate,
+    validator_of,
 )
 from src.services.fetch.limits import MOST_SEGMENT_BYTES, Inflater, too_large
 from src.services.fetch.resource import Chunk, Resource
@@ -153,6 +154,7 @@ class Connection:
             found = content_range(response)
             if found.first != chunk.position:
                 raise Interrupted(Network("The media server sent another range than the requested one."))
+            self._note_validator(resource, validator_of(response))
             self._note_size(resource, found.total)
             if resource.size is not None:
                 chunk.end = min(chunk.end or last, resource.size)
@@ -178,6 +180,15 @@ class Connection:
             self._fetcher.changed()
         elif size is not None and resource.size is not None and size != resource.size:
             raise MediaGone("The media server changed the file while it was being fetched.")
+
+    def _note_validator(self, resource: Resource, validator: str | None) -> None:
+        """Record how the server names this state of the file. Bytes of another state must not mix with shared ones."""
+        if resource.validator is None:
+            resource.validator = validator
+        elif validator != resource.validator:
+            resource.validator = ""
+            if resource.shared is not None:
+                raise SourceUnreadable("the media server changed the file")
 
     def _no_ranges(self, resource: Resource, response: httpx.Response) -> None:
         """Read everything from the start on one connection: the server ignores Range, or does not say what it sends."""

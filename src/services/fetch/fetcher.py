@@ -16,6 +16,7 @@ from src.models.outcome import Note, NoteCode
 from src.services.fetch.connection import Connection, Throttle
 from src.services.fetch.http import make_client
 from src.services.fetch.resource import Chunk, Resource
+from src.services.fetch.shared import SharedBytes
 from src.services.fetch.spool import Spool
 
 SMALLEST_CHUNK = 256 << 10
@@ -69,6 +70,8 @@ class Fetcher:
 
         ``least`` is the size of the smallest request: small ones arrive sooner, large ones waste less time.
         """
+        if resource.shared is not None and end is not None:
+            self._copy_shared(resource, resource.shared, start, end)
         with self._arrived:
             if resource.complete or resource.failure is not None or self._closing:
                 return
@@ -230,6 +233,17 @@ class Fetcher:
                 self._push(Chunk(resource, position, min(position + size, stop), priority))
         resource.asked.add(start, end)
         self.bytes_wanted += total
+
+    def _copy_shared(self, resource: Resource, shared: SharedBytes, start: int, end: int) -> None:
+        """Take what other jobs fetched of [start, end)."""
+        with self._arrived:
+            holes = resource.asked.missing(start, end)
+        for first, last in holes:
+            for position, data in shared.read(first, last):
+                self.arrived(resource, position, data)
+                with self._arrived:
+                    for known in (resource.copied, resource.asked):
+                        known.add(position, position + len(data))
 
     def _hurry(self, resource: Resource, start: int) -> None:
         """Request a byte that a reader waits for, or move it to the front of the queue."""

@@ -29,6 +29,7 @@ from src.services.fetch.limits import coding_of
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _MOST_RETRY_AFTER_SECONDS = 10.0
+_MOST_VALIDATOR_CHARACTERS = 256
 
 
 class Interrupted(Exception):
@@ -144,6 +145,13 @@ def content_length(response: httpx.Response) -> int | None:
     """Return the announced length of the body in bytes."""
     text = response.headers.get("content-length", "")
     return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
+def validator_of(response: httpx.Response) -> str | None:
+    """Return how the server names this state of the resource, None if it does not; weak ETags are no identity."""
+    tag: str = response.headers.get("etag", "")
+    name: str = tag if tag.startswith('"') else response.headers.get("last-modified", "")
+    return name if 0 < len(name) <= _MOST_VALIDATOR_CHARACTERS else None
 
 
 def compression(response: httpx.Response) -> str | None:

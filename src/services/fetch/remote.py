@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.resource import Resource
+from src.services.fetch.shared import SharedBytes
 
 SPECULATIVE_BYTES = 64 << 10  # holds the headers and the index of hours of video
 _INDEX_PRIORITY = -1000
@@ -18,6 +21,17 @@ class RemoteFile:
     def prefetch(self) -> None:
         """Request the start; does not wait."""
         self.fetcher.want(self.resource, 0, SPECULATIVE_BYTES, _INDEX_PRIORITY)
+
+    def identify(self) -> None:
+        """Request one byte, to learn the version of the resource; does not wait."""
+        self.fetcher.want(self.resource, 0, 1, _INDEX_PRIORITY)
+
+    def use_shared(self, folder: Path) -> None:
+        """Use what other jobs fetched of the same version. Blocks until the version is known."""
+        self.fetcher.wait_started(self.resource)
+        version = self.resource.version
+        if version is not None:
+            self.resource.shared = SharedBytes(folder, version)
 
     def request(self, start: int, size: int) -> None:
         """Request bytes that will be read soon, and no others; does not wait."""

@@ -9,6 +9,7 @@ from Cryptodome.Cipher import AES
 
 from src.errors import AppError, MediaForbidden, MediaGone, Network, NetworkTimeout, StreamUnreadable
 from src.services.fetch.limits import Inflater
+from src.services.fetch.shared import SharedBytes, Version
 from src.services.fetch.spool import Intervals
 
 _BLOCK = 16
@@ -75,6 +76,14 @@ class Resource:
     failure: AppError | None = None  # why it could not be fetched, if it may fail
     also_own: tuple[type[AppError], ...] = ()  # more errors that concern it alone
     retries: int | None = None  # instead of the network settings
+    validator: str | None = None  # how its server names its state: a strong ETag, or Last-Modified; "": in several ways
+    shared: SharedBytes | None = None  # what other jobs fetched of it
+    copied: Intervals = field(default_factory=Intervals)  # of ``present``: what came from there
+
+    @property
+    def version(self) -> Version | None:
+        """This state of it; None if the server does not say enough to recognise it."""
+        return Version(self.size, self.validator) if self.size and self.validator and self.ranged else None
 
     def take(self, error: Exception) -> bool:
         """Return whether a failed fetch concerns only the readers of this resource; it is recorded then."""

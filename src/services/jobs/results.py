@@ -33,6 +33,7 @@ def cut(
         mode=params.clip_mode,
         monitor=context.monitor,
         retained_dir=context.retained_dir if retain else None,
+        owner=f"{context.job.owner.kind} {context.job.owner.id}",
     )
     suffix = report.path.suffix
     return JobResult(

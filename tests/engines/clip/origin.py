@@ -62,6 +62,7 @@ class Origin:
         self.requests = self.bytes_sent = self.open_connections = self.most_connections = 0
         self.log: list[str] = []
         self.redirect_to: str | None = None
+        self.etag: str | None = None
         self.on_request: Callable[[int], None] | None = None
         self._port = port
         self._loop = asyncio.new_event_loop()
@@ -156,6 +157,8 @@ class Origin:
         head = "HTTP/1.1 206 Partial Content\r\n" if asked is not None else "HTTP/1.1 200 OK\r\n"
         if asked is not None and not faults.no_content_range:
             head += f"Content-Range: bytes {first}-{last}/{size}\r\n"
+        if self.etag is not None:
+            head += f"ETag: {self.etag}\r\n"
         if not faults.no_length:
             head += f"Content-Length: {length + faults.length_surplus}\r\n"
         writer.write((head + "\r\n").encode())

@@ -34,7 +34,7 @@ from src.models.progress import Monitor, Progress, SilentMonitor
 from src.services.audio.download import AudioDownloadService
 from src.services.clips.batch import Batch, ClipBatchService
 from src.services.cutting import sandbox
-from src.services.cutting.engine.model import ClipReport, CutOrder
+from src.services.cutting.engine.model import ClipReport, CutOrder, Sharing
 from src.services.cutting.engine.session import Session
 from src.services.cutting.sandbox import EngineSandbox, SandboxedEngine
 from src.services.egress.policy import AllowList, Policy
@@ -132,6 +132,18 @@ def test_nothing_outside_can_be_read_written_listed_called_or_started(engine: Sa
     environment = told.pop("environment")
     assert "JWT" not in environment and "MONGODB" not in environment and "HOME" not in environment
     assert "done" not in told.values(), told
+    assert [path.name for path in place.outside.iterdir()] == ["secret"]
+
+
+@pytest.mark.skipif(available().files != "landlock", reason="this kernel has no Landlock")
+def test_what_other_jobs_fetched_can_be_read_and_not_changed(engine: SandboxedEngine, place: Place) -> None:
+    (place.work / "shared").mkdir()
+    given = {"outside": str(place.outside), "work": str(place.work), "port": 1}
+    order = sandboxed.order_to("misbehave", place.work, NetworkSettings(), **given)
+    order = replace(order, share=Sharing((place.outside,), place.work / "shared"))
+    (report,) = engine.run("clip", order, SilentMonitor())
+    told = dict(note.text.split(": ", 1) for note in report.notes)
+    assert (told["read"], told["list"], told["write"]) == ("done", "done", "PermissionError")
     assert [path.name for path in place.outside.iterdir()] == ["secret"]
 
 

@@ -62,7 +62,7 @@ def parts(order: CutOrder, monitor: Monitor, refresh: Refresh | None = None) -> 
     """
     _check(order)
     reports: list[ClipReport] = []
-    with Session(replace(order, keep=None), monitor, refresh) as session:
+    with Session(replace(order, keep=None, share=None), monitor, refresh) as session:
         found = session.parts(*session.indexes(), order.range)
         for number, part in enumerate(found):
             session.want(*part, number)

@@ -36,6 +36,32 @@ class Keep:
     padding: Fraction = Fraction(0)
     most_bytes: int = 1 << 40
 
+    @property
+    def spool(self) -> Path:
+        """The bytes that are retained."""
+        return self.folder / "fetched"
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Where a call finds what other jobs fetched of its tracks, and where it leaves its own for them.
+
+    ``folders``: one for each track, which the call only reads. ``leaves`` is a folder of its own.
+    """
+
+    folders: tuple[Path, ...]
+    leaves: Path
+
+    @property
+    def list_file(self) -> Path:
+        """The list of what the call leaves, written when it succeeds."""
+        return self.leaves / "fetched.json"
+
+    @property
+    def spool(self) -> Path:
+        """The bytes, unless they are retained (``Keep.spool``)."""
+        return self.leaves / "fetched"
+
 
 @dataclass(frozen=True, slots=True)
 class CutOrder:
@@ -56,6 +82,7 @@ class CutOrder:
     mode: Mode = "exact"
     ffmpeg: Path | None = None
     keep: Keep | None = None
+    share: Sharing | None = None
     from_key_frame: bool = False
 
     @property
@@ -77,7 +104,8 @@ class CutOrder:
     @property
     def reads(self) -> tuple[Path, ...]:
         """The folders that the engine reads."""
-        return (self.source.folder,) if isinstance(self.source, Captured) else ()
+        captured = (self.source.folder,) if isinstance(self.source, Captured) else ()
+        return captured if self.share is None else (*captured, *self.share.folders)
 
     @property
     def writes(self) -> tuple[Path, ...]:
@@ -85,6 +113,8 @@ class CutOrder:
         folders = [self.work_dir, *(output.parent for output in self.outputs)]
         if self.keep is not None:
             folders.append(self.keep.folder)
+        if self.share is not None:
+            folders.append(self.share.leaves)
         return tuple(dict.fromkeys(folders))
 
 

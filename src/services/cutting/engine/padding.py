@@ -19,7 +19,7 @@ from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.resource import Resource
 from src.services.fetch.spool import Spool
 
-_BYTES, _LIST = "fetched", "fetched.json"
+_LIST = "fetched.json"
 _MOST_SHARE = Fraction(8, 100)  # of the bytes of the clip that may be fetched additionally for the padding
 # Seconds by which the reported range is shorter at both ends: transport streams store audio up to 0.7 s away from its
 # frames, some indexes contain decode times, and a decoder reads ahead for the last frame of a cut.
@@ -39,7 +39,7 @@ class Keeper:
         self._end = 0
         self._layouts: list[Layout] = []
         self._range: TimeRange | None = None
-        if (keep.folder / _BYTES).exists():
+        if keep.spool.exists():
             with suppress(OSError, ValueError, KeyError, TypeError):
                 stored = json.loads(self._list.read_text("utf-8"))
                 self._entries = {(entry["place"], entry["name"]): entry for entry in stored["resources"]}
@@ -47,7 +47,7 @@ class Keeper:
 
     def open_spool(self) -> Spool:
         """Open the spool with the contents of the list."""
-        return Spool(self._keep.folder / _BYTES, self._end)
+        return Spool(self._keep.spool, self._end)
 
     def fill(self, resource: Resource) -> None:
         """Add the stored bytes of a new resource to it."""
@@ -59,6 +59,7 @@ class Keeper:
         for start, end in entry["present"]:
             resource.present.add(start, end)
             resource.asked.add(start, end)
+            resource.copied.add(start, end)  # not shared again: nobody knows of which version it is
 
     def save(self, resources: Iterable[Resource], spool: Spool) -> None:
         """Write the list. Resources without ranges are only listed if complete: they cannot be continued."""

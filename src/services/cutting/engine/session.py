@@ -27,6 +27,7 @@ from src.services.cutting.engine.indexes.segment_stretches import touched_groups
 from src.services.cutting.engine.indexes.segments import Segmented
 from src.services.cutting.engine.model import ClipReport, CutOrder, SmartImpossible
 from src.services.cutting.engine.padding import Keeper
+from src.services.cutting.engine.sharing import is_shared, leave_list, use_shared
 from src.services.cutting.engine.verify import verify
 from src.services.fetch.fetcher import SMALLEST_CHUNK, Fetcher
 from src.services.fetch.remote import RemoteFile
@@ -49,7 +50,8 @@ class Session:
         self._fresh: ClipSource | None = None
         self._links: dict[int, dict[str, str]] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="clip-", dir=order.work_dir))
-        self._spool = Spool(self._folder / "fetched") if self._keeper is None else self._keeper.open_spool()
+        alone = self._folder / "fetched" if order.share is None else order.share.spool
+        self._spool = Spool(alone) if self._keeper is None else self._keeper.open_spool()
         self.resources: list[Resource] = []
         self._phase, self._percent, self._written = Phase.INITIALIZING, 0.0, 0.0
         self._frames, self._writing_since = 0, 0.0
@@ -64,7 +66,10 @@ class Session:
         self.fetcher.close()
         if self._keeper is not None and error is None:
             self._keeper.save(self.resources, self._spool)
-        self._spool.close(delete=self._keeper is None or error is not None)
+        if self._order.share is not None and error is None:
+            leave_list(self._order.share, self.resources)
+        needed = self._keeper is not None or self._order.share is not None
+        self._spool.close(delete=not needed or error is not None)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -79,6 +84,8 @@ class Session:
         tracks = self._tracks
         # All are opened before one is read: they are fetched at the same time.
         remotes = {n: self._remote(n, track) for n, track in enumerate(tracks) if track.protocol == "https"}
+        if self._order.share is not None:
+            use_shared(self._order.share, remotes)
         indexes: list[Index] = []
         for place, track in enumerate(tracks):
             if place in remotes:
@@ -102,7 +109,10 @@ class Session:
         resource = Resource(track.url, track.headers, (place, ""))
         self._register(resource)
         remote = RemoteFile(self.fetcher, resource)
-        remote.prefetch()
+        if is_shared(self._order.share, place):
+            remote.identify()
+        else:
+            remote.prefetch()
         return remote
 
     def want(self, video: Index | None, audio: Index | None, wanted: TimeRange, number: int) -> None:
