@@ -103,9 +103,11 @@ class SharedMedia:
         """Copy what the child of a verified job left to the cache. Its process must have ended. Never raises."""
         try:
             left = _LIST.validate_json(_read_list(sharing.list_file))
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             total = sum(end - start for one in left for start, end in one.valid_spans())
-            if not 0 < total <= self._most_bytes or not self._has_room(total):
+            if not 0 < total <= self._most_bytes:
+                return
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._has_room(total):
                 return
             with _opened(spool) as file:
                 for one in left:

@@ -273,3 +273,9 @@ def test_the_cleanup_knows_the_folder(tmp_path: Path) -> None:
     stored(SharedMedia.of(settings), tmp_path, b"0123456789")
     assert len(list((downloads / ".work" / SHARED_FOLDER).rglob("*.0.10"))) == 1
     assert files.work_folders() == [] and files.artifacts() == []
+
+
+def test_a_job_with_nothing_to_share_leaves_no_folder(tmp_path: Path) -> None:
+    cache = SharedMedia(tmp_path / "cache", most_bytes=MEGABYTE, seconds=60, min_free_bytes=0, private=False)
+    stored(cache, tmp_path, b"", spans=[])
+    assert not (tmp_path / "cache").exists()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from src.models.video import Status
-from src.services.file_store import MARKS
+from src.services.file_store import MARKS, SHARED_FOLDER
 from tests.resilience.storm.customers import Customers
 from tests.resilience.storm.storm import Storm
 from tests.resilience.storm.victims import Kind, belongs_to, look, victims
@@ -156,6 +156,8 @@ def _strays(service: LiveService, lives: dict[str, Life]) -> list[str]:
         job_id = path.name.split(".")[0]
         if ".work" in path.relative_to(downloads).parts:
             folder = path.relative_to(downloads / ".work").parts[0]
+            if folder == SHARED_FOLDER:
+                continue
             job_id = folder.split(".")[0]
             if not (folder.endswith(".kept") and _completed(lives.get(job_id))):
                 strays.append(str(path))

@@ -115,10 +115,11 @@ def test_a_large_upload_arrives_whole(service: LiveService, user: User, tmp_path
 
 
 def test_nothing_is_left_in_the_work_folders(service: LiveService, user: User) -> None:
-    # What a finished clip keeps for another cut (".kept") goes with its file; other tests of this service make such.
+    # What a finished clip keeps for another cut (".kept") goes with its file, and what clips share (".shared") after
+    # half an hour; other tests of this service make such.
     def left() -> list[Path]:
         work, incoming = service.folder / "downloads" / ".work", service.folder / "uploads" / ".incoming"
-        return [*(entry for entry in work.iterdir() if entry.suffix != ".kept"), *incoming.iterdir()]
+        return [*(entry for entry in work.iterdir() if entry.suffix not in (".kept", ".shared")), *incoming.iterdir()]
 
     with contextlib.suppress(AssertionError):
         eventually(lambda: not left())  # jobs may be at their end, and of a dead worker's the next cleanup takes care
