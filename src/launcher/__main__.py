@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import logging
 import os
 import sys
@@ -71,6 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CannotStart, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.stderr.write(
+            f"The service cannot start, because a disk is full ({error.strerror}): make room on those of DATA_DIR, "
+            "DOWNLOADS_DIR and UPLOADS_DIR, a few hundred MB, and start it again\n"
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

@@ -17,17 +17,10 @@ from tests.api.actors import Api
 from tests.api.conftest import api_settings, app_over
 from tests.resilience.hostile.small_disk import INSTANTS
 from tests.tools.fakes import FakeEngine
+from tests.tools.mounting import mounting
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
-
-
-def mounting() -> list[str]:
-    """How a program may mount a disk of its own here: as root, or as the root of its own user namespace."""
-    for command in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
-        if subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
-            return command
-    pytest.skip("this machine lets nobody mount a small disk")
 
 
 def test_a_full_disk_fails_what_is_written_and_nothing_else(tmp_path: Path, mongo_uri: str, redis_uri: str) -> None:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.tools.live_service import ROOT, descendants, free_port
+from tests.tools.mounting import mounting
 from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -171,6 +172,21 @@ def test_a_port_in_use_is_told_before_anything_starts(tmp_path: Path) -> None:
         assert launcher.end() == 1
         assert f"cannot listen on 127.0.0.1:{port}" in launcher.said.read_text()
         assert "PORT=" in launcher.said.read_text()
+
+
+def test_a_disk_without_room_for_the_stores_is_told_in_one_line(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    fill = f"mount -t tmpfs -o size=64k tmpfs {disk}; head -c 1M /dev/zero > {disk}/full 2>&-; exec {sys.executable} -u"
+    done = subprocess.run(
+        [*mounting(), "sh", "-c", f"{fill} {ROOT}/start_server.py"],
+        env=environment(disk, DOWNLOADS_DIR=str(tmp_path / "downloads"), UPLOADS_DIR=str(tmp_path / "uploads")),
+        capture_output=True,
+        text=True,
+    )
+    *warnings, last = done.stderr.splitlines()
+    assert done.returncode == 1 and "a disk is full" in last, done.stderr
+    assert "Traceback" not in done.stderr and any("MIN_FREE_DISK_MB" in line for line in warnings)
 
 
 def test_a_host_that_is_not_here_is_told(tmp_path: Path) -> None:
