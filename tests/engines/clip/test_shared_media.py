@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from src.config import Settings
-from src.models.media_source import NetworkSettings, TimeRange
+from src.models.media_source import NetworkSettings, SourceUnreadable, TimeRange
 from src.models.progress import SilentMonitor
 from src.services.cutting.engine.model import Sharing
 from src.services.cutting.shared_media import SharedMedia
@@ -104,6 +104,20 @@ def test_another_version_shares_nothing(host: Host) -> None:
     host.origin.etag = '"two"'
     numbers, sent, _ = host.clip("4.2", "8")
     assert numbers == list(range(105, 200)) and sent > 50_000
+
+
+def test_a_version_that_changes_in_the_middle_is_never_mixed(host: Host) -> None:
+    """The engine gives such a source up, and the cutter reads the section."""
+    host.clip("4.2", "8")
+    before = host.origin.requests
+
+    def change(request: int) -> None:
+        if request > before + 1:
+            host.origin.etag = '"two"'
+
+    host.origin.on_request = change
+    with pytest.raises(SourceUnreadable):
+        host.clip("4.2", "11")
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"one"', '"' + "x" * 300 + '"'])

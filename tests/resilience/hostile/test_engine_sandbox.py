@@ -37,6 +37,7 @@ from src.services.cutting import sandbox
 from src.services.cutting.engine.model import ClipReport, CutOrder, Sharing
 from src.services.cutting.engine.session import Session
 from src.services.cutting.sandbox import EngineSandbox, SandboxedEngine
+from src.services.cutting.shared_media import SharedMedia
 from src.services.egress.policy import AllowList, Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.encoding.audio_extraction import AudioService
@@ -275,6 +276,29 @@ def test_each_call_has_a_child_of_its_own(place: Place) -> None:
             engine.run("clip", order, SilentMonitor())
             (report,) = engine.run("parts", order, SilentMonitor())
     assert first_last(order.output) == first_last(order.part(0)) == (83, 218) and report.requested == RANGE
+
+
+@pytest.mark.skipif(available().files != "landlock", reason="without Landlock nothing is shared")
+def test_a_sandboxed_clip_uses_what_another_one_fetched(place: Place) -> None:
+    cache = SharedMedia(place.outside / "cache", most_bytes=10**8, seconds=600, min_free_bytes=0, private=False)
+    files, source_of = served(KIND["h264-sidx"], place.outside)
+    sent = []
+    with Origin(files) as origin:
+        origin.etag = '"one"'
+        egress = EgressProxy(Policy(AllowList.parse(f"127.0.0.1:{origin._port}")))
+        for number in range(2):
+            work = place.work / str(number)
+            work.mkdir()
+            sharing = cache.sharing("dQw4w9WgXcQ", ["137"], "ann", work / "shared")
+            assert sharing is not None
+            with EngineSandbox(Path(FFMPEG), egress).engine() as engine, egress.session() as way:
+                network = NetworkSettings(proxy=way.proxy_url)
+                order = CutOrder(source_of(origin), (RANGE,), (work / "cut.mp4",), work, network, share=sharing)
+                engine.run("clip", order, SilentMonitor())
+            cache.store(sharing, sharing.spool)
+            assert first_last(order.output) == (83, 218)
+            sent.append(origin.bytes_sent)
+    assert sent[1] == sent[0] + 1, "one byte tells the version"
 
 
 @pytest.mark.parametrize("name", ["h264-sidx", "vp9-webm", "hls-ts"])
