@@ -60,7 +60,7 @@ def chat_clip(user: User, *, offset: int, duration: int, video: VideoId = VIDEO)
 
 
 def shows_what_was_on_air(user: User, site: OfflineYoutube, video_id: str, path: Path) -> None:
-    eventually(lambda: user.status(video_id)["status"] not in {"pending", "processing"}, 90)
+    eventually(lambda: user.status(video_id)["status"] not in {"pending", "processing"}, 300)
     status = user.status(video_id)
     assert status["status"] == "completed" and status["complete"] is True, status
     path.write_bytes(user.fetch(video_id).content)
@@ -129,7 +129,7 @@ def test_no_death_of_one_process_costs_a_moment(
     pid, *_ = service.processes(VICTIMS[victim])
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not Path(f"/proc/{pid}").exists() or service.processes(VICTIMS[victim])[:1] != [pid])
-    eventually(lambda: answers(user, video_id), 60)
+    eventually(lambda: answers(user, video_id))
     shows_what_was_on_air(user, site, video_id, tmp_path / "clip.mp4")
 
 

@@ -36,7 +36,7 @@ def begin_slow_clip(user: User, site: OfflineYoutube) -> str:
 
 def ends_well(user: User, site: OfflineYoutube, video_id: str, path: Path) -> None:
     site.heal(VideoId.LADDER)
-    eventually(lambda: user.status(video_id)["status"] not in {"pending", "processing"}, 60)
+    eventually(lambda: user.status(video_id)["status"] not in {"pending", "processing"})
     status = user.status(video_id)
     assert status["status"] == "completed", status
     path.write_bytes(user.fetch(video_id).content)
@@ -92,5 +92,5 @@ def test_a_killed_database_costs_no_clip(
     killed = service.processes("mongod")[0]
     os.kill(killed, signal.SIGKILL)
     eventually(lambda: killed not in service.processes("mongod"))
-    eventually(lambda: user.http.get("/health").status_code == 200, 30)
+    eventually(lambda: user.http.get("/health").status_code == 200)
     ends_well(user, offline_youtube, video_id, tmp_path / "clip.mp4")

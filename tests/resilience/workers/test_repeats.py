@@ -48,7 +48,7 @@ def test_all_tasks_are_known_here() -> None:
 def test_every_worker_is_counted_in_its_queue(service: LiveService) -> None:
     workers = WorkerData(_database(service))
     wanted = {"downloads": 3, "encodes": 2, "metadata": 0}  # of the service under test; look-ups share one process
-    eventually(lambda: {queue: workers.count(queue) for queue in wanted} == wanted, 30)
+    eventually(lambda: {queue: workers.count(queue) for queue in wanted} == wanted)
     told = (service.folder / "app.log").read_text().count(f"the sandbox around media is {available()}")
     assert told >= 4, "by an API process at least, and by the worker of each queue"
 
@@ -63,13 +63,13 @@ def test_a_job_that_is_rung_for_many_times_runs_once(
         queues.send_task(RUN_JOB, args=[video_id], queue="downloads")
         queues.send_task(HELP_JOB, args=[video_id], queue="encodes")  # with what has no chunks
     offline_youtube.heal(VideoId.LADDER)
-    eventually(lambda: user.status(video_id)["status"] == "completed", 60)
+    eventually(lambda: user.status(video_id)["status"] == "completed")
     first = user.status(video_id)
     for _ in range(2):  # and again afterwards, one after the other
         queues.send_task(RUN_JOB, args=[video_id], queue="downloads")
     refused = f"[{video_id}] src.services.jobs.runner: job {video_id} is not available"
     log = service.folder / "app.log"
-    eventually(lambda: log.read_text().count(refused) == 8, 30)
+    eventually(lambda: log.read_text().count(refused) == 8)
     assert user.status(video_id) == first and first["attempts"] == 1
     assert log.read_text().count(f"job {video_id} (clip) starts") == 1
     made = [path for path in (service.folder / "downloads").iterdir() if path.name.startswith(video_id)]
@@ -82,12 +82,12 @@ def test_a_look_at_the_source_that_is_asked_for_many_times_notes_the_same(
     service: LiveService, user: User, offline_youtube: OfflineYoutube, queues: Celery
 ) -> None:
     video_id = user.save(offline_youtube.url(VideoId.LADDER), 1, 2)
-    eventually(lambda: user.status(video_id)["available_formats"], 60)
+    eventually(lambda: user.status(video_id)["available_formats"])
     first = user.status(video_id)
     for _ in range(6):
         queues.send_task(DESCRIBE_JOB, args=[video_id], queue="metadata")
     marker = user.save(offline_youtube.url(VideoId.LADDER), 1, 2)  # behind them in the queue
-    eventually(lambda: user.status(marker)["available_formats"], 60)
+    eventually(lambda: user.status(marker)["available_formats"])
     assert user.status(video_id) == first
 
 
@@ -98,19 +98,19 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_changes_nothing_any
     video_id = user.save(offline_youtube.url(VideoId.LADDER), 13.04, 14.04)
     user.begin(video_id, resolution_preference="144p")
     log = service.folder / "app.log"
-    eventually(lambda: (user.status(video_id)["progress"] or {}).get("current_phase") == "downloading", 30)
+    eventually(lambda: (user.status(video_id)["progress"] or {}).get("current_phase") == "downloading")
     record = _database(service)["videos"].find_one({"_id": ObjectId(video_id)})
     assert record is not None
     holder = int(record["worker"].split(":")[1])
     assert "-Q downloads" in _command(holder)
     os.kill(holder, signal.SIGSTOP)
     try:
-        eventually(lambda: user.status(video_id)["attempts"] == 2, 60)
+        eventually(lambda: user.status(video_id)["attempts"] == 2)
     finally:
         os.kill(holder, signal.SIGCONT)
         offline_youtube.heal(VideoId.LADDER)
-    eventually(lambda: user.status(video_id)["status"] == "completed", 60)
-    eventually(lambda: f"job {video_id} was lost to another worker" in log.read_text(), 30)
+    eventually(lambda: user.status(video_id)["status"] == "completed")
+    eventually(lambda: f"job {video_id} was lost to another worker" in log.read_text())
     assert user.status(video_id)["attempts"] == 2
     made = [path for path in (service.folder / "downloads").iterdir() if path.name.startswith(video_id)]
     assert len(made) == 1 and made[0].name.startswith(f"{video_id}.2.")

@@ -120,7 +120,7 @@ def api(
     process = subprocess.Popen([sys.executable, "-m", "gunicorn", *options], cwd=ROOT, env={**os.environ, **own})
     running = Gunicorn(tmp_path, port, process)
     try:
-        eventually(lambda: _answers(running), 30)
+        eventually(lambda: _answers(running))
         running.register()
         yield running
     finally:
@@ -242,4 +242,4 @@ def test_what_a_killed_api_had_begun_to_receive_is_swept(
     assert list(api.incoming.iterdir()) == []
     assert mongo_database["videos"].count_documents({}) == 0
     mongo_database["uploads"].update_many({}, {"$set": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}})
-    eventually(lambda: mongo_database["uploads"].count_documents({}) == 0, 90)
+    eventually(lambda: mongo_database["uploads"].count_documents({}) == 0, 300)

@@ -134,7 +134,7 @@ def test_embedded_instances_are_moved_refused_adopted_and_taken_back(tmp_path: P
     shutil.copytree(here, there, ignore=shutil.ignore_patterns("run", "said-*"))
     with launched(there, **often) as launcher:
         launcher.ready_url()
-        eventually(lambda: "1 records now store paths relative" in launcher.said.read_text(), 60)
+        eventually(lambda: "1 records now store paths relative" in launcher.said.read_text())
         running = run("src.cli", "store-absolute-paths", env=environment(there))
         assert running.returncode == 1 and "stop it first" in running.stderr
         held = run("src.cli", "allow-deletion", env=environment(there))

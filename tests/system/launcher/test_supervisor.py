@@ -57,7 +57,7 @@ def test_a_child_that_dies_at_once_every_time_is_given_up(tmp_path: Path) -> Non
         supervisor.start()
         flag.touch()
         with pytest.raises(ChildFailed, match=r"fragile ended with exit code 1, 6 times in a row(.|\n)*no licence"):
-            eventually(lambda: (supervisor.tend(), False)[1], 30)
+            eventually(lambda: (supervisor.tend(), False)[1])
     finally:
         supervisor.stop()
 
@@ -101,7 +101,7 @@ def test_a_child_that_cannot_use_its_settings_is_given_up_at_once(tmp_path: Path
     supervisor.start()
     flag.touch()
     with pytest.raises(SettingsUnusable, match=r"strict ended with exit code 2\."):
-        eventually(lambda: (supervisor.tend(), False)[1], 30)
+        eventually(lambda: (supervisor.tend(), False)[1])
 
 
 def test_a_service_starts_and_goes_on_without_an_optional_child() -> None:
