@@ -145,7 +145,9 @@ class Connection:
         """Request what is left of the chunk; may end early."""
         resource, last = chunk.resource, chunk.end
         assert last is not None
+        asked = time.monotonic()
         async with self._stream(resource, f"bytes={chunk.position}-{last - 1}") as response:
+            chunk.answer(asked, time.monotonic())
             check_status(response)
             resource.final_url = str(response.url) if response.history else None
             if response.status_code == 200 or (resource.ranged is None and "content-range" not in response.headers):
@@ -168,6 +170,7 @@ class Connection:
                 if data:
                     self._fetcher.arrived(resource, chunk.position, data)
                     chunk.position += len(data)
+                    chunk.received = time.monotonic()
                 if not chunk.left and (surplus or chunk.end != last):
                     return  # another connection took over the rest
                 await self._throttle.take(len(data))

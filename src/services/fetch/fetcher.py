@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -16,16 +14,13 @@ from src.models.outcome import Note, NoteCode
 from src.services.fetch.connection import Connection, Throttle
 from src.services.fetch.http import make_client
 from src.services.fetch.resource import Chunk, Resource
+from src.services.fetch.schedule import IDLE_SECONDS, URGENT, Schedule
 from src.services.fetch.shared import SharedBytes
 from src.services.fetch.spool import Spool
 
-SMALLEST_CHUNK = 256 << 10
-LARGEST_CHUNK = 8 << 20  # content networks slow down requests of more than 10 MB
 ON_DEMAND_BYTES = 128 << 10
 _LEAST_PROGRESS_BYTES = 32 << 10  # less within NetworkSettings.give_up_seconds does not count as progress
 _TICK_SECONDS = 0.2
-_URGENT = -1_000_000
-_IDLE_SECONDS = 0.1  # how often a free connection checks whether another one needs help
 
 
 class Fetcher:
@@ -47,9 +42,8 @@ class Fetcher:
         self.bytes_wanted = 0
         self.notes: list[Note] = []
         self._arrived = threading.Condition()
-        self._queue: list[tuple[int, int, Chunk]] = []
+        self._schedule = Schedule(network.connections)
         self._active: set[Chunk] = set()
-        self._numbers = itertools.count()
         self._failure: BaseException | None = None
         self._last_byte = time.monotonic()
         self._counted = 0
@@ -64,11 +58,12 @@ class Fetcher:
         self._thread.start()
 
     def want(
-        self, resource: Resource, start: int, end: int | None, priority: int = 0, least: int = SMALLEST_CHUNK
+        self, resource: Resource, start: int, end: int | None, priority: int = 0, group: int | None = None
     ) -> None:
         """Request bytes [start, end); None: all of a resource of unknown size, in one piece. Does not wait.
 
-        ``least`` is the size of the smallest request: small ones arrive sooner, large ones waste less time.
+        What belongs to a ``group`` is divided among the connections together, so that all of them end at the same time;
+        anything else by itself, so that it arrives as soon as possible.
         """
         if resource.shared is not None and end is not None:
             self._copy_shared(resource, resource.shared, start, end)
@@ -78,12 +73,15 @@ class Fetcher:
             if end is None:
                 if not resource.whole:
                     resource.whole = True
-                    self._push(Chunk(resource, 0, None, priority))
+                    self._schedule.add_whole(resource, priority)
             elif not resource.whole:
                 end = end if resource.size is None else min(end, resource.size)
                 resource.wanted_end = max(resource.wanted_end, end)
                 if resource.ranged is not False:
-                    self._split(resource, start, end, priority, least)
+                    holes = resource.asked.missing(start, end)
+                    self._schedule.add(resource, holes, priority, group)
+                    resource.asked.add(start, end)
+                    self.bytes_wanted += sum(stop - first for first, stop in holes)
         self._wake()
 
     def read(self, resource: Resource, start: int, size: int) -> bytes:
@@ -140,14 +138,14 @@ class Fetcher:
         """Stop everything: all waiting callers get ``error``."""
         with self._arrived:
             self._failure = self._failure or error
-            self._queue.clear()
+            self._schedule.clear()
             self._arrived.notify_all()
 
     def close(self) -> None:
         """Close all connections and end the thread."""
         with self._arrived:
             self._closing = True
-            self._queue.clear()
+            self._schedule.clear()
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -194,7 +192,7 @@ class Fetcher:
 
         async def run() -> None:
             try:
-                chunk = Chunk(resource, 0, None, started=True)
+                chunk = Chunk(resource, 0, None)
                 await Connection(self, self._client, self.network).fetch(chunk, on_demand=True)
             except Exception as error:
                 self._failed(resource, error)
@@ -204,8 +202,7 @@ class Fetcher:
     def forget_queued(self, resource: Resource) -> None:
         """Drop the queued chunks of a resource."""
         with self._arrived:
-            self._queue = [entry for entry in self._queue if entry[2].resource is not resource]
-            heapq.heapify(self._queue)
+            self._schedule.forget(resource)
 
     def _failed(self, resource: Resource, error: Exception) -> None:
         """Report a failed fetch: to the readers of this resource, or to all."""
@@ -221,19 +218,6 @@ class Fetcher:
         if failure is not None:
             raise type(failure)(failure.message, **failure.details) if isinstance(failure, AppError) else failure
 
-    def _push(self, chunk: Chunk) -> None:
-        heapq.heappush(self._queue, (chunk.priority, next(self._numbers), chunk))
-
-    def _split(self, resource: Resource, start: int, end: int, priority: int, least: int) -> None:
-        holes = resource.asked.missing(start, end)
-        total = sum(stop - first for first, stop in holes)
-        size = min(max(-(-total // self.network.connections), least), LARGEST_CHUNK)
-        for first, stop in holes:
-            for position in range(first, stop, size):
-                self._push(Chunk(resource, position, min(position + size, stop), priority))
-        resource.asked.add(start, end)
-        self.bytes_wanted += total
-
     def _copy_shared(self, resource: Resource, shared: SharedBytes, start: int, end: int) -> None:
         """Take what other jobs fetched of [start, end)."""
         with self._arrived:
@@ -248,42 +232,28 @@ class Fetcher:
     def _hurry(self, resource: Resource, start: int) -> None:
         """Request a byte that a reader waits for, or move it to the front of the queue."""
         with self._arrived:
-            for _, _, chunk in self._queue:
-                inside = chunk.end is None or chunk.position <= start < chunk.end
-                if chunk.resource is resource and inside and not chunk.started:
-                    heapq.heappush(self._queue, (_URGENT, next(self._numbers), chunk))
-                    return
-            if resource.asked.end_of(start) > start:
-                return  # it is being fetched
-        self.want(resource, start, start + max(resource.read_ahead, ON_DEMAND_BYTES), _URGENT)
+            if self._schedule.hurry(resource, start) or resource.asked.end_of(start) > start:
+                return  # it comes next, or is being fetched
+        self.want(resource, start, start + max(resource.read_ahead, ON_DEMAND_BYTES), URGENT)
 
     def _wake(self) -> None:
         with suppress(RuntimeError):  # the loop may just have been closed
             self._loop.call_soon_threadsafe(self._work.set)
 
-    def _take(self) -> Chunk | None:
-        """Return the next chunk: a queued one, or half of the largest rest of another connection."""
-        now = time.monotonic()
+    def _take(self, last: Chunk | None) -> Chunk | None:
         with self._arrived:
-            while self._queue:
-                chunk = heapq.heappop(self._queue)[2]
-                if not chunk.started:
-                    chunk.start(now)
-                    return chunk
-        slowest = max(self._active, key=lambda chunk: chunk.left, default=None)
-        if slowest is None or slowest.left < 2 * SMALLEST_CHUNK or slowest.seconds_left(now) < _IDLE_SECONDS:
-            return None  # it would only fetch again what is about to arrive
-        return slowest.halve(now)
+            return self._schedule.take(time.monotonic(), self._active, last)
 
     async def _worker(self) -> None:
         connection = Connection(self, self._client, self.network)
+        last: Chunk | None = None
         while True:
-            chunk = self._take()
+            chunk = self._take(last)
             if chunk is None:
                 self._work.clear()
-                if not self._queue:
+                if not self._schedule:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._work.wait(), _IDLE_SECONDS if self._active else None)
+                        await asyncio.wait_for(self._work.wait(), IDLE_SECONDS if self._active else None)
                 continue
             self._active.add(chunk)
             try:
@@ -293,6 +263,7 @@ class Fetcher:
                 self._failed(chunk.resource, error)
             finally:
                 self._active.discard(chunk)
+                last = chunk
 
     async def _watch(self) -> None:
         while True:
@@ -301,7 +272,7 @@ class Fetcher:
                 self._tick()
             except BaseException as error:
                 self.fail(error)
-            busy = bool(self._active or self._queue)
+            busy = bool(self._active or self._schedule)
             if not busy:
                 self._last_byte = time.monotonic()
             elif time.monotonic() - self._last_byte > self.network.give_up_seconds:

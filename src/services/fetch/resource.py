@@ -113,25 +113,38 @@ class Chunk:
     position: int
     end: int | None
     priority: int = 0
-    started: bool = False
     failures: int = 0
-    started_at: tuple[float, int] = (0.0, 0)  # monotonic time and position
+    latency: float = 0.0  # seconds from the request to the answer
+    began: float = 0.0  # when a connection took it; a monotonic time
+    answered: tuple[float, int] | None = None  # when the last answer began, and the position then
+    received: float = 0.0  # when bytes arrived last
 
     def start(self, now: float) -> None:
         """Record that a connection fetches it from now on."""
-        self.started, self.started_at = True, (now, self.position)
+        self.began = now
+
+    def answer(self, asked: float, now: float) -> None:
+        """Record that an answer to a request of the moment ``asked`` begins."""
+        self.latency, self.answered, self.received = now - asked, (now, self.position), now
+
+    def speed(self, now: float) -> float | None:
+        """The bytes per second since the answer began, or None if that is unknown: it is silent, or has just begun."""
+        if self.answered is None:
+            return None
+        begin, position = self.answered
+        seconds, got = (now if self.left else self.received) - begin, self.position - position
+        return got / seconds if got > 0 and seconds > 0 else None
 
     def seconds_left(self, now: float) -> float:
-        """Estimate how long the rest takes at the speed so far."""
-        seconds, got = now - self.started_at[0], self.position - self.started_at[1]
-        return self.left * seconds / got if got else seconds
+        """Estimate how long the rest takes at the speed so far; as long as none is known, how long it is silent."""
+        speed = self.speed(now)
+        return self.left / speed if speed else now - self.began
 
-    def halve(self, now: float) -> Chunk:
-        """Return the second half of the rest, for another connection that starts now."""
+    def halve(self) -> Chunk:
+        """Return the second half of the rest, for another connection."""
         assert self.end is not None
         middle = self.end - self.left // 2
         half = Chunk(self.resource, middle, self.end, self.priority)
-        half.start(now)
         self.end = middle
         return half
 

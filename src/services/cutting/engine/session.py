@@ -18,7 +18,8 @@ from src.models.media_source import ClipSource, Mode, SourceUnreadable, TimeRang
 from src.models.outcome import Note, NoteCode
 from src.models.progress import Monitor, Phase, Progress
 from src.services.cutting.engine.attempt import AUDIO_LEAD, AttemptResult, Job, cut
-from src.services.cutting.engine.indexes.layout import Index, Layout
+from src.services.cutting.engine.byte_plan import BytePlan
+from src.services.cutting.engine.indexes.layout import Index
 from src.services.cutting.engine.indexes.natural import NaturalIndex
 from src.services.cutting.engine.indexes.opening import read_index
 from src.services.cutting.engine.indexes.segment_index import SegmentIndex, outline
@@ -29,15 +30,13 @@ from src.services.cutting.engine.model import ClipReport, CutOrder, SmartImpossi
 from src.services.cutting.engine.padding import Keeper
 from src.services.cutting.engine.sharing import is_shared, leave_list, use_shared
 from src.services.cutting.engine.verify import verify
-from src.services.fetch.fetcher import SMALLEST_CHUNK, Fetcher
+from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.remote import RemoteFile
 from src.services.fetch.resource import Resource
 from src.services.fetch.spool import Spool
 
 _log = logging.getLogger(__name__)
 _CHECK_SECONDS = 0.1
-_UNHURRIED_CHUNK = 1 << 20  # bytes; what nothing waits for is asked for in pieces of at least this size
-_HEAD, _SOUND, _TAIL, _MIDDLE, _PADDING, _PER_RANGE = 0, 1, 2, 3, 4, 10
 
 
 class Session:
@@ -116,40 +115,20 @@ class Session:
         return remote
 
     def want(self, video: Index | None, audio: Index | None, wanted: TimeRange, number: int) -> None:
-        """Start to fetch what a range needs: its edges first, because they are encoded while the rest arrives."""
+        """Start to fetch what a range needs."""
         self._phase = Phase.DOWNLOADING
-        base = number * _PER_RANGE
+        plan = BytePlan(self.fetcher, number)
         require_listed(video, audio, wanted)
         shared = audio is video
         video = in_one_group(video, wanted)
         audio = video if shared else in_one_group(audio, wanted)
         if video is not None:
-            layout = outline(video, wanted.start, wanted.end)
-            self._want_layout(layout, base + _HEAD, base + _TAIL, base + _MIDDLE)
+            plan.video(outline(video, wanted.start, wanted.end))
         if audio is not None and audio is not video:
-            start = max(wanted.start - AUDIO_LEAD, Fraction(0))
-            self._want_layout(outline(audio, start, wanted.end), base + _SOUND, base + _SOUND, base + _SOUND)
+            plan.audio(outline(audio, max(wanted.start - AUDIO_LEAD, Fraction(0)), wanted.end))
         if self._keeper is not None:
             for layout in self._keeper.plan(video, audio, wanted):
-                self._want_layout(layout, base + _PADDING, base + _PADDING, base + _PADDING)
-
-    def _want_layout(self, layout: Layout, head: int, tail: int, middle: int) -> None:
-        """Ask for all of a layout; neighbours of the same priority as one."""
-        parts = [part for part in layout.parts if part.resource is not None and part.eager]
-        runs: list[tuple[Resource, int, int | None, int]] = []
-        for place, part in enumerate(parts):
-            priority = middle
-            if place in (0, len(parts) - 1):
-                priority = tail if place else head
-            assert part.resource is not None
-            end = None if part.length is None else part.start + part.length
-            if runs and runs[-1][0] is part.resource and runs[-1][2] == part.start and runs[-1][3] == priority:
-                runs[-1] = (part.resource, runs[-1][1], end, priority)
-            else:
-                runs.append((part.resource, part.start, end, priority))
-        for resource, start, end, priority in runs:
-            hurried = priority == head and head != middle
-            self.fetcher.want(resource, start, end, priority, SMALLEST_CHUNK if hurried else _UNHURRIED_CHUNK)
+                plan.padding(layout)
 
     def parts(
         self, video: Index | None, audio: Index | None, wanted: TimeRange
@@ -158,8 +137,7 @@ class Session:
         self._phase = Phase.DOWNLOADING
         for index in dict.fromkeys(one for one in (video, audio) if isinstance(one, SegmentIndex)):
             for group in touched_groups(index, wanted):
-                layout = index.of_group(group).outline(wanted.start, wanted.end)
-                self._want_layout(layout, _MIDDLE, _MIDDLE, _MIDDLE)
+                BytePlan(self.fetcher, 0).all(index.of_group(group).outline(wanted.start, wanted.end))
         return parts(video, audio, wanted)
 
     def clip(self, video: Index | None, audio: Index | None, wanted: TimeRange, output: Path, mode: Mode) -> ClipReport:
