@@ -6,9 +6,19 @@ import bisect
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from src.services.fetch.fetcher import Fetcher
 from src.services.fetch.resource import Resource
+
+
+class Incoming(Protocol):
+    """The part of ``Fetcher`` that readers use."""
+
+    def read(self, resource: Resource, start: int, size: int) -> bytes:
+        """Return at least one of these bytes, or none at the end. Blocks."""
+
+    def wait_complete(self, resource: Resource) -> int:
+        """Wait for all of a resource of unknown size; return its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Part:
 class SequentialReader(io.RawIOBase):
     """Reads the parts in order; cannot seek, so a demuxer reads them as they arrive."""
 
-    def __init__(self, fetcher: Fetcher, parts: Sequence[Part]) -> None:
+    def __init__(self, fetcher: Incoming, parts: Sequence[Part]) -> None:
         super().__init__()
         self._fetcher, self._parts = fetcher, list(parts)
         self._index = self._offset = 0
@@ -68,7 +78,7 @@ class SequentialReader(io.RawIOBase):
 class SeekableReader(io.RawIOBase):
     """Presents parts of known length as one file in which a demuxer may seek."""
 
-    def __init__(self, fetcher: Fetcher, parts: Sequence[Part]) -> None:
+    def __init__(self, fetcher: Incoming, parts: Sequence[Part]) -> None:
         super().__init__()
         self._fetcher, self._parts = fetcher, list(parts)
         self._starts: list[int] = []

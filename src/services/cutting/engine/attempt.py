@@ -16,9 +16,11 @@ from src.errors import ClipRangeInvalid
 from src.models.media_source import Mode, SourceUnreadable, TimeRange
 from src.models.outcome import Note, NoteCode
 from src.services.cutting.engine.audio import COPIED_INTO, AudioCopy, AudioEncode
+from src.services.cutting.engine.background_encoder import BackgroundEncoder
 from src.services.cutting.engine.codecs.join import join_for
 from src.services.cutting.engine.copy import KeyframeCut
 from src.services.cutting.engine.demuxer import Demuxer, NoStream
+from src.services.cutting.engine.early_tail import EarlyTail
 from src.services.cutting.engine.encoders import AnyEncoder, Encoder, codec_name
 from src.services.cutting.engine.indexes.layout import Index
 from src.services.cutting.engine.lanes import Lane, write
@@ -202,6 +204,7 @@ class _Cutter:
                 return prepared.pop() if prepared else self._encoder(source, codec, join.encoder_options)
 
             cut = VideoCut(demuxer, low, high, new_encoder, join, job.check)
+            cut.prepared = self._early_tail(demuxer, high)
             stream = output.add_video(demuxer, header)
         packs = cut.packets()
         first = next(packs, None)
@@ -209,6 +212,14 @@ class _Cutter:
             raise ClipRangeInvalid("The time range contains no frame.")
         self._lanes.append(Lane(stream, chain([first], packs), demuxer.time_base, cut.zero))
         return cut, demuxer.time_of(cut.zero)
+
+    def _early_tail(self, demuxer: Demuxer, high: int) -> EarlyTail | None:
+        """Start to encode the end, beside the start. ``high``: the first frame after the clip, in ticks."""
+        assert self._job.video is not None
+        early = EarlyTail.start(self._job.fetcher, self._job.video, demuxer, high, self._job.range)
+        if early is not None:
+            self._stack.callback(early.close)
+        return early
 
     def _encoder(self, source: VideoStream, codec: str, options: dict[str, str], *, whole: bool = False) -> AnyEncoder:
         encoder: AnyEncoder
@@ -218,6 +229,7 @@ class _Cutter:
             if codec != "vp9" or self._job.ffmpeg is None:
                 raise
             encoder = PipedEncoder(source, self._job.ffmpeg, whole=whole)
+        encoder = BackgroundEncoder(encoder)
         self._stack.callback(encoder.close)
         return encoder
 

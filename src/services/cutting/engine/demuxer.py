@@ -16,8 +16,7 @@ from av.video.stream import VideoStream
 
 from src.models.media_source import SourceUnreadable
 from src.services.cutting.engine.indexes.layout import Layout
-from src.services.fetch.fetcher import Fetcher
-from src.services.fetch.reader import SeekableReader, SequentialReader
+from src.services.fetch.reader import Incoming, SeekableReader, SequentialReader
 from src.utils.clock_turns import nearest_turn
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
@@ -46,9 +45,9 @@ class NoStream(SourceUnreadable):
 class Demuxer:
     """An open layout and one of its streams."""
 
-    def __init__(self, fetcher: Fetcher, layout: Layout, kind: Literal["video", "audio"]) -> None:
+    def __init__(self, fetcher: Incoming, layout: Layout, kind: Literal["video", "audio"]) -> None:
         """Raises NoStream, and SourceUnreadable if the bytes cannot be demuxed."""
-        self.fetcher, self.layout = fetcher, layout
+        self.layout = layout
         reader = (SeekableReader if layout.seekable else SequentialReader)(fetcher, layout.parts)
         options = {"analyzeduration": "10000000"}
         try:
@@ -120,11 +119,15 @@ class Demuxer:
 
     def first_time(self) -> Fraction:
         """Return the presentation time of the first packet, in seconds; without packets, a very large number."""
+        pack = self.peek()
+        return Fraction(10**12) if pack is None else self.time_of(pack.pts)
+
+    def peek(self) -> Pack | None:
+        """Return the first packet, which ``packets`` will still read."""
         pack = next(self._packets, None)
-        if pack is None:
-            return Fraction(10**12)
-        self._packets = chain([pack], self._packets)
-        return self.time_of(pack.pts)
+        if pack is not None:
+            self._packets = chain([pack], self._packets)
+        return pack
 
     def packets(self) -> Iterator[Pack]:
         """Read all packets, in decode order; this works once. Raises what ``Fetcher.read`` raises, and SourceUnreadable

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
+from typing import Protocol
 
 from av.video.frame import VideoFrame
 
@@ -25,6 +26,13 @@ class EndMissed(Exception):
     """The layout ends before the last wanted frame: plan one that ends later."""
 
 
+class Prepared(Protocol):
+    """Frames that may have been encoded in advance."""
+
+    def take(self, wanted: Sequence[int]) -> list[Pack] | None:
+        """Return the frames of exactly these times, encoded and ready for the file, or None."""
+
+
 class VideoCut:
     """Cuts the frames of ``low`` <= pts < ``high`` ticks into packets in decode order.
 
@@ -42,6 +50,7 @@ class VideoCut:
     ) -> None:
         self._demuxer, self._low, self._high = demuxer, low, high
         self._new_encoder, self._join, self._check = new_encoder, join, check
+        self.prepared: Prepared | None = None
         self.encoded = self.copied = self.expected = 0
         self.zero = self.last = self.stop = low
         """First frame (known with the first packet), last frame and its end (known at the end), in ticks."""
@@ -191,7 +200,12 @@ class VideoCut:
             begin = min(left)
             last = groups[-1]
             source = last if last and begin >= last[0].pts else groups[0] + last
-            yield from self._tail(source, begin)
+            prepared = None if self.prepared is None else self.prepared.take(left)
+            if prepared is None:
+                yield from self._tail(source, begin)
+            else:
+                self.encoded += len(prepared)
+                yield from prepared
 
     def _tail(self, packs: list[Pack], begin: int) -> Iterator[Pack]:
         decoder, encoder = Decoder(self._demuxer.video), self._new_encoder()
