@@ -231,10 +231,22 @@ AWKWARD: dict[str, Callable[[], tuple[NumberedStream, dict[str, object]]]] = {
     "503 and 401": lambda: (stream(), {"flaky": 3}),
     "a server that lags": lambda: (stream(), {"lags": 6}),
     "no ranges": lambda: (stream(), {"ranges": False}),
-    "HEAD is refused": lambda: (stream(), {"head_status": 405}),
-    "HEAD is not found": lambda: (stream(), {"head_status": 404, "bare": "404"}),
-    "the newest without a number": lambda: (stream(), {"head_by": "segments", "bare": "newest"}),
 }
+
+
+WITHOUT_HEAD: dict[str, dict[str, object]] = {
+    "HEAD is refused": {"head_status": 405},
+    "HEAD is not found": {"head_status": 404, "bare": "404"},
+    "the newest without a number": {"head_by": "segments", "bare": "newest"},
+}
+
+
+@pytest.mark.matrix(3)
+@pytest.mark.parametrize("part", WITHOUT_HEAD)
+def test_a_server_that_states_no_number_to_head(bench: Bench, part: str) -> None:
+    bench.on_air(stream(), **WITHOUT_HEAD[part])
+    bench.go(80)
+    bench.assert_exact(Fraction("62.4"), 10)
 
 
 @pytest.mark.parametrize("part", AWKWARD)
