@@ -74,7 +74,7 @@ def share_poster(token: str) -> Reply:
     if poster is None:
         raise ShareNotFound()
     reply = Response(poster, content_type="image/jpeg")
-    reply.headers["Cache-Control"] = "public, max-age=600"
+    reply.headers["Cache-Control"] = "private, max-age=600"  # a shared cache would outlive a revoked link
     reply.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return reply
 

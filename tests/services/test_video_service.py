@@ -348,3 +348,13 @@ def test_a_cancelled_download_stops_at_once_and_leaves_nothing(tmp_path: Path) -
         download(service(slow), tmp_path, SITUATIONS.LADDER, "webm", "1080p", 2, 18, monitor=monitor)
     assert monitor.percent is not None and monitor.percent < 100
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_inside_another_one_fetches_one_byte_of_each_track(site: OfflineYoutube, tmp_path: Path) -> None:
+    videos = service(site, DOWNLOADS_DIR=str(tmp_path / "downloads"))
+    download(videos, tmp_path, VideoId.LADDER, owner="user anna")
+    inner = download(videos, tmp_path, VideoId.LADDER, start=START + 1, end=END - 1, owner="user anna")
+    assert inner.actual.bytes_fetched == 2
+    assert [frame.number for frame in frame_numbers(inner.path)] == list(range(FIRST + 25, LAST - 25 + 1))
+    foreign = download(videos, tmp_path, VideoId.LADDER, start=START + 1, end=END - 1, owner="user bert")
+    assert foreign.actual.bytes_fetched > 1000

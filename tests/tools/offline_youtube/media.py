@@ -15,6 +15,9 @@ from tests.tools.offline_youtube.live import LiveStream
 from tests.tools.offline_youtube.player import MANIFEST_HOST, MEDIA_HOST
 from tests.tools.offline_youtube.situations import VideoId, situation
 
+LAST_MODIFIED = "Sat, 18 Jan 2025 10:00:00 GMT"
+"""The site names no ETag."""
+
 
 @dataclass
 class FilmState:
@@ -112,6 +115,7 @@ def _cut_out(request: Request, data: bytes, kind: str, fault: Fault) -> Reply:
             return Reply(status=416, headers={"Content-Range": f"bytes */{whole}"})
         content_range = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {first}-{last}/{whole}"}
         reply = Reply(status=206, body=data[first : last + 1], content_type=kind, headers=content_range)
+    reply.headers["Last-Modified"] = LAST_MODIFIED
     reply.bytes_per_second = fault.bytes_per_second
     if fault.cut_every_bytes is not None:
         reply.stop_after = fault.cut_every_bytes
