@@ -65,7 +65,7 @@ def make(origin: Origin, name: str, folder: Path) -> list[tuple[str, int, int]]:
     return [(match[1], int(match[2]), int(match[3]) + 1) for match in found if match is not None]
 
 
-@pytest.mark.matrix(1)
+@pytest.mark.matrix(0)
 @pytest.mark.parametrize("name", INPUTS)
 def test_no_more_requests_than_before(name: str, origin: Origin, tmp_path: Path) -> None:
     asked = make(origin, name, tmp_path)
