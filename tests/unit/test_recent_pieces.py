@@ -57,3 +57,13 @@ def test_the_oldest_are_forgotten() -> None:
 
         recent.get(piece, 1, again)
     assert fetched == [PIECES[1], PIECES[0]]
+
+
+def test_a_broadcast_that_starts_again_gets_its_own_pieces() -> None:
+    now = [100.0]
+    recent = RecentPieces(clock=lambda: now[0])
+    assert recent.get(PIECES[0], 1, lambda: b"before") == b"before"
+    now[0] += 59
+    assert recent.get(PIECES[0], 1, lambda: b"after") == b"before"
+    now[0] += 2
+    assert recent.get(PIECES[0], 1, lambda: b"after") == b"after"

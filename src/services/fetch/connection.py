@@ -164,6 +164,7 @@ class Connection:
             surplus = announced is not None and announced > last - chunk.position
             async for data in response.aiter_raw():
                 self._fetcher.received(len(data))
+                await self._throttle.take(len(data))  # before the bytes can be read: all connections end together
                 if resource.has_failed():
                     return
                 data = data[: chunk.left]
@@ -173,7 +174,6 @@ class Connection:
                     chunk.received = time.monotonic()
                 if not chunk.left and (surplus or chunk.end != last):
                     return  # another connection took over the rest
-                await self._throttle.take(len(data))
 
     def _note_size(self, resource: Resource, size: int | None) -> None:
         """Record the size from the first answer; later answers must agree."""
@@ -221,11 +221,11 @@ class Connection:
             self._prepare(resource, response)
             async for data in response.aiter_raw():
                 self._fetcher.received(len(data))
+                await self._throttle.take(len(data))
                 fresh = data[max(chunk.position - seen, 0) :]
                 seen += len(data)
                 chunk.position += len(fresh)
                 self._inflate(resource, fresh)
-                await self._throttle.take(len(data))
                 while on_demand and chunk.position >= resource.wanted_end:
                     await self._fetcher.idle()
         if announced is not None and seen < announced:

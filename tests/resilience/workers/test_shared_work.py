@@ -52,7 +52,8 @@ def test_two_users_one_fetch(service: LiveService, user: User, other: User, offl
     assert [clip.status_code for clip in clips] == [200, 200] and clips[0].content == clips[1].content
     fetched = {person.status(video_id)["actual"]["bytes_fetched"] for person, video_id in zip(people, ids, strict=True)}
     assert len(fetched) == 1, "one and the same work"
-    assert 0 < site.media_bytes(VideoId.LADDER) < 1.2 * fetched.pop()
+    # Two fetches would be twice as many; answers that another connection took over were partly sent.
+    assert 0 < site.media_bytes(VideoId.LADDER) < 1.6 * fetched.pop()
 
 
 def test_the_second_takes_over_from_the_first(
@@ -67,6 +68,6 @@ def test_the_second_takes_over_from_the_first(
     eventually(lambda: waits_for_the_other(service, second))
     assert other.status(second)["progress"] is None
     user.http.post(f"/video/{first}/cancel", headers=user.private)
+    eventually(lambda: user.status(first)["status"] == "cancelled")
     site.heal(VideoId.LADDER)
     assert other.fetch(second).status_code == 200
-    assert user.status(first)["status"] == "cancelled"

@@ -61,6 +61,11 @@ class Chat:
         """Segments that were asked for so far."""
         return len(self.site.media_requests(VideoId.LIVE_NOW))
 
+    def newest_fetched(self) -> float:
+        """The seconds of the stream up to which segments were asked for."""
+        numbers = [int(request.parameters.get("sq", 0)) for request in self.site.media_requests(VideoId.LIVE_NOW)]
+        return (max(numbers, default=0) + 1) * LIVE[0].segment_seconds
+
     def shown(self, video_id: str) -> list[int]:
         """Numbers of the clip's frames."""
         path = self.folder / "clip.mp4"
@@ -123,13 +128,14 @@ def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, 
 
 
 def test_across_the_end_of_the_stream_and_in_its_recording(chat: Chat, service: LiveService) -> None:
-    before = chat.fetched()
     video_id = chat.clip(10, 40)
-    eventually(lambda: chat.fetched() > before + 8)
+    eventually(lambda: chat.status(video_id)["waiting_for"] == "segments")
+    asked = chat.live.position_seconds
+    eventually(lambda: chat.newest_fetched() > asked)
     chat.live.end()
     status = chat.status_at_end(video_id)
     assert status["status"] == "completed" and status["source"] == "live", status
-    assert any("the stream ended" in note for note in status["actual"]["notes"])
+    assert any("the stream ended" in note for note in status["actual"]["notes"]), status
     numbers = chat.shown(video_id)
     assert numbers == chat.on_air(status, "actual") and numbers[0] == chat.on_air(status, "requested")[0]
     last = int(chat.live.position_seconds // 2) * 2 * FPS
