@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
+from itertools import chain, count
 
 from flask import Response
 
 from src.models.video import VideoJob
-from src.utils.filenames import content_disposition, display_name
+from src.utils.filenames import content_disposition, name_after
 
 _CHUNK_BYTES = 1 << 18
 _FIRST_YEAR = 1980  # of the format
@@ -71,11 +70,13 @@ def _about(job: VideoJob, name: str) -> zipfile.ZipInfo:
 
 def _names(jobs: Sequence[VideoJob]) -> Iterator[str]:
     """Yield a name for each file, after its title; equal ones get a number."""
-    used: Counter[str] = Counter()
+    used: set[str] = set()
     for job in jobs:
         assert job.artifact is not None
         title = str(getattr(job.params, "additional_message", None) or job.facts.get("title") or "clip")
-        name = display_name(title + job.artifact.path.suffix)
-        used[name.lower()] += 1
-        count = used[name.lower()]
-        yield name if count == 1 else f"{Path(name).stem} ({count}){job.artifact.path.suffix}"
+        suffix = job.artifact.path.suffix
+        stem = name_after(title, suffix).removesuffix(suffix)
+        candidates = chain([f"{stem}{suffix}"], (f"{stem} ({number}){suffix}" for number in count(2)))
+        name = next(each for each in candidates if each.lower() not in used)
+        used.add(name.lower())
+        yield name

@@ -97,11 +97,12 @@ def test_many_are_deleted_at_once_and_nothing_of_others(api: Api, anna: Person, 
 
 
 def test_several_files_come_as_one_zip(api: Api, anna: Person, bert: Person) -> None:
-    ids, saved, other = [anna.save(additional_message="A / jump") for _ in range(2)], anna.save(), bert.save()
+    titles = ["A / jump", "A / jump", "a _ jump (2)"]
+    ids, saved, other = [anna.save(additional_message=title) for title in titles], anna.save(), bert.save()
     for video_id in ids:
         assert anna.post(f"/api/video/download/{video_id}").status_code == 200
     told = anna.post("/api/video/zip", {"ids": [*ids, saved, other, "nonsense"]}).json
-    assert told is not None and told["files"] == 2 and told["missing"] == [saved, other, "nonsense"]
+    assert told is not None and told["files"] == 3 and told["missing"] == [saved, other, "nonsense"]
     reply = api.call("GET", told["url"])
     assert (reply.status_code, reply.mimetype) == (200, "application/zip")
     assert (
@@ -109,8 +110,8 @@ def test_several_files_come_as_one_zip(api: Api, anna: Person, bert: Person) -> 
     )
     with zipfile.ZipFile(io.BytesIO(reply.data)) as archive:
         assert archive.testzip() is None
-        assert [archive.read(name) for name in archive.namelist()] == [api.engine.content] * 2
-        assert archive.namelist() == ["jump.mp4", "jump (2).mp4"]
+        assert [archive.read(name) for name in archive.namelist()] == [api.engine.content] * 3
+        assert archive.namelist() == ["A _ jump.mp4", "A _ jump (2).mp4", "a _ jump (2) (2).mp4"]
     for wrong in (told["url"][:-1], told["url"].replace(ids[0], other), told["url"].split("?")[0]):
         assert api.call("GET", wrong).status_code == 403
     assert bert.post("/api/video/zip", {"ids": ids}).json["code"] == "FILE_GONE"  # type: ignore[index]
