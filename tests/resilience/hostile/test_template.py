@@ -318,12 +318,14 @@ def test_no_secret_descriptor_or_job_is_in_the_template(place: Place, monkeypatc
     secret, job = (f"{random.getrandbits(128):032x}" for _ in range(2))
     monkeypatch.setenv("JWT_SECRET_KEY", secret)
     monkeypatch.setattr(requests, "_used", [])
+    earlier = _packet_sockets()
     with (place.outside / "secret").open() as opened, with_template([]) as (spec,):
+        (other_end,) = _packet_sockets() - earlier - set(spec.pass_fds)
         os.set_inheritable(opened.fileno(), True)
         child = Child(spec)
         child.start()
         try:
-            use_template(_other_end(spec.pass_fds[0]))
+            use_template(other_end)
             film = place.work / f"{job}.mp4"
             film.write_bytes(cached_film(FILM).read_bytes())
             answered(child)
@@ -359,10 +361,9 @@ def held(process: Path) -> list[str]:
     return sorted(found)
 
 
-def _other_end(number: int) -> int:
-    """The socket next to that of the template: both are made together."""
-    found = [each for each in (number - 1, number + 1) if _is_packet_socket(each)]
-    return found[0]
+def _packet_sockets() -> set[int]:
+    """The descriptors of this process that are such sockets as the template uses."""
+    return {int(each.name) for each in Path("/proc/self/fd").iterdir() if _is_packet_socket(int(each.name))}
 
 
 def _is_packet_socket(number: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_a_look_at_the_source_that_is_asked_for_many_times_notes_the_same(
 def test_a_worker_that_stood_still_for_longer_than_its_lease_changes_nothing_any_more(
     service: LiveService, user: User, offline_youtube: OfflineYoutube, tmp_path: Path
 ) -> None:
+    shutil.rmtree(service.folder / "downloads/.work/fetched.shared", ignore_errors=True)  # or nothing is slow
     offline_youtube.fault(VideoId.LADDER, Fault(bytes_per_second=2_000))
     video_id = user.save(offline_youtube.url(VideoId.LADDER), 13.04, 14.04)
     user.begin(video_id, resolution_preference="144p")
