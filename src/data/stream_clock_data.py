@@ -1,6 +1,7 @@
-"""Stores when the segments of running streams were broadcast: the ``stream_clocks`` collection, a document per video.
+"""Stores when the segments of running streams were broadcast: the ``stream_clocks`` collection.
 
-Each document lists captured segments by their number. Later clips of the recording report exact times from them.
+Each document lists captured segments by their number: of one video, and of a thousand numbers, because a stream may
+run for years. Later clips of the recording report exact times from them.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from src.data.translated import translated
 from src.models.stream_clock import Anchor, StreamClock
 
 _MICROSECONDS = 1_000_000
+_NUMBERS = 1000  # of one document, which has 60 kB then; MongoDB allows 16 MB
 
 
 class StreamClockData:
     """The ``stream_clocks`` collection. Every method may raise ``StoreUnavailable``."""
 
     COLLECTION = "stream_clocks"
-    INDEXES = (IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=60),)
+    INDEXES = (
+        IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=60),
+        IndexModel([("video_id", ASCENDING)], name="video_id"),
+    )
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._clocks = database[self.COLLECTION]
@@ -32,10 +37,16 @@ class StreamClockData:
         self, video_id: str, broadcasts: Collection[str], segments: Mapping[int, Anchor], expires_at: datetime
     ) -> None:
         """Add captured segments by their numbers. ``broadcasts``: the names of those to which they belong."""
-        times = {f"segments.{number}": _to_fields(anchor) for number, anchor in segments.items()}
-        change = {"$set": {**times, "expires_at": expires_at}, "$addToSet": {"broadcasts": {"$each": [*broadcasts]}}}
-        with translated():
-            self._clocks.update_one({"_id": video_id}, change, upsert=True)
+        by_document: dict[int, dict[str, list[int]]] = {}
+        for number, anchor in segments.items():
+            by_document.setdefault(number // _NUMBERS, {})[f"segments.{number}"] = _to_fields(anchor)
+        for place, times in by_document.items():
+            change = {
+                "$set": {"video_id": video_id, "expires_at": expires_at, **times},
+                "$addToSet": {"broadcasts": {"$each": [*broadcasts]}},
+            }
+            with translated():
+                self._clocks.update_one({"_id": f"{video_id} {place}"}, change, upsert=True)
 
     def find(self, video_id: str) -> StreamClock:
         """Return the wall clock of the recording of a stream; one without segments if none was captured.
@@ -44,10 +55,10 @@ class StreamClockData:
         recording: of a video with several, no segment counts.
         """
         with translated():
-            document = self._clocks.find_one({"_id": video_id})
-        if document is None or len(document["broadcasts"]) != 1:
+            documents = list(self._clocks.find({"video_id": video_id}))
+        if len({name for document in documents for name in document["broadcasts"]}) != 1:
             return StreamClock(())
-        return StreamClock(_from_fields(fields) for fields in document["segments"].values())
+        return StreamClock(_from_fields(fields) for document in documents for fields in document["segments"].values())
 
 
 def _to_fields(anchor: Anchor) -> list[int]:

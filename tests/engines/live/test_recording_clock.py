@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo.database import Database
 from src.config import Settings
 from src.data.stream_clock_data import StreamClockData
 from src.models.progress import SilentMonitor
+from src.models.stream_clock import Anchor
 from src.services.cutting.sources import media_network
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -56,3 +57,18 @@ def test_an_ordinary_clip_of_a_stream_that_was_seen(place: Place, mongo_database
     assert fields["actual"]["clock_uncertainty"] == 0
     far = videos.download_video_segment(url, "130", "131", work / "far.mp4", resolution_preference="144p")
     assert far.to_fields()["actual"]["clock_uncertainty"] == 1
+
+
+def test_the_times_of_a_stream_that_runs_for_years_fit_into_the_store(mongo_database: Database[dict[str, Any]]) -> None:
+    clocks, until = StreamClockData(mongo_database), datetime.now(UTC) + timedelta(days=30)
+    anchors = {
+        number: Anchor(Fraction(2 * number), Fraction(2), Fraction(2 * number)) for number in (7, 999, 1000, 5007)
+    }
+    clocks.note("video", ["first"], {7: anchors[7], 5007: anchors[5007]}, until)
+    clocks.note("video", ["first"], {999: anchors[999], 1000: anchors[1000]}, until)
+    clocks.note("another", ["first"], {1: anchors[7]}, until)
+    assert clocks.find("video").anchors == tuple(anchors.values())
+    stored = mongo_database[StreamClockData.COLLECTION].find({"video_id": "video"})
+    assert sorted(len(document["segments"]) for document in stored) == [1, 1, 2]
+    clocks.note("video", ["second"], {5000: anchors[7]}, until)
+    assert not clocks.find("video"), "nobody knows where the second broadcast starts in the recording"
