@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from src.config import Settings
 from src.services.cutting.engine.model import Sharing
+from src.services.cutting.engine.sharing import MOST_EXTENTS
 from src.services.fetch.shared import Version
 from src.services.file_store import SHARED_FOLDER, WORK_FOLDER
 from src.utils.sandbox import available
@@ -28,7 +29,6 @@ _EXTRACTOR = "youtube"
 _NEW = ".new-"
 _NEW_SECONDS = 600.0  # a copy takes seconds: an older one is that of a process that was killed
 _MOST_LIST_BYTES = 1 << 20
-_MOST_EXTENTS = 64  # of one track that one job leaves
 _LARGEST = 1 << 40
 
 
@@ -41,7 +41,7 @@ class _Left(BaseModel):
     size: int = Field(gt=0, le=_LARGEST)
     validator: str = Field(min_length=1, max_length=256)
     base: int = Field(ge=0, le=_LARGEST)
-    spans: list[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]] = Field(max_length=_MOST_EXTENTS)
+    spans: list[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]] = Field(max_length=MOST_EXTENTS)
 
     def valid_spans(self) -> list[tuple[int, int]]:
         """The spans that lie inside the resource."""

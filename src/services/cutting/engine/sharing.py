@@ -10,7 +10,7 @@ from src.services.fetch.remote import RemoteFile
 from src.services.fetch.resource import Resource
 from src.services.fetch.shared import has_extents
 
-_MOST_EXTENTS = 64  # of one track: the largest ones
+MOST_EXTENTS = 64  # of one track: the largest ones
 
 
 def is_shared(share: Sharing | None, place: int) -> bool:
@@ -42,7 +42,7 @@ def leave_list(share: Sharing, resources: Iterable[Resource]) -> None:
                 "size": version.size,
                 "validator": version.validator,
                 "base": resource.base,
-                "spans": fresh[:_MOST_EXTENTS],
+                "spans": fresh[:MOST_EXTENTS],
             }
         )
     share.list_file.write_text(json.dumps(entries), "utf-8")
