@@ -130,7 +130,7 @@ class Settings(BaseModel):
         "",
         "Accounts, comma-separated, that may see the diagnostics and the jobs of all accounts. Empty: none. An address "
         "stands for the account that has it when the setting first names it. Other administrators are appointed with "
-        "python -m src.cli make-admin --email ADDRESS on the host of the service.",
+        ".venv/bin/python -m src.cli make-admin --email ADDRESS on the host of the service.",
     )
 
     # Secrets.

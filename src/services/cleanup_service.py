@@ -14,6 +14,7 @@ from src.services.cutting.shared_media import SharedMedia
 from src.services.file_store import FileStore, attempt_of, is_old_file, is_old_folder
 from src.services.operations.folder_owner import FolderOwner
 from src.services.youtube.lookup_cache import LookupCache
+from src.utils.cli_command import cli_command
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ UPLOAD_SECONDS = 60.0
 UNKNOWN_SECONDS = 86_400.0
 # A cleanup that would delete more such files than this, and more than half of all files, deletes none of them.
 MOST_UNKNOWN = 20
-ALLOW_COMMAND = "python -m src.cli allow-deletion"
+ALLOW_COMMAND = "allow-deletion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class CleanupService:
             notices.append(
                 f"Cleanup would delete {held.files} of {held.of_all} files, which name no job of this database, and "
                 f"deletes none of them: check MONGODB_URI, DOWNLOADS_DIR and UPLOADS_DIR. If these files may go, run: "
-                f"{ALLOW_COMMAND}"
+                f"{cli_command(ALLOW_COMMAND)}"
             )
         return notices
 

@@ -15,6 +15,7 @@ from src.services.accounts.administrators import MAKE_ADMIN
 from src.services.encoding_service import HardwareReading
 from src.services.jobs.queues import Queue
 from src.services.operations.diagnostics import Diagnosis, Program
+from src.utils.cli_command import cli_command
 
 
 class Part(BaseModel):
@@ -103,7 +104,7 @@ class Diagnostics(BaseModel):
     queues: dict[str, QueueReading] | None
     reasons: list[str]
     admins_without_effect: list[str] | None = Field(
-        description=f"Addresses in ADMIN_EMAILS that make no account an administrator; run `{MAKE_ADMIN}`."
+        description="Addresses in ADMIN_EMAILS that make no account an administrator; see `make_admin`."
     )
     make_admin: str | None = Field(description="The command to run while an address has no effect.")
     self_test: dict[str, Part]
@@ -111,7 +112,7 @@ class Diagnostics(BaseModel):
     @classmethod
     def of(cls, found: Diagnosis) -> Self:
         """Return the reply for a diagnosis."""
-        make_admin = MAKE_ADMIN if found.admins_without_effect else None
+        make_admin = cli_command(MAKE_ADMIN) if found.admins_without_effect else None
         return cls.model_validate(
             {
                 "ok": found.ok,

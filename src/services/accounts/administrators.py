@@ -11,12 +11,13 @@ from src.data.user_data import UserData
 from src.errors import UserUnknown
 from src.models.session import Identity
 from src.models.user import User
+from src.utils.cli_command import cli_command
 from src.utils.clock import Clock
 from src.utils.email import normalise_email
 
 log = logging.getLogger(__name__)
 
-MAKE_ADMIN = "python -m src.cli make-admin --email ADDRESS"
+MAKE_ADMIN = "make-admin --email ADDRESS"
 
 
 class AdminAccounts:
@@ -42,7 +43,7 @@ class AdminAccounts:
                 "ADMIN_EMAILS names %s, which has no effect: no account had this address when it was first named "
                 "there. If its account is yours, run: %s",
                 email,
-                MAKE_ADMIN.replace("ADDRESS", email),
+                cli_command(MAKE_ADMIN.replace("ADDRESS", email)),
             )
 
     def is_admin(self, identity: Identity) -> bool:

@@ -17,8 +17,9 @@ from src.config import SettingsError
 from src.data.installation_data import InstallationData
 from src.data.path_data import PathData
 from src.services.file_store import BELONGS_FILE, DATABASE_FILE, INCOMING_FOLDER, MARKS, WORK_FOLDER
+from src.utils.cli_command import cli_command
 
-ADOPT_COMMAND = "python -m src.cli adopt-folders"
+ADOPT_COMMAND = "adopt-folders"
 EMBEDDED_DATABASE = "mongodb"
 """The folder in DATA_DIR that holds an embedded database."""
 SPARED = timedelta(days=1)
@@ -85,7 +86,7 @@ class FolderOwner:
             raise FoldersOfAnother(
                 f"The database in use knows none of the files in {self._titles(self._folders)}, and would delete them: "
                 f"correct MONGODB_URI, DATA_DIR or the folders or, if this database is to own these files, run: "
-                f"{ADOPT_COMMAND}"
+                f"{cli_command(ADOPT_COMMAND)}"
             )
 
     def adopt(self) -> str:
@@ -115,7 +116,7 @@ class FolderOwner:
         if marks.missing and marks.own is not None:
             return (
                 f"{self._titles(marks.missing)} lost the mark {DATABASE_FILE}: if a disk is missing, bring it back, "
-                f"otherwise start the service again or run: {ADOPT_COMMAND}"
+                f"otherwise start the service again or run: {cli_command(ADOPT_COMMAND)}"
             )
         return None
 
@@ -176,7 +177,7 @@ class FolderOwner:
         return (
             f"The files in {self._titles(marks.foreign)} belong to another database than the one in use, which would "
             f"delete them: correct MONGODB_URI, DATA_DIR or the folders or, if this database is to own these files, "
-            f"run: {ADOPT_COMMAND}"
+            f"run: {cli_command(ADOPT_COMMAND)}"
         )
 
     def _titles(self, names: Collection[str]) -> str:
