@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 Mongo = Database[dict[str, Any]]
 DOWNLOADS, UPLOADS = "downloads", "uploads"
-ADOPT = r"run: python -m src\.cli adopt-folders$"
+ADOPT = r"run: \S*python -m src\.cli adopt-folders$"
 
 
 class Place:

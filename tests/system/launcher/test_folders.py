@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,6 @@ COMMANDS = {
     "celery": CELERY,
     "scheduler": ("src.scheduler",),
 }
-ADOPT = "python -m src.cli adopt-folders"
 
 
 @pytest.fixture
@@ -72,6 +72,11 @@ def refusal(said: str) -> str:
     return lines[0]
 
 
+def named_command(refusal: str) -> str:
+    """The command at its end, as the operator copies it."""
+    return refusal.rpartition("run: ")[2]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_process_that_is_started_alone_refuses_files_of_others(
     tmp_path: Path, mongo: str, redis_uri: str, name: str
@@ -79,7 +84,7 @@ def test_a_process_that_is_started_alone_refuses_files_of_others(
     files = [put(tmp_path / "downloads" / "0123456789abcdef01234567.1.mp4"), put(tmp_path / "uploads" / "x.avi")]
     ended = run(*COMMANDS[name], env=outside(tmp_path, mongo, redis_uri))
     assert ended.returncode == 2
-    assert refusal(ended.stdout + ended.stderr).endswith(f"run: {ADOPT}")
+    assert named_command(refusal(ended.stdout + ended.stderr)).endswith("python -m src.cli adopt-folders")
     assert all(path.exists() for path in files)
     assert not (tmp_path / "downloads" / DATABASE_FILE).exists()
 
@@ -90,8 +95,8 @@ def test_the_launcher_refuses_and_a_command_adopts(tmp_path: Path, mongo: str, r
     changes = {name: env[name] for name in ("MONGODB_URI", "REDIS_URI", *map(str.upper, SECRET_NAMES))}
     with launched(tmp_path, "--role", "workers", **changes) as launcher:
         assert launcher.end() == 2
-        assert refusal(launcher.said.read_text()).endswith(f"run: {ADOPT}")
-    adopted = run("src.cli", "adopt-folders", env=env)
+        command = shlex.split(named_command(refusal(launcher.said.read_text())))
+    adopted = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert adopted.returncode == 0 and "now belong to this database" in adopted.stdout, adopted.stderr
     with launched(tmp_path, "--role", "workers", **changes) as launcher:
         assert launcher.first_line() == "yt-downloader workers are ready\n", launcher.said.read_text()[-3000:]
