@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.image.storage import ROOT, Mount
@@ -37,7 +37,7 @@ class System:
     @property
     def emulated(self) -> bool:
         """Whether another processor has to be emulated."""
-        return self.architecture != _MACHINES[platform.machine()]
+        return self.architecture != _native()
 
     @property
     def root(self) -> Path:
@@ -59,9 +59,7 @@ class System:
         """Create the system unless it exists, and put the last commit into the home folder of its user."""
         if self.emulated:
             emulation.enable()
-        plain = self.folder / f"debian-{self.version}-{self.architecture}"
-        if not plain.exists():
-            _debootstrap(plain, RELEASES[self.version], self.architecture, foreign=self.emulated)
+        plain = self._plain()
         if self.ffmpeg and not self.root.exists():
             unfinished = self.folder / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -77,8 +75,16 @@ class System:
         subprocess.run(["tar", "-x", "-C", str(self.project)], input=archive.stdout, check=True)
         if self.emulated:
             emulation.install(self.root, self.project)
+            emulation.compile_modules(self.root, self.project, replace(self, architecture=_native())._plain())
         owner = f"{self.user}:{self.user}"
         subprocess.run(["chown", "--recursive", owner, str(self.project.parent)], check=True)
+
+    def _plain(self) -> Path:
+        """Return the folder of the system without FFmpeg, which is created unless it exists."""
+        plain = self.folder / f"debian-{self.version}-{self.architecture}"
+        if not plain.exists():
+            _debootstrap(plain, RELEASES[self.version], self.architecture, foreign=self.emulated)
+        return plain
 
     def entered(self, command: Sequence[str], environment: Mapping[str, str], mounts: Sequence[Mount]) -> list[str]:
         """Return the command line that runs a command inside, in the project's folder, as the user of the system."""
@@ -97,6 +103,10 @@ class System:
             options += ["--setenv", name, value]
         drop = [] if self.user == 0 else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
         return [*options, "--", *drop, *command]
+
+
+def _native() -> str:
+    return _MACHINES[platform.machine()]
 
 
 def _debootstrap(root: Path, release: str, architecture: str, *, foreign: bool) -> None:
