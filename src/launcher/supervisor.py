@@ -61,19 +61,21 @@ class Supervisor:
 
     def start(
         self,
-        timeout_seconds: float = 300.0,
+        timeout_seconds: float = 600.0,
         *,
         while_stores_start: Callable[[], None] | None = None,
         once_stores_answer: Callable[[], None] | None = None,
     ) -> None:
         """Start all children and return when each is ready; call the functions at the times that their names say.
 
+        ``timeout_seconds`` is how long none of the children that are waited for may become ready. The time of the
+        functions does not count: on a slow machine they take minutes.
+
         Raises:
             ChildFailed: one ended, or was not ready in time.
             StopRequested: the user stopped the service.
             What ``once_stores_answer`` raises.
         """
-        deadline = time.monotonic() + timeout_seconds
         stores = [child for child in self._children if child.spec.stage is Stage.STORES]
         others = [child for child in self._children if child not in stores]
         for group in (stores, others):
@@ -81,21 +83,26 @@ class Supervisor:
                 child.start()
             if group is stores and while_stores_start is not None:
                 while_stores_start()
-            self._await_ready(group, deadline)
+            self._await_ready(group, timeout_seconds)
             if group is stores and once_stores_answer is not None:
                 once_stores_answer()
 
-    def _await_ready(self, group: list[Child], deadline: float) -> None:
+    def _await_ready(self, group: list[Child], timeout_seconds: float) -> None:
         waiting = list(group)
+        deadline = time.monotonic() + timeout_seconds
         while waiting:
             for child in self._children:
                 if child.process is not None and not child.alive() and not child.spec.optional:
                     failure = SettingsUnusable if child.needs_operator() else ChildFailed
                     raise failure(f"{child.spec.name} {child.ending()} while starting.{_end_of_log(child.spec)}")
+            before = len(waiting)
             waiting = [child for child in waiting if not child.is_ready() and not child.spec.optional]
+            if len(waiting) < before:
+                deadline = time.monotonic() + timeout_seconds
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(child.spec.name for child in waiting)
-                raise ChildFailed(f"Not ready in time: {names}.{''.join(_end_of_log(c.spec) for c in waiting)}")
+                words = dict.fromkeys(_end_of_log(child.spec) for child in waiting)
+                raise ChildFailed(f"Not ready in time: {names}.{''.join(words)}")
             if waiting and self._wait(_TICK_SECONDS):
                 raise StopRequested
 
@@ -177,7 +184,7 @@ def _earlier(one: float | None, other: float | None) -> float | None:
 def _end_of_log(spec: ChildSpec) -> str:
     """Return the last output of the child, if it writes to a file."""
     if spec.output is None:
-        return " See its messages above."
+        return " See the messages above."
     with Path(spec.output).open("rb") as written:
         size = written.seek(0, 2)
         written.seek(max(size - _SHOWN_LOG_BYTES, 0))

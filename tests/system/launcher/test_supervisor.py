@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,30 @@ def test_a_child_that_is_never_ready_is_not_waited_for_for_ever() -> None:
     try:
         with pytest.raises(ChildFailed, match="Not ready in time: slow"):
             supervisor.start(timeout_seconds=0.2)
+    finally:
+        supervisor.stop()
+
+
+def test_a_slow_machine_gets_the_time_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed, clock = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + passed[0])
+
+    def take(seconds: float) -> None:
+        passed[0] += seconds
+
+    def ready_late() -> bool:
+        take(200)
+        return next(second)
+
+    first, second = iter([False, True]), iter([False, False, False, True])
+    store = child("store", SLEEP, Stage.STORES, ready=lambda: next(first))
+    worker = child("worker", SLEEP, ready=ready_late)
+    other = child("other", SLEEP, ready=lambda: True)
+    supervisor = Supervisor([store, worker, other])
+    try:
+        # The functions take longer than the limit, and the children together as well.
+        supervisor.start(500, while_stores_start=lambda: take(600), once_stores_answer=lambda: take(600))
+        assert set(supervisor.pids) == {"store", "worker", "other"}
     finally:
         supervisor.stop()
 
