@@ -3,6 +3,7 @@
 import { removalButton } from './action-button.js';
 import { BASE, call, offers, send } from './api.js';
 import { announce, copy, fill, h, icon, newId } from './dom.js';
+import { unreachableHost } from './hosts.js';
 import { noticeOf, sentenceOf } from './problems.js';
 import { momentText, t } from './texts.js';
 import { timeText } from './times.js';
@@ -12,6 +13,8 @@ const BOTS = {
   moobot: 'Moobot', streamlabscloudbot: 'Streamlabs Cloudbot', wizebot: 'WizeBot', botisimo: 'Botisimo', botrix: 'BotRix',
   phantombot: 'PhantomBot', mixitup: 'Mix It Up', firebot: 'Firebot',
 };
+/** They run on the computer of the streamer, and reach what it reaches. */
+const LOCAL_BOTS = ['streamerbot', 'phantombot', 'mixitup', 'firebot'];
 const LATENCIES = { 'ultra-low': 3, low: 8, normal: 20 };
 
 /** @returns {Promise<HTMLElement>} */
@@ -22,7 +25,7 @@ export async function botsView() {
   const bot = select(t('bots.bot'), Object.entries(BOTS));
   const latency = select(t('bots.latency'), Object.keys(LATENCIES).map((each) => [each, t(`bots.latency-${each}`)]));
   latency.field.value = 'normal';
-  const stream = input(t('bots.stream'), { placeholder: '@channel', maxlength: 200, required: true });
+  const stream = input(t('bots.stream'), { placeholder: t('bots.stream-example'), maxlength: 200, required: true });
   const before = input(t('bots.before'), { type: 'number', min: 0, max: 3600, value: 60, required: true });
   const length = input(t('bots.length'), { type: 'number', min: 1, max: 3600, value: 90, required: true });
   const share = h('input', { type: 'checkbox', id: 'bot-share', checked: true });
@@ -59,7 +62,7 @@ export async function botsView() {
     fill(problem);
     try {
       const token = await make(['save'], BOTS[/** @type {keyof BOTS} */ (bot.field.value)]);
-      fill(made, commandCard(token, bot.field.value));
+      show(commandCard(token, bot.field.value));
       await showTokens();
     } catch (error) {
       fill(problem, noticeOf(error));
@@ -72,11 +75,17 @@ export async function botsView() {
     try {
       const token = await make(['save', 'moderate'], t('bots.moderators'));
       const link = `${BASE.href}#m=${token.token}`;
-      fill(made, h('div.card.row', {}, [h('h3', {}, t('bots.moderator-link')), h('p.quiet', {}, t('bots.moderator-how')), copyable(link, t('bots.moderator-link'))]));
+      show(h('div.card.row', {}, [h('h3', {}, t('bots.moderator-link')), h('p.quiet', {}, t('bots.moderator-how')), reach(link, 'bots.local-link'), copyable(link, t('bots.moderator-link'))]));
       await showTokens();
     } catch (error) {
       fill(problem, noticeOf(error));
     }
+  }
+
+  /** @param {HTMLElement} card what was made, below a form that may fill the window */
+  function show(card) {
+    fill(made, card);
+    card.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   }
 
   async function showTokens() {
@@ -125,11 +134,18 @@ function commandCard(token, bot) {
   } } }, [icon('chat'), t('bots.test')]);
   return h('div.card.row', {}, [
     h('h3', {}, t('bots.command', { bot: BOTS[/** @type {keyof BOTS} */ (bot)] })),
-    h('p.quiet', {}, t('bots.once')),
+    h('p.quiet', {}, [t(token.commands[bot].startsWith('!') ? 'bots.send' : 'bots.enter'), ' ', t('bots.once')]),
+    LOCAL_BOTS.includes(bot) ? null : reach(token.commands[bot], 'bots.local'),
     copyable(token.commands[bot], t('bots.command-name')),
     offers('moderate') ? h('div.actions', {}, test) : null,
     answer,
   ]);
+}
+
+/** Say that an address works only here, if it does. @param {string} text @param {string} key */
+function reach(text, key) {
+  const host = unreachableHost(text);
+  return host ? h('p.bad', {}, t(key, { host })) : null;
 }
 
 /** @param {string} text @param {string} name */

@@ -27,6 +27,7 @@ export class ClipChooser extends HTMLElement {
     this.end = timeField(t('range.end'), (seconds) => selection.move('end', seconds));
     this.length = h('output.length');
     this.problem = h('p.bad', { role: 'alert' });
+    this.summary = h('p.quiet.summary', { 'aria-hidden': 'true' }); // of the fields above, which a small window does not show
     this.create = h('button.primary.large', { on: { click: () => this.submit() } }, t('create'));
     const resolution = choice(t('choice.resolution'), resolutionsOf(info.resolutions));
     const container = choice(t('choice.container'), CONTAINERS.map((each) => [each, t(`container.${each}`)]));
@@ -34,8 +35,8 @@ export class ClipChooser extends HTMLElement {
     this.resolution.addEventListener('change', () => this.suggestContainer());
     this.container.addEventListener('change', () => {
       this.containerChosen = true;
+      this.showHint();
     });
-    this.suggestContainer();
     const title = info.title || t('video.untitled');
     fill(
       this,
@@ -46,11 +47,13 @@ export class ClipChooser extends HTMLElement {
         info.chapters.length ? this.chapters() : null,
         selection.live ? null : h('div.range', {}, [this.start.element, this.end.element, h('div.field', {}, [h('span.label', {}, t('range.length')), this.length])]),
         selection.live ? null : (this.collected = h('div.collected', { role: 'group', 'aria-label': t('ranges') })),
-        this.problem,
-        selection.live ? null : h('div.choices', {}, [resolution.element, container.element, this.create]),
+        selection.live ? null : h('div.choices', {}, [resolution.element, container.element]),
+        selection.live ? null : (this.hint = h('p.quiet.small.slow-hint')),
+        selection.live ? null : h('div.finish', {}, [this.problem, this.summary, this.create]),
       ]),
     );
     selection.addEventListener('change', () => this.update());
+    this.suggestContainer();
     this.update();
     if (selection.duration) void this.showTimeline(selection);
   }
@@ -69,10 +72,22 @@ export class ClipChooser extends HTMLElement {
 
   /** MP4 up to 1080p, where the site's streams are copied; above that, it would have to be encoded whole. */
   suggestContainer() {
-    if (this.containerChosen || !this.selection || !this.container || !this.resolution) return;
-    const { value } = this.resolution;
-    const lines = parseInt(value === 'best' ? this.selection.info.resolutions[0] ?? '' : value, 10);
-    this.container.value = lines > HIGHEST_COPIED ? 'best' : 'mp4';
+    if (!this.containerChosen && this.container) this.container.value = this.lines > HIGHEST_COPIED ? 'best' : 'mp4';
+    this.showHint();
+  }
+
+  /** How high the picture of the clip will be, in pixels. */
+  get lines() {
+    const value = this.resolution?.value ?? '';
+    return parseInt(value === 'best' ? this.selection?.info.resolutions[0] ?? '' : value, 10) || 0;
+  }
+
+  /** Say what the chosen type of file means for the reader, where it is not the usual one. */
+  showHint() {
+    if (!this.hint) return;
+    const type = this.container?.value;
+    if (type === 'mp4' && this.lines > HIGHEST_COPIED) this.hint.textContent = t('choice.slow');
+    else this.hint.textContent = type === 'mp4' ? '' : t('choice.newer');
   }
 
   update() {
@@ -82,6 +97,7 @@ export class ClipChooser extends HTMLElement {
     this.end?.show(end);
     if (this.length) this.length.textContent = timeText(Math.max(length, 0));
     if (this.problem) this.problem.textContent = problem ? t(problem, { longest: timeText(longest) }) : '';
+    if (this.summary) this.summary.textContent = problem ? '' : `${timeText(start)} – ${timeText(end)} (${timeText(length)})`;
     this.create.disabled = Boolean(problem) || this.busy;
     const n = this.wanted().length;
     this.create.textContent = this.busy ? t('create.busy') : n > 1 ? t('create.several', { n }) : t('create');

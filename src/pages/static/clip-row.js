@@ -11,6 +11,7 @@ import { has, sizeText, spanText, t } from './texts.js';
 import { timeText } from './times.js';
 
 const POLL_MILLISECONDS = 2000;
+const LEAST_SEEN_PIXELS = 120;
 const RUNNING = ['pending', 'processing'];
 
 /** Fires `removed` when the clip was deleted. */
@@ -63,7 +64,13 @@ export class ClipRow extends HTMLElement {
       if (/** @type {any} */ (error).status === 404) this.gone();
       return;
     }
-    if (tell) announce(t(`state.${this.clip.status}`) + (this.clip.title ? `: ${this.clip.title}` : ''));
+    if (tell) announce(t(`state.${this.clip.status}`) + (this.clip.title ? `: ${this.clip.title}` : ''), { seen: this.isInWindow });
+  }
+
+  /** Whether the reader sees the row, so that no message need cover its buttons. */
+  get isInWindow() {
+    const { top } = this.getBoundingClientRect();
+    return this.isConnected && top >= 0 && top < innerHeight - LEAST_SEEN_PIXELS;
   }
 
   gone() {
@@ -120,7 +127,6 @@ export class ClipRow extends HTMLElement {
     }
     if (state === 'completed') {
       return [
-        this.compact ? null : this.player(),
         this.outcome(),
         h('div.actions', {}, [
           actionButton('download', 'download', () => download(clip.video_id, clip.title), 'primary'),
@@ -130,6 +136,7 @@ export class ClipRow extends HTMLElement {
           remove,
           this.countdown(),
         ]),
+        this.compact ? null : this.player(), // below the buttons, which are then where the progress was
       ];
     }
     if (state === 'failed') {

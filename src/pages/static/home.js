@@ -1,22 +1,28 @@
 /** The view of the first visit: a field for a link, the chosen video, and the clips of this visit. */
 
-import { facts } from './api.js';
+import { facts, guest } from './api.js';
 import { ClipChooser } from './chooser.js';
 import { ClipRow } from './clip-row.js';
 import { createClip, statusOf } from './clips-api.js';
 import { announce, fill, h } from './dom.js';
+import { keep, kept } from './kept.js';
 import { saveMoment } from './live.js';
 import { LinkField } from './lookup.js';
 import { noticeOf } from './problems.js';
 import { Selection } from './selection.js';
-import { requireOwner } from './session.js';
+import { requireOwner, session } from './session.js';
 import { t } from './texts.js';
 
+const MOST_KEPT = 10;
+
 /**
- * Return the view; `link` is a link to begin with, and `range` what to choose of it.
+ * Return the view; `link` is a link to begin with, and `range` what to choose of it. Without a link, it is as it was
+ * before the page was loaded again.
  * @param {{ link?: string, range?: { start: number, end: number } }} [given]
  */
 export function homeView(given = {}) {
+  const before = kept();
+  if (!given.link && before.url) given = { link: before.url, range: rangeOf(before) };
   const field = new LinkField();
   const chosen = h('div.chosen');
   const problem = h('div.problem', { role: 'alert' });
@@ -24,6 +30,7 @@ export function homeView(given = {}) {
   const view = h('div.home.empty', {}, [
     h('header.hero', {}, [h('h1', {}, sentences(t('home.title'))), h('p', {}, t('home.lead'))]),
     field,
+    h('p.own-file', {}, h('a', { href: '#uploads' }, t('home.file'))),
     chosen,
     problem,
     made,
@@ -33,6 +40,7 @@ export function homeView(given = {}) {
     fill(chosen);
     fill(problem);
     view.classList.add('empty');
+    keep({ url: undefined });
   });
   field.addEventListener('failed', () => fill(chosen));
 
@@ -42,6 +50,9 @@ export function homeView(given = {}) {
     const chooser = new ClipChooser();
     const { range } = given;
     if (range && url === given.link && range.end <= (selection.duration || Infinity)) selection.set(range.start, range.end);
+    const remember = () => keep({ url, start: selection.start, end: selection.end });
+    remember();
+    selection.addEventListener('change', remember);
     view.classList.remove('empty');
     fill(problem);
     fill(chosen, chooser);
@@ -80,24 +91,43 @@ export function homeView(given = {}) {
     try {
       if (!(await requireOwner(t('session.why')))) return false;
       const id = await how();
-      const row = new ClipRow();
-      row.show({ video_id: id, status: 'pending', queued: true, ...about });
-      made.hidden = false;
-      made.children[0].after(row);
+      const row = show({ video_id: id, status: 'pending', queued: true, ...about });
+      keep({ clips: [id, ...(kept().clips ?? [])].slice(0, MOST_KEPT) });
       row.show(await statusOf(id));
       row.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
       announce(t('create.done'), { seen: true });
       return true;
     } catch (error) {
       fill(problem, noticeOf(error));
+      problem.scrollIntoView({ block: 'nearest' }); // it is below the card, whose button is always in the window
       return false;
     } finally {
       chooser.setBusy(false);
     }
   }
 
+  /** @param {import('./clips-api.js').Clip} clip */
+  function show(clip) {
+    const row = new ClipRow();
+    row.show(clip);
+    made.hidden = false;
+    made.children[0].after(row);
+    return row;
+  }
+
+  async function showKept() {
+    const found = await Promise.allSettled((before.clips ?? []).map(statusOf));
+    for (const each of found.reverse()) if (each.status === 'fulfilled') show(each.value);
+  }
+
   field.first = given.link ?? '';
+  if (session.user || guest.key) void showKept();
   return view;
+}
+
+/** @param {import('./kept.js').Kept} before */
+function rangeOf({ start, end }) {
+  return typeof start === 'number' && typeof end === 'number' ? { start, end } : undefined;
 }
 
 /**

@@ -8,14 +8,14 @@ import { noticeOf } from './problems.js';
 import { requireUser, restore, session } from './session.js';
 import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './texts.js';
 
-/** @typedef {{ title: string, icon: string, view: (given: Record<string, string>) => Node | Promise<Node>, account?: boolean }} View */
+/** @typedef {{ title: string, icon: string, view: (given: Record<string, string>) => Node | Promise<Node>, account?: boolean, lead?: string }} View */
 
 /** @type {Record<string, View>} */
 const VIEWS = {
   '': { title: 'nav.home', icon: 'clip', view: (given) => homeView({ link: withTime(given.url, given.t), range: rangeOf(given) }) },
-  clips: { title: 'nav.clips', icon: 'list', account: true, view: async () => (await import('./clips.js')).clipsView() },
-  uploads: { title: 'nav.uploads', icon: 'upload', account: true, view: async () => (await import('./uploads.js')).uploadsView() },
-  bots: { title: 'nav.bots', icon: 'chat', account: true, view: async () => (await import('./bots.js')).botsView() },
+  clips: { title: 'nav.clips', icon: 'list', account: true, lead: 'clips.lead', view: async () => (await import('./clips.js')).clipsView() },
+  uploads: { title: 'nav.uploads', icon: 'upload', account: true, lead: 'uploads.lead', view: async () => (await import('./uploads.js')).uploadsView() },
+  bots: { title: 'nav.bots', icon: 'chat', account: true, lead: 'bots.lead', view: async () => (await import('./bots.js')).botsView() },
   account: { title: 'nav.account', icon: 'user', account: true, view: async () => (await import('./account.js')).accountView() },
 };
 
@@ -75,7 +75,7 @@ async function navigate() {
  * @param {Record<string, string>} given
  */
 async function contentOf(name, given) {
-  const { view, account, title } = /** @type {View} */ (VIEWS[name]);
+  const { view, account, title, lead } = /** @type {View} */ (VIEWS[name]);
   if (given.m) return (await import('./moderate.js')).moderateView(given.m);
   // What was chosen on the first view is kept while others are visited.
   if (!name) {
@@ -85,7 +85,7 @@ async function contentOf(name, given) {
   const isGuests = name === 'clips' && guest.key && guest.isUsed();
   if (account && !session.user && !isGuests) {
     const open = h('button.primary', { on: { click: () => requireUser(t('session.why-open')) } }, t('session.open'));
-    return h('div.prompt', {}, [h('h1', {}, t(title)), h('p.quiet', {}, t('account.needed')), open]);
+    return h('div.prompt', {}, [h('h1', {}, t(title)), lead ? h('p', {}, t(lead)) : null, h('p.quiet', {}, t('account.needed')), open]);
   }
   return view(given);
 }
@@ -127,6 +127,9 @@ try {
   await Promise.all([loadTexts(), loadFacts(), restore()]);
   frame();
   addEventListener('hashchange', () => void navigate());
+  session.addEventListener('left', () => {
+    home = null;
+  });
   session.addEventListener('change', () => {
     if (VIEWS[place().name]?.account) void navigate();
   });

@@ -57,7 +57,7 @@ export async function moderateView(token) {
         return element;
       });
       // Rows that stay are not moved, so that focus and players are not lost.
-      if (shown.length !== list.children.length || shown.some((/** @type {Element} */ each, /** @type {number} */ place) => each !== list.children[place])) {
+      if (!shown.length || shown.length !== list.children.length || shown.some((/** @type {Element} */ each, /** @type {number} */ place) => each !== list.children[place])) {
         fill(list, shown.length ? shown : h('p.empty-list', {}, [icon('clip'), t('moderate.none')]));
       }
     } catch (error) {

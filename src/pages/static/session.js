@@ -2,12 +2,13 @@
 
 import { ApiError, call, facts, guest, keepGuest } from './api.js';
 import { fill, h, newId } from './dom.js';
+import { forgetKept } from './kept.js';
 import { noticeOf, sentenceOf } from './problems.js';
 import { t } from './texts.js';
 
 /** @typedef {{ id: string, email: string }} User */
 
-/** Fires `change` when someone signs in or out. */
+/** Fires `change` when someone signs in or out, and before it `left` when they wanted to sign out. */
 export const session = Object.assign(new EventTarget(), { user: /** @type {User | null} */ (null) });
 
 guest.isUsed = () => facts.guest_clips && session.user === null;
@@ -49,6 +50,8 @@ export async function signOut() {
   try {
     await call('POST', 'api/auth/logout');
   } finally {
+    forgetKept();
+    session.dispatchEvent(new Event('left'));
     become(null);
   }
 }
