@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from src.errors import AppError, VideoIdInvalid
+from src.utils.protobuf_texts import texts_in
 from src.utils.validators import WATCH_HOSTS, canonical_url, parse_video_id_from_url
 
 WHAT_TO_SEND = "This names no stream: send the id of a video or a channel, a link, or a handle."
@@ -132,55 +132,9 @@ def _chat_id(name: str) -> StreamName | None:
         message = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error:
         return None
-    inside = list(_texts(message, _DEEPEST))
+    inside = list(texts_in(message, _DEEPEST))
     for kind, pattern in ((NameKind.VIDEO, _VIDEO_ID), (NameKind.CHANNEL, _CHANNEL_ID)):
         found = next((each for each in inside if pattern.fullmatch(each)), None)
         if found is not None:
             return StreamName(kind, found)
     return None
-
-
-def _texts(message: bytes, depth: int) -> Iterator[str]:
-    """Yield all texts in a protobuf message and its nested messages, in order; printable content is always a text."""
-    for content in _fields(message) or ():
-        if content.isascii() and content.decode("ascii").isprintable():
-            yield content.decode("ascii")
-        elif depth:
-            yield from _texts(content, depth - 1)
-
-
-def _fields(message: bytes) -> list[bytes] | None:
-    """Return the contents of all length-delimited fields; None when this is not a protobuf message."""
-    found: list[bytes] = []
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        match key & 7:
-            case 0:
-                _, position = _varint(message, position)
-            case 1:
-                position += 8
-            case 2:
-                length, position = _varint(message, position)
-                found.append(message[position : position + length])
-                position += length
-            case 5:
-                position += 4
-            case _:
-                return None
-        if position > len(message) or not key >> 3:
-            return None
-    return found
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    """Return (value, position after it); the position is after the end of the message if that is truncated."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            break
-        byte = message[position]
-        value, position = value | (byte & 0x7F) << shift, position + 1
-        if not byte & 0x80:
-            return value, position
-    return value, len(message) + 1
