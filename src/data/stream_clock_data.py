@@ -1,7 +1,7 @@
 """Stores when the segments of running streams were broadcast: the ``stream_clocks`` collection.
 
-Each document lists captured segments by their number: of one video, and of a thousand numbers, because a stream may
-run for years. Later clips of the recording report exact times from them.
+Each document lists captured segments of one video by their numbers, at most a thousand of them, because a stream may
+run for years. Later clips of the recording take exact times from them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from src.data.translated import translated
 from src.models.stream_clock import Anchor, StreamClock
 
 _MICROSECONDS = 1_000_000
-_NUMBERS = 1000  # of one document, which has 60 kB then; MongoDB allows 16 MB
+_NUMBERS = 1000  # per document, which then has 60 kB; MongoDB allows 16 MB
 
 
 class StreamClockData:
@@ -36,7 +36,7 @@ class StreamClockData:
     def note(
         self, video_id: str, broadcasts: Collection[str], segments: Mapping[int, Anchor], expires_at: datetime
     ) -> None:
-        """Add captured segments by their numbers. ``broadcasts``: the names of those to which they belong."""
+        """Add captured segments by their numbers. ``broadcasts``: the names of the broadcasts to which they belong."""
         by_document: dict[int, dict[str, list[int]]] = {}
         for number, anchor in segments.items():
             by_document.setdefault(number // _NUMBERS, {})[f"segments.{number}"] = _to_fields(anchor)
@@ -51,8 +51,8 @@ class StreamClockData:
     def find(self, video_id: str) -> StreamClock:
         """Return the wall clock of the recording of a stream; one without segments if none was captured.
 
-        The numbers and the media times restart with each broadcast, and nobody knows where a later one starts in the
-        recording: of a video with several, no segment counts.
+        Numbers and media times restart with each broadcast, and where a later broadcast starts in the recording is
+        unknown. The segments of a video with several broadcasts are therefore ignored.
         """
         with translated():
             documents = list(self._clocks.find({"video_id": video_id}))

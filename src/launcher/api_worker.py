@@ -35,8 +35,7 @@ DISCARDED_BYTES = 64 * 1024
 CLOSING_SECONDS, CLOSING_SILENT_SECONDS = 30.0, 5.0
 # For slow senders, addresses with too many connections, and a process that is stopping.
 CLOSING_SHORT_SECONDS = 2.0
-# This many refused connections may be closing at a time; further ones are closed at once.
-# Of connections that are one too many, so many are read like that; a flood of them is closed at once.
+# This many refused connections may be closing at a time; further ones, such as those of a flood, are closed at once.
 _REFUSED_AT_ONCE = 32
 _READ_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.1

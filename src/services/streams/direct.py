@@ -57,7 +57,7 @@ def finish(track: RecordedTrack, output: Path, ffmpeg: FFmpeg, monitor: Monitor)
         its packets could not be copied. EncodeFailed, DiskFull.
     """
     fetched = output.with_name("direct.file")
-    _append(track, fetched)
+    _join_pieces(track, fetched)
     media = probe(fetched, need="any", limits=UNHURRIED)
     if _is_mp4(fetched, media):
         fetched.replace(output)
@@ -86,7 +86,7 @@ def finish(track: RecordedTrack, output: Path, ffmpeg: FFmpeg, monitor: Monitor)
     return tuple(notes)
 
 
-def _append(track: RecordedTrack, path: Path) -> None:
+def _join_pieces(track: RecordedTrack, path: Path) -> None:
     with path.open("wb") as file:
         for segment in track.known:
             with track.path_of(segment.number).open("rb") as piece:
@@ -95,7 +95,7 @@ def _append(track: RecordedTrack, path: Path) -> None:
 
 
 def _is_mp4(path: Path, media: MediaInfo) -> bool:
-    """Whether the file is an MP4 and not a relative such as QuickTime, which FFmpeg reads with the same demuxer."""
+    """Whether the file is an MP4, not a related format such as QuickTime, which FFmpeg reads with the same demuxer."""
     with path.open("rb") as file:
         head = file.read(12)
     return "mp4" in media.container.split(",") and head[4:8] == b"ftyp" and head[8:12] != _QUICKTIME
@@ -115,9 +115,11 @@ def _compare(fetched: Path, output: Path) -> list[Note]:
     _, after = examine(output, need="any")
     expected = [axis.units for axis in before.streams]
     written = [axis.units for axis in after.streams]
-    if len(expected) != len(written) or any(m < _LEAST_SHARE * p for p, m in zip(expected, written, strict=True)):
+    if len(expected) != len(written) or any(
+        got < _LEAST_SHARE * units for units, got in zip(expected, written, strict=True)
+    ):
         raise StreamUnreadable("This file cannot be copied into an MP4: too many of its packets are damaged.")
-    lost = sum(max(p - m, 0) for p, m in zip(expected, written, strict=True))
+    lost = sum(max(units - got, 0) for units, got in zip(expected, written, strict=True))
     if not lost:
         return []
     return [Note(NoteCode.SOURCE_DAMAGED, f"The source is damaged: {lost} of its packets could not be copied.")]
