@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from src.errors import Cancelled, ClipIncomplete
 from src.models.progress import Progress, SilentMonitor
 from src.services.cutting.acceptance import Expectation, accept
+from src.services.media.probe import examine
 from tests.tools.media_kit import Film, cached_film
 
 pytestmark = pytest.mark.slow
@@ -86,3 +91,31 @@ def test_checking_can_be_cancelled() -> None:
 
     with pytest.raises(Cancelled):
         accept(cached_film(FILM, ".mp4"), WHOLE, Stopped())
+
+
+def test_a_clip_is_written_to_the_disk_while_it_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check starts with the sync and does not wait for it: here it waits, to show that both run."""
+    path, synced, sync = tmp_path / "clip.mp4", threading.Event(), os.fsync
+    shutil.copyfile(cached_film(FILM, ".mp4"), path)
+
+    def watched(file: int) -> None:
+        if os.path.samestat(os.fstat(file), path.stat()):
+            sync(file)
+            synced.set()
+
+    def after_the_sync(path: Path, **given: Any) -> Any:
+        assert synced.wait(30)
+        return examine(path, **given)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    monkeypatch.setattr("src.services.cutting.acceptance.examine", after_the_sync)
+    assert accept(path, WHOLE, SilentMonitor()).frames == 100
+
+
+def test_a_pipe_or_a_link_in_the_place_of_a_clip_does_not_pass(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.mp4", tmp_path / "link.mp4"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "missing.mp4")
+    for path in (pipe, link):
+        with pytest.raises(ClipIncomplete):
+            accept(path, WHOLE, SilentMonitor())

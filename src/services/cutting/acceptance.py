@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +84,8 @@ def accept_audio(
 
 
 def _read_back(path: Path, need: Need, monitor: Monitor, waiting: WaitingProbe | None) -> tuple[MediaInfo, Timeline]:
+    # The disk works while the processor decodes; without this, all of it would be written after the check.
+    in_background(lambda: _sync(path), "sync")
     reading = in_background(lambda: examine(path, need=need, check=True, waiting=waiting), "check")
     try:
         media, timeline = result_of(reading, monitor.check)
@@ -90,6 +94,17 @@ def _read_back(path: Path, need: Need, monitor: Monitor, waiting: WaitingProbe |
     if timeline.errors:
         raise ClipIncomplete("The file cannot be decoded to its end")
     return media, timeline
+
+
+def _sync(path: Path) -> None:
+    """Write the file to the disk. Who stores the file syncs it again, and reports what fails: nothing is told here."""
+    with suppress(OSError):
+        # It comes from a process that read untrusted input: a pipe must not block, a link not lead elsewhere.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 def _require_sound(tracks: tuple[StreamTimeline, ...], first: float, last: float, *, to_the_end: bool) -> None:
