@@ -20,6 +20,9 @@ from src.services.cutting.engine.model import SmartImpossible
 _DECODERS = {"h264": "h264", "hevc": "hevc", "vp9": "vp9", "av1": "libdav1d", "vp8": "vp8"}
 """The decoder for each codec of edges; other codecs use FFmpeg's default."""
 
+_SKIPPING = {"h264"}
+"""Codecs whose frames name themselves as not referred to. HEVC's names leave out the layers above them."""
+
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr; only this variable limits it to errors
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
@@ -60,10 +63,15 @@ class Decoder:
         context.extradata = stream.codec_context.extradata
         context.thread_type, context.thread_count = "AUTO", 0
         self._base = stream.time_base or Fraction(1, 90000)
-        self._context = context
+        self._context, self._can_skip = context, name in _SKIPPING
 
-    def decode(self, pack: Pack) -> Iterator[VideoFrame]:
-        """Decode a packet. Returns the frames that are ready; damaged frames are omitted, so callers count frames."""
+    def decode(self, pack: Pack, *, spare: bool = False) -> Iterator[VideoFrame]:
+        """Decode a packet. Returns the frames that are ready; damaged frames are omitted, so callers count frames.
+
+        ``spare``: the caller does not need this frame, only what refers to it; it is left out if nothing does.
+        """
+        if self._can_skip:
+            self._context.skip_frame = "NONREF" if spare else "DEFAULT"
         # A packet that refers to our bytes needs the interpreter's lock to release them: the decoder's threads would
         # wait for the lock while the thread that closes the decoder holds it and waits for them.
         packet = av.Packet(len(pack.data))

@@ -16,6 +16,9 @@ from src.services.cutting.engine.model import SmartImpossible
 
 _MOST_UNCLEAN = 2
 """After this many key frames at which copying cannot start, the whole clip is encoded."""
+_WARM_UP_FRAMES = 8
+"""Before the first frame that is encoded, all are decoded: some streams do not say how far their frames are reordered,
+and the decoder learns it from the frames, of which it may lose one."""
 
 
 class StartMissed(Exception):
@@ -152,12 +155,16 @@ class VideoCut:
                 yield from self._encode(encoder, chain(frames, decoder.flush()), self._low, pack.pts)
                 yield from self._adapted(encoder.flush())
                 return unused
-            yield from self._encode(encoder, decoder.decode(pack), self._low, self._high)
+            yield from self._encode(encoder, self._decode(decoder, pack, self._low), self._low, self._high)
             if pack.dts >= self._high:
                 break
         yield from self._encode(encoder, decoder.flush(), self._low, self._high)
         yield from self._adapted(encoder.flush())
         return []
+
+    def _decode(self, decoder: Decoder, pack: Pack, begin: int) -> Iterator[VideoFrame]:
+        """Decode a packet of a run whose first wanted frame is at ``begin``."""
+        return decoder.decode(pack, spare=pack.pts < begin - _WARM_UP_FRAMES * self._usual)
 
     def _encode(self, encoder: AnyEncoder, frames: Iterator[VideoFrame], low: int, high: int) -> Iterator[Pack]:
         for frame in frames:
@@ -210,7 +217,7 @@ class VideoCut:
     def _tail(self, packs: list[Pack], begin: int) -> Iterator[Pack]:
         decoder, encoder = Decoder(self._demuxer.video), self._new_encoder()
         for pack in packs:
-            yield from self._encode(encoder, decoder.decode(pack), begin, self._high)
+            yield from self._encode(encoder, self._decode(decoder, pack, begin), begin, self._high)
         yield from self._encode(encoder, decoder.flush(), begin, self._high)
         yield from self._adapted(encoder.flush())
 
