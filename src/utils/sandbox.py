@@ -75,12 +75,12 @@ class _RulesetAttributes(ctypes.Structure):
 
 
 class _Port(ctypes.Structure):
-    _pack_ = 1
     _fields_ = [("allowed", ctypes.c_uint64), ("port", ctypes.c_uint64)]
 
 
 class _PathBeneath(ctypes.Structure):
     _pack_ = 1
+    _layout_ = "ms"  # as every packed structure was laid out until Python 3.14, which asks for the name
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
