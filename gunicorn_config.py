@@ -90,7 +90,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """On SIGTERM, answer callers that wait for a job at once rather than at the time-out."""
-    shutdown = worker.app.wsgi().extensions["yt-downloader"].runner.shutdown
+    shutdown = worker.app.wsgi().extensions["yt-downloader"].shutdown
     stop = signal.getsignal(signal.SIGTERM)
 
     def end(number: int, frame: Any) -> None:

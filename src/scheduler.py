@@ -41,7 +41,7 @@ def schedule(services: Services, holder: str) -> BlockingScheduler:
         ("cleanup", services.cleanup.run, settings.cleanup_interval_minutes * 60),
         (
             "reconcile",
-            lambda: services.runner.reconcile(
+            lambda: services.reconciler.run(
                 notified_before_seconds=settings.reconcile_interval_seconds * CHECKS_PER_NOTIFICATION,
                 orphans_notified_before_seconds=settings.reconcile_interval_seconds
                 * CHECKS_PER_NOTIFICATION_OF_ORPHANS,

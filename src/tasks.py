@@ -138,7 +138,7 @@ def _open_lane(**_: Any) -> None:
         if lane.predecessor is not None:
             with suppress(StoreUnavailable):  # then their leases decide
                 workers.drop(lane.predecessor)
-                services().runner.take_over(lane.predecessor)
+                services().dispatcher.take_over(lane.predecessor)
         services().rolling.start()
 
 

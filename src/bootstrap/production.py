@@ -1,25 +1,22 @@
-"""Builds what produces files, without any knowledge of callers: FFmpeg, the engines and the runner."""
+"""Builds what produces files, without any knowledge of callers: FFmpeg, the tools, and what runs jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo.database import Database
 
 from src.bootstrap.kinds import KINDS, Tools, build_handlers
+from src.bootstrap.running import Running, build_running
 from src.config import Settings
 from src.data.archive_data import ArchiveData
 from src.data.chunk_data import ChunkData
 from src.data.claim_data import ClaimData
-from src.data.lock_data import LockData
-from src.data.queue_data import QueueData
 from src.data.space_data import SpaceData
 from src.data.stored_paths import StoredPaths
 from src.data.stream_clock_data import StreamClockData
 from src.data.video_data import VideoData
-from src.data.worker_data import WorkerData
 from src.services.audio.download import AudioDownloadService
 from src.services.cache_service import CacheService
 from src.services.clips.preview_attention import PreviewAttention
@@ -31,12 +28,12 @@ from src.services.encoding.programs import FFmpegPrograms
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
-from src.services.jobs.admission import Admission
 from src.services.jobs.counters import JobCounters
-from src.services.jobs.lease import ShutdownFlag
+from src.services.jobs.limits import AttemptLimits
 from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
-from src.services.jobs.runner import JobRunner
+from src.services.jobs.process import Process
+from src.services.jobs.stores import JobStores
 from src.services.live.service import LiveService
 from src.services.live.whole.output import RecordingCutter
 from src.services.progress_cache import ProgressCache
@@ -46,15 +43,6 @@ from src.services.youtube.lookup_cache import LookupCache
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock
 from src.utils.ffmpeg_program import find_programs
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process as its services see it: its name, its shutdown flag, and a function that ends it at once."""
-
-    worker: str = "api"
-    shutdown: ShutdownFlag = field(default_factory=ShutdownFlag)
-    end: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,19 +58,16 @@ class Replacements:
 
 @dataclass(frozen=True)
 class Production:
-    """The runner and the services that it uses."""
+    """The services that run jobs, and those that they use."""
 
     programs: FFmpegPrograms
     ffmpeg: FFmpeg
     egress: EgressProxy
     tools: Tools
-    files: FileStore
-    space: OwnerSpace
     paths: StoredPaths
     lookups: LookupCache
-    progress: ProgressCache
-    counters: JobCounters
-    runner: JobRunner
+    stores: JobStores
+    running: Running
 
 
 def build_production(
@@ -161,37 +146,15 @@ def build_production(
         ),
         audio_downloads=given.audio_downloads,
     )
-    admission = Admission(
-        ClaimData(database, paths),
-        QueueData(database),
-        WorkerData(database),
-        LockData(database),
+    stores = JobStores(VideoData(database, paths), ClaimData(database, paths), files, progress, counters, space)
+    running = build_running(
+        database,
+        stores,
+        notifier,
+        build_handlers(tools),
         KINDS,
-        worker=process.worker,
-        lease_seconds=settings.job_lease_seconds,
-        max_attempts=settings.job_max_attempts,
+        AttemptLimits.of(settings),
+        process,
         lane_places=settings.captures_at_once,
     )
-    runner = JobRunner(
-        jobs=VideoData(database, paths),
-        claims=ClaimData(database, paths),
-        files=files,
-        space=space,
-        progress=progress,
-        counters=counters,
-        notifier=notifier,
-        handlers=build_handlers(tools),
-        kinds=KINDS,
-        worker=process.worker,
-        lease_seconds=settings.job_lease_seconds,
-        hard_limit_seconds=settings.job_hard_limit_seconds,
-        max_attempts=settings.job_max_attempts,
-        retry_limit=settings.job_retry_limit,
-        retry_base_seconds=settings.job_retry_base_seconds,
-        keep_seconds=settings.video_retention_minutes * 60,
-        stall_seconds=settings.job_stall_seconds,
-        admission=admission,
-        shutdown=process.shutdown,
-        end_process=process.end,
-    )
-    return Production(programs, ffmpeg, egress, tools, files, space, paths, lookups, progress, counters, runner)
+    return Production(programs, ffmpeg, egress, tools, paths, lookups, stores, running)

@@ -13,7 +13,7 @@ import redis
 from pymongo.database import Database
 
 from src.bootstrap.kinds import KINDS, Tools
-from src.bootstrap.production import Process, Replacements, build_production
+from src.bootstrap.production import Replacements, build_production
 from src.config import Settings
 from src.data.admin_data import AdminData
 from src.data.archive_data import ArchiveData
@@ -27,7 +27,6 @@ from src.data.session_data import SessionData
 from src.data.share_data import ShareData
 from src.data.upload_data import UploadData
 from src.data.user_data import UserData
-from src.data.video_data import VideoData
 from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
 from src.data.worker_data import WorkerData
@@ -61,6 +60,7 @@ from src.services.events.feed import ProgressFeed
 from src.services.events.slots import Slots
 from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
+from src.services.jobs.dispatch import Dispatcher
 from src.services.jobs.estimates import CompletionEstimates
 from src.services.jobs.file_links import FileLinks
 from src.services.jobs.idempotency import IdempotencyService
@@ -68,6 +68,8 @@ from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.notifier import WorkerNotifier
 from src.services.jobs.owner_space import OwnerSpace
+from src.services.jobs.process import Process
+from src.services.jobs.reconciler import Reconciler
 from src.services.jobs.runner import JobRunner
 from src.services.live.service import LiveService
 from src.services.live.shared.rolling import RollingCaptures
@@ -134,6 +136,9 @@ class Services:
     cleanup: CleanupService
     folders: FolderOwner
     runner: JobRunner
+    dispatcher: Dispatcher
+    reconciler: Reconciler
+    shutdown: ShutdownFlag
     chunks: ChunkWorkers
     files: FileStore
     space: OwnerSpace
@@ -172,30 +177,30 @@ def build(
     users, sessions = UserData(database), SessionData(database)
     locks = LockData(database)
     admins = AdminAccounts(AdminData(database), users, clock, read_admins(settings.admin_emails))
+    process = Process(worker, shutdown or ShutdownFlag(), end_process)
     production = build_production(
         settings,
         database,
         cache,
         clock,
         notifier,
-        Process(worker, shutdown or ShutdownFlag(), end_process),
+        process,
         Replacements(youtube, encoder, videos, live, audio_downloads),
     )
-    tools, files, runner, egress = production.tools, production.files, production.runner, production.egress
-    jobs_data, folders = VideoData(database, production.paths), owner_of_folders(settings, database)
-    space = production.space
+    tools, egress = production.tools, production.egress
+    stores, running, paths = production.stores, production.running, production.paths
+    jobs_data, files, folders = stores.jobs, stores.files, owner_of_folders(settings, database)
     jobs = JobService(
-        jobs_data,
-        files,
-        production.progress,
-        runner,
+        stores,
+        running.dispatcher,
+        running.finisher,
         clock,
         KINDS,
         max_open=settings.max_pending_per_user,
         keep_seconds=settings.video_retention_minutes * 60,
-        space=space,
         anonymous_life=timedelta(hours=settings.anonymous_save_hours),
         max_waiting=settings.api_threads // 2,
+        shutdown=process.shutdown,
     )
     counters = WindowCounters(cache, clock)
     storyboards = Storyboards(cache, egress, settings.data_dir / "storyboards", verify_tls=settings.ytdlp_verify_tls)
@@ -245,7 +250,7 @@ def build(
         links=chat_links.for_message,
     )
     cleanup = CleanupService(
-        ExpiryData(database, production.paths),
+        ExpiryData(database, paths),
         files,
         server_clock,
         record_days=settings.record_retention_days,
@@ -257,7 +262,7 @@ def build(
     health = HealthService(
         guests,
         jobs,
-        production.counters,
+        stores.counters,
         files,
         clock,
         mongodb=lambda: db_service.ping(database),
@@ -311,7 +316,7 @@ def build(
         moderation=ModerationService(jobs, clips),
         uploads=uploads,
         resumable=ResumableUploadService(
-            UploadData(database), uploads, files, space, clock, max_bytes=settings.max_upload_size_mb * 1_000_000
+            UploadData(database), uploads, files, stores.space, clock, max_bytes=settings.max_upload_size_mb * 1_000_000
         ),
         webhooks=webhooks,
         shares=shares,
@@ -338,9 +343,9 @@ def build(
         storyboards=storyboards,
         guests=guests,
         downloads=downloads,
-        estimates=CompletionEstimates(jobs, production.counters, clock, workers=settings.download_workers),
+        estimates=CompletionEstimates(jobs, stores.counters, clock, workers=settings.download_workers),
         catalog=CatalogService(tools.youtube, cache, clock, life=timedelta(minutes=settings.metadata_cache_minutes)),
-        library=LibraryService(ArchiveData(database, production.paths), jobs_data, jobs, files, tools.encoder, clock),
+        library=LibraryService(ArchiveData(database, paths), jobs_data, jobs, files, tools.encoder, clock),
         work_plans=WorkPlanService(WorkPlanData(database), jobs_data, downloads, clock),
         health=health,
         diagnostics=DiagnosticsService(
@@ -358,12 +363,15 @@ def build(
         encoder=tools.encoder,
         cleanup=cleanup,
         folders=folders,
-        runner=runner,
+        runner=running.runner,
+        dispatcher=running.dispatcher,
+        reconciler=running.reconciler,
+        shutdown=process.shutdown,
         chunks=tools.chunks,
         files=files,
-        space=space,
-        upload_space=functools.partial(UploadSpace, space, files),
-        progress=production.progress,
+        space=stores.space,
+        upload_space=functools.partial(UploadSpace, stores.space, files),
+        progress=stores.progress,
         locks=locks,
         rolling=_rolling(settings, tools, ChannelTokenData(database), files, clock),
     )

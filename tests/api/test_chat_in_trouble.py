@@ -104,7 +104,7 @@ def dead_broker(dead_address: str, tmp_path: Path) -> Iterator[Celery]:
 def test_without_a_broker_the_clip_is_saved(api: Api, anna: Person, dead_broker: Celery) -> None:
     """The reconciler finds it later: a message only notifies."""
     secret = make_token(anna)["token"]
-    object.__setattr__(api.services.runner, "_notifier", CeleryNotifier(dead_broker))
+    object.__setattr__(api.services.dispatcher, "_notifier", CeleryNotifier(dead_broker))
     ask(api.services, f"/c/{secret}")
     eventually(lambda: clips_of(anna))
     (listed,) = clips_of(anna)

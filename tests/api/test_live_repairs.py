@@ -83,7 +83,7 @@ class Stream:
 
     def reconcile(self) -> int:
         """Let the scheduler find what is due, and the workers do it."""
-        found = self.api.services.runner.reconcile(notified_before_seconds=0)
+        found = self.api.services.reconciler.run(notified_before_seconds=0)
         self.api.notifier.finish()
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def test_a_guest_fetches_a_film_its_sound_and_its_captions(real: Api, tmp_path: 
         {"url": link(VideoId.LADDER), "media_type": "transcript"},
         {"url": link(VideoId.CAPTIONS_RATE_LIMITED), "media_type": "transcript"},
     ]
-    real.services.runner._retry_limit = 1
+    real.services.runner._limits = replace(real.services.runner._limits, retry_limit=1)
     for body in bodies:
         assert real.call("POST", "/api/jobs/", json=body, headers=headers).status_code == 201
     real.notifier.finish()

@@ -41,7 +41,7 @@ def fetched(person: Person, video_id: str, folder: Path, **wish: Any) -> list[in
 
 def has_ended(person: Person, video_id: str) -> bool:
     """Let a worker do what is due, as the scheduler does."""
-    person.api.services.runner.reconcile(notified_before_seconds=0)
+    person.api.services.reconciler.run(notified_before_seconds=0)
     person.api.notifier.finish()
     return person.status(video_id)["status"] in ("completed", "failed")
 

@@ -51,7 +51,7 @@ def ended(api: Api, job_id: str) -> dict[str, Any]:
         job = dict(told.json or {})
         if job["status"] not in ("PENDING", "PROCESSING"):
             return job
-        api.services.runner.reconcile(notified_before_seconds=1)  # what is tried again is rung for by the scheduler
+        api.services.reconciler.run(notified_before_seconds=1)  # what is tried again is rung for by the scheduler
         return None
 
     return eventually(look)

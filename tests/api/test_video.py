@@ -312,7 +312,7 @@ def test_a_passing_cause_is_tried_again_by_the_service(api: Api, anna: Person) -
     anna.post(f"/api/video/download/{video_id}", headers={"Prefer": "respond-async"})
 
     def completed_by_the_service() -> bool:
-        api.services.runner.reconcile(notified_before_seconds=0.05)
+        api.services.reconciler.run(notified_before_seconds=0.05)
         return bool(anna.status(video_id)["status"] == "completed")
 
     eventually(completed_by_the_service)

@@ -31,13 +31,12 @@ from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
-from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.jobs.runner import JobRunner
-from src.services.progress_cache import ProgressCache
 from tests.tools.factories import ANNA, BERT, make_clip
+from tests.tools.runners import attempt_limits, job_stores, running_over
 from tests.tools.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -86,33 +85,15 @@ class Service:
         self.messages: queue.Queue[str | None] = queue.Queue()
         self.notified: list[str] = []
         self.handlers = {kind: Gated() for kind in KINDS.in_queue("downloads").all}
-        files, progress = FileStore(folder / "downloads", folder / "uploads"), ProgressCache(cache)
-        self.runners = []
+        stores = job_stores(database, cache, FileStore(folder / "downloads", folder / "uploads"))
+        limits = attempt_limits(lease_seconds=300, hard_limit_seconds=300, stall_seconds=300, max_attempts=5)
+        handlers = cast(Any, self.handlers)
+        self.workers = []
         for number in range(workers):
             name = f"w{number}"
             self.presences.register(name, ["downloads"], seconds=300)
-            self.runners.append(
-                JobRunner(
-                    jobs=self.jobs,
-                    claims=self.claims,
-                    files=files,
-                    progress=progress,
-                    counters=JobCounters(cache),
-                    notifier=self,
-                    handlers=cast(Any, self.handlers),
-                    kinds=KINDS,
-                    worker=name,
-                    lease_seconds=300,
-                    hard_limit_seconds=300,
-                    max_attempts=5,
-                    retry_limit=2,
-                    retry_base_seconds=0.1,
-                    keep_seconds=1800,
-                    stall_seconds=300,
-                    admission=self.admission(name),
-                )
-            )
-        self.threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self.runners]
+            self.workers.append(running_over(database, stores, self, handlers, worker=name, limits=limits, kinds=KINDS))
+        self.threads = [threading.Thread(target=self._work, args=(each.runner,), daemon=True) for each in self.workers]
         for thread in self.threads:
             thread.start()
 
@@ -157,7 +138,7 @@ class Service:
         self.jobs.insert(job)
         started = self.jobs.enqueue(job.id, {})
         assert started is not None
-        self.runners[0].notify(started)
+        self.workers[0].dispatcher.notify(started)
         return started
 
     def hand_over(self, job: VideoJob) -> None:
@@ -335,7 +316,7 @@ def test_a_job_that_waits_is_notified_of_once_and_not_again_and_again(start: Any
     notified = Counter(service.notified)
     assert service.running(*streams) == 1
     for _ in range(5):
-        service.runners[0].reconcile(notified_before_seconds=0, orphans_notified_before_seconds=0)
+        service.workers[0].reconciler.run(notified_before_seconds=0, orphans_notified_before_seconds=0)
     service.settled()
     assert Counter(service.notified) == notified, "nothing has changed, so nobody is told anything"
     service.end(next(each for each in streams if service.running(each)))
@@ -351,7 +332,7 @@ def test_a_cancelled_job_makes_room_for_others(start: Any) -> None:
     stream, clip = service.ask(BERT, "stream"), service.ask(CARL)
     clip_gone = service.jobs.cancel(clip.id, keep_seconds=60)
     assert clip_gone is not None
-    service.runners[0].finish(clip_gone)
+    service.workers[0].finisher.finish(clip_gone)
     service.end(first)
     eventually(lambda: service.running(stream) == 1, PATIENCE)
 

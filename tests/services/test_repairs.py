@@ -14,22 +14,21 @@ import pytest
 import redis
 from pymongo.database import Database
 
-from src.bootstrap.kinds import KINDS
-from src.data.claim_data import ClaimData
+from src.bootstrap.running import Running
 from src.data.expiry_data import ExpiryData
-from src.data.video_data import VideoData
 from src.errors import AppError, LiveEndedNotReady, NetworkTimeout, VideoPrivate
 from src.models.params import LiveClipParams
 from src.models.video import RepairPlan, RepairState, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.cleanup_service import CleanupService
 from src.services.file_store import FileStore
-from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import JobContext, JobHandler, JobResult, Postponed
+from src.services.jobs.lease import ShutdownFlag
+from src.services.jobs.process import Process
 from src.services.jobs.runner import JobRunner
-from src.services.progress_cache import ProgressCache
 from tests.tools.factories import make_clip
 from tests.tools.fakes import FakeClock, RecordingNotifier
+from tests.tools.runners import job_stores, running_over
 
 pytestmark = pytest.mark.slow
 
@@ -61,32 +60,19 @@ class Bench:
 
     def __init__(self, database: Database[dict[str, Any]], redis_client: redis.Redis, folder: Path) -> None:
         self.database = database
-        self.jobs, self.claims = VideoData(database), ClaimData(database)
         self.files = FileStore(folder / "downloads", folder / "uploads")
-        self.redis, self.notifier, self.handler = redis_client, RecordingNotifier(), Repairing()
+        self.stores = job_stores(database, CacheService(redis_client), self.files)
+        self.jobs, self.claims = self.stores.jobs, self.stores.claims
+        self.notifier, self.handler = RecordingNotifier(), Repairing()
         self.clock = FakeClock(datetime.now(UTC))
         self.cleanup = CleanupService(ExpiryData(database), self.files, self.clock, record_days=1, saved_days=30)
 
-    def runner(self, *, lease: float = 30) -> JobRunner:
-        cache = CacheService(self.redis)
-        return JobRunner(
-            jobs=self.jobs,
-            claims=self.claims,
-            files=self.files,
-            progress=ProgressCache(cache),
-            counters=JobCounters(cache),
-            notifier=self.notifier,
-            handlers={"live_clip": self.handler},
-            kinds=KINDS,
-            worker="w",
-            lease_seconds=lease,
-            hard_limit_seconds=60,
-            max_attempts=3,
-            retry_limit=2,
-            retry_base_seconds=0.1,
-            keep_seconds=1800,
-            stall_seconds=60,
-        )
+    def running(self, process: Process | None = None) -> Running:
+        """What a new worker runs jobs with."""
+        return running_over(self.database, self.stores, self.notifier, {"live_clip": self.handler}, process=process)
+
+    def runner(self) -> JobRunner:
+        return self.running().runner
 
     def with_a_gap(self) -> VideoJob:
         """A completed clip whose repair waits."""
@@ -117,7 +103,7 @@ class Bench:
 
     def reconciled(self) -> list[str]:
         self.notifier.notified.clear()
-        self.runner().reconcile(notified_before_seconds=0)
+        self.running().reconciler.run(notified_before_seconds=0)
         return [job_id for job_id, _ in self.notifier.notified]
 
 
@@ -304,16 +290,16 @@ def test_what_was_captured_goes_first_when_the_disk_fills(bench: Bench) -> None:
 def test_a_worker_that_shuts_down_hands_the_repair_back(bench: Bench) -> None:
     job = bench.with_a_gap()
     bench.due(job)
-    runner = bench.runner()
+    shutdown = ShutdownFlag()
 
     def shut_down(context: JobContext) -> None:
-        runner.shutdown.set()
+        shutdown.set()
         waited = threading.Event()
         while not waited.wait(0.05):
             context.monitor.check()
 
     bench.handler.repair = shut_down
-    runner.run(job.id)
+    bench.running(Process("w", shutdown)).runner.run(job.id)
     bench.handler.repair = lambda context: None
     assert bench.reconciled() == [job.id], "at once"
     bench.runner().run(job.id)

@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import redis
 from pymongo.database import Database
 
 from src.bootstrap.kinds import KINDS
+from src.bootstrap.running import Running
 from src.data.archive_data import ArchiveData
 from src.data.claim_data import ClaimData
 from src.data.space_data import SpaceData
@@ -39,11 +40,14 @@ from src.services.jobs.handler import JobHandler, JobResult, Postponed
 from src.services.jobs.jobs import JobService
 from src.services.jobs.lease import LeaseLost, LeaseRenewer, ShutdownFlag
 from src.services.jobs.owner_space import OwnerSpace
+from src.services.jobs.process import Process
 from src.services.jobs.runner import JobRunner
+from src.services.jobs.stores import JobStores
 from src.services.progress_cache import ProgressCache
 from src.utils.clock import SystemClock
 from tests.tools.factories import make_clip, make_encode
 from tests.tools.fakes import FakeEngine, RecordingNotifier, fake_handlers
+from tests.tools.runners import attempt_limits, job_stores, running_over
 from tests.tools.stores import end_leases
 from tests.tools.waiting import HANG_SECONDS, eventually
 
@@ -54,33 +58,52 @@ pytestmark = pytest.mark.slow
 class Bench:
     """A runner with all that it needs, and a look at what it leaves."""
 
-    jobs: VideoData
-    claims: ClaimData
-    files: FileStore
-    progress: ProgressCache
-    counters: JobCounters
+    database: Database[dict[str, Any]]
+    stores: JobStores
     notifier: RecordingNotifier
     engine: FakeEngine
 
-    def runner(self, *, lease: float = 30, hard_limit: float = 60, stall: float = 60, most: int = 3) -> JobRunner:
-        return JobRunner(
-            jobs=self.jobs,
-            claims=self.claims,
-            files=self.files,
-            progress=self.progress,
-            counters=self.counters,
-            notifier=self.notifier,
-            handlers=fake_handlers(self.engine),
-            kinds=KINDS,
-            worker=f"w{time.monotonic_ns()}",
-            lease_seconds=lease,
-            hard_limit_seconds=hard_limit,
-            max_attempts=most,
-            retry_limit=2,
-            retry_base_seconds=0.1,
-            keep_seconds=1800,
-            stall_seconds=stall,
+    @property
+    def jobs(self) -> VideoData:
+        return self.stores.jobs
+
+    @property
+    def claims(self) -> ClaimData:
+        return self.stores.claims
+
+    @property
+    def files(self) -> FileStore:
+        return self.stores.files
+
+    @property
+    def progress(self) -> ProgressCache:
+        return self.stores.progress
+
+    @property
+    def counters(self) -> JobCounters:
+        return self.stores.counters
+
+    def replace(self, **stores: Any) -> None:
+        """Use these stores from now on."""
+        self.stores = replace(self.stores, **stores)
+
+    def running(
+        self,
+        handler: JobHandler[Any] | None = None,
+        *,
+        shutdown: ShutdownFlag | None = None,
+        end: Callable[[], None] | None = None,
+        **limits: float,
+    ) -> Running:
+        """What a new worker runs jobs with; ``handler`` is that of clips."""
+        handlers = fake_handlers(self.engine) | ({} if handler is None else {"clip": handler})
+        process = Process(f"w{time.monotonic_ns()}", shutdown or ShutdownFlag(), end)
+        return running_over(
+            self.database, self.stores, self.notifier, handlers, limits=attempt_limits(**limits), process=process
         )
+
+    def runner(self, handler: JobHandler[Any] | None = None, **more: Any) -> JobRunner:
+        return self.running(handler, **more).runner
 
     def queued(self, job: VideoJob | None = None) -> VideoJob:
         job = job or make_clip()
@@ -95,7 +118,7 @@ class Bench:
         return found
 
     def end_leases(self) -> None:
-        end_leases(self.jobs._videos.database)
+        end_leases(self.database)
 
     def files_left(self) -> list[Path]:
         return sorted(path for path in self.files.downloads.rglob("*") if path.is_file())
@@ -104,11 +127,8 @@ class Bench:
 @pytest.fixture
 def bench(mongo_database: Database[dict[str, Any]], redis_client: redis.Redis, tmp_path: Path) -> Iterator[Bench]:
     made = Bench(
-        VideoData(mongo_database),
-        ClaimData(mongo_database),
-        FileStore(tmp_path / "downloads", tmp_path / "uploads"),
-        ProgressCache(CacheService(redis_client)),
-        JobCounters(CacheService(redis_client)),
+        mongo_database,
+        job_stores(mongo_database, CacheService(redis_client), FileStore(tmp_path / "downloads", tmp_path / "uploads")),
         RecordingNotifier(),
         FakeEngine(),
     )
@@ -185,7 +205,7 @@ def test_how_jobs_end_is_counted_by_kind_and_code(bench: Bench) -> None:
 
 def test_without_redis_jobs_end_all_the_same_and_nothing_is_counted(bench: Bench) -> None:
     away = CacheService(redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.2))
-    bench.counters, bench.progress = JobCounters(away), ProgressCache(away)
+    bench.replace(counters=JobCounters(away), progress=ProgressCache(away))
     job = bench.queued()
     bench.runner().run(job.id)
     assert bench.find(job).status is Status.COMPLETED
@@ -198,7 +218,7 @@ def test_attempts_that_died_with_their_worker_take_no_try_from_a_cause_that_may_
         assert bench.claims.claim(job.id, "dead", lease_seconds=30, max_attempts=4)
         bench.end_leases()
     bench.engine.errors = [NetworkTimeout()]
-    bench.runner(most=4).run(job.id)
+    bench.runner(max_attempts=4).run(job.id)
     waiting = bench.find(job)
     assert waiting.waiting and waiting.attempts == 3 and waiting.retries == 1
 
@@ -268,17 +288,18 @@ def test_a_cancelled_job_stops_in_the_middle_and_leaves_nothing(bench: Bench) ->
 def test_a_worker_that_ends_hands_its_job_back_uncounted(bench: Bench) -> None:
     job = bench.queued()
     bench.engine.busy = True
-    runner = bench.runner()
-    thread = threading.Thread(target=runner.run, args=(job.id,))
+    shutdown = ShutdownFlag()
+    running = bench.running(shutdown=shutdown)
+    thread = threading.Thread(target=running.runner.run, args=(job.id,))
     thread.start()
     eventually(lambda: bench.find(job).status is Status.PROCESSING)
-    runner.shutdown.set()
+    shutdown.set()
     thread.join(timeout=60)
     assert not thread.is_alive()
     back = bench.find(job)
     assert back.waiting and back.attempts == 0
-    runner.notify(bench.find(job))
-    runner.run(job.id)
+    running.dispatcher.notify(bench.find(job))
+    running.runner.run(job.id)
     assert bench.find(job).waiting, "an ending worker takes nothing new"
     assert bench.claims.unattended(notified_before_seconds=60), "and has workers notified again"
 
@@ -286,7 +307,7 @@ def test_a_worker_that_ends_hands_its_job_back_uncounted(bench: Bench) -> None:
 def test_a_worker_that_lost_its_lease_stops_and_its_file_never_appears(bench: Bench) -> None:
     job = bench.queued()
     bench.engine.busy = True
-    runner = bench.runner(lease=3)
+    runner = bench.runner(lease_seconds=3)
     thread = threading.Thread(target=runner.run, args=(job.id,))
     thread.start()
     eventually(lambda: bench.find(job).status is Status.PROCESSING)
@@ -301,7 +322,7 @@ def test_a_worker_that_lost_its_lease_stops_and_its_file_never_appears(bench: Be
 def test_a_job_that_takes_too_long_is_stopped(bench: Bench) -> None:
     job = bench.queued()
     bench.engine.busy = True
-    bench.runner(hard_limit=0.6).run(job.id)
+    bench.runner(hard_limit_seconds=0.6).run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "JOB_TIMEOUT"
 
@@ -309,11 +330,11 @@ def test_a_job_that_takes_too_long_is_stopped(bench: Bench) -> None:
 def test_a_job_whose_progress_stands_still_is_stopped_and_tried_again_and_not_for_ever(bench: Bench) -> None:
     job = bench.queued()
     bench.engine.busy = True  # it reports the same reading all the time
-    bench.runner(stall=0.6).run(job.id)
+    bench.runner(stall_seconds=0.6).run(job.id)
     again = bench.find(job)
     assert again.waiting and again.attempts == 1
     eventually(lambda: bench.claims.unattended(notified_before_seconds=0))
-    bench.runner(stall=0.6).run(job.id)
+    bench.runner(stall_seconds=0.6).run(job.id)
     failure = bench.find(job).failure
     assert failure is not None and failure.code == "JOB_STALLED"
     assert bench.files_left() == []
@@ -360,8 +381,6 @@ def test_what_counts_as_progress(
 
 def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Bench) -> None:
     job, ended, release = bench.queued(), threading.Event(), threading.Event()
-    runner = bench.runner()
-    runner._end_process = ended.set
 
     class Hanging(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> JobResult:
@@ -372,8 +391,7 @@ def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Benc
         def ended(self, job_id: str) -> None:
             bench.engine.forget(job_id)
 
-    runner._handlers = {"clip": Hanging()}
-    thread = threading.Thread(target=runner.run, args=(job.id,))
+    thread = threading.Thread(target=bench.runner(Hanging(), end=ended.set).run, args=(job.id,))
     thread.start()
     assert ended.wait(60), "the process was not ended"
     handed_back = bench.find(job)
@@ -385,8 +403,6 @@ def test_work_that_does_not_stop_when_told_is_ended_with_its_process(bench: Benc
 
 def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_other(bench: Bench) -> None:
     job, ended = bench.queued(), threading.Event()
-    runner = bench.runner()
-    runner._end_process = ended.set
 
     class Hanging(JobHandler[Any]):
         def run(self, params: Any, context: Any) -> JobResult:
@@ -398,8 +414,7 @@ def test_a_job_that_ends_with_its_process_is_counted_and_cleared_up_like_any_oth
         def ended(self, job_id: str) -> None:
             bench.engine.forget(job_id)
 
-    runner._handlers = {"clip": Hanging()}
-    runner.run(job.id)
+    bench.runner(Hanging(), end=ended.set).run(job.id)
     assert bench.find(job).status is Status.FAILED
     assert bench.counters.read().failures == {("clip", "JOB_TIMEOUT"): 1}
     assert bench.engine.forgotten == [job.id] and not bench.files.retained_folder(job.id).exists()
@@ -432,12 +447,12 @@ def test_the_reconciler_notifies_of_missed_jobs_and_gives_up_the_spent(bench: Be
     for _ in range(3):
         assert bench.claims.claim(spent.id, "dead", lease_seconds=30, max_attempts=3)
         bench.end_leases()
-    runner = bench.runner()
-    runner.reconcile(notified_before_seconds=10)
+    reconciler = bench.running().reconciler
+    reconciler.run(notified_before_seconds=10)
     assert bench.notifier.notified == [(missed.id, "downloads")]
     failure = bench.find(spent).failure
     assert failure is not None and failure.code == "JOB_LOST"
-    runner.reconcile(notified_before_seconds=10)
+    reconciler.run(notified_before_seconds=10)
     assert len(bench.notifier.notified) == 1, "workers were notified a moment ago"
     assert bench.engine.forgotten == [spent.id], "its helpers stop"
     assert bench.counters.read().failures == {("encode", "JOB_LOST"): 1}
@@ -453,17 +468,18 @@ def test_while_the_broker_is_away_one_vain_call_a_look_is_enough_and_nobody_coun
             raise ConnectionError("the broker is away")
 
     notifier, bench.notifier = bench.notifier, Away()
-    assert bench.runner().reconcile(notified_before_seconds=60) == 0 and len(vain) == 1
+    assert bench.running().reconciler.run(notified_before_seconds=60) == 0 and len(vain) == 1
     bench.notifier = notifier
-    assert bench.runner().reconcile(notified_before_seconds=60) == 3
+    assert bench.running().reconciler.run(notified_before_seconds=60) == 3
     assert {job_id for job_id, _ in notifier.notified} == {job.id for job in waiting}
 
 
 def test_a_job_that_is_cancelled_while_it_waits_takes_its_chunks_and_its_kept_files_along(bench: Bench) -> None:
     job = bench.queued(make_encode())
     bench.files.retained_folder(job.id).mkdir(parents=True)
+    running = bench.running()
     service = JobService(
-        bench.jobs, bench.files, bench.progress, bench.runner(), SystemClock(), KINDS, max_open=5, keep_seconds=60
+        bench.stores, running.dispatcher, running.finisher, SystemClock(), KINDS, max_open=5, keep_seconds=60
     )
     assert service.cancel(job).status is Status.CANCELLED
     assert bench.engine.forgotten == [job.id] and not bench.files.retained_folder(job.id).exists()
@@ -487,8 +503,7 @@ def test_a_job_that_comes_back_later_costs_no_attempt_and_finds_what_it_kept(ben
             path.write_bytes(b"a file")
             return JobResult(path, "video/mp4", "clip.mp4", retains_source=True)
 
-    runner = bench.runner()
-    runner._handlers = {"clip": Patient()}
+    runner = bench.runner(Patient())
     for _ in range(4):
         runner.run(job.id)
         waiting = bench.find(job)
@@ -511,11 +526,10 @@ def test_nobody_waits_longer_than_the_clock_s_guard_allows(
             raise Postponed(10 * 3600, "the same is being made", follows=bench.queued().id)
 
     job, told = bench.queued(), []
-    bench.claims = Unsure(mongo_database)
-    runner = bench.runner()
-    runner._handlers = {"clip": Patient()}
-    runner.finish = lambda ended, *_, **__: told.append(ended.id)  # type: ignore[method-assign]
-    runner.run(job.id)
+    bench.replace(claims=Unsure(mongo_database))
+    running = bench.running(Patient())
+    running.finisher.finish = lambda ended, *_, **__: told.append(ended.id)  # type: ignore[method-assign]
+    running.runner.run(job.id)
     assert bench.find(job).waiting and told == [job.id], "it was handed back, whatever became of the other"
     assert bench.claims.claim(job.id, "w", lease_seconds=30, max_attempts=3) is None, (
         "it waits, and is not begun at once"
@@ -543,9 +557,7 @@ def test_a_job_that_is_handed_back_with_a_wish_to_stop_is_cancelled(bench: Bench
             bench.jobs.cancel(job.id, keep_seconds=1800)
             raise Postponed(900, "the recording is not there yet")
 
-    runner = bench.runner()
-    runner._handlers = {"clip": Late()}
-    runner.run(job.id)
+    bench.runner(Late()).run(job.id)
     assert bench.find(job).status is Status.CANCELLED
 
 
@@ -579,7 +591,7 @@ def test_a_flag_of_an_earlier_run_stops_nobody(bench: Bench, mongo_database: Dat
     job = bench.queued()
     bench.progress.ask_cancel(job.id)  # and the record was asked for anew while Redis was away
     bench.engine.busy = True
-    bench.claims = Renewing(mongo_database)
+    bench.replace(claims=Renewing(mongo_database))
     bench.runner().run(job.id)
     assert bench.find(job).status is Status.COMPLETED
 
@@ -595,9 +607,7 @@ def test_a_commit_that_comes_too_late_is_refused_and_its_file_goes(bench: Bench)
             bench.jobs._videos.update_one({"fence": 1}, {"$inc": {"fence": 1}})
             return JobResult(path, "video/mp4", "clip.mp4")
 
-    runner = bench.runner()
-    runner._handlers = {"clip": Sleeper()}
-    runner.run(job.id)
+    bench.runner(Sleeper()).run(job.id)
     found = bench.find(job)
     assert found.status is Status.PROCESSING and found.artifact is None
     assert bench.files_left() == []
@@ -619,7 +629,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_finished_work(
             return super().complete(*args, **named)
 
     job = bench.queued()
-    bench.claims = Stumbling(mongo_database)
+    bench.replace(claims=Stumbling(mongo_database))
     bench.runner().run(job.id)
     done = bench.find(job)
     assert done.status is Status.COMPLETED and done.artifact is not None and done.attempts == 1

@@ -23,12 +23,13 @@ from src.models.job_kinds import KindTable
 from src.models.params import JobParams
 from src.models.progress import Phase, Progress
 from src.models.video import Owner, Status, VideoJob
-from src.services.file_store import FileStore
+from src.services.jobs.dispatch import Dispatcher
+from src.services.jobs.finishing import Finisher
+from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.open_job_limits import OpenJobLimits
-from src.services.jobs.owner_space import OwnerSpace
 from src.services.jobs.queues import Queue, queues_of
-from src.services.jobs.runner import JobRunner
-from src.services.progress_cache import ProgressCache, minutes_text, to_fields
+from src.services.jobs.stores import JobStores
+from src.services.progress_cache import minutes_text, to_fields
 from src.utils.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -39,31 +40,30 @@ class JobService:
 
     def __init__(
         self,
-        jobs: VideoData,
-        files: FileStore,
-        progress: ProgressCache,
-        runner: JobRunner,
+        stores: JobStores,
+        dispatcher: Dispatcher,
+        finisher: Finisher,
         clock: Clock,
         kinds: KindTable,
         *,
         max_open: int,
         keep_seconds: float,
-        space: OwnerSpace | None = None,
         anonymous_life: timedelta = timedelta(hours=168),
         max_waiting: int = 32,
+        shutdown: ShutdownFlag | None = None,
     ) -> None:
         """Set the limits.
 
         ``anonymous_life``: how long jobs that other callers saved for an owner wait to be started. ``keep_seconds``:
         the lifetime of the data of a cancelled job. ``max_waiting``: how many callers of this process may wait at the
-        same time, so that some threads stay free.
+        same time, so that some threads stay free; ``shutdown`` ends their waits.
         """
-        self._jobs, self._files, self._progress, self._runner = jobs, files, progress, runner
-        self._clock, self._limits = clock, OpenJobLimits(jobs, clock, most=max_open)
+        self._jobs, self._files, self._progress, self._space = stores.jobs, stores.files, stores.progress, stores.space
+        self._dispatcher, self._finisher = dispatcher, finisher
+        self._clock, self._limits = clock, OpenJobLimits(stores.jobs, clock, most=max_open)
         self.kinds = kinds
-        self._keep_seconds, self._space = keep_seconds, space
-        self._anonymous_life = anonymous_life
-        self._waiters = threading.BoundedSemaphore(max_waiting)
+        self._keep_seconds, self._anonymous_life = keep_seconds, anonymous_life
+        self._waiters, self._shutdown = threading.BoundedSemaphore(max_waiting), shutdown or ShutdownFlag()
 
     def save(
         self,
@@ -148,7 +148,7 @@ class JobService:
         if job.artifact is not None:
             self._files.delete(job.artifact.path)
         self._progress.clear(job.id)
-        self._runner.notify(queued, noted=True)
+        self._dispatcher.notify(queued, noted=True)
         self._progress.announce_change(job.id)
         return queued
 
@@ -182,8 +182,7 @@ class JobService:
             QuotaExceeded: the owner's files exceed the quota, or would with this file.
         """
         self._files.require_room()
-        if self._space is not None:
-            self._space.require(owner, more_bytes, without=hold_id)
+        self._space.require(owner, more_bytes, without=hold_id)
 
     def retry(self, job: VideoJob) -> VideoJob:
         """Start a failed or cancelled job again; other jobs stay as they are.
@@ -205,7 +204,7 @@ class JobService:
                 if found is None or found.ended:
                     return found or job
                 job = found
-                if self._runner.shutdown.is_set():
+                if self._shutdown.is_set():
                     break  # the process is ending: an unfinished job is a better answer than no answer
             return job
         finally:
@@ -313,7 +312,7 @@ class JobService:
         if ended_at is None or ended_at < job.queued_at:
             self._jobs.set_facts(job.id, {"end_requested_at": self._clock.now(), "not_before": None})
             self._progress.ask_cancel(job.id)  # a worker that has it reads the record at once
-            self._runner.notify(job)
+            self._dispatcher.notify(job)
         return self._jobs.find(job.id) or job
 
     def _cancel(self, job: VideoJob) -> VideoJob:
@@ -322,7 +321,7 @@ class JobService:
             return self._jobs.find(job.id) or job
         self._progress.ask_cancel(job.id)
         if cancelled.ended:
-            self._runner.finish(cancelled)
+            self._finisher.finish(cancelled)
         return cancelled
 
     def dismiss(self, job: VideoJob) -> tuple[VideoJob, bool]:

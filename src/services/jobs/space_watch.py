@@ -24,10 +24,10 @@ _STEP_BYTES = 4_000_000
 class SpaceWatch:
     """The space that one attempt reserves from its owner's quota. Thread-safe."""
 
-    def __init__(self, space: OwnerSpace | None, files: FileStore, job: VideoJob) -> None:
-        """Start without a reservation. ``space``: ``None`` if owners have no quotas."""
+    def __init__(self, space: OwnerSpace, files: FileStore, job: VideoJob) -> None:
+        """Start without a reservation."""
         self._files, self._job = files, job
-        self._space = space if space is not None and space.is_limited(job.owner) else None
+        self._space = space if space.is_limited(job.owner) else None
         self._lock = threading.Lock()
         self._held = 0
         self._checked = self._extended = self._seen_bytes = 0.0

@@ -16,7 +16,7 @@ from tests.resilience.storm.victims import Kind, belongs_to, look, victims
 from tests.resilience.storm.watch import Life, Watch
 from tests.tools.live_service import LiveService, descendants
 
-_ENDED = re.compile(r"src\.services\.jobs\.runner: job ([0-9a-f]{24}) is completed after")
+_ENDED = re.compile(r"src\.services\.jobs\.finishing: job ([0-9a-f]{24}) is completed after")
 _ALARMS = ("failed unexpectedly", "raised unexpected")
 _SECRETS = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.|[?&]sig=(?!\[redacted\])|SecurePass")
 

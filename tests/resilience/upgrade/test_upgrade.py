@@ -18,12 +18,9 @@ import redis
 from bson import json_util
 from pymongo.database import Database
 
-from src.bootstrap.kinds import KINDS
 from src.config import Settings
 from src.data.chunk_data import ChunkData
-from src.data.claim_data import ClaimData
 from src.data.stored_paths import Root, StoredPaths
-from src.data.video_data import VideoData
 from src.models.chunk import Chunk, ChunkTask
 from src.models.media_source import NetworkSettings
 from src.models.progress import Monitor, SilentMonitor
@@ -35,13 +32,10 @@ from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.file_store import FileStore
-from src.services.jobs.counters import JobCounters
 from src.services.jobs.handler import JobHandler
 from src.services.jobs.lease import ShutdownFlag
-from src.services.jobs.runner import JobRunner
 from src.services.live.kind import LiveClipHandler
 from src.services.live.service import LiveService
-from src.services.progress_cache import ProgressCache
 from src.services.streams.kind import StreamHandler
 from src.services.streams.service import StreamService
 from src.services.uploads.chunk_workers import TASK, ChunkWorkers
@@ -58,6 +52,7 @@ from tests.tools.fakes import RecordingNotifier
 from tests.tools.live_origin import LiveOrigin, VirtualClock
 from tests.tools.media_kit import FFMPEG, decode_errors, frame_numbers
 from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube
+from tests.tools.runners import attempt_limits, job_stores, running_over
 
 pytestmark = pytest.mark.slow
 
@@ -72,8 +67,8 @@ class Installation:
         self.database, self.cache = database, CacheService(client)
         self.files = FileStore(folder / "downloads", folder / "uploads")
         paths = StoredPaths(downloads=Root(self.files.downloads), uploads=Root(self.files.uploads))
-        self.jobs, self.claims = VideoData(database, paths), ClaimData(database, paths)
-        self.progress = ProgressCache(self.cache)
+        self.stores = job_stores(database, self.cache, self.files, paths)
+        self.jobs, self.claims, self.progress = self.stores.jobs, self.stores.claims, self.stores.progress
 
     def add_record(self, kind: str, **changes: Any) -> str:
         """Insert the record of a job of this kind; its id."""
@@ -90,24 +85,9 @@ class Installation:
     def run(self, job_id: str, handler: JobHandler[Any]) -> tuple[VideoJob, Path]:
         """Run the job to its end: its record and its file."""
         kind = self.database["videos"].find_one({})["kind"]  # type: ignore[index]
-        runner = JobRunner(
-            jobs=self.jobs,
-            claims=self.claims,
-            files=self.files,
-            progress=self.progress,
-            counters=JobCounters(self.cache),
-            notifier=RecordingNotifier(),
-            handlers={kind: handler},
-            kinds=KINDS,
-            worker="new",
-            lease_seconds=30,
-            hard_limit_seconds=120,
-            max_attempts=3,
-            retry_limit=2,
-            retry_base_seconds=0.1,
-            keep_seconds=1800,
-            stall_seconds=60,
-        )
+        limits = attempt_limits(hard_limit_seconds=120)
+        running = running_over(self.database, self.stores, RecordingNotifier(), {kind: handler}, limits=limits)
+        runner = running.runner
         runner.run(job_id)
         job = self.jobs.find(job_id)
         if job is not None and job.queue == "captures":  # the older release did not know this queue
