@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,9 +23,13 @@ from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import Capture, TailToCome
 from src.services.live.recent_pieces import RecentPieces
 from src.utils.ffmpeg_program import find_ffmpeg
-from tests.tools.live_origin import LiveOrigin
+from tests.tools.live_origin import Broadcast, LiveOrigin, Part, Stream, programme
 from tests.tools.live_origin.packaging import FPS
 from tests.tools.media_kit import av_offset, frame_numbers
+
+BEGAN = datetime(2026, 1, 18, 10, 0, 0, 480_000, tzinfo=UTC)
+"""When the broadcasts of the tests start."""
+LENGTH = 600  # seconds
 
 
 class WorkerDied(Exception):
@@ -119,3 +124,19 @@ class Bench:
 def window_at(start: Fraction, seconds: Fraction) -> Window:
     """A window of this length."""
     return Window(start, start + seconds)
+
+
+def began() -> Fraction:
+    return Fraction(int(BEGAN.timestamp() * 1000), 1000)
+
+
+def on_air(
+    origin: LiveOrigin, *parts: Part, ended_at: Fraction | None = None, clock_every: int = 1, **how: object
+) -> Broadcast:
+    stream = Stream(list(parts), clock_every=clock_every, ended_at=ended_at)
+    origin.broadcasts["s"] = broadcast = Broadcast(stream, **how)  # type: ignore[arg-type]
+    return broadcast
+
+
+def plain(seconds: int = LENGTH, **how: object) -> Part:
+    return Part(programme(seconds), began(), **how)  # type: ignore[arg-type]

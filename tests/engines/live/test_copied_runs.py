@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,19 +19,12 @@ from src.services.egress.policy import Policy
 from src.services.egress.proxy import EgressProxy
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.utils.ffmpeg_program import find_ffmpeg
-from tests.engines.live.test_numbered import BEGAN, Bench, stream
-from tests.tools.live_origin import VirtualClock
+from tests.engines.live.test_numbered import Bench, stream
 from tests.tools.media_kit import audio_marks, av_offset, frame_numbers
 from tests.tools.media_kit.sound import SECONDS_MODULUS
 from tests.tools.numbered.server import NumberedServer
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NumberedServer]:
-    with NumberedServer(VirtualClock(datetime.fromtimestamp(int(BEGAN), UTC))) as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -14,41 +11,10 @@ from src.models.media_source import NetworkSettings
 from src.models.progress import SilentMonitor
 from src.services.live.capture import Capture, StreamSilent, TailToCome
 from src.services.live.recent_pieces import RecentPieces
-from tests.engines.live.bench import Bench, DiesAfter, WorkerDied, window_at
-from tests.tools.live_origin import Broadcast, LiveOrigin, Part, Stream, VirtualClock, programme
+from tests.engines.live.bench import LENGTH, Bench, DiesAfter, WorkerDied, began, on_air, plain, window_at
+from tests.tools.live_origin import Part, programme
 
 pytestmark = pytest.mark.slow
-
-BEGAN = datetime(2026, 1, 18, 10, 0, 0, 480_000, tzinfo=UTC)
-LENGTH = 600
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[LiveOrigin]:
-    with LiveOrigin(VirtualClock(BEGAN)) as running:
-        yield running
-
-
-@pytest.fixture
-def bench(origin: LiveOrigin, tmp_path: Path) -> Bench:
-    origin.clock.set(began())
-    return Bench(origin, tmp_path)
-
-
-def began() -> Fraction:
-    return Fraction(int(BEGAN.timestamp() * 1000), 1000)
-
-
-def on_air(
-    origin: LiveOrigin, *parts: Part, ended_at: Fraction | None = None, clock_every: int = 1, **how: object
-) -> Broadcast:
-    stream = Stream(list(parts), clock_every=clock_every, ended_at=ended_at)
-    origin.broadcasts["s"] = broadcast = Broadcast(stream, **how)  # type: ignore[arg-type]
-    return broadcast
-
-
-def plain(seconds: int = LENGTH, **how: object) -> Part:
-    return Part(programme(seconds), began(), **how)  # type: ignore[arg-type]
 
 
 @pytest.mark.matrix(4)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +12,13 @@ from src.services.hls.playlist import Key, Piece
 from src.services.live.download import SegmentSource
 from src.utils.clock import SystemClock
 from tests.engines.clip.origin import Origin
-from tests.engines.live.bench import Bench, window_at
-from tests.engines.live.test_live_clips import BEGAN, began
+from tests.engines.live.bench import Bench, began, window_at
 from tests.tools.live_origin import (
     TURN_SECONDS,
     Broadcast,
-    LiveOrigin,
     Part,
     Programme,
     Stream,
-    VirtualClock,
     programme,
 )
 
@@ -38,18 +33,6 @@ WHOLE_FILMS = {
     "MPEG-TS, sound apart": programme(LENGTH, bframes=2, sound_apart=True),
     "fragmented MP4, sound apart": programme(LENGTH, bframes=2, fragmented=True, sound_apart=True),
 }
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[LiveOrigin]:
-    with LiveOrigin(VirtualClock(BEGAN)) as running:
-        yield running
-
-
-@pytest.fixture
-def bench(origin: LiveOrigin, tmp_path: Path) -> Bench:
-    origin.clock.set(began())
-    return Bench(origin, tmp_path)
 
 
 def on_air(bench: Bench, stream: Stream, window: int = 30) -> None:

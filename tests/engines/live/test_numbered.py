@@ -7,9 +7,8 @@ import itertools
 import math
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,7 +31,6 @@ from src.services.live.shared.captures import StreamCaptures
 from src.services.live.shared.run import ClipWish, NumberedRun
 from src.utils.ffmpeg_program import find_ffmpeg
 from tests.engines.live.bench import DiesAfter, WorkerDied, window_at
-from tests.tools.live_origin import VirtualClock
 from tests.tools.media_kit import av_offset, frame_numbers
 from tests.tools.numbered import HANG, NumberedSite, NumberedStream, aac_track, avc_track, jittered, vp9_track
 from tests.tools.numbered.server import NumberedServer
@@ -119,12 +117,6 @@ def stream(count: int = 190, **how: object) -> NumberedStream:
     settings = {name: how.pop(name) for name in ("seed", "gaps", "jitter_ms") if name in how}
     lengths, ingested = jittered(BEGAN, count, **settings)  # type: ignore[arg-type]
     return NumberedStream(TRACKS, lengths, ingested, **how)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[NumberedServer]:
-    with NumberedServer(VirtualClock(datetime.fromtimestamp(int(BEGAN), UTC))) as running:
-        yield running
 
 
 @pytest.fixture

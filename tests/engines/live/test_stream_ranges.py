@@ -28,8 +28,8 @@ from src.services.live.ranges import StreamRanges
 from src.services.live.service import LiveService
 from src.services.video_service import VideoService
 from src.utils.ffmpeg_program import find_ffmpeg
+from tests.engines.live.bench import BEGAN, began, on_air, plain
 from tests.engines.live.site import VIDEO, LiveSite
-from tests.engines.live.test_live_clips import BEGAN, began, on_air, plain
 from tests.tools.live_origin import Broadcast, LiveOrigin, VirtualClock
 from tests.tools.media_kit import frame_numbers
 

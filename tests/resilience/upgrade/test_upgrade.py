@@ -44,8 +44,8 @@ from src.services.video_service import VideoService
 from src.services.youtube_service import YouTubeService
 from tests.engines.clip.origin import Origin
 from tests.engines.encode.recipes import FAST, Row, make, video
+from tests.engines.live.bench import BEGAN, began, on_air, plain
 from tests.engines.live.site import LiveSite
-from tests.engines.live.test_live_clips import BEGAN, began, on_air, plain
 from tests.engines.stream.sites import FILM, cut
 from tests.services.test_chunk_workers import hashes
 from tests.tools.fakes import RecordingNotifier
