@@ -62,11 +62,11 @@ class ChannelTokenData:
         with translated():
             return self._tokens.delete_one(wanted).deleted_count == 1
 
-    def note_used(self, token_id: str, now: datetime) -> None:
-        """Record that a clip was saved with this token."""
+    def note_used(self, token_id: str, now: datetime, clips: int = 1) -> None:
+        """Record that this many clips were saved with this token."""
         with translated():
             self._tokens.update_one(
-                {"_id": object_id(token_id) or "no such id"}, {"$set": {"last_used_at": now}, "$inc": {"uses": 1}}
+                {"_id": object_id(token_id) or "no such id"}, {"$set": {"last_used_at": now}, "$inc": {"uses": clips}}
             )
 
     def set_rolling(self, token_id: str, user_id: str, rolling: bool) -> bool:

@@ -60,16 +60,17 @@ class QueueData:
 
     def running(self, kinds: Kinds) -> list[Running]:
         """Return the jobs that run now."""
-        wanted = {
-            "status": {"$in": [Status.PROCESSING.value, Status.COMPLETED.value]},
-            **of_queue(kinds),
-            "lease_until": {"$ne": None},
-            "$expr": {"$not": [lease_is_over()]},
-        }
+        wanted = {**_runs(kinds), "$expr": {"$not": [lease_is_over()]}}
         shown = {"owner": _OWNER, "kind": True, "queue": True, "event_at": True, "started_at": True, "status": True}
         with translated():
             found = list(self._videos.find(wanted, shown))
         return [_running(each, kinds) for each in found]
+
+    def runs_at_least(self, number: int, owner: str, kinds: Kinds) -> bool:
+        """Return whether this owner, as in ``waiting``, has so many jobs in this queue that run now."""
+        theirs = {"$expr": {"$and": [{"$eq": [_OWNER, {"$literal": owner}]}, {"$not": [lease_is_over()]}]}}
+        with translated():
+            return self._videos.count_documents({**_runs(kinds), **theirs}, limit=number) >= number
 
     def group_of(self, job_id: str, kinds: Kinds, *, max_attempts: int) -> tuple[str, bool] | None:
         """Return a job's owner and whether it is long, as in ``waiting``; ``None`` when it does not wait or has no
@@ -139,6 +140,12 @@ def _startable(kinds: Kinds, max_attempts: int) -> list[Document]:
     """Return filters, one of which matches a job or repair of these kinds that could start now and can wait."""
     jobs: Document = {"$and": [{"$or": _ordinary(kinds)}, {"$or": _due(max_attempts)}]}
     return [jobs, {**_DUE_REPAIR, "kind": {"$in": sorted(kinds.all)}}]
+
+
+def _runs(kinds: Kinds) -> Document:
+    """Return the filter for the jobs of a queue that have, or had, a lease."""
+    states = [Status.PROCESSING.value, Status.COMPLETED.value]
+    return {"status": {"$in": states}, **of_queue(kinds), "lease_until": {"$ne": None}}
 
 
 def _running(document: Document, kinds: Kinds) -> Running:

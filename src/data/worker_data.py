@@ -33,7 +33,16 @@ class WorkerData:
         with translated():
             self._workers.delete_one({"_id": worker})
 
+    def serve(self, queue: str) -> bool:
+        """Return whether this queue has a worker."""
+        with translated():
+            return self._workers.find_one(_of(queue), {"_id": True}) is not None
+
     def count(self, queue: str) -> int:
         """Return the number of workers of this queue."""
         with translated():
-            return self._workers.count_documents({"queues": queue, "$expr": {"$not": [lease_is_over()]}})
+            return self._workers.count_documents(_of(queue))
+
+
+def _of(queue: str) -> dict[str, Any]:
+    return {"queues": queue, "$expr": {"$not": [lease_is_over()]}}

@@ -54,6 +54,7 @@ SOCKET_PROTOCOLS = ("bearer", "session")  # offered together with a private toke
 BY_COOKIE = (Auth.PUBLIC, Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
 """Where the login cookie will do; never where callers need no token, such as chats, the archive and guests."""
 _SIGNED_IN = (Auth.PRIVATE, Auth.ADMIN, Auth.OPERATOR)
+_CHANNEL_TOKENS = "yt-downloader.channel_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = Fa
     if auth is Auth.CHANNEL and path_token == IN_HEADER:
         path_token = request.headers.get(CHANNEL_HEADER, "")
     if auth is Auth.CHANNEL or (auth is Auth.PATH_TOKEN and has_token_prefix(path_token or "")):
-        return Caller(address, channel=services().channel_tokens.identify(path_token or ""))
+        return Caller(address, channel=channel_of(path_token or ""))
     if auth is Auth.PATH_TOKEN:
         accounts.verify_public_token(path_token or "")
         return Caller(address)
@@ -162,6 +163,18 @@ def authenticate(auth: Auth, path_token: str | None = None, *, cookie: bool = Fa
     if auth in (Auth.ADMIN, Auth.OPERATOR):
         accounts.require_admin(caller.signed_in, unless_unnamed=auth is Auth.OPERATOR)
     return caller
+
+
+def channel_of(secret: str) -> ChannelToken:
+    """Return the channel token with this secret, looked up once for the limits and for the view of a request.
+
+    Raises:
+        TokenInvalid, StoreUnavailable.
+    """
+    known: dict[str, ChannelToken] = request.environ.setdefault(_CHANNEL_TOKENS, {})
+    if secret not in known:
+        known[secret] = services().channel_tokens.identify(secret)
+    return known[secret]
 
 
 def _of_login(address: str, token: str) -> Caller:

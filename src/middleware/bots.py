@@ -27,6 +27,7 @@ _AGENTS = re.compile(
 )
 _HEADERS = ("nightbot-", "x-fossabot-", "x-streamelements-", "moobot-", "x-wizebot-")
 _TEXT = ("text", "txt", "plain")
+_READ = "yt-downloader.hints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,14 @@ class Hints:
 
 
 def hints() -> Hints:
-    """Return the hints of the current request; a request with ``format=text`` counts as a bot's."""
+    """Return the hints of the current request, read once; a request with ``format=text`` counts as a bot's."""
+    known = request.environ.get(_READ)
+    if not isinstance(known, Hints):
+        known = request.environ[_READ] = _read()
+    return known
+
+
+def _read() -> Hints:
     head = request.headers
     known = any(name.lower().startswith(_HEADERS) for name in head.keys())  # noqa: SIM118 (not a dictionary)
     known = known or _AGENTS.search(head.get("User-Agent", "")) is not None

@@ -17,7 +17,7 @@ from flask_limiter import Limiter, RequestLimit
 from flask_limiter import RateLimitExceeded as Exceeded
 
 from src.errors import RateLimitExceeded, StoreUnavailable, TokenExpired, TokenInvalid
-from src.middleware.auth import Auth
+from src.middleware.auth import Auth, channel_of
 from src.middleware.contract import Limit, contract_of
 from src.middleware.services_of_request import services
 from src.services.chat.channel_tokens import has_token_prefix
@@ -118,7 +118,7 @@ def _is_issued_here(token: str) -> bool:
         if contract is None or contract.auth not in (Auth.PATH_TOKEN, Auth.CHANNEL):
             return services().shares.is_signed(token)
         if has_token_prefix(token):
-            services().channel_tokens.identify(token)
+            channel_of(token)
         elif contract.auth is Auth.PATH_TOKEN:
             services().accounts.verify_public_token(token)
         else:

@@ -15,6 +15,8 @@ import pytest
 
 from src.app import create_app
 from src.bootstrap import build, prepare_database
+from src.data.channel_token_data import ChannelTokenData
+from src.errors import StoreUnavailable
 from src.services.cache_service import CacheUnavailable
 from tests.api.actors import Api, Person
 from tests.api.conftest import api_settings
@@ -224,6 +226,37 @@ def test_a_command_needs_few_operations_of_the_database(api: Api, anna: Person, 
     assert len(names) <= 8, names
     scanned = {name for name, _, plan in names if plan.startswith("COLLSCAN")}
     assert scanned <= {"workers"}, "a handful of documents"
+
+
+def test_commands_at_once_are_counted_in_few_writes(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many writes to one document wait for each other: the first command writes for all that come meanwhile."""
+    made = make_token(anna, cooldown_seconds=0, viewer_cooldown_seconds=0)
+    tokens = api.services.channel_tokens
+    token = tokens.identify(made["token"])
+    written: list[int] = []
+    write = ChannelTokenData.note_used
+
+    def slow(data: ChannelTokenData, token_id: str, now: datetime, clips: int = 1) -> None:
+        if not written:
+            for _ in range(5):
+                tokens.note_used(token)  # returns at once, as in other threads
+        written.append(clips)
+        write(data, token_id, now, clips)
+
+    monkeypatch.setattr(ChannelTokenData, "note_used", slow)
+    tokens.note_used(token)
+    assert written == [1, 5]
+    assert tokens.identify(made["token"]).uses == 6
+
+    def fails(*_: Any) -> None:
+        raise StoreUnavailable()
+
+    monkeypatch.setattr(ChannelTokenData, "note_used", fails)
+    with pytest.raises(StoreUnavailable):
+        tokens.note_used(token)
+    monkeypatch.setattr(ChannelTokenData, "note_used", write)
+    tokens.note_used(token)
+    assert tokens.identify(made["token"]).uses == 7, "the next one writes again"
 
 
 def test_a_channel_that_is_known_not_to_be_live_is_told_at_once(api: Api, anna: Person) -> None:

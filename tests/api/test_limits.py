@@ -10,8 +10,10 @@ import pytest
 import redis
 from pymongo.database import Database
 
+from src.data.channel_token_data import ChannelTokenData
 from src.middleware.contract import Limit, contract_of
 from src.middleware.limits import RATES
+from src.models.channel_token import ChannelToken
 from tests.api.actors import LINK, Api, Person
 from tests.api.conftest import api_settings, app_over
 
@@ -112,6 +114,23 @@ def test_tokens_of_ours_in_paths_have_counts_of_their_own(limited: Api) -> None:
     assert limited.call("GET", unknown.format(limited.public_token())).status_code == 400
     limited.call("DELETE", f"/api/auth/tokens/{made['id']}", token=anna.token)
     assert limited.call("GET", f"/c/{made['token']}").status_code == 401, "a revoked one counts for the address"
+
+
+def test_a_channel_token_is_looked_up_once_a_request(limited: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits and the view need it; a chat whose commands come all at once waits for every lookup."""
+    made = limited.person().post("/api/auth/tokens", {"name": "bot", "stream": "dQw4w9WgXcQ"}).json
+    assert made is not None
+    looked_up: list[str] = []
+    look = ChannelTokenData.find_by_hash
+
+    def counting(data: ChannelTokenData, token_hash: str) -> ChannelToken | None:
+        looked_up.append(token_hash)
+        return look(data, token_hash)
+
+    monkeypatch.setattr(ChannelTokenData, "find_by_hash", counting)
+    for times in (1, 2):
+        assert limited.call("GET", f"/c/{made['token']}?format=text").status_code == 200
+        assert len(looked_up) == times, "each request looks again: the owner may have revoked it"
 
 
 def test_sign_in_shares_one_count(limited: Api) -> None:

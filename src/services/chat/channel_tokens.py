@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,6 +54,8 @@ class ChannelTokenService:
         """Set the services. ``max_seconds``: the longest clip."""
         self._users = users
         self._tokens, self._webhooks, self._clock, self._max_seconds = tokens, webhooks, clock, max_seconds
+        self._uses: Counter[str] = Counter()
+        self._uses_lock, self._uses_are_written = threading.Lock(), False
 
     def create(self, user_id: str, request: TokenRequest) -> tuple[ChannelToken, str]:
         """Create a token and its secret: 256 random bits that are not stored.
@@ -132,8 +136,32 @@ class ChannelTokenService:
         return token
 
     def note_used(self, token: ChannelToken) -> None:
-        """Record that a clip was saved with this token."""
-        self._tokens.note_used(token.id, self._clock.now())
+        """Record that a clip was saved with this token.
+
+        Many commands of a chat at once would wait for each other to change one document. So the first of them writes
+        for all that come meanwhile.
+        """
+        with self._uses_lock:
+            self._uses[token.id] += 1
+            if self._uses_are_written:
+                return
+            self._uses_are_written = True
+        try:
+            while (uses := self._take_uses()) is not None:
+                for token_id, number in uses.items():
+                    self._tokens.note_used(token_id, self._clock.now(), number)
+        except BaseException:
+            with self._uses_lock:
+                self._uses_are_written = False
+            raise
+
+    def _take_uses(self) -> Counter[str] | None:
+        with self._uses_lock:
+            if not self._uses:
+                self._uses_are_written = False
+                return None
+            uses, self._uses = self._uses, Counter()
+        return uses
 
 
 def _hash(secret: str) -> str:

@@ -53,7 +53,7 @@ class Admission:
 
     def has_workers(self, queue: str) -> bool:
         """Return whether this queue has a registered worker."""
-        return self._workers.count(queue) > 0
+        return self._workers.serve(queue)
 
     def claim(self, job_id: str, queue: str) -> VideoJob | None:
         """Claim the job. ``None`` if it is unavailable, or if it is not its turn; then it is marked."""
@@ -105,7 +105,7 @@ class Admission:
         group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
         if group is None:
             return False
-        return sum(each.owner == group[0] for each in self._queue.running(kinds)) >= max(self._lane_places // 2, 1)
+        return self._queue.runs_at_least(max(self._lane_places // 2, 1), group[0], kinds)
 
     def _turns(self, queue: str, kinds: Kinds) -> Counter[Waiting]:
         waiting = self._queue.waiting(kinds, max_attempts=self._max_attempts)

@@ -147,7 +147,8 @@ class JobService:
             return self._jobs.find(job.id) or job
         if job.artifact is not None:
             self._files.delete(job.artifact.path)
-        self._progress.clear(job.id)
+        if job.status is not Status.PENDING:  # one that was only saved has no reading and no cancel flag
+            self._progress.clear(job.id)
         self._dispatcher.notify(queued, noted=True)
         self._progress.announce_change(job.id)
         return queued
