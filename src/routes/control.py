@@ -21,6 +21,7 @@ from src.routes.schemas.control import (
     ZipVideos,
 )
 from src.routes.schemas.video import DeleteVideos, VideosDeleted
+from src.services.clips.choices import require_possible
 from src.services.clips.requests import KINDS as CLIP_KINDS
 
 bp = Blueprint("control", __name__, url_prefix="/api")
@@ -79,10 +80,13 @@ def cancel_video(video_id: str, caller: Caller) -> Reply:
 
 
 @bp.post("/video/<video_id>/retry")
-@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull))
+@endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull, FormatRefused))
 def retry_video(video_id: str, caller: Caller) -> Reply:
     """Start a failed or cancelled video again; others stay as they are."""
-    return VideoControlled.of(services().jobs.retry(_video(video_id, caller)), False), 200
+    job = _video(video_id, caller)
+    if job.status in (Status.FAILED, Status.CANCELLED):
+        require_possible(job, {}, services().encoder)
+    return VideoControlled.of(services().jobs.retry(job), False), 200
 
 
 @bp.post("/video/link/<video_id>")

@@ -10,6 +10,7 @@ from src.errors import (
     ClipTooLong,
     FileGone,
     FileNotReady,
+    FormatRefused,
     NotOwner,
     RequestInvalid,
     TooManyPending,
@@ -43,6 +44,7 @@ from src.routes.schemas.video import (
     VideoStarted,
     VideoStatus,
 )
+from src.services.clips.choices import require_possible
 from src.services.clips.requests import KINDS
 
 USER_ID_REQUIRED = {"field": "user_id", "problem": "Field required"}
@@ -91,7 +93,7 @@ def save_video(body: SaveVideo, caller: Caller) -> Reply:
     guests=True,
     limit=Limit.START,
     replies={200: File(), 202: Processing},
-    errors=(NotOwner, VideoNotFound, FileGone),
+    errors=(NotOwner, VideoNotFound, FileGone, FormatRefused),
     creates="video_id",
 )
 def download_video(video_id: str, caller: Caller, wait_seconds: float, body: DownloadVideo | None = None) -> Reply:
@@ -101,9 +103,9 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
     202: send the request again. A new request for a failed video tries it again.
     """
     job = _find(video_id, caller)
-    # A recording is what it is: its stream cannot be recorded again.
-    changes = body.changes() if body and not isinstance(job.params, RecordingParams) else {}
+    changes = _chosen(body, job)
     if job.status is not Status.COMPLETED or job.artifact is None or _differs(job, changes):
+        _require_possible(body, job)
         job = services().jobs.wait(services().jobs.start(job, changes), wait_seconds)
     return _delivered(job)
 
@@ -114,7 +116,7 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
     guests=True,
     limit=Limit.START,
     replies={200: VideoStarted, 202: VideoStarted},
-    errors=(NotOwner, VideoNotFound),
+    errors=(NotOwner, VideoNotFound, FormatRefused),
     creates="video_id",
 )
 def start_video(video_id: str, caller: Caller, body: DownloadVideo | None = None) -> Reply:
@@ -123,9 +125,10 @@ def start_video(video_id: str, caller: Caller, body: DownloadVideo | None = None
     A file of this choice that exists already stays as it is (200).
     """
     job = _find(video_id, caller)
-    changes = body.changes() if body else {}
+    changes = _chosen(body, job)
     if job.status is Status.COMPLETED and job.artifact is not None and not _differs(job, changes):
         return VideoStarted(video_id=job.id, status=job.shown_status.value), 200
+    _require_possible(body, job)
     job = services().jobs.start_always(job, changes)
     again = {"Location": local_address(f"/api/video/status/{job.id}"), "Retry-After": "2"}
     return VideoStarted(video_id=job.id, status=job.shown_status.value), 202, again
@@ -199,6 +202,17 @@ def _owner(caller: Caller) -> Owner:
 
 def _find(video_id: str, caller: Caller) -> VideoJob:
     return services().jobs.find(video_id, _owner(caller), KINDS, missing=VideoNotFound)
+
+
+def _chosen(body: DownloadVideo | None, job: VideoJob) -> dict[str, object]:
+    """Return the changes of a job's parameters in a request."""
+    # A recording is what it is: its stream cannot be recorded again.
+    return body.changes() if body and not isinstance(job.params, RecordingParams) else {}
+
+
+def _require_possible(body: DownloadVideo | None, job: VideoJob) -> None:
+    """Raises FormatRefused: this server cannot do it."""
+    require_possible(job, body.changes() if body else {}, services().encoder)
 
 
 def _differs(job: VideoJob, changes: dict[str, object]) -> bool:

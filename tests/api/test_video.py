@@ -11,7 +11,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from src.data.video_data import VideoData
-from src.errors import NetworkTimeout, RateLimited, VideoPrivate
+from src.errors import FormatNotAvailable, NetworkTimeout, RateLimited, VideoPrivate
 from src.models.source import LiveStatus, SourceFormat, VideoInfo
 from src.models.video import Status
 from tests.api.actors import LINK, Api, Person
@@ -346,6 +346,37 @@ def test_foreign_and_unknown_videos(anna: Person, bert: Person) -> None:
 )
 def test_unknown_choices_are_refused(anna: Person, body: dict[str, Any]) -> None:
     assert_error(anna.post(f"/api/video/download/{anna.save()}", json=body), 400, "REQUEST_INVALID")
+
+
+@pytest.mark.parametrize("times", [(60, 120), (-90, 0), (0, None)])
+def test_an_encode_that_this_server_cannot_do_is_refused_when_requested(api: Api, anna: Person, times: Any) -> None:
+    """A clip, a moment of a running stream and the recording of a stream: nothing starts, and nothing changes."""
+    api.notifier.answer = None
+    body = {"url": LINK, "user_id": anna.id, "start_time": times[0], "end_time": times[1]}
+    saved = anna.post("/api/video/save", json=body).json
+    assert saved is not None
+    video_id, notified = saved["video_id"], len(api.notifier.notified)
+    before = api.services.jobs.find_any(video_id)
+    api.engine.refusal = FormatNotAvailable("The FFmpeg of this server cannot do this.")
+    for action in ("start", "download"):
+        refused = anna.post(f"/api/video/{action}/{video_id}", json={"compatibility": "h265"})
+        assert_error(refused, 422, "FORMAT_NOT_AVAILABLE")
+    assert api.services.jobs.find_any(video_id) == before and len(api.notifier.notified) == notified
+    if times[1] is not None:
+        body = {"compatibility": "h265", "format_preference": "webm"}
+        assert anna.post(f"/api/video/start/{video_id}", json=body).status_code == 202, "that is not encoded"
+
+
+def test_a_finished_recording_is_not_recorded_again(api: Api, anna: Person) -> None:
+    body = {"url": LINK, "user_id": anna.id, "start_time": 0, "end_time": None}
+    api.notifier.answer = None
+    saved = anna.post("/api/video/save", json=body).json
+    assert saved is not None
+    done = {"status": "completed", "completed_at": datetime.now(UTC), "file_path": "video/whole.mp4"}
+    done |= {"file_mime": "video/mp4", "file_size_bytes": 1, "download_name": "whole.mp4"}
+    api.services.database["videos"].update_one({"_id": ObjectId(saved["video_id"])}, {"$set": done})
+    reply = anna.post(f"/api/video/start/{saved['video_id']}", json={"resolution_preference": "360p"})
+    assert (reply.status_code, (reply.json or {})["status"]) == (200, "completed")
 
 
 def test_get_sends_a_finished_file_in_ranges_and_starts_nothing(api: Api, anna: Person) -> None:

@@ -151,6 +151,10 @@ class FakeEngine:
         if self.refusal is not None:
             raise self.refusal
 
+    def require_lossless_h265(self, *, deep: bool) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
     def hardware(self) -> None:
         return None
 

@@ -99,7 +99,8 @@ class LiveCutter:
     def _encode(self, task: LiveTask, cut: CutResult) -> tuple[Path, MediaInfo, str | None, tuple[Note, ...]]:
         """(the finished file, its facts, how it was encoded after the cut, notes about that)."""
         media, codec = cut.accepted.media, cut.accepted.video.codec
-        if task.params.compatibility != "h265" or cut.path.suffix != ".mp4" or codec == "hevc":
+        wanted = task.params.compatibility == "h265" and task.params.format_preference == "mp4"
+        if not wanted or codec == "hevc":
             return cut.path, media, None, ()
         target = task.work_dir / "encoded.mp4"
         report = self._encoder.encode_lossless_h265(cut.path, target, monitor=task.monitor)
