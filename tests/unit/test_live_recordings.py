@@ -139,3 +139,9 @@ def test_at_the_end_the_resolution_does_not_matter_but_the_length_does(tmp_path:
     assert cut(Site(height=360), tmp_path, better_than=earlier, is_final=True)["complete"] is True
     with pytest.raises(LiveEndedNotReady):
         cut(Site(duration=120), tmp_path, better_than=earlier, is_final=True)
+
+
+def test_a_file_of_whole_frames_is_not_longer_than_its_moment(tmp_path: Path) -> None:
+    """Only its audio lacked something: its video has all frames of the moment, up to a frame more than its seconds."""
+    earlier = {"actual": {"duration": 40.033, "resolution": "1080p"}}
+    assert cut(Site(), tmp_path, better_than=earlier)["complete"] is True

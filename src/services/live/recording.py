@@ -25,6 +25,7 @@ from src.utils.validators import canonical_url
 
 _ROUNDING_SECONDS = 1.0  # the site reports lengths in whole seconds
 _SHORTEST_PIECE_SECONDS = 0.5
+_FRAME_SECONDS = 0.1  # no longer than one of ten frames a second
 
 
 class Recordings:
@@ -146,7 +147,8 @@ def _is_better(info: VideoInfo, start: float, end: float, report: dict[str, Any]
     """Whether this recording has at least what an earlier file shows, in at least its resolution."""
     actual = report.get("actual") or {}
     last = end if info.duration_seconds is None else min(end, info.duration_seconds + _ROUNDING_SECONDS)
-    if last - start < float(actual.get("duration") or 0):
+    # A file has whole frames, so it may be a little longer than the moment, of which only the audio is missing.
+    if last - start < float(actual.get("duration") or 0) - _FRAME_SECONDS:
         return False
     heights = [entry.resolution for entry in info.formats if entry.resolution is not None]
     known = str(actual.get("resolution") or "").removesuffix("p")
