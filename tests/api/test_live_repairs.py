@@ -18,7 +18,7 @@ from src.models.video import Owner
 from src.services.events import webhooks
 from tests.api.actors import Api, Person
 from tests.tools.fakes import FakeEngine, RecordingNotifier
-from tests.tools.media_kit import frame_numbers
+from tests.tools.media_kit import audio_gaps, frame_numbers
 from tests.tools.offline_youtube.site import OfflineYoutube
 from tests.tools.offline_youtube.situations import VideoId
 
@@ -241,3 +241,29 @@ def test_a_stream_that_was_captured_by_number_has_an_exact_clock_in_its_recordin
     whole = stream.shown(video_id)
     assert whole == list(range(whole[0], whole[-1] + 1)) and set(partial) < set(whole)
     assert (whole[0], whole[-1]) == (partial[0], partial[-1]), "the same moment to the frame"
+
+
+@pytest.mark.matrix(2)
+@pytest.mark.parametrize("has_video", [False, True], ids=["audio", "video"])
+def test_a_hole_in_one_track_alone_is_repaired(stream: Stream, has_video: bool) -> None:
+    """The first file may be as long as the moment. Its length is one of whole frames, which the moment's is not."""
+    numbered = stream.site.live.numbered()
+    numbered.withheld = {(track.itag, 28): None for track in numbered.stream.tracks if track.has_video is has_video}
+    video_id = stream.save(70, 20.0399, VideoId.LIVE_BY_NUMBER)
+    status = stream.person.status(video_id)
+    assert status["complete"] is False and status["repair"]["state"] == "waiting" and len(status["gaps"]) == 1, status
+    stream.end(recorded=True)
+    stream.pass_hours(6)
+    assert stream.reconcile() == 1
+    repaired = stream.person.status(video_id)
+    assert (repaired["complete"], repaired["gaps"], repaired["repair"]["state"]) == (True, [], "done"), repaired
+    whole = stream.shown(video_id)
+    assert whole == list(range(whole[0], whole[-1] + 1))
+    path = stream.api.services.jobs.find_any(video_id).artifact
+    assert path is not None and audio_gaps(path.path) == []
+
+
+def test_a_stream_without_usable_links_ends_with_a_code(stream: Stream) -> None:
+    """The site names its formats, and offers them only to its own players."""
+    status = stream.person.status(stream.save(70, 20, VideoId.LIVE_WITHHELD))
+    assert (status["status"], status["error"]["code"]) == ("failed", "FORMATS_WITHHELD"), status

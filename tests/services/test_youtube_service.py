@@ -49,6 +49,7 @@ REFUSALS = {
     SITUATIONS.EXTRACTOR_BROKEN: errors.ExtractorBroken,
     SITUATIONS.APP_OUTDATED: errors.ExtractorBroken,
     SITUATIONS.FORMATS_WITHHELD: errors.FormatsWithheld,
+    SITUATIONS.LIVE_WITHHELD: errors.FormatsWithheld,
     SITUATIONS.CIPHER_UNSOLVABLE: errors.JsRuntimeRequired,
 }
 

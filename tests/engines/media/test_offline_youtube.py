@@ -54,6 +54,7 @@ MESSAGES = {
     VideoId.EXTRACTOR_BROKEN: "page needs to be reloaded",
     VideoId.APP_OUTDATED: "not available on this app",
     VideoId.FORMATS_WITHHELD: "No video formats found",
+    VideoId.LIVE_WITHHELD: "No video formats found",
     VideoId.CIPHER_UNSOLVABLE: "No video formats found",
 }
 TELLING_WARNINGS = {
@@ -61,6 +62,7 @@ TELLING_WARNINGS = {
     VideoId.IP_BLOCKED: "instead of",
     VideoId.DRM: "DRM protected",
     VideoId.FORMATS_WITHHELD: "missing a URL",
+    VideoId.LIVE_WITHHELD: "missing a URL",
     VideoId.CIPHER_UNSOLVABLE: "(n challenge|Signature) solving failed",
 }
 SHAPES = {

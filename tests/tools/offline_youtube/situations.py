@@ -78,6 +78,7 @@ class VideoId(StrEnum):
     EXTRACTOR_BROKEN = "reloadpage_"
     APP_OUTDATED = "oldapp_____"
     FORMATS_WITHHELD = "withheld___"
+    LIVE_WITHHELD = "livesabr___"
     CIPHER_UNSOLVABLE = "unsolvable_"
     SLOW_EXTRACTION = "slowanswer_"
 
@@ -194,6 +195,7 @@ _SITUATIONS: dict[VideoId, Situation] = {
         "Watch on the latest version of YouTube.",
     ),
     VideoId.FORMATS_WITHHELD: Situation(formats="withheld"),
+    VideoId.LIVE_WITHHELD: Situation(formats="withheld", live="now"),
     VideoId.CIPHER_UNSOLVABLE: Situation(enciphered=True, player="unsolvable"),
     VideoId.SLOW_EXTRACTION: Situation(fault=Fault(extraction_seconds=10)),
     VideoId.MEDIA_FORBIDDEN: Situation(fault=Fault(status=403)),
