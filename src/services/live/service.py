@@ -18,19 +18,15 @@ from typing import Protocol
 
 from src.config import Settings
 from src.errors import (
-    ChannelNotLive,
-    ClipRangeInvalid,
-    LiveEndedNotReady,
     LiveMomentGone,
     LiveNotStarted,
-    LiveNotSupported,
     MediaForbidden,
+    Remedy,
+    SourceError,
 )
 from src.models.captured import Captured
 from src.models.media_source import NetworkSettings
-from src.models.params import LiveClipParams
-from src.models.progress import Phase, Progress, SilentMonitor
-from src.models.source import Extraction, LiveStatus
+from src.models.progress import Phase, Progress
 from src.models.stream_clock import StreamClock
 from src.models.time_window import Window
 from src.models.video import WaitsFor
@@ -41,9 +37,9 @@ from src.services.egress.proxy import EgressProxy
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.capture import PATIENCE_SECONDS, Capture, StreamSilent, TailToCome
-from src.services.live.choice import numbered_formats, select_numbered, select_segmented, track_of
 from src.services.live.clocks import CapturedTimes, StreamClocks, places_in
 from src.services.live.cutter import LiveCutter, LiveReport, LiveTask
+from src.services.live.lookups import StreamLookups
 from src.services.live.numbered.capture import NumbersUnavailable
 from src.services.live.numbered.links import Links
 from src.services.live.recent_pieces import RecentPieces
@@ -54,16 +50,14 @@ from src.services.live.shared.recording_run import RecordingRun, RecordingWish
 from src.services.live.shared.run import ClipWish, NumberedRun
 from src.services.live.shared.stream_capture import StreamCapture
 from src.services.live.state import CaptureState
-from src.services.youtube.formats import format_table
 from src.services.youtube_service import YouTubeService
 from src.utils.clock import Clock, SystemClock, to_seconds
-from src.utils.stream_names import StreamName, name_of_video, read_stream_name
-from src.utils.validators import canonical_url
 
 log = logging.getLogger(__name__)
 
 LINKS_LAST = timedelta(hours=4)  # the site's links are good for about six hours
 STALLED_SECONDS = 30
+REFUSED_SECONDS = 600  # after the moment; then its clip lacks something, and is repaired from the recording
 _MOST_RENEWALS = 3
 
 
@@ -101,7 +95,7 @@ class LiveService:
     ) -> None:
         """``network`` replaces what the settings say about fetching media, way out included. ``whole_cutter`` makes the
         files of whole streams. ``count`` adds to the metrics of captures. ``clocks`` stores the times of segments."""
-        self._youtube = youtube
+        self._lookups = StreamLookups(youtube)
         self._egress = egress or EgressProxy.of(settings)
         self._clock = clock or SystemClock()
         self._times = CapturedTimes(clocks, self._clock)
@@ -124,10 +118,8 @@ class LiveService:
         Raises:
             ChannelNotLive, SourceError.
         """
-        if task.params.youtube_video_id is not None:
-            return task.params.youtube_video_id
         state = CaptureState.load(task.retained_dir)
-        return state.video_id if state else self._youtube.live_stream(_name_of(task.params))
+        return state.video_id if state else self._lookups.video_of(task.params)
 
     def capture(self, task: LiveTask) -> None:
         """Store what the stream has of the moment, and return when there is nothing left to wait for.
@@ -142,6 +134,14 @@ class LiveService:
         """
         task.monitor.report(Progress(Phase.INITIALIZING))
         task.retained_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._capture_moment(task)
+        except (LiveMomentGone, LiveNotStarted):
+            raise
+        except SourceError as refusal:
+            self._go_on_without(task, refusal)
+
+    def _capture_moment(self, task: LiveTask) -> None:
         state = CaptureState.load(task.retained_dir)
         if state is not None and state.done:
             if task.last_chance or not self._there(task, state).holes(task.window):
@@ -211,19 +211,9 @@ class LiveService:
             ChannelNotLive, LiveNotStarted, LiveEndedNotReady, SourceError: it does not run, or cannot be read.
             LiveNotSupported: its segments have no numbers.
         """
-        name = read_stream_name(stream)
-        if name is None:
-            raise ChannelNotLive()
-        video = self._youtube.extract(self._youtube.live_stream(name), SilentMonitor(), numbered=True)
-        if video.info.live_status is not LiveStatus.IS_LIVE:
-            raise ChannelNotLive()
-        selection = select_numbered(video, resolution)
-        if selection is None:
-            raise LiveNotSupported()
-        chosen = [entry for entry in (selection.video, selection.audio) if entry is not None]
-        links = Links(tuple(track_of(video, entry) for entry in chosen), video.looked_at)
-        renew = partial(self._renewed, video.info.id, resolution)
-        with self.captures.join(video.info.id, links, parent, renew=renew, lingers=True) as capture:
+        video_id, links = self._lookups.numbered_links(stream, resolution)
+        renew = partial(self._lookups.renewed, video_id, resolution)
+        with self.captures.join(video_id, links, parent, renew=renew, lingers=True) as capture:
             yield capture
 
     def stream_clock(self, retained_dir: Path, video_id: str | None = None) -> StreamClock:
@@ -241,26 +231,15 @@ class LiveService:
             LiveNotStarted, ClipRangeInvalid, SourceError.
         """
         video_id = earlier.video_id if earlier else self.video_of(task)
+        resolution = task.params.resolution_preference
         try:
-            instead_of = earlier.extracted_at if earlier else None
-            video = self._youtube.extract(video_id, task.monitor, instead_of=instead_of, numbered=True)
-        except LiveEndedNotReady:
-            return None
+            state = self._lookups.look(video_id, resolution, task.monitor, earlier, by_number=by_number)
         except LiveNotStarted:
             # The encoder of a stream that has been running is away for a moment, or does not come back.
             if earlier is None:
                 raise
             self._require_over(task)
             return None
-        status = video.info.live_status
-        if status is LiveStatus.IS_UPCOMING:
-            raise LiveNotStarted()
-        if status is LiveStatus.NOT_LIVE:
-            raise ClipRangeInvalid("This video is not a live stream: there is no moment to clip.")
-        if status is LiveStatus.WAS_LIVE:
-            return None
-        by_number = by_number and (earlier is None or earlier.numbered)
-        state = (self._state(task, video, by_number=True) if by_number else None) or self._state(task, video)
         if state is not None:
             state.save(task.retained_dir)
         return state
@@ -274,29 +253,6 @@ class LiveService:
         if not self._is_over(task):
             raise StreamNotReady(STALLED_SECONDS, "the stream is interrupted", WaitsFor.STREAM) from None
 
-    def _state(self, task: LiveTask, video: Extraction, *, by_number: bool = False) -> CaptureState | None:
-        select = select_numbered if by_number else select_segmented
-        selection = select(video, task.params.resolution_preference)
-        if selection is None:
-            return None
-        chosen = [entry for entry in (selection.video, selection.audio) if entry is not None]
-        return CaptureState(
-            video_id=video.info.id,
-            tracks=tuple(track_of(video, entry) for entry in chosen),
-            resolution=selection.obtained,
-            extracted_at=video.looked_at,
-            source="live" if video.info.live_status is LiveStatus.IS_LIVE else "post_live",
-            facts={
-                "title": video.info.title,
-                "available_formats": list(
-                    format_table(video.info.id, video.info.formats or video.numbered).resolutions
-                ),
-                "youtube_video_id": video.info.id,
-                "url": canonical_url(video.info.id),
-            },
-            released_at=video.info.release_at,
-        )
-
     def _after_silence(self, task: LiveTask, state: CaptureState, why: str) -> None:
         """Nothing comes: take what there is, have it asked again later, or go to the recording."""
         fresh = self._look(task, state)
@@ -309,9 +265,24 @@ class LiveService:
             raise StreamNotReady(STALLED_SECONDS, "the stream stands still", WaitsFor.STREAM)
         self._finish(task, fresh, self._there(task, fresh))
 
-    def _is_over(self, task: LiveTask) -> bool:
+    def _go_on_without(self, task: LiveTask, refusal: SourceError) -> None:
+        """The site refuses what the capture needs, such as new links: wait, or be content with what was captured.
+
+        Raises:
+            StreamNotReady: the refusal may pass. SourceError: nothing of the moment was captured.
+        """
+        state = CaptureState.load(task.retained_dir)
+        if state is None or not self._there(task, state).has_video_of(task.window):
+            raise refusal
+        log.warning("%s: %s during the capture: %s", state.video_id, refusal.code, refusal.message)
+        may_pass = refusal.retried or refusal.remedy is not Remedy.USER
+        if may_pass and not self._is_over(task, REFUSED_SECONDS):
+            raise StreamNotReady(STALLED_SECONDS, f"the site refuses: {refusal.code}", WaitsFor.STREAM) from None
+        replace(state, done=True).save(task.retained_dir)
+
+    def _is_over(self, task: LiveTask, grace_seconds: float = 2 * STALLED_SECONDS) -> bool:
         """Whether nothing more of the moment is to be expected of the stream."""
-        return task.last_chance or to_seconds(self._clock.now()) > task.window.end + 2 * STALLED_SECONDS
+        return task.last_chance or to_seconds(self._clock.now()) > task.window.end + grace_seconds
 
     # --- capturing ----------------------------------------------------------------------------------------------
 
@@ -323,7 +294,7 @@ class LiveService:
 
     def _capture_by_number(self, task: LiveTask, state: CaptureState) -> Captured:
         links, parent = _links_of(state), task.retained_dir.parent
-        renew = partial(self._renewed, state.video_id, task.params.resolution_preference)
+        renew = partial(self._lookups.renewed, state.video_id, task.params.resolution_preference)
         known = places_in(task.retained_dir, state) if task.whole else set()
         with self.captures.join(state.video_id, links, parent, renew=renew, lingers=task.in_lane) as capture:
             try:
@@ -366,24 +337,6 @@ class LiveService:
             recent=self._recent,
         )
 
-    def _renewed(self, video_id: str, resolution: str, links: Links) -> Links | None:
-        """Return newer links in the same formats, or in those that fit now. Belongs to no clip in particular.
-
-        Raises:
-            LiveNotStarted: the stream is interrupted. SourceError.
-        """
-        try:
-            video = self._youtube.extract(video_id, SilentMonitor(), instead_of=links.extracted_at, numbered=True)
-        except LiveEndedNotReady:
-            return None
-        if video.info.live_status is LiveStatus.IS_UPCOMING:
-            raise LiveNotStarted()
-        formats = numbered_formats(video, resolution, [track.format_id for track in links.tracks])
-        if formats is None or video.info.live_status not in (LiveStatus.IS_LIVE, LiveStatus.POST_LIVE):
-            return None
-        tracks = tuple(track_of(video, entry) for entry in formats)
-        return Links(tracks, video.looked_at, ended=video.info.live_status is not LiveStatus.IS_LIVE)
-
     def _finish(self, task: LiveTask, state: CaptureState, captured: Captured) -> None:
         """Record that the capture is complete, unless nothing of the moment was there because the stream is over.
 
@@ -408,8 +361,3 @@ def _with_links(state: CaptureState, links: Links) -> CaptureState:
     """Return the state with the links that the capture has now."""
     source = "post_live" if links.ended else "live"
     return replace(state, tracks=links.tracks, extracted_at=links.extracted_at, source=source)
-
-
-def _name_of(params: LiveClipParams) -> StreamName:
-    found = read_stream_name(params.stream or "")
-    return found if found is not None else name_of_video(params.youtube_video_id or "")

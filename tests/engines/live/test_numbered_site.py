@@ -21,6 +21,7 @@ from src.models.params import LiveClipParams
 from src.models.progress import SilentMonitor
 from src.models.source import Extraction, LiveStatus
 from src.models.time_window import Window
+from src.models.video import WaitsFor
 from src.services.cutting.sources import media_network
 from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
@@ -33,6 +34,7 @@ from tests.tools.live_origin import VirtualClock
 from tests.tools.media_kit import frame_numbers
 from tests.tools.numbered import NumberedSite
 from tests.tools.offline_youtube import SITUATIONS, OfflineYoutube
+from tests.tools.offline_youtube.faults import Fault
 from tests.tools.offline_youtube.live import LiveStream
 
 pytest_plugins = ["tests.tools.offline_youtube.fixtures"]
@@ -86,18 +88,34 @@ class Place:
     def numbers(self) -> NumberedSite:
         return self.site.live.numbered()
 
+    def task(self, params: LiveClipParams) -> LiveTask:
+        """Another attempt, which goes on with what the earlier ones left."""
+        work = self.folder / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        return LiveTask(params, work, self.folder / "kept", SilentMonitor())
+
     def make(self, params: LiveClipParams) -> LiveReport | None:
         """As workers do it: come back when told to."""
         while True:
-            work = self.folder / "work"
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir()
             try:
-                task = LiveTask(params, work, self.folder / "kept", SilentMonitor())
+                task = self.task(params)
                 self.service.capture(task)
                 return self.service.cut(task)
             except StreamNotReady as later:
                 self.clock.sleep(later.seconds)
+
+    def wait_until_refused(self, params: LiveClipParams) -> StreamNotReady:
+        """Capture until the site refuses a lookup; return what the worker is told then."""
+        while True:
+            try:
+                self.service.capture(self.task(params))
+            except StreamNotReady as later:
+                if "the site refuses: RATE_LIMITED" in later.why:
+                    return later
+                self.clock.sleep(later.seconds)
+            else:
+                raise AssertionError("the site was never asked")
 
     def default_moment(self) -> LiveClipParams:
         """The command of a viewer, now."""
@@ -172,11 +190,8 @@ def test_a_moment_in_which_the_audio_goes_back_by_half_a_packet(place: Place) ->
 
 def test_a_stream_that_ends_meanwhile_is_completed_from_its_segments(place: Place) -> None:
     params = place.default_moment()
-    work = place.folder / "work"
-    work.mkdir()
-    task = LiveTask(params, work, place.folder / "kept", SilentMonitor())
     with pytest.raises(StreamNotReady):
-        place.service.capture(task)
+        place.service.capture(place.task(params))
     place.clock.sleep(30)
     ended_at = place.site.live.now
     place.site.live.end()
@@ -187,6 +202,25 @@ def test_a_stream_that_ends_meanwhile_is_completed_from_its_segments(place: Plac
     last = stream.head(ended_at)
     assert shown(report) == stream.frames(window.start, window.end, last=last)
     assert report is not None and report.fields["source"] == "post_live"
+
+
+@pytest.mark.parametrize("heals", [True, False], ids=["for a minute", "for good"])
+def test_lookups_that_are_refused_meanwhile_cost_nothing_that_was_captured(place: Place, heals: bool) -> None:
+    """Links die after half a minute, and the site wants no more requests from here."""
+    place.numbers.life = Fraction(30)
+    params = place.default_moment()
+    with pytest.raises(StreamNotReady):
+        place.service.capture(place.task(params))
+    place.site.fault(VIDEO, Fault(extraction_status=429))
+    later = place.wait_until_refused(params)
+    assert later.waiting_for is WaitsFor.STREAM
+    if heals:
+        place.clock.sleep(later.seconds)
+        place.site.heal(VIDEO)
+    report = place.make(params)
+    assert report is not None and report.fields["complete"] is heals
+    frames = place.frames(params)
+    assert shown(report) == frames if heals else shown(report) == frames[: len(shown(report))] != []
 
 
 def test_where_numbers_do_not_work_the_playlist_is_followed(place: Place) -> None:
