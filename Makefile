@@ -53,7 +53,7 @@ check: $(READY_DEV) ## format, lint, types, layers, fast tests: under three minu
 test: $(READY_DEV) ## every test but those that need the real site; installs what they need
 	@echo "$$($(PY) --version) in $(VENV)"
 	@scripts/test-packages.sh
-	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "not real_youtube and not page_matrix" $(TEST_OPTIONS)
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 3 --dist loadgroup -m "not real_youtube and not page_matrix" $(TEST_OPTIONS)
 
 test-again: $(READY_DEV) ## the tests that failed last, alone, if there are at most three
 	@$(PY) -m scripts.test_again
@@ -61,7 +61,7 @@ test-again: $(READY_DEV) ## the tests that failed last, alone, if there are at m
 matrix: $(READY_DEV) ## every row of the large tables, of which make test runs representatives: about 25 minutes
 	@echo "$$($(PY) --version) in $(VENV)"
 	@scripts/test-packages.sh
-	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup -m "matrix and not real_youtube" --matrix
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 3 --dist loadgroup -m "matrix and not real_youtube" --matrix
 
 test-page: $(READY_DEV) ## every test of the web page: views, sizes, languages, frame rates
 	@scripts/test-packages.sh

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from src.services.file_store import WORK_FOLDER
 from tests.system.e2e.conftest import User
 from tests.tools.live_service import LiveService
 from tests.tools.media_kit import frame_numbers
@@ -56,10 +57,6 @@ class Chat:
 
     def status(self, video_id: str) -> dict[str, Any]:
         return self.user.status(video_id)
-
-    def fetched(self) -> int:
-        """Segments that were asked for so far."""
-        return len(self.site.media_requests(VideoId.LIVE_NOW))
 
     def newest_fetched(self) -> float:
         """The seconds of the stream up to which segments were asked for."""
@@ -111,9 +108,9 @@ def test_more_clips_at_once_than_there_are_workers(chat: Chat) -> None:
 
 def test_a_window_that_has_partly_gone_over_the_death_of_the_worker(chat: Chat, service: LiveService) -> None:
     """The stream holds 30 seconds. What the dead worker had fetched is in the clip, though it has left the stream."""
-    before = chat.fetched()
     video_id = chat.clip(36, 37)
-    eventually(lambda: chat.fetched() > before + 8)
+    stored = service.folder / "downloads" / WORK_FOLDER / f"{video_id}.kept"
+    eventually(lambda: len(list(stored.rglob("[0-9]*-[0-9]*"))) > 8)  # fetched, or shared with the clips before
     held = chat.live.window(LIVE[0]).start * LIVE[0].segment_seconds * FPS
     for pid in [pid for pid in service.processes("celery") if "downloads" in _command_line(pid)]:
         os.kill(pid, signal.SIGKILL)
