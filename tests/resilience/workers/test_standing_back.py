@@ -1,4 +1,4 @@
-"""Who cuts and encodes leaves the processor to the API; who looks things up for people does not."""
+"""Workers leave the processor to the API, most of all while they cut and encode."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def test_what_a_worker_starts_stands_back(service: LiveService, queue: str) -> N
         assert os.sched_getscheduler(pid) == os.SCHED_BATCH
 
 
-def test_the_api_and_the_look_ups_do_not(service: LiveService) -> None:
-    for pid in (*service.processes("gunicorn"), *mains(service, "metadata")):
-        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
+def test_lookups_and_captures_come_after_the_api_and_before_cutting(service: LiveService) -> None:
+    """So a burst of commands is answered before work for it begins."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in service.processes("gunicorn")} == {own}
+    for main in (*mains(service, "metadata"), *mains(service, "captures")):
+        threads = Path(f"/proc/{main}/task").iterdir()
+        (niceness,) = {os.getpriority(os.PRIO_PROCESS, int(thread.name)) for thread in threads}
+        assert own < niceness < BACKGROUND_NICENESS
