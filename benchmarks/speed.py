@@ -225,9 +225,8 @@ def sections_apart(site: Site, clip: Clip, output: Path) -> dict[str, Any]:
 # What is measured.
 
 
-def one_by_one(site: Site, service: LiveService, seconds: int, rounds: int) -> None:
+def one_by_one(site: Site, service: LiveService, client: Client, seconds: int, rounds: int) -> None:
     """Print the rows of one network and one length."""
-    client = Client(service)
     rows: dict[str, list[tuple[float, float, int, int]]] = {"service": [], "yt-dlp sections": [], "raw": []}
     off: dict[str, set[str]] = {"service": set(), "yt-dlp sections": set()}
     for clip in places(seconds, rounds):
@@ -266,9 +265,8 @@ def frames_off(path: Path, clip: Clip) -> str:
     return f"{first - shown[0]:+d}/{shown[-1] - last:+d}"
 
 
-def ten_at_once(service: LiveService) -> None:
+def ten_at_once(service: LiveService, client: Client) -> None:
     """Print how long ten clips of ten seconds take together, and how long a status takes meanwhile."""
-    client = Client(service)
     ids = [client.save(clip) for clip in places(10, 10)]
     took: list[float] = []
     done = threading.Event()
@@ -320,13 +318,14 @@ def main() -> None:
         environment = {**site.environment, "SHARED_MEDIA_MB": "0", "RATE_LIMIT_ENABLED": "false"}
         print(f"\nNetwork: {network}\n")
         with running_service(environment) as service:
+            client = Client(service)
             if chosen.ten:
-                ten_at_once(service)
+                ten_at_once(service, client)
             else:
                 print("| clip | way | wall s (range) | CPU s | MB | requests | frames off |")
                 print("|---|---|---|---|---|---|---|")
                 for seconds in chosen.seconds:
-                    one_by_one(site, service, seconds, chosen.rounds)
+                    one_by_one(site, service, client, seconds, chosen.rounds)
         here.send(False)
         process.join()
 
