@@ -19,6 +19,7 @@ from src.services.fetch.http import (
     compression,
     content_length,
     content_range,
+    is_past_end,
     translate,
     validator_of,
 )
@@ -148,6 +149,10 @@ class Connection:
         asked = time.monotonic()
         async with self._stream(resource, f"bytes={chunk.position}-{last - 1}") as response:
             chunk.answer(asked, time.monotonic())
+            if (resource.size is None or chunk.position >= resource.size) and is_past_end(response, chunk.position):
+                self._note_end(resource, chunk.position)  # chunks are made before the first answer tells the size
+                chunk.end = chunk.position
+                return
             check_status(response)
             resource.final_url = str(response.url) if response.history else None
             if response.status_code == 200 or (resource.ranged is None and "content-range" not in response.headers):
@@ -175,8 +180,15 @@ class Connection:
                 if not chunk.left and (surplus or chunk.end != last):
                     return  # another connection took over the rest
 
+    def _note_end(self, resource: Resource, position: int) -> None:
+        known = resource.no_byte_at
+        resource.no_byte_at = position if known is None else min(known, position)
+        self._fetcher.changed()
+
     def _note_size(self, resource: Resource, size: int | None) -> None:
         """Record the size from the first answer; later answers must agree."""
+        if size is not None and resource.no_byte_at is not None and size > resource.no_byte_at:
+            raise MediaGone("The media server changed the file while it was being fetched.")
         if resource.ranged is None:
             resource.ranged, resource.size = True, size
             resource.base = self._fetcher.spool.allocate(size if size is not None else UNKNOWN_SIZE)

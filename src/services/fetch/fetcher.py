@@ -93,7 +93,8 @@ class Fetcher:
         waited = False
         while True:
             with self._arrived:
-                if resource.size is not None and start >= resource.size:
+                end = resource.size if resource.size is not None else resource.no_byte_at
+                if end is not None and start >= end:
                     return b""
                 available = resource.present.end_of(start) - start
                 if available > 0 and resource.base is not None:

@@ -28,6 +28,7 @@ from src.models.media_source import NetworkSettings
 from src.services.fetch.limits import coding_of
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,18})")
 _MOST_RETRY_AFTER_SECONDS = 10.0
 _MOST_VALIDATOR_CHARACTERS = 256
 
@@ -139,6 +140,17 @@ def content_range(response: httpx.Response) -> ContentRange:
     if found is None:
         raise Interrupted(Network("The media server sent a range without its position."))
     return ContentRange(int(found[1]), None if found[3] == "*" else int(found[3]))
+
+
+def is_past_end(response: httpx.Response, position: int) -> bool:
+    """Return whether the answer says that the resource ends at ``position`` or before (RFC 9110, section 15.5.17).
+
+    Without a size in it, a refused position other than the first counts as past the end.
+    """
+    if response.status_code != 416:
+        return False
+    found = _UNSATISFIED_RANGE.match(response.headers.get("content-range", ""))
+    return 0 < (int(found[1]) if found else position) <= position
 
 
 def content_length(response: httpx.Response) -> int | None:

@@ -61,6 +61,7 @@ class Resource:
     inflater: Inflater | None = None
     most_bytes: int | None = None  # plain bytes that are accepted of a resource read in order
     size: int | None = None
+    no_byte_at: int | None = None  # its server says that it ends at this position at the latest
     ranged: bool | None = None
     whole: bool = False  # fetched from start to end in one piece
     complete: bool = False
