@@ -133,7 +133,7 @@ def ffmpeg_copy(setting: Setting) -> None:
 def ffmpeg_exact(setting: Setting, speed: str = "") -> None:
     """FFmpeg by hand with the engine's promise: seek in both inputs, encode the picture, as that is its only exact way.
 
-    ``speed``: "" is what comes without a thought, "fast" what somebody types who has no time, "fastest" the least work
+    ``speed``: "" is what comes without a thought, "fast" what a user in a hurry types, "fastest" the least work
     that it can do, at the quality of the engine's edges.
     """
     if setting.suffix == ".mp4":

@@ -21,7 +21,7 @@ export function keep(changes) {
   try {
     sessionStorage.setItem(STORED, JSON.stringify({ ...kept(), ...changes }));
   } catch {
-    // Without storage a reload begins anew.
+    // Without storage a reload starts over.
   }
 }
 

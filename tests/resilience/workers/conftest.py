@@ -6,14 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.e2e.conftest import (
-    QUICK,
-    offline_youtube,
-    offline_youtube_session,
-    origin_port,
-    user,
-)
-from tests.tools.live_service import LiveService, running_service
+from tests.system.e2e.conftest import offline_youtube, offline_youtube_session, origin_port, quick_service, user
+from tests.tools.live_service import LiveService
 from tests.tools.offline_youtube.site import OfflineYoutube
 
 __all__ = ["offline_youtube", "offline_youtube_session", "origin_port", "user"]
@@ -22,6 +16,5 @@ __all__ = ["offline_youtube", "offline_youtube_session", "origin_port", "user"]
 @pytest.fixture(scope="package")
 def service(offline_youtube_session: OfflineYoutube, origin_port: int) -> Iterator[LiveService]:
     """A clip of a slow source is slow here, whatever the test before it has fetched of the same film."""
-    own = {"ALLOW_PRIVATE_NETWORKS": f"127.0.0.1:{origin_port}", "SHARED_MEDIA_MB": "0"}
-    with running_service({**offline_youtube_session.environment(), **QUICK, **own}) as running:
+    with quick_service(offline_youtube_session, origin_port, SHARED_MEDIA_MB="0") as running:
         yield running

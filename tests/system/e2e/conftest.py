@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +35,15 @@ def origin_port() -> int:
     return free_port()
 
 
+def quick_service(site: OfflineYoutube, origin_port: int, **settings: str) -> AbstractContextManager[LiveService]:
+    """A whole service against this site; ``settings`` are variables of its environment."""
+    allowed = {"ALLOW_PRIVATE_NETWORKS": f"127.0.0.1:{origin_port}"}
+    return running_service({**site.environment(), **QUICK, **allowed, **settings})
+
+
 @pytest.fixture(scope="package")  # ended before other tests begin: it costs, even at rest
 def service(offline_youtube_session: OfflineYoutube, origin_port: int) -> Iterator[LiveService]:
-    allowed = {"ALLOW_PRIVATE_NETWORKS": f"127.0.0.1:{origin_port}"}
-    with running_service({**offline_youtube_session.environment(), **QUICK, **allowed}) as running:
+    with quick_service(offline_youtube_session, origin_port) as running:
         yield running
 
 
