@@ -14,6 +14,7 @@ from src.errors import ClipBusy, ClipRangeInvalid, ClipTooLong, NotOwner, TooMan
 from src.models.params import BatchParams, ClipParams, Container, JobParams, LiveClipParams, RecordingParams
 from src.models.video import Owner, OwnerKind, Status, VideoJob
 from src.services.accounts.guests import GuestService
+from src.services.clips.moves import inside_retained, moved
 from src.services.jobs.jobs import JobService
 from src.services.jobs.notifier import WorkerNotifier
 from src.utils.clock import Clock
@@ -99,51 +100,6 @@ def _times_before_now(request: ClipRequest) -> tuple[Fraction, Fraction] | None:
     if end <= start:
         raise ClipRangeInvalid("end_time must be after start_time.")
     return start, end
-
-
-def _moved(params: JobParams, move: Mapping[str, float]) -> dict[str, float]:
-    """Return the new times of a clip of a video."""
-    assert isinstance(params, ClipParams)
-    if "offset" in move or "duration" in move:
-        raise ClipRangeInvalid("Only a live clip has an offset and a duration.")
-    start = move.get("start_time", params.start_time) + move.get("move_start", 0)
-    end = move.get("end_time", params.end_time) + move.get("move_end", 0)
-    if start < 0 or end <= start:
-        raise ClipRangeInvalid("end_time must be after start_time, and start_time not below 0.")
-    return {"start_time": start, "end_time": end}
-
-
-def _moved_live(params: LiveClipParams, move: Mapping[str, float]) -> dict[str, float | bool]:
-    """Return the new window of a live clip. Stream times move it by their difference to the current stream times.
-
-    It is not repaired any more: its owner has chosen these times with the file as it is.
-    """
-    offset = move.get("offset", params.clip_offset)
-    end = move.get("duration", params.clip_duration) - offset
-    for name, now in (("start_time", params.start_time), ("end_time", params.end_time)):
-        if name not in move:
-            continue
-        if now is None:
-            raise ClipRangeInvalid("The times of this stream are not known yet: use move_start and move_end.")
-        if name == "start_time":
-            offset -= move[name] - now
-        else:
-            end = end + move[name] - now
-    offset -= move.get("move_start", 0)
-    end += move.get("move_end", 0)
-    if offset + end <= 0:
-        raise ClipRangeInvalid("The end must be after the start.")
-    return {"clip_offset": offset, "clip_duration": offset + end, "moved": True}
-
-
-def _inside_retained(job: VideoJob, changes: Mapping[str, float]) -> bool:
-    """Whether the retained part of the source contains the new times."""
-    if job.report.get("source") in ("live", "post_live"):  # everything that was captured is retained
-        return True
-    retained = (job.report.get("actual") or {}).get("kept")
-    return (
-        retained is not None and retained["start"] <= changes["start_time"] and changes["end_time"] <= retained["end"]
-    )
 
 
 class ClipService:
@@ -330,10 +286,10 @@ class ClipService:
         params = job.params
         if isinstance(params, RecordingParams):
             raise ClipRangeInvalid("The recording of a whole stream has no times to change.")
-        changes = _moved_live(params, move) if isinstance(params, LiveClipParams) else _moved(params, move)
+        changes = moved(params, move)
         length = changes.get("clip_duration") or changes["end_time"] - changes["start_time"]
         self._require_allowed_length(length)
-        covered = isinstance(params, LiveClipParams) or _inside_retained(job, changes)
+        covered = isinstance(params, LiveClipParams) or inside_retained(job, changes)
         retained = covered and self._jobs.has_retained(job)
         if job.queued_at is None and job.completed_at is None:  # only saved, never started
             self._jobs.set_facts(job.id, changes)
