@@ -6,6 +6,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from fractions import Fraction
+from itertools import pairwise
 from threading import Barrier
 from typing import Any
 
@@ -18,8 +19,9 @@ from src.services.clips import preview_requests
 from src.services.clips.preview_requests import PREVIEWS_A_MINUTE
 from tests.api.actors import Api
 from tests.tools.media_kit.pattern import read_number
+from tests.tools.offline_youtube.ladder import RUNGS
 from tests.tools.offline_youtube.site import OfflineYoutube
-from tests.tools.offline_youtube.situations import VideoId
+from tests.tools.offline_youtube.situations import VideoId, situation
 from tests.tools.waiting import HANG_SECONDS, eventually
 
 pytestmark = pytest.mark.slow
@@ -89,6 +91,52 @@ def test_a_preview_has_the_frame_rate_of_the_clip(real: Api) -> None:
     told = ended(real, (late.json or {})["preview_id"])
     base = Fraction(*told["frames"]["time_base"])
     assert told["frames"]["times"][0] * base == pytest.approx(4 + 1 / 90, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("video_id", "at", "seconds", "itags"),
+    [
+        (VideoId.LADDER, 10, 3, (160, 139)),
+        (VideoId.FPS_60, 5, 4, (133, 139)),
+        (VideoId.MIXED_RATES, 5, 9, (134, 139)),
+        (VideoId.ONLY_PROGRESSIVE, 6, 3, (18,)),
+    ],
+)
+def test_a_preview_fetches_little_more_than_its_window(
+    real: Api, site: OfflineYoutube, video_id: VideoId, at: float, seconds: float, itags: tuple[int, ...]
+) -> None:
+    site.reset()
+    reply = real.call("POST", PATH, json=body(video_id, at=at, seconds=seconds))
+    told = ended(real, (reply.json or {})["preview_id"])
+    assert told["status"] == "completed", told
+    rungs = [rung for rung in RUNGS[situation(video_id).formats] if rung.itag in itags]
+    needed = sum(needed_bytes(rung.data, told["start"], told["end"]) for rung in rungs)
+    assert 0.95 * needed <= site.media_bytes(video_id) <= 1.2 * needed
+    assert {request.parameters["itag"] for request in site.media_requests(video_id)} == set(map(str, itags))
+
+
+def needed_bytes(film: bytes, start: float, end: float) -> int:
+    """The bytes of a file's headers and index and of all its fragments with samples of [start, end).
+
+    Without fragments: from the first byte of such a sample to the last one.
+    """
+    fragments, position = [], 0
+    while position + 8 <= len(film):
+        size, kind = int.from_bytes(film[position : position + 4], "big"), film[position + 4 : position + 8]
+        if kind in (b"moof", b"mdat") and (kind == b"moof" or not fragments):
+            fragments.append(position)
+        position += size
+    with av.open(io.BytesIO(film), "r") as opened:
+        samples = [
+            (packet.pos, packet.size)
+            for packet in opened.demux()
+            if packet.pts is not None and start <= packet.pts * packet.time_base < end
+        ]
+    if film[fragments[0] + 4 : fragments[0] + 8] == b"mdat":
+        return fragments[0] + max(place + size for place, size in samples) - min(place for place, _ in samples)
+    edges = list(pairwise([*fragments, len(film)]))
+    touched = {edge for edge in edges if any(edge[0] <= place < edge[1] for place, _ in samples)}
+    return fragments[0] + sum(last - first for first, last in touched)
 
 
 def test_only_its_owner_sees_a_preview_and_nothing_counts_it(api: Api) -> None:

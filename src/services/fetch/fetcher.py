@@ -84,8 +84,10 @@ class Fetcher:
                     self.bytes_wanted += sum(stop - first for first, stop in holes)
         self._wake()
 
-    def read(self, resource: Resource, start: int, size: int) -> bytes:
+    def read(self, resource: Resource, start: int, size: int, end: int | None = None) -> bytes:
         """Return at least one of the bytes [start, start + size), or none at the end of the resource. Blocks.
+
+        If nobody has requested them, more are requested with them, as a reader goes on, but none from ``end`` on.
 
         Raises:
             AppError: the fetch failed or was stopped.
@@ -93,8 +95,8 @@ class Fetcher:
         waited = False
         while True:
             with self._arrived:
-                end = resource.size if resource.size is not None else resource.no_byte_at
-                if end is not None and start >= end:
+                last = resource.size if resource.size is not None else resource.no_byte_at
+                if last is not None and start >= last:
                     return b""
                 available = resource.present.end_of(start) - start
                 if available > 0 and resource.base is not None:
@@ -103,7 +105,7 @@ class Fetcher:
                 if waited:
                     self._arrived.wait(_TICK_SECONDS)
             if not waited:
-                self._hurry(resource, start)
+                self._hurry(resource, start, end)
                 waited = True
         return self.spool.read(resource.base + start, min(size, available))
 
@@ -230,12 +232,13 @@ class Fetcher:
                     for known in (resource.copied, resource.asked):
                         known.add(position, position + len(data))
 
-    def _hurry(self, resource: Resource, start: int) -> None:
+    def _hurry(self, resource: Resource, start: int, end: int | None) -> None:
         """Request a byte that a reader waits for, or move it to the front of the queue."""
         with self._arrived:
             if self._schedule.hurry(resource, start) or resource.asked.end_of(start) > start:
                 return  # it comes next, or is being fetched
-        self.want(resource, start, start + max(resource.read_ahead, ON_DEMAND_BYTES), URGENT)
+        ahead = start + max(resource.read_ahead, ON_DEMAND_BYTES)
+        self.want(resource, start, ahead if end is None else min(ahead, end), URGENT)
 
     def _wake(self) -> None:
         with suppress(RuntimeError):  # the loop may just have been closed

@@ -14,8 +14,8 @@ from src.services.fetch.resource import Resource
 class Incoming(Protocol):
     """The part of ``Fetcher`` that readers use."""
 
-    def read(self, resource: Resource, start: int, size: int) -> bytes:
-        """Return at least one of these bytes, or none at the end. Blocks."""
+    def read(self, resource: Resource, start: int, size: int, end: int | None = None) -> bytes:
+        """Return at least one of these bytes, or none at the end. Blocks. ``end``: no byte from there on is needed."""
 
     def wait_complete(self, resource: Resource) -> int:
         """Wait for all of a resource of unknown size; return its size."""
@@ -71,8 +71,8 @@ class SequentialReader(io.RawIOBase):
         length = part.length
         if length is None:
             length = self._fetcher.wait_complete(part.resource)
-        size = min(size, length - self._offset)
-        return self._fetcher.read(part.resource, part.start + self._offset, size) if size > 0 else b""
+        size, end = min(size, length - self._offset), part.start + length
+        return self._fetcher.read(part.resource, part.start + self._offset, size, end) if size > 0 else b""
 
 
 class SeekableReader(io.RawIOBase):
@@ -112,7 +112,8 @@ class SeekableReader(io.RawIOBase):
         if part.resource is None:
             data = part.content[offset : offset + size]
         else:
-            size = min(size, (part.length or 0) - offset)
-            data = self._fetcher.read(part.resource, part.start + offset, size)
+            length = part.length or 0
+            size = min(size, length - offset)
+            data = self._fetcher.read(part.resource, part.start + offset, size, part.start + length)
         self._position += len(data)
         return data

@@ -23,6 +23,7 @@ from src.services.cutting.engine.demuxer import Demuxer, NoStream
 from src.services.cutting.engine.early_tail import EarlyTail
 from src.services.cutting.engine.encoders import AnyEncoder, Encoder, codec_name
 from src.services.cutting.engine.indexes.layout import Index
+from src.services.cutting.engine.indexes.mp4_samples import SampleTableIndex
 from src.services.cutting.engine.lanes import Lane, write
 from src.services.cutting.engine.model import Method, SmartImpossible
 from src.services.cutting.engine.muxer import FAMILIES, Output
@@ -250,8 +251,9 @@ class _Cutter:
         job, demuxed = self._job, None
         if job.audio is None:
             return None
+        audio = job.audio.of_audio() if isinstance(job.audio, SampleTableIndex) else job.audio
         for lead in (self._lead + AUDIO_LEAD, self._lead + _MORE_AUDIO_LEAD):
-            layout = job.audio.plan(max(start - lead, Fraction(0)), end + self._tail)
+            layout = audio.plan(max(start - lead, Fraction(0)), end + self._tail)
             try:
                 demuxed = self._stack.enter_context(Demuxer(job.fetcher, layout, "audio"))
             except NoStream:

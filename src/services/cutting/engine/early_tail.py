@@ -67,7 +67,7 @@ class EarlyTail:
         self._stopped = True
         self._thread.join()
 
-    def read(self, resource: Resource, start: int, size: int) -> bytes:
+    def read(self, resource: Resource, start: int, size: int, end: int | None = None) -> bytes:
         """Read like ``Fetcher.read``, but without hurry, and only until this is closed."""
 
         def ready() -> bool:
@@ -76,7 +76,7 @@ class EarlyTail:
 
         self._fetcher.wait_until(ready)
         self._check()
-        return self._fetcher.read(resource, start, size)
+        return self._fetcher.read(resource, start, size, end)
 
     def wait_complete(self, resource: Resource) -> int:
         """Resources of unknown size are never read here."""

@@ -107,7 +107,9 @@ class Session:
     def _remote(self, place: int, track: Track) -> RemoteFile:
         resource = Resource(track.url, track.headers, (place, ""))
         self._register(resource)
-        remote = RemoteFile(self.fetcher, resource)
+        assert isinstance(self._order.source, ClipSource)
+        seconds, whole = self._order.source.duration_seconds, track.has_video and track.has_audio
+        remote = RemoteFile(self.fetcher, resource, seconds, whole=whole)
         if is_shared(self._order.share, place):
             remote.identify()
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from src.services.cutting.engine.indexes.mp4_tables import Picked, SampleTables
 from src.services.fetch.reader import Part
 from src.services.fetch.resource import Resource
 
-_AUDIO_LEAD = Fraction(1, 5)
+_AUDIO_LEAD = Fraction(1, 5)  # of what is planned with a video; a plan of audio alone starts where its caller says
 _CLOSE_BYTES = 32 << 10  # two byte ranges that are at most this far apart are fetched as one
 
 
@@ -58,12 +59,25 @@ class SampleTableIndex:
         if not self._sampled:
             raise SourceUnreadable("its moov lists no samples")
 
+    def of_audio(self) -> SampleTableIndex:
+        """Return the index of the audio alone: a plan of it begins at the audio, and not at a key frame before.
+
+        Without audio, the same index.
+        """
+        alone = copy.copy(self)
+        alone._sampled = [one for one in self._sampled if one[1].kind == "soun"]
+        return alone if alone._sampled else self
+
+    @property
+    def _has_video(self) -> bool:
+        return any(track.kind == "vide" for _, track, _ in self._sampled)
+
     def plan(self, start: Fraction, end: Fraction) -> Layout:
         """See ``Index``."""
         picked = self._pick(start, end)
         at_start, at_end, span = True, True, (start, end)
         for (_trak, track, _), samples in zip(self._sampled, picked, strict=True):
-            if track.kind == "vide" or len(self._sampled) == 1:
+            if track.kind == "vide" or not self._has_video:
                 at_start, at_end = samples.at_start, samples.at_end
                 begin = Fraction(samples.pts[0], track.timescale) - track.shift
                 span = (min(begin, start), end)
@@ -85,7 +99,7 @@ class SampleTableIndex:
         """Read the tables about a time range: those of all tracks at the same time, in two rounds of requests."""
         wanted = []
         for trak, track, tables in self._sampled:
-            lead = _AUDIO_LEAD if track.kind == "soun" else 0
+            lead = _AUDIO_LEAD if self._has_video and track.kind == "soun" else 0
             low, high = ((time + track.shift) * track.timescale for time in (start - lead, end))
             wanted.append(_Wanted(trak, track, tables, int(low // 1), int(-(-high // 1))))
         for one in wanted:
