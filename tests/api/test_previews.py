@@ -128,7 +128,7 @@ def needed_bytes(film: bytes, start: float, end: float) -> int:
         position += size
     with av.open(io.BytesIO(film), "r") as opened:
         samples = [
-            (packet.pos, packet.size)
+            (packet.pos or 0, packet.size)
             for packet in opened.demux()
             if packet.pts is not None and start <= packet.pts * packet.time_base < end
         ]
