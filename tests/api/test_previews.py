@@ -120,7 +120,8 @@ def needed_bytes(film: bytes, start: float, end: float) -> int:
 
     Without fragments: from the first byte of such a sample to the last one.
     """
-    fragments, position = [], 0
+    fragments: list[int] = []
+    position = 0
     while position + 8 <= len(film):
         size, kind = int.from_bytes(film[position : position + 4], "big"), film[position + 4 : position + 8]
         if kind in (b"moof", b"mdat") and (kind == b"moof" or not fragments):
