@@ -273,6 +273,7 @@ def test_arguments_say_what_the_plan_says() -> None:
         "-fps_mode:v:0 passthrough",
         "-movflags +faststart",
         "-b:a:0 192k",
-        "-f framemd5",
+        "-f framehash",
+        "-hash murmur3",
     ):
         assert part in text

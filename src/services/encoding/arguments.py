@@ -89,7 +89,8 @@ def _with_metadata_of(source: str, opened: dict[str, Any], arguments: list[str])
     return [*before, *more, *after]
 
 
-PROOF_OPTIONS: dict[str, Any] = {"f": "framemd5", "fps_mode": "passthrough"}
+# Hashes of 128 bits that take a fifth of the time of MD5. Nobody chooses what they compare: both sides come from here.
+PROOF_OPTIONS: dict[str, Any] = {"f": "framehash", "hash": "murmur3", "fps_mode": "passthrough"}
 
 
 def general_options() -> dict[str, Any]:

@@ -50,7 +50,7 @@ class EncodeWork:
             EncodeFailed, DiskFull, JobTimeout: the output is deleted.
         """
         started = time.monotonic()
-        proof = self.output.with_suffix(".framemd5")
+        proof = self.output.with_suffix(".framehash")
         joined = self.output.with_suffix(".joined.mp4")
         try:
             frames = self._in_chunks(plan, joined) if device is None else None

@@ -47,7 +47,7 @@ def prove(
 
 
 def compare(input_hashes: Path, output_hashes: Path) -> int:
-    """Require that the hashes of two framemd5 files are equal. Returns their number."""
+    """Require that the hashes of two framehash files are equal. Returns their number."""
     count = 0
     with input_hashes.open() as before, output_hashes.open() as after:
         for count, (put, got) in enumerate(zip_longest(_hashes(before), _hashes(after)), start=1):
