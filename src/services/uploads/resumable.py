@@ -180,7 +180,7 @@ class ResumableUploadService:
                 if end > taken:
                     ahead = min(end + STEP_BYTES, start + most)
                     taken = self._files.take_room(file.fileno(), taken, ahead, at_least=end)
-                file.write(piece)
+                _write_all(file, piece)
                 written += len(piece)
         except OSError as error:
             fault = disk_fault(error)
@@ -208,14 +208,21 @@ class ResumableUploadService:
         return self._files.incoming / f"tus-{upload.id}"
 
 
+def _write_all(file: Writable, piece: bytes) -> None:
+    """Write a piece completely: where the disk gets full within it, one call stores a part and raises nothing."""
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]
+
+
 class Writable(Protocol):
-    """An open file that can be written."""
+    """An open file without a buffer of its own."""
 
     def seek(self, offset: int, whence: int = ..., /) -> int:
         """Move to an offset and return it."""
 
-    def write(self, data: bytes, /) -> int | None:
-        """Write bytes and return their number."""
+    def write(self, data: memoryview, /) -> int:
+        """Write at least one of these bytes, and return how many."""
 
     def fileno(self) -> int:
         """Return the descriptor."""
