@@ -52,27 +52,27 @@ class IdempotencyService:
 
     def finish(self, name: str, reply: StoredReply) -> None:
         """Store the answer for a day; in memory while the database is unavailable."""
-        self._end(name, reply)
+        self._end(name, reply, self._clock.now())
 
     def release(self, name: str) -> None:
         """Allow the request to be sent again: it failed, or its answer cannot be stored."""
-        self._end(name, None)
+        self._end(name, None, self._clock.now())
 
-    def _end(self, name: str, reply: StoredReply | None) -> None:
+    def _end(self, name: str, reply: StoredReply | None, ended_at: datetime) -> None:
         try:
             self._write(name, reply)
         except StoreUnavailable:
             log.warning("the end of a request with an idempotency key cannot be written yet")
             with self._lock:
                 if len(self._owed) < _MOST_OWED:  # beyond the limit, keys become free when they are stale
-                    self._owed[name] = reply, self._clock.now()
+                    self._owed[name] = reply, ended_at
 
     def _write_owed(self) -> None:
         with self._lock:
             owed, self._owed = self._owed, {}
-        for name, (reply, since) in owed.items():
-            if self._clock.now() - since < _STALE / 2:  # later the key may belong to another request
-                self._end(name, reply)
+        for name, (reply, ended_at) in owed.items():
+            if self._clock.now() - ended_at < _STALE / 2:  # later the key may belong to another request
+                self._end(name, reply, ended_at)
 
     def _write(self, name: str, reply: StoredReply | None) -> None:
         if reply is None:
