@@ -7,6 +7,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from src.errors import NetworkTimeout
 from src.models.source import VideoInfo
 from src.services.archive.catalog import PARALLEL, PARALLEL_IN_ALL, CatalogService
@@ -63,3 +65,16 @@ def test_looks_are_bounded_for_the_whole_process() -> None:
     assert all(set(found[number].found) == set(ids_of(number)) for number in range(REQUESTS))
     site.answering.clear()
     assert catalog.batch(ids_of(0), seconds=0).cached == 6
+
+
+def test_an_unexpected_error_of_a_lookup_is_not_taken_for_a_slow_site() -> None:
+    """Also not an ``IndexError``, which the threads of a batch raise themselves when nothing is left."""
+
+    def broken(_: str) -> Any:
+        return [][0]
+
+    cache = SimpleNamespace(get=lambda _: None, set=lambda *_, **__: None)
+    site = SimpleNamespace(get_video_info=broken)
+    catalog = CatalogService(cast(Any, site), cast(Any, cache), SystemClock(), life=timedelta(hours=1))
+    with pytest.raises(IndexError):
+        catalog.batch(["a0000000000"])

@@ -120,13 +120,15 @@ class CatalogService:
         too_late = threading.Event()
 
         def work() -> None:
-            while waiting and not too_late.is_set():
-                with contextlib.suppress(IndexError):  # another thread has just taken the last one
+            while not too_late.is_set():
+                try:
                     video_id = waiting.popleft()
-                    try:
-                        results[video_id] = self.get(video_id)
-                    except AppError as error:
-                        results[video_id] = error
+                except IndexError:  # the threads have taken all of them
+                    return
+                try:
+                    results[video_id] = self.get(video_id)
+                except AppError as error:
+                    results[video_id] = error
 
         running = [self._pool.submit(work) for _ in range(min(PARALLEL, len(waiting)))]
         wait(running, timeout=seconds)
