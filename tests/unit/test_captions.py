@@ -176,3 +176,8 @@ def test_the_track_that_fits_best(
         code, is_automatic, address, kind = choose_track(raw, language=language, source=source)
         assert (code, is_automatic, kind) == (*found, "json3")
         assert address.endswith("/json3")
+
+
+def test_captions_that_are_nested_without_end_cannot_be_read() -> None:
+    with pytest.raises(ValueError):
+        read_json3("[" * 200_000, automatic=False)

@@ -27,7 +27,10 @@ def read_json3(text: str, *, automatic: bool) -> tuple[Cue, ...]:
     Raises:
         ValueError: the format is wrong.
     """
-    document = json.loads(text)
+    try:
+        document = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     events = document.get("events") if isinstance(document, dict) else None
     if not isinstance(events, list):
         raise ValueError("no list of events")
@@ -50,9 +53,9 @@ def read_vtt(text: str, *, automatic: bool) -> tuple[Cue, ...]:
         if timing is None:
             continue
         lines = block[timing.end() :].split("\n")[1:]
-        text = _clean(html.unescape(_TAGS.sub("", line)) for line in lines)
-        if text:
-            cues.append(Cue(_milliseconds(timing[1]), _milliseconds(timing[2]), text))
+        shown = _clean(html.unescape(_TAGS.sub("", line)) for line in lines)
+        if shown:
+            cues.append(Cue(_milliseconds(timing[1]), _milliseconds(timing[2]), shown))
     return _in_order(_unrolled(cues) if automatic else cues, automatic=automatic)
 
 
