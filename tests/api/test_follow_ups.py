@@ -25,6 +25,7 @@ from src.services.egress.proxy import EgressProxy
 from src.services.live.cutter import LiveReport
 from tests.api.actors import Api, Person
 from tests.engines.egress.kit import PUBLIC, Net
+from tests.tools.deliveries import deliver_due
 from tests.tools.offline_youtube.certificate import make_certificate
 
 pytestmark = pytest.mark.slow
@@ -117,7 +118,7 @@ def clip(
 def deliver(api: Api) -> int:
     """Tell whoever is due, also those who are to be tried again later."""
     api.services.database["webhooks"].update_many({}, {"$set": {"due_at": datetime(2020, 1, 1, tzinfo=UTC)}})
-    return api.services.webhooks.deliver_due()
+    return deliver_due(api.services.webhooks)
 
 
 def test_nightbot_and_discord_hear_a_sentence_and_the_owner_a_signed_fact(

@@ -17,6 +17,7 @@ from src.bootstrap import build
 from src.models.video import Owner
 from src.services.events import webhooks
 from tests.api.actors import Api, Person
+from tests.tools.deliveries import deliver_due
 from tests.tools.fakes import FakeEngine, RecordingNotifier
 from tests.tools.media_kit import audio_gaps, frame_numbers
 from tests.tools.offline_youtube.site import OfflineYoutube
@@ -136,8 +137,8 @@ def test_a_clip_with_a_gap_is_repaired_hours_later_and_after_a_restart(
     assert 0 < len(stream.shown(video_id)) < len(whole)
     shared = stream.person.post(f"/api/video/share/{video_id}").json
     assert shared is not None
-    assert stream.api.services.webhooks.deliver_due() == 1
-    assert stream.api.services.webhooks.deliver_due() == 0, "the second message waits for the repair"
+    assert deliver_due(stream.api.services.webhooks) == 1
+    assert deliver_due(stream.api.services.webhooks) == 0, "the second message waits for the repair"
 
     stream.end(recorded=False)
     stream.pass_hours(1)
@@ -162,7 +163,7 @@ def test_a_clip_with_a_gap_is_repaired_hours_later_and_after_a_restart(
     ]
     media = stream.api.call("GET", f"/s/{shared['token']}/clip.mp4")
     assert len(media.data) == repaired["file_size_bytes"], "the same link shows the repaired file"
-    assert stream.api.services.webhooks.deliver_due() == 1
+    assert deliver_due(stream.api.services.webhooks) == 1
     assert [(each["event"], each["repair"]["state"]) for each in told] == [
         ("job.completed", "waiting"),
         ("job.completed", "done"),

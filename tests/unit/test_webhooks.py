@@ -14,6 +14,7 @@ from src.models.video import Status
 from src.services.events import webhooks as webhook_service
 from src.services.events.webhooks import WebhookService
 from src.utils.clock import SystemClock
+from tests.tools.deliveries import deliver_due
 from tests.tools.factories import make_clip
 
 DUE = 40
@@ -44,5 +45,28 @@ def test_only_what_is_told_next_is_claimed(monkeypatch: pytest.MonkeyPatch) -> N
         cast(Any, data), cast(Any, jobs), nobody, nobody, SystemClock(), attempts=1, timeout=patience
     )
     monkeypatch.setattr(WebhookService, "_deliver", deliver)
-    assert service.deliver_due() == DUE and len(set(told)) == DUE
+    assert deliver_due(service) == DUE and len(set(told)) == DUE
     assert most[0] <= webhook_service._MOST_AT_ONCE
+
+
+def test_a_thread_that_cannot_start_costs_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the owner of the delivery would never receive another one."""
+    delivery = Delivery("1", "job", "https://example.com", None, 0, "user:1", network="192.0.2.1")
+    refused: list[tuple[list[str], list[str]]] = []
+
+    def claim(*_: Any, owners: list[str], networks: list[str]) -> Delivery | None:
+        refused.append((owners, networks))
+        return delivery
+
+    def no_thread(*_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    ended = make_clip(status=Status.CANCELLED)
+    data, jobs = SimpleNamespace(claim=claim, awaited_repairs=list), SimpleNamespace(peek=lambda _: ended)
+    nobody = cast(Any, None)
+    service = WebhookService(cast(Any, data), cast(Any, jobs), nobody, nobody, SystemClock(), attempts=1, timeout=1)
+    monkeypatch.setattr(webhook_service, "in_background", no_thread)
+    for _ in range(webhook_service._MOST_AT_ONCE + 1):
+        with pytest.raises(RuntimeError):
+            service.start_due()
+    assert refused == [([], [])] * (webhook_service._MOST_AT_ONCE + 1)

@@ -127,20 +127,26 @@ class WebhookService:
             self._data.release_follow_ups(self._jobs.without_repair(awaited), self._clock.now())
         started: list[Future[int]] = []
         while self._threads.acquire(blocking=False):
-            try:
-                due = self._next_due()
-            except BaseException:
-                self._threads.release()
-                raise
-            if due is None:
-                self._threads.release()
+            delivering = self._start_next()
+            if delivering is None:
                 break
-            started.append(in_background(functools.partial(self._deliver_some, *due), "webhook"))
+            started.append(delivering)
         return started
 
-    def deliver_due(self) -> int:
-        """Deliver everything that is due, wait for it, and return how many deliveries succeeded."""
-        return sum(each.result() for each in self.start_due())
+    def _start_next(self) -> Future[int] | None:
+        """Start a thread with the next due delivery. Without one, release the slot that the caller took for it."""
+        due: tuple[Delivery, VideoJob] | None = None
+        try:
+            due = self._next_due()
+            if due is not None:
+                return in_background(functools.partial(self._deliver_some, *due), "webhook")
+        except BaseException:
+            if due is not None:  # no thread could start; the claim expires
+                self._end(due[0])
+            self._threads.release()
+            raise
+        self._threads.release()
+        return None
 
     def _deliver_some(self, delivery: Delivery, job: VideoJob) -> int:
         delivered = 0
@@ -149,8 +155,7 @@ class WebhookService:
                 try:
                     delivered += self._deliver(delivery, job)
                 finally:
-                    with self._lock:
-                        self._count(delivery, -1)
+                    self._end(delivery)
                 due = self._next_due()
                 if due is None:
                     return delivered
@@ -200,6 +205,10 @@ class WebhookService:
             if delivery is not None:
                 return delivery
         return None
+
+    def _end(self, delivery: Delivery) -> None:
+        with self._lock:
+            self._count(delivery, -1)
 
     def _count(self, delivery: Delivery, number: int) -> None:
         for counts, key in ((self._owners, delivery.owner), (self._networks, delivery.network)):
