@@ -50,7 +50,7 @@ class StreamingRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        if not filename:
+        if not filename or self.arrives_for is None:  # no file, or an endpoint that expects none
             raise _missing(self.field)
         services().uploads.require_acceptable(filename, self.accepts)
         folder = services().files.incoming
@@ -58,8 +58,6 @@ class StreamingRequest(Request):
         # Locked while this process receives the file, so that files of killed processes can be recognised. The lock
         # belongs to the open file description, not to the file object, which is closed before the file is checked.
         fcntl.flock(received, fcntl.LOCK_EX)
-        if self.arrives_for is None:  # the endpoint expects no file
-            raise _missing(self.field)
         hold_id = VideoData.new_id()
         space = services().upload_space(self.arrives_for, hold_id, received.fileno())
         entry = _Entry(Path(received.name), os.dup(received.fileno()), hold_id, space)
