@@ -1,4 +1,4 @@
-"""Ends of requests that the database did not take: they are written later, but not when the key may have another owner."""
+"""Ends of requests that the database did not take: they are written later, unless the key may be free by then."""
 
 from __future__ import annotations
 
