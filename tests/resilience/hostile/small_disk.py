@@ -87,7 +87,7 @@ def main(folder: str, mongodb: str, redis_uri: str) -> dict[str, Any]:
     report["job below the floor"] = download(floor, bert)
     refused = bert.upload(content=b"small")
     report["upload below the floor"] = {"status": refused.status_code, "code": (refused.json or {}).get("code")}
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(disk)], check=True)
     report["job on a read-only disk"] = download(api, anna)
     report["health on a read-only disk"] = (api.app.test_client().get("/health").json or {}).get("status")
     api.services.database.client.drop_database("test_small_disk")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -35,9 +35,11 @@ def nginx(folder: Path, upstream_port: int, changes: Mapping[str, str] | None = 
     whole = folder / "nginx.conf"
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    # As root, its workers would otherwise be another user's, who must not read the folder.
+    user = "user root;" if os.getuid() == 0 else ""
     whole.write_text(
         f"daemon off; pid {folder}/pid; error_log {folder}/error.log;"
-        f"user {getpass.getuser()}; events {{}} http {{ {temporary} {example} }}"
+        f"{user} events {{}} http {{ {temporary} {example} }}"
     )
     command = [NGINX, "-p", str(folder), "-c", str(whole)]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=60)

@@ -21,6 +21,7 @@ from src.config import SECRET_NAMES
 from src.launcher.python_version import require_python
 from tests.system.launcher.nginx import nginx
 from tests.tools.live_service import ROOT
+from tests.tools.mounting import mounting
 
 UNITS = ("yt-downloader.service", "yt-downloader-worker.service", "yt-downloader-scheduler.service")
 # Of files: what has a meaning of its own somewhere between here and the disk.
@@ -159,7 +160,10 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         assert "/opt/yt-downloader/.venv/bin/python" in text
         program = text.replace("/opt/yt-downloader/.venv/bin/python", sys.executable)
         (tmp_path / name).write_text(program.replace("/opt/yt-downloader", str(ROOT)))
-    assert run("systemd-analyze", "verify", *(tmp_path / name for name in UNITS)) == ""
+    command: list[str | Path] = ["systemd-analyze", "verify", *(tmp_path / name for name in UNITS)]
+    if not Path("/run/systemd").is_dir():  # systemd does not run, and only root may create what the command needs
+        command = [*mounting(), "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", *command]
+    assert run(*command) == ""
 
 
 POLICY = "default-src 'none'; sandbox"
