@@ -28,7 +28,7 @@ page_tools() { # what the tests of the page need from npm, as package-lock.json 
     lock=$folder/package-lock.json
     if [ "$folder/node_modules/.ready" -nt "$lock" ]; then return; fi
     echo "Installing for the tests of the page: typescript, axe-core"
-    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --silent
+    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --loglevel=error
     touch "$folder/node_modules/.ready"
 }
 

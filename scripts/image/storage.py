@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/debian:trixie-slim"
 """What the ``FROM`` of the Dockerfile names; a system that debootstrap creates takes its place."""
 TAG = "localhost/yt-downloader:proof"
-_CERTIFICATES = "/etc/pip-certificates.pem"
+CERTIFICATES = "/etc/pip-certificates.pem"
+"""Where a build or a system finds the certificates that pip's settings name, if they name any."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def package_settings(folder: Path) -> list[Mount]:
     settings = _pip_settings()
     mounts = []
     if certificates := settings.pop("cert", ""):
-        mounts.append(Mount(Path(certificates), _CERTIFICATES))
-        settings["cert"] = _CERTIFICATES
+        mounts.append(Mount(Path(certificates), CERTIFICATES))
+        settings["cert"] = CERTIFICATES
     lines = [f"{name} = {value}" for name, value in settings.items()]
     written = folder / "pip.conf"
     written.write_text("\n".join(["[global]", *lines, ""]))

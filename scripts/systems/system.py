@@ -21,13 +21,17 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class System:
-    """A bare system: release, processor, user, and whether the distribution's FFmpeg is installed."""
+    """A bare system: release, processor, user, and whether the distribution's FFmpeg is installed.
+
+    A system for the tests is one of its own, since their packages are added to it.
+    """
 
     version: str
     architecture: str
     user: int
     ffmpeg: bool
     folder: Path
+    tests: bool = False
 
     def __str__(self) -> str:
         name = "root" if self.user == 0 else "ordinary user"
@@ -42,7 +46,7 @@ class System:
     @property
     def root(self) -> Path:
         """The folder that holds the system."""
-        suffix = "-ffmpeg" if self.ffmpeg else ""
+        suffix = ("-ffmpeg" if self.ffmpeg else "") + ("-tests" if self.tests else "")
         return self.folder / f"debian-{self.version}-{self.architecture}{suffix}"
 
     @property
@@ -60,15 +64,14 @@ class System:
         if self.emulated:
             emulation.enable()
         plain = self._plain()
-        if self.ffmpeg and not self.root.exists():
+        if not self.root.exists():
             unfinished = self.folder / "unfinished"
             shutil.rmtree(unfinished, ignore_errors=True)
             subprocess.run(["cp", "--archive", str(plain), str(unfinished)], check=True)
-            for command in ("update", "install --yes --no-install-recommends ffmpeg"):
-                apt = ["chroot", str(unfinished), "apt-get", "-qq", *command.split()]
-                environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-                subprocess.run(apt, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            if self.ffmpeg:
+                _install(unfinished, "ffmpeg")
             unfinished.rename(self.root)
+        self._add_user()
         shutil.rmtree(self.project, ignore_errors=True)
         self.project.mkdir(parents=True)
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], stdout=subprocess.PIPE, check=True)
@@ -79,8 +82,19 @@ class System:
         owner = f"{self.user}:{self.user}"
         subprocess.run(["chown", "--recursive", owner, str(self.project.parent)], check=True)
 
+    def _add_user(self) -> None:
+        for name, line in (("passwd", "anna:x:1000:1000::/home/anna:/bin/sh"), ("group", "anna:x:1000:")):
+            known = self.root / "etc" / name
+            if "\nanna:" not in known.read_text():
+                with known.open("a") as lines:
+                    lines.write(f"{line}\n")
+
+    def install(self, packages: Sequence[str]) -> None:
+        """Install packages as root, as a message of ``make test`` asks an ordinary user for."""
+        _install(self.root, *packages)
+
     def _plain(self) -> Path:
-        """Return the folder of the system without FFmpeg, which is created unless it exists."""
+        """Return the folder of the bare system, which is created unless it exists."""
         plain = self.folder / f"debian-{self.version}-{self.architecture}"
         if not plain.exists():
             _debootstrap(plain, RELEASES[self.version], self.architecture, foreign=self.emulated)
@@ -97,7 +111,7 @@ class System:
         options += ["--ro-bind", "/sys", "/sys", "--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf"]
         options += ["--ro-bind", "/etc/hosts", "/etc/hosts", "--die-with-parent", "--cap-add", "ALL"]
         for mount in mounts:
-            options += ["--ro-bind", str(mount.source), mount.target]
+            options += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
         options += ["--chdir", f"{self.home}/yt-downloader", "--clearenv"]
         for name, value in variables.items():
             options += ["--setenv", name, value]
@@ -107,6 +121,13 @@ class System:
 
 def _native() -> str:
     return _MACHINES[platform.machine()]
+
+
+def _install(root: Path, *packages: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        apt = ["chroot", str(root), "apt-get", "-qq", *command]
+        subprocess.run(apt, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
 
 def _debootstrap(root: Path, release: str, architecture: str, *, foreign: bool) -> None:
