@@ -25,6 +25,8 @@ TERMINATE_SECONDS = 1.0  # the output is discarded, so FFmpeg only has to releas
 # Without our own variables: no secrets, no proxy. SVT_LOG=1 limits SVT-AV1, which ignores -v, to errors.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "SVT_LOG": "1"}
 _LOG_LINES = 200
+_LINE_BYTES = 8192  # of a line that has not ended; a confined program may have been taken over by its input
+_READINGS = ("frame", "fps", "out_time_us", "total_size", "speed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,7 @@ class _Run:
         except BlockingIOError:
             return True
         lines = (self._rest[fd] + chunk).replace(b"\r", b"\n").split(b"\n")
-        self._rest[fd] = lines.pop() if chunk else b""
+        self._rest[fd] = lines.pop()[:_LINE_BYTES] if chunk else b""
         for line in lines:
             text = line.decode("utf-8", "replace").strip()
             if fd == self._stderr_fd:
@@ -224,8 +226,9 @@ class _Run:
 
     def _take(self, line: str) -> None:
         name, _, value = line.partition("=")
-        if name != "progress":
+        if name in _READINGS:
             self._values[name] = value.strip()
+        if name != "progress":
             return
         mark = tuple(self._values.get(key) for key in ("frame", "out_time_us", "total_size"))
         if mark != self._mark:
