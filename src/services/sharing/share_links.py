@@ -35,6 +35,7 @@ class ShareService:
         """Set the services. ``life``: the default lifetime of a link."""
         self._users = users
         self._shares, self._jobs, self._signer, self._clock, self._life = shares, jobs, signer, clock, life
+        self._creating = threading.Lock()
 
     def create(self, job: VideoJob, *, life: timedelta | None = None, for_chat: bool = False) -> tuple[Share, str]:
         """Create a link to a job's file and return it with its token.
@@ -65,8 +66,16 @@ class ShareService:
         Raises:
             FileNotReady, FileGone: the job has no file.
         """
-        share = self._shares.find_for_chat(job.id, self._clock.now()) if job.artifact else None
-        return self.create(job, for_chat=True) if share is None else (share, self._token_of(share))
+        share = self._known_for_chat(job)
+        if share is None:
+            with self._creating:  # messages about one clip are sent at the same moment
+                share = self._known_for_chat(job)
+                if share is None:
+                    return self.create(job, for_chat=True)
+        return share, self._token_of(share)
+
+    def _known_for_chat(self, job: VideoJob) -> Share | None:
+        return self._shares.find_for_chat(job.id, self._clock.now()) if job.artifact else None
 
     def _token_of(self, share: Share) -> str:
         return share.id + self._signer.sign(_PURPOSE, share.id)
