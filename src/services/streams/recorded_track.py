@@ -10,7 +10,7 @@ from typing import Any
 
 from src.services.hls.playlist import Piece, Segment
 from src.services.streams.collector import Wanted
-from src.services.streams.sequence import Sequence as Numbers
+from src.services.streams.sequence import SequenceNumbers
 from src.utils.whole_file import write_whole
 
 _NAME = "tape.json"
@@ -37,7 +37,7 @@ class RecordedTrack:
         self.folder, self.track = folder, track
         self.known: list[ListedSegment] = []
         self.inits: dict[str, int] = {}
-        self.numbers = Numbers()
+        self.numbers = SequenceNumbers()
 
     @property
     def seconds(self) -> float:
@@ -47,7 +47,7 @@ class RecordedTrack:
     def restart(self) -> None:
         """Forget the list. The files remain and are used when they are listed again."""
         self.known.clear()
-        self.numbers = Numbers()
+        self.numbers = SequenceNumbers()
 
     def add(
         self, segments: list[Segment], *, most_seconds: float | None = None, elapsed_seconds: float | None = None
@@ -165,7 +165,7 @@ def load(folder: Path, count: int, key: str) -> list[RecordedTrack]:
     if stored.get("key") == key and len(stored["tracks"]) == count:
         for track, fields in zip(tracks, stored["tracks"], strict=True):
             track.known, track.inits = [ListedSegment(**segment) for segment in fields["known"]], fields["inits"]
-            track.numbers = Numbers(shift=fields.get("shift", 0))
+            track.numbers = SequenceNumbers(shift=fields.get("shift", 0))
     else:
         for path in folder.iterdir():
             path.unlink()

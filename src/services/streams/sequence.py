@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Listed
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from src.services.hls.playlist import Segment
@@ -13,7 +13,7 @@ _SLACK_SECONDS = 10.0
 _REMEMBERED = 500
 
 
-class Sequence:
+class SequenceNumbers:
     """Computes ``shift``, the number to add to a playlist's segment numbers so that they never decrease."""
 
     def __init__(self, shift: int = 0) -> None:
@@ -23,7 +23,7 @@ class Sequence:
         self._stale: int | None = None  # the newest number of an old playlist when it was first read
 
     def follow(
-        self, segments: Listed[Segment], newest: int | None, mean_seconds: float, elapsed_seconds: float | None
+        self, segments: Sequence[Segment], newest: int | None, mean_seconds: float, elapsed_seconds: float | None
     ) -> bool | None:
         """Whether the stream started to count again with this playlist; None if the playlist is out of date.
 
@@ -46,7 +46,7 @@ class Sequence:
         return again
 
     def _is_again(
-        self, segments: Listed[Segment], newest: int, mean_seconds: float, elapsed_seconds: float | None
+        self, segments: Sequence[Segment], newest: int, mean_seconds: float, elapsed_seconds: float | None
     ) -> bool:
         first, last = segments[0].number, segments[-1].number
         if any(self._names.get(one.number, _name(one)) != _name(one) for one in segments):
