@@ -12,9 +12,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from src.bootstrap import Services, build, prepare_when_it_answers
 from src.broker import CeleryNotifier, make_celery
 from src.config import Settings
-from src.middleware import api_documents as documents
-from src.middleware import chat, errors, headers, limits, push, request_log
-from src.middleware import services_of_request as wiring
+from src.middleware import (
+    api_documents,
+    chat,
+    errors,
+    headers,
+    limits,
+    push,
+    request_log,
+    services_of_request,
+)
 from src.middleware.base_address import Below
 from src.middleware.uploads import StreamingRequest
 from src.pages import home
@@ -58,7 +65,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     app.url_map.strict_slashes = True
     served = choose_surfaces(settings.surfaces.split(",") if surfaces is None else surfaces)
     read_networks(settings.archive_allowed_networks)
-    wiring.attach(app, services, [surface.name for surface in served])
+    services_of_request.attach(app, services, [surface.name for surface in served])
     request_log.install(app)
     errors.install(
         app,
@@ -67,7 +74,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     )
     for blueprint in dict.fromkeys([*ALWAYS, *(each for surface in served for each in surface.blueprints)]):
         app.register_blueprint(blueprint)
-    documents.install(app)
+    api_documents.install(app)
     if settings.page and any(surface.name == "backend" for surface in served):
         app.register_blueprint(home.bp)
     else:
