@@ -11,15 +11,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.database import Database
 
+from src.data.attempt_data import AttemptData, taken_by
 from src.data.job_documents import Document, after_now, by_id, of_queue, to_job
-from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
+from src.data.leases import NO_LEASE, lease_is_over, wait_is_over
 from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS, RepairData, finished_fields, waiting_repair
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
 from src.data.translated import translated
-from src.data.video_data import VideoData
 from src.models.turns import Kinds
 from src.models.video import Failure, Finished, Lease, Status, VideoJob, WaitsFor
 
@@ -27,15 +26,16 @@ from src.models.video import Failure, Finished, Lease, Status, VideoJob, WaitsFo
 _JUST_NOW_SECONDS = 5.0
 
 
-class ClaimData:
+class ClaimData(AttemptData):
     """The ``videos`` collection, as workers and the reconciler see it."""
 
+    IN_PROGRESS = {"status": Status.PROCESSING.value}
+
     def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
-        self._paths = paths
-        self._videos = database[VideoData.COLLECTION]
+        super().__init__(database, paths)
         self.repairs = RepairData(database, paths)
 
-    def of(self, job: VideoJob) -> ClaimData | RepairData:
+    def of(self, job: VideoJob) -> AttemptData:
         """Return the writes for this attempt: those of a job, or those of the repair of its file."""
         return self.repairs if job.repairing else self
 
@@ -66,32 +66,16 @@ class ClaimData:
             },
         }
         taken = {
+            **taken_by(worker, lease_seconds),
             "status": Status.PROCESSING.value,
-            "worker": worker,
-            "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]},
             "attempts": {"$add": [{"$ifNull": ["$attempts", 0]}, 1]},
-            **lease_for(lease_seconds),
             "started_at": "$$NOW",
             "follows": None,
-            "declined_at": None,
         }
-        with translated():
-            document = self._videos.find_one_and_update(
-                {**wanted, **claimable}, [{"$set": taken}], return_document=ReturnDocument.AFTER
-            )
-        if document is None:
+        job = self._update({**wanted, **claimable}, taken)
+        if job is None:
             return self.repairs.claim(wanted, worker, lease_seconds=lease_seconds, max_attempts=max_attempts)
-        return to_job(document, self._paths)
-
-    def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
-        """Extend the lease; ``None`` when it is lost."""
-        with translated():
-            document = self._videos.find_one_and_update(
-                self._held(job_id, lease),
-                [{"$set": lease_for(lease_seconds)}],
-                return_document=ReturnDocument.AFTER,
-            )
-        return to_job(document, self._paths) if document else None
+        return job
 
     def complete(self, job_id: str, lease: Lease, finished: Finished, *, keep_seconds: float) -> VideoJob | None:
         """Complete a job; ``None`` when the lease was lost or the job was cancelled: the caller deletes the file.
@@ -264,29 +248,7 @@ class ClaimData:
             "waiting_for": "$$REMOVE",
             **NO_LEASE,
         }
-        with translated():
-            document = self._videos.find_one_and_update(
-                {**by_id(job_id), **spent}, [{"$set": ended}], return_document=ReturnDocument.AFTER
-            )
-        return to_job(document, self._paths) if document else None
-
-    def _end(self, job_id: str, lease: Lease, changes: Document, condition: Document | None = None) -> VideoJob | None:
-        with translated():
-            document = self._videos.find_one_and_update(
-                {**self._held(job_id, lease), **(condition or {})},
-                [{"$set": {**changes, **NO_LEASE}}],
-                return_document=ReturnDocument.AFTER,
-            )
-        return to_job(document, self._paths) if document else None
-
-    @staticmethod
-    def _held(job_id: str, lease: Lease) -> Document:
-        return {
-            **by_id(job_id),
-            "status": Status.PROCESSING.value,
-            "worker": lease.worker,
-            "fence": lease.fence,
-        }
+        return self._update({**by_id(job_id), **spent}, ended)
 
 
 def _missed_for(seconds: float) -> Document:

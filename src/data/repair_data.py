@@ -1,4 +1,4 @@
-"""Stores repairs of finished files: claims, renewals and the writes that end an attempt, as for jobs.
+"""Stores repairs of finished files: claims and the writes that end an attempt, as for jobs.
 
 While its file is repaired, a job stays ``completed``, so that the first file and its links are usable. A lease on the
 completed record shows that a worker is busy. The fence is the one of the job: a job that is started again or deleted
@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import math
 
-from pymongo import ReturnDocument
-from pymongo.database import Database
-
-from src.data.job_documents import Document, after_now, artifact_fields, by_id, to_job
-from src.data.leases import NO_LEASE, lease_for, lease_is_over, wait_is_over
-from src.data.stored_paths import AS_THEY_ARE, StoredPaths
-from src.data.translated import translated
-from src.data.video_data import VideoData
+from src.data.attempt_data import AttemptData, taken_by
+from src.data.job_documents import Document, after_now, artifact_fields, by_id
+from src.data.leases import NO_LEASE, lease_is_over, wait_is_over
+from src.data.stored_paths import StoredPaths
 from src.models.video import Failure, Finished, Lease, RepairPlan, RepairState, Status, VideoJob, WaitsFor
 
 REPAIR_WAITS: Document = {"status": Status.COMPLETED.value, "repair.state": RepairState.WAITING.value}
@@ -48,28 +44,16 @@ def waiting_repair(plan: RepairPlan | None) -> Document | str:
     }
 
 
-class RepairData:
-    """The ``videos`` collection, as the workers that repair files see it. Methods are those of ``ClaimData``."""
+class RepairData(AttemptData):
+    """The ``videos`` collection, as the workers that repair files see it."""
 
-    def __init__(self, database: Database[Document], paths: StoredPaths = AS_THEY_ARE) -> None:
-        self._paths = paths
-        self._videos = database[VideoData.COLLECTION]
+    IN_PROGRESS = REPAIR_WAITS
 
     def claim(self, wanted: Document, worker: str, *, lease_seconds: float, max_attempts: int) -> VideoJob | None:
         """Claim the repair of the wanted job if it is due or its worker is gone; ``None`` when there is none."""
         claimable = {**REPAIR_WAITS, "repair.attempts": {"$lt": max_attempts}, "$expr": {"$and": [*REPAIR_IS_DUE]}}
-        taken = {
-            "worker": worker,
-            "fence": {"$add": ["$fence", 1]},
-            "repair.attempts": {"$add": ["$repair.attempts", 1]},
-            **lease_for(lease_seconds),
-            "declined_at": None,
-        }
+        taken = {**taken_by(worker, lease_seconds), "repair.attempts": {"$add": ["$repair.attempts", 1]}}
         return self._update({**wanted, **claimable}, taken)
-
-    def renew(self, job_id: str, lease: Lease, *, lease_seconds: float) -> VideoJob | None:
-        """Extend the lease; ``None`` when it is lost, also because the job was deleted or started again."""
-        return self._update(self._held(job_id, lease), lease_for(lease_seconds))
 
     def complete(self, job_id: str, lease: Lease, finished: Finished, *, keep_seconds: float) -> VideoJob | None:
         """Replace the file of the job; the caller deletes the earlier one. ``None``: the lease was lost."""
@@ -100,17 +84,3 @@ class RepairData:
         spent = {**REPAIR_WAITS, "repair.attempts": {"$gte": max_attempts}, "$expr": lease_is_over()}
         ended = {"repair.state": RepairState.IMPOSSIBLE.value, "repair.code": failure.code, **NO_LEASE}
         return self._update({**by_id(job_id), **spent}, ended)
-
-    def _end(self, job_id: str, lease: Lease, changes: Document) -> VideoJob | None:
-        return self._update(self._held(job_id, lease), {**changes, **NO_LEASE})
-
-    def _update(self, wanted: Document, changes: Document) -> VideoJob | None:
-        with translated():
-            document = self._videos.find_one_and_update(
-                wanted, [{"$set": changes}], return_document=ReturnDocument.AFTER
-            )
-        return to_job(document, self._paths) if document else None
-
-    @staticmethod
-    def _held(job_id: str, lease: Lease) -> Document:
-        return {**by_id(job_id), **REPAIR_WAITS, "worker": lease.worker, "fence": lease.fence}
