@@ -65,7 +65,7 @@ class Tools:
     audio: AudioService
     chunks: ChunkWorkers
     live: LiveService
-    attention: PreviewAttention | None = None
+    attention: PreviewAttention
     audio_downloads: AudioDownloadService | None = None
     commands: ChatCommands = field(default_factory=ChatCommands)
 
@@ -106,7 +106,6 @@ def _batch(tools: Tools) -> BatchHandler:
 
 
 def _preview(tools: Tools) -> PreviewHandler:
-    assert tools.attention is not None
     previews = PreviewService(tools.settings, tools.youtube, tools.ffmpeg, tools.egress)
     return PreviewHandler(previews, tools.attention, tools.clock)
 

@@ -48,7 +48,6 @@ from src.services.chat.cooldown import Cooldown
 from src.services.chat.moderation import ModerationService
 from src.services.cleanup_service import CleanupService
 from src.services.clips.offers import MetadataService
-from src.services.clips.preview_attention import PreviewAttention
 from src.services.clips.preview_requests import PreviewRequests
 from src.services.clips.requests import ClipService
 from src.services.cutting.shared_media import SharedMedia
@@ -297,9 +296,7 @@ def build(
         admins=admins,
         jobs=jobs,
         clips=clips,
-        previews=PreviewRequests(
-            jobs, PreviewAttention(cache), counters, signer, clock, enabled=settings.rate_limit_enabled
-        ),
+        previews=PreviewRequests(jobs, tools.attention, counters, signer, clock, enabled=settings.rate_limit_enabled),
         channel_tokens=channel_tokens,
         chat=ChatService(
             clips,
@@ -380,12 +377,10 @@ def build(
 def _rolling(
     settings: Settings, tools: Tools, tokens: ChannelTokenData, files: FileStore, clock: Clock
 ) -> RollingCaptures:
-    live, resolution = tools.live, settings.default_video_resolution
-    assert live is not None
     return RollingCaptures(
         tokens,
-        functools.partial(live.shared_capture, resolution=resolution),
-        files.retained_folder("pools").parent,
+        functools.partial(tools.live.shared_capture, resolution=settings.default_video_resolution),
+        files.pools,
         clock,
         most=settings.rolling_captures,
         most_bytes=settings.rolling_mb * 1e6,

@@ -86,6 +86,11 @@ class FileStore:
         finally:
             os.close(turn)
 
+    @property
+    def pools(self) -> Path:
+        """The folder of the pools in which captures of running streams store segments (``utils/capture_pools.py``)."""
+        return self._work
+
     def work_folder(self, job_id: str, fence: int) -> Path:
         """Create an empty, private folder for one attempt."""
         folder = self._work / f"{job_id}.{fence}"

@@ -261,7 +261,7 @@ def test_health_tells_what_is_wrong_with_captures(
         return " ".join((api.call("GET", "/api/health").json or {})["reasons"])
 
     assert "(worker-captures)" in reasons() and "CAPTURES_MB" not in reasons()
-    pool = Pool.open(api.services.files.retained_folder("pools").parent, ["a stream"])
+    pool = Pool.open(api.services.files.pools, ["a stream"])
     (pool.folder / "0-1").write_bytes(bytes(1_100_000))
     assert "CAPTURES_MB" in reasons()
     pool.close()

@@ -220,6 +220,7 @@ def fake_handlers(engine: FakeEngine) -> dict[str, JobHandler[Any]]:
         given,
         given,
         live=given,
+        attention=given,
         audio_downloads=given,
     )
     rows = {row.kind.name: row for row in ROWS if row.kind.name not in ("batch", "stream", "preview")}
