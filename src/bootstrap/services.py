@@ -50,6 +50,7 @@ from src.services.cleanup_service import CleanupService
 from src.services.clips.offers import MetadataService
 from src.services.clips.preview_requests import PreviewRequests
 from src.services.clips.requests import ClipService
+from src.services.clips.saved_clips import SavedClips
 from src.services.cutting.shared_media import SharedMedia
 from src.services.downloads.requests import DownloadService
 from src.services.downloads.work_plans import WorkPlanService
@@ -107,6 +108,7 @@ class Services:
     anonymous_saves: AnonymousSaves
     jobs: JobService
     clips: ClipService
+    saved_clips: SavedClips
     previews: PreviewRequests
     channel_tokens: ChannelTokenService
     chat: ChatService
@@ -296,6 +298,7 @@ def build(
         admins=admins,
         jobs=jobs,
         clips=clips,
+        saved_clips=SavedClips(jobs, guests, tools.encoder),
         previews=PreviewRequests(jobs, tools.attention, counters, signer, clock, enabled=settings.rate_limit_enabled),
         channel_tokens=channel_tokens,
         chat=ChatService(

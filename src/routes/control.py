@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from flask import Blueprint
 
 from src.errors import DiskFull, EncodeNotFound, FileGone, FileNotReady, FormatRefused, NotOwner, VideoNotFound
 from src.middleware.auth import Auth, Caller
 from src.middleware.contract import Reply, endpoint
 from src.middleware.services_of_request import services
-from src.models.params import BatchParams, EncodeParams
-from src.models.video import Owner, Status, VideoJob
+from src.models.params import EncodeParams
+from src.models.video import Owner, VideoJob
 from src.routes.schemas.control import (
     EncodeControlled,
     FileLinked,
@@ -21,12 +19,9 @@ from src.routes.schemas.control import (
     ZipVideos,
 )
 from src.routes.schemas.video import DeleteVideos, VideosDeleted
-from src.services.clips.choices import require_possible
-from src.services.clips.requests import KINDS as CLIP_KINDS
 
 bp = Blueprint("control", __name__, url_prefix="/api")
 
-VIDEO_KINDS = (*CLIP_KINDS, BatchParams.kind)
 OF_A_VIDEO = (NotOwner, VideoNotFound)
 OF_AN_ENCODE = (NotOwner, EncodeNotFound)
 
@@ -35,38 +30,22 @@ OF_AN_ENCODE = (NotOwner, EncodeNotFound)
 @endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=OF_A_VIDEO)
 def delete_video(video_id: str, caller: Caller) -> Reply:
     """Cancel a video that is waiting or running, otherwise delete it with its file."""
-    return VideoControlled.of(*_dismissed(_video(video_id, caller))), 200
+    return VideoControlled.of(*services().saved_clips.dismiss(_video(video_id, caller))), 200
 
 
 @bp.post("/video/delete")
 @endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideosDeleted})
 def delete_videos(caller: Caller, body: DeleteVideos) -> Reply:
     """Delete up to 200 videos with their files, as with DELETE; those that are waiting or running are cancelled."""
-    told = VideosDeleted(deleted=[], cancelled=[], missing=[])
-    for video_id in dict.fromkeys(body.ids):
-        try:
-            _, deleted = _dismissed(_video(video_id, caller))
-        except (VideoNotFound, NotOwner):  # nobody learns which videos others have
-            told.missing.append(video_id)
-            continue
-        (told.deleted if deleted else told.cancelled).append(video_id)
-    return told, 200
+    return VideosDeleted.of(services().saved_clips.dismiss_all(body.ids, caller.clip_owner)), 200
 
 
 @bp.post("/video/zip")
 @endpoint(auth=Auth.PRIVATE, guests=True, replies={200: FilesZipped}, errors=(FileGone,))
 def zip_videos(caller: Caller, body: ZipVideos) -> Reply:
     """Get a link to one ZIP file with the files of up to 100 videos, valid for about an hour."""
-    found: list[VideoJob] = []
-    for video_id in dict.fromkeys(body.ids):
-        with suppress(VideoNotFound, NotOwner):  # nobody learns which videos others have
-            found.append(_video(video_id, caller))
-    found = [job for job in found if job.status is Status.COMPLETED and job.artifact is not None]
-    missing = [video_id for video_id in body.ids if video_id not in {job.id for job in found}]
-    if not found:
-        raise FileGone()
-    link = services().file_links.zipped(found)
-    return FilesZipped(url=link.address, files=len(found), missing=missing, expires_at=link.expires_at), 200
+    found = services().saved_clips.with_files(body.ids, caller.clip_owner)
+    return FilesZipped.of(body.ids, found, services().file_links.zipped(found)), 200
 
 
 @bp.post("/video/<video_id>/cancel")
@@ -83,10 +62,7 @@ def cancel_video(video_id: str, caller: Caller) -> Reply:
 @endpoint(auth=Auth.PRIVATE, guests=True, replies={200: VideoControlled}, errors=(*OF_A_VIDEO, DiskFull, FormatRefused))
 def retry_video(video_id: str, caller: Caller) -> Reply:
     """Start a failed or cancelled video again; others stay as they are."""
-    job = _video(video_id, caller)
-    if job.status in (Status.FAILED, Status.CANCELLED):
-        require_possible(job, {}, services().encoder)
-    return VideoControlled.of(services().jobs.retry(job), False), 200
+    return VideoControlled.of(services().saved_clips.retry(_video(video_id, caller)), False), 200
 
 
 @bp.post("/video/link/<video_id>")
@@ -107,7 +83,7 @@ def link_encode(encode_id: str, caller: Caller) -> Reply:
 @endpoint(auth=Auth.PRIVATE, replies={200: EncodeControlled}, errors=OF_AN_ENCODE)
 def delete_encode(encode_id: str, caller: Caller) -> Reply:
     """Cancel an encode that is waiting or running, otherwise delete it with its upload and its file."""
-    return EncodeControlled.of(*_dismissed(_encode(encode_id, caller))), 200
+    return EncodeControlled.of(*services().jobs.dismiss(_encode(encode_id, caller))), 200
 
 
 @bp.post("/encode/<encode_id>/cancel")
@@ -132,7 +108,7 @@ def webhook_secret(caller: Caller) -> Reply:
 
 
 def _video(video_id: str, caller: Caller) -> VideoJob:
-    return services().jobs.find(video_id, caller.clip_owner, VIDEO_KINDS, missing=VideoNotFound)
+    return services().saved_clips.find(video_id, caller.clip_owner)
 
 
 def _encode(encode_id: str, caller: Caller) -> VideoJob:
@@ -149,13 +125,3 @@ def _linked(job: VideoJob) -> FileLinked:
     if file is None or poster is None:
         raise FileGone()
     return FileLinked(file_url=file.address, poster_url=poster.address, expires_at=file.expires_at)
-
-
-def _dismissed(job: VideoJob) -> tuple[VideoJob, bool]:
-    if job.ended or job.queued_at is not None:
-        dismissed, deleted = services().jobs.dismiss(job)
-    else:
-        dismissed, deleted = job, services().jobs.forget(job)  # a job that is only saved needs no cancelling
-    if deleted:
-        services().guests.release(job.owner, job.id)
-    return dismissed, deleted

@@ -13,7 +13,6 @@ from src.middleware.contract import File, Reply, endpoint
 from src.middleware.files import artifact_reply
 from src.middleware.preferences import wants_page
 from src.middleware.services_of_request import services
-from src.models.params import LiveClipParams
 from src.models.video import VideoJob
 from src.routes.schemas.share import Moved, MoveTimes, Shared, SharesEnded, ShareVideo
 from src.routes.share_page import POLICY, render, render_gone
@@ -106,21 +105,7 @@ def move_times(video_id: str, caller: Caller, body: MoveTimes) -> Reply:
     While its file exists, it is cut from the retained part of its source if the new times lie within that: see ``kept``
     in its status. For a live clip, this is everything that was captured.
     """
-    job, refetched = services().clips.move(_find(video_id, caller), body.model_dump(exclude_none=True))
-    params = job.params
-    moved = Moved(
-        message="The clip is cut again " + ("from its source" if refetched else "from what was kept"),
-        video_id=job.id,
-        status=job.status.value,
-        start_time=getattr(params, "start_time", None),
-        end_time=getattr(params, "end_time", None),
-        offset=None,
-        duration=None,
-        refetched=refetched,
-    )
-    if isinstance(params, LiveClipParams):
-        moved.offset, moved.duration = params.clip_offset, params.clip_duration
-    return moved, 202
+    return Moved.of(*services().clips.move(_find(video_id, caller), body.model_dump(exclude_none=True))), 202
 
 
 def _find(video_id: str, caller: Caller) -> VideoJob:

@@ -27,7 +27,6 @@ from src.middleware.files import file_reply
 from src.middleware.posters import poster_address
 from src.middleware.request_log import request_age
 from src.middleware.services_of_request import services
-from src.models.params import RecordingParams
 from src.models.video import Owner, Status, VideoJob
 from src.routes.schemas.common import Processing
 from src.routes.schemas.video import (
@@ -44,7 +43,6 @@ from src.routes.schemas.video import (
     VideoStarted,
     VideoStatus,
 )
-from src.services.clips.choices import require_possible
 from src.services.clips.requests import KINDS
 
 USER_ID_REQUIRED = {"field": "user_id", "problem": "Field required"}
@@ -102,12 +100,8 @@ def download_video(video_id: str, caller: Caller, wait_seconds: float, body: Dow
     Waits for the result up to ``SYNC_WAIT_SECONDS`` (or ``Prefer: wait=N``, ``Prefer: respond-async``), then returns
     202: send the request again. A new request for a failed video tries it again.
     """
-    job = _find(video_id, caller)
-    changes = _chosen(body, job)
-    if job.status is not Status.COMPLETED or job.artifact is None or _differs(job, changes):
-        _require_possible(body, job)
-        job = services().jobs.wait(services().jobs.start(job, changes), wait_seconds)
-    return _delivered(job)
+    job = services().saved_clips.start(_find(video_id, caller), _choice(body))
+    return _delivered(services().jobs.wait(job, wait_seconds))
 
 
 @bp.post("/start/<video_id>")
@@ -124,14 +118,11 @@ def start_video(video_id: str, caller: Caller, body: DownloadVideo | None = None
 
     A file of this choice that exists already stays as it is (200).
     """
-    job = _find(video_id, caller)
-    changes = _chosen(body, job)
-    if job.status is Status.COMPLETED and job.artifact is not None and not _differs(job, changes):
-        return VideoStarted(video_id=job.id, status=job.shown_status.value), 200
-    _require_possible(body, job)
-    job = services().jobs.start_always(job, changes)
-    again = {"Location": local_address(f"/api/video/status/{job.id}"), "Retry-After": "2"}
-    return VideoStarted(video_id=job.id, status=job.shown_status.value), 202, again
+    job = services().saved_clips.start(_find(video_id, caller), _choice(body), always=True)
+    started = VideoStarted(video_id=job.id, status=job.shown_status.value)
+    if job.artifact is not None:
+        return started, 200
+    return started, 202, {"Location": local_address(f"/api/video/status/{job.id}"), "Retry-After": "2"}
 
 
 @bp.get("/download/<video_id>")
@@ -204,19 +195,8 @@ def _find(video_id: str, caller: Caller) -> VideoJob:
     return services().jobs.find(video_id, _owner(caller), KINDS, missing=VideoNotFound)
 
 
-def _chosen(body: DownloadVideo | None, job: VideoJob) -> dict[str, object]:
-    """Return the changes of a job's parameters in a request."""
-    # A recording is what it is: its stream cannot be recorded again.
-    return body.changes() if body and not isinstance(job.params, RecordingParams) else {}
-
-
-def _require_possible(body: DownloadVideo | None, job: VideoJob) -> None:
-    """Raises FormatRefused: this server cannot do it."""
-    require_possible(job, body.changes() if body else {}, services().encoder)
-
-
-def _differs(job: VideoJob, changes: dict[str, object]) -> bool:
-    return any(getattr(job.params, name) != value for name, value in changes.items())
+def _choice(body: DownloadVideo | None) -> dict[str, object]:
+    return {} if body is None else body.changes()
 
 
 def _delivered(job: VideoJob) -> Reply:

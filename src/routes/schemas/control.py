@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import BaseModel, Field, StrictStr
 
 from src.models.video import Status, VideoJob
 from src.routes.schemas.common import LocalAddress, RequestBody, UtcTime
+from src.services.jobs.file_links import FileLink
 
 
 class Controlled(BaseModel):
@@ -63,6 +65,13 @@ class FilesZipped(BaseModel):
     files: int
     missing: list[str] = Field(description="The caller has no such videos, or they have no file.")
     expires_at: UtcTime
+
+    @classmethod
+    def of(cls, requested: Sequence[str], found: Sequence[VideoJob], link: FileLink) -> FilesZipped:
+        """Return the reply for the link to the files that were found."""
+        known = {job.id for job in found}
+        missing = [video_id for video_id in requested if video_id not in known]
+        return cls(url=link.address, files=len(found), missing=missing, expires_at=link.expires_at)
 
 
 class WebhookSecret(BaseModel):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field, StrictInt
 
+from src.models.params import LiveClipParams
 from src.models.share import Share
+from src.models.video import VideoJob
 from src.routes.schemas.common import RequestBody, Seconds, UtcTime
 
 
@@ -60,3 +62,21 @@ class Moved(BaseModel):
     offset: Seconds | None
     duration: Seconds | None
     refetched: bool
+
+    @classmethod
+    def of(cls, job: VideoJob, refetched: bool) -> Moved:
+        """Return the reply for a clip with its new times."""
+        params = job.params
+        moved = cls(
+            message="The clip is cut again " + ("from its source" if refetched else "from what was kept"),
+            video_id=job.id,
+            status=job.status.value,
+            start_time=getattr(params, "start_time", None),
+            end_time=getattr(params, "end_time", None),
+            offset=None,
+            duration=None,
+            refetched=refetched,
+        )
+        if isinstance(params, LiveClipParams):
+            moved.offset, moved.duration = params.clip_offset, params.clip_duration
+        return moved

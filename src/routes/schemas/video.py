@@ -19,6 +19,7 @@ from src.routes.schemas.common import (
     UtcTime,
 )
 from src.services.clips.requests import ClipRequest
+from src.services.clips.saved_clips import Dismissed
 
 Resolution = Literal["144p", "240p", "360p", "480p", "720p", "1080p", "1440p", "2160p", "4320p", "best"]
 TimeText = StrictInt | StrictFloat | StrictStr
@@ -121,6 +122,11 @@ class VideosDeleted(BaseModel):
     deleted: list[str]
     cancelled: list[str] = Field(description="They were running, and are stopped within seconds.")
     missing: list[str] = Field(description="The caller has no such videos.")
+
+    @classmethod
+    def of(cls, done: Dismissed) -> VideosDeleted:
+        """Return the reply for dismissed clips."""
+        return cls(deleted=done.deleted, cancelled=done.cancelled, missing=done.missing)
 
 
 class VideoSaved(BaseModel):

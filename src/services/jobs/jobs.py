@@ -326,8 +326,9 @@ class JobService:
         return cancelled
 
     def dismiss(self, job: VideoJob) -> tuple[VideoJob, bool]:
-        """Cancel a job that is open, delete one that has ended; return the job and whether it was deleted."""
-        if not job.ended:
+        """Cancel a job that is waiting or running, delete one that has ended or was only saved; return the job and
+        whether it was deleted."""
+        if not job.ended and job.queued_at is not None:
             return self._cancel(job), False
         return job, self.forget(job)
 
