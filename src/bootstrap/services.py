@@ -13,7 +13,7 @@ import redis
 from pymongo.database import Database
 
 from src.bootstrap.kinds import KINDS, Tools
-from src.bootstrap.production import Replacements, build_production
+from src.bootstrap.production import Production, Replacements, build_production
 from src.config import Settings
 from src.data.admin_data import AdminData
 from src.data.archive_data import ArchiveData
@@ -27,6 +27,7 @@ from src.data.session_data import SessionData
 from src.data.share_data import ShareData
 from src.data.upload_data import UploadData
 from src.data.user_data import UserData
+from src.data.video_data import VideoData
 from src.data.webhook_data import WebhookData
 from src.data.work_plan_data import WorkPlanData
 from src.data.worker_data import WorkerData
@@ -207,19 +208,7 @@ def build(
     storyboards = Storyboards(cache, egress, settings.data_dir / "storyboards", verify_tls=settings.ytdlp_verify_tls)
     signer = Signer(settings.flask_secret_key)
     links = FileLinks(jobs, users, signer, clock)
-    per_address = settings.sessions_per_address if settings.rate_limit_enabled else None
-    open_per_address = settings.sessions_open_per_address if settings.rate_limit_enabled else None
-    guests = GuestService(
-        GuestData(database),
-        jobs_data,
-        counters,
-        clock,
-        session_limit=settings.session_limit,
-        job_limit=settings.session_job_limit,
-        life=timedelta(hours=settings.session_hours),
-        per_address=per_address,
-        open_per_address=open_per_address,
-    )
+    guests = _guests(settings, database, jobs_data, counters, clock)
     downloads = DownloadService(
         jobs,
         guests,
@@ -250,16 +239,7 @@ def build(
         timeout=settings.webhook_timeout_seconds,
         links=chat_links.for_message,
     )
-    cleanup = CleanupService(
-        ExpiryData(database, paths),
-        files,
-        server_clock,
-        record_days=settings.record_retention_days,
-        saved_days=settings.saved_retention_days,
-        lookups=production.lookups,
-        shared=SharedMedia.of(settings),
-        owner=folders,
-    )
+    cleanup = _cleanup(settings, database, production, server_clock, folders)
     health = HealthService(
         guests,
         jobs,
@@ -282,13 +262,6 @@ def build(
     anonymous_saves = AnonymousSaves(
         users, counters, clock, per_hour=settings.anonymous_saves_per_hour, enabled=settings.rate_limit_enabled
     )
-    slots = Slots(settings.event_streams)
-    if settings.rate_limit_enabled:
-        slots = Slots(
-            settings.event_streams,
-            per_owner=settings.event_streams_per_owner,
-            per_address=settings.event_streams_per_address,
-        )
     return Services(
         settings=settings,
         database=database,
@@ -322,11 +295,7 @@ def build(
         shares=shares,
         idempotency=IdempotencyService(IdempotencyData(database), clock),
         events=JobEvents(
-            jobs,
-            ProgressFeed(cache),
-            clock,
-            slots=slots,
-            heartbeat=settings.event_heartbeat_seconds,
+            jobs, ProgressFeed(cache), clock, slots=_slots(settings), heartbeat=settings.event_heartbeat_seconds
         ),
         streams=StreamRequests(jobs, links, signer, settings),
         auto_downloads=AutoDownloads(
@@ -374,6 +343,55 @@ def build(
         progress=stores.progress,
         locks=locks,
         rolling=_rolling(settings, tools, ChannelTokenData(database), files, clock),
+    )
+
+
+def _guests(
+    settings: Settings, database: Database[dict[str, Any]], jobs: VideoData, counters: WindowCounters, clock: Clock
+) -> GuestService:
+    per_address: int | None = settings.sessions_per_address
+    open_per_address: int | None = settings.sessions_open_per_address
+    if not settings.rate_limit_enabled:
+        per_address = open_per_address = None
+    return GuestService(
+        GuestData(database),
+        jobs,
+        counters,
+        clock,
+        session_limit=settings.session_limit,
+        job_limit=settings.session_job_limit,
+        life=timedelta(hours=settings.session_hours),
+        per_address=per_address,
+        open_per_address=open_per_address,
+    )
+
+
+def _cleanup(
+    settings: Settings,
+    database: Database[dict[str, Any]],
+    production: Production,
+    server_clock: Clock,
+    folders: FolderOwner,
+) -> CleanupService:
+    return CleanupService(
+        ExpiryData(database, production.paths),
+        production.stores.files,
+        server_clock,
+        record_days=settings.record_retention_days,
+        saved_days=settings.saved_retention_days,
+        lookups=production.lookups,
+        shared=SharedMedia.of(settings),
+        owner=folders,
+    )
+
+
+def _slots(settings: Settings) -> Slots:
+    if not settings.rate_limit_enabled:
+        return Slots(settings.event_streams)
+    return Slots(
+        settings.event_streams,
+        per_owner=settings.event_streams_per_owner,
+        per_address=settings.event_streams_per_address,
     )
 
 
