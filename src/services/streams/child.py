@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from src.errors import CodecNotRemuxable, DiskFull, EncodeInterrupted, StreamUnreadable
 from src.models.progress import Monitor
 from src.services.ffmpeg_utils_service import CHECK_SECONDS, ENVIRONMENT, stop_group
-from src.utils.process import dying_with
+from src.utils.process import dying_with, use_at_most
 from src.utils.sandbox import SandboxRules, locked_into
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ UNKNOWN_CODEC_CODE = 29
 """The exit code of a child that found a codec without a decoder."""
 _ROOT = Path(__file__).parents[3]
 _LOGGED_BYTES = 2000
+_MOST_ANSWER_BYTES = 256 << 20  # the facts of a day of segments of one second take a tenth of it
+_MEMORY_BYTES = 16 << 30  # as of the process that cuts clips: a stream must not exhaust the machine
+_NOT_JOINED = "The segments of this stream cannot be joined."
 
 
 def run_in_child(
@@ -34,8 +38,8 @@ def run_in_child(
     """Run ``python -m module`` with a request (JSON) on its standard input and return its answer (JSON values).
 
     Raises:
-        StreamUnreadable: it failed. CodecNotRemuxable: a codec has no decoder. DiskFull: it could not write.
-        EncodeInterrupted: it was killed. What ``monitor`` raises.
+        StreamUnreadable: it failed, or its answer is none or too long. CodecNotRemuxable: a codec has no decoder.
+        DiskFull: it could not write. EncodeInterrupted: it was killed. What ``monitor`` raises.
     """
     bind = dying_with(os.getpid())
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as errors:
@@ -46,6 +50,8 @@ def run_in_child(
             def prepare() -> None:
                 enter()
                 bind()
+                use_at_most(resource.RLIMIT_AS, _MEMORY_BYTES)
+                use_at_most(resource.RLIMIT_CORE, 0)
 
             process = subprocess.Popen(
                 [sys.executable, "-m", module],
@@ -67,20 +73,32 @@ def run_in_child(
                     continue
         finally:
             stop_group(process)
-        if code < 0:
-            raise EncodeInterrupted()
-        if code == DISK_FULL_CODE:
-            raise DiskFull()
-        if code == UNKNOWN_CODEC_CODE:
-            raise CodecNotRemuxable("A track of this stream has a codec that cannot be read.")
-        if code:
-            errors.seek(0)
-            log.warning(
-                "%s ended with code %d: %s", module, code, errors.read()[-_LOGGED_BYTES:].decode("utf-8", "replace")
-            )
-            raise StreamUnreadable("The segments of this stream cannot be joined.")
+        _require_success(module, code, errors)
         stdout.seek(0)
-        return json.loads(stdout.read())
+        return _answer(stdout.read(_MOST_ANSWER_BYTES + 1))
+
+
+def _require_success(module: str, code: int, errors: IO[bytes]) -> None:
+    """Raise the error that an exit code (negative: a signal) means."""
+    if code < 0:
+        raise EncodeInterrupted()
+    if code == DISK_FULL_CODE:
+        raise DiskFull()
+    if code == UNKNOWN_CODEC_CODE:
+        raise CodecNotRemuxable("A track of this stream has a codec that cannot be read.")
+    if code:
+        errors.seek(-min(errors.seek(0, os.SEEK_END), _LOGGED_BYTES), os.SEEK_END)
+        log.warning("%s ended with code %d: %s", module, code, errors.read().decode("utf-8", "replace"))
+        raise StreamUnreadable(_NOT_JOINED)
+
+
+def _answer(text: bytes) -> Any:
+    if len(text) > _MOST_ANSWER_BYTES:
+        raise StreamUnreadable(_NOT_JOINED)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise StreamUnreadable(_NOT_JOINED) from None
 
 
 def _sandbox(reads: Sequence[Path], writes: Sequence[Path]) -> SandboxRules:
