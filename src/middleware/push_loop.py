@@ -92,8 +92,15 @@ class PushLoop:
         self._asleep.setblocking(False)
         self._waker.setblocking(False)
         self._selector.register(self._asleep, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._run, name="push-loop", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="push-loop", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # out of threads: the next stream tries again
+            self._selector.close()
+            self._asleep.close()
+            self._waker.close()
+            raise
+        self._thread = thread
 
     def _wake(self, listener: Listener, arrived: _Stream | None = None) -> None:
         with self._lock:

@@ -135,7 +135,12 @@ class EgressProxy:
             if self._listener is None or self._process != os.getpid():  # threads do not survive a fork
                 self._process = os.getpid()
                 self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-                threading.Thread(target=self._accept, args=(self._listener,), name="egress", daemon=True).start()
+                try:
+                    threading.Thread(target=self._accept, args=(self._listener,), name="egress", daemon=True).start()
+                except RuntimeError:  # out of threads: the next session tries again
+                    self._listener.close()
+                    self._listener = None
+                    raise
             return int(self._listener.getsockname()[1])
 
     def _accept(self, listener: socket.socket) -> None:

@@ -123,7 +123,11 @@ class JobEvents:
         )
         with self._lock:
             self._listeners.setdefault(target, set()).add(listener)
-        self._feed.follow(self._on_message, self._on_tick, self._on_gap)
+        try:
+            self._feed.follow(self._on_message, self._on_tick, self._on_gap)
+        except BaseException:
+            listener.close()
+            raise
         return listener
 
     def _on_message(self, job_id: str, fields: Fields) -> None:

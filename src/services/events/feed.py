@@ -43,10 +43,11 @@ class ProgressFeed:
         """
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, args=(on_message, on_tick, on_gap), name="progress-feed", daemon=True
                 )
-                self._thread.start()
+                thread.start()
+                self._thread = thread
         self._ready.wait(_READY_SECONDS)
 
     def _run(self, on_message: OnMessage, on_tick: Action, on_gap: Action) -> None:
