@@ -22,6 +22,11 @@ need npm "installs the checker of the page's types" npm
 need nginx-light "checks deploy/nginx.conf.example" nginx
 need systemd "checks the service units (systemd-analyze verify)" systemd-analyze
 
+if [[ $(ldconfig -p) != *libatomic.so.1* ]]; then
+    missing+=(libatomic1)
+    reasons+=("  libatomic1: Playwright, which controls Chromium, needs it")
+fi
+
 page_tools() { # what the tests of the page need from npm, as package-lock.json says
     local folder lock
     folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/system/page" && pwd)

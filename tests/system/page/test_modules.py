@@ -38,8 +38,13 @@ def test_the_types_of_the_modules_hold() -> None:
     run(node(), str(compiler), "--project", str(ROOT / "src/pages/tsconfig.json"))
 
 
-def test_the_modules_without_a_browser() -> None:
-    assert "# fail 0" in run(node(), "--test", "--test-reporter=tap", *map(str, sorted(HERE.glob("modules/*.test.js"))))
+def test_the_modules_without_a_browser(tmp_path: Path) -> None:
+    # Node takes files for modules where a package.json says so (Node 18 only there); the page's own folder needs none.
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    for folder in (STATIC, HERE / "modules"):
+        shutil.copytree(folder, tmp_path / folder.relative_to(ROOT))
+    tests = sorted((tmp_path / HERE.relative_to(ROOT)).glob("modules/*.test.js"))
+    assert "# fail 0" in run(node(), "--test", "--test-reporter=tap", *map(str, tests))
 
 
 def test_every_language_has_every_text() -> None:
