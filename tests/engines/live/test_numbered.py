@@ -205,6 +205,17 @@ def test_both_forms_of_links(bench: Bench, path_form: bool) -> None:
     bench.assert_exact(Fraction("41.3"), 20, hear=True)
 
 
+@pytest.mark.matrix(1)
+@pytest.mark.parametrize("groups", [2, 12], ids=["1 s", "5 s"])
+def test_streams_of_low_and_of_high_latency(bench: Bench, groups: int) -> None:
+    """Segments of about one second, and of about five, across now."""
+    target = Fraction(1 if groups == 2 else 5)
+    lengths, ingested = jittered(BEGAN, 300 // groups, groups=groups)
+    bench.on_air(NumberedStream(TRACKS, lengths, ingested, target=target))
+    bench.go(60)
+    assert bench.assert_exact(Fraction("41.3"), 30, hear=True).report.notes == ()
+
+
 def test_vp9_in_webm_with_aac_in_mp4(bench: Bench) -> None:
     lengths, ingested = jittered(BEGAN, 40)
     bench.on_air(NumberedStream([vp9_track(60), aac_track(400)], lengths, ingested))
@@ -262,6 +273,13 @@ def test_links_that_die_are_renewed_in_time(bench: Bench) -> None:
     bench.assert_exact(90, DEFAULT_LENGTH)
     assert bench.site.statuses[403] == first, "no request with dead links"
     assert bench.renewals <= 8
+
+
+def test_links_are_renewed_before_they_expire_as_they_say(bench: Bench) -> None:
+    bench.on_air(stream(), valid=640)
+    bench.go(70)
+    bench.assert_exact(10, DEFAULT_LENGTH)
+    assert bench.renewals >= 1 and bench.site.statuses[403] == 0
 
 
 def test_a_redirect_to_another_host_is_kept(bench: Bench) -> None:
@@ -341,8 +359,10 @@ def test_what_is_too_old_is_clamped(bench: Bench) -> None:
         assert numbers == broadcast.frames(broadcast.ingested[20], window.end)
 
 
-def test_the_end_of_a_stream_whose_head_is_stated_too_high(bench: Bench) -> None:
-    broadcast = bench.on_air(stream(60), ended=True)
+@pytest.mark.matrix(1)
+@pytest.mark.parametrize("behind", [403, 404], ids=["refused", "not found"])
+def test_the_end_of_a_stream_whose_head_is_stated_too_high(bench: Bench, behind: int) -> None:
+    broadcast = bench.on_air(stream(60), ended=True, future=behind)
     bench.server.clock.set(broadcast.end + 100)
     window = Window(broadcast.end - 30, broadcast.end + 30)
     captured = bench.capture(window)
@@ -350,11 +370,18 @@ def test_the_end_of_a_stream_whose_head_is_stated_too_high(bench: Bench) -> None
     assert captured.ended and numbers == broadcast.frames(window.start, broadcast.end)
 
 
-@pytest.mark.parametrize("same_links", [False, True], ids=["other links", "same links"])
-def test_a_broadcast_that_starts_again_at_number_0(bench: Bench, same_links: bool) -> None:
+@pytest.mark.parametrize(
+    ("same_links", "itags"),
+    [(False, (160, 140)), (False, (133, 139)), (True, (160, 140))],
+    ids=["other links", "other formats", "same links"],
+)
+def test_a_broadcast_that_starts_again_at_number_0(bench: Bench, same_links: bool, itags: tuple[int, int]) -> None:
     first = bench.on_air(stream(40))
     lengths, ingested = jittered(first.end + 5, 100)
-    tracks = [avc_track(200, first_frame=5000, size=(426, 240)), aac_track(200, first_frame=5000)]
+    tracks = [
+        avc_track(200, itag=itags[0], first_frame=5000, size=(426, 240)),
+        aac_track(200, itag=itags[1], first_frame=5000),
+    ]
     second = NumberedStream(tracks, lengths, ingested)
     bench.server.clock.set(first.end - 1)
     window = Window(first.end - 10, first.end + 25)

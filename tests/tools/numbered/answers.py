@@ -31,7 +31,8 @@ class NumberedSite:
     ``future`` and ``old`` are the answers for numbers that do not exist yet, and no more; ``oldest`` is the first
     number that is still stored. ``head_by``: who states the newest number: the answer to HEAD and all others, only
     those to segments, or nobody. ``refused`` numbers always answer 403. Each ``flaky``-th number fails once, with 503
-    and 401 by turns. ``life`` is how many seconds links work. ``ended``: the stream is over, and the newest number is
+    and 401 by turns. ``valid`` is after how many seconds links expire, which they state; ``life`` is how many seconds
+    links without a good token really work. ``ended``: the stream is over, and the newest number is
     stated two too high. ``lags``: every third answer is of a server that is so many numbers behind. ``moves_to``:
     requests are redirected to this host first. ``ranges``: ranges are honoured. ``dead``: all links are refused.
     ``withheld``: segments of single formats that answer 404 until a moment, or for ever (``None``).
@@ -48,6 +49,7 @@ class NumberedSite:
     head_by: Literal["head", "segments", "nobody"] = "head"
     refused: set[int] = field(default_factory=set)
     flaky: int = 0
+    valid: int = 21_540
     life: Fraction | None = None
     ended: bool = False
     moves_to: str | None = None
@@ -71,7 +73,7 @@ class NumberedSite:
     def query(self, itag: int, issued: Fraction, video: str = "s") -> str:
         """What a link of a format contains, issued at this moment."""
         broadcast = f"{video}.{len(self.broadcasts)}"
-        facts = f"expire={int(issued) + 21_540}&id={broadcast}&itag={itag}&source=yt_live_broadcast&requiressl=yes"
+        facts = f"expire={int(issued) + self.valid}&id={broadcast}&itag={itag}&source=yt_live_broadcast&requiressl=yes"
         return f"{facts}&live=1&hang=1&noclen=1&issued={float(issued)}&sig=AB%3D%3D"
 
     def path(self, itag: int, issued: Fraction, video: str = "s") -> str:
@@ -91,7 +93,8 @@ class NumberedSite:
             if self.in_text and method == "GET":
                 return Answer(200, {"Content-Type": "text/plain"}, f"http://{self.moves_to}{target}".encode())
             return Answer(302, {"Location": f"//{self.moves_to}{target}"})
-        expired = self.life is not None and now - Fraction(values["issued"]) >= self.life
+        expired = now >= int(values["expire"])
+        expired |= self.life is not None and now - Fraction(values["issued"]) >= self.life
         if self.dead or expired:
             return Answer(403)
         stream = self.broadcasts[int(values["id"].partition(".")[2]) - 1]
@@ -101,6 +104,7 @@ class NumberedSite:
         if self.head_by == "head" or (self.head_by == "segments" and "sq" in values):
             headers["X-Head-Seqnum"] = str(newest + 2 * self.ended)
             headers["X-Head-Time-Millis"] = str(round(stream.media_at[newest] * 1000))
+            headers["X-Head-Time-Sec"] = str(int(stream.media_at[newest]))
         if self.whole_file:
             film = track.init + track.media(Fraction(0), Fraction(40), Fraction(0))
             return Answer(200, {}, film if method == "GET" else b"")

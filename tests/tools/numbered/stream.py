@@ -91,13 +91,14 @@ def jittered(
     seed: int = 1,
     gaps: dict[int, Fraction] | None = None,
     jitter_ms: float = 24.0,
+    groups: int = 5,
 ) -> tuple[list[Fraction], list[Fraction]]:
-    """(lengths, ingestion times) of a calm stream: a short first segment, lengths of 1.6, 2.0 and 2.4 s, and arrivals
-    that vary by ``jitter_ms`` (standard deviation, at most 0.2 s). ``gaps``: before these numbers, so many seconds pass
-    in which nothing arrives."""
+    """(lengths, ingestion times) of a calm stream: a short first segment, lengths of ``groups`` groups of pictures
+    (2 s) and sometimes one more or less, and arrivals that vary by ``jitter_ms`` (standard deviation, at most 0.2 s).
+    ``gaps``: before these numbers, so many seconds pass in which nothing arrives."""
     chance = random.Random(seed)
-    lengths = [GROUP_SECONDS * 3]
-    lengths += [GROUP_SECONDS * chance.choice([4, 5, 5, 5, 5, 5, 5, 6]) for _ in range(count - 1)]
+    lengths = [GROUP_SECONDS * (groups * 3 // 5)]
+    lengths += [GROUP_SECONDS * (groups + chance.choice([-1, 0, 0, 0, 0, 0, 0, 1])) for _ in range(count - 1)]
     ingested, late = [], Fraction(0)
     for number, media_at in enumerate([Fraction(0), *accumulate(lengths)][:count]):
         late += (gaps or {}).get(number, Fraction(0))

@@ -79,7 +79,11 @@ def manifest(request: Request, video_id: VideoId, live: LiveStream) -> Reply:
     rendition = next((r for r in renditions(video_id) if str(r.itag) == parameters.get("itag")), None)
     if rendition is None:
         return refused(404)
-    path = f"videoplayback/id/{video_id}/itag/{rendition.itag}/ei/{extraction}/sq/{{}}/file/seg.ts"
+    # As on the site, the path of a segment names a playlist and ends like a file.
+    path = (
+        f"videoplayback/id/{video_id}.8/itag/{rendition.itag}/ei/{extraction}/playlist/index.m3u8/sq/{{}}/goap/clen%3D1"
+    )
+    path += f"/dur/{rendition.segment_seconds:.3f}/file/seg.ts"
     address = f"https://{MEDIA_HOST}/{path}"
     if situation(video_id).live == "now" and not live.recorded:
         return live.playlist(rendition, address)

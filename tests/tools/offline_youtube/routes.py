@@ -48,7 +48,7 @@ def _media(site: Site, request: Request) -> Reply:
     video_id = _known(name)
     if video_id is None:
         return refused(404)
-    if broadcast:
+    if broadcast and "playlist" not in request.parameters:
         return numbered_media(request, site.live)
     if request.path.startswith("/api/manifest/"):
         return manifest(request, video_id, site.live)

@@ -152,8 +152,8 @@ class OfflineYoutube:
 
     def media_requests(self, video_id: VideoId, itag: int | None = None) -> list[Request]:
         """Requests for bytes of a film, or of one of its formats."""
-        wanted = {"id": str(video_id)} | ({} if itag is None else {"itag": str(itag)})
-        return [r for r in self.requests if r.is_media and wanted.items() <= r.parameters.items()]
+        asked = [r for r in self.requests if r.is_media and itag in (None, int(r.parameters.get("itag", 0)))]
+        return [r for r in asked if r.parameters.get("id", "").partition(".")[0] == video_id]
 
     def media_bytes(self, video_id: VideoId, itag: int | None = None) -> int:
         """Bytes of a film that were sent."""
