@@ -254,7 +254,7 @@ def build(
         most_capture_bytes=int(settings.captures_mb * 1_000_000) or None,
     )
     channel_tokens = ChannelTokenService(
-        ChannelTokenData(database), users, webhooks, clock, max_seconds=settings.max_video_duration
+        ChannelTokenData(database), webhooks, clock, max_seconds=settings.max_video_duration
     )
     uploads = UploadService(
         jobs, files, tools.encoder, tools.audio, clock, keep_minutes=settings.video_retention_minutes

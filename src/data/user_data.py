@@ -17,6 +17,9 @@ from src.models.user import User
 
 Document = dict[str, Any]
 
+ACTIVE: Document = {"disabled": {"$ne": True}}
+"""The filter for accounts whose credentials are valid."""
+
 
 class UserData:
     """The ``users`` collection. Every method may raise ``StoreUnavailable``."""
@@ -75,7 +78,7 @@ class UserData:
 
     def is_active(self, user_id: str) -> bool:
         """Return whether the account exists and is not disabled; checked for each use of its credentials."""
-        wanted = {"_id": object_id(user_id) or "no such id", "disabled": {"$ne": True}}
+        wanted = {"_id": object_id(user_id) or "no such id", **ACTIVE}
         with translated():
             return self._users.find_one(wanted, {"_id": True}) is not None
 

@@ -40,6 +40,17 @@ class VideoData:
         IndexModel(
             [("declined_at", ASCENDING)], name="declined_at", partialFilterExpression={"declined_at": {"$type": "date"}}
         ),
+        # Only the jobs and repairs that run, and the files that wait for a repair: not the thousands that are finished.
+        IndexModel(
+            [("status", ASCENDING), ("kind", ASCENDING)],
+            name="leased",
+            partialFilterExpression={"lease_until": {"$type": "date"}},
+        ),
+        IndexModel(
+            [("repair.state", ASCENDING)],
+            name="repairs",
+            partialFilterExpression={"repair.state": RepairState.WAITING.value},
+        ),
         # Only the jobs that wait for another one.
         IndexModel([("follows", ASCENDING)], name="follows", partialFilterExpression={"follows": {"$type": "string"}}),
     )
@@ -70,6 +81,25 @@ class VideoData:
         except DuplicateKeyError:
             return False
         return True
+
+    def insert_queued(self, job: VideoJob, *, queue: str | None = None) -> VideoJob | None:
+        """Store a new job that is queued already, in one write; ``None`` if its id exists.
+
+        ``queue``: as for ``enqueue``. The caller notifies a worker now.
+        """
+        steps: list[Document] = [
+            {"$replaceWith": {"$literal": to_document(job, self._paths)}},
+            {"$set": self._queued(queue, notified=True)},
+        ]
+        absent = {**by_id(job.id), "kind": {"$exists": False}}  # every job has a kind, so an id in use is a duplicate
+        try:
+            with translated():
+                document = self._videos.find_one_and_update(
+                    absent, steps, upsert=True, return_document=ReturnDocument.AFTER
+                )
+        except DuplicateKeyError:
+            return None
+        return to_job(document, self._paths) if document else None
 
     def find(self, job_id: str) -> VideoJob | None:
         """Return the job with this id, if it exists."""
@@ -307,8 +337,17 @@ class VideoData:
             ]
         }
         unchanged = {} if seen is None else {"completed_at": seen.completed_at}
-        fresh = {
-            **{name: {"$literal": value} for name, value in changes.items()},
+        literal = {name: {"$literal": value} for name, value in changes.items()}
+        fresh = {**literal, **self._queued(queue, notified=notified)}
+        with translated():
+            document = self._videos.find_one_and_update(
+                {**by_id(job_id), **startable, **unchanged}, [{"$set": fresh}], return_document=ReturnDocument.AFTER
+            )
+        return to_job(document, self._paths) if document else None
+
+    def _queued(self, queue: str | None, *, notified: bool) -> Document:
+        """Return the fields of a job that waits for its first attempt."""
+        return {
             **artifact_fields(None, self._paths),
             "status": Status.PENDING.value,
             "queued_at": "$$NOW",
@@ -330,11 +369,6 @@ class VideoData:
             "completed_at": None,
             "expires_at": None,
         }
-        with translated():
-            document = self._videos.find_one_and_update(
-                {**by_id(job_id), **startable, **unchanged}, [{"$set": fresh}], return_document=ReturnDocument.AFTER
-            )
-        return to_job(document, self._paths) if document else None
 
     def set_facts(self, job_id: str, facts: Mapping[str, Any]) -> None:
         """Store facts about the source."""

@@ -223,9 +223,23 @@ def test_a_command_needs_few_operations_of_the_database(api: Api, anna: Person, 
         database.command("profile", 0)
     found = [each for each in database["system.profile"].find() if not each["ns"].endswith("system.profile")]
     names = [(each["ns"].partition(".")[2], each["op"], each.get("planSummary", "")) for each in found]
-    assert len(names) <= 8, names
+    assert len(names) <= 6, names
+    written = [each for each in found if {"insert", "findAndModify", "u"} & each.get("command", {}).keys()]
+    assert len(written) <= 2, "the clip and the use of the token"
     scanned = {name for name, _, plan in names if plan.startswith("COLLSCAN")}
     assert scanned <= {"workers"}, "a handful of documents"
+
+
+def test_a_command_beyond_the_limit_leaves_nothing(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stored and queued in one write, before the open jobs are counted."""
+    secret = make_token(anna)["token"]
+    monkeypatch.setattr(api.services.jobs._limits, "_most", 1)
+    first = api.call("GET", f"/c/{secret}?format=text&id=1").text
+    notified = len(api.notifier.notified)
+    refused = api.call("GET", f"/c/{secret}?format=text&id=2").text
+    assert first.startswith("Clip requested") and not refused.startswith("Clip requested")
+    assert len(clips_of(anna)) == 1 and len(api.notifier.notified) == notified
+    assert api.call("GET", f"/c/{secret}?format=text&id=1").text == first
 
 
 def test_commands_at_once_are_counted_in_few_writes(api: Api, anna: Person, monkeypatch: pytest.MonkeyPatch) -> None:

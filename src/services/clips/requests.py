@@ -197,10 +197,11 @@ class ClipService:
 
     def _save_moment(self, owner: Owner, request: MomentRequest) -> VideoJob:
         params = self._moment(owner, request)
-        job = self._saved(owner, params, job_id=request.job_id, anonymous=request.anonymous)
+        job = self._saved(owner, params, job_id=request.job_id, anonymous=request.anonymous, start=True)
         if job.status is not Status.PENDING or job.waiting:
             return job
-        # Without an immediate capture the moment is lost soon, so an error is better than a clip that waits in vain.
+        # An earlier release saved it and died before its start. Without an immediate capture the moment is lost soon,
+        # so an error is better than a clip that waits in vain.
         return self._jobs.start_new(job)
 
     def check_moment(self, user_id: str, request: MomentRequest) -> None:
@@ -305,13 +306,16 @@ class ClipService:
         self._notifier.describe(job.id)
         return job
 
-    def _saved(self, owner: Owner, params: JobParams, *, job_id: str | None = None, anonymous: bool) -> VideoJob:
+    def _saved(
+        self, owner: Owner, params: JobParams, *, job_id: str | None = None, anonymous: bool, start: bool = False
+    ) -> VideoJob:
+        save = self._jobs.save_started if start else self._jobs.save
         if owner.kind is OwnerKind.USER:
-            return self._jobs.save(owner, params, job_id=job_id, anonymous=anonymous)
+            return save(owner, params, job_id=job_id, anonymous=anonymous)
         job_id = VideoData.new_id()
         self._guests.reserve(owner, job_id)
         try:
-            return self._jobs.save(owner, params, job_id=job_id)
+            return save(owner, params, job_id=job_id)
         except BaseException:
             self._guests.release(owner, job_id)
             raise

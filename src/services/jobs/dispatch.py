@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from contextlib import suppress
 
 from src.data.claim_data import ClaimData
@@ -15,6 +17,8 @@ from src.services.jobs.notifier import WorkerNotifier
 
 log = logging.getLogger(__name__)
 
+_SERVED_SECONDS = 1.0  # a worker that dies counts for longer, until the lease of its registration ends
+
 
 class Dispatcher:
     """Decides which queue is notified of a job, and when."""
@@ -25,6 +29,7 @@ class Dispatcher:
         """Create the dispatcher of one process. ``admission`` decides whose turn it is."""
         self._jobs, self._claims, self._admission = jobs, claims, admission
         self._notifier, self._kinds = notifier, kinds
+        self._served_at: dict[str, float] = {}
 
     def notify(self, job: VideoJob, *, noted: bool = False) -> bool:
         """Notify a worker of this job and record it; return whether the message was sent. ``noted``: its record says so
@@ -32,7 +37,7 @@ class Dispatcher:
         queue = self._kinds.queue_of(job)
         stand_in = self._kinds.stand_ins.get(queue)
         with suppress(StoreUnavailable):
-            if stand_in is not None and not self._admission.has_workers(queue):
+            if stand_in is not None and not self._is_served(queue):
                 queue = stand_in
         return self._notify(job.id, queue, noted=noted)
 
@@ -76,8 +81,18 @@ class Dispatcher:
                     self.notify(found)
                 return None
         job = self._admission.claim(job_id, queue)
-        self.notify_next(queue)
+        if queue not in self._kinds.stand_ins:  # there, only the end of a job gives others their turn
+            self.notify_next(queue)
         return job
+
+    def _is_served(self, queue: str) -> bool:
+        """Return whether this queue had a worker a moment ago. Many commands of a chat at once ask this once."""
+        now = time.monotonic()
+        if now - self._served_at.get(queue, -math.inf) < _SERVED_SECONDS:
+            return True
+        if served := self._admission.has_workers(queue):
+            self._served_at[queue] = now
+        return served
 
     def _notify(self, job_id: str, queue: str, *, noted: bool = False) -> bool:
         if not noted:

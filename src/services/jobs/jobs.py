@@ -84,16 +84,8 @@ class JobService:
         Raises:
             TooManyPending: the owner has too many open jobs, or others have saved too many for the owner.
         """
-        job = VideoJob(
-            id=job_id or VideoData.new_id(),
-            owner=owner,
-            params=params,
-            status=Status.PENDING,
-            created_at=self._clock.now(),
-            expires_at=self._clock.now() + self._anonymous_life if anonymous and expires_at is None else expires_at,
-            facts=dict(facts or {}),
-            keep_seconds=keep_seconds,
-            anonymous=anonymous,
+        job = self._new(
+            owner, params, job_id, expires_at=expires_at, facts=facts, keep_seconds=keep_seconds, anonymous=anonymous
         )
         if job_id is None:
             self._jobs.insert(job)
@@ -105,6 +97,56 @@ class JobService:
             self._jobs.delete(job.id)
             raise
         return job
+
+    def save_started(
+        self, owner: Owner, params: JobParams, *, job_id: str | None = None, anonymous: bool = False
+    ) -> VideoJob:
+        """Save and start a job in one write: for requests that come many at once, and whose moment passes.
+
+        If a job with ``job_id`` exists, it is returned and nothing is stored. ``anonymous``: as for ``save``.
+
+        Raises:
+            TooManyPending, DiskFull, QuotaExceeded: as ``save`` and ``start`` do; nothing is left.
+        """
+        self.require_room(owner)
+        job = self._new(owner, params, job_id, anonymous=anonymous)
+        queued = self._jobs.insert_queued(job, queue=self.kinds[job.kind].starts_in)
+        if queued is None:
+            return self._jobs.find(job.id) or job
+        try:
+            self._limits.require_after_save(queued)
+        except BaseException:
+            # No worker was notified; only after seconds could one have found the job by itself.
+            if not self._jobs.delete(queued.id):
+                self._cancel(queued)
+            raise
+        self._dispatcher.notify(queued, noted=True)
+        self._progress.announce_change(queued.id)
+        return queued
+
+    def _new(
+        self,
+        owner: Owner,
+        params: JobParams,
+        job_id: str | None,
+        *,
+        anonymous: bool,
+        expires_at: datetime | None = None,
+        facts: Mapping[str, Any] | None = None,
+        keep_seconds: float | None = None,
+    ) -> VideoJob:
+        now = self._clock.now()
+        return VideoJob(
+            id=job_id or VideoData.new_id(),
+            owner=owner,
+            params=params,
+            status=Status.PENDING,
+            created_at=now,
+            expires_at=now + self._anonymous_life if anonymous and expires_at is None else expires_at,
+            facts=dict(facts or {}),
+            keep_seconds=keep_seconds,
+            anonymous=anonymous,
+        )
 
     def require_possible(self, owner: Owner, params: JobParams, *, anonymous: bool = False) -> None:
         """Raise what saving and starting such a job would raise now: TooManyPending, DiskFull, QuotaExceeded."""
