@@ -196,7 +196,7 @@ class ClaimData(AttemptData):
     ) -> list[VideoJob]:
         """Return waiting jobs and due repairs without a recent notification, and those whose worker is gone.
 
-        Jobs that a worker declined because it is not their turn (``QueueData.declined_kinds``) are left out, unless
+        Jobs that a worker declined because it is not their turn (``QueueData.declined``) are left out, unless
         they have had ``max_attempts`` attempts: their turn never comes. A notification is recent within
         ``notified_before_seconds``; for jobs whose worker is gone, within ``orphans_notified_before_seconds`` (by
         default the same).

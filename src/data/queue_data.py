@@ -107,11 +107,11 @@ class QueueData:
         with translated():
             return self._videos.find_one({**wanted, "$nor": [_is_old()]}, {"_id": True}) is not None
 
-    def note_declined(self, job_id: str) -> None:
-        """Record that a worker declined this job: it needs another notification when its turn comes."""
+    def note_declined(self, job_id: str) -> bool:
+        """Record that a worker declined this job, if it waits: it needs another notification when its turn comes."""
         waiting = {"status": {"$in": _UNSTARTED}, **by_id(job_id)}
         with translated():
-            self._videos.update_one(waiting, [{"$set": {"declined_at": "$$NOW"}}])
+            return self._videos.update_one(waiting, [{"$set": {"declined_at": "$$NOW"}}]).matched_count == 1
 
     def take_declined(self, job_id: str) -> bool:
         """Clear the declined mark of a job; return whether it had one."""
@@ -121,10 +121,16 @@ class QueueData:
             )
         return found.modified_count == 1
 
-    def declined_kinds(self) -> set[str]:
-        """Return the kinds of the declined jobs."""
+    def has_declined(self, kinds: Kinds) -> bool:
+        """Return whether a job of this queue has been declined."""
         with translated():
-            return set(self._videos.distinct("kind", {"declined_at": {"$type": "date"}, "status": {"$in": _UNSTARTED}}))
+            return self._videos.find_one(_declined(kinds), {"_id": True}) is not None
+
+    def declined(self, kinds: Kinds) -> list[tuple[str, str]]:
+        """Return the owner, as in ``waiting``, and the id of each declined job of this queue, oldest first."""
+        with translated():
+            found = list(self._videos.find(_declined(kinds), {"owner": _OWNER}).sort("queued_at", 1))
+        return [(each["owner"], str(each["_id"])) for each in found]
 
 
 def _due(max_attempts: int) -> list[Document]:
@@ -142,10 +148,14 @@ def _startable(kinds: Kinds, max_attempts: int) -> list[Document]:
     return [jobs, {**_DUE_REPAIR, "kind": {"$in": sorted(kinds.all)}}]
 
 
+def _declined(kinds: Kinds) -> Document:
+    return {"declined_at": {"$type": "date"}, "status": {"$in": _UNSTARTED}, **of_queue(kinds)}
+
+
 def _runs(kinds: Kinds) -> Document:
     """Return the filter for the jobs of a queue that have, or had, a lease."""
     states = [Status.PROCESSING.value, Status.COMPLETED.value]
-    return {"status": {"$in": states}, **of_queue(kinds), "lease_until": {"$ne": None}}
+    return {"status": {"$in": states}, **of_queue(kinds), "lease_until": {"$type": "date"}}
 
 
 def _running(document: Document, kinds: Kinds) -> Running:

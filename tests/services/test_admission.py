@@ -27,15 +27,17 @@ from src.data.worker_data import WorkerData
 from src.models.job_kinds import KindTable
 from src.models.params import LiveClipParams, PreviewParams, StreamParams
 from src.models.turns import PREVIEWS
-from src.models.video import Owner, OwnerKind, Status, VideoJob
+from src.models.video import Failure, Owner, OwnerKind, Status, VideoJob
 from src.services.cache_service import CacheService
 from src.services.file_store import FileStore
 from src.services.jobs.admission import Admission
+from src.services.jobs.dispatch import Dispatcher
 from src.services.jobs.handler import JobContext, JobHandler, JobResult
 from src.services.jobs.lease import ShutdownFlag
 from src.services.jobs.presence import Presence
 from src.services.jobs.runner import JobRunner
 from tests.tools.factories import ANNA, BERT, make_clip
+from tests.tools.fakes import RecordingNotifier
 from tests.tools.runners import attempt_limits, job_stores, running_over
 from tests.tools.waiting import eventually
 
@@ -305,8 +307,44 @@ def test_one_owner_gets_half_of_the_places_for_captures(start: Any) -> None:
         service.jobs.insert(job)
         assert service.jobs.enqueue(job.id, {}, queue="captures") is not None
     assert [lane.claim(job.id, "captures") is not None for job in jobs] == [True, True, False, True]
-    missed = service.claims.unattended(notified_before_seconds=30, max_attempts=5)
-    assert [job.id for job in missed] == [jobs[2].id], "it is tried again soon"
+    assert lane.next_up("captures") == []
+    assert service.claims.unattended(notified_before_seconds=-60, max_attempts=5) == [], "nor asked again and again"
+    service.jobs.delete(jobs[3].id)
+    assert lane.next_up("captures") == [], "the place of another owner"
+    ended = service.jobs.find(jobs[0].id)
+    assert ended is not None and ended.lease is not None
+    assert service.claims.fail(ended.id, ended.lease, Failure("CANCELLED", ""), keep_seconds=1) is not None
+    notifier = RecordingNotifier()
+    dispatcher = Dispatcher(service.jobs, service.claims, lane, notifier, KINDS)
+    dispatcher.notify_next("captures")
+    assert notifier.notified == [(jobs[2].id, "downloads")], "which stands in while nobody captures"
+    assert lane.next_up("captures") == [], "once"
+    assert lane.claim(jobs[2].id, "captures") is not None
+
+
+def test_finished_jobs_cost_nothing_in_a_decision(start: Any) -> None:
+    """Records of finished jobs stay for a week: thousands of them. The database counts what it reads."""
+    service = start(0)
+    done = [replace(make_clip(ANNA), params=live_params(), status=Status.COMPLETED) for _ in range(100)]
+    for job in done:
+        service.jobs.insert(job)
+    captured = replace(make_clip(ANNA), params=live_params())
+    clip = make_clip(ANNA)
+    service.jobs.insert_queued(captured, queue="captures")
+    service.jobs.insert_queued(clip)
+    lane, worker = service.admission("lane"), service.admission("worker")
+    service.presences.register("worker", ["downloads"], seconds=300)
+    service.database.command("profile", 2)
+    try:
+        assert lane.claim(captured.id, "captures") is not None
+        assert worker.claim(clip.id, "downloads") is not None
+        assert service.jobs.count_open(ANNA, datetime.now(UTC), anonymous=False, most=200) == 2
+        service.claims.unattended(notified_before_seconds=0, max_attempts=5)
+    finally:
+        service.database.command("profile", 0)
+    read = [each for each in service.database["system.profile"].find() if each["ns"].endswith(".videos")]
+    most = max(read, key=lambda each: int(each.get("docsExamined", 0)))
+    assert most["docsExamined"] < 20, most
 
 
 def test_a_job_that_waits_is_notified_of_once_and_not_again_and_again(start: Any) -> None:

@@ -47,7 +47,7 @@ class Admission:
         lane_places: int = 2,
     ) -> None:
         """``lane_places``: how many jobs the process of a queue with a stand-in runs at once; one owner gets half."""
-        self._lane_places = lane_places
+        self._share = max(lane_places // 2, 1)
         self._claims, self._queue, self._workers, self._locks, self._kinds = claims, queue, workers, locks, kinds
         self._worker, self._lease_seconds, self._max_attempts = worker, lease_seconds, max_attempts
 
@@ -59,7 +59,8 @@ class Admission:
         """Claim the job. ``None`` if it is unavailable, or if it is not its turn; then it is marked."""
         kinds = self._kinds.in_queue(queue)
         if queue in self._kinds.stand_ins and self._has_its_share(job_id, kinds):
-            self._claims.note_missed(job_id)
+            if not self._queue.note_declined(job_id):  # the worker that had it is gone
+                self._claims.note_missed(job_id)
             return None
         # Without registered workers (a test, or a program that runs one job) there are no turns to respect.
         if not kinds.all or not self._workers.count(queue) or self._queue.is_urgent(job_id, kinds):
@@ -92,7 +93,9 @@ class Admission:
         """Return the ids of marked jobs of this queue whose turn it is now, and of captures that they had to wait for.
         The marks are removed: the caller must notify a worker of each job."""
         kinds = self._kinds.in_queue(queue)
-        if not kinds.all or not self._queue.declined_kinds() & kinds.all:
+        if queue in self._kinds.stand_ins:
+            return self._next_in_lane(kinds)
+        if not kinds.all or not self._queue.has_declined(kinds):
             return []
         # The notification of a capture may have been lost, and no other job starts while a capture waits.
         found = self._queue.urgent(kinds, max_attempts=self._max_attempts, missed_seconds=_MISSED_SECONDS)
@@ -100,12 +103,23 @@ class Admission:
             found += [job_id for job_id in group.declined[:number] if self._queue.take_declined(job_id)]
         return found
 
+    def _next_in_lane(self, kinds: Kinds) -> list[str]:
+        """Return the ids of marked jobs whose owners hold less than their share of the process of this queue."""
+        declined = self._queue.declined(kinds)
+        held = Counter(each.owner for each in self._queue.running(kinds)) if declined else Counter()
+        found = []
+        for owner, job_id in declined:
+            if held[owner] < self._share and self._queue.take_declined(job_id):
+                held[owner] += 1
+                found.append(job_id)
+        return found
+
     def _has_its_share(self, job_id: str, kinds: Kinds) -> bool:
         """Return whether the owner of a job holds half of the process that serves its queue alone."""
         group = self._queue.group_of(job_id, kinds, max_attempts=self._max_attempts)
         if group is None:
             return False
-        return self._queue.runs_at_least(max(self._lane_places // 2, 1), group[0], kinds)
+        return self._queue.runs_at_least(self._share, group[0], kinds)
 
     def _turns(self, queue: str, kinds: Kinds) -> Counter[Waiting]:
         waiting = self._queue.waiting(kinds, max_attempts=self._max_attempts)

@@ -34,18 +34,13 @@ class Dispatcher:
     def notify(self, job: VideoJob, *, noted: bool = False) -> bool:
         """Notify a worker of this job and record it; return whether the message was sent. ``noted``: its record says so
         already."""
-        queue = self._kinds.queue_of(job)
-        stand_in = self._kinds.stand_ins.get(queue)
-        with suppress(StoreUnavailable):
-            if stand_in is not None and not self._is_served(queue):
-                queue = stand_in
-        return self._notify(job.id, queue, noted=noted)
+        return self._notify(job.id, self._served(self._kinds.queue_of(job)), noted=noted)
 
     def notify_next(self, queue: str) -> None:
         """Notify workers of the jobs of a queue that had to wait and whose turn it is now. Never raises."""
         try:
             for job_id in self._admission.next_up(queue):
-                self._notify(job_id, queue)
+                self._notify(job_id, self._served(queue))
         except StoreUnavailable:
             log.warning("the queue %s could not be read; the reconciler repeats it", queue)
 
@@ -85,14 +80,19 @@ class Dispatcher:
             self.notify_next(queue)
         return job
 
-    def _is_served(self, queue: str) -> bool:
-        """Return whether this queue had a worker a moment ago. Many commands of a chat at once ask this once."""
+    def _served(self, queue: str) -> str:
+        """Return this queue, or the one that stands in for it while it has no worker."""
+        stand_in = self._kinds.stand_ins.get(queue)
+        if stand_in is None:
+            return queue
         now = time.monotonic()
-        if now - self._served_at.get(queue, -math.inf) < _SERVED_SECONDS:
-            return True
-        if served := self._admission.has_workers(queue):
-            self._served_at[queue] = now
-        return served
+        with suppress(StoreUnavailable):
+            # Many commands of a chat at once ask the database once.
+            if now - self._served_at.get(queue, -math.inf) >= _SERVED_SECONDS:
+                if not self._admission.has_workers(queue):
+                    return stand_in
+                self._served_at[queue] = now
+        return queue
 
     def _notify(self, job_id: str, queue: str, *, noted: bool = False) -> bool:
         if not noted:

@@ -185,6 +185,9 @@ class JobRunner:
         """Do what follows the end of an attempt, of a job or of a repair."""
         if not claimed.repairing:
             self._finisher.finish(ended, seconds, retains=retains)
+            left = self._kinds.queue_of(claimed)
+            if left != self._kinds.queue_of(ended):  # it leaves its place there to another job
+                self._dispatcher.notify_next(left)
             return
         self._repairs.finish(ended, retains=retains)
         self._dispatcher.notify_next(self._kinds.queue_of(ended))
