@@ -122,6 +122,27 @@ def test_the_first_chat_command_starts_it(desk: Desk) -> None:
         rolling.join()
 
 
+def test_a_check_that_fails_does_not_end_the_checks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    live, tokens, commands = desk.live_service(), Tokens(), ChatCommands()
+    tokens.wanted, faults, answer = [], [RuntimeError("can't start new thread")], tokens.rolling
+
+    def rolling_tokens() -> list[ChannelToken]:
+        if faults:
+            raise faults.pop()
+        return answer()
+
+    monkeypatch.setattr(tokens, "rolling", rolling_tokens)
+    join = functools.partial(live.shared_capture, resolution="144p")
+    rolling = RollingCaptures(tokens, join, desk.folder, desk.clock, most=2, most_bytes=1e9, commands=commands)
+    rolling.start()
+    try:
+        eventually(lambda: not faults)
+        commands.add("1")
+        eventually(lambda: tokens.asked == 1)
+    finally:
+        rolling.stop()
+
+
 def test_one_capture_stores_no_more_than_its_limit(desk: Desk) -> None:
     live, tokens = desk.live_service(), Tokens()
     join = functools.partial(live.shared_capture, resolution="144p")

@@ -25,6 +25,7 @@ from src.services.live.shared.captures import StreamCaptures
 from src.services.live.shared.clip_segments import ClipSegments
 from src.services.live.shared.limits import CaptureLimits
 from src.services.live.shared.run import ClipWish, NumberedRun
+from src.services.live.shared.stream_capture import StreamCapture
 from src.utils.capture_pools import Pool, delete_unused, pools_in
 from tests.engines.live.bench import window_at
 from tests.tools.live_origin import VirtualClock
@@ -124,6 +125,21 @@ def shows(place: Place, captured: Captured, window: Window) -> bool:
     """Whether the window is there, and no frame of it is missing."""
     first, last = captured.records["video"][0], captured.records["video"][-1]
     return not captured.holes(window) and first.start <= window.start and window.end <= last.span.end
+
+
+def test_a_capture_that_could_not_start_leaves_its_pool_to_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = window_at(BEGAN + Fraction(60), Fraction(10))
+
+    def start(_: StreamCapture) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(StreamCapture, "start", start)
+        with pytest.raises(RuntimeError):
+            place.clip("a", window)
+    assert shows(place, place.clip("a", window), window) and len(list(pools_in(place.folder))) == 1
 
 
 def test_clips_of_one_stream_share_what_they_have_in_common(place: Place) -> None:

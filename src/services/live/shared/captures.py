@@ -95,7 +95,11 @@ class StreamCaptures:
                 on_end=lambda ended: self._forget(key, ended, delete=lingers),
             )
             capture.enter()
-            capture.start()
+            try:
+                capture.start()
+            except BaseException:  # such as out of threads: the next job may lock the pool again
+                capture.pool.close(delete=False)
+                raise
             self._running[key] = capture
             return capture
 

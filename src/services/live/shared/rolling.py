@@ -124,8 +124,8 @@ class RollingCaptures:
                 return
             if name in called and name not in self._running:
                 thread = threading.Thread(target=self._run, args=(name, token_id), name="rolling", daemon=True)
-                self._running[name] = thread
                 thread.start()
+                self._running[name] = thread
 
     def join(self) -> None:
         """Wait for all captures to end."""
@@ -143,6 +143,8 @@ class RollingCaptures:
                 self.tick(None if is_due else called)
             except StoreUnavailable:
                 log.warning("the channels with a rolling capture could not be read; they are read again soon")
+            except Exception:  # nothing else would start captures until this process ends
+                log.exception("a check for rolling captures failed unexpectedly; the next one follows soon")
             called = self._commands.wait(checked_at + CHECK_SECONDS - time.monotonic())
 
     def _run(self, name: str, token_id: str) -> None:
