@@ -95,6 +95,13 @@ export function keepGuest(key) {
   }
 }
 
+let ahead = 0;
+
+/** Return the time by the clock of the service, in milliseconds: that of the reader may be wrong. */
+export function serviceNow() {
+  return Date.now() + ahead;
+}
+
 /**
  * Return the full address of a path of this service.
  * @param {string} path without a slash at the beginning
@@ -126,6 +133,8 @@ export async function send(method, path, given = {}) {
     if (given.signal?.aborted) throw error;
     throw new ApiError(0, 'NETWORK_DOWN', 'The service cannot be reached.');
   }
+  const date = Date.parse(reply.headers.get('Date') ?? '');
+  if (date) ahead = date - Date.now();
   if (reply.ok) return reply;
   const told = await reply.json().catch(() => ({}));
   throw new ApiError(reply.status, told.code ?? 'UNKNOWN', told.error ?? reply.statusText, told.details ?? {});

@@ -63,9 +63,16 @@ export class ClipChooser extends HTMLElement {
     const { FrameChooser } = await import('./frame-chooser.js');
     if (this.selection !== selection || !this.stage) return;
     const timeline = new FrameChooser();
+    this.timeline = timeline;
     fill(this.stage, timeline);
     timeline.show(selection);
     timeline.addEventListener('create', () => this.submit());
+  }
+
+  /** Another video takes the place of this one. */
+  close() {
+    this.selection = null;
+    this.timeline?.close();
   }
 
   containerChosen = false;

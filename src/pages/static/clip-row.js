@@ -1,10 +1,12 @@
 /** One clip: its progress while it is produced, then the file, or what went wrong and who can help. */
 
 import { actionButton, removalButton } from './action-button.js';
+import { serviceNow } from './api.js';
 import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
 import { notice, retryHelps } from './problems.js';
+import { repeat } from './repeat.js';
 import { session } from './session.js';
 import { moveClip, trimPanel } from './trim.js';
 import { has, sizeText, spanText, t } from './texts.js';
@@ -23,6 +25,8 @@ export class ClipRow extends HTMLElement {
   /** In a list: a poster that opens the player. */
   compact = false;
   shape = '';
+  /** Whether an event has said that the clip has ended, and its file or failure is not known here yet. */
+  hasEnded = false;
 
   /** @param {import('./clips-api.js').Clip} clip */
   show(clip) {
@@ -34,37 +38,40 @@ export class ClipRow extends HTMLElement {
   connectedCallback() {
     this.listener = (/** @type {Event} */ event) => this.onEvent(/** @type {CustomEvent} */ (event).detail);
     feed.addEventListener('job', this.listener);
-    this.timer = setInterval(() => {
-      if (RUNNING.includes(this.clip.status) && !feed.open && document.visibilityState === 'visible') void this.refresh();
-    }, POLL_MILLISECONDS);
+    const isWanted = () => RUNNING.includes(this.clip.status) && (!feed.open || this.hasEnded) && document.visibilityState === 'visible';
+    this.stop = repeat(() => this.refresh(), POLL_MILLISECONDS, isWanted);
   }
 
   disconnectedCallback() {
     if (this.listener) feed.removeEventListener('job', this.listener);
-    clearInterval(this.timer);
+    this.stop?.();
   }
 
   /** @param {import('./events.js').JobEvent} event */
   onEvent(event) {
     if (event.job_id !== this.clip.video_id) return;
     this.progress = { ...this.progress, ...event };
-    const ended = !RUNNING.includes(event.status);
+    this.hasEnded = !RUNNING.includes(event.status);
+    if (event.title) this.clip.title = event.title;
+    if (this.hasEnded) {
+      void this.refresh();
+      return;
+    }
     this.clip.status = event.status;
     this.clip.queued ||= event.status === 'pending'; // of a clip that is only saved, there are no events
-    if (event.title) this.clip.title = event.title;
-    if (ended) void this.refresh(true);
-    else this.render();
+    this.render();
   }
 
-  /** @param {boolean} [tell] say how it ended */
-  async refresh(tell = false) {
+  async refresh() {
     try {
       this.show(await statusOf(this.clip.video_id));
     } catch (error) {
       if (/** @type {any} */ (error).status === 404) this.gone();
       return;
     }
-    if (tell) announce(t(`state.${this.clip.status}`) + (this.clip.title ? `: ${this.clip.title}` : ''), { seen: this.isInWindow });
+    if (!this.hasEnded || RUNNING.includes(this.clip.status)) return;
+    this.hasEnded = false;
+    announce(t(`state.${this.clip.status}`) + (this.clip.title ? `: ${this.clip.title}` : ''), { seen: this.isInWindow });
   }
 
   /** Whether the reader sees the row, so that no message need cover its buttons. */
@@ -202,7 +209,7 @@ export class ClipRow extends HTMLElement {
 
   countdown() {
     if (!this.clip.expires_at) return null;
-    const left = (new Date(this.clip.expires_at).getTime() - Date.now()) / 1000;
+    const left = (new Date(this.clip.expires_at).getTime() - serviceNow()) / 1000;
     return h('span.quiet.left', {}, t('expires', { span: spanText(left) }));
   }
 

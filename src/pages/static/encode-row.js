@@ -1,11 +1,12 @@
 /** One upload: what it shall become, its progress, and the encoded file. */
 
 import { actionButton, removalButton } from './action-button.js';
-import { call, send } from './api.js';
+import { call, send, serviceNow } from './api.js';
 import { download } from './clips-api.js';
 import { announce, fill, h, newId } from './dom.js';
 import { feed } from './events.js';
 import { notice, retryHelps } from './problems.js';
+import { repeat } from './repeat.js';
 import { sizeText, spanText, t } from './texts.js';
 
 const POLL_MILLISECONDS = 2000;
@@ -17,6 +18,8 @@ export class EncodeRow extends HTMLElement {
   /** @type {Record<string, string[]>} */
   codecs = {};
   shape = '';
+  /** Whether an event has said that the encode has ended. */
+  hasEnded = false;
 
   /** @param {any} encode @param {Record<string, string[]>} [codecs] */
   show(encode, codecs = this.codecs) {
@@ -32,18 +35,18 @@ export class EncodeRow extends HTMLElement {
     this.listener = (/** @type {Event} */ event) => {
       const { job_id: id, status, ...rest } = /** @type {CustomEvent} */ (event).detail;
       if (id !== this.encode.encode_id) return;
-      if (status !== this.encode.status || !RUNNING.includes(status)) void this.refresh();
+      this.hasEnded = !RUNNING.includes(status);
+      if (status !== this.encode.status || this.hasEnded) void this.refresh();
       else this.update(rest);
     };
     feed.addEventListener('job', this.listener);
-    this.timer = setInterval(() => {
-      if (this.running && !feed.open) void this.refresh();
-    }, POLL_MILLISECONDS);
+    const isWanted = () => this.running && (!feed.open || this.hasEnded) && document.visibilityState === 'visible';
+    this.stop = repeat(() => this.refresh(), POLL_MILLISECONDS, isWanted);
   }
 
   disconnectedCallback() {
     if (this.listener) feed.removeEventListener('job', this.listener);
-    clearInterval(this.timer);
+    this.stop?.();
   }
 
   get running() {
@@ -89,7 +92,7 @@ export class EncodeRow extends HTMLElement {
       return [notice(code, message), h('div.actions', {}, [retry, remove])];
     }
     if (encode.status === 'completed' && encode.file_available) {
-      const left = encode.expires_at ? (new Date(encode.expires_at).getTime() - Date.now()) / 1000 : 0;
+      const left = encode.expires_at ? (new Date(encode.expires_at).getTime() - serviceNow()) / 1000 : 0;
       const notes = (encode.notes ?? []).map((/** @type {any} */ each) => h('li', {}, each.text));
       const name = encode.original_filename.replace(/\.[^.]+$/, '') + (encode.video_codec ? `_${encode.video_codec}` : '');
       return [

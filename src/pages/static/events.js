@@ -18,6 +18,7 @@ class Feed extends EventTarget {
     this.failures = 0;
     /** @type {AbortController | null} */
     this.stream = null;
+    this.claim = { lead: this.me, since: 0 };
     this.channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('yt-downloader.events') : null;
     this.channel?.addEventListener('message', (message) => this.onMessage(message.data));
     document.addEventListener('visibilitychange', () => this.update());
@@ -41,7 +42,8 @@ class Feed extends EventTarget {
   }
 
   lead() {
-    this.channel?.postMessage({ lead: this.me });
+    this.claim = { lead: this.me, since: Date.now() };
+    this.channel?.postMessage(this.claim);
     void this.read();
   }
 
@@ -53,9 +55,20 @@ class Feed extends EventTarget {
     if (tell) this.channel?.postMessage({ left: this.me });
   }
 
-  /** @param {{ lead?: string, left?: string, event?: JobEvent, user?: string }} message */
+  /**
+   * Another tab reads the events. The later one goes on, and of two at the same moment always the same one.
+   * @param {{ lead: string, since: number }} other
+   */
+  onClaim(other) {
+    if (!this.stream) return;
+    const { lead, since } = this.claim;
+    if (other.since > since || (other.since === since && other.lead > lead)) this.stop(false);
+    else this.channel?.postMessage(this.claim);
+  }
+
+  /** @param {{ lead?: string, since?: number, left?: string, event?: JobEvent, user?: string }} message */
   onMessage(message) {
-    if (message.lead) this.stop(false);
+    if (message.lead) this.onClaim({ lead: message.lead, since: message.since ?? 0 });
     else if (message.left) this.update();
     else if (message.event && message.user === session.user?.id) this.tell(message.event);
   }

@@ -234,6 +234,11 @@ export class FrameChooser extends HTMLElement {
     ]);
   }
 
+  /** The video was replaced: forget its previews. */
+  close() {
+    this.previews?.close();
+  }
+
   disconnectedCallback() {
     clearTimeout(this.timer);
     this.screen?.pause();

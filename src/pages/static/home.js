@@ -36,13 +36,21 @@ export function homeView(given = {}) {
     made,
   ]);
   field.addEventListener('found', (event) => found(/** @type {CustomEvent} */ (event).detail));
+  /** @type {ClipChooser | null} */
+  let current = null;
+  /** @param {ClipChooser | null} next */
+  function choose(next) {
+    current?.close();
+    current = next;
+    fill(chosen, next);
+  }
   field.addEventListener('cleared', () => {
-    fill(chosen);
+    choose(null);
     fill(problem);
     view.classList.add('empty');
     keep({ url: undefined });
   });
-  field.addEventListener('failed', () => fill(chosen));
+  field.addEventListener('failed', () => choose(null));
 
   /** @param {{ url: string, info: import('./selection.js').Info }} detail */
   function found({ url, info }) {
@@ -55,7 +63,7 @@ export function homeView(given = {}) {
     selection.addEventListener('change', remember);
     view.classList.remove('empty');
     fill(problem);
-    fill(chosen, chooser);
+    choose(chooser);
     chooser.show(selection);
     chooser.addEventListener('create', (event) => create(chooser, selection, /** @type {CustomEvent} */ (event).detail));
     chooser.addEventListener('moment', async (event) => {

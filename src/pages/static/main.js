@@ -131,7 +131,8 @@ try {
     home = null;
   });
   session.addEventListener('change', () => {
-    if (VIEWS[place().name]?.account) void navigate();
+    const { name, given } = place();
+    if (VIEWS[name]?.account || !(home || given.m)) void navigate();
   });
   addEventListener('dragover', (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault());
   addEventListener('drop', async (event) => {

@@ -1,10 +1,11 @@
 /** The page of a channel's moderators, who have a link and no account: save the last moments, and tidy the last clips. */
 
 import { removalButton } from './action-button.js';
-import { send } from './api.js';
+import { send, serviceNow } from './api.js';
 import { announce, fill, h, icon } from './dom.js';
 import { liveButtons } from './live.js';
 import { notice, noticeOf, sentenceOf } from './problems.js';
+import { repeat } from './repeat.js';
 import { spanText, t } from './texts.js';
 import { trimPanel } from './trim.js';
 
@@ -64,11 +65,8 @@ export async function moderateView(token) {
       fill(problem, noticeOf(error));
     }
   }
-  const timer = setInterval(() => {
-    if (!view.isConnected) clearInterval(timer);
-    else if (document.visibilityState === 'visible') void refresh();
-  }, ASK_MILLISECONDS);
   await refresh();
+  const stop = repeat(async () => (view.isConnected ? refresh() : stop()), ASK_MILLISECONDS, () => document.visibilityState === 'visible');
   return view;
 }
 
@@ -98,7 +96,7 @@ function row(token, clip, changed) {
     fill(extra, trimPanel(video, clip.duration, (move) => ask('POST', '/move', move), changed));
     return extra.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   }
-  const facts = [t(`state.${clip.status}`), clip.viewer, clip.expires_at && t('expires', { span: spanText((new Date(clip.expires_at).getTime() - Date.now()) / 1000) })];
+  const facts = [t(`state.${clip.status}`), clip.viewer, clip.expires_at && t('expires', { span: spanText((new Date(clip.expires_at).getTime() - serviceNow()) / 1000) })];
   return h('div.card.row', { role: 'group', 'aria-label': name }, [
     h('div.about', {}, [h('h3', {}, name), h('p.quiet', {}, facts.filter(Boolean).join(' · '))]),
     running ? h('progress', { max: 100, 'aria-label': t('progress') }) : null,

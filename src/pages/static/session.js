@@ -28,6 +28,28 @@ export async function requireOwner(why) {
   return true;
 }
 
+// Several tabs of one browser share the cookie, and therefore the user.
+const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('yt-downloader.session') : null;
+tabs?.addEventListener('message', () => void follow());
+addEventListener('pageshow', (event) => event.persisted && void follow()); // kept by the browser, it has missed messages
+
+/** Another tab has signed in or out. */
+async function follow() {
+  try {
+    const user = await identify();
+    if (session.user && session.user.id !== user?.id) leave();
+    become(user);
+  } catch {
+    // The service is away: the next request says who is signed in.
+  }
+}
+
+/** Forget what the user has chosen: the next one is perhaps another. */
+function leave() {
+  forgetKept();
+  session.dispatchEvent(new Event('left'));
+}
+
 /** @param {User | null} user */
 function become(user) {
   const changed = session.user?.id !== user?.id;
@@ -38,11 +60,29 @@ function become(user) {
 /** Find out whether this browser is signed in already. */
 export async function restore() {
   try {
-    become((await call('GET', 'api/auth/me')).user);
+    become(await identify());
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     become(null);
   }
+}
+
+/** @returns {Promise<User | null>} */
+async function identify() {
+  try {
+    return (await call('GET', 'api/auth/me')).user;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  }
+}
+
+/** A login was answered, and its cookie shows who is signed in now, in all tabs. */
+async function entered() {
+  const user = await identify();
+  if (!user) throw new ApiError(401, 'COOKIES_REFUSED', '');
+  become(user);
+  tabs?.postMessage('entered');
 }
 
 /** End this login. */
@@ -50,9 +90,9 @@ export async function signOut() {
   try {
     await call('POST', 'api/auth/logout');
   } finally {
-    forgetKept();
-    session.dispatchEvent(new Event('left'));
+    leave();
     become(null);
+    tabs?.postMessage('left');
   }
 }
 
@@ -79,7 +119,7 @@ async function enter(email, password) {
       // The address has an account: then the password was wrong, as the first answer says.
       throw refused instanceof ApiError && refused.code === 'EMAIL_TAKEN' ? error : refused;
     }
-    await restore(); // the answer of the registration has signed in
+    await entered(); // the answer of the registration has signed in
     return true;
   }
 }
@@ -89,8 +129,8 @@ async function enter(email, password) {
  * @param {string} password
  */
 async function signIn(email, password) {
-  const reply = await call('POST', 'api/auth/login', { email, password });
-  become(reply.user);
+  await call('POST', 'api/auth/login', { email, password });
+  await entered();
 }
 
 /** @type {Promise<User | null> | null} */
@@ -127,7 +167,7 @@ function ask(why) {
       minlength: 8,
       required: true,
     });
-    const form = h('form', { on: { submit: entered }, 'aria-labelledby': 'sheet-title' }, [
+    const form = h('form', { on: { submit: submitted }, 'aria-labelledby': 'sheet-title' }, [
       h('h2', { id: 'sheet-title' }, t('session.title')),
       h('p.quiet', {}, why),
       h('label', { for: email }, t('session.email')),
@@ -144,7 +184,7 @@ function ask(why) {
     const sheet = h('dialog.sheet', { on: { close: closed } }, form);
 
     /** @param {SubmitEvent} event */
-    async function entered(event) {
+    async function submitted(event) {
       event.preventDefault();
       submit.disabled = true;
       fill(problem);

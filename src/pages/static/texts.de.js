@@ -295,6 +295,7 @@ export const TEXTS = {
   'error.page': 'In dieser Seite ist etwas schiefgegangen.',
   'error.wait': 'Bitte warte {seconds} Sekunden.',
   'error.UNKNOWN': 'Etwas ist schiefgegangen.',
+  'error.COOKIES_REFUSED': 'Dein Browser hat das Cookie der Anmeldung nicht behalten. Bitte erlaube Cookies für diese Adresse.',
   'error.NETWORK_DOWN': 'Der Dienst ist nicht erreichbar.',
   'error.URL_INVALID': 'Dieser Link führt zu keinem Video, das geladen werden kann.',
   'error.CREDENTIALS_INVALID': 'Zu dieser Adresse gibt es ein Konto, und das Passwort ist falsch.',

@@ -295,6 +295,7 @@ export const TEXTS = {
   'error.page': 'Something in this page went wrong.',
   'error.wait': 'Please wait {seconds} seconds.',
   'error.UNKNOWN': 'Something went wrong.',
+  'error.COOKIES_REFUSED': 'Your browser did not keep the cookie of the login. Please allow cookies for this address.',
   'error.NETWORK_DOWN': 'The service cannot be reached.',
   'error.URL_INVALID': 'This link does not lead to a video that can be fetched.',
   'error.MEDIA_FORBIDDEN': 'The media server refuses to deliver the video.',

@@ -1,21 +1,27 @@
 /** Sends a file in pieces by tus 1.0.0, so that an upload can be paused, and resumed after the page was closed. */
 
 import { ApiError, send } from './api.js';
+import { session } from './session.js';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 const PAUSES = [1000, 3000, 8000, 20000];
 const STORED = 'yt-downloader.uploads';
 const VERSION = { 'Tus-Resumable': '1.0.0' };
 
-/** @typedef {{ id: string, name: string, size: number, changed: number }} Unfinished */
+/** @typedef {{ id: string, name: string, size: number, changed: number, user?: string }} Unfinished */
 
 /** @returns {Unfinished[]} uploads that this browser has begun */
-export function unfinished() {
+function known() {
   try {
     return JSON.parse(localStorage.getItem(STORED) ?? '[]');
   } catch {
     return [];
   }
+}
+
+/** @returns {Unfinished[]} those of this user; others have perhaps used this browser before */
+export function unfinished() {
+  return known().filter((each) => each.user === undefined || each.user === session.user?.id);
 }
 
 /** @param {Unfinished[]} uploads */
@@ -29,7 +35,7 @@ function store(uploads) {
 
 /** @param {string} id */
 export function forget(id) {
-  store(unfinished().filter((each) => each.id !== id));
+  store(known().filter((each) => each.id !== id));
 }
 
 /** Fires `progress`, `state`, and at the end `done` or `problem` with an error. */
@@ -101,8 +107,8 @@ export class Upload extends EventTarget {
         this.dispatchEvent(new Event('progress'));
         return;
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status !== 404) throw error;
-        forget(this.id); // it has expired: from the beginning
+        if (!(error instanceof ApiError) || ![403, 404].includes(error.status)) throw error;
+        forget(this.id); // it has expired, or is another user's: from the beginning
       }
     }
     const name = btoa(String.fromCharCode(...new TextEncoder().encode(this.file.name)));
@@ -110,7 +116,8 @@ export class Upload extends EventTarget {
     const reply = await send('POST', 'api/encode/tus/', { headers, signal });
     this.id = (reply.headers.get('Location') ?? '').split('/').pop() ?? '';
     this.sent = 0;
-    store([...unfinished(), { id: this.id, name: this.file.name, size: this.file.size, changed: this.file.lastModified }]);
+    const { name: file, size, lastModified: changed } = this.file;
+    store([...known(), { id: this.id, name: file, size, changed, user: session.user?.id }]);
   }
 
   async cancel() {

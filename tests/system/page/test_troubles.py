@@ -1,0 +1,155 @@
+"""The page while the service is slow or away, with a wrong clock, without cookies, and over a long time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.system.page.conftest import Visit
+from tests.tools.offline_youtube.site import OfflineYoutube
+from tests.tools.offline_youtube.situations import VideoId
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("page")]
+
+ALSO = pytest.mark.page_matrix  # rows that `make test-page` adds
+
+CLIP = {"video_id": "1", "kind": "clip", "status": "processing", "queued": True, "title": "A film"}
+READY = {**CLIP, "status": "completed", "file_available": True}
+ENCODE = {"encode_id": "1", "status": "processing", "original_filename": "A file.mp4", "video_codec": "h264"}
+AWAY = {"code": "STORE_UNAVAILABLE", "error": "away"}
+SHOW = """([module, name, given, count]) => import(`/page/${module}`).then((parts) => {
+  for (let n = 0; n < count; n += 1) {
+    const row = new parts[name]();
+    row.show(given);
+    document.querySelector('main').append(row);
+  }
+})"""
+ENDED = """() => import('/page/events.js').then(({ feed }) => {
+  Object.defineProperty(feed, 'open', { value: true });
+  feed.tell({ job_id: '1', status: 'completed' });
+})"""
+BLOBS = """const { createObjectURL: make, revokeObjectURL: drop } = URL;
+window.made = 0;
+window.dropped = 0;
+URL.createObjectURL = (blob) => { window.made += 1; return make.call(URL, blob); };
+URL.revokeObjectURL = (url) => { window.dropped += 1; drop.call(URL, url); };"""
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("row", "pattern", "ready"),
+    [
+        (["clip-row.js", "ClipRow", CLIP, 1], "**/api/video/status/1", READY),
+        pytest.param(
+            ["encode-row.js", "EncodeRow", ENCODE, 1], "**/api/encode/status/1", {**ENCODE, **READY}, marks=ALSO
+        ),
+    ],
+    ids=["clip", "encode"],
+)
+def test_an_end_is_shown_although_the_service_is_away_at_that_moment(
+    visit: Visit, row: list[object], pattern: str, ready: dict[str, object]
+) -> None:
+    page = visit.open()
+    answers = iter([AWAY])
+
+    def answer(route: Route) -> None:
+        away = next(answers, None)
+        route.fulfill(json=away or ready, status=503 if away else 200)
+
+    page.route(pattern, answer)
+    page.evaluate(SHOW, row)
+    page.evaluate(ENDED)
+    expect(page.locator("main").get_by_role("button", name="Download")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("row", "pattern"),
+    [
+        (["clip-row.js", "ClipRow", CLIP, 3], "**/api/video/status/1"),
+        pytest.param(["encode-row.js", "EncodeRow", ENCODE, 3], "**/api/encode/status/1", marks=ALSO),
+    ],
+    ids=["clips", "encodes"],
+)
+def test_a_row_asks_again_only_after_an_answer(visit: Visit, row: list[object], pattern: str) -> None:
+    page = visit.context.new_page()
+    page.clock.install()
+    page.goto("/")
+    page.locator("main").wait_for()
+    asked = held(page, pattern)
+    page.evaluate(SHOW, row)
+    page.clock.run_for(MINUTE)
+    page.wait_for_function("() => true")
+    assert len(asked) == 3
+
+
+def held(page: Page, pattern: str) -> list[Route]:
+    """Requests that get no answer."""
+    found: list[Route] = []
+    page.route(pattern, lambda route: found.append(route))
+    return found
+
+
+def test_a_page_of_moderators_asks_again_only_after_an_answer_however_late_it_is(visit: Visit) -> None:
+    page = visit.context.new_page()
+    page.clock.install()
+    asked = held(page, "**/c/-/clips")
+    with page.expect_request("**/c/-/clips"):
+        page.goto(f"/#m={'x' * 20}")
+    page.clock.run_for(MINUTE)
+    for _ in range(2):
+        asked[-1].fulfill(json={"clips": []})
+        expect(page.get_by_text("No clips yet")).to_be_visible()
+        before = len(asked)
+        with page.expect_request("**/c/-/clips"):
+            page.clock.run_for(MINUTE)
+        page.clock.run_for(MINUTE)
+        assert len(asked) == before + 1
+
+
+@pytest.mark.parametrize("hours", [-3, pytest.param(3, marks=ALSO)])
+def test_the_time_left_is_that_of_the_service(visit: Visit, hours: int) -> None:
+    page = visit.context.new_page()
+    page.clock.install(time=datetime.now(UTC) + timedelta(hours=hours))
+    page.goto("/")
+    page.locator("main").wait_for()
+    until = datetime.now(UTC) + timedelta(minutes=20, seconds=5)
+    page.evaluate(SHOW, ["clip-row.js", "ClipRow", {**READY, "expires_at": until.isoformat()}, 1])
+    expect(page.locator("clip-row")).to_contain_text("deleted in 20 min")
+
+
+def test_a_login_that_the_browser_does_not_keep_says_so(visit: Visit) -> None:
+    page = visit.open("/#clips")
+    user = {"id": "1", "email": "blocked@example.com"}
+    page.route("**/api/auth/login", lambda route: route.fulfill(json={"message": "", "token": None, "user": user}))
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_label("E-mail").fill("blocked@example.com")
+    page.get_by_label("Password").fill("SecurePass123!")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("cookie")
+    expect(page.locator("dialog")).to_be_visible()
+
+
+def test_previews_of_a_video_end_with_it(visit: Visit, offline_youtube: OfflineYoutube) -> None:
+    visit.context.add_init_script(BLOBS)
+    page = visit.open()
+    for count, video in enumerate((VideoId.LADDER, VideoId.FPS_60), start=1):
+        page.get_by_label("Link to a video").fill(offline_youtube.url(video))
+        page.wait_for_function("(count) => window.made === count", arg=count)
+    assert page.evaluate("() => window.dropped") == 1
+
+
+@ALSO
+def test_unfinished_uploads_of_another_user_are_not_shown(visit: Visit) -> None:
+    page = visit.open("/#uploads")
+    other = '[{"id": "1", "name": "secret.mp4", "size": 1, "changed": 1, "user": "another"}]'
+    page.evaluate("(other) => localStorage.setItem('yt-downloader.uploads', other)", other)
+    visit.context.request.post(
+        "/api/auth/register",
+        data={"email": "uploads@example.com", "password": "SecurePass123!"},
+        headers={"X-Requested-With": "yt-downloader"},
+    )
+    page.reload()
+    expect(page.get_by_text("Drop")).to_be_visible()
+    expect(page.get_by_text("secret.mp4")).to_have_count(0)
