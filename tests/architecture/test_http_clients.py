@@ -25,6 +25,7 @@ YTDLP = frozenset({"urlopen"})
 
 KNOWN = {
     "src/services/fetch/http.py": "the client of the Fetcher: raw bytes into a file, inflated within a limit",
+    "src/services/fetch/early_connections.py": "opens connections for that client; reads a head of 16 kB",
     "src/services/fetch/connection.py": "sends the requests of that client, and stores what arrives",
     "src/services/fetch/bounded.py": "the bounded reader: everything that is read into memory",
     "src/services/events/webhooks.py": "reads the status of an answer and never its body",

@@ -53,7 +53,7 @@ class Fetcher:
         self._renewing = asyncio.Lock()
         self._linear: set[asyncio.Task[None]] = set()
         self.throttle = Throttle(network.rate_limit_bytes)
-        self._client = make_client(network)
+        self._client, self._secure = make_client(network)
         self._thread = threading.Thread(target=self._run, name="clip-fetch", daemon=True)
         self._thread.start()
 
@@ -83,6 +83,18 @@ class Fetcher:
                     resource.asked.add(start, end)
                     self.bytes_wanted += sum(stop - first for first, stop in holes)
         self._wake()
+
+    def open_early(self, url: str) -> None:
+        """Open all connections to a host from which much will be wanted soon. Does not wait.
+
+        Raises: what ``NetworkSettings.guard`` raises.
+        """
+        if not url.startswith("https://"):  # the first round trip of such a connection is the request
+            return
+        if self.network.guard is not None:
+            self.network.guard(url)
+        with suppress(RuntimeError):  # the loop may just have been closed
+            self._loop.call_soon_threadsafe(self._secure.open_early, url, self.network.connections)
 
     def read(self, resource: Resource, start: int, size: int, end: int | None = None) -> bytes:
         """Return at least one of the bytes [start, start + size), or none at the end of the resource. Blocks.

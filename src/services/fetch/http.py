@@ -6,11 +6,11 @@ import asyncio
 import functools
 import re
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import anyio  # noqa: F401 (httpx imports both late, and the first clip would wait)
-import httpcore  # noqa: F401
+import anyio  # noqa: F401 (httpcore imports it late, and the first clip would wait)
+import httpcore
 import httpx
 
 from src.errors import (
@@ -25,6 +25,7 @@ from src.errors import (
     UrlForbidden,
 )
 from src.models.media_source import NetworkSettings
+from src.services.fetch.early_connections import EarlyConnections
 from src.services.fetch.limits import coding_of
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
@@ -59,26 +60,57 @@ def certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-class _AtFirstUse(httpx.AsyncBaseTransport):
-    """A transport that is created when it is first needed: one for TLS takes as long as a short clip."""
+class SecureTransport(httpx.AsyncBaseTransport):
+    """Sends requests to TLS hosts. What it needs is created at the first one: it takes as long as a short clip."""
 
-    def __init__(self, create: Callable[[], httpx.AsyncBaseTransport]) -> None:
-        self._create = create
-        self._transport: httpx.AsyncBaseTransport | None = None
+    def __init__(self, network: NetworkSettings, limits: httpx.Limits) -> None:
+        self._network, self._limits = network, limits
+        self._transport: httpx.AsyncHTTPTransport | None = None
+        self._early: EarlyConnections | None = None
+
+    def open_early(self, url: str, count: int) -> None:
+        """Open so many connections to the host of a URL, for requests that follow. In the thread of the loop."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" or parts.hostname is None:
+            return
+        self._create()
+        if self._early is not None:
+            self._early.open(parts.hostname, parts.port or 443, count)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
-        self._transport = self._transport or self._create()
-        return await self._transport.handle_async_request(request)
+        return await self._create().handle_async_request(request)
 
     async def aclose(self) -> None:
-        """Close the transport, if it was needed."""
+        """Close all connections."""
+        if self._early is not None:
+            await self._early.aclose()
         if self._transport is not None:
             await self._transport.aclose()
 
+    def _create(self) -> httpx.AsyncHTTPTransport:
+        if self._transport is None:
+            network = self._network
+            context = certificates() if network.verify_tls else httpx.create_ssl_context(verify=False)
+            proxy = httpx.Proxy(network.proxy) if network.proxy else None
+            if proxy is not None and proxy.url.scheme != "http":
+                self._transport = httpx.AsyncHTTPTransport(context, limits=self._limits, proxy=proxy, trust_env=False)
+                return self._transport
+            self._early = EarlyConnections(proxy, context, network.connect_seconds)
+            self._transport = httpx.AsyncHTTPTransport(context, limits=self._limits, trust_env=False)
+            # httpx has no argument for what opens its connections.
+            self._transport._pool = httpcore.AsyncConnectionPool(
+                ssl_context=context,
+                max_connections=self._limits.max_connections,
+                max_keepalive_connections=self._limits.max_keepalive_connections,
+                keepalive_expiry=self._limits.keepalive_expiry,
+                network_backend=self._early,
+            )
+        return self._transport
 
-def make_client(network: NetworkSettings) -> httpx.AsyncClient:
-    """Create a client with keep-alive and as many connections as needed.
+
+def make_client(network: NetworkSettings) -> tuple[httpx.AsyncClient, SecureTransport]:
+    """Create a client with keep-alive and as many connections as needed, and what it uses for TLS hosts.
 
     HTTP/1.1 on purpose: content networks throttle each connection, so streams inside one gain nothing.
     """
@@ -92,22 +124,18 @@ def make_client(network: NetworkSettings) -> httpx.AsyncClient:
 
     seconds = network.connect_seconds
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=network.connections + 4)
-    proxy = network.proxy or None
-
-    def secure() -> httpx.AsyncBaseTransport:
-        verify = certificates() if network.verify_tls else False
-        return httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, limits=limits, trust_env=False)
-
-    return httpx.AsyncClient(
-        proxy=proxy,
+    secure = SecureTransport(network, limits)
+    client = httpx.AsyncClient(
+        proxy=network.proxy or None,
         verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # trusts no certificate: https goes through the mount
-        mounts={"https://": _AtFirstUse(secure)},
+        mounts={"https://": secure},
         limits=limits,
         trust_env=False,
         follow_redirects=True,
         timeout=httpx.Timeout(connect=seconds, read=network.stall_seconds, write=seconds, pool=None),
         event_hooks={"request": [ask_guard]},
     )
+    return client, secure
 
 
 def check_status(response: httpx.Response) -> None:

@@ -45,6 +45,11 @@ class Keeper:
                 self._entries = {(entry["place"], entry["name"]): entry for entry in stored["resources"]}
                 self._end = int(stored["end"])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no earlier call left anything."""
+        return not self._entries
+
     def open_spool(self) -> Spool:
         """Open the spool with the contents of the list."""
         return Spool(self._keep.spool, self._end)

@@ -81,6 +81,7 @@ class Session:
     def indexes(self) -> tuple[Index | None, Index | None]:
         """Open the indexes of the video and of the audio; the same one twice if one track has both."""
         tracks = self._tracks
+        self._connect_early()
         # All are opened before one is read: they are fetched at the same time.
         remotes = {n: self._remote(n, track) for n, track in enumerate(tracks) if track.protocol == "https"}
         if self._order.share is not None:
@@ -97,6 +98,13 @@ class Session:
         if video is None and audio is None:
             raise SourceUnreadable("it has neither video nor audio")
         return video, audio
+
+    def _connect_early(self) -> None:
+        """Open the connections that the video needs, while its index arrives; unless it may be there already."""
+        track = next((track for track in self._tracks if track.has_video), self._tracks[0])
+        shared = any(is_shared(self._order.share, place) for place in range(len(self._tracks)))
+        if track.protocol == "https" and not shared and (self._keeper is None or self._keeper.is_empty):
+            self.fetcher.open_early(track.url)
 
     def _index(self, remote: RemoteFile) -> Index:
         try:
