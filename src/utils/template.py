@@ -18,6 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import IO, Final
@@ -60,6 +61,7 @@ class ForkedChild:
     def __init__(self, life: socket.socket, answers: socket.socket, pid: int, pidfd: int, pipes: Sequence[int]) -> None:
         self._life, self._answers, self.pid, self._pidfd = life, answers, pid, pidfd
         self.returncode: int | None = None
+        self._descriptor_lock = threading.Lock()  # one thread may kill what another one reads and closes
         self.stdin: IO[bytes] | None = os.fdopen(pipes[0], "wb")
         self.stdout: IO[bytes] | None = os.fdopen(pipes[1], "rb") if len(pipes) > 2 else None
         self.stderr: IO[bytes] | None = os.fdopen(pipes[-1], "rb")
@@ -82,8 +84,8 @@ class ForkedChild:
 
     def kill(self) -> None:
         """Kill the process, unless it has ended."""
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
+        with self._descriptor_lock, contextlib.suppress(ProcessLookupError):
+            if self.returncode is None and self._pidfd >= 0:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def close(self) -> None:
@@ -94,9 +96,10 @@ class ForkedChild:
                     pipe.close()
         self._answers.close()
         self._life.close()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1
+        with self._descriptor_lock:
+            if self._pidfd >= 0:
+                os.close(self._pidfd)
+                self._pidfd = -1
 
     def __del__(self) -> None:
         self.close()

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ from src.services.media.child import ENVIRONMENT, ROOT, Ended, ProbeLimits, sand
 from src.services.media.forks import MediaForks
 from src.services.media.probe_child import NO_MEMORY
 from src.services.media.upload_turns import Turns, retry_later
+from src.utils.background import in_background
 from src.utils.process import dying_with
 from src.utils.sandbox import available, locked_into
 from src.utils.template import ForkedChild, fork_child
@@ -97,16 +99,38 @@ def examine(
 ) -> tuple[MediaInfo, Timeline]:
     """Do ``probe`` and ``inspect_output`` (with ``check``: ``check_output``) in one process, because its start takes as
     long as encoding a second of video. ``proven``: every frame of the video was already decoded and compared, so only
-    the audio is decoded. ``forks`` reads several files of a job with one start; ``waiting`` has started already.
+    the audio is decoded. ``forks`` reads several files of a job with one start; ``waiting`` has started already, and
+    checks with two processes at the same time.
 
     Raises:
         MediaInvalid: the file cannot be read.
     """
+    child = waiting.take() if waiting is not None else None
+    if check and not proven and child is not None and waiting is not None and (second := waiting.take()) is not None:
+        return _examined_by_two(path, need, child, second)
     reading = "scan"
     if check:
         reading = "check_audio" if proven else "check"
-    info, timeline = _read(f"probe,{reading}", path, need, SCAN_LIMITS, forks, waiting).splitlines()
+    return _examined(f"probe,{reading}", path, need, forks, child)
+
+
+def _examined(
+    tasks: str, path: Path, need: Need, forks: MediaForks | None, child: ForkedChild | None
+) -> tuple[MediaInfo, Timeline]:
+    info, timeline = _read(tasks, path, need, SCAN_LIMITS, forks, child).splitlines()
     return _INFO.validate_json(info), _TIMELINE.validate_json(timeline)
+
+
+def _examined_by_two(path: Path, need: Need, one: ForkedChild, other: ForkedChild) -> tuple[MediaInfo, Timeline]:
+    """Check a file like ``examine``, with one process for the video and one for all else; they share only the file."""
+    video = in_background(lambda: _read("check_video", path, "any", SCAN_LIMITS, child=other), "check of the video")
+    try:
+        info, timeline = _examined("probe,check_audio", path, need, None, one)
+        errors = _TIMELINE.validate_json(video.result()).errors
+    except BaseException:
+        other.kill()
+        raise
+    return info, replace(timeline, errors=timeline.errors + errors)
 
 
 def index_frames(path: Path, forks: MediaForks | None = None) -> FrameIndex:
@@ -128,29 +152,32 @@ def poster(path: Path) -> bytes:
 
 
 class WaitingProbe:
-    """A child that has started, is in its network of its own, and waits for the one file that it will read.
+    """Two children that have started, are in networks of their own, and wait for the one file that they will read.
 
     Used as a context. After that file, or where there is no template, the next one is read by a child that starts then.
     """
 
     def __init__(self) -> None:
-        self._child = _forked()
+        """Start them, without waiting for it."""
+        self._starting = in_background(lambda: [_forked(), _forked()], "start of a check")
 
     def __enter__(self) -> WaitingProbe:
         return self
 
     def __exit__(self, *_: object) -> None:
-        child = self.take()
-        if child is not None:
+        while (child := self.take()) is not None:
             child.close()
 
     def take(self) -> ForkedChild | None:
-        """The child, once, if it still waits."""
-        child, self._child = self._child, None
-        if child is not None and child.poll() is not None:  # the template has ended meanwhile
-            child.close()
-            return None
-        return child
+        """One that still waits, if any does; each once."""
+        children = self._starting.result()
+        while children:
+            child = children.pop(0)
+            if child is not None and child.poll() is None:
+                return child
+            if child is not None:  # the template has ended meanwhile
+                child.close()
+        return None
 
 
 def _read(
@@ -159,11 +186,14 @@ def _read(
     need: Need,
     limits: ProbeLimits,
     forks: MediaForks | None = None,
-    waiting: WaitingProbe | None = None,
+    child: ForkedChild | None = None,
 ) -> bytes:
-    """Return the answer of a separate process for this file, without our environment, other files and a network."""
+    """Return the answer of a separate process for this file, without our environment, other files and a network.
+
+    ``child``: one that waits for a file.
+    """
     try:
-        child = (waiting.take() if waiting is not None else None) or _forked()
+        child = child or _forked()
         if child is not None:
             ended = _in_fork(child, tasks, need, path, limits)
         else:

@@ -1,9 +1,9 @@
 """Reads one file with PyAV in a child process and prints its facts as JSON, or its poster.
 
 ``python -m src.services.media.probe_child TASKS NEED FILE`` with one or several (``probe,scan``) of the tasks probe,
-scan, check, check_audio, decode and index, or with the task poster, and the need video, audio or any. It ends with 0
-and JSON (or the JPEG) on stdout, with 1 and one sentence about what is wrong with the file, or with NO_MEMORY; any
-other end is a crash.
+scan, check, check_audio, check_video, decode and index, or with the task poster, and the need video, audio or any. It
+ends with 0 and JSON (or the JPEG) on stdout, with 1 and one sentence about what is wrong with the file, or with
+NO_MEMORY; any other end is a crash.
 """
 
 from __future__ import annotations
@@ -135,19 +135,20 @@ def _frames(media: Any, stream: Any) -> Iterator[Any]:
 
 def read_timeline(path: str, task: str) -> Timeline:
     """Read the timelines of the main video and of all audio; ``check`` decodes key frames, the last GOP and the audio,
-    ``check_audio`` only the audio."""
+    ``check_audio`` only the audio, and ``check_video`` only the video, without a timeline of the audio."""
     decode = task == "decode"
     axes: dict[int, facts.Axis] = {}
     errors = 0
     with open_media(path, "any") as media:
         main = streams.main_stream(media)
         wanted = [] if main is None else [main]
-        wanted += [stream for stream in media.streams.audio if stream.codec_context is not None]
+        if task != "check_video":
+            wanted += [stream for stream in media.streams.audio if stream.codec_context is not None]
         for stream in wanted:
             axes[stream.index] = facts.Axis(stream.time_base)
             if decode:
                 stream.thread_type = "AUTO"
-        if main is not None and main.codec_context.name == "h264" and task == "check":
+        if main is not None and main.codec_context.name == "h264" and task in ("check", "check_video"):
             # A quarter of the time of decoding; it finds no errors.
             main.codec_context.options = {"max_pixels": str(MAX_PIXELS), "skip_loop_filter": "all"}
         trial = facts.Trial()
@@ -170,7 +171,7 @@ def read_timeline(path: str, task: str) -> Timeline:
                     axis.take(packet.decode())
                 else:
                     axis.take([packet])
-                    if task == "check" or (task == "check_audio" and packet.stream.type == "audio"):
+                    if task in ("check", f"check_{packet.stream.type}"):
                         trial.take(packet)
                     elif sizes is not None and packet.stream.type == "video":
                         sizes.take(packet)

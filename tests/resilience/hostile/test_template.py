@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import av
 import pytest
 
 from src.errors import Busy, EngineInterrupted, MediaInvalid
@@ -152,22 +153,62 @@ def test_the_probe_answers_the_same_with_the_same_limits(
     assert (examine(film, check=True), probe(film), poster(film)) == forked_answers
 
 
-def test_a_child_that_waits_reads_one_file_and_its_death_costs_nothing(template: subprocess.Popen[bytes]) -> None:
+def waiting_children(waiting: WaitingProbe) -> list[ForkedChild]:
+    children = [child for child in waiting._starting.result() if child is not None]
+    assert len(children) == 2
+    return children
+
+
+def test_children_that_wait_read_one_file_and_their_death_costs_nothing(template: subprocess.Popen[bytes]) -> None:
     film = cached_film(FILM)
     with WaitingProbe() as waiting:
-        child = waiting._child
-        assert child is not None and not gone(child.pid)
+        children = waiting_children(waiting)
+        assert not any(gone(child.pid) for child in children)
         assert examine(film, check=True, waiting=waiting) == examine(film, check=True, waiting=waiting)
-        assert waiting._child is None and child.returncode == 0, "it was used, once"
-    with WaitingProbe() as waiting:
-        assert waiting._child is not None
-        waiting._child.kill()
-        waiting._child.wait(HANG_SECONDS)
-        assert examine(film, waiting=waiting)[0].main_video is not None
+        assert not waiting._starting.result() and [child.returncode for child in children] == [0, 0], "each was used"
+    for dead in (0, 1):
+        with WaitingProbe() as waiting:
+            child = waiting_children(waiting)[dead]
+            child.kill()
+            child.wait(HANG_SECONDS)
+            assert examine(film, check=True, waiting=waiting) == examine(film, check=True)
     with WaitingProbe() as unused:
-        assert unused._child is not None
-        pid = unused._child.pid
-    eventually(lambda: not state(pid))
+        pids = [child.pid for child in waiting_children(unused)]
+    eventually(lambda: not any(map(state, pids)))
+
+
+def test_two_processes_find_what_one_finds(template: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    """In a whole file, and in files whose audio, key frame or last group of pictures is damaged."""
+    film = cached_film(FILM)
+    with av.open(str(film)) as opened:
+        read = [(each.stream.type, each.is_keyframe, each.pos or 0, each.size) for each in opened.demux() if each.size]
+    heard = [(begin, size) for kind, _, begin, size in read if kind == "audio"]
+    pictures = [(begin, size) for kind, _, begin, size in read if kind == "video"]
+    keys = [(begin, size) for kind, key, begin, size in read if kind == "video" and key]
+    last_group = pictures[pictures.index(keys[-1]) :]
+    damages = {"none": [], "audio": heard[20:30], "key frame": keys[1:2], "last group": last_group}
+    found: dict[str, int] = {}
+    for name, damaged in damages.items():
+        path = tmp_path / f"{name}.mp4"
+        data = bytearray(film.read_bytes())
+        for begin, size in damaged:
+            data[begin : begin + size] = b"\xff" * size
+        path.write_bytes(data)
+        with WaitingProbe() as waiting:
+            by_two = examine(path, check=True, waiting=waiting)
+        assert by_two == examine(path, check=True), name
+        found[name] = by_two[1].errors
+    assert found["none"] == 0 and found["audio"] > 0 and found["last group"] > 0
+
+
+def test_what_one_process_refuses_ends_the_other_one(template: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no film")
+    with WaitingProbe() as waiting:
+        pids = [child.pid for child in waiting_children(waiting)]
+        with pytest.raises(MediaInvalid, match="not a video"):
+            examine(broken, check=True, waiting=waiting)
+    eventually(lambda: not any(map(state, pids)))
 
 
 # --- the ends ---------------------------------------------------------------------------------------------------------
