@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from src.errors import AppError, NetworkTimeout
 from src.models.media_source import NetworkSettings
@@ -14,7 +15,7 @@ from src.models.outcome import Note, NoteCode
 from src.services.fetch.connection import Connection, Throttle
 from src.services.fetch.http import make_client
 from src.services.fetch.resource import Chunk, Resource
-from src.services.fetch.schedule import IDLE_SECONDS, URGENT, Schedule
+from src.services.fetch.schedule import IDLE_SECONDS, SMALLEST_CHUNK, URGENT, Schedule
 from src.services.fetch.shared import SharedBytes
 from src.services.fetch.spool import Spool
 
@@ -84,8 +85,8 @@ class Fetcher:
                     self.bytes_wanted += sum(stop - first for first, stop in holes)
         self._wake()
 
-    def open_early(self, url: str) -> None:
-        """Open all connections to a host from which much will be wanted soon. Does not wait.
+    def open_early(self, url: str, bytes_wanted: float = inf) -> None:
+        """Open the connections to a host from which about so many bytes will be wanted soon. Does not wait.
 
         Raises: what ``NetworkSettings.guard`` raises.
         """
@@ -93,8 +94,9 @@ class Fetcher:
             return
         if self.network.guard is not None:
             self.network.guard(url)
+        count = int(min(self.network.connections, 1 + bytes_wanted / SMALLEST_CHUNK))
         with suppress(RuntimeError):  # the loop may just have been closed
-            self._loop.call_soon_threadsafe(self._secure.open_early, url, self.network.connections)
+            self._loop.call_soon_threadsafe(self._secure.open_early, url, count)
 
     def read(self, resource: Resource, start: int, size: int, end: int | None = None) -> bytes:
         """Return at least one of the bytes [start, start + size), or none at the end of the resource. Blocks.

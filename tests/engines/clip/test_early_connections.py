@@ -129,18 +129,20 @@ def test_connections_that_could_not_be_opened_are_opened_again(tmp_path: Path) -
         assert site.server.accepted == 2 * CONNECTIONS
 
 
-def test_a_clip_opens_all_its_connections_with_the_first_one(tmp_path: Path) -> None:
-    """A small film is fetched with fewer requests than there are connections."""
+@pytest.mark.parametrize("size", [None, 10 * 2**20])
+def test_a_clip_opens_its_connections_with_the_first_one(tmp_path: Path, size: int | None) -> None:
+    """A small film is fetched with fewer requests than there are connections; of one whose site says that it is large,
+    a twentieth is wanted."""
     film = cached_film(Film(audio=None))
     with far(film.read_bytes(), tmp_path) as site:
-        track = Track(URL, has_audio=False)
+        track = Track(URL, has_audio=False, size_bytes=size)
         wanted = TimeRange(Fraction(1), Fraction(2))
         network = replace(site.network, connections=16)
         output = tmp_path / "clip.mp4"
-        make_clip(ClipSource((track,)), wanted, output, monitor=SilentMonitor(), network=network, work_dir=tmp_path)
+        make_clip(ClipSource((track,), 20), wanted, output, monitor=SilentMonitor(), network=network, work_dir=tmp_path)
         assert first_last(output) == (25, 49)
-        assert len(site.ranges) < 16
-        assert site.server.accepted == 16
+        assert len(site.ranges) < 3
+        assert site.server.accepted == (16 if size is None else 3)
 
 
 def test_a_host_that_the_guard_refuses_is_not_connected_to(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -104,7 +105,19 @@ class Session:
         track = next((track for track in self._tracks if track.has_video), self._tracks[0])
         shared = any(is_shared(self._order.share, place) for place in range(len(self._tracks)))
         if track.protocol == "https" and not shared and (self._keeper is None or self._keeper.is_empty):
-            self.fetcher.open_early(track.url)
+            self.fetcher.open_early(track.url, self._estimate(track))
+
+    def _estimate(self, track: Track) -> float:
+        """Return about how many bytes of a track the ranges have; infinite if its size or its length is unknown."""
+        assert isinstance(self._order.source, ClipSource)
+        length = self._order.source.duration_seconds
+        if not length or track.size_bytes is None:
+            return inf
+        return (
+            sum(float(min(wanted.end, length) - wanted.start) for wanted in self._order.ranges)
+            * track.size_bytes
+            / length
+        )
 
     def _index(self, remote: RemoteFile) -> Index:
         try:
