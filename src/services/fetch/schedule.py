@@ -17,7 +17,7 @@ URGENT = -1_000_000
 IDLE_SECONDS = 0.1  # how often a free connection checks whether another one needs help
 _SAME_SPEED = 3.0  # connections whose speeds differ by less than this factor get equal shares: it may only be noise
 _LEAST_SHARE = 512 << 10  # less is not worth a round trip, except at the start, where something waits for it
-_LEAST_HELPED = 64 << 10  # excluded: half of an index helps nobody
+_LEAST_HELPED = 64 << 10
 _SPARED = 0.25  # of a share: so much more is fetched with one request, instead of with another one
 
 
@@ -158,5 +158,7 @@ def _rounded(speed: float | None, usual: float) -> float:
 
 def _needs_help(chunk: Chunk, now: float, last: Chunk | None) -> bool:
     """Whether the second half of a rest arrives sooner by another request, which also costs this one its connection."""
+    if chunk.answered is None and chunk.left <= _LEAST_HELPED:
+        return False  # half of an index, whose answer is on its way, would only cost a request
     latency = 0.0 if last is None else last.latency
-    return chunk.left > _LEAST_HELPED and chunk.seconds_left(now) >= 2 * (latency + IDLE_SECONDS)
+    return chunk.left >= _LEAST_HELPED and chunk.seconds_left(now) >= 2 * (latency + IDLE_SECONDS)
