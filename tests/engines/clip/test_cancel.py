@@ -106,7 +106,7 @@ def test_while_the_index_does_not_come(tmp_path: Path) -> None:
 
 
 def test_while_bytes_arrive(tmp_path: Path) -> None:
-    stop(LARGE, tmp_path, Stopper(lambda progress: (progress.bytes_done or 0) > 150_000), rate=50_000)
+    stop(LARGE, tmp_path, Stopper(lambda progress: (progress.bytes_done or 0) > 100_000), rate=50_000)
 
 
 def test_while_the_server_asks_to_wait(tmp_path: Path) -> None:
