@@ -113,11 +113,8 @@ class Session:
         length = self._order.source.duration_seconds
         if not length or track.size_bytes is None:
             return inf
-        return (
-            sum(float(min(wanted.end, length) - wanted.start) for wanted in self._order.ranges)
-            * track.size_bytes
-            / length
-        )
+        seconds = sum(min(float(wanted.end), length) - float(wanted.start) for wanted in self._order.ranges)
+        return max(seconds, 0.0) * track.size_bytes / length
 
     def _index(self, remote: RemoteFile) -> Index:
         try:
