@@ -3,8 +3,8 @@
 import { removalButton } from './action-button.js';
 import { BASE, call, offers, send } from './api.js';
 import { announce, copy, fill, h, icon, newId } from './dom.js';
-import { unreachableHost } from './hosts.js';
 import { noticeOf, sentenceOf } from './problems.js';
+import { reachNote } from './reach.js';
 import { momentText, t } from './texts.js';
 import { timeText } from './times.js';
 
@@ -75,7 +75,7 @@ export async function botsView() {
     try {
       const token = await make(['save', 'moderate'], t('bots.moderators'));
       const link = `${BASE.href}#m=${token.token}`;
-      show(h('div.card.row', {}, [h('h3', {}, t('bots.moderator-link')), h('p.quiet', {}, t('bots.moderator-how')), reach(link, 'bots.local-link'), copyable(link, t('bots.moderator-link'))]));
+      show(h('div.card.row', {}, [h('h3', {}, t('bots.moderator-link')), h('p.quiet', {}, t('bots.moderator-how')), reachNote(link), copyable(link, t('bots.moderator-link'))]));
       await showTokens();
     } catch (error) {
       fill(problem, noticeOf(error));
@@ -135,17 +135,11 @@ function commandCard(token, bot) {
   return h('div.card.row', {}, [
     h('h3', {}, t('bots.command', { bot: BOTS[/** @type {keyof BOTS} */ (bot)] })),
     h('p.quiet', {}, [t(token.commands[bot].startsWith('!') ? 'bots.send' : 'bots.enter'), ' ', t('bots.once')]),
-    LOCAL_BOTS.includes(bot) ? null : reach(token.commands[bot], 'bots.local'),
+    LOCAL_BOTS.includes(bot) ? null : reachNote(token.commands[bot], t('bots.local')),
     copyable(token.commands[bot], t('bots.command-name')),
     offers('moderate') ? h('div.actions', {}, test) : null,
     answer,
   ]);
-}
-
-/** Say that an address works only here, if it does. @param {string} text @param {string} key */
-function reach(text, key) {
-  const host = unreachableHost(text);
-  return host ? h('p.bad', {}, t(key, { host })) : null;
 }
 
 /** @param {string} text @param {string} name */

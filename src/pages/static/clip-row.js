@@ -6,6 +6,7 @@ import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startC
 import { announce, copy, fill, h, icon } from './dom.js';
 import { feed } from './events.js';
 import { notice, retryHelps } from './problems.js';
+import { reachNote } from './reach.js';
 import { repeat } from './repeat.js';
 import { session } from './session.js';
 import { moveClip, trimPanel } from './trim.js';
@@ -242,7 +243,7 @@ export class ClipRow extends HTMLElement {
     const copied = await copy(url);
     const link = h('input', { readonly: true, 'aria-label': t('share.link'), own: { value: url }, on: { focus: (/** @type {any} */ event) => event.target.select() } });
     this.querySelector('.shared')?.remove();
-    this.append(h('div.shared', {}, [link, h('a.button', { href: url, target: '_blank', rel: 'noopener' }, t('share.open'))]));
+    this.append(h('div.shared', {}, [link, h('a.button', { href: url, target: '_blank', rel: 'noopener' }, t('share.open')), reachNote(url)]));
     announce(copied ? t('share.copied') : t('share.made'));
   }
 

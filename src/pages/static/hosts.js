@@ -1,14 +1,17 @@
-/** Tells which addresses only this computer or its own network can reach. */
+/** Tells which addresses only this machine or its own network can reach. */
 
-const OWN = /^(localhost|.*\.(localhost|local|lan|home|internal)|(127|10)(\.\d+){3}|(192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))(\.\d+){2}|\[(::1|f[cde].*)\])$/i;
+const MACHINE = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/i;
+const NETWORK = /^(.*\.(local|lan|home|internal)|10(\.\d+){3}|(192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))(\.\d+){2}|\[f[cde].*\])$/i;
 
 /**
- * Return the host of the first address in a text if others on the internet cannot reach it, or an empty text.
+ * Return who alone can reach the first address in a text, and its host; null if there is none or all can.
  * @param {string} text
+ * @returns {{ who: 'machine' | 'network', host: string } | null}
  */
-export function unreachableHost(text) {
+export function reachOf(text) {
   const found = /https?:\/\/[^\s/?#]+/i.exec(text);
-  if (!found) return '';
+  if (!found) return null;
   const { hostname, host } = new URL(found[0]);
-  return OWN.test(hostname) ? host : '';
+  if (MACHINE.test(hostname)) return { who: 'machine', host };
+  return NETWORK.test(hostname) ? { who: 'network', host } : null;
 }
