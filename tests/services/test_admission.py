@@ -322,6 +322,30 @@ def test_one_owner_gets_half_of_the_places_for_captures(start: Any) -> None:
     assert lane.claim(jobs[2].id, "captures") is not None
 
 
+def test_captures_that_end_together_do_not_all_ask_for_the_same_jobs(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes read the same list; the second finds that the first has taken what it asks for, and stops."""
+    service = start(0)
+    service.presences.register("lane", ["captures"], seconds=300)
+    lane, other = service.admission("lane"), service.admission("other")
+    jobs = [replace(make_clip(ANNA), params=live_params()) for _ in range(6)]
+    for job in jobs:
+        service.jobs.insert_queued(job, queue="captures")
+        assert lane._queue.note_declined(job.id)
+    declined = lane._queue.declined(KINDS.in_queue("captures"))
+    assert len(declined) == 6 and len(other.next_up("captures")) == 1
+    asked, take = [], lane._queue.take_declined
+
+    def asked_for(job_id: str) -> bool:
+        asked.append(job_id)
+        return take(job_id)
+
+    monkeypatch.setattr(lane._queue, "declined", lambda _: declined)
+    monkeypatch.setattr(lane._queue, "take_declined", asked_for)
+    assert lane.next_up("captures") == [] and asked == [jobs[0].id]
+
+
 def test_finished_jobs_cost_nothing_in_a_decision(start: Any) -> None:
     """Records of finished jobs stay for a week: thousands of them. The database counts what it reads."""
     service = start(0)

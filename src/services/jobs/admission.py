@@ -109,9 +109,13 @@ class Admission:
         held = Counter(each.owner for each in self._queue.running(kinds)) if declined else Counter()
         found = []
         for owner, job_id in declined:
-            if held[owner] < self._share and self._queue.take_declined(job_id):
+            if held[owner] >= self._share:
+                continue
+            if self._queue.take_declined(job_id):
                 held[owner] += 1
                 found.append(job_id)
+            else:  # another process, in which a capture ended just now, gives this owner's places to the next ones
+                held[owner] = self._share
         return found
 
     def _has_its_share(self, job_id: str, kinds: Kinds) -> bool:

@@ -223,7 +223,9 @@ def test_a_command_is_copied_and_tried_and_moderators_need_no_password(
     page.get_by_label("Bot", exact=True).select_option("Fossabot")
     page.get_by_role("button", name="Make the command").click()
     expect(page.get_by_text("send it as a message in the chat")).to_be_visible()
-    expect(page.locator(".reach")).to_have_text(re.compile(r"^Only this machine can reach 127.0.0.1:\d+. Bots on the int"))
+    expect(page.locator(".reach")).to_have_text(
+        re.compile(r"^Only this machine can reach 127.0.0.1:\d+. Bots on the int")
+    )
     page.get_by_role("button", name="Copy").click()
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert copied.startswith("!addcom !clip $(customapi http")
