@@ -1,19 +1,20 @@
 /** One clip: its progress while it is produced, then the file, or what went wrong and who can help. */
 
 import { actionButton, removalButton } from './action-button.js';
-import { serviceNow } from './api.js';
 import { cancelClip, deleteClip, download, linksOf, retryClip, shareClip, startClip, statusOf } from './clips-api.js';
 import { announce, copy, fill, h, icon } from './dom.js';
+import { expiryNote, hasPassed } from './expiry.js';
 import { feed } from './events.js';
 import { notice, retryHelps } from './problems.js';
 import { reachNote } from './reach.js';
 import { repeat } from './repeat.js';
 import { session } from './session.js';
 import { moveClip, trimPanel } from './trim.js';
-import { has, sizeText, spanText, t } from './texts.js';
+import { has, sizeText, t } from './texts.js';
 import { timeText } from './times.js';
 
 const POLL_MILLISECONDS = 2000;
+const DELETION_POLL_MILLISECONDS = 30_000; // the service deletes what has expired every few minutes
 const LEAST_SEEN_PIXELS = 120;
 const RUNNING = ['pending', 'processing'];
 
@@ -39,8 +40,14 @@ export class ClipRow extends HTMLElement {
   connectedCallback() {
     this.listener = (/** @type {Event} */ event) => this.onEvent(/** @type {CustomEvent} */ (event).detail);
     feed.addEventListener('job', this.listener);
-    const isWanted = () => RUNNING.includes(this.clip.status) && (!feed.open || this.hasEnded) && document.visibilityState === 'visible';
-    this.stop = repeat(() => this.refresh(), POLL_MILLISECONDS, isWanted);
+    this.addEventListener('expired', () => this.render());
+    const isVisible = () => document.visibilityState === 'visible';
+    const isWanted = () => RUNNING.includes(this.clip.status) && (!feed.open || this.hasEnded) && isVisible();
+    const ends = [
+      repeat(() => this.refresh(), POLL_MILLISECONDS, isWanted),
+      repeat(() => this.refresh(), DELETION_POLL_MILLISECONDS, () => this.isExpiring && isVisible()),
+    ];
+    this.stop = () => ends.forEach((end) => end());
   }
 
   disconnectedCallback() {
@@ -89,13 +96,19 @@ export class ClipRow extends HTMLElement {
   get state() {
     const { status } = this.clip;
     if (status === 'pending' && !this.clip.queued) return 'saved';
-    if (status === 'completed' && !this.clip.file_available) return 'expired';
+    if (status === 'completed' && (!this.clip.file_available || this.isExpiring)) return 'expired';
     return status;
+  }
+
+  /** Whether the time of the file is over, and the service is about to delete it: it can be made again only then. */
+  get isExpiring() {
+    const { status, file_available: exists, expires_at: moment } = this.clip;
+    return status === 'completed' && exists && hasPassed(moment);
   }
 
   render() {
     // While only numbers change, the row stays as it is, so that focus and a playing video are not lost.
-    const shape = [this.state, this.clip.title, this.clip.file_size_bytes, this.clip.error?.code].join('|');
+    const shape = [this.state, this.isExpiring, this.clip.title, this.clip.file_size_bytes, this.clip.error?.code].join('|');
     if (shape !== this.shape) {
       this.shape = shape;
       this.build();
@@ -142,7 +155,7 @@ export class ClipRow extends HTMLElement {
           actionButton('move', 'trim', () => this.trim()),
           this.chooseAgain(),
           remove,
-          this.countdown(),
+          expiryNote(this.clip.expires_at),
         ]),
         this.compact ? null : this.player(), // below the buttons, which are then where the progress was
       ];
@@ -152,7 +165,8 @@ export class ClipRow extends HTMLElement {
       return [notice(code, message), h('div.actions', {}, [retryHelps(code) ? actionButton('retry', 'retry', () => this.again(retryClip), 'primary') : null, this.chooseAgain(), remove])];
     }
     const again = state === 'saved' ? 'start' : 'again';
-    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [actionButton('retry', again, () => this.again(startClip), 'primary'), this.chooseAgain(), remove])];
+    const start = this.isExpiring ? null : actionButton('retry', again, () => this.again(startClip), 'primary');
+    return [h('p.quiet', {}, t(`state.${state}`)), h('div.actions', {}, [start, this.chooseAgain(), remove])];
   }
 
   /** In a list: a link to the first view with the same video and range. */
@@ -206,12 +220,6 @@ export class ClipRow extends HTMLElement {
     const lines = notes.map((/** @type {{ text: string, code: string }} */ each) => (has(`note.${each.code}`) ? t(`note.${each.code}`) : each.text));
     if (moved) lines.unshift(t('range.actual', { start: timeText(actual.start), end: timeText(actual.end) }));
     return lines.length ? h('ul.notes', {}, lines.map((/** @type {string} */ line) => h('li', {}, line))) : null;
-  }
-
-  countdown() {
-    if (!this.clip.expires_at) return null;
-    const left = (new Date(this.clip.expires_at).getTime() - serviceNow()) / 1000;
-    return h('span.quiet.left', {}, t('expires', { span: spanText(left) }));
   }
 
   updateProgress() {

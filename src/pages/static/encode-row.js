@@ -1,13 +1,14 @@
 /** One upload: what it shall become, its progress, and the encoded file. */
 
 import { actionButton, removalButton } from './action-button.js';
-import { call, send, serviceNow } from './api.js';
+import { call, send } from './api.js';
 import { download } from './clips-api.js';
 import { announce, fill, h, newId } from './dom.js';
 import { feed } from './events.js';
+import { expiryNote, hasPassed } from './expiry.js';
 import { notice, retryHelps } from './problems.js';
 import { repeat } from './repeat.js';
-import { sizeText, spanText, t } from './texts.js';
+import { sizeText, t } from './texts.js';
 
 const POLL_MILLISECONDS = 2000;
 const RUNNING = ['pending', 'processing'];
@@ -25,7 +26,7 @@ export class EncodeRow extends HTMLElement {
   show(encode, codecs = this.codecs) {
     this.encode = encode;
     this.codecs = codecs;
-    const shape = [encode.status, encode.video_codec, encode.file_available].join('|');
+    const shape = [encode.status, encode.video_codec, encode.file_available, hasPassed(encode.expires_at)].join('|');
     if (shape !== this.shape) this.build(shape);
     this.update(encode);
     return this;
@@ -40,6 +41,7 @@ export class EncodeRow extends HTMLElement {
       else this.update(rest);
     };
     feed.addEventListener('job', this.listener);
+    this.addEventListener('expired', () => this.show(this.encode));
     const isWanted = () => this.running && (!feed.open || this.hasEnded) && document.visibilityState === 'visible';
     this.stop = repeat(() => this.refresh(), POLL_MILLISECONDS, isWanted);
   }
@@ -91,8 +93,7 @@ export class EncodeRow extends HTMLElement {
       const retry = retryHelps(code) ? actionButton('retry', 'retry', () => call('POST', `api/encode/${encode.encode_id}/retry`).then(() => this.refresh()), 'primary') : null;
       return [notice(code, message), h('div.actions', {}, [retry, remove])];
     }
-    if (encode.status === 'completed' && encode.file_available) {
-      const left = encode.expires_at ? (new Date(encode.expires_at).getTime() - serviceNow()) / 1000 : 0;
+    if (encode.status === 'completed' && encode.file_available && !hasPassed(encode.expires_at)) {
       const notes = (encode.notes ?? []).map((/** @type {any} */ each) => h('li', {}, each.text));
       const name = encode.original_filename.replace(/\.[^.]+$/, '') + (encode.video_codec ? `_${encode.video_codec}` : '');
       return [
@@ -100,7 +101,7 @@ export class EncodeRow extends HTMLElement {
         h('div.actions', {}, [
           actionButton('download', 'download', () => download(encode.encode_id, name, 'encode'), 'primary'),
           remove,
-          left > 0 ? h('span.quiet.left', {}, t('expires', { span: spanText(left) })) : null,
+          expiryNote(encode.expires_at),
         ]),
       ];
     }
