@@ -95,6 +95,8 @@ export function keepGuest(key) {
   }
 }
 
+const AWAY = [502, 503, 504]; // how a proxy says that there is no service behind it
+
 let ahead = 0;
 
 /** Return the time by the clock of the service, in milliseconds: that of the reader may be wrong. */
@@ -137,7 +139,23 @@ export async function send(method, path, given = {}) {
   if (date) ahead = date - Date.now();
   if (reply.ok) return reply;
   const told = await reply.json().catch(() => ({}));
+  if (!told.code && AWAY.includes(reply.status)) throw new ApiError(reply.status, 'NETWORK_DOWN', 'The service cannot be reached.');
   throw new ApiError(reply.status, told.code ?? 'UNKNOWN', told.error ?? reply.statusText, told.details ?? {});
+}
+
+/**
+ * Load a module that is not here yet; where it cannot be, say why.
+ * @template T
+ * @param {() => Promise<T>} load
+ * @returns {Promise<T>}
+ */
+export async function loaded(load) {
+  try {
+    return await load();
+  } catch {
+    await send('GET', 'page/facts.json'); // browsers do not say why: perhaps the service is away
+    return load();
+  }
 }
 
 /**

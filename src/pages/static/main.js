@@ -1,10 +1,11 @@
 /** Starts the page: texts, login, and the view that the address names. */
 
-import { guest, loadFacts } from './api.js';
+import { ApiError, guest, loadFacts, loaded, send } from './api.js';
 import { fill, h, icon } from './dom.js';
 import './events.js';
 import { homeView } from './home.js';
 import { noticeOf } from './problems.js';
+import { repeat } from './repeat.js';
 import { requireUser, restore, session } from './session.js';
 import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './texts.js';
 
@@ -13,11 +14,13 @@ import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './text
 /** @type {Record<string, View>} */
 const VIEWS = {
   '': { title: 'nav.home', icon: 'clip', view: (given) => homeView({ link: withTime(given.url, given.t), range: rangeOf(given) }) },
-  clips: { title: 'nav.clips', icon: 'list', account: true, lead: 'clips.lead', view: async () => (await import('./clips.js')).clipsView() },
-  uploads: { title: 'nav.uploads', icon: 'upload', account: true, lead: 'uploads.lead', view: async () => (await import('./uploads.js')).uploadsView() },
-  bots: { title: 'nav.bots', icon: 'chat', account: true, lead: 'bots.lead', view: async () => (await import('./bots.js')).botsView() },
-  account: { title: 'nav.account', icon: 'user', account: true, view: async () => (await import('./account.js')).accountView() },
+  clips: { title: 'nav.clips', icon: 'list', account: true, lead: 'clips.lead', view: async () => (await loaded(() => import('./clips.js'))).clipsView() },
+  uploads: { title: 'nav.uploads', icon: 'upload', account: true, lead: 'uploads.lead', view: async () => (await loaded(() => import('./uploads.js'))).uploadsView() },
+  bots: { title: 'nav.bots', icon: 'chat', account: true, lead: 'bots.lead', view: async () => (await loaded(() => import('./bots.js'))).botsView() },
+  account: { title: 'nav.account', icon: 'user', account: true, view: async () => (await loaded(() => import('./account.js'))).accountView() },
 };
+
+const AWAY_MILLISECONDS = 3000;
 
 /** @type {Node | null} */
 let home = null;
@@ -64,10 +67,25 @@ async function navigate() {
     else link.removeAttribute('aria-current');
   }
   if (given.url) history.replaceState(null, '', location.pathname);
-  const content = await contentOf(name, given).catch(noticeOf);
+  const content = await contentOf(name, given).catch((error) => failed(error, mine));
   if (mine !== visit) return; // another view was opened meanwhile
   fill(main, content);
   scrollTo(0, 0);
+}
+
+/**
+ * Return what is shown in place of a view; when the service was away and answers again, the view is opened.
+ * @param {unknown} error
+ * @param {number} mine which visit it is
+ */
+function failed(error, mine) {
+  if (!(error instanceof ApiError) || error.code !== 'NETWORK_DOWN') return noticeOf(error);
+  const again = async () => {
+    if (mine !== visit) return stop(); // another view was opened meanwhile
+    await send('GET', 'page/facts.json').then(navigate, () => undefined);
+  };
+  const stop = repeat(again, AWAY_MILLISECONDS, () => document.visibilityState === 'visible');
+  return noticeOf(error, h('div.actions', {}, h('button.plain', { on: { click: again } }, t('retry'))));
 }
 
 /**
@@ -76,7 +94,7 @@ async function navigate() {
  */
 async function contentOf(name, given) {
   const { view, account, title, lead } = /** @type {View} */ (VIEWS[name]);
-  if (given.m) return (await import('./moderate.js')).moderateView(given.m);
+  if (given.m) return (await loaded(() => import('./moderate.js'))).moderateView(given.m);
   // What was chosen on the first view is kept while others are visited.
   if (!name) {
     if (given.url || !home) home = await view(given);
@@ -139,7 +157,7 @@ try {
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     const files = [...event.dataTransfer.files];
-    (await import('./uploads.js')).take(files);
+    (await loaded(() => import('./uploads.js'))).take(files);
     if (place().name === 'uploads') await navigate();
     else location.hash = 'uploads';
   });

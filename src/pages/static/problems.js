@@ -32,19 +32,20 @@ export function sentenceOf(error) {
  */
 export function notice(code, message, ...actions) {
   const who = whoCanAct(code);
-  const help = has(`help.${code}`) ? t(`help.${code}`) : t(`who.${who}`);
+  const key = [`help.${code}`, `who.${who}`].find(has);
   return h('div.notice', { data: { who, code } }, [
     icon('alert'),
-    h('div', {}, [h('p.what', {}, sentence(code, message)), h('p.help', {}, help), ...actions]),
+    h('div', {}, [h('p.what', {}, sentence(code, message)), key ? h('p.help', {}, t(key)) : null, ...actions]),
   ]);
 }
 
 /**
  * Return a notice about anything that was thrown.
  * @param {unknown} error
+ * @param {...(Node | string | false | null)} actions
  */
-export function noticeOf(error) {
-  return error instanceof ApiError ? notice(error.code, sentenceOf(error)) : notice('PAGE', t('error.page'));
+export function noticeOf(error, ...actions) {
+  return error instanceof ApiError ? notice(error.code, sentenceOf(error), ...actions) : notice('PAGE', t('error.page'), ...actions);
 }
 
 /**

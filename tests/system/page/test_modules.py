@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from src.errors import Remedy, catalogue
 from tests.tools.live_service import ROOT
 
 pytestmark = [pytest.mark.slow]
 
 HERE = Path(__file__).parent
 STATIC = ROOT / "src/pages/static"
+# Sentences of the service that say what it is about: a language, a format, a time.
+WITH_FIGURES = {
+    "CAPTIONS_UNAVAILABLE",
+    "CHANNEL_NOT_LIVE",
+    "CODEC_NOT_REMUXABLE",
+    "FORMAT_NOT_AVAILABLE",
+    "SEGMENT_MISSING",
+}
 KEY = re.compile(r"^  '([\w.-]+)': ", re.MULTILINE)
 
 
@@ -53,6 +62,16 @@ def test_every_language_has_every_text() -> None:
     assert english - german == set()
     # English sentences about errors come from the service; other languages have their own.
     assert {key for key in german - english if not key.startswith(("error.", "note."))} == set()
+
+
+def test_texts_about_errors_are_for_users_and_not_of_the_site() -> None:
+    classes = (error for error in catalogue().values() if error.__module__.endswith(".sources"))
+    with_words_of_the_site = {error.code for error in classes if error.remedy in (Remedy.OPERATOR, Remedy.USER)}
+    for language in ("en", "de"):
+        table = (STATIC / f"texts.{language}.js").read_text()
+        own = {key.removeprefix("error.") for key in KEY.findall(table) if key.startswith("error.")}
+        assert with_words_of_the_site - own <= WITH_FIGURES, language
+        assert re.findall(r"YTDLP_\w+|make update\S*", table) == [], "settings are for operators"
 
 
 def test_every_text_that_is_used_exists() -> None:

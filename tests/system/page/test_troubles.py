@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.system.page.conftest import Visit
+from tests.tools.live_service import LiveService
 from tests.tools.offline_youtube.site import OfflineYoutube
 from tests.tools.offline_youtube.situations import VideoId
 
@@ -117,6 +118,56 @@ def test_the_time_left_is_that_of_the_service(visit: Visit, hours: int) -> None:
     until = datetime.now(UTC) + timedelta(minutes=20, seconds=5)
     page.evaluate(SHOW, ["clip-row.js", "ClipRow", {**READY, "expires_at": until.isoformat()}, 1])
     expect(page.locator("clip-row")).to_contain_text("deleted in 20 min")
+
+
+@pytest.mark.parametrize("row", [["clip-row.js", "ClipRow"], ["encode-row.js", "EncodeRow"]], ids=["clip", "encode"])
+def test_the_time_left_counts_down_and_ends_as_deleted(visit: Visit, row: list[object]) -> None:
+    page = visit.context.new_page()
+    page.clock.install()
+    page.goto("/")
+    page.locator("main").wait_for()
+    until = datetime.now(UTC) + timedelta(minutes=20, seconds=5)
+    ready = {**ENCODE, **READY, "expires_at": until.isoformat()}
+    page.evaluate(SHOW, [*row, ready, 1])
+    shown = page.locator(".row.card")
+    expect(shown).to_contain_text("deleted in 20 min")
+    page.clock.fast_forward(15 * MINUTE)
+    expect(shown).to_contain_text("deleted in 5 min")
+    page.clock.fast_forward(6 * MINUTE)
+    expect(shown).to_contain_text("The file has expired and was deleted.")
+    expect(shown.get_by_role("button", name="Delete")).to_be_visible()
+    for button in ("Download", "Make again"):  # the service may not have deleted it yet
+        expect(shown.get_by_role("button", name=button)).to_have_count(0)
+
+
+def test_a_view_that_cannot_be_loaded_opens_when_the_service_is_back(visit: Visit) -> None:
+    page = visit.open()
+    away = ["**/page/clips.js", "**/page/facts.json"]
+    for pattern in away:
+        page.route(pattern, lambda route: route.abort())
+    page.route("**/api/video/list?*", lambda route: route.fulfill(json={"videos": [], "total": 0}))
+    page.evaluate("() => import('/page/session.js').then(({ session }) => { session.user = { id: '1', email: 'a' }; })")
+    page.get_by_role("link", name="My clips").click()
+    expect(page.locator(".notice")).to_contain_text("The service cannot be reached.")
+    expect(page.locator(".notice").get_by_role("button", name="Try again")).to_be_visible()
+    for pattern in away:
+        page.unroute(pattern)
+    expect(page.get_by_role("heading", name="My clips")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en-US", pytest.param("de-DE", marks=ALSO)])
+def test_an_error_of_the_site_is_said_once_with_what_helps_here(
+    browser: Browser, service: LiveService, language: str
+) -> None:
+    visit = Visit(browser, service.base, locale=language)
+    page = visit.open()
+    said = page.evaluate(
+        """() => import('/page/problems.js').then(({ notice }) =>
+          notice('VIDEO_PRIVATE', 'The video is private: Private video. Sign in if you have access').innerText)"""
+    )
+    visit.context.close()
+    words = {"en-US": ("The video is private.", "Signing in here"), "de-DE": ("Das Video ist privat.", "Sich hier")}
+    assert all(word in said for word in words[language]) and "Private video" not in said
 
 
 def test_a_login_that_the_browser_does_not_keep_says_so(visit: Visit) -> None:
