@@ -335,7 +335,8 @@ def test_captures_that_end_together_do_not_all_ask_for_the_same_jobs(
         assert lane._queue.note_declined(job.id)
     declined = lane._queue.declined(KINDS.in_queue("captures"))
     assert len(declined) == 6 and len(other.next_up("captures")) == 1
-    asked, take = [], lane._queue.take_declined
+    asked: list[str] = []
+    take = lane._queue.take_declined
 
     def asked_for(job_id: str) -> bool:
         asked.append(job_id)
