@@ -340,7 +340,7 @@ def test_captures_that_end_together_do_not_all_ask_for_the_same_jobs(
 
     def asked_for(job_id: str) -> bool:
         asked.append(job_id)
-        return take(job_id)
+        return bool(take(job_id))
 
     monkeypatch.setattr(lane._queue, "declined", lambda _: declined)
     monkeypatch.setattr(lane._queue, "take_declined", asked_for)
