@@ -178,6 +178,20 @@ def test_a_newer_preview_cancels_an_older_one_and_a_minute_has_so_many(
     assert api.person().post(PATH, body()).status_code == 202, "accounts have turns of their own"
 
 
+def test_previews_for_closed_pages_take_no_places(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.notifier.answer = None
+    monkeypatch.setattr(preview_requests, "PREVIEWS_WAITING", 2)
+    watched, closed = started(api), started(api, environ_overrides={"REMOTE_ADDR": "198.51.100.7"})
+    there: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": "198.51.100.8"}}
+    assert api.call("POST", PATH, json=body(), **there).status_code == 503
+    api.services.cache.delete(f"preview:{closed[:24]}")  # ten seconds later
+    assert api.call("POST", PATH, json=body(), **there).status_code == 503, "it may just have been saved"
+    monkeypatch.setattr(preview_requests, "ATTENTION_SECONDS", 0)
+    assert api.call("POST", PATH, json=body(), **there).status_code == 202
+    found = {each: api.services.jobs.find_any(each[:24]).status for each in (watched, closed)}
+    assert found == {watched: Status.PENDING, closed: Status.CANCELLED}
+
+
 def test_two_are_left_of_many_at_once(api: Api) -> None:
     api.notifier.answer = None
     everyone, anna = Barrier(8), Owner.user(api.person().id)

@@ -8,7 +8,7 @@ from src.errors import ClipRangeInvalid, PreviewNotFound, QueueFull, RateLimitEx
 from src.models.params import Container, PreviewParams
 from src.models.turns import PREVIEWS
 from src.models.video import Owner, OwnerKind, Status, VideoJob
-from src.services.clips.preview_attention import PreviewAttention
+from src.services.clips.preview_attention import ATTENTION_SECONDS, PreviewAttention
 from src.services.jobs.jobs import JobService
 from src.services.window_counters import WindowCounters
 from src.utils.clock import Clock
@@ -83,9 +83,8 @@ class PreviewRequests:
         known = self._finished(owner, params)
         if known is not None:
             return self._id_of(known)
-        waiting = 0 if owner.kind is OwnerKind.USER else self._jobs.count_open(KINDS, running=False)
-        if waiting >= PREVIEWS_WAITING:
-            raise QueueFull()
+        if owner.kind is not OwnerKind.USER:
+            self._require_place()
         facts = {"request": {"counts_for": PREVIEWS}} if owner.kind is not OwnerKind.USER else {}
         expires_at = self._clock.now() + timedelta(seconds=KEPT_SECONDS)
         job = self._jobs.save(owner, params, facts=facts, keep_seconds=KEPT_SECONDS, expires_at=expires_at)
@@ -124,6 +123,20 @@ class PreviewRequests:
             ),
             None,
         )
+
+    def _require_place(self) -> None:
+        """Require that not too many wait. Those for closed pages would be cancelled at their turn: they are at once."""
+        if self._jobs.count_open(KINDS, running=False) < PREVIEWS_WAITING:
+            return
+        waiting, _ = self._jobs.page_of_all(
+            page=1, per_page=2 * PREVIEWS_WAITING, kind=PreviewParams.kind, status=Status.PENDING.value
+        )
+        noted = self._clock.now() - timedelta(seconds=ATTENTION_SECONDS)  # by then the first client has been noted
+        lost = [job for job in waiting if job.created_at < noted and self._attention.is_lost(job.id)]
+        for job in lost:
+            self._jobs.cancel(job)
+        if len(waiting) - len(lost) >= PREVIEWS_WAITING:
+            raise QueueFull()
 
     def _make_room(self, owner: Owner) -> None:
         open_jobs, _ = self._jobs.some(owner, KINDS, offset=0, limit=100, states=_OPEN)
