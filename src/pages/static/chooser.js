@@ -9,7 +9,9 @@ import { timeText } from './times.js';
 const HIGHEST_COPIED = 1080;
 const CONTAINERS = ['mp4', 'webm', 'best'];
 
-/** Fires `create` with `detail` `{resolution, container}`. */
+/** @typedef {{ start: number, end: number, shown: { start: number, end: number } }} Range with what is shown of its ends */
+
+/** Fires `create` with `detail` `{resolution, container, ranges}`. */
 export class ClipChooser extends HTMLElement {
   /** @type {import('./selection.js').Selection | null} */
   selection = null;
@@ -23,12 +25,12 @@ export class ClipChooser extends HTMLElement {
   show(selection) {
     this.selection = selection;
     const { info } = selection;
-    this.start = timeField(t('range.start'), (seconds) => selection.move('start', seconds));
-    this.end = timeField(t('range.end'), (seconds) => selection.move('end', seconds));
+    this.start = this.timeField('start', selection);
+    this.end = this.timeField('end', selection);
     this.length = h('output.length');
     this.problem = h('p.bad', { role: 'alert' });
     this.summary = h('p.quiet.summary', { 'aria-hidden': 'true' }); // of the fields above, which a small window does not show
-    this.create = h('button.primary.large', { on: { click: () => this.submit() } }, t('create'));
+    this.create = h('button.primary.large', { on: { click: () => this.pressed(), mousedown: stay } }, t('create'));
     const resolution = choice(t('choice.resolution'), resolutionsOf(info.resolutions));
     const container = choice(t('choice.container'), CONTAINERS.map((each) => [each, t(`container.${each}`)]));
     [this.resolution, this.container] = [resolution.select, container.select];
@@ -56,6 +58,15 @@ export class ClipChooser extends HTMLElement {
     this.suggestContainer();
     this.update();
     if (selection.duration) void this.showTimeline(selection);
+  }
+
+  /** @param {'start' | 'end'} which @param {import('./selection.js').Selection} selection */
+  timeField(which, selection) {
+    const fault = (/** @type {number} */ seconds) => {
+      const key = selection.fault(which, seconds);
+      return key ? t(key, { end: timeText(selection.duration) }) : '';
+    };
+    return timeField(t(`range.${which}`), (seconds) => selection.type(which, seconds), fault);
   }
 
   /** @param {import('./selection.js').Selection} selection */
@@ -99,13 +110,15 @@ export class ClipChooser extends HTMLElement {
 
   update() {
     if (!this.selection) return;
-    const { start, end, length, problem, longest } = this.selection;
-    this.start?.show(start);
-    this.end?.show(end);
-    if (this.length) this.length.textContent = timeText(Math.max(length, 0));
-    if (this.problem) this.problem.textContent = problem ? t(problem, { longest: timeText(longest) }) : '';
-    if (this.summary) this.summary.textContent = problem ? '' : `${timeText(start)} – ${timeText(end)} (${timeText(length)})`;
-    this.create.disabled = Boolean(problem) || this.busy;
+    const { start, end, shown, problem, longest } = this.selection;
+    const length = timeText(Math.max(shown.end - shown.start, 0));
+    const isEmpty = problem === 'range.empty';
+    this.start?.show(shown.start);
+    this.end?.show(shown.end, isEmpty ? t(problem) : '');
+    if (this.length) this.length.textContent = length;
+    if (this.problem) this.problem.textContent = problem && !isEmpty ? t(problem, { longest: timeText(longest) }) : '';
+    if (this.summary) this.summary.textContent = problem ? '' : `${rangeText(shown)} (${length})`;
+    this.create.disabled = this.busy; // what keeps the range from being cut is said when it is pressed
     const n = this.wanted().length;
     this.create.textContent = this.busy ? t('create.busy') : n > 1 ? t('create.several', { n }) : t('create');
     this.showRanges();
@@ -115,14 +128,14 @@ export class ClipChooser extends HTMLElement {
     }
   }
 
-  /** Ranges that were put aside, to be created together. @type {{ start: number, end: number }[]} */
+  /** Ranges that were put aside, to be created together. @type {Range[]} */
   ranges = [];
 
   /** Return the collected ranges and the one that is chosen now. */
   wanted() {
-    const { start, end } = /** @type {import('./selection.js').Selection} */ (this.selection);
+    const { start, end, shown } = /** @type {import('./selection.js').Selection} */ (this.selection);
     const others = this.ranges.filter((each) => each.start !== start || each.end !== end);
-    return [...others, { start, end }];
+    return [...others, { start, end, shown: { ...shown } }];
   }
 
   /** @param {{ start: number, end: number }} range that need not be created any more */
@@ -134,7 +147,7 @@ export class ClipChooser extends HTMLElement {
   showRanges() {
     if (!this.collected) return;
     const chips = this.ranges.map((range) => {
-      const text = `${timeText(range.start, 2)} – ${timeText(range.end, 2)}`;
+      const text = rangeText(range.shown);
       const remove = () => {
         this.drop(range);
         this.start?.input.focus();
@@ -142,6 +155,7 @@ export class ClipChooser extends HTMLElement {
       return h('button.chip', { 'aria-label': `${text}: ${t('ranges.remove')}`, on: { click: remove } }, [text, icon('close')]);
     });
     const add = () => {
+      if (!this.isReady()) return;
       this.ranges = this.wanted();
       this.update();
       this.start?.input.focus();
@@ -156,10 +170,21 @@ export class ClipChooser extends HTMLElement {
     this.update();
   }
 
+  /** Return whether the range can be cut; otherwise lead the reader to the field that is wrong. */
+  isReady() {
+    const wrong = [this.start, this.end].find((each) => each?.read() === false);
+    if (wrong) wrong.point();
+    else if (this.selection?.problem) this.end?.point();
+    return !wrong && !this.selection?.problem;
+  }
+
+  pressed() {
+    if (this.isReady()) this.create.focus({ preventScroll: true });
+    this.submit();
+  }
+
   submit() {
-    this.start?.read();
-    this.end?.read();
-    if (!this.selection || this.selection.problem || this.busy) return;
+    if (!this.selection || this.busy || !this.isReady()) return;
     const detail = { resolution: this.resolution?.value, container: this.container?.value, ranges: this.wanted() };
     this.dispatchEvent(new CustomEvent('create', { detail }));
   }
@@ -180,6 +205,20 @@ export class ClipChooser extends HTMLElement {
   }
 }
 customElements.define('clip-chooser', ClipChooser);
+
+/**
+ * Keep the focus where it is while a button is pressed: what a field says when it is left would move the button away
+ * from under the pointer, and the press would be lost.
+ * @param {Event} event
+ */
+function stay(event) {
+  event.preventDefault();
+}
+
+/** @param {{ start: number, end: number }} range */
+function rangeText({ start, end }) {
+  return `${timeText(start)} – ${timeText(end)}`;
+}
 
 /** @param {import('./selection.js').Info} info */
 function factsOf(info) {

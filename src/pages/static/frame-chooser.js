@@ -31,9 +31,9 @@ export class FrameChooser extends HTMLElement {
       name: t('timeline.whole'),
       height: OVERVIEW_PIXELS,
       paint: (context, width, height) => paintOverview(context, /** @type {Storyboard} */ (this.board), selection, width, height),
-      point: (seconds) => this.go(seconds),
-      drag: (which, seconds) => selection.move(which, seconds, this),
-      step: (which, way, large) => selection.move(which, selection[which] + way * (large ? 10 : 1), this),
+      point: (seconds) => this.go(this.gridAt(seconds) ? seconds : roughly(seconds)),
+      drag: (which, seconds) => this.snap(which, seconds),
+      step: (which, way, large) => this.snap(which, selection.shown[which] + way * (large ? 10 : 1)),
     });
     this.board.addEventListener('load', () => this.overview?.paint());
     this.className = 'frame-chooser';
@@ -62,7 +62,7 @@ export class FrameChooser extends HTMLElement {
       name: t('timeline.part'),
       height: DETAIL_PIXELS,
       paint: (context, width, height) => this.detail && paintDetail(context, this.detail, { part: previews.part, peaks: this.peaks }, width, height),
-      point: (seconds) => this.go(seconds),
+      point: (seconds) => this.go(this.gridAt(seconds) ? seconds : roughly(seconds)),
       drag: (which, seconds) => this.snap(which, seconds),
       step: (which, way, large) => this.stepHandle(which, way, large),
       say: (which) => t(`timeline.${which}-frame`, { time: timeText(this.frameTime(which)) }),
@@ -83,6 +83,7 @@ export class FrameChooser extends HTMLElement {
     if (!part) return;
     this.screen?.say(part.grid.perStep > 1 ? t('timeline.coarse', { n: part.grid.perStep }) : '');
     this.screen?.use(part);
+    this.placeLoose();
     this.place(this.follows ? this.frameTime(this.follows) : this.position ?? 0);
     this.detail?.span(Math.max(part.start, part.grid.at(0)), part.end);
     this.peaks = await Peaks.of(part.bytes);
@@ -113,24 +114,30 @@ export class FrameChooser extends HTMLElement {
   /**
    * Show a moment without changing the range.
    * @param {number} seconds
+   * @param {Which | null} [follows] the end of the range that it is
    */
-  go(seconds) {
+  go(seconds, follows = null) {
     const latest = this.selection?.duration ?? 0;
     this.screen?.pause();
-    this.follows = null;
+    this.follows = follows;
     this.place(Math.min(Math.max(seconds, 0), latest));
     this.settle();
   }
 
-  /** @param {number} seconds */
-  place(seconds) {
+  /**
+   * Show the frame of a time.
+   * @param {number} time
+   */
+  place(time) {
+    const grid = this.gridAt(time);
+    const seconds = grid ? grid.at(grid.shownAt(time)) : time;
     this.position = seconds;
     for (const line of [this.overview, this.detail]) {
       if (!line) continue;
       line.position = seconds;
       line.update();
     }
-    this.screen?.show(seconds);
+    this.screen?.show(seconds, this.follows && grid ? `timeline.${this.follows}-frame` : '');
   }
 
   settle() {
@@ -140,18 +147,39 @@ export class FrameChooser extends HTMLElement {
     }, SETTLED_MILLISECONDS);
   }
 
-  /** @param {{ moved: Which }} detail */
-  changed({ moved }) {
-    this.go(this.frameTime(moved));
-    this.follows = moved;
+  /** @param {{ moved: Which, by?: unknown }} detail */
+  changed({ moved, by }) {
+    if (by !== this) this.loose.clear(); // a time was typed or is one of a chapter
+    this.go(this.frameTime(moved), moved);
+  }
+
+  /** Ends that were moved where the frames were not known yet. @type {Set<Which>} */
+  loose = new Set();
+
+  /** Move the ends of which the frames are known now to these; times that were typed stay. */
+  placeLoose() {
+    const { follows, position } = this;
+    for (const which of [...this.loose]) {
+      const seconds = this.selection?.[which] ?? 0;
+      if (this.gridAt(seconds)) this.snap(which, seconds);
+    }
+    [this.follows, this.position] = [follows, position];
   }
 
   /** @param {Which} which @param {number} seconds */
   snap(which, seconds) {
     const grid = this.gridAt(seconds);
-    if (!grid) this.selection?.move(which, seconds, this);
-    else if (which === 'start') this.selection?.move(which, grid.startBound(grid.firstFrom(seconds)), this);
-    else this.selection?.move(which, grid.endBound(grid.lastUntil(seconds)), this);
+    if (!grid) {
+      this.loose.add(which);
+      this.selection?.move(which, roughly(seconds), this);
+    } else this.setFrame(which, grid, which === 'start' ? grid.firstFrom(seconds) : grid.lastUntil(seconds));
+  }
+
+  /** @param {Which} which @param {import('./frames.js').FrameGrid} grid @param {number} frame */
+  setFrame(which, grid, frame) {
+    this.loose.delete(which);
+    if (which === 'start') this.selection?.move(which, grid.startBound(frame), this, grid.at(frame));
+    else this.selection?.move(which, grid.endBound(frame), this, grid.at(frame) + grid.gapAfter(frame) / grid.perStep);
   }
 
   /** @param {Which} which @param {number} way @param {boolean} large */
@@ -181,9 +209,8 @@ export class FrameChooser extends HTMLElement {
    */
   setTo(which, seconds) {
     const grid = this.gridAt(seconds);
-    if (!grid) this.selection?.move(which, seconds, this);
-    else if (which === 'start') this.selection?.move(which, grid.startBound(grid.shownAt(seconds)), this);
-    else this.selection?.move(which, grid.endBound(grid.shownAt(seconds)), this);
+    if (grid) this.setFrame(which, grid, grid.shownAt(seconds));
+    else this.snap(which, seconds);
   }
 
   /** @param {Which} which */
@@ -245,3 +272,11 @@ export class FrameChooser extends HTMLElement {
   }
 }
 customElements.define('frame-chooser', FrameChooser);
+
+/**
+ * Return a time as precise as a hand is where the frames are not known.
+ * @param {number} seconds
+ */
+function roughly(seconds) {
+  return Math.round(seconds * 10) / 10;
+}

@@ -13,12 +13,14 @@ import { Selection } from './selection.js';
 import { requireOwner, session } from './session.js';
 import { t } from './texts.js';
 
+/** @typedef {{ start: number, end: number, shown?: { start: number, end: number } }} Range */
+
 const MOST_KEPT = 10;
 
 /**
  * Return the view; `link` is a link to begin with, and `range` what to choose of it. Without a link, it is as it was
  * before the page was loaded again.
- * @param {{ link?: string, range?: { start: number, end: number } }} [given]
+ * @param {{ link?: string, range?: Range }} [given]
  */
 export function homeView(given = {}) {
   const before = kept();
@@ -57,8 +59,8 @@ export function homeView(given = {}) {
     const selection = new Selection(url, info, facts.longest_clip_seconds);
     const chooser = new ClipChooser();
     const { range } = given;
-    if (range && url === given.link && range.end <= (selection.duration || Infinity)) selection.set(range.start, range.end);
-    const remember = () => keep({ url, start: selection.start, end: selection.end });
+    if (range && url === given.link && range.end <= (selection.duration || Infinity)) selection.set(range.start, range.end, range.shown);
+    const remember = () => keep({ url, start: selection.start, end: selection.end, shown: selection.shown });
     remember();
     selection.addEventListener('change', remember);
     view.classList.remove('empty');
@@ -74,6 +76,9 @@ export function homeView(given = {}) {
     announce(t('lookup.found', { title: info.title || t('video.untitled') }), { seen: true });
   }
 
+  /** Rows of this visit by what was wanted, so that a second press makes no second clip. @type {Map<string, ClipRow>} */
+  const madeHere = new Map();
+
   /**
    * @param {ClipChooser} chooser
    * @param {Selection} selection
@@ -81,9 +86,18 @@ export function homeView(given = {}) {
    */
   async function create(chooser, selection, wanted) {
     for (const { start, end } of wanted.ranges) {
+      const key = JSON.stringify([selection.url, start, end, wanted.resolution, wanted.container]);
+      const known = madeHere.get(key);
+      if (known?.isConnected && ['pending', 'processing', 'completed'].includes(known.state)) {
+        lead(known);
+        announce(t('create.known'));
+        chooser.drop({ start, end });
+        continue;
+      }
       const about = { title: selection.info.title, start_time: start, end_time: end };
-      const done = await make(chooser, () => createClip({ url: selection.url, start, end }, wanted), about);
-      if (!done) return;
+      const row = await make(chooser, () => createClip({ url: selection.url, start, end }, wanted), about);
+      if (!row) return;
+      madeHere.set(key, row);
       chooser.drop({ start, end });
     }
   }
@@ -97,18 +111,18 @@ export function homeView(given = {}) {
     fill(problem);
     chooser.setBusy(true);
     try {
-      if (!(await requireOwner(t('session.why')))) return false;
+      if (!(await requireOwner(t('session.why')))) return null;
       const id = await how();
       const row = show({ video_id: id, status: 'pending', queued: true, ...about });
       keep({ clips: [id, ...(kept().clips ?? [])].slice(0, MOST_KEPT) });
       row.show(await statusOf(id));
-      row.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+      lead(row);
       announce(t('create.done'), { seen: true });
-      return true;
+      return row;
     } catch (error) {
       fill(problem, noticeOf(error));
       problem.scrollIntoView({ block: 'nearest' }); // it is below the card, whose button is always in the window
-      return false;
+      return null;
     } finally {
       chooser.setBusy(false);
     }
@@ -117,6 +131,7 @@ export function homeView(given = {}) {
   /** @param {import('./clips-api.js').Clip} clip */
   function show(clip) {
     const row = new ClipRow();
+    row.tabIndex = -1; // it gets the focus when it is new
     row.show(clip);
     made.hidden = false;
     made.children[0].after(row);
@@ -133,9 +148,23 @@ export function homeView(given = {}) {
   return view;
 }
 
+/**
+ * Lead the reader to a row.
+ * @param {ClipRow} row
+ */
+function lead(row) {
+  row.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+  if (!isTyping()) row.focus({ preventScroll: true });
+}
+
+/** Whether the reader is in a field, whose focus must stay. */
+function isTyping() {
+  return document.activeElement?.matches('input, select, textarea') ?? false;
+}
+
 /** @param {import('./kept.js').Kept} before */
-function rangeOf({ start, end }) {
-  return typeof start === 'number' && typeof end === 'number' ? { start, end } : undefined;
+function rangeOf({ start, end, shown }) {
+  return typeof start === 'number' && typeof end === 'number' ? { start, end, shown } : undefined;
 }
 
 /**

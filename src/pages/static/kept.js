@@ -5,7 +5,7 @@
 
 const STORED = 'yt-downloader.first-view';
 
-/** @typedef {{ url?: string, start?: number, end?: number, clips?: string[] }} Kept */
+/** @typedef {{ url?: string, start?: number, end?: number, shown?: { start: number, end: number }, clips?: string[] }} Kept */
 
 /** @returns {Kept} */
 export function kept() {

@@ -14,12 +14,13 @@ export class Screen extends EventTarget {
     /** @type {import('./preview.js').Part | null} */
     this.part = null;
     this.seconds = 0;
+    this.key = '';
     /** @type {{ from: number, to: number } | null} what is being played */
     this.playing = null;
     this.loop = false;
     this.video = /** @type {HTMLVideoElement} */ (
       h('video', { playsinline: true, preload: 'auto', tabindex: '-1', 'aria-hidden': 'true', on: {
-        ended: () => this.reached(), loadeddata: () => this.show(this.seconds), seeked: () => this.confirm(this.video.currentTime),
+        ended: () => this.reached(), loadeddata: () => this.show(this.seconds, this.key), seeked: () => this.confirm(this.video.currentTime),
       } })
     );
     this.still = /** @type {HTMLCanvasElement} */ (h('canvas', { 'aria-hidden': 'true', width: 640, height: 360 }));
@@ -46,10 +47,13 @@ export class Screen extends EventTarget {
   /**
    * Show the frame of a time.
    * @param {number} seconds
+   * @param {string} [key] of a text that says which frame of the file it is
    */
-  show(seconds) {
+  show(seconds, key = '') {
     this.seconds = seconds;
-    this.badge.textContent = timeText(seconds, 2);
+    this.key = key;
+    const time = timeText(seconds);
+    this.badge.textContent = key ? t(key, { time }) : time;
     if (this.part?.grid.covers(seconds)) {
       const { grid, start } = this.part;
       this.video.currentTime = Math.max(grid.middle(grid.shownAt(seconds)) - start, 0);
@@ -116,9 +120,10 @@ export class Screen extends EventTarget {
   /** @param {number} seconds */
   advance(seconds) {
     if (!this.playing || !this.part || this.video.paused) return;
+    const { grid } = this.part;
     // The frame after this one would be outside.
-    if (seconds + this.part.grid.usualGap >= this.playing.to - 1e-5) this.reached();
-    this.badge.textContent = timeText(seconds, 2);
+    if (seconds + grid.usualGap >= this.playing.to - 1e-5) this.reached();
+    this.badge.textContent = timeText(grid.at(grid.shownAt(seconds)));
     this.dispatchEvent(new CustomEvent('time', { detail: seconds }));
   }
 
@@ -140,6 +145,6 @@ export class Screen extends EventTarget {
 
   /** What screen readers are told about the frame. */
   get words() {
-    return t('timeline.shows', { time: timeText(this.seconds, 2) });
+    return t('timeline.shows', { time: timeText(this.seconds) });
   }
 }

@@ -32,6 +32,8 @@
 const DEFAULT_SECONDS = 30;
 const LEAST_SECONDS = 0.001;
 
+/** @typedef {'start' | 'end'} Which */
+
 /** Fires `change` with `detail`: who changed it, and which handle moved. */
 export class Selection extends EventTarget {
   /**
@@ -49,8 +51,11 @@ export class Selection extends EventTarget {
     const start = Math.min(info.start_time ?? 0, latest);
     this.start = start;
     this.end = this.duration ? Math.min(start + DEFAULT_SECONDS, this.duration) : start + DEFAULT_SECONDS;
+    /** What is shown of both ends: the time of a frame, where the end itself lies between two frames. */
+    this.shown = { start: this.start, end: this.end };
     /** @type {'start' | 'end'} the handle that was moved last */
     this.moved = 'start';
+    this.endTyped = false;
   }
 
   get length() {
@@ -66,11 +71,13 @@ export class Selection extends EventTarget {
    * @param {'start' | 'end'} which
    * @param {number} seconds
    * @param {unknown} [by]
+   * @param {number} [shown] the time of the frame that is meant
    */
-  move(which, seconds, by) {
+  move(which, seconds, by, shown) {
     const most = this.duration || Infinity;
     const wanted = Math.min(Math.max(seconds, 0), most);
-    const length = Math.min(this.length, this.longest);
+    const length = Math.min(Math.max(this.length, LEAST_SECONDS), this.longest);
+    const before = { start: this.start, end: this.end };
     if (which === 'start') {
       this.start = Math.min(wanted, most - LEAST_SECONDS);
       if (this.end <= this.start) this.end = Math.min(this.start + length, most);
@@ -78,23 +85,55 @@ export class Selection extends EventTarget {
       this.end = Math.max(wanted, LEAST_SECONDS);
       if (this.end <= this.start) this.start = Math.max(this.end - length, 0);
     }
+    for (const each of /** @type {Which[]} */ (['start', 'end'])) {
+      if (each === which || this[each] !== before[each]) this.shown[each] = this[each];
+    }
+    if (shown !== undefined) this.shown[which] = shown;
+    if (this.end !== before.end) this.endTyped = false;
     this.moved = which;
     this.tell(by);
   }
 
   /**
-   * @param {number} start
-   * @param {number} end
-   * @param {unknown} [by]
+   * Take over a time that was typed: it is not changed, nor is the other one if that was typed too.
+   * @param {Which} which
+   * @param {number} seconds
    */
-  set(start, end, by) {
-    this.start = start;
-    this.end = end;
-    this.moved = 'start';
-    this.tell(by);
+  type(which, seconds) {
+    const follows = which === 'start' && seconds >= this.end && !this.endTyped;
+    if (follows) return this.move(which, seconds);
+    this[which] = seconds;
+    this.shown[which] = seconds;
+    this.endTyped ||= which === 'end';
+    this.moved = which;
+    return this.tell();
   }
 
-  /** @param {unknown} by */
+  /**
+   * Return why the video has no such time, as the key of a text, or an empty text.
+   * @param {Which} which
+   * @param {number} seconds
+   */
+  fault(which, seconds) {
+    if (!this.duration) return '';
+    return seconds > this.duration || (which === 'start' && seconds === this.duration) ? 'time.beyond' : '';
+  }
+
+  /**
+   * @param {number} start
+   * @param {number} end
+   * @param {{ start: number, end: number }} [shown]
+   */
+  set(start, end, shown = { start, end }) {
+    this.start = start;
+    this.end = end;
+    this.shown = { ...shown };
+    this.endTyped = false;
+    this.moved = 'start';
+    this.tell();
+  }
+
+  /** @param {unknown} [by] */
   tell(by) {
     this.dispatchEvent(new CustomEvent('change', { detail: { by, moved: this.moved } }));
   }

@@ -5,11 +5,13 @@ import { t } from './texts.js';
 import { parseTime, timeText } from './times.js';
 
 /**
- * Return a labelled field. `changed` is called with the seconds of every valid text.
+ * Return a labelled field. `changed` is called with the seconds of every valid text; what was typed and cannot be used
+ * stays in the field until it is corrected.
  * @param {string} label
  * @param {(seconds: number) => void} changed
+ * @param {(seconds: number) => string} fault why a time cannot be used, or an empty text
  */
-export function timeField(label, changed) {
+export function timeField(label, changed, fault) {
   const id = newId();
   const problem = /** @type {HTMLElement} */ (h('span.bad.small', { id: `${id}p`, role: 'alert' }));
   const input = /** @type {HTMLInputElement} */ (
@@ -25,14 +27,25 @@ export function timeField(label, changed) {
   );
   let shown = 0;
   let text = '';
+  let refused = '';
+
+  /** @param {string} reason why the field cannot be used as it is, or an empty text */
+  function complain(reason) {
+    input.setAttribute('aria-invalid', String(Boolean(reason)));
+    if (problem.textContent !== reason) problem.textContent = reason;
+  }
 
   function read() {
-    if (input.value === text) return; // what is shown is rounded: it must not replace the exact time
+    if (input.value === text) {
+      complain(refused);
+      return; // what is shown is rounded: it must not replace the exact time
+    }
     const seconds = parseTime(input.value);
-    input.setAttribute('aria-invalid', String(seconds === null));
-    problem.textContent = seconds === null ? t('time.bad') : '';
-    if (seconds !== null && Math.abs(seconds - shown) > 1e-9) changed(seconds);
-    else if (seconds !== null) input.value = text;
+    complain(seconds === null ? t('time.bad') : fault(seconds));
+    if (seconds === null || problem.textContent) return;
+    if (Math.abs(seconds - shown) > 1e-9) changed(seconds);
+    else input.value = text;
+    complain(refused);
   }
 
   /** @param {KeyboardEvent} event */
@@ -41,21 +54,36 @@ export function timeField(label, changed) {
     if (!step) return;
     event.preventDefault();
     read();
-    changed(Math.max(shown + (event.shiftKey ? step * 10 : step), 0));
+    const seconds = Math.max(shown + (event.shiftKey ? step * 10 : step), 0);
+    if (!fault(seconds)) changed(seconds);
   }
 
   return {
     element: h('div.field', {}, [h('label', { for: id }, label), input, problem]),
     input,
-    /** Take over what is being typed. */
-    read,
-    /** @param {number} seconds */
-    show(seconds) {
+    /** Take over what is being typed. Return whether the field can be used as it is. */
+    read() {
+      read();
+      return !problem.textContent;
+    },
+    /**
+     * Show a time. What is being typed stays while the time is the same.
+     * @param {number} seconds
+     * @param {string} [reason] why the time cannot be used with the others
+     */
+    show(seconds, reason = '') {
+      const typed = text !== '' && input.value !== text && seconds === shown;
       shown = seconds;
       text = timeText(seconds);
+      refused = reason;
+      if (typed) return;
       input.value = text;
-      input.removeAttribute('aria-invalid');
-      problem.textContent = '';
+      complain(reason);
+    },
+    /** Bring the field and what is wrong with it into the window, clear of what covers its edges. */
+    point() {
+      input.focus({ preventScroll: true });
+      input.parentElement?.scrollIntoView({ block: 'center' });
     },
   };
 }

@@ -1,4 +1,4 @@
-"""Creates the poster of a video, a frame from its start as JPEG. It decodes, so it only runs in the child process."""
+"""Creates the poster of a video, its first frame as JPEG. It decodes, so it only runs in the child process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import av
 
 _WIDTH = 1280
-_SECONDS = 0.5  # the first frame of a clip often belongs to a transition
 
 
 def poster_size(width: int, height: int) -> tuple[int, int]:
@@ -18,10 +17,13 @@ def poster_size(width: int, height: int) -> tuple[int, int]:
 
 
 def make_poster(media: Any, stream: Any) -> bytes | None:
-    """Create a JPEG, at most 1280 pixels wide, from the start of an open file's video stream; None without frames."""
+    """Create a JPEG, at most 1280 pixels wide, of the first frame of an open file's video stream; None without frames.
+
+    It is the frame that was chosen as the first one, so that the picture of a clip shows where it begins.
+    """
     frame: av.VideoFrame | None = None
     for frame in media.decode(stream):
-        if frame.time is None or frame.time >= _SECONDS:
+        if frame.time is None or frame.time >= 0:
             break
     return None if frame is None else _jpeg(frame)
 

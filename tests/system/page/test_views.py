@@ -111,7 +111,7 @@ def test_the_story_by_touch(phone: Visit, offline_youtube: OfflineYoutube) -> No
         box = button.bounding_box()
         assert box is not None and box["width"] >= 44 and box["height"] >= 44, name
         button.tap()
-    expect(page.get_by_label("Start", exact=True)).to_have_value("0:03.98")
+    expect(page.get_by_label("Start", exact=True)).to_have_value("0:04")
     page.get_by_label("Resolution").select_option("360p")
     page.get_by_role("button", name="Create clip").tap()
     sign_in(page, "touch@example.com")
