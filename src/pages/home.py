@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound
 from src.errors import EndpointNotFound, Remedy, catalogue
 from src.middleware.preferences import wants_page
 from src.middleware.services_of_request import services
+from src.services.uploads.uploads import SUFFIXES
 
 bp = Blueprint("page", __name__)
 
@@ -79,6 +80,7 @@ def facts() -> Response:
         {
             "longest_clip_seconds": settings.max_video_duration,
             "largest_upload_bytes": settings.max_upload_size_mb * 1_000_000,
+            "upload_types": sorted(suffix[1:] for suffix in SUFFIXES["video"] | SUFFIXES["audio"]),
             "retention_minutes": settings.video_retention_minutes,
             "default_resolution": settings.default_video_resolution,
             "guest_clips": settings.guest_clips,

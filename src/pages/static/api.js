@@ -25,6 +25,7 @@ export class ApiError extends Error {
  * @typedef {object} Facts what this installation offers
  * @property {number} longest_clip_seconds
  * @property {number} largest_upload_bytes
+ * @property {string[]} upload_types extensions, without the dot
  * @property {number} retention_minutes
  * @property {string} default_resolution
  * @property {boolean} guest_clips
@@ -36,6 +37,7 @@ export class ApiError extends Error {
 export let facts = {
   longest_clip_seconds: 3600,
   largest_upload_bytes: 500e6,
+  upload_types: [],
   retention_minutes: 30,
   default_resolution: '1080p',
   guest_clips: false,

@@ -2,11 +2,12 @@
 
 import { removalButton } from './action-button.js';
 import { BASE, call, offers, send } from './api.js';
+import { aroundCommand, namesOneVideo, spoken } from './chat-words.js';
 import { announce, copy, fill, h, icon, newId } from './dom.js';
 import { noticeOf, sentenceOf } from './problems.js';
 import { reachNote } from './reach.js';
+import { repeat } from './repeat.js';
 import { momentText, t } from './texts.js';
-import { timeText } from './times.js';
 
 const BOTS = {
   nightbot: 'Nightbot', nightbottimers: 'Nightbot (timer)', streamelements: 'StreamElements', fossabot: 'Fossabot', streamerbot: 'Streamer.bot',
@@ -15,6 +16,8 @@ const BOTS = {
 };
 /** They run on the computer of the streamer, and reach what it reaches. */
 const LOCAL_BOTS = ['streamerbot', 'phantombot', 'mixitup', 'firebot'];
+const ASK_MILLISECONDS = 5000;
+const NO_STREAM = ['VIDEO_ID_INVALID', 'URL_INVALID'];
 const LATENCIES = { 'ultra-low': 3, low: 8, normal: 20 };
 
 /** @returns {Promise<HTMLElement>} */
@@ -43,10 +46,22 @@ export async function botsView() {
       h('span.mark', { style: { left: at(-late) } }, h('span', {}, t('bots.seen'))),
       h('span.mark.now', { style: { left: at(0) } }, h('span', {}, t('bots.now'))),
     ]);
-    words.textContent = t('bots.window', { from: timeText(from), length: timeText(seconds), late });
+    words.textContent = `${windowText(from, seconds)} ${t('bots.late', { late })}`;
   }
   for (const each of [latency, before, length]) each.field.addEventListener('input', showWindow);
   showWindow();
+
+  stream.field.addEventListener('input', () => {
+    stream.say('');
+    stream.hint(namesOneVideo(stream.field.value) ? t('bots.one-video') : '');
+  });
+
+  /** @param {unknown} error */
+  function tell(error) {
+    if (!NO_STREAM.includes(/** @type {any} */ (error).code)) return fill(problem, noticeOf(error));
+    stream.say(t('bots.no-stream'));
+    return stream.field.focus();
+  }
 
   /** @param {string[]} scopes @param {string} name */
   function make(scopes, name) {
@@ -62,10 +77,10 @@ export async function botsView() {
     fill(problem);
     try {
       const token = await make(['save'], BOTS[/** @type {keyof BOTS} */ (bot.field.value)]);
-      show(commandCard(token, bot.field.value));
+      show(token.id, commandCard(token, bot.field.value, share.checked));
       await showTokens();
     } catch (error) {
-      fill(problem, noticeOf(error));
+      tell(error);
     }
   }
 
@@ -75,33 +90,57 @@ export async function botsView() {
     try {
       const token = await make(['save', 'moderate'], t('bots.moderators'));
       const link = `${BASE.href}#m=${token.token}`;
-      show(h('div.card.row', {}, [h('h3', {}, t('bots.moderator-link')), h('p.quiet', {}, t('bots.moderator-how')), reachNote(link), copyable(link, t('bots.moderator-link'))]));
+      show(token.id, h('div.card.row', {}, [h('h3', {}, t('bots.moderator-link')), h('p.quiet', {}, t('bots.moderator-how')), reachNote(link), copyable(link, t('bots.moderator-link'))]));
       await showTokens();
     } catch (error) {
-      fill(problem, noticeOf(error));
+      tell(error);
     }
   }
 
-  /** @param {HTMLElement} card what was made, below a form that may fill the window */
-  function show(card) {
+  /** @param {string} id @param {HTMLElement} card what was made, below a form that may fill the window */
+  function show(id, card) {
+    madeId = id;
     fill(made, card);
     card.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   }
 
+  let madeId = '';
+  /** @type {Map<string, { element: HTMLElement, about: HTMLElement }>} */
+  const known = new Map();
+
+  /** Rows stay while only their use changes, so that focus is not lost. */
   async function showTokens() {
     const found = (await call('GET', 'api/auth/tokens')).tokens;
-    fill(tokens, found.length ? h('h2', {}, t('bots.tokens')) : null, found.map((/** @type {any} */ token) => {
-      const revoke = removalButton(async () => {
-        await call('DELETE', `api/auth/tokens/${token.id}`);
-        announce(t('bots.revoked'));
-        await showTokens();
-      }, 'bots.revoke');
+    if (madeId && !found.some((/** @type {any} */ each) => each.id === madeId)) {
+      madeId = '';
+      fill(made, h('p.card.row.quiet', {}, t('bots.revoked')));
+    }
+    const shown = found.map((/** @type {any} */ token) => {
+      const row = known.get(token.id) ?? tokenRow(token);
+      known.set(token.id, row);
       const used = token.last_used_at ? t('bots.used', { n: token.uses, when: momentText(token.last_used_at) }) : t('bots.unused');
-      return h('div.card.row.token', { role: 'group', 'aria-label': token.name }, [
-        h('div.about', {}, [h('h3', {}, token.name), h('p.quiet', {}, [[token.hint, token.stream, used].filter(Boolean).join(' · ')])]),
-        h('div.actions', {}, revoke),
-      ]);
-    }));
+      row.about.textContent = [token.hint, token.stream, used].filter(Boolean).join(' · ');
+      return row.element;
+    });
+    const there = [...tokens.querySelectorAll('.token')];
+    if (shown.length !== there.length || shown.some((/** @type {Element} */ each, /** @type {number} */ place) => each !== there[place])) {
+      fill(tokens, [shown.length ? h('h2', {}, t('bots.tokens')) : null, ...shown]);
+    }
+  }
+
+  /** @param {any} token */
+  function tokenRow(token) {
+    const revoke = removalButton(async () => {
+      await call('DELETE', `api/auth/tokens/${token.id}`);
+      announce(t('bots.revoked'));
+      await showTokens();
+    }, 'bots.revoke');
+    const about = h('p.quiet');
+    const element = h('div.card.row.token', { role: 'group', 'aria-label': token.name }, [
+      h('div.about', {}, [h('h3', {}, token.name), about]),
+      h('div.actions', {}, revoke),
+    ]);
+    return { element, about };
   }
 
   const form = /** @type {HTMLFormElement} */ (h('form.card.bot-form', { on: { submit: submitted } }, [
@@ -115,17 +154,26 @@ export async function botsView() {
     ]),
   ]));
   await showTokens();
-  return h('div.view', {}, [h('header.title', {}, [h('h1', {}, t('bots.title')), h('p.quiet', {}, t('bots.lead'))]), form, problem, made, tokens]);
+  const view = h('div.view', {}, [h('header.title', {}, [h('h1', {}, t('bots.title')), h('p.quiet', {}, t('bots.lead'))]), form, problem, made, tokens]);
+  const stop = repeat(async () => (view.isConnected ? showTokens().catch(() => undefined) : stop()), ASK_MILLISECONDS, () => document.visibilityState === 'visible');
+  return view;
 }
 
-/** @param {any} token @param {string} bot */
-function commandCard(token, bot) {
+/** Say which part of the stream a command saves, in the words of its answer. @param {number} offset @param {number} duration */
+function windowText(offset, duration) {
+  const { before, after } = aroundCommand(offset, duration);
+  if (!before) return t('bots.next', { after: spoken(after) });
+  return after ? t('bots.last-and-next', { before: spoken(before), after: spoken(after) }) : t('bots.last', { before: spoken(before) });
+}
+
+/** @param {any} token @param {string} bot @param {boolean} hasLink whether the chat gets a link to the clip */
+function commandCard(token, bot, hasLink) {
   const answer = h('p.answer', { role: 'status' });
   const test = h('button.plain', { on: { click: async () => {
     test.disabled = true;
     try {
       const reply = await send('GET', `c/${token.token}?format=text&dry_run=1&user=test`, { headers: { Accept: 'text/plain' } });
-      fill(answer, [h('span.quiet', {}, t('bots.answer')), ' ', await reply.text()]);
+      fill(answer, [h('span.quiet', {}, t('bots.answer')), ' ', await reply.text(), hasLink ? h('span.quiet', {}, ` ${t('bots.answer-link')}`) : null]);
     } catch (error) {
       fill(answer, sentenceOf(error));
     } finally {
@@ -158,7 +206,16 @@ function select(label, options) {
 
 /** @param {string} label @param {Record<string, any>} given */
 function input(label, given) {
-  const id = newId();
-  const field = /** @type {HTMLInputElement} */ (h('input', { id, autocomplete: 'off', ...given }));
-  return { field, element: h('div.field', {}, [h('label', { for: id }, label), field]) };
+  const [id, below] = [newId(), newId()];
+  const field = /** @type {HTMLInputElement} */ (h('input', { id, autocomplete: 'off', 'aria-describedby': below, ...given }));
+  const problem = h('p.bad.small', { role: 'alert' });
+  const hint = h('p.quiet.small', { role: 'status' });
+  /** Say what is wrong with what was written; nothing if it is empty. @param {string} text */
+  function say(text) {
+    problem.textContent = text;
+    field.setAttribute('aria-invalid', String(Boolean(text)));
+    if (text) hint.textContent = '';
+  }
+  const element = h('div.field', {}, [h('label', { for: id }, label), field, h('div', { id: below }, [problem, hint])]);
+  return { field, element, say, hint: (/** @type {string} */ text) => { hint.textContent = text; } };
 }

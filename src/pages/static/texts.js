@@ -93,3 +93,11 @@ export function spanText(seconds) {
 export function momentText(moment) {
   return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
 }
+
+/**
+ * Return the time of day with its seconds.
+ * @param {number} moment milliseconds
+ */
+export function clockText(moment) {
+  return new Intl.DateTimeFormat(language, { timeStyle: 'medium' }).format(moment);
+}

@@ -1,9 +1,9 @@
 /** Sends a file in pieces by tus 1.0.0, so that an upload can be paused, and resumed after the page was closed. */
 
 import { ApiError, send } from './api.js';
+import { Pieces } from './pieces.js';
 import { session } from './session.js';
 
-const PIECE_BYTES = 4 * 1024 * 1024;
 const PAUSES = [1000, 3000, 8000, 20000];
 const STORED = 'yt-downloader.uploads';
 const VERSION = { 'Tus-Resumable': '1.0.0' };
@@ -89,11 +89,14 @@ export class Upload extends EventTarget {
   /** @param {AbortSignal} signal */
   async sendRest(signal) {
     await this.begin(signal);
+    const pieces = new Pieces();
     while (this.sent < this.file.size) {
-      const piece = this.file.slice(this.sent, this.sent + PIECE_BYTES);
+      const piece = this.file.slice(this.sent, this.sent + pieces.size);
+      const began = performance.now();
       const headers = { ...VERSION, 'Upload-Offset': String(this.sent), 'Content-Type': 'application/offset+octet-stream' };
       const reply = await send('PATCH', `api/encode/tus/${this.id}`, { body: piece, headers, signal });
       this.sent = Number(reply.headers.get('Upload-Offset'));
+      pieces.took(piece.size, performance.now() - began);
       this.dispatchEvent(new Event('progress'));
     }
   }

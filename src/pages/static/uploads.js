@@ -1,9 +1,10 @@
 /** The view of uploads: files are dropped or chosen, sent in pieces, and encoded. */
 
-import { call, facts, offers } from './api.js';
+import { isAboutTheFile, refusalOf } from './accepted.js';
+import { ApiError, call, facts, offers } from './api.js';
 import { announce, fill, h, icon } from './dom.js';
 import { EncodeRow } from './encode-row.js';
-import { noticeOf, sentenceOf } from './problems.js';
+import { notice, noticeOf, sentence, sentenceOf } from './problems.js';
 import { sizeText, t } from './texts.js';
 import { Upload, forget, unfinished } from './tus.js';
 
@@ -50,6 +51,11 @@ export async function uploadsView() {
   /** @param {FileList | File[]} files */
   function add(files) {
     for (const file of files) {
+      const refused = refusalOf(file, facts);
+      if (refused) {
+        rows.prepend(refusedRow(file, refused));
+        continue;
+      }
       const upload = new Upload(file);
       rows.prepend(uploadRow(upload, codecs));
       void upload.run();
@@ -83,6 +89,24 @@ export async function uploadsView() {
 }
 
 /**
+ * A file that the service does not accept. Only another file helps.
+ * @param {File} file
+ * @param {string} why `type`, `size`, or the sentence of the service
+ */
+function refusedRow(file, why) {
+  const texts = /** @type {Record<string, string>} */ ({
+    type: t('uploads.refused-type', { types: facts.upload_types.join(', ') }),
+    size: t('uploads.refused-size', { size: sizeText(facts.largest_upload_bytes) }),
+  });
+  const row = h('div.card.row', { role: 'group', 'aria-label': file.name }, [
+    h('h3', {}, file.name),
+    h('div', { role: 'alert' }, notice('FILE_REFUSED', texts[why] ?? why)),
+    h('div.actions', {}, h('button.plain', { on: { click: () => row.remove() } }, [icon('close'), t('close')])),
+  ]);
+  return row;
+}
+
+/**
  * @param {Upload} upload
  * @param {Record<string, string[]>} codecs
  */
@@ -107,7 +131,12 @@ function uploadRow(upload, codecs) {
     if (upload.running) fill(problem);
     update();
   });
-  upload.addEventListener('problem', (event) => fill(problem, noticeOf(/** @type {CustomEvent} */ (event).detail)));
+  upload.addEventListener('problem', (event) => {
+    const error = /** @type {CustomEvent} */ (event).detail;
+    if (!(error instanceof ApiError) || !isAboutTheFile(error.code)) return fill(problem, noticeOf(error));
+    forget(upload.id); // the same file would be refused again
+    row.replaceWith(refusedRow(file, error.code === 'UPLOAD_TYPE_UNSUPPORTED' ? 'type' : sentence(error.code, error.message)));
+  });
   upload.addEventListener('done', async (event) => {
     announce(t('uploads.done', { name: file.name }), { seen: true });
     try {

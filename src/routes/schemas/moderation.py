@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, Field, StrictStr
@@ -26,11 +27,13 @@ class ModeratedClip(BaseModel):
     video_id: str
     title: str | None
     source_title: str | None
+    stream: str | None = Field(description="The channel, if the clip was requested with one.")
     viewer: str | None = Field(description="Who asked for it in the chat.")
     status: str
     percent: float
     offset: Seconds
     duration: Seconds
+    starts_at: UtcTime = Field(description="When its first frame was broadcast.")
     created_at: UtcTime
     expires_at: UtcTime | None
     file_url: LocalAddress | None
@@ -49,11 +52,13 @@ class ModeratedClip(BaseModel):
             video_id=job.id,
             title=params.additional_message,
             source_title=job.facts.get("title"),
+            stream=params.stream,
             viewer=params.viewer,
             status=job.shown_status.value,
             percent=percent,
             offset=params.clip_offset,
             duration=params.clip_duration,
+            starts_at=params.event_at - timedelta(seconds=params.clip_offset),
             created_at=job.created_at,
             expires_at=job.expires_at,
             file_url=file,

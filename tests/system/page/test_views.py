@@ -177,9 +177,14 @@ def test_an_upload_is_paused_and_resumed_after_a_reload(visit: Visit, tmp_path: 
                 return
         route.continue_()
 
+    page.set_input_files("#files", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no film"})
+    refused = page.get_by_role("group", name="notes.txt")
+    expect(refused).to_contain_text("This file type is not accepted. Accepted are: 3gp, aac, avi")
+    expect(refused.get_by_role("button")).to_have_text(["Close"])
+    assert not [url for url in visit.requested if "/api/encode/tus" in url], "it is refused before it is sent"
     page.route("**/api/encode/tus/*", hold_second)
     page.set_input_files("#files", path)
-    expect(page.get_by_text("MB of")).to_contain_text("4.2 MB of")
+    expect(page.get_by_text("66 kB of 11.8 MB")).to_be_visible()
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("Paused")).to_be_visible()
     page.reload()
@@ -219,7 +224,15 @@ def test_a_command_is_copied_and_tried_and_moderators_need_no_password(
     visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = visit.open("/#bots")
     enter(page, "bots@example.com")
-    page.get_by_label("Channel").fill(VideoId.LIVE_BY_NUMBER.value)
+    channel = page.get_by_label("Channel")
+    channel.fill("my channel")
+    page.get_by_role("button", name="Make the command").click()
+    expect(page.get_by_role("main").get_by_role("alert").filter(has_text="This is no YouTube channel")).to_be_visible()
+    expect(channel).to_be_focused()
+    channel.fill(VideoId.LIVE_BY_NUMBER.value)
+    expect(page.get_by_text("what you make here works for this video only")).to_be_visible()
+    expect(page.get_by_text("This is no YouTube channel")).to_have_count(0)
+    expect(page.get_by_text("The clip has the last 60 s and the next 30 s.")).to_be_visible()
     page.get_by_label("Bot", exact=True).select_option("Fossabot")
     page.get_by_role("button", name="Make the command").click()
     expect(page.get_by_text("send it as a message in the chat")).to_be_visible()
@@ -230,7 +243,9 @@ def test_a_command_is_copied_and_tried_and_moderators_need_no_password(
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert copied.startswith("!addcom !clip $(customapi http")
     page.get_by_role("button", name="Try it without saving").click()
-    expect(page.locator(".answer")).to_contain_text("The chat would see: ")
+    said = "The chat would see: Clip requested: the last 60 s and the next 30 s."
+    expect(page.locator(".answer")).to_contain_text(said)
+    expect(page.locator(".answer")).to_contain_text("The link follows when the clip is ready")
     page.get_by_label("Starts before").fill("20")
     page.get_by_label("Length").fill("10")
     page.get_by_role("button", name="Make a link for moderators").click()
@@ -246,12 +261,23 @@ def test_a_command_is_copied_and_tried_and_moderators_need_no_password(
     row.get_by_label("Name of the clip").fill("What <i>a</i> save")
     row.get_by_role("button", name="Rename").tap()
     expect(other.get_by_role("heading", name="What <i>a</i> save")).to_be_visible()
+    expect(row).to_contain_text("(0:30)")
     row.get_by_role("button", name="Trim").tap()
     row.get_by_role("group", name="End").get_by_role("button", name="−1 s: Earlier").tap()
     row.get_by_role("button", name="Cut again").tap()
     expect(row.locator("progress, video").first).to_be_visible()
     assert narrow(other)
+    expect(row).to_contain_text("(0:29)")
     assert not [url for url in phone.requested if "/api/auth" in url and not url.endswith("/me")]
+
+    made = page.get_by_role("group", name="Moderators")
+    expect(made).to_contain_text("used once")
+    for _ in range(2):
+        made.locator(".removal").click()
+    expect(page.get_by_role("textbox", name="Link for moderators")).to_have_count(0)
+    expect(made).to_have_count(0)
+    expect(other.locator(".notice")).to_have_text(re.compile("was revoked.*Ask the streamer for a new link"))
+    expect(other.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
 def test_everything_works_below_a_path(browser: Browser, service: LiveService, offline_youtube: OfflineYoutube) -> None:
