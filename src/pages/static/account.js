@@ -13,12 +13,11 @@ export async function accountView() {
   const used = sizeText(me.used_mb * 1e6);
   const space = me.quota_mb === null ? t('account.used', { used }) : t('account.used-of', { used, quota: sizeText(me.quota_mb * 1e6) });
   return h('div.view', {}, [
-    h('header.title', {}, [h('h1', {}, t('account.title')), h('p.quiet', {}, me.user.email)]),
+    h('header.title', {}, [h('h1', {}, t('account.title')), h('p.quiet', {}, me.user.email), h('div.actions', {}, h('button.plain', { on: { click: () => signOut() } }, t('session.leave')))]),
     h('section.card.part-card', {}, [
       h('h2', {}, t('account.space')),
       me.quota_mb ? h('progress', { max: me.quota_mb, value: me.used_mb, 'aria-label': t('account.space') }) : null,
       h('p.quiet', {}, space),
-      h('div.actions', {}, h('button.plain', { on: { click: () => signOut() } }, t('session.leave'))),
     ]),
     await loginsCard(),
     passwordCard(),

@@ -10,7 +10,7 @@ import { reachNote } from './reach.js';
 import { repeat } from './repeat.js';
 import { session } from './session.js';
 import { moveClip, trimPanel } from './trim.js';
-import { has, sizeText, t } from './texts.js';
+import { noteTexts, paceTexts, sizeText, t } from './texts.js';
 import { timeText } from './times.js';
 
 const POLL_MILLISECONDS = 2000;
@@ -217,7 +217,7 @@ export class ClipRow extends HTMLElement {
   outcome() {
     const { actual, requested, notes = [] } = this.clip;
     const moved = actual && requested && (differs(actual.start, requested.start) || differs(actual.end, requested.end));
-    const lines = notes.map((/** @type {{ text: string, code: string }} */ each) => (has(`note.${each.code}`) ? t(`note.${each.code}`) : each.text));
+    const lines = noteTexts(notes, { resolution: actual?.resolution ?? '' });
     if (moved) lines.unshift(t('range.actual', { start: timeText(actual.start), end: timeText(actual.end) }));
     return lines.length ? h('ul.notes', {}, lines.map((/** @type {string} */ line) => h('li', {}, line))) : null;
   }
@@ -230,9 +230,8 @@ export class ClipRow extends HTMLElement {
     const waiting = progress.waiting_for || this.clip.waiting_for;
     const phase = this.clip.status === 'pending' ? 'queued' : progress.current_phase || 'initializing';
     const known = percent > 0 ? `${Math.floor(percent)} %` : '';
-    const left = progress.eta ? t('progress.left', { eta: progress.eta }) : '';
     const words = waiting ? t(`waiting.${waiting}`) : t(`phase.${phase}`);
-    if (this.note) this.note.textContent = [words, known, parseFloat(progress.speed) > 0 && progress.speed, percent > 0 && left].filter(Boolean).join(' · ');
+    if (this.note) this.note.textContent = [words, known, ...(percent > 0 ? paceTexts(progress) : [])].filter(Boolean).join(' · ');
   }
 
   /** @param {(id: string) => Promise<void>} how */

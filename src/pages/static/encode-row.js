@@ -8,9 +8,11 @@ import { feed } from './events.js';
 import { expiryNote, hasPassed } from './expiry.js';
 import { notice, retryHelps } from './problems.js';
 import { repeat } from './repeat.js';
-import { sizeText, t } from './texts.js';
+import { noteTexts, paceTexts, sizeText, t } from './texts.js';
 
 const POLL_MILLISECONDS = 2000;
+/** @type {Record<string, string>} */
+const CODECS = { h264: 'H.264', h265: 'H.265' };
 const RUNNING = ['pending', 'processing'];
 
 export class EncodeRow extends HTMLElement {
@@ -71,7 +73,7 @@ export class EncodeRow extends HTMLElement {
     this.className = 'row card';
     this.setAttribute('role', 'group');
     this.setAttribute('aria-label', encode.original_filename);
-    const wanted = [encode.video_codec?.toUpperCase(), encode.quality_preset && t(`preset.${encode.quality_preset}`)].filter(Boolean).join(' · ');
+    const wanted = [CODECS[encode.video_codec] ?? encode.video_codec?.toUpperCase(), encode.quality_preset && t(`preset.${encode.quality_preset}`)].filter(Boolean).join(' · ');
     fill(this, [h('div.about', {}, [h('h3', {}, encode.original_filename), (this.facts = h('p.quiet', {}, wanted))]), this.body()]);
   }
 
@@ -94,7 +96,7 @@ export class EncodeRow extends HTMLElement {
       return [notice(code, message), h('div.actions', {}, [retry, remove])];
     }
     if (encode.status === 'completed' && encode.file_available && !hasPassed(encode.expires_at)) {
-      const notes = (encode.notes ?? []).map((/** @type {any} */ each) => h('li', {}, each.text));
+      const notes = noteTexts(encode.notes ?? []).map((each) => h('li', {}, each));
       const name = encode.original_filename.replace(/\.[^.]+$/, '') + (encode.video_codec ? `_${encode.video_codec}` : '');
       return [
         notes.length ? h('ul.notes', {}, notes) : null,
@@ -132,8 +134,7 @@ export class EncodeRow extends HTMLElement {
   update(reading) {
     const percent = Number(reading.progress ?? 0);
     if (this.bar && percent > 0) this.bar.value = percent;
-    const left = reading.eta ? t('progress.left', { eta: reading.eta }) : '';
-    if (this.bar && this.note) this.note.textContent = [t('phase.encoding-file'), percent > 0 ? `${Math.floor(percent)} %` : '', reading.speed, left].filter(Boolean).join(' · ');
+    if (this.bar && this.note) this.note.textContent = [t('phase.encoding-file'), percent > 0 ? `${Math.floor(percent)} %` : '', ...(percent > 0 ? paceTexts(reading) : [])].filter(Boolean).join(' · ');
     if (this.encode.status === 'completed' && this.facts && !this.facts.dataset.sized) {
       this.facts.dataset.sized = 'yes';
       this.facts.append(` · ${sizeText(this.encode.file_size_mb * 1e6)}`);

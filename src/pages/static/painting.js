@@ -5,6 +5,7 @@ import { timeText } from './times.js';
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
 const LABEL_PIXELS = 76;
 const RULER_PIXELS = 20;
+const LAST_PIXELS = 2; // a label that would stand just behind the end belongs to it
 
 /** @param {Element} element @param {string} name */
 export function colour(element, name) {
@@ -23,7 +24,7 @@ export function paintRuler(context, { from, to }, width, height) {
   const quiet = colour(context.canvas, '--quiet');
   context.font = '500 11px system-ui, sans-serif';
   context.textBaseline = 'middle';
-  for (let time = Math.ceil(from / step) * step; time <= to; time += step) {
+  for (let time = Math.ceil(from / step) * step; time <= to + LAST_PIXELS * perPixel; time += step) {
     const x = Math.round((time - from) / perPixel) + 0.5;
     context.fillStyle = colour(context.canvas, '--line');
     context.fillRect(x, height - RULER_PIXELS, 1, 5);

@@ -187,6 +187,7 @@ function ask(why) {
     async function submitted(event) {
       event.preventDefault();
       submit.disabled = true;
+      fill(submit, [h('span.spinner', { 'aria-hidden': 'true' }), t('session.busy')]);
       fill(problem);
       try {
         await enter(emailField.value.trim(), passwordField.value);
@@ -196,6 +197,7 @@ function ask(why) {
         passwordField.focus();
       } finally {
         submit.disabled = false;
+        fill(submit, t('session.enter'));
       }
     }
     function closed() {

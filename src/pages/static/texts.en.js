@@ -101,6 +101,7 @@ export const TEXTS = {
   'session.password': 'Password',
   'session.hint': 'If the address has no account yet, one is created. At least 8 characters.',
   'session.enter': 'Continue',
+  'session.busy': 'Signing in …',
 
   'state.saved': 'Saved, and not started yet.',
   'state.pending': 'Waiting',
@@ -109,7 +110,7 @@ export const TEXTS = {
   'state.failed': 'Failed',
   'state.cancelled': 'Cancelled.',
   'state.expired': 'The file has expired and was deleted.',
-  'phase.queued': 'Waiting for a worker',
+  'phase.queued': 'Waiting for a free place',
   'phase.initializing': 'Starting',
   'phase.downloading': 'Fetching',
   'phase.encoding': 'Cutting',
@@ -291,7 +292,7 @@ export const TEXTS = {
   'operations.part-mongodb': 'MongoDB',
   'operations.part-redis': 'Redis',
   'operations.part-egress': 'Way to the internet',
-  'account.needed': 'Sign in to see this.',
+  'account.needed': 'Sign in or register to see this.',
 
   'who.operator': 'Only the operator of this service can solve this.',
   'who.later': 'This is temporary. Please try again in a while.',

@@ -65,13 +65,41 @@ export function has(key) {
 }
 
 /**
+ * Return a number with at most so many decimals, as the language writes it.
+ * @param {number} number
+ * @param {number} [digits]
+ */
+export function numberText(number, digits = 1) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(number);
+}
+
+/**
+ * Return the sentences about a file: those of the language, otherwise those of the service; each once.
+ * @param {{ code: string, text: string }[]} notes
+ * @param {Record<string, any>} [values]
+ */
+export function noteTexts(notes, values = {}) {
+  return [...new Set(notes.map(({ code, text }) => (has(`note.${code}`) ? t(`note.${code}`, values) : text)))];
+}
+
+/**
+ * Return what the API says about the speed and the time left: "0.3 MB/s", "2.5×", "00:12 left".
+ * @param {{ speed?: string | null, eta?: string | null }} reading
+ */
+export function paceTexts({ speed, eta }) {
+  const [, factor, unit] = /^([\d.]+)(x|MB\/s)$/.exec(speed ?? '') ?? [];
+  const known = Number(factor) >= 0.05; // less is shown as zero
+  return [known ? numberText(Number(factor)) + (unit === 'x' ? '×' : ` ${unit}`) : '', /[1-9]/.test(eta ?? '') ? t('progress.left', { eta: eta ?? '' }) : ''];
+}
+
+/**
  * Return a size such as "1.2 MB".
  * @param {number} bytes
  */
 export function sizeText(bytes) {
   const [unit, divisor] = bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e5 ? ['MB', 1e6] : ['kB', 1e3];
   const digits = divisor === 1e3 ? 0 : 1;
-  return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(bytes / divisor)} ${unit}`;
+  return `${numberText(bytes / divisor, digits)} ${unit}`;
 }
 
 /**

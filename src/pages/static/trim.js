@@ -3,7 +3,7 @@
 import { call } from './api.js';
 import { fill, h } from './dom.js';
 import { noticeOf } from './problems.js';
-import { t } from './texts.js';
+import { numberText, t } from './texts.js';
 import { timeText } from './times.js';
 
 const STEPS = [-1, -0.1, 0.1, 1];
@@ -73,7 +73,7 @@ export function trimPanel(video, length, send, done) {
       h('span.label', {}, t(`range.${which}`)),
       h('div.actions', {}, [
         STEPS.map((seconds) => {
-          const text = `${seconds < 0 ? '−' : '+'}${Math.abs(seconds)} s`;
+          const text = `${seconds < 0 ? '−' : '+'}${numberText(Math.abs(seconds))} s`;
           const name = `${text}: ${t(seconds < 0 ? 'trim.earlier' : 'trim.later')}`;
           return h('button.plain.step', { 'aria-label': name, on: { click: () => step(which, seconds) } }, text);
         }),

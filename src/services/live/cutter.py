@@ -112,5 +112,5 @@ def resolution_note(params: LiveClipParams, state: CaptureState) -> tuple[Note, 
     wanted = params.resolution_preference
     if wanted in ("best", state.resolution):
         return ()
-    text = f"The stream was captured in {state.resolution}; {wanted} was requested"
+    text = f"The stream was captured in {state.resolution}, not in {wanted}"
     return (Note(NoteCode.RESOLUTION_LOWERED, text),)

@@ -38,6 +38,6 @@ def test_a_guest_needs_no_account(
     page.get_by_role("link", name="My clips").click()
     expect(page.locator(".poster img")).to_be_visible()
     page.get_by_role("link", name="Chat bots").click()
-    expect(page.get_by_text("Sign in to see this.")).to_be_visible()
+    expect(page.get_by_text("Sign in or register to see this.")).to_be_visible()
     visit.context.close()
     assert visit.problems == []

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import Remedy, catalogue
+from src.models.outcome import NoteCode
 from tests.tools.live_service import ROOT
 
 pytestmark = [pytest.mark.slow]
@@ -72,6 +73,11 @@ def test_texts_about_errors_are_for_users_and_not_of_the_site() -> None:
         own = {key.removeprefix("error.") for key in KEY.findall(table) if key.startswith("error.")}
         assert with_words_of_the_site - own <= WITH_FIGURES, language
         assert re.findall(r"YTDLP_\w+|make update\S*", table) == [], "settings are for operators"
+
+
+def test_every_note_about_a_file_has_a_german_sentence() -> None:
+    german = set(KEY.findall((STATIC / "texts.de.js").read_text()))
+    assert {f"note.{code}" for code in NoteCode} - german == set()
 
 
 def test_every_text_that_is_used_exists() -> None:

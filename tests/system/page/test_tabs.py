@@ -61,7 +61,7 @@ def test_all_tabs_have_the_user_of_the_last_login(visit: Visit) -> None:
     one, two = visit.open("/#account"), visit.open("/#clips")
     expect(two.locator(".account")).to_have_text("first@example.com")
     one.get_by_role("button", name="Sign out").click()
-    expect(two.get_by_text("Sign in to see this.")).to_be_visible()
+    expect(two.get_by_text("Sign in or register to see this.")).to_be_visible()
     one.get_by_role("main").get_by_role("button", name="Sign in").click()
     sign_in(one, "second@example.com")
     expect(two.locator(".account")).to_have_text("second@example.com")

@@ -314,7 +314,7 @@ def test_a_login_elsewhere_is_ended(visit: Visit, phone: Visit) -> None:
     end.click()
     expect(logins).to_have_count(1)
     other.reload()
-    expect(other.get_by_text("Sign in to see this.")).to_be_visible()
+    expect(other.get_by_text("Sign in or register to see this.")).to_be_visible()
 
 
 def test_a_clip_of_the_list_is_chosen_again(visit: Visit, offline_youtube: OfflineYoutube) -> None:
