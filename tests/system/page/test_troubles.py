@@ -182,6 +182,21 @@ def test_a_login_that_the_browser_does_not_keep_says_so(visit: Visit) -> None:
     expect(page.locator("dialog")).to_be_visible()
 
 
+def test_the_sign_in_says_that_it_is_busy_and_moves_no_link(visit: Visit) -> None:
+    page = visit.open("/#clips")
+    first = page.get_by_role("navigation").get_by_role("link").first
+    place = first.bounding_box()
+    asked = held(page, "**/api/auth/login")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.get_by_label("E-mail").fill("a.rather.long.address.of.someone@example.com")
+    page.get_by_label("Password").fill("SecurePass123!")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("button", name="Signing in")).to_be_disabled()
+    asked[0].fulfill(status=401, json={"code": "CREDENTIALS_INVALID", "error": "wrong"})
+    expect(page.get_by_role("link", name="a.rather.long")).to_be_visible()
+    assert first.bounding_box() == place
+
+
 def test_previews_of_a_video_end_with_it(visit: Visit, offline_youtube: OfflineYoutube) -> None:
     visit.context.add_init_script(BLOBS)
     page = visit.open()
