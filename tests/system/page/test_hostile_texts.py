@@ -89,7 +89,7 @@ ANSWERS: dict[str, Any] = {
     },
 }
 SEEN = {
-    "clips": ("clip ", "lines ", "note ", "failed ", "1 "),
+    "clips": ("clip ", "lines ", "note ", "failed "),
     "uploads": ("file ", "plan ", "failed "),
     "bots": ("token ", "channel "),
     "account": ("client ", "reason ", "files ", "problem "),
