@@ -93,11 +93,10 @@ class SecureTransport(httpx.AsyncBaseTransport):
             network = self._network
             context = certificates() if network.verify_tls else httpx.create_ssl_context(verify=False)
             proxy = httpx.Proxy(network.proxy) if network.proxy else None
+            self._transport = httpx.AsyncHTTPTransport(context, limits=self._limits, proxy=proxy, trust_env=False)
             if proxy is not None and proxy.url.scheme != "http":
-                self._transport = httpx.AsyncHTTPTransport(context, limits=self._limits, proxy=proxy, trust_env=False)
                 return self._transport
             self._early = EarlyConnections(proxy, context, network.connect_seconds)
-            self._transport = httpx.AsyncHTTPTransport(context, limits=self._limits, trust_env=False)
             # httpx has no argument for what opens its connections.
             self._transport._pool = httpcore.AsyncConnectionPool(
                 ssl_context=context,

@@ -5,6 +5,19 @@ import { test } from 'node:test';
 
 import { Selection } from '../../../../src/pages/static/selection.js';
 
+if (!('CustomEvent' in globalThis)) {
+  // Node 18 has events without details only.
+  Object.assign(globalThis, {
+    CustomEvent: class extends Event {
+      /** @param {string} type @param {{ detail?: unknown }} [options] */
+      constructor(type, options) {
+        super(type);
+        this.detail = options?.detail ?? null;
+      }
+    },
+  });
+}
+
 const film = (/** @type {number} */ start, /** @type {number} */ end) => {
   const info = /** @type {any} */ ({ duration: 20, start_time: null });
   const selection = new Selection('https://youtu.be/x', info, 600);
