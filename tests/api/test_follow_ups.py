@@ -73,7 +73,9 @@ def world(api: Api, tmp_path: Path) -> Iterator[World]:
     policy = Policy(AllowList.parse(f"127.0.0.1:{own.server_port}"))
     egress = EgressProxy(policy, resolver=net.resolve, connector=net.connect)
     object.__setattr__(api.services.webhooks, "_egress", egress)
-    object.__setattr__(api.services.webhooks, "_tls", ssl.create_default_context(cafile=str(authority)))
+    tls = ssl.create_default_context(cafile=str(authority))
+    tls.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
+    object.__setattr__(api.services.webhooks, "_tls", tls)
     for server in (secure, own):
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield World(net, f"http://127.0.0.1:{own.server_port}/clips", statuses, heard)

@@ -29,6 +29,14 @@ def is_played(host: str) -> bool:
     return host in NAMES or f"*.{parent}" in NAMES
 
 
+def _signs_certificates() -> x509.KeyUsage:
+    """What an authority must say of its key (RFC 5280, 4.2.1.3); Python verifies it from 3.13 on."""
+    uses = dict.fromkeys(
+        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
+    )
+    return x509.KeyUsage(**uses, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False)
+
+
 def make_certificate(folder: Path, names: Sequence[str] = NAMES) -> tuple[ssl.SSLContext, Path]:
     """(the server's side of TLS, the file of the authority that a client may trust), written into ``folder``."""
     now = dt.datetime.now(dt.UTC)
@@ -43,6 +51,7 @@ def make_certificate(folder: Path, names: Sequence[str] = NAMES) -> tuple[ssl.SS
         begun(authority_name, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
+        .add_extension(_signs_certificates(), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     leaf = (
