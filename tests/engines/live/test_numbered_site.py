@@ -27,6 +27,7 @@ from src.services.encoding_service import EncodingService
 from src.services.ffmpeg_utils_service import FFmpeg
 from src.services.live.cutter import LiveReport, LiveTask
 from src.services.live.service import LiveService, StreamNotReady
+from src.services.youtube import lookup_cache
 from src.services.youtube.lookup_cache import LookupCache
 from src.services.youtube_service import YouTubeService
 from src.utils.ffmpeg_program import find_ffmpeg
@@ -134,7 +135,9 @@ class Place:
 
 
 @pytest.fixture
-def place(offline_youtube: OfflineYoutube, tmp_path: Path) -> Iterator[Place]:
+def place(offline_youtube: OfflineYoutube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    # The cache counts the time of day, in which a slow machine needs longer for a moment than a lookup is good for.
+    monkeypatch.setattr(lookup_cache, "LIVE_SECONDS", 3600.0)
     kept = offline_youtube.live
     try:
         yield Place(offline_youtube, tmp_path)
