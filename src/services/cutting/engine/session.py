@@ -73,9 +73,13 @@ class Session:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
-    def _tracks(self) -> tuple[Track, ...]:
+    def _source(self) -> ClipSource:
         assert isinstance(self._order.source, ClipSource)
-        return self._order.source.tracks
+        return self._order.source
+
+    @property
+    def _tracks(self) -> tuple[Track, ...]:
+        return self._source.tracks
 
     # --- steps --------------------------------------------------------------------------------------------------
 
@@ -109,8 +113,7 @@ class Session:
 
     def _estimate(self, track: Track) -> float:
         """Return about how many bytes of a track the ranges have; infinite if its size or its length is unknown."""
-        assert isinstance(self._order.source, ClipSource)
-        length = self._order.source.duration_seconds
+        length = self._source.duration_seconds
         if not length or track.size_bytes is None:
             return inf
         seconds = sum(min(float(wanted.end), length) - float(wanted.start) for wanted in self._order.ranges)
@@ -125,8 +128,7 @@ class Session:
     def _remote(self, place: int, track: Track) -> RemoteFile:
         resource = Resource(track.url, track.headers, (place, ""))
         self._register(resource)
-        assert isinstance(self._order.source, ClipSource)
-        seconds, whole = self._order.source.duration_seconds, track.has_video and track.has_audio
+        seconds, whole = self._source.duration_seconds, track.has_video and track.has_audio
         remote = RemoteFile(self.fetcher, resource, seconds, whole=whole)
         if is_shared(self._order.share, place):
             remote.identify()
