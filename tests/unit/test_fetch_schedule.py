@@ -92,6 +92,16 @@ def test_the_first_group_arrives_first_and_the_last_one_next() -> None:
     assert begun[0].chunk.resource is audio and begun[1].start >= 55 * MB // 2
 
 
+def test_the_connection_that_fetches_audio_gets_less_of_the_last_stretch() -> None:
+    video, audio = files()
+    schedule = clip(video, audio, CLIP, 15)  # as many bytes between the edges as in the last group
+    done = run(schedule, [2e6] * 8)
+    ends = {id(one.chunk): one.end for one in done if one.chunk.end}
+    last = sorted(ends.values())[-8:]
+    assert last[-1] - last[0] < 0.1, last
+    assert len(done) <= 18
+
+
 def test_a_crawling_connection_gets_little_and_is_helped() -> None:
     video, audio = files()
     done = run(clip(video, audio, CLIP, 60), [2e6] * 7 + [60e3])

@@ -32,12 +32,18 @@ _UNUSED = ("cffi", "click", "pygments", "rich")
 """What httpx loads for its command line, and PyCryptodome instead of ctypes, because it is installed."""
 
 
+_LATE = ("anyio._backends._asyncio", "anyio.streams.tls", "src.services.youtube.media_hosts", "av.subtitles.stream")
+"""What httpx, the engine and PyAV load at their first use, which would be while a user waits."""
+
+
 def load() -> None:
     """Load the engine and what it needs, which takes most of a second; a fork of the template finds it loaded."""
     for name in _UNUSED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # an import fails as if it were not installed
     for name in ("engine.engine", "sandbox_protocol"):
         importlib.import_module(f"src.services.cutting.{name}")
+    for name in _LATE:
+        importlib.import_module(name)
     adapters()
 
 

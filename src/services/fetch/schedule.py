@@ -18,6 +18,7 @@ IDLE_SECONDS = 0.1  # how often a free connection checks whether another one nee
 _SAME_SPEED = 3.0  # connections whose speeds differ by less than this factor get equal shares: it may only be noise
 _LEAST_SHARE = 512 << 10  # less is not worth a round trip, except at the start, where something waits for it
 _LEAST_HELPED = 64 << 10
+_LEAST_REST = 256 << 10  # at the end, less is not worth a request of its own: about two round trips of a distant server
 _SPARED = 0.25  # of a share: so much more is fetched with one request, instead of with another one
 
 
@@ -134,6 +135,10 @@ class Schedule:
         seconds = _seconds(waiting, [(0, speed), *others])
         share = min(max(seconds * speed, _LEAST_SHARE), LARGEST_CHUNK)
         requests = max(ceil(stretch.left / share - _SPARED), 1)
+        # Nothing of the group follows the last stretch, so its rest is for a connection that is busy for longer.
+        rest = stretch.left - ceil(share) * (requests - 1)
+        if waiting == stretch.left and rest >= _LEAST_REST:
+            return ceil(share)
         return min(ceil(stretch.left / requests), LARGEST_CHUNK)
 
 
@@ -143,8 +148,8 @@ def _seconds(waiting: int, connections: list[tuple[int, float]]) -> float:
     ends = sorted((left / speed, left, speed) for left, speed in connections)
     total, speeds, seconds = float(waiting), 0.0, 0.0
     for end, left, speed in ends:
-        if speeds and end >= seconds:
-            break  # it is busy for longer, and takes nothing
+        if speeds and (seconds - end) * speed < _LEAST_REST:
+            break  # it is busy for longer, or has too little time left for one more request
         total, speeds = total + left, speeds + speed
         seconds = total / speeds
     return seconds

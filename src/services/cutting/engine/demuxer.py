@@ -21,6 +21,9 @@ from src.utils.clock_turns import nearest_turn
 from src.utils.timecode import FRAME_TOLERANCE_SECONDS
 
 _BUFFER_BYTES = 128 << 10
+_RATE_FRAMES = "3"
+"""How many frames of an MP4 FFmpeg reads to guess its frame rate. It stores how long each frame is shown, so the guess
+is only a hint for encoders. The usual 20 frames must arrive, and are decoded, before the first packet is returned."""
 _MOST_EARLY = 16  # frames that a supported codec may reorder
 
 
@@ -50,6 +53,8 @@ class Demuxer:
         self.layout = layout
         reader = (SeekableReader if layout.seekable else SequentialReader)(fetcher, layout.parts)
         options = {"analyzeduration": "10000000"}
+        if layout.container == "mp4":
+            options["fpsprobesize"] = _RATE_FRAMES
         try:
             self._container = av.open(
                 reader,
