@@ -1,5 +1,7 @@
 /** Speaks with the API of this service: relative addresses, JSON, errors with their codes. */
 
+import { store, storedText } from './storage.js';
+
 /** Where the service is, also below a path of a proxy. */
 export const BASE = new URL('../', import.meta.url);
 
@@ -73,28 +75,19 @@ export function whoCanAct(code) {
  */
 export const HEADERS = { 'X-Requested-With': 'yt-downloader' };
 
-const STORED_GUEST = 'yt-downloader.guest';
+const STORED_GUEST = 'guest';
 
 /** The guest session of this tab, which makes clips where the service allows it; a login comes first. */
 export const guest = {
-  key: '',
+  key: storedText(STORED_GUEST, (text) => /^[\w-]+$/.test(text), 'sessionStorage'),
   /** @type {() => boolean} */
   isUsed: () => false,
 };
-try {
-  guest.key = sessionStorage.getItem(STORED_GUEST) ?? '';
-} catch {
-  // Without storage the session ends with the page.
-}
 
 /** @param {string} key */
 export function keepGuest(key) {
   guest.key = key;
-  try {
-    sessionStorage.setItem(STORED_GUEST, key);
-  } catch {
-    // As above.
-  }
+  store(STORED_GUEST, key, 'sessionStorage');
 }
 
 const AWAY = [502, 503, 504]; // how a proxy says that there is no service behind it
@@ -146,6 +139,15 @@ export async function send(method, path, given = {}) {
 }
 
 /**
+ * The service answered and the module still did not arrive: the service went away again between the two requests.
+ * @param {unknown} error
+ * @returns {never}
+ */
+function failedAgain(error) {
+  throw error instanceof TypeError ? new ApiError(0, 'NETWORK_DOWN', 'The service cannot be reached.') : error;
+}
+
+/**
  * Load a module that is not here yet; where it cannot be, say why.
  * @template T
  * @param {() => Promise<T>} load
@@ -156,7 +158,7 @@ export async function loaded(load) {
     return await load();
   } catch {
     await send('GET', 'page/facts.json'); // browsers do not say why: perhaps the service is away
-    return load();
+    return load().catch(failedAgain);
   }
 }
 

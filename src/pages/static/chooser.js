@@ -1,7 +1,9 @@
 /** Shows a video that was looked up and lets its range, resolution and container be chosen. */
 
+import { loaded } from './api.js';
 import { fill, h, icon, newId } from './dom.js';
 import { liveButtons } from './live.js';
+import { noticeOf } from './problems.js';
 import { timeField } from './time-field.js';
 import { t } from './texts.js';
 import { timeText } from './times.js';
@@ -71,9 +73,14 @@ export class ClipChooser extends HTMLElement {
 
   /** @param {import('./selection.js').Selection} selection */
   async showTimeline(selection) {
-    const { FrameChooser } = await import('./frame-chooser.js');
+    const found = await loaded(() => import('./frame-chooser.js')).catch((error) => ({ error }));
     if (this.selection !== selection || !this.stage) return;
-    const timeline = new FrameChooser();
+    if ('error' in found) {
+      const again = h('button.plain', { on: { click: () => this.showTimeline(selection) } }, t('retry'));
+      fill(this.stage, noticeOf(found.error, h('div.actions', {}, again)));
+      return;
+    }
+    const timeline = new found.FrameChooser();
     this.timeline = timeline;
     fill(this.stage, timeline);
     timeline.show(selection);

@@ -171,8 +171,9 @@ export class ClipRow extends HTMLElement {
 
   /** In a list: a link to the first view with the same video and range. */
   chooseAgain() {
-    const { url, kind, start_time: from, end_time: to } = this.clip;
+    const { url, kind } = this.clip;
     if (!this.compact || kind !== 'clip') return null;
+    const { start: from, end: to } = boundsOf(this.clip);
     return h('a.button', { href: `#${new URLSearchParams({ url, from, to })}` }, [icon('clip'), t('choose-again')]);
   }
 
@@ -265,9 +266,19 @@ customElements.define('clip-row', ClipRow);
 /** @param {import('./clips-api.js').Clip} clip */
 function rangeText(clip) {
   if (typeof clip.start_time !== 'number' || typeof clip.end_time !== 'number') return '';
+  const { start, end } = boundsOf(clip);
   // Where a stream began is of no use to anyone: its moments have no place that a reader could find again.
-  if (clip.kind === 'live_clip') return timeText(clip.end_time - clip.start_time, 1);
-  return `${timeText(clip.start_time)} – ${timeText(clip.end_time)} (${timeText(clip.end_time - clip.start_time)})`;
+  if (clip.kind === 'live_clip') return timeText(end - start, 1);
+  return `${timeText(start)} – ${timeText(end)} (${timeText(end - start)})`;
+}
+
+/**
+ * Return where a clip starts and ends in its video: in the file, once that is known, otherwise as it was requested.
+ * @param {import('./clips-api.js').Clip} clip
+ */
+function boundsOf({ kind, status, actual, start_time: start, end_time: end }) {
+  const isKnown = kind === 'clip' && status === 'completed' && typeof actual?.start === 'number' && typeof actual.end === 'number';
+  return isKnown ? { start: actual.start, end: actual.end } : { start, end };
 }
 
 /**

@@ -3,33 +3,36 @@
  * Phones throw away pages that are not looked at, and load them again.
  */
 
-const STORED = 'yt-downloader.first-view';
+import { forgetStored, store, storedJson } from './storage.js';
+
+const STORED = 'first-view';
+const AREA = 'sessionStorage';
 
 /** @typedef {{ url?: string, start?: number, end?: number, shown?: { start: number, end: number }, clips?: string[] }} Kept */
 
 /** @returns {Kept} */
 export function kept() {
-  try {
-    return JSON.parse(sessionStorage.getItem(STORED) ?? '{}');
-  } catch {
-    return {};
-  }
+  const found = storedJson(STORED, AREA);
+  return isKept(found) ? found : {};
+}
+
+/**
+ * @param {any} found
+ * @returns {found is Kept}
+ */
+function isKept(found) {
+  if (typeof found !== 'object' || found === null) return false;
+  const { url = '', start = 0, end = 0, shown = { start, end }, clips = [] } = found;
+  const times = [start, end, shown?.start, shown?.end];
+  return typeof url === 'string' && times.every(Number.isFinite) && Array.isArray(clips) && clips.every((each) => typeof each === 'string');
 }
 
 /** @param {Kept} changes */
 export function keep(changes) {
-  try {
-    sessionStorage.setItem(STORED, JSON.stringify({ ...kept(), ...changes }));
-  } catch {
-    // Without storage a reload starts over.
-  }
+  store(STORED, JSON.stringify({ ...kept(), ...changes }), AREA);
 }
 
 /** Forget all of it: the next user of this browser is perhaps another one. */
 export function forgetKept() {
-  try {
-    sessionStorage.removeItem(STORED);
-  } catch {
-    // As above.
-  }
+  forgetStored(STORED, AREA);
 }

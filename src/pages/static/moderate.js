@@ -1,12 +1,13 @@
 /** The page of a channel's moderators, who have a link and no account: save the last moments, and tidy the last clips. */
 
 import { removalButton } from './action-button.js';
-import { ApiError, send, serviceNow } from './api.js';
+import { ApiError, send } from './api.js';
 import { announce, fill, h, icon } from './dom.js';
+import { expiryNote, hasPassed } from './expiry.js';
 import { liveButtons } from './live.js';
 import { notice, noticeOf, sentenceOf } from './problems.js';
 import { repeat } from './repeat.js';
-import { clockText, spanText, t } from './texts.js';
+import { clockText, t } from './texts.js';
 import { timeText } from './times.js';
 import { trimPanel } from './trim.js';
 
@@ -63,7 +64,7 @@ export async function moderateView(token) {
       const { clips } = await (await ask('GET', '/clips')).json();
       fill(problem);
       const shown = clips.map((/** @type {Clip} */ clip) => {
-        const shape = [clip.status, clip.title, clip.offset, clip.duration, clip.file_url?.split('?')[0]].join('|');
+        const shape = [clip.status, clip.title, clip.offset, clip.duration, clip.file_url?.split('?')[0], clip.expires_at, hasPassed(clip.expires_at)].join('|');
         const known = rows.get(clip.video_id);
         if (known?.shape === shape) {
           const bar = known.element.querySelector('progress');
@@ -82,6 +83,7 @@ export async function moderateView(token) {
       if (!ended) fill(problem, noticeOf(error));
     }
   }
+  list.addEventListener('expired', () => void refresh());
   await refresh();
   const stop = repeat(async () => (view.isConnected && !ended ? refresh() : stop()), ASK_MILLISECONDS, () => document.visibilityState === 'visible');
   return view;
@@ -106,7 +108,8 @@ function row(ask, clip, changed) {
     ask(method, `/clips/${clip.video_id}${path}`, { json });
   const title = h('input', { 'aria-label': t('moderate.name'), maxlength: 200, own: { value: clip.title ?? '' }, placeholder: clip.source_title ?? '' });
   const extra = h('div.extra');
-  const video = clip.file_url ? h('video', { src: clip.file_url, poster: clip.poster, controls: true, playsinline: true, preload: 'metadata', 'aria-label': name }) : null;
+  const isExpired = hasPassed(clip.expires_at); // the service deletes the file within minutes
+  const video = clip.file_url && !isExpired ? h('video', { src: clip.file_url, poster: clip.poster, controls: true, playsinline: true, preload: 'metadata', 'aria-label': name }) : null;
   const act = (/** @type {() => Promise<unknown>} */ what) => async () => {
     try {
       await what();
@@ -120,11 +123,12 @@ function row(ask, clip, changed) {
     fill(extra, trimPanel(video, clip.duration, (move) => tell('POST', '/move', move), changed));
     return extra.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
   }
-  const facts = [t(`state.${clip.status}`), clip.stream, rangeText(clip), clip.viewer, clip.expires_at && t('expires', { span: spanText((new Date(clip.expires_at).getTime() - serviceNow()) / 1000) })];
+  const facts = [t(`state.${clip.status}`), clip.stream, rangeText(clip), clip.viewer];
   return h('div.card.row', { role: 'group', 'aria-label': name }, [
     h('div.about', {}, [h('h3', {}, name), h('p.quiet', {}, facts.filter(Boolean).join(' · '))]),
     running ? h('progress', { max: 100, 'aria-label': t('progress') }) : null,
     clip.error ? notice(clip.error.code, clip.error.message) : null,
+    isExpired ? h('p.quiet', {}, t('state.expired')) : null,
     video,
     h('form.rename', { on: { submit: (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -136,6 +140,7 @@ function row(ask, clip, changed) {
         await tell('DELETE', '');
         await changed();
       }),
+      isExpired ? null : expiryNote(clip.expires_at),
     ]),
     extra,
   ]);

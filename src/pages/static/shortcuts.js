@@ -1,26 +1,19 @@
 /** The keys of the timeline, which act while it has the focus and can be switched off. */
 
 import { h } from './dom.js';
+import { store, storedText } from './storage.js';
 import { t } from './texts.js';
 
-const STORED = 'yt-downloader.keys';
+const STORED = 'keys';
 const KEYS = [['I', 'start'], ['O', 'end'], ['← →', 'frame'], ['Shift ← →', 'second'], ['Space', 'play'], ['Enter', 'create'], ['?', 'list']];
 
 function on() {
-  try {
-    return localStorage.getItem(STORED) !== 'off';
-  } catch {
-    return true;
-  }
+  return storedText(STORED, Boolean) !== 'off';
 }
 
 /** @param {boolean} wanted */
 function switchKeys(wanted) {
-  try {
-    localStorage.setItem(STORED, wanted ? 'on' : 'off');
-  } catch {
-    // Without storage they stay on.
-  }
+  store(STORED, wanted ? 'on' : 'off');
 }
 
 /**

@@ -1,9 +1,11 @@
 /** Gives every text of the page in the language of the reader; the tables are `texts.*.js`. */
 
+import { store, storedText } from './storage.js';
+
 /** @typedef {Record<string, string>} Table */
 
 export const LANGUAGES = { en: 'English', de: 'Deutsch' };
-const STORED = 'yt-downloader.language';
+const STORED = 'language';
 
 /** @type {Table} */
 let table = {};
@@ -11,8 +13,8 @@ let language = 'en';
 
 /** Load the table of the language that was chosen, otherwise that of the browser, otherwise English. */
 export async function loadTexts() {
-  const wanted = [stored(), ...navigator.languages.map((each) => each.slice(0, 2).toLowerCase())];
-  language = wanted.find((each) => each in LANGUAGES) ?? 'en';
+  const wanted = [storedText(STORED, isKnown), ...navigator.languages.map((each) => each.slice(0, 2).toLowerCase())];
+  language = wanted.find(isKnown) ?? 'en';
   table = (language === 'de' ? await import('./texts.de.js') : await import('./texts.en.js')).TEXTS;
   document.documentElement.lang = language;
 }
@@ -27,20 +29,13 @@ export function currentLanguage() {
  * @param {string} code
  */
 export function chooseLanguage(code) {
-  try {
-    localStorage.setItem(STORED, code);
-  } catch {
-    // Without storage the choice cannot last.
-  }
+  store(STORED, code);
   location.reload();
 }
 
-function stored() {
-  try {
-    return localStorage.getItem(STORED) ?? '';
-  } catch {
-    return '';
-  }
+/** @param {string} code */
+function isKnown(code) {
+  return Object.hasOwn(LANGUAGES, code);
 }
 
 /**
@@ -71,6 +66,11 @@ export function has(key) {
  */
 export function numberText(number, digits = 1) {
   return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(number);
+}
+
+/** Return what the language writes between the whole and the decimals of a number. */
+export function decimalMark() {
+  return new Intl.NumberFormat(language).formatToParts(0.5).find(({ type }) => type === 'decimal')?.value ?? '.';
 }
 
 /**

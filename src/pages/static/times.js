@@ -1,5 +1,7 @@
 /** Reads and writes times in every form that the API accepts: 90, 90.5, 1:30, 1:02:03.25, 1h2m3s. */
 
+import { decimalMark } from './texts.js';
+
 const PLAIN = /^\d+(?:\.\d+)?$/;
 const CLOCK = /^(?:(\d+):([0-5]?\d)|(\d+)):(\d+(?:\.\d+)?)$/;
 const UNITS = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/i;
@@ -33,7 +35,8 @@ function read(text) {
 }
 
 /**
- * Return seconds as 1:02 or 1:02:03, with at most `digits` decimals, without zeros at their end.
+ * Return seconds as 1:02 or 1:02:03, with at most `digits` decimals, without zeros at their end, as the language
+ * writes them: 1:02.5 or 1:02,5.
  * @param {number} seconds
  * @param {number} [digits]
  */
@@ -45,7 +48,7 @@ export function timeText(seconds, digits = 3) {
   const rest = Math.round((rounded % 60) * factor) / factor;
   const [whole = '0', part] = String(rest).split('.');
   const head = hours ? `${hours}:${String(minutes).padStart(2, '0')}` : String(minutes);
-  return `${head}:${whole.padStart(2, '0')}${part ? `.${part}` : ''}`;
+  return `${head}:${whole.padStart(2, '0')}${part ? decimalMark() + part : ''}`;
 }
 
 /**

@@ -3,20 +3,27 @@
 import { ApiError, send } from './api.js';
 import { Pieces } from './pieces.js';
 import { session } from './session.js';
+import { store, storedJson } from './storage.js';
 
 const PAUSES = [1000, 3000, 8000, 20000];
-const STORED = 'yt-downloader.uploads';
+const STORED = 'uploads';
+const MOST_STORED = 20;
 const VERSION = { 'Tus-Resumable': '1.0.0' };
 
 /** @typedef {{ id: string, name: string, size: number, changed: number, user?: string }} Unfinished */
 
+/**
+ * @param {any} entry
+ * @returns {entry is Unfinished}
+ */
+function isUnfinished(entry) {
+  return typeof entry?.id === 'string' && /^[\w-]+$/.test(entry.id) && typeof entry.name === 'string';
+}
+
 /** @returns {Unfinished[]} uploads that this browser has begun */
 function known() {
-  try {
-    return JSON.parse(localStorage.getItem(STORED) ?? '[]');
-  } catch {
-    return [];
-  }
+  const found = storedJson(STORED);
+  return Array.isArray(found) ? found.filter(isUnfinished) : [];
 }
 
 /** @returns {Unfinished[]} those of this user; others have perhaps used this browser before */
@@ -25,17 +32,13 @@ export function unfinished() {
 }
 
 /** @param {Unfinished[]} uploads */
-function store(uploads) {
-  try {
-    localStorage.setItem(STORED, JSON.stringify(uploads.slice(-20)));
-  } catch {
-    // Without storage an upload cannot be resumed after the page was closed.
-  }
+function keep(uploads) {
+  store(STORED, JSON.stringify(uploads.slice(-MOST_STORED)));
 }
 
 /** @param {string} id */
 export function forget(id) {
-  store(known().filter((each) => each.id !== id));
+  keep(known().filter((each) => each.id !== id));
 }
 
 /** Fires `progress`, `state`, and at the end `done` or `problem` with an error. */
@@ -120,7 +123,7 @@ export class Upload extends EventTarget {
     this.id = (reply.headers.get('Location') ?? '').split('/').pop() ?? '';
     this.sent = 0;
     const { name: file, size, lastModified: changed } = this.file;
-    store([...known(), { id: this.id, name: file, size, changed, user: session.user?.id }]);
+    keep([...known(), { id: this.id, name: file, size, changed, user: session.user?.id }]);
   }
 
   async cancel() {

@@ -212,6 +212,9 @@ class VideoListed(OutcomeShown):
     poster: LocalAddress | None = Field(
         default=None, description="A still image of the file: a path at this service's host, valid for an hour."
     )
+    actual: dict[str, Any] | None = Field(
+        default=None, description="Facts about the file, such as the exact start and end of its frames in the video."
+    )
     error: ErrorFact | None = None
     title: str | None = None
     anonymous: bool = Field(default=False, description="Saved by another client, with a public token.")
@@ -241,7 +244,6 @@ class VideoStatus(VideoListed):
     completed_at: UtcTime | None = None
     error_message: str | None = None
     requested: dict[str, Any]
-    actual: dict[str, Any] | None = None
     source: str | None = Field(default=None, description="For a live clip: live, post_live or vod.")
     attempts: int = 0
     recorded: Recorded | None = Field(default=None, description="Set while a whole stream is recorded.")
@@ -275,7 +277,6 @@ class VideoStatus(VideoListed):
                 "end": params.end_time,
                 "compatibility": params.compatibility,
             },
-            actual=job.report.get("actual"),
             source=job.report.get("source"),
             attempts=job.attempts,
             recorded=_recorded(progress),
@@ -316,6 +317,7 @@ def _common(job: VideoJob) -> dict[str, Any]:
         "file_available": job.artifact is not None,
         "file_size_bytes": job.artifact.size_bytes if job.artifact else None,
         "duration": _duration(job),
+        "actual": job.report.get("actual"),
         "error": error_of(job),
         "title": job.facts.get("title"),
         "anonymous": job.anonymous,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.system.page.conftest import Visit
+from tests.system.page.conftest import LINK, Visit
 from tests.tools.live_service import LiveService
 from tests.tools.offline_youtube.site import OfflineYoutube
 from tests.tools.offline_youtube.situations import VideoId
@@ -141,18 +141,80 @@ def test_the_time_left_counts_down_and_ends_as_deleted(visit: Visit, row: list[o
 
 
 def test_a_view_that_cannot_be_loaded_opens_when_the_service_is_back(visit: Visit) -> None:
-    page = visit.open()
+    page = visit.context.new_page()
+    page.clock.install()  # the page asks again when the test says so
+    page.route("**/api/auth/me", lambda route: route.fulfill(json={"user": {"id": "1", "email": "a"}}))
+    page.route("**/api/video/list?*", lambda route: route.fulfill(json={"videos": [], "total": 0}))
+    held(page, "**/api/events")
+    page.goto("/")
+    page.locator("main").wait_for()
     away = ["**/page/clips.js", "**/page/facts.json"]
     for pattern in away:
         page.route(pattern, lambda route: route.abort())
-    page.route("**/api/video/list?*", lambda route: route.fulfill(json={"videos": [], "total": 0}))
-    page.evaluate("() => import('/page/session.js').then(({ session }) => { session.user = { id: '1', email: 'a' }; })")
     page.get_by_role("link", name="My clips").click()
     expect(page.locator(".notice")).to_contain_text("The service cannot be reached.")
     expect(page.locator(".notice").get_by_role("button", name="Try again")).to_be_visible()
     for pattern in away:
         page.unroute(pattern)
+    page.clock.run_for(MINUTE)
     expect(page.get_by_role("heading", name="My clips")).to_be_visible()
+
+
+def test_a_module_that_does_not_arrive_although_the_service_answers_counts_as_away(visit: Visit) -> None:
+    page = visit.open()
+    page.route("**/page/bots.js", lambda route: route.abort())
+    said = page.evaluate("""() => import('/page/api.js').then(({ loaded }) => loaded(() => import('/page/bots.js')))
+      .catch((error) => error.code)""")
+    assert said == "NETWORK_DOWN"
+
+
+def test_the_timeline_can_be_loaded_again(visit: Visit) -> None:
+    page = visit.open()
+    away = ["**/page/frame-chooser.js", "**/page/facts.json"]
+    for pattern in away:
+        page.route(pattern, lambda route: route.abort())
+    page.get_by_label("Link to a video").fill(LINK)
+    notice = page.locator(".stage .notice")
+    expect(notice).to_contain_text("The service cannot be reached.")
+    for pattern in away:
+        page.unroute(pattern)
+    notice.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("group", name="Timeline")).to_be_visible()
+
+
+def test_the_time_left_of_a_clip_of_the_stream_counts_down(visit: Visit) -> None:
+    page = visit.context.new_page()
+    page.clock.install()
+    until = datetime.now(UTC) + timedelta(minutes=20, seconds=5)
+    links = {"file_url": "/none.mp4", "poster": None, "expires_at": until.isoformat()}
+    clip = {**READY, **links, "offset": 60, "duration": 60, "starts_at": until.isoformat(), "percent": 100}
+    page.route("**/c/-/clips", lambda route: route.fulfill(json={"clips": [clip]}))
+    page.route("**/none.mp4", lambda route: route.fulfill(status=404))
+    page.goto(f"/#m={'x' * 20}")
+    row = page.locator(".row.card")
+    expect(row).to_contain_text("deleted in 20 min")
+    page.clock.fast_forward(15 * MINUTE)
+    expect(row).to_contain_text("deleted in 5 min")
+    page.clock.fast_forward(6 * MINUTE)
+    expect(row).to_contain_text("The file has expired and was deleted.")
+    expect(row.get_by_role("button", name="Delete")).to_be_visible()
+    expect(row.locator("video")).to_have_count(0)
+
+
+def test_a_row_and_its_link_have_the_times_of_the_file(visit: Visit) -> None:
+    page = visit.open()
+    exact = {"start": 1.96, "end": 4.04, "duration": 2.08}
+    found = {**READY, "url": LINK, "start_time": 2, "end_time": 4, "actual": exact}
+    listed = """(clip) => import('/page/clip-row.js').then(({ ClipRow }) => {
+      const row = Object.assign(new ClipRow(), { compact: true });
+      row.show(clip);
+      document.querySelector('main').append(row);
+    })"""
+    page.evaluate(listed, found)
+    row = page.locator("clip-row")
+    expect(row).to_contain_text("0:01.96 – 0:04.04 (0:02.08)")
+    link = row.get_by_role("link", name="Choose again").get_attribute("href") or ""
+    assert link.endswith("&from=1.96&to=4.04")
 
 
 @pytest.mark.parametrize("language", ["en-US", pytest.param("de-DE", marks=ALSO)])
