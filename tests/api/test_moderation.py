@@ -67,6 +67,10 @@ def test_a_moderator_plays_renames_moves_and_deletes_clips_of_the_channel(api: A
     assert api.call("GET", rows[0]["poster"]).mimetype == "image/jpeg"
     renamed = api.call("PATCH", f"/c/{of_moderator}/clips/{first}", json={"title": "<b>The</b> goal"})
     assert renamed.json is not None and renamed.json["title"] == "<b>The</b> goal"
+    renamed = api.call("PATCH", f"/c/{of_moderator}/clips/{first}", json={"title": "One\n\u202eline"})
+    assert renamed.json is not None and renamed.json["title"] == "One line"
+    empty = api.call("PATCH", f"/c/{of_moderator}/clips/{first}", json={"title": "\n\u2067"})
+    assert code(empty) == (400, "REQUEST_INVALID")
     moved = api.call("POST", f"/c/{of_moderator}/clips/{first}/move", json={"move_start": -5, "move_end": 10})
     assert moved.status_code == 202 and moved.json is not None
     assert (moved.json["offset"], moved.json["duration"]) == (65, 135)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field, StrictBool, StrictStr, field_validator
 
 from src.models.channel_token import ChannelToken, Scope
-from src.routes.schemas.common import RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import Name, RequestBody, Seconds, UtcTime
 from src.services.chat.channel_tokens import TokenRequest
 from src.utils.latency import latency_seconds
 
@@ -18,7 +18,7 @@ class NewChannelToken(RequestBody):
     ``webhook`` is notified when a clip is ready: a Discord webhook, or an address of the owner (signed).
     """
 
-    name: StrictStr = Field(default="chat bot", min_length=1, max_length=60)
+    name: Name = Field(default="chat bot", min_length=1, max_length=60)
     scopes: list[Scope] = Field(default_factory=lambda: [Scope.SAVE], max_length=4)
     stream: StrictStr | None = Field(default=None, max_length=2000, description="Used when the bot names none.")
     latency: StrictStr | float = Field(default="normal", validate_default=True)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictStr,
+    WithJsonSchema,
+)
 
 from src.middleware.base_address import address, local_address
 from src.utils.clock import utc_text
+from src.utils.names import one_line_name
 
 MESSAGE_LENGTH = 500  # of a message about a clip
 
@@ -26,6 +36,17 @@ UtcTime = Annotated[
 Seconds = Annotated[
     float, PlainSerializer(plain_number, return_type=Any), WithJsonSchema({"type": "number", "description": "seconds"})
 ]
+
+
+def _name(text: str) -> str:
+    name = one_line_name(text)
+    if text and not name:
+        raise ValueError("A name needs a character that can be seen")
+    return name
+
+
+# A name or title that a user gives, in one line.
+Name = Annotated[StrictStr, AfterValidator(_name)]
 
 # A path, shown as an absolute URL.
 Address = Annotated[str, AfterValidator(address)]

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, Field, StrictStr
+from pydantic import BaseModel, Field
 
 from src.models.params import LiveClipParams
 from src.models.video import Status, VideoJob
-from src.routes.schemas.common import MESSAGE_LENGTH, LocalAddress, RequestBody, Seconds, UtcTime
+from src.routes.schemas.common import MESSAGE_LENGTH, LocalAddress, Name, RequestBody, Seconds, UtcTime
 from src.routes.schemas.video import ErrorFact, error_of
 from src.services.progress_cache import overall_percent
 
@@ -18,7 +18,7 @@ from src.services.progress_cache import overall_percent
 class RenameClip(RequestBody):
     """The new title of a clip."""
 
-    title: StrictStr = Field(min_length=1, max_length=MESSAGE_LENGTH, examples=["The jump over the fence"])
+    title: Name = Field(min_length=1, max_length=MESSAGE_LENGTH, examples=["The jump over the fence"])
 
 
 class ModeratedClip(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasPath, BeforeValidator, Field, StrictBool, StrictStr
 
-from src.routes.schemas.common import Address, JobOutcome, Record, RequestBody, UtcTime, megabytes, of_job
+from src.routes.schemas.common import Address, JobOutcome, Name, Record, RequestBody, UtcTime, megabytes, of_job
 from src.services.streams.requests import StreamRequest
 
 State = Literal["PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -16,7 +16,7 @@ class DownloadFile(RequestBody):
     """A video file at a public address."""
 
     url: StrictStr = Field(max_length=2000, examples=["https://example.com/film.mp4"])
-    video_name: StrictStr | None = Field(default=None, max_length=200)
+    video_name: Name | None = Field(default=None, max_length=200)
     type: Literal["mp4"] = "mp4"
 
     def to_request(self) -> StreamRequest:
@@ -31,7 +31,7 @@ class DownloadStream(RequestBody):
     resolution: StrictStr | None = Field(default=None, max_length=11, examples=["1920x1080"])
     use_multithreading: StrictBool | None = None
     proxy: StrictStr | None = Field(default=None, max_length=500)
-    video_name: StrictStr | None = Field(default=None, max_length=200)
+    video_name: Name | None = Field(default=None, max_length=200)
     max_seconds: float | None = Field(default=None, gt=0, le=86_400)
 
     def to_request(self) -> StreamRequest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from src.errors import AdjustmentInvalid
+from src.utils.names import one_line_name
 
 MOST_SECONDS = 3600  # a larger adjustment is a typing error
 _MOST_CHARACTERS = 500
@@ -58,7 +59,7 @@ def read_message(message: str, *, commands: bool = True) -> Adjustments:
     Raises:
         AdjustmentInvalid: a length of 0, or an adjustment of more than an hour.
     """
-    message = _LOST_PLUS.sub("+", message[:_MOST_CHARACTERS])
+    message = one_line_name(_LOST_PLUS.sub("+", message[:_MOST_CHARACTERS]))
     is_empty = message.strip().lower() in _NOTHING or _UNFILLED.fullmatch(message.strip()) is not None
     tokens = [] if is_empty else message.split()
     if commands and tokens:
