@@ -56,7 +56,7 @@ def create_app(settings: Settings, services: Services | None = None, surfaces: S
     """
     if services is None:
         settings.require_complete()
-        services = build(settings, notifier=CeleryNotifier(make_celery(settings)))
+        services = build(settings, notifier=CeleryNotifier(make_celery(settings)), replies_first=True)
         started_at, admins = datetime.now(UTC), services.admins
         prepare_when_it_answers(services.database, lambda: admins.note_named(started_at))
         claim_now_or_later(services.folders)

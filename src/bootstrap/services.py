@@ -61,6 +61,7 @@ from src.services.events.feed import ProgressFeed
 from src.services.events.slots import Slots
 from src.services.events.webhooks import WebhookService
 from src.services.file_store import FileStore
+from src.services.jobs.bursts import BurstNotices
 from src.services.jobs.dispatch import Dispatcher
 from src.services.jobs.estimates import CompletionEstimates
 from src.services.jobs.file_links import FileLinks
@@ -165,8 +166,11 @@ def build(
     videos: VideoService | None = None,
     live: LiveService | None = None,
     audio_downloads: AudioDownloadService | None = None,
+    replies_first: bool = False,
 ) -> Services:
     """Return all services of one process.
+
+    ``replies_first``: workers are notified of clips of chats when the burst of commands is over.
 
     Raises:
         SettingsError: the address of a store is not valid.
@@ -203,6 +207,7 @@ def build(
         anonymous_life=timedelta(hours=settings.anonymous_save_hours),
         max_waiting=settings.api_threads // 2,
         shutdown=process.shutdown,
+        bursts=BurstNotices(running.dispatcher) if replies_first else None,
     )
     counters = WindowCounters(cache, clock)
     storyboards = Storyboards(cache, egress, settings.data_dir / "storyboards", verify_tls=settings.ytdlp_verify_tls)

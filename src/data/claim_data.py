@@ -18,7 +18,7 @@ from src.data.job_documents import Document, after_now, by_id, of_queue, to_job
 from src.data.leases import NO_LEASE, lease_is_over, wait_is_over
 from src.data.repair_data import REPAIR_IS_DUE, REPAIR_WAITS, RepairData, finished_fields, waiting_repair
 from src.data.stored_paths import AS_THEY_ARE, StoredPaths
-from src.data.translated import translated
+from src.data.translated import object_id, translated
 from src.models.turns import Kinds
 from src.models.video import Failure, Finished, Lease, Status, VideoJob, WaitsFor
 
@@ -222,10 +222,11 @@ class ClaimData(AttemptData):
             found = list(self._videos.find({"$or": [waiting, orphaned, repairs]}).sort("queued_at", 1).limit(limit))
         return [to_job(document, self._paths) for document in found]
 
-    def note_notified(self, job_id: str) -> None:
-        """Record that workers have just been notified of this job."""
+    def note_notified(self, *job_ids: str) -> None:
+        """Record that workers have just been notified of these jobs."""
+        ids = [object_id(job_id) for job_id in job_ids]
         with translated():
-            self._videos.update_one(by_id(job_id), [{"$set": {"rung_at": "$$NOW"}}])
+            self._videos.update_many({"_id": {"$in": ids}}, [{"$set": {"rung_at": "$$NOW"}}])
 
     def note_missed(self, job_id: str) -> None:
         """Record that no worker was notified, so that the next check notifies again."""

@@ -82,14 +82,14 @@ class VideoData:
             return False
         return True
 
-    def insert_queued(self, job: VideoJob, *, queue: str | None = None) -> VideoJob | None:
+    def insert_queued(self, job: VideoJob, *, queue: str | None = None, notified: bool = True) -> VideoJob | None:
         """Store a new job that is queued already, in one write; ``None`` if its id exists.
 
-        ``queue``: as for ``enqueue``. The caller notifies a worker now.
+        ``queue`` and ``notified``: as for ``enqueue``.
         """
         steps: list[Document] = [
             {"$replaceWith": {"$literal": to_document(job, self._paths)}},
-            {"$set": self._queued(queue, notified=True)},
+            {"$set": self._queued(queue, notified=notified)},
         ]
         absent = {**by_id(job.id), "kind": {"$exists": False}}  # every job has a kind, so an id in use is a duplicate
         try:

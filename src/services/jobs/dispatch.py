@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from src.data.claim_data import ClaimData
@@ -35,6 +36,21 @@ class Dispatcher:
         """Notify a worker of this job and record it; return whether the message was sent. ``noted``: its record says so
         already."""
         return self._notify(job.id, self._served(self._kinds.queue_of(job)), noted=noted)
+
+    def notify_all(self, jobs: Sequence[VideoJob]) -> None:
+        """Notify workers of these jobs, whose records say that none was notified yet, and record it in one write.
+
+        After a message that could not be sent, the others are left to the reconciler.
+        """
+        sent: list[str] = []
+        try:
+            for job in jobs:
+                self._notifier.notify(job.id, self._served(self._kinds.queue_of(job)))
+                sent.append(job.id)
+        except ConnectionError as error:
+            log.warning("%d jobs: no worker can be notified: %s", len(jobs) - len(sent), error)
+        if sent:
+            self._claims.note_notified(*sent)
 
     def notify_next(self, queue: str) -> None:
         """Notify workers of the jobs of a queue that had to wait and whose turn it is now. Never raises."""

@@ -23,6 +23,7 @@ from src.models.job_kinds import KindTable
 from src.models.params import JobParams
 from src.models.progress import Phase, Progress
 from src.models.video import Owner, Status, VideoJob
+from src.services.jobs.bursts import BurstNotices
 from src.services.jobs.dispatch import Dispatcher
 from src.services.jobs.finishing import Finisher
 from src.services.jobs.lease import ShutdownFlag
@@ -51,15 +52,19 @@ class JobService:
         anonymous_life: timedelta = timedelta(hours=168),
         max_waiting: int = 32,
         shutdown: ShutdownFlag | None = None,
+        bursts: BurstNotices | None = None,
     ) -> None:
         """Set the limits.
+
+        ``bursts`` notifies workers of jobs that are saved and started in one write; without it, they are notified
+        before the reply.
 
         ``anonymous_life``: how long jobs that other callers saved for an owner wait to be started. ``keep_seconds``:
         the lifetime of the data of a cancelled job. ``max_waiting``: how many callers of this process may wait at the
         same time, so that some threads stay free; ``shutdown`` ends their waits.
         """
         self._jobs, self._files, self._progress, self._space = stores.jobs, stores.files, stores.progress, stores.space
-        self._dispatcher, self._finisher = dispatcher, finisher
+        self._dispatcher, self._finisher, self._bursts = dispatcher, finisher, bursts
         self._clock, self._limits = clock, OpenJobLimits(stores.jobs, clock, most=max_open)
         self.kinds = kinds
         self._keep_seconds, self._anonymous_life = keep_seconds, anonymous_life
@@ -110,7 +115,7 @@ class JobService:
         """
         self.require_room(owner)
         job = self._new(owner, params, job_id, anonymous=anonymous)
-        queued = self._jobs.insert_queued(job, queue=self.kinds[job.kind].starts_in)
+        queued = self._jobs.insert_queued(job, queue=self.kinds[job.kind].starts_in, notified=self._bursts is None)
         if queued is None:
             return self._jobs.find(job.id) or job
         try:
@@ -120,7 +125,10 @@ class JobService:
             if not self._jobs.delete(queued.id):
                 self._cancel(queued)
             raise
-        self._dispatcher.notify(queued, noted=True)
+        if self._bursts is None:
+            self._dispatcher.notify(queued, noted=True)
+        else:
+            self._bursts.add(queued)
         self._progress.announce_change(queued.id)
         return queued
 
