@@ -1,4 +1,4 @@
-"""Reads small documents and single segments into memory, never more than the caller allows."""
+"""Reads small documents and single segments into memory, never more than the caller allows and never for ever."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ from src.services.fetch.http import (
 )
 from src.services.fetch.limits import MOST_PLAYLIST_BYTES, Inflater, inflated, too_large
 from src.utils.clock import Clock, SystemClock
+
+MOST_SECONDS = 300.0
+"""How long the content of one answer may take. A document or segment that needs longer is of no use to a clip, and a
+server that sends a byte now and then would hold the reader for as long as it likes."""
 
 
 def pause_before(attempt: int) -> float:
@@ -136,7 +140,7 @@ class BoundedReader:
             with self._client.stream(method, url, headers=_asked(headers, stretch)) as response:
                 content = b""
                 if method == "GET" and response.status_code in (200, 206):
-                    content = _content(response, most_bytes, stretch)
+                    content = _content(response, self._in_time(response), most_bytes, stretch)
                 return RawAnswer(response.status_code, str(response.url), dict(response.headers.items()), content)
         except Interrupted as interruption:
             raise interruption.error from None
@@ -147,7 +151,15 @@ class BoundedReader:
     def _read(self, url: str, headers: Mapping[str, str], most_bytes: int, stretch: Stretch | None) -> Answer:
         with self._client.stream("GET", url, headers=_asked(headers, stretch)) as response:
             check_status(response)
-            return Answer(str(response.url), _content(response, most_bytes, stretch))
+            return Answer(str(response.url), _content(response, self._in_time(response), most_bytes, stretch))
+
+    def _in_time(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield the body as it arrives, for ``MOST_SECONDS`` at most."""
+        ends_at = self._clock.monotonic() + MOST_SECONDS
+        for data in response.iter_raw():
+            if self._clock.monotonic() > ends_at:
+                raise Interrupted(NetworkTimeout("The media server sent an answer too slowly."))
+            yield data
 
     def _ask_guard(self, request: httpx.Request) -> None:
         address = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
@@ -164,19 +176,20 @@ def _asked(headers: Mapping[str, str], stretch: Stretch | None) -> httpx.Headers
     return asked
 
 
-def _content(response: httpx.Response, most_bytes: int, stretch: Stretch | None) -> bytes:
+def _content(response: httpx.Response, body: Iterator[bytes], most_bytes: int, stretch: Stretch | None) -> bytes:
+    plain = _plain(response, body)
     if stretch is None:
-        return _all_of(response, most_bytes)
+        return _all_of(response, plain, most_bytes)
     skipped = stretch.start if response.status_code == 200 else 0  # the server may ignore Range
-    return _part_of(response, skipped, stretch.length)
+    return _part_of(plain, skipped, stretch.length)
 
 
-def _all_of(response: httpx.Response, most_bytes: int) -> bytes:
+def _all_of(response: httpx.Response, plain: Iterator[bytes], most_bytes: int) -> bytes:
     announced = content_length(response)
     if announced is not None and announced > most_bytes:
         raise too_large(most_bytes)
     content = bytearray()
-    for data in _plain(response):
+    for data in plain:
         content += data
         if len(content) > most_bytes:
             raise too_large(most_bytes)
@@ -185,9 +198,9 @@ def _all_of(response: httpx.Response, most_bytes: int) -> bytes:
     return bytes(content)
 
 
-def _part_of(response: httpx.Response, skipped: int, length: int) -> bytes:
+def _part_of(plain: Iterator[bytes], skipped: int, length: int) -> bytes:
     content = bytearray()
-    for data in _plain(response):
+    for data in plain:
         content += data[skipped:][: length - len(content)]
         skipped = max(skipped - len(data), 0)
         if len(content) == length:
@@ -195,10 +208,10 @@ def _part_of(response: httpx.Response, skipped: int, length: int) -> bytes:
     return bytes(content)
 
 
-def _plain(response: httpx.Response) -> Iterator[bytes]:
+def _plain(response: httpx.Response, body: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the body without its compression, in pieces of at most a megabyte."""
     inflater = Inflater(compression(response))
-    for data in response.iter_raw():
+    for data in body:
         yield from inflater.update(data)
     yield inflater.finish()
 
