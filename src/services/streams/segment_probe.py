@@ -22,11 +22,13 @@ import av
 from av.error import FFmpegError
 
 from src.models.progress import Monitor
-from src.services.media.probe_child import AUDIO_FORMATS
+from src.services.media.probe_child import AUDIO_FORMATS, MAX_PIXELS, MAX_STREAMS
 from src.services.streams.child import UNKNOWN_CODEC_CODE, run_in_child
 
 _MODULE = "src.services.streams.segment_probe"
 _FORMATS = {"format_whitelist": AUDIO_FORMATS, "protocol_whitelist": "file"}
+_SIZE_LIMIT = {"max_pixels": str(MAX_PIXELS)}
+_DECODING: dict[str, Any] = {"container_options": _FORMATS, "stream_options": [_SIZE_LIMIT] * MAX_STREAMS}
 _HOLE_SECONDS, _HOLE_FRAMES = 0.25, 4  # the distance of two packets that is a hole: more than both limits
 _TIMESTAMP_TAG = b"com.apple.streaming.transportStreamTimestamp\0"  # RFC 8216, 3.4
 _TS_HERTZ = 90_000
@@ -99,7 +101,7 @@ class _UnknownCodec(Exception):
 def probe_segment(content: bytes, *, deep: bool = False) -> SegmentFacts | None:
     """Probe a segment with its initialisation in front; ``deep`` decodes it even without signs of damage."""
     try:
-        with av.open(io.BytesIO(content), "r", container_options=_FORMATS) as media:
+        with av.open(io.BytesIO(content), "r", **_DECODING) as media:
             video_stream = next(iter(media.streams.video), None)
             audio_stream = next(iter(media.streams.audio), None)
             packets: dict[int, list[tuple[Fraction, Fraction]]] = {}
@@ -165,13 +167,13 @@ def _is_damaged(content: bytes) -> bool:
     previous segment, do not count."""
     for kind in ("video", "audio"):
         try:
-            with av.open(io.BytesIO(content), "r", container_options=_FORMATS) as media:
+            with av.open(io.BytesIO(content), "r", **_DECODING) as media:
                 stream: Any = next(iter(getattr(media.streams, kind)), None)
                 if stream is None:
                     continue
                 # One thread: decoding stops at the first fault, and more threads would only decode further ahead.
                 stream.codec_context.thread_count = 1
-                stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
+                stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode", **_SIZE_LIMIT}
                 key: Fraction | None = None
                 for packet in media.demux(stream):
                     if packet.is_keyframe and key is None and packet.pts is not None:
