@@ -167,3 +167,11 @@ def test_an_operator_who_sets_every_secret_needs_no_file(tmp_path: Path) -> None
     (tmp_path / FILE_NAME).chmod(0o644)
     assert ensure_secrets(tmp_path, []) == {}
     assert mode(tmp_path / FILE_NAME) == 0o600, "a file of an earlier start becomes private again"
+
+
+def test_asking_who_owns_a_folder_changes_nothing_in_it(tmp_path: Path) -> None:
+    assert not data_folder.is_owned(tmp_path) and list(tmp_path.iterdir()) == []
+    with data_folder.only_owner(tmp_path):
+        assert data_folder.is_owned(tmp_path)
+    (tmp_path / "lock").write_text("1\n")
+    assert not data_folder.is_owned(tmp_path) and (tmp_path / "lock").read_text() == "1\n"
