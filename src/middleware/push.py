@@ -6,8 +6,10 @@ import base64
 import binascii
 import json
 import socket
+import struct
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import simple_websocket
@@ -24,16 +26,19 @@ from src.utils.sending import reply_starts
 
 _NAME = "yt-downloader.push"
 _SOCKETS = "yt-downloader.web-sockets"
+_SEND_SECONDS = "yt-downloader.send-seconds"
 _SOCKETS_OWNER_PART, _SOCKETS_ADDRESS_PART = 8, 4
 _PING_SECONDS = 20.0
 _MOST_RECEIVED_BYTES = 4096
 
 
-def install(app: Flask, *, most_sockets: int, shared: bool) -> None:
+def install(app: Flask, *, most_sockets: int, shared: bool, send_seconds: float = 30.0) -> None:
     """Give the app its push loop and its limit of WebSockets, each of which occupies a thread.
 
     ``shared``: one owner gets at most an eighth of them, one address a quarter.
+    ``send_seconds``: a WebSocket whose client takes nothing for this long is closed.
     """
+    app.extensions[_SEND_SECONDS] = send_seconds
     app.extensions[_NAME] = PushLoop()
     most = max(most_sockets, 1)
     slots = Slots(most)
@@ -79,6 +84,7 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
         except (ProtocolError, UnicodeError):  # no reply was sent yet
             raise WebSocketInvalid() from None
         reply_starts(request.environ)
+        _limit_sends(connection.sock, current_app.extensions[_SEND_SECONDS])
         connection.input_buffer = deque(maxlen=0)  # messages are never read, so they must not accumulate
         try:
             for event in listener.stream():
@@ -89,10 +95,21 @@ def web_socket(listener: Listener, holder: Holder) -> Response:
             connection.close()
         except simple_websocket.ConnectionClosed:
             pass
+        except OSError:  # the client is gone or does not read; perhaps it has half a message, so nothing can follow
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)  # ends the library's thread, which reads
     finally:
         release()
         listener.close()
     return _Taken(connection.mode == "gunicorn")
+
+
+def _limit_sends(connection: socket.socket, seconds: float) -> None:
+    """Let a send fail that cannot write anything for so long. A timeout of Python would also hold for the thread that
+    reads, and clients seldom send."""
+    whole = int(seconds)
+    limit = struct.pack("@ll", whole, int((seconds - whole) * 1_000_000))  # a timeval: man 7 socket
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
 
 def _require_handshake() -> None:
