@@ -9,6 +9,7 @@ from typing import Any
 from bson.objectid import ObjectId
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from src.data.translated import object_id, translated
 from src.models.share import Share
@@ -22,6 +23,8 @@ class ShareData:
     COLLECTION = "shares"
     INDEXES = (
         IndexModel([("job_id", ASCENDING)], name="job_id"),
+        # Only links of chats have the field: there is one for a job, however many processes create it.
+        IndexModel([("chat_of", ASCENDING)], name="chat_of", unique=True, sparse=True),
         IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),
     )
 
@@ -35,12 +38,25 @@ class ShareData:
 
     def insert(self, share: Share) -> None:
         """Store a new link."""
-        document = asdict(share)
-        document["_id"] = ObjectId(document.pop("id"))
-        if not share.for_chat:  # most links; earlier releases do not know the field
-            del document["for_chat"]
         with translated():
-            self._shares.insert_one(document)
+            self._shares.insert_one(_to_document(share))
+
+    def insert_for_chat(self, share: Share) -> Share:
+        """Store a new link for chats, unless its job has one that was valid when ``share`` was created.
+
+        Returns the one that is stored.
+        """
+        document = {**_to_document(share), "chat_of": share.job_id}
+        while True:
+            try:
+                with translated():
+                    self._shares.delete_one({"chat_of": share.job_id, "expires_at": {"$lte": share.created_at}})
+                    self._shares.insert_one(document)
+                return share
+            except DuplicateKeyError:
+                known = self.find_for_chat(share.job_id, share.created_at)
+                if known is not None:  # otherwise it was deleted just now
+                    return known
 
     def find(self, share_id: str) -> Share | None:
         """Return the link with this id."""
@@ -60,5 +76,14 @@ class ShareData:
             return self._shares.delete_many({"job_id": job_id}).deleted_count
 
 
+def _to_document(share: Share) -> Document:
+    document = asdict(share)
+    document["_id"] = ObjectId(document.pop("id"))
+    if not share.for_chat:  # most links; earlier releases do not know the field
+        del document["for_chat"]
+    return document
+
+
 def _to_share(document: Document) -> Share:
+    document.pop("chat_of", None)
     return Share(id=str(document.pop("_id")), **document)

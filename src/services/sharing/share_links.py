@@ -35,9 +35,8 @@ class ShareService:
         """Set the services. ``life``: the default lifetime of a link."""
         self._users = users
         self._shares, self._jobs, self._signer, self._clock, self._life = shares, jobs, signer, clock, life
-        self._creating = threading.Lock()
 
-    def create(self, job: VideoJob, *, life: timedelta | None = None, for_chat: bool = False) -> tuple[Share, str]:
+    def create(self, job: VideoJob, *, life: timedelta | None = None) -> tuple[Share, str]:
         """Create a link to a job's file and return it with its token.
 
         It expires with the file at the latest. While the file may still be repaired, it is also valid for the repaired
@@ -46,6 +45,11 @@ class ShareService:
         Raises:
             FileNotReady, FileGone: the job has no file.
         """
+        share = self._new(job, life)
+        self._shares.insert(share)
+        return share, self._token_of(share)
+
+    def _new(self, job: VideoJob, life: timedelta | None, *, for_chat: bool = False) -> Share:
         if job.status is not Status.COMPLETED:
             raise FileNotReady()
         if job.artifact is None:
@@ -56,9 +60,7 @@ class ShareService:
             expires_at = expires_at if life else job.repair.until + self._life
         elif job.expires_at is not None:
             expires_at = min(expires_at, job.expires_at)
-        share = Share(ShareData.new_id(), job.id, job.owner.id, now, expires_at, for_chat)
-        self._shares.insert(share)
-        return share, self._token_of(share)
+        return Share(ShareData.new_id(), job.id, job.owner.id, now, expires_at, for_chat)
 
     def for_chat(self, job: VideoJob) -> tuple[Share, str]:
         """Return the link to a job's file that chats use, with its token; create it the first time.
@@ -67,11 +69,8 @@ class ShareService:
             FileNotReady, FileGone: the job has no file.
         """
         share = self._known_for_chat(job)
-        if share is None:
-            with self._creating:  # messages about one clip are sent at the same moment
-                share = self._known_for_chat(job)
-                if share is None:
-                    return self.create(job, for_chat=True)
+        if share is None:  # messages about one clip are sent at the same moment, by several processes
+            share = self._shares.insert_for_chat(self._new(job, None, for_chat=True))
         return share, self._token_of(share)
 
     def _known_for_chat(self, job: VideoJob) -> Share | None:
