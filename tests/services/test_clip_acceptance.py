@@ -8,8 +8,9 @@ import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import av
 import pytest
 
 from src.errors import Cancelled, ClipIncomplete
@@ -78,6 +79,24 @@ def test_damaged_pictures_do_not_pass(tmp_path: Path) -> None:
     broken = tmp_path / "clip.mp4"
     broken.write_bytes(data)
     with pytest.raises(ClipIncomplete):
+        accept(broken, WHOLE, SilentMonitor())
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("key", [True, False])
+def test_a_frame_that_was_overwritten_does_not_pass(
+    tmp_path: Path, codec: Literal["h264", "hevc"], *, key: bool
+) -> None:
+    """A decoder returns no frame of it, but no error either."""
+    film = replace(FILM, codec=codec, faststart=True)
+    broken = tmp_path / "clip.mp4"
+    data = bytearray(cached_film(film, ".mp4").read_bytes())
+    with av.open(str(cached_film(film, ".mp4"))) as media:
+        frames = [(packet.pos, packet.size) for packet in media.demux(video=0) if packet.is_keyframe == key]
+    place, size = [(place, size) for place, size in frames if place and size][1]
+    data[place : place + size] = b"\xff" * size
+    broken.write_bytes(data)
+    with pytest.raises(ClipIncomplete, match="cannot be decoded"):
         accept(broken, WHOLE, SilentMonitor())
 
 

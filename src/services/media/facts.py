@@ -179,39 +179,3 @@ def silences(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float],
             found.append((end, start))
         end = stop if end is None else max(end, stop)
     return tuple(found[:_MOST_SILENCES])
-
-
-class Trial:
-    """Decodes the parts that show whether a file plays: every key frame, the last GOP, all audio."""
-
-    def __init__(self) -> None:
-        self._group: list[Any] = []
-
-    def take(self, packet: Any) -> None:
-        """Decode the next packet in file order, if it is needed. Raises FFmpeg's error if that fails."""
-        if packet.stream.type != "video":
-            packet.decode()
-            return
-        if not packet.size:
-            return
-        if packet.is_keyframe:
-            if len(self._group) > 1:
-                packet.stream.codec_context.flush_buffers()
-            self._group = [packet]
-            packet.decode()
-        else:
-            self._group.append(packet)
-
-    def end(self) -> int:
-        """Decode the last GOP. Returns the number of errors."""
-        if not self._group:
-            return 0
-        context = self._group[0].stream.codec_context
-        context.flush_buffers()
-        errors = frames = 0
-        for packet in (*self._group, None):
-            try:
-                frames += len(context.decode(packet))
-            except av.error.FFmpegError:
-                errors += 1
-        return errors + (frames == 0)

@@ -23,6 +23,7 @@ from src.models.media import FrameIndex, FrameSize, MediaInfo, StreamTimeline, T
 from src.services.media import facts, streams
 from src.services.media.frame_sizes import SizeWatch
 from src.services.media.poster import make_poster
+from src.services.media.trial import Trial
 
 MAX_PIXELS: Final = 8192 * 4608  # 8K in any of its usual shapes
 MAX_STREAMS: Final = 64
@@ -148,10 +149,11 @@ def read_timeline(path: str, task: str) -> Timeline:
             axes[stream.index] = facts.Axis(stream.time_base)
             if decode:
                 stream.thread_type = "AUTO"
+        options = {"max_pixels": str(MAX_PIXELS)}
         if main is not None and main.codec_context.name == "h264" and task in ("check", "check_video"):
-            # A quarter of the time of decoding; it finds no errors.
-            main.codec_context.options = {"max_pixels": str(MAX_PIXELS), "skip_loop_filter": "all"}
-        trial = facts.Trial()
+            options["skip_loop_filter"] = "all"  # a quarter of the time of decoding; it finds no errors
+            main.codec_context.options = options
+        trial = Trial(options)
         sizes = SizeWatch(main, MAX_PIXELS) if main is not None and task == "scan" else None
         packets = media.demux(wanted) if wanted else iter(())
         while True:
