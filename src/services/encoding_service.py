@@ -50,6 +50,18 @@ class HardwareReading:
     program: Path
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The fields of ``EncodingService.encode_video_to_mp4`` that say what is encoded, and to what."""
+
+    input_path: Path
+    output_path: Path
+    video_codec: Codec
+    quality_preset: Quality
+    target_size_mb: float | None
+    target_vmaf: float | None
+
+
 class EncodingService:
     """Probes, plans and encodes videos. A file only counts as finished after it was read back."""
 
@@ -163,33 +175,25 @@ class EncodingService:
         """
         with MediaForks(input_path, output_path.parent) as forks:
             return self._encode(
+                _Request(input_path, output_path, video_codec, quality_preset, target_size_mb, target_vmaf),
                 forks,
-                input_path,
-                output_path,
-                video_codec,
-                quality_preset,
                 monitor or SilentMonitor(),
-                target_size_mb,
-                target_vmaf,
                 run_chunks,
             )
 
     def _encode(
         self,
+        request: _Request,
         forks: MediaForks,
-        input_path: Path,
-        output_path: Path,
-        video_codec: Codec,
-        quality_preset: Quality,
         watch: Monitor,
-        target_size_mb: float | None,
-        target_vmaf: float | None,
         run_chunks: ChunkRunner | None,
     ) -> EncodeReport:
+        input_path, output_path = request.input_path, request.output_path
+        video_codec, quality_preset = request.video_codec, request.quality_preset
         program = self._ffmpeg.confined(reads=[input_path], writes=[output_path.parent])
         able = self._able(program, video_codec, quality_preset)
         if quality_preset != "lossless":
-            require_vmaf(able, needed=target_vmaf is not None)
+            require_vmaf(able, needed=request.target_vmaf is not None)
         watch.report(Progress(phase=Phase.INITIALIZING))
         media, timeline = examine(input_path, forks=forks)
         watch.check()
@@ -211,10 +215,10 @@ class EncodingService:
             self._chunk_seconds,
             forks,
         )
-        if quality_preset != "lossless" and target_vmaf is not None:
-            return self._of_quality(work, plan, target_vmaf)
-        if quality_preset != "lossless" and target_size_mb is not None:
-            return self._of_size(work, plan, target_size_mb)
+        if quality_preset != "lossless" and request.target_vmaf is not None:
+            return self._of_quality(work, plan, request.target_vmaf)
+        if quality_preset != "lossless" and request.target_size_mb is not None:
+            return self._of_size(work, plan, request.target_size_mb)
         found = None if plan.video.lossless else self._device(video_codec)
         if found is not None:
             owner, device = found

@@ -118,9 +118,8 @@ class VideoService:
             source_id, video = self._look_up(url, watch, kept)
             name = video_id or source_id
             shared = _Shared(self._shared, owner)
-            report = self._make(
-                name, video, preferences, wanted, output_path, watch, cutter, mode=mode, kept=kept, shared=shared
-            )
+            request = _Request(name, preferences, wanted, output_path, mode)
+            report = self._make(request, video, watch, cutter, kept=kept, shared=shared)
             if kept is not None and retained_dir is not None:
                 kept.leave(retained_dir, worth_it=report.kept is not None)
         return report
@@ -148,9 +147,8 @@ class VideoService:
             source_id, video = self._look_up(url, watch)
             # Not the length that the site reports: it is rounded, and a source may start after zero.
             whole = TimeRange(Fraction(0), _FOREVER)
-            return self._make(
-                source_id, video, preferences, whole, output_path, watch, cutter, mode="keyframe", max_bytes=max_bytes
-            )
+            request = _Request(source_id, preferences, whole, output_path, "keyframe", max_bytes)
+            return self._make(request, video, watch, cutter)
 
     def _look_up(self, url: str, watch: _Watch, kept: RetainedSource | None = None) -> tuple[str, Extraction]:
         watch.report(Progress(Phase.INITIALIZING))
@@ -165,30 +163,26 @@ class VideoService:
 
     def _make(
         self,
-        name: str,
+        request: _Request,
         video: Extraction,
-        preferences: Preferences,
-        wanted: TimeRange,
-        output_path: Path,
         watch: _Watch,
         cutter: ClipCutter,
         *,
-        mode: Mode,
-        max_bytes: int | None = None,
         kept: RetainedSource | None = None,
         shared: _Shared | None = None,
     ) -> DownloadReport:
+        wanted, preferences, max_bytes = request.wanted, request.preferences, request.max_bytes
         is_whole = wanted.end >= _FOREVER
         possible = wanted if is_whole else available_range(wanted, video.info.duration_seconds)
         selection = choose(video.info.formats, preferences)
-        log.info("%s: %s of %s as %s", name, selection.obtained, video.info.id, selection.container)
+        log.info("%s: %s of %s as %s", request.name, selection.obtained, video.info.id, selection.container)
         if selection.encoding is Encoding.LOSSLESS_H265:
             self._encoder.require_lossless_h265(deep=selection.video.hdr)
         chosen = ChosenFormats.of(self._youtube, video, selection)
         size = sum(entry.size_bytes or 0 for entry in chosen.formats)
         if max_bytes is not None and size > max_bytes:
             raise FileTooLarge(size_bytes=size, max_bytes=max_bytes)
-        with tempfile.TemporaryDirectory(prefix=".clip-", dir=output_path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".clip-", dir=request.output_path.parent) as folder:
             share = shared.of(chosen, Path(folder)) if shared is not None else None
             order = CutOrder(
                 source=chosen.source(),
@@ -196,7 +190,7 @@ class VideoService:
                 outputs=(Path(folder) / f"cut.{selection.cut_container}",),
                 work_dir=Path(folder),
                 network=cutter.network,
-                mode=mode,
+                mode=request.mode,
                 ffmpeg=cutter.program,
                 keep=None if kept is None else kept.of(selection),
                 share=share,
@@ -206,7 +200,7 @@ class VideoService:
                 shared.store(order, cut)
             watch.downloaded = True
             result, media, notes = self._encode(cut, selection, watch)
-            final = result.replace(output_path.with_suffix(f".{selection.container}"))
+            final = result.replace(request.output_path.with_suffix(f".{selection.container}"))
         kept_range = cut.report.kept
         end = cut.report.actual.end if is_whole else wanted.end
         return DownloadReport(
@@ -246,6 +240,21 @@ class VideoService:
         if report.frames != cut.accepted.frames:
             raise ClipIncomplete(f"{cut.accepted.frames} frames were cut, {report.frames} were encoded")
         return target, probe(target), report.notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What shall be made of a video: ``wanted`` of it, at ``output_path`` (whose suffix the chosen container replaces).
+
+    ``name`` names it in the log. ``max_bytes``: how large the chosen formats may be, according to the site.
+    """
+
+    name: str
+    preferences: Preferences
+    wanted: TimeRange
+    output_path: Path
+    mode: Mode
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
