@@ -13,6 +13,7 @@ from pathlib import Path
 
 from src.launcher.problems import StoreProgramMissing
 from src.launcher.processors import recommended_mongodb
+from src.utils.process import dying_with
 
 _VERSION = re.compile(r"(?:db version v|server v=|Redis server v=)(\d+)\.(\d+)\.(\d+)")
 _BUNDLED_LIBRARY = "libcurl.so.4"
@@ -108,7 +109,13 @@ def _ask_version(path: Path, env: Mapping[str, str]) -> tuple[tuple[int, int, in
     """Return the version that the program reports, or why it does not run."""
     try:
         answer = subprocess.run(
-            [path, "--version"], env={**os.environ, **env}, capture_output=True, text=True, timeout=30, check=False
+            [path, "--version"],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            preexec_fn=dying_with(os.getpid()),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, str(error)

@@ -7,6 +7,8 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
+from src.utils.program_answers import answer_of
+
 _OPTION = re.compile(r"^\s+-(\w+)\s+<", re.MULTILINE)
 _SECONDS = 20.0
 
@@ -26,5 +28,4 @@ def understands(program: Path, topic: str, option: str) -> bool:
 @lru_cache(maxsize=64)
 def _options(program: str, topic: str, _size: int, _mtime_ns: int) -> frozenset[str]:
     command = [program, "-hide_banner", "-nostdin", "-h", topic]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False)
-    return frozenset(_OPTION.findall(done.stdout))
+    return frozenset(_OPTION.findall(answer_of(command, seconds=_SECONDS)))

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from src.utils.process import die_with_parent
+
 log = logging.getLogger(__name__)
 
 # include/uapi/linux/landlock.h and the system call tables: the same numbers on all architectures.
@@ -180,9 +182,11 @@ def _probe(action: Callable[[], None]) -> int:
     Raises:
         OSError: the system cannot start another process now, which does not depend on the sandbox.
     """
+    parent = os.getpid()
     reading, writing = os.pipe()
 
     def prepare() -> None:
+        die_with_parent(parent)
         try:
             action()
         except OSError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 from src.models.abilities import Abilities
 from src.services.encoding import presets, trials
 from src.services.ffmpeg_utils_service import ENVIRONMENT
+from src.utils.program_answers import answer_of
 from src.utils.sandbox import available
 from src.utils.whole_file import write_whole
 
@@ -136,12 +137,9 @@ def _version(program: Path, *_facts: str) -> str:
     """Return all that a program says about its version; once for a program with the same facts."""
     command = [str(program), "-hide_banner", "-nostdin", "-version"]
     try:
-        done = subprocess.run(
-            command, env=ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=_VERSION_SECONDS
-        )
+        return answer_of(command, env=ENVIRONMENT, seconds=_VERSION_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout
 
 
 @lru_cache(maxsize=1)

@@ -27,6 +27,7 @@ from src.services.encoding.presets import TAGS
 from src.services.encoding.proof import compare
 from src.services.ffmpeg_utils_service import ENVIRONMENT, FFmpeg
 from src.utils.ffmpeg_limits import Limits
+from src.utils.program_answers import answer_of
 
 _SIZE: Final = (96, 80)  # pixels; SVT-AV1 refuses less than 64
 _FRAMES: Final = 4
@@ -138,12 +139,9 @@ def _read_lists(program: Path, _size: int, _mtime_ns: int) -> Lists:
     def output(question: str) -> str:
         command = [str(program), "-hide_banner", "-nostdin", question]
         try:
-            done = subprocess.run(
-                command, env=ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=_LIST_SECONDS
-            )
+            return answer_of(command, env=ENVIRONMENT, seconds=_LIST_SECONDS)
         except (OSError, subprocess.SubprocessError):
             return ""
-        return done.stdout
 
     version = _VERSION.search(output("-version"))
     encoders, filters = _ENCODERS.findall(output("-encoders")), _FILTERS.findall(output("-filters"))

@@ -30,6 +30,7 @@ from src.services.operations.self_test import Checked, SelfTest, at_once
 from src.services.youtube.options import find_deno
 from src.utils.clock import Clock
 from src.utils.machine import MachineReading, read_machine
+from src.utils.program_answers import answer_of
 from src.utils.sandbox import Kind, available
 
 PROGRAM_SECONDS = 5.0
@@ -199,12 +200,9 @@ def _package(name: str) -> str | None:
 def _output(command: list[str]) -> str:
     """Return the output of a program; empty if it cannot be run or takes too long."""
     try:
-        done = subprocess.run(
-            command, env=ENVIRONMENT, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
-        )
+        return answer_of(command, env=ENVIRONMENT, seconds=PROGRAM_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout
 
 
 def _quietly(question: Callable[[], Any]) -> Any:

@@ -137,7 +137,11 @@ def _orphans(verdict: Verdict, service: LiveService, storm: Storm, lives: dict[s
     strangers = belongs_to(service, mark) - {service.pid, *descendants(service.pid)}
     commands = [found.command[:200] for pid in strangers if (found := look(pid)) is not None]
     verdict.orphans += [f"a process without a parent: {command}" for command in commands]
-    verdict.orphans += [f"FFmpeg without a job: {pid}" for pid in victims(service, Kind.FFMPEG)]
+    # A worker may still compare two programs, in the background.
+    until = time.monotonic() + 120
+    while (left := victims(service, Kind.FFMPEG)) and time.monotonic() < until:
+        time.sleep(0.5)
+    verdict.orphans += [f"FFmpeg without a job: {found.command[:200]}" for pid in left if (found := look(pid))]
     # Cleanups come every few seconds in a storm, and spare what a killed API received in the last minute.
     until = time.monotonic() + 120
     while (strays := _strays(service, lives)) and time.monotonic() < until:
