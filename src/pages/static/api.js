@@ -1,6 +1,6 @@
 /** Speaks with the API of this service: relative addresses, JSON, errors with their codes. */
 
-import { store, storedText } from './storage.js';
+import { forgetStored, store, storedText } from './storage.js';
 
 /** Where the service is, also below a path of a proxy. */
 export const BASE = new URL('../', import.meta.url);
@@ -138,28 +138,52 @@ export async function send(method, path, given = {}) {
   throw new ApiError(reply.status, told.code ?? 'UNKNOWN', told.error ?? reply.statusText, told.details ?? {});
 }
 
-/**
- * The service answered and the module still did not arrive: the service went away again between the two requests.
- * @param {unknown} error
- * @returns {never}
- */
-function failedAgain(error) {
-  throw error instanceof TypeError ? new ApiError(0, 'NETWORK_DOWN', 'The service cannot be reached.') : error;
-}
+const RELOADED = 'reloaded';
+
+/** @type {Set<string>} modules that did not arrive */
+const missed = new Set();
 
 /**
  * Load a module that is not here yet; where it cannot be, say why.
+ *
+ * A browser may remember for as long as the page lives that a module did not arrive (HTML, "fetch a single module
+ * script"; Chromium at least up to version 150). So when it is asked for again, the service answers, and it still does
+ * not arrive, the page is loaded again: once, until the module has arrived.
  * @template T
+ * @param {string} name
  * @param {() => Promise<T>} load
+ * @param {string} [hash] what the page shows when it is loaded again
  * @returns {Promise<T>}
  */
-export async function loaded(load) {
+export async function loaded(name, load, hash = location.hash) {
+  const before = missed.has(name);
   try {
-    return await load();
+    return await arriving(name, load);
   } catch {
+    missed.add(name);
     await send('GET', 'page/facts.json'); // browsers do not say why: perhaps the service is away
-    return load().catch(failedAgain);
+    return arriving(name, load).catch((error) => {
+      if (!(error instanceof TypeError)) throw error;
+      if (before && !storedText(RELOADED, (text) => text === name, 'sessionStorage')) {
+        store(RELOADED, name, 'sessionStorage');
+        history.replaceState(null, '', hash || location.pathname);
+        location.reload();
+      }
+      throw new ApiError(0, 'NETWORK_DOWN', 'The service cannot be reached.');
+    });
   }
+}
+
+/**
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} load
+ */
+async function arriving(name, load) {
+  const module = await load();
+  if (storedText(RELOADED, (text) => text === name, 'sessionStorage')) forgetStored(RELOADED, 'sessionStorage');
+  missed.delete(name);
+  return module;
 }
 
 /**

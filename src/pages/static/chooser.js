@@ -73,7 +73,8 @@ export class ClipChooser extends HTMLElement {
 
   /** @param {import('./selection.js').Selection} selection */
   async showTimeline(selection) {
-    const found = await loaded(() => import('./frame-chooser.js')).catch((error) => ({ error }));
+    const hash = `#${new URLSearchParams({ url: selection.url })}`;
+    const found = await loaded('frame-chooser.js', () => import('./frame-chooser.js'), hash).catch((error) => ({ error }));
     if (this.selection !== selection || !this.stage) return;
     if ('error' in found) {
       const again = h('button.plain', { on: { click: () => this.showTimeline(selection) } }, t('retry'));

@@ -14,10 +14,10 @@ import { LANGUAGES, chooseLanguage, currentLanguage, loadTexts, t } from './text
 /** @type {Record<string, View>} */
 const VIEWS = {
   '': { title: 'nav.home', icon: 'clip', view: (given) => homeView({ link: withTime(given.url, given.t), range: rangeOf(given) }) },
-  clips: { title: 'nav.clips', icon: 'list', account: true, lead: 'clips.lead', view: async () => (await loaded(() => import('./clips.js'))).clipsView() },
-  uploads: { title: 'nav.uploads', icon: 'upload', account: true, lead: 'uploads.lead', view: async () => (await loaded(() => import('./uploads.js'))).uploadsView() },
-  bots: { title: 'nav.bots', icon: 'chat', account: true, lead: 'bots.lead', view: async () => (await loaded(() => import('./bots.js'))).botsView() },
-  account: { title: 'nav.account', icon: 'user', account: true, view: async () => (await loaded(() => import('./account.js'))).accountView() },
+  clips: { title: 'nav.clips', icon: 'list', account: true, lead: 'clips.lead', view: async () => (await loaded('clips.js', () => import('./clips.js'))).clipsView() },
+  uploads: { title: 'nav.uploads', icon: 'upload', account: true, lead: 'uploads.lead', view: async () => (await loaded('uploads.js', () => import('./uploads.js'))).uploadsView() },
+  bots: { title: 'nav.bots', icon: 'chat', account: true, lead: 'bots.lead', view: async () => (await loaded('bots.js', () => import('./bots.js'))).botsView() },
+  account: { title: 'nav.account', icon: 'user', account: true, view: async () => (await loaded('account.js', () => import('./account.js'))).accountView() },
 };
 
 const AWAY_MILLISECONDS = 3000;
@@ -94,7 +94,7 @@ function failed(error, mine) {
  */
 async function contentOf(name, given) {
   const { view, account, title, lead } = /** @type {View} */ (VIEWS[name]);
-  if (given.m) return (await loaded(() => import('./moderate.js'))).moderateView(given.m);
+  if (given.m) return (await loaded('moderate.js', () => import('./moderate.js'))).moderateView(given.m);
   // What was chosen on the first view is kept while others are visited.
   if (!name) {
     if (given.url || !home) home = await view(given);
@@ -157,7 +157,7 @@ try {
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     const files = [...event.dataTransfer.files];
-    (await loaded(() => import('./uploads.js'))).take(files);
+    (await loaded('uploads.js', () => import('./uploads.js'))).take(files);
     if (place().name === 'uploads') await navigate();
     else location.hash = 'uploads';
   });

@@ -163,7 +163,8 @@ def test_a_view_that_cannot_be_loaded_opens_when_the_service_is_back(visit: Visi
 def test_a_module_that_does_not_arrive_although_the_service_answers_counts_as_away(visit: Visit) -> None:
     page = visit.open()
     page.route("**/page/bots.js", lambda route: route.abort())
-    said = page.evaluate("""() => import('/page/api.js').then(({ loaded }) => loaded(() => import('/page/bots.js')))
+    said = page.evaluate("""() => import('/page/api.js')
+      .then(({ loaded }) => loaded('bots.js', () => import('/page/bots.js')))
       .catch((error) => error.code)""")
     assert said == "NETWORK_DOWN"
 
