@@ -167,10 +167,10 @@ def test_a_scheduled_stream_is_awaited_for_its_owner_only(real: Api, site: Offli
 def test_a_file_that_is_still_to_be_repaired_is_not_shared(api: Api, anna: Person, bert: Person) -> None:
     """The repair replaces the file of its own job only."""
     videos = api.services.database["videos"]
-    assert anna.post(f"/api/video/download/{anna.save()}", headers={"Prefer": "wait=30"}).status_code == 200
+    assert anna.post(f"/api/video/download/{anna.save()}", headers={"Prefer": "wait=60"}).status_code == 200
     until = datetime.now(UTC) + timedelta(hours=1)
     repair = {"state": "waiting", "until": until, "at": until, "attempts": 0}
     for state, calls in (("waiting", 2), ("done", 2)):
         videos.update_many({}, {"$set": {"repair": {**repair, "state": state}}})
-        assert bert.post(f"/api/video/download/{bert.save()}", headers={"Prefer": "wait=30"}).status_code == 200
+        assert bert.post(f"/api/video/download/{bert.save()}", headers={"Prefer": "wait=60"}).status_code == 200
         assert len(api.engine.calls) == calls, state

@@ -68,8 +68,14 @@ class User:
         assert reply.status_code in {200, 202}, reply.text
 
     def fetch(self, video_id: str, **choice: str) -> httpx.Response:
+        return self.ask(f"/video/download/{video_id}", choice)
+
+    def ask(self, path: str, choice: dict[str, Any] | None) -> httpx.Response:
+        """The answer to a request that waits for a job, however long a busy machine takes for it."""
         headers = {**self.private, "Prefer": "wait=60"}
-        return self.http.post(f"/video/download/{video_id}", json=choice, headers=headers)
+        while (reply := self.http.post(path, json=choice, headers=headers)).status_code == 202:
+            pass
+        return reply
 
     def status(self, video_id: str) -> dict[str, Any]:
         reply = self.http.get(f"/video/status/{video_id}", headers=self.private)

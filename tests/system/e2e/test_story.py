@@ -90,11 +90,7 @@ def test_an_upload_becomes_each_codec(user: User, offline_youtube: OfflineYoutub
     assert uploaded.status_code == 201, uploaded.text
     assert uploaded.json()["metadata"]["resolution"] == "256x144"
     encode_id = uploaded.json()["encode_id"]
-    started = user.http.post(
-        f"/encode/start/{encode_id}",
-        json={"video_codec": codec, "quality_preset": "high"},
-        headers={**user.private, "Prefer": "wait=60"},
-    )
+    started = user.ask(f"/encode/start/{encode_id}", {"video_codec": codec, "quality_preset": "high"})
     assert started.status_code == 200, started.text
     assert started.json()["message"] == "Video encoded successfully"
     reply = user.http.post(f"/encode/download/{encode_id}", headers=user.private)

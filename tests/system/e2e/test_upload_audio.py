@@ -51,8 +51,7 @@ def uploaded(user: User, path: Path, kind: str = "video", name: str | None = Non
 
 
 def take(user: User, encode_id: str, **choice: Any) -> httpx.Response:
-    headers = {**user.private, "Prefer": "wait=60"}
-    return user.http.post(f"/encode/audio/{encode_id}", json=choice, headers=headers)
+    return user.ask(f"/encode/audio/{encode_id}", choice)
 
 
 def fetched(user: User, encode_id: str, path: Path) -> httpx.Response:
@@ -117,8 +116,7 @@ def test_a_film_can_be_both(user: User, tmp_path: Path) -> None:
     encode_id = uploaded(user, make(FILM))
     assert take(user, encode_id, format="wav").status_code == 200
     choice = {"video_codec": "h264", "quality_preset": "medium"}
-    headers = {**user.private, "Prefer": "wait=60"}
-    assert user.http.post(f"/encode/start/{encode_id}", json=choice, headers=headers).status_code == 200
+    assert user.ask(f"/encode/start/{encode_id}", choice).status_code == 200
     assert fetched(user, encode_id, tmp_path / "film.mp4").headers["Content-Type"] == "video/mp4"
 
 
