@@ -73,7 +73,7 @@ def test_a_killed_worker_costs_its_chunk(
         helpers.update({chunk["worker"] for chunk in chunks} - owners)
         return bool(owners and helpers) and len(chunks) == 2
 
-    eventually(both_at_work)
+    eventually(both_at_work, 300)  # encodes stand back, so a busy machine begins them late
     os.kill(process_of((helpers if who == "helper" else owners).pop()), signal.SIGKILL)
     eventually(lambda: status(user, encode_id)["status"] not in {"pending", "processing"}, 300)
     told = status(user, encode_id)
