@@ -67,8 +67,9 @@ def test_a_killed_worker_costs_its_chunk(
     helpers: set[str] = set()
 
     def both_at_work() -> bool:
-        job = database["videos"].find_one({"status": "processing", "kind": "encode"}) or {}
         chunks = list(database["chunks"].find({"job_id": encode_id, "worker": {"$ne": None}}))
+        # Read after the chunks: whoever has one is the owner or a helper of an owner that is known by now.
+        job = database["videos"].find_one({"status": "processing", "kind": "encode"}) or {}
         owners.update(filter(None, [job.get("worker")]))
         helpers.update({chunk["worker"] for chunk in chunks} - owners)
         return bool(owners and helpers) and len(chunks) == 2
