@@ -169,6 +169,20 @@ def test_a_module_that_does_not_arrive_although_the_service_answers_counts_as_aw
     assert said == "NETWORK_DOWN"
 
 
+def test_a_module_that_still_does_not_arrive_loads_the_page_again_once(visit: Visit) -> None:
+    page = visit.open()
+    page.route("**/page/bots.js", lambda route: route.abort())
+    ask = """() => import('/page/api.js')
+      .then(({ loaded }) => loaded('bots.js', () => import('/page/bots.js')))
+      .catch((error) => error.code)"""
+    assert page.evaluate(ask) == "NETWORK_DOWN"
+    with page.expect_navigation():
+        page.evaluate(f"() => void setTimeout({ask})")  # its own end would be lost with the page
+    page.locator("main").wait_for()
+    for _ in range(2):  # a navigation would end these
+        assert page.evaluate(ask) == "NETWORK_DOWN"
+
+
 def test_the_timeline_can_be_loaded_again(visit: Visit) -> None:
     page = visit.open()
     away = ["**/page/frame-chooser.js", "**/page/facts.json"]
